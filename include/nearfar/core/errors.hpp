@@ -1,0 +1,81 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+/// \file
+/// Everything nearfar throws is thrown here. Two types: std::invalid_argument for shapes, options
+/// and labels, std::domain_error for elements that are not finite. A message names the argument,
+/// what was wanted and what came.
+
+namespace nearfar {
+
+/// The one way out for a bad argument: "nearfar: <argument>: wanted <wanted>, got <got>".
+[[noreturn]] inline void fail_argument(std::string_view argument, std::string_view wanted,
+                                       std::string_view got) {
+  std::ostringstream text;
+  text << "nearfar: " << argument << ": wanted " << wanted << ", got " << got;
+  throw std::invalid_argument(text.str());
+}
+
+/// A shape that does not fit.
+[[noreturn]] inline void fail_shape(std::string_view argument, Eigen::Index rows, Eigen::Index cols,
+                                    Eigen::Index got_rows, Eigen::Index got_cols) {
+  fail_argument(argument, std::to_string(rows) + " x " + std::to_string(cols),
+                std::to_string(got_rows) + " x " + std::to_string(got_cols));
+}
+
+/// An element that is NaN or infinite.
+[[noreturn]] inline void fail_not_finite(std::string_view argument, Eigen::Index row,
+                                         Eigen::Index col, double value) {
+  std::ostringstream text;
+  text << "nearfar: " << argument << ": wanted finite elements, got "
+       << (std::isnan(value) ? "NaN" : (value > 0 ? "infinity" : "-infinity")) << " at row " << row
+       << ", column " << col;
+  throw std::domain_error(text.str());
+}
+
+/// Inner products that the scalar type cannot hold, so that no finite result exists.
+[[noreturn]] inline void fail_overflow(std::string_view argument, std::string_view other) {
+  std::ostringstream text;
+  text << "nearfar: " << argument << " and " << other
+       << ": wanted rows whose inner products fit the scalar type, got rows so long that they "
+          "overflow it; scale the rows or use double";
+  throw std::domain_error(text.str());
+}
+
+/// Sizes of a view that cannot be.
+inline void check_layout(bool has_data, Eigen::Index rows, Eigen::Index cols, Eigen::Index stride) {
+  if (rows < 0 || cols < 0) {
+    fail_argument("view", "rows >= 0 and cols >= 0",
+                  std::to_string(rows) + " x " + std::to_string(cols));
+  }
+  if (rows > 1 && stride < cols) {
+    fail_argument("view", "a stride of at least cols = " + std::to_string(cols),
+                  "stride " + std::to_string(stride));
+  }
+  if (!has_data && rows > 0 && cols > 0) {
+    fail_argument("view", "data for " + std::to_string(rows) + " x " + std::to_string(cols),
+                  "a null pointer");
+  }
+}
+
+/// An option that must be finite and positive.
+inline void check_positive(std::string_view option, double value) {
+  if (!(value > 0) || !std::isfinite(value)) {
+    fail_argument(option, "a finite number > 0", std::to_string(value));
+  }
+}
+
+/// An option that must be finite and not negative.
+inline void check_not_negative(std::string_view option, double value) {
+  if (!(value >= 0) || !std::isfinite(value)) {
+    fail_argument(option, "a finite number >= 0", std::to_string(value));
+  }
+}
+
+}  // namespace nearfar

@@ -1,0 +1,22 @@
+#pragma once
+
+/// \file
+/// Which losses the compiled library holds ready. A loss's header ends with
+/// `NEARFAR_FOR_EACH_...(NEARFAR_EXTERN_LOSS, Loss)`, its file in src/ with the same list and
+/// NEARFAR_INSTANTIATE_LOSS. With NEARFAR_HEADER_ONLY everything is compiled where it is used.
+
+#define NEARFAR_EXTERN_LOSS(Loss, S, ...) extern template class Loss<S, __VA_ARGS__>;
+#define NEARFAR_INSTANTIATE_LOSS(Loss, S, ...) template class Loss<S, __VA_ARGS__>;
+
+/// Kernels that are distances, for both scalar types.
+#define NEARFAR_FOR_EACH_DISTANCE(apply, Loss)                                   \
+  apply(Loss, float, Euclidean) apply(Loss, double, Euclidean)                   \
+      apply(Loss, float, SquaredEuclidean) apply(Loss, double, SquaredEuclidean) \
+          apply(Loss, float, CosineDistance) apply(Loss, double, CosineDistance) \
+              apply(Loss, float, Mahalanobis<float>) apply(Loss, double, Mahalanobis<double>)
+
+/// Kernels that are similarities, for both scalar types.
+#define NEARFAR_FOR_EACH_SIMILARITY(apply, Loss)                                          \
+  apply(Loss, float, Cosine) apply(Loss, double, Cosine) apply(Loss, float, InnerProduct) \
+      apply(Loss, double, InnerProduct) apply(Loss, float, Bilinear<float>)               \
+          apply(Loss, double, Bilinear<double>)

@@ -1,0 +1,193 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <limits>
+#include <type_traits>
+
+#include "nearfar/core/errors.hpp"
+
+/// \file
+/// How rows of embeddings enter and gradients leave: views, never silent copies.
+
+namespace nearfar {
+
+using Index = Eigen::Index;
+
+/// N x D embeddings, one a row, each row contiguous.
+template <class S>
+using Matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// One number a row.
+template <class S>
+using Vector = Eigen::Matrix<S, Eigen::Dynamic, 1>;
+
+namespace detail {
+
+// Eigen marks an expression whose coefficients lie in memory with DirectAccessBit.
+template <class M>
+concept EigenDense =
+    std::is_base_of_v<Eigen::DenseBase<std::remove_cvref_t<M>>, std::remove_cvref_t<M>>;
+
+template <class M>
+constexpr bool has_contiguous_rows() {
+  using Plain = std::remove_cvref_t<M>;
+  if constexpr ((int(Plain::Flags) & int(Eigen::DirectAccessBit)) == 0) {
+    return false;
+  } else {
+    return bool(Plain::IsRowMajor) && int(Plain::InnerStrideAtCompileTime) == 1;
+  }
+}
+
+template <class M>
+constexpr void require_contiguous_rows() {
+  static_assert(has_contiguous_rows<M>(),
+                "nearfar: rows must be contiguous in memory. Pass a row-major matrix "
+                "(nearfar::Matrix<S>), or a Map or block of rows of one. A column-major D x N "
+                "matrix is the same memory: pass nearfar::columns_as_rows(matrix).");
+}
+
+}  // namespace detail
+
+/// A read-only view of `rows()` embeddings of `cols()` elements; row i starts at
+/// `data() + i * stride()`. Made implicitly from whatever Eigen holds as contiguous rows
+/// (Matrix, Map, Ref, a block of rows); anything else is refused at compile time, because the
+/// alternative is a hidden copy.
+template <class S>
+class Rows {
+ public:
+  using Scalar = S;
+
+  Rows() = default;
+
+  /// `rows` x `cols` elements at `data`, `stride` elements from one row to the next (`cols` when
+  /// not given). Throws std::invalid_argument when a size is negative, the stride shorter than a
+  /// row, or data is null although there is something to read.
+  Rows(const S* data, Index rows, Index cols, Index stride = -1)
+      : data_(data), rows_(rows), cols_(cols), stride_(stride < 0 ? cols : stride) {
+    check_layout(data != nullptr, rows_, cols_, stride_);
+  }
+
+  template <detail::EigenDense M>
+  requires std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S> Rows(
+      const M& m) {  // NOLINT(google-explicit-constructor): views convert, as std::span does
+    detail::require_contiguous_rows<M>();
+    if constexpr (detail::has_contiguous_rows<M>()) {
+      data_ = m.data();
+      rows_ = m.rows();
+      cols_ = m.cols();
+      stride_ = m.rows() > 0 ? m.outerStride() : m.cols();
+    }
+  }
+
+  const S* data() const { return data_; }
+  Index rows() const { return rows_; }
+  Index cols() const { return cols_; }
+  Index stride() const { return stride_; }
+  const S* row(Index i) const { return data_ + i * stride_; }
+
+ private:
+  const S* data_ = nullptr;
+  Index rows_ = 0;
+  Index cols_ = 0;
+  Index stride_ = 0;
+};
+
+template <class M>
+Rows(const M&) -> Rows<typename M::Scalar>;
+
+/// Tag for a gradient nobody wants: the work for it is left out.
+struct NoGradient {};
+inline constexpr NoGradient no_gradient{};
+
+/// Where a gradient goes: a Matrix, which the call resizes; or a Map or block, whose shape must
+/// already fit; or `no_gradient`. Values are overwritten, or added to when made by `accumulate`.
+template <class S>
+class GradientRows {
+ public:
+  GradientRows() = default;
+  GradientRows(NoGradient) {}  // NOLINT(google-explicit-constructor)
+
+  GradientRows(Matrix<S>& m)  // NOLINT(google-explicit-constructor)
+      : resizable_(&m), wanted_(true) {}
+
+  /// A buffer of fixed shape at `data`, `stride` elements from row to row (`cols` if not given).
+  GradientRows(S* data, Index rows, Index cols, Index stride = -1)
+      : data_(data), rows_(rows), cols_(cols), stride_(stride < 0 ? cols : stride), wanted_(true) {
+    check_layout(data != nullptr, rows_, cols_, stride_);
+  }
+
+  template <detail::EigenDense M>
+  requires(!std::is_same_v<std::remove_cvref_t<M>, Matrix<S>> &&
+           std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S>) GradientRows(M&& m)
+      : wanted_(true) {  // NOLINT(google-explicit-constructor)
+    detail::require_contiguous_rows<M>();
+    if constexpr (detail::has_contiguous_rows<M>()) {
+      static_assert(std::is_same_v<decltype(m.data()), S*>,
+                    "nearfar: a gradient needs a buffer that can be written to");
+      data_ = m.data();
+      rows_ = m.rows();
+      cols_ = m.cols();
+      stride_ = m.rows() > 0 ? m.outerStride() : m.cols();
+    }
+  }
+
+  bool wanted() const { return wanted_; }
+  bool accumulates() const { return accumulates_; }
+
+  /// Throws std::invalid_argument unless the buffer is, or can be made, rows x cols. Touches
+  /// nothing: outputs stay as they are until every check of a call has passed.
+  void check_shape(const char* name, Index rows, Index cols) const {
+    if (!wanted_ || (resizable_ != nullptr && !accumulates_)) return;
+    const Index have_rows = resizable_ != nullptr ? resizable_->rows() : rows_;
+    const Index have_cols = resizable_ != nullptr ? resizable_->cols() : cols_;
+    if (have_rows != rows || have_cols != cols) {
+      fail_shape(name, rows, cols, have_rows, have_cols);
+    }
+  }
+
+  /// Resizes a Matrix to rows x cols; to be called once check_shape has passed.
+  void open(Index rows, Index cols) {
+    if (resizable_ == nullptr) return;
+    resizable_->resize(rows, cols);
+    data_ = resizable_->data();
+    rows_ = rows;
+    cols_ = cols;
+    stride_ = cols;
+  }
+
+  S* row(Index i) const { return data_ + i * stride_; }
+  Index rows() const { return rows_; }
+  Index cols() const { return cols_; }
+
+  template <class M>
+  friend auto accumulate(M&& m);
+
+ private:
+  Matrix<S>* resizable_ = nullptr;
+  S* data_ = nullptr;
+  Index rows_ = 0;
+  Index cols_ = 0;
+  Index stride_ = 0;
+  bool wanted_ = false;
+  bool accumulates_ = false;
+};
+
+/// `accumulate(buffer)` as a gradient argument adds to what the buffer holds; its shape must fit.
+template <class M>
+auto accumulate(M&& m) {
+  GradientRows<typename std::remove_cvref_t<M>::Scalar> out(std::forward<M>(m));
+  out.accumulates_ = true;
+  return out;
+}
+
+/// The columns of a column-major D x N matrix (Armadillo's and mlpack's layout) as N rows: the
+/// same memory, no copy.
+template <class Derived>
+Rows<typename Derived::Scalar> columns_as_rows(const Eigen::DenseBase<Derived>& m) {
+  static_assert(!bool(Derived::IsRowMajor) && int(Derived::InnerStrideAtCompileTime) == 1,
+                "nearfar: columns_as_rows takes a column-major matrix with contiguous columns");
+  const auto& d = m.derived();
+  return {d.data(), d.cols(), d.rows(), d.cols() > 0 ? d.outerStride() : d.rows()};
+}
+
+}  // namespace nearfar

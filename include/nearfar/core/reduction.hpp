@@ -1,0 +1,24 @@
+#pragma once
+
+/// \file
+/// How the terms of a loss become its value.
+
+namespace nearfar {
+
+/// What a loss returns of its terms (a term is what each loss's page says: an anchor's loss, a
+/// pair's, a triplet's).
+enum class Reduction {
+  mean,          ///< sum of the terms / number of terms
+  sum,           ///< sum of the terms
+  mean_nonzero,  ///< sum of the terms / number of terms that are not zero; 0 when there are none
+  none           ///< a value for each row; `upstream` is then a vector
+};
+
+/// What happens to an anchor that has nothing to learn from (no negative to be told from, no
+/// other row to form a pair with).
+enum class UnusableAnchor {
+  skip,  ///< it adds nothing, and the diagnostics count it
+  error  ///< std::invalid_argument
+};
+
+}  // namespace nearfar

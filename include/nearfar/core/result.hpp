@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/core/workspace.hpp"
+
+/// \file
+/// What a call of a loss takes besides its inputs, and what it returns.
+
+namespace nearfar {
+
+/// Counts that say what a value was made of.
+struct Diagnostics {
+  std::int64_t anchors = 0;                   ///< rows that could be anchors
+  std::int64_t anchors_without_positive = 0;  ///< of these, with no positive
+  std::int64_t anchors_without_negative = 0;  ///< of these, with no negative
+  std::int64_t terms = 0;                     ///< terms of the loss, the divisor of Reduction::mean
+  std::int64_t active_terms = 0;              ///< terms that are not zero
+  std::int64_t zero_distances = 0;            ///< pairs at distance 0 (distance kernels only)
+  double smallest_score = std::numeric_limits<double>::infinity();  ///< of all pairs compared
+  double largest_score = -std::numeric_limits<double>::infinity();  ///< of all pairs compared
+};
+
+/// What a loss returns.
+struct Result {
+  double value = 0;            ///< the loss after reduction; with Reduction::none the sum of values
+  std::vector<double> values;  ///< one a row, with Reduction::none only
+  Diagnostics diagnostics;
+};
+
+/// What every call may be given besides its inputs; a struct so that members are named:
+/// `loss.forward(queries, keys, {.workspace = &workspace})`.
+template <class S>
+struct CallOptions {
+  Workspace* workspace = nullptr;    ///< scratch memory to reuse; null: the call makes its own
+  GradientRows<S> d_parameter = {};  ///< gradient of the kernel's matrix (Mahalanobis, Bilinear)
+};
+
+/// dL/d(value) from what comes after the loss: one number; or one a row with Reduction::none.
+class Upstream {
+ public:
+  Upstream(double scalar) : scalar_(scalar) {}  // NOLINT(google-explicit-constructor)
+  Upstream(const std::vector<double>& rows)     // NOLINT(google-explicit-constructor)
+      : rows_(rows.data()), size_(static_cast<Index>(rows.size())) {}
+  Upstream(const double* rows, Index size) : rows_(rows), size_(size) {}
+
+  /// 1 for each of `size` rows.
+  static Upstream ones(Index size) { return {nullptr, size}; }
+
+  bool is_scalar() const { return size_ < 0; }
+  Index size() const { return size_; }
+  double scalar() const { return scalar_; }
+  double operator[](Index i) const { return rows_ != nullptr ? rows_[i] : scalar_; }
+
+ private:
+  double scalar_ = 1;
+  const double* rows_ = nullptr;
+  Index size_ = -1;
+};
+
+}  // namespace nearfar

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <type_traits>
+
+/// \file
+/// A thin vector type over Eigen's packets: the only file that names Eigen's internals. Eigen
+/// brings the instruction sets (SSE, AVX2, AVX-512, NEON) and correct elementary functions; the
+/// register blocking above it is ours.
+
+#if defined(_MSC_VER)
+#define NEARFAR_ALWAYS_INLINE __forceinline
+#define NEARFAR_LAMBDA_INLINE
+#else
+#define NEARFAR_ALWAYS_INLINE inline __attribute__((always_inline))
+#define NEARFAR_LAMBDA_INLINE __attribute__((always_inline))
+#endif
+
+namespace nearfar::detail {
+
+/// As many S as one register of the instruction set compiled for.
+template <class S>
+struct Vec {
+  using Scalar = S;
+  using Packet = typename Eigen::internal::packet_traits<S>::type;
+  static constexpr int lanes = Eigen::internal::unpacket_traits<Packet>::size;
+
+  Packet p;
+
+  static NEARFAR_ALWAYS_INLINE Vec zero() { return {Eigen::internal::pset1<Packet>(S(0))}; }
+  static NEARFAR_ALWAYS_INLINE Vec broadcast(S v) { return {Eigen::internal::pset1<Packet>(v)}; }
+  static NEARFAR_ALWAYS_INLINE Vec load(const S* from) {
+    return {Eigen::internal::ploadu<Packet>(from)};
+  }
+  NEARFAR_ALWAYS_INLINE void store(S* to) const { Eigen::internal::pstoreu(to, p); }
+  NEARFAR_ALWAYS_INLINE S sum() const { return Eigen::internal::predux(p); }
+  NEARFAR_ALWAYS_INLINE S largest() const { return Eigen::internal::predux_max(p); }
+
+  friend NEARFAR_ALWAYS_INLINE Vec operator+(Vec a, Vec b) {
+    return {Eigen::internal::padd(a.p, b.p)};
+  }
+  friend NEARFAR_ALWAYS_INLINE Vec operator-(Vec a, Vec b) {
+    return {Eigen::internal::psub(a.p, b.p)};
+  }
+  friend NEARFAR_ALWAYS_INLINE Vec operator*(Vec a, Vec b) {
+    return {Eigen::internal::pmul(a.p, b.p)};
+  }
+  friend NEARFAR_ALWAYS_INLINE Vec operator/(Vec a, Vec b) {
+    return {Eigen::internal::pdiv(a.p, b.p)};
+  }
+};
+
+/// a * b + c, fused where the processor can.
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> multiply_add(Vec<S> a, Vec<S> b, Vec<S> c) {
+  return {Eigen::internal::pmadd(a.p, b.p, c.p)};
+}
+
+// What kernels are written in, for a number or a vector of them alike.
+
+// Numbers have these names from the standard library, which takes references: fine for one type.
+using std::max;
+using std::min;
+
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> sqrt(Vec<S> a) {
+  return {Eigen::internal::psqrt(a.p)};
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> min(Vec<S> a, Vec<S> b) {
+  return {Eigen::internal::pmin(a.p, b.p)};
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> max(Vec<S> a, Vec<S> b) {
+  return {Eigen::internal::pmax(a.p, b.p)};
+}
+
+/// 1 / a where a > 0, else 0.
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> reciprocal_or_zero(Vec<S> a) {
+  const Vec<S> positive = {Eigen::internal::pcmp_lt(Vec<S>::zero().p, a.p)};
+  const Vec<S> quotient = Vec<S>::broadcast(S(1)) / a;
+  return {Eigen::internal::pand(positive.p, quotient.p)};
+}
+inline float reciprocal_or_zero(float a) { return a > 0 ? 1 / a : 0; }
+inline double reciprocal_or_zero(double a) { return a > 0 ? 1 / a : 0; }
+
+/// `equal` in lanes where a == b, `other` elsewhere.
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> select_equal(Vec<S> a, Vec<S> b, Vec<S> equal, Vec<S> other) {
+  return {Eigen::internal::pselect(Eigen::internal::pcmp_eq(a.p, b.p), equal.p, other.p)};
+}
+inline float select_equal(float a, float b, float equal, float other) {
+  return a == b ? equal : other;
+}
+inline double select_equal(double a, double b, double equal, double other) {
+  return a == b ? equal : other;
+}
+
+/// v in every lane, as a T: what a constant becomes in code that serves numbers and vectors.
+template <class T>
+NEARFAR_ALWAYS_INLINE T constant(double v) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(v);
+  } else {
+    return T::broadcast(static_cast<typename T::Scalar>(v));
+  }
+}
+
+/// v in every lane, bit for bit.
+template <class T, class S>
+NEARFAR_ALWAYS_INLINE T spread(S v) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return v;
+  } else {
+    return T::broadcast(v);
+  }
+}
+
+/// A sum over elements that come as vectors and as single numbers; one order, whatever the lanes'
+/// contents.
+template <class S>
+struct ElementSum {
+  Vec<S> lanes = Vec<S>::zero();
+  S rest = 0;
+
+  NEARFAR_ALWAYS_INLINE void operator+=(Vec<S> v) { lanes = lanes + v; }
+  NEARFAR_ALWAYS_INLINE void operator+=(S v) { rest += v; }
+  double total() const { return static_cast<double>(lanes.sum()) + static_cast<double>(rest); }
+};
+
+template <class T, class S>
+NEARFAR_ALWAYS_INLINE T load(const S* from) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return *from;
+  } else {
+    return T::load(from);
+  }
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE void store(S* to, S v) {
+  *to = v;
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE void store(S* to, Vec<S> v) {
+  v.store(to);
+}
+
+/// body.operator()<T>(i) over i = 0 .. n-1: T a vector of `lanes` elements as long as they last,
+/// then single numbers (numbers only unless `vectorised`).
+template <class S, bool vectorised = true, class Body>
+NEARFAR_ALWAYS_INLINE void each_element(Eigen::Index n, const Body& body) {
+  Eigen::Index i = 0;
+  if constexpr (vectorised) {
+    for (; i + Vec<S>::lanes <= n; i += Vec<S>::lanes) body.template operator()<Vec<S>>(i);
+  }
+  for (; i < n; ++i) body.template operator()<S>(i);
+}
+
+/// Vector registers of the instruction set compiled for; the register block is sized by it.
+inline constexpr int vector_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;
+
+}  // namespace nearfar::detail

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <vector>
+
+#include "nearfar/core/errors.hpp"
+
+/// \file
+/// Scratch memory that a caller may keep between calls.
+
+namespace nearfar {
+
+namespace detail {
+class Scratch;
+}
+
+/// Scratch memory for calls of losses and scores. Keep one a thread and pass it to each call:
+/// after the first call of a given shape, later ones allocate nothing. Without one, a call makes
+/// its own and frees it at the end. A Workspace serves one call at a time: a second call that
+/// finds it taken throws std::invalid_argument. It holds nothing that a result depends on.
+class Workspace {
+ public:
+  Workspace() = default;
+
+  /// With the number of threads its calls use; 0, the default, is OpenMP's own setting.
+  /// Throws std::invalid_argument when negative.
+  explicit Workspace(int threads) : threads_(threads) {
+    if (threads < 0) fail_argument("threads", "a number >= 0", std::to_string(threads));
+  }
+
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+
+  int threads() const { return threads_; }
+
+  /// Bytes held from call to call.
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const Block& b : blocks_) sum += b.size;
+    return sum;
+  }
+
+ private:
+  friend class detail::Scratch;
+
+  // A cache line, and the widest vector.
+  static constexpr std::size_t alignment = 64;
+
+  struct Free {
+    void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t(alignment)); }
+  };
+  struct Block {
+    std::unique_ptr<std::byte[], Free> memory;
+    std::size_t size;
+  };
+
+  std::vector<Block> blocks_;
+  std::atomic<bool> taken_{false};
+  int threads_ = 0;
+};
+
+namespace detail {
+
+/// One call's hold on a Workspace: hands out aligned arrays, all given back at the end.
+class Scratch {
+ public:
+  /// Holds `shared`, or memory of its own when null.
+  explicit Scratch(Workspace* shared) : workspace_(shared != nullptr ? *shared : own_) {
+    if (workspace_.taken_.exchange(true)) {
+      fail_argument("workspace", "one that no other call is using", "one in use by another call");
+    }
+  }
+  ~Scratch() { workspace_.taken_ = false; }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  int threads() const { return workspace_.threads(); }
+
+  /// `count` uninitialised T, aligned to a cache line. Equal sequences of calls find the memory of
+  /// the last time again. Throws std::bad_alloc.
+  template <class T>
+  T* take(Eigen::Index count) {
+    static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+    const std::size_t bytes = round_up(static_cast<std::size_t>(count) * sizeof(T));
+    auto& blocks = workspace_.blocks_;
+    while (block_ < blocks.size() && used_ + bytes > blocks[block_].size) {
+      ++block_;
+      used_ = 0;
+    }
+    if (block_ == blocks.size()) add_block(bytes);
+    std::byte* at = blocks[block_].memory.get() + used_;
+    used_ += bytes;
+    return reinterpret_cast<T*>(at);
+  }
+
+ private:
+  static std::size_t round_up(std::size_t n) {
+    return (n + Workspace::alignment - 1) / Workspace::alignment * Workspace::alignment;
+  }
+
+  void add_block(std::size_t bytes) {
+    // Small requests share a block; large ones get one of their size, so that nothing is wasted.
+    constexpr std::size_t smallest = std::size_t(1) << 16;
+    const std::size_t size = bytes > smallest ? bytes : smallest;
+    workspace_.blocks_.reserve(workspace_.blocks_.size() + 1);
+    auto* p =
+        static_cast<std::byte*>(::operator new[](size, std::align_val_t(Workspace::alignment)));
+    workspace_.blocks_.push_back({std::unique_ptr<std::byte[], Workspace::Free>(p), size});
+    used_ = 0;
+  }
+
+  Workspace own_;
+  Workspace& workspace_;
+  std::size_t block_ = 0;
+  std::size_t used_ = 0;
+};
+
+}  // namespace detail
+}  // namespace nearfar

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <type_traits>
+
+#include "nearfar/kernels/euclidean.hpp"
+
+namespace nearfar {
+
+/// Distance d(x, y) = |L (x - y)|, L an E x D matrix, so that d^2 = (x - y)^T L^T L (x - y) with
+/// the positive semi-definite L^T L (E < D: of low rank). L may be given, as the inverse root of a
+/// covariance, or learnt: pass `d_parameter` to get dL/dL, E x D
+/// (Weinberger & Saul, Distance metric learning for large margin nearest neighbor
+/// classification, JMLR 2009, section 2).
+/// With v = L (x - y): dd/dx = L^T v / d, dd/dL = v (x - y)^T / d; at d = 0 the subgradient 0.
+///
+/// Holds a view: L must outlive the kernel, and an optimiser may change L in place.
+template <class S>
+class Mahalanobis : public Euclidean {
+ public:
+  using Scalar = S;
+  static constexpr bool maps_queries = true;
+  static constexpr bool maps_keys = true;
+
+  /// L, E x D, row-major.
+  template <class M>
+  requires(detail::EigenDense<M>&& std::is_lvalue_reference_v<M&&>) explicit Mahalanobis(
+      M&& transform)
+      : transform_(transform) {}
+
+  Rows<S> parameter() const { return transform_; }
+
+ private:
+  Rows<S> transform_;
+};
+
+template <class M>
+Mahalanobis(const M&) -> Mahalanobis<typename M::Scalar>;
+
+}  // namespace nearfar

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "nearfar/core/simd.hpp"
+#include "nearfar/kernels/kernel.hpp"
+
+namespace nearfar {
+
+/// Distance d(x, y) = |x - y|^2 = sum_k (x_k - y_k)^2 >= 0.
+/// dd/dx = 2 (x - y). Values above the largest finite number of the scalar type saturate there.
+struct SquaredEuclidean {
+  static constexpr bool vectorised = true;
+  static constexpr bool identity = true;
+  static constexpr Geometry geometry = Geometry::squared_distance;
+  static constexpr Orientation orientation = Orientation::distance;
+
+  template <class T>
+  T score(T u) const {
+    return u;
+  }
+  template <class T>
+  T slope(T, T) const {
+    return detail::constant<T>(1);
+  }
+};
+
+}  // namespace nearfar

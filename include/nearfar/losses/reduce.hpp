@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/core/result.hpp"
+
+/// \file
+/// From the terms of a loss to its value, the same way in every loss.
+
+namespace nearfar::detail {
+
+/// Throws unless `upstream` is one number, or, with Reduction::none, one a row.
+inline void check_upstream(const Upstream& upstream, Reduction reduction, Index rows) {
+  const bool wants_rows = reduction == Reduction::none;
+  if (upstream.is_scalar() == wants_rows || (wants_rows && upstream.size() != rows)) {
+    fail_argument(
+        "upstream",
+        wants_rows ? std::to_string(rows) + " numbers, one a row (Reduction::none)" : "one number",
+        upstream.is_scalar() ? "one number" : std::to_string(upstream.size()) + " numbers");
+  }
+  for (Index i = 0; i < (upstream.is_scalar() ? 1 : rows); ++i) {
+    if (!std::isfinite(upstream[i])) fail_not_finite("upstream", i, 0, upstream[i]);
+  }
+}
+
+/// The upstream of a value that is itself the end: 1, for each row with Reduction::none.
+inline Upstream unit_upstream(Reduction reduction, Index rows) {
+  return reduction == Reduction::none ? Upstream::ones(rows) : Upstream(1.0);
+}
+
+/// What the sum of all terms is multiplied by.
+inline double reduction_scale(Reduction reduction, const Diagnostics& d) {
+  switch (reduction) {
+    case Reduction::mean:
+      return d.terms > 0 ? 1 / static_cast<double>(d.terms) : 0;
+    case Reduction::mean_nonzero:
+      return d.active_terms > 0 ? 1 / static_cast<double>(d.active_terms) : 0;
+    case Reduction::sum:
+    case Reduction::none:
+      break;
+  }
+  return 1;
+}
+
+/// Times what came from above: one number. (One a row is in the weights already.)
+inline double gradient_scale(Reduction reduction, const Diagnostics& d, const Upstream& upstream) {
+  return reduction_scale(reduction, d) * (upstream.is_scalar() ? upstream.scalar() : 1.0);
+}
+
+/// The upstream of row i that goes into the weights themselves.
+inline double row_upstream(const Upstream& upstream, Index i) {
+  return upstream.is_scalar() ? 1.0 : upstream[i];
+}
+
+/// Sets value and values from value_of(row), row = 0 .. rows-1, summed in order.
+template <class ValueOf>
+void reduce_rows(Reduction reduction, Index rows, const ValueOf& value_of, Result& result) {
+  double sum = 0;
+  if (reduction == Reduction::none) result.values.resize(static_cast<std::size_t>(rows));
+  for (Index i = 0; i < rows; ++i) {
+    const double v = value_of(i);
+    sum += v;
+    if (reduction == Reduction::none) result.values[static_cast<std::size_t>(i)] = v;
+  }
+  result.value = sum * reduction_scale(reduction, result.diagnostics);
+}
+
+/// Counts anchors without a negative and, where the policy says so, refuses them.
+inline void refuse_unusable(UnusableAnchor policy, std::int64_t unusable, const char* why) {
+  if (policy == UnusableAnchor::error && unusable > 0) {
+    fail_argument("batch", "every anchor to have something to learn from",
+                  std::to_string(unusable) + " anchors " + why);
+  }
+}
+
+}  // namespace nearfar::detail

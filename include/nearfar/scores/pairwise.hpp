@@ -1,0 +1,104 @@
+#pragma once
+
+#include "nearfar/kernels/kernel.hpp"
+#include "nearfar/tiles/batch.hpp"
+#include "nearfar/tiles/walk.hpp"
+
+/// \file
+/// Scores of every row with every row. The matrix is the result here; no loss calls these.
+
+namespace nearfar {
+
+namespace detail {
+
+/// Copies scores out as the walk shows them.
+template <class S>
+struct ScoreCopy {
+  struct Row {};
+  S* out;
+  Index stride;
+
+  Row start(Index) const { return {}; }
+  void observe(Row&, Index i, Index first, Index n, const S* s) const {
+    std::copy(s, s + n, out + i * stride + first);
+  }
+  void close(Row&, Index) const {}
+  void differentiate(Row&, Index, Index, Index n, const S*, S* g) const {
+    std::fill(g, g + n, S(0));
+  }
+};
+
+/// Hands the caller's dL/ds to the walk.
+template <class S>
+struct GivenGradient {
+  struct Row {};
+  Rows<S> upstream;
+
+  Row start(Index) const { return {}; }
+  void observe(Row&, Index, Index, Index, const S*) const {}
+  void close(Row&, Index) const {}
+  void differentiate(Row&, Index i, Index first, Index n, const S*, S* g) const {
+    std::copy(upstream.row(i) + first, upstream.row(i) + first + n, g);
+  }
+};
+
+template <class S, Kernel K>
+void check_pairwise(const K& kernel, int threads, const Rows<S>& a, const Rows<S>& b) {
+  check_rows<S>(kernel, threads, {{"a", a, Side::query}, {"b", b, Side::key}});
+}
+
+}  // namespace detail
+
+/// s_ij = kernel(a_i, b_j) for rows of a (N x D) and b (M x D): N x M. Rows of a are the kernel's
+/// anchors. 2 N M D floating point operations.
+/// Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element that is
+/// not finite.
+template <class A, class B, Kernel K, class S = typename A::Scalar>
+Matrix<S> pairwise(const A& a, const B& b, const K& kernel, CallOptions<S> call = {}) {
+  const Rows<S> x(a);
+  const Rows<S> y(b);
+  detail::Scratch scratch(call.workspace);
+  const int threads = detail::available_threads(scratch.threads());
+  detail::check_pairwise<S>(kernel, threads, x, y);
+  const detail::Batch<S, K, 2> batch(
+      scratch, threads, kernel, {{{"a", x, detail::Side::query}, {"b", y, detail::Side::key}}});
+  Matrix<S> scores(x.rows(), y.rows());
+  detail::Walk<S, K> walk(scratch, threads, kernel, batch.rows(0), batch.rows(1),
+                          detail::Pairing::all);
+  Diagnostics seen;
+  walk.forward(detail::ScoreCopy<S>{scores.data(), scores.cols()}, seen);
+  return scores;
+}
+
+/// Gradients of sum_ij upstream_ij s_ij, s = pairwise(a, b, kernel), upstream N x M: da is N x D,
+/// db is M x D, and `call.d_parameter` gets that of the kernel's matrix. Throws as pairwise does.
+template <class U, class A, class B, Kernel K, class S = typename A::Scalar>
+void pairwise_backward(const U& upstream, const A& a, const B& b,
+                       GradientRows<std::type_identity_t<S>> da,
+                       GradientRows<std::type_identity_t<S>> db, const K& kernel,
+                       CallOptions<S> call = {}) {
+  const Rows<S> x(a);
+  const Rows<S> y(b);
+  const Rows<S> given(upstream);
+  detail::Scratch scratch(call.workspace);
+  const int threads = detail::available_threads(scratch.threads());
+  detail::check_pairwise<S>(kernel, threads, x, y);
+  if (given.rows() != x.rows() || given.cols() != y.rows()) {
+    fail_shape("upstream", x.rows(), y.rows(), given.rows(), given.cols());
+  }
+  detail::check_finite("upstream", given, threads);
+  da.check_shape("da", x.rows(), x.cols());
+  db.check_shape("db", y.rows(), y.cols());
+  detail::check_parameter_gradient<S>(kernel, call);
+
+  detail::Batch<S, K, 2> batch(scratch, threads, kernel,
+                               {{{"a", x, detail::Side::query}, {"b", y, detail::Side::key}}});
+  detail::Walk<S, K> walk(scratch, threads, kernel, batch.rows(0), batch.rows(1),
+                          detail::Pairing::all);
+  Diagnostics seen;
+  walk.forward_backward(detail::GivenGradient<S>{given}, batch.want(0, da, call),
+                        batch.want(1, db, call), seen);
+  batch.hand_back(1, {&da, &db}, call);
+}
+
+}  // namespace nearfar

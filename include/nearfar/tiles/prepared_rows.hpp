@@ -1,0 +1,289 @@
+#pragma once
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "nearfar/core/finite.hpp"
+#include "nearfar/core/parallel.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/kernels/kernel.hpp"
+#include "nearfar/tiles/products.hpp"
+
+/// \file
+/// What is computed once a row before any pair is looked at, and undone once a row at the end:
+/// centring, the kernel's matrix, norms on the way in; the chain rule of all three on the way out.
+
+namespace nearfar::detail {
+
+/// Rows as the tiles want them: mapped, centred or normalised, padded with zeros to whole vectors
+/// and whole blocks.
+template <class S>
+struct PreparedRows {
+  Rows<S> input;  ///< what the caller passed
+  Index rows = 0;
+  Index depth = 0;  ///< elements of a prepared row
+  Index stride = 0;
+  S* data = nullptr;               ///< rows (padded to a whole block) x stride
+  double* squared_norm = nullptr;  ///< squared_distance: |row|^2
+  double* inverse_norm = nullptr;  ///< cosine: 1 / |row before normalising|, 0 for a zero row
+  double largest_norm = 0;         ///< of the rows before normalising
+  const S* centred = nullptr;      ///< with a matrix: the rows before mapping, `stride` below
+  Index centred_stride = 0;
+
+  const S* row(Index i) const { return data + i * stride; }
+};
+
+/// |x| without overflow or underflow on the way.
+template <class S>
+double norm(const S* x, Index n) {
+  using Array = Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>>;
+  const Array v(x, n);
+  if (n == 0) return 0;
+  const S largest = v.abs().maxCoeff();
+  // Squares of these neither overflow (sums of up to 2^20 of them) nor lose digits.
+  const S big = std::sqrt(std::numeric_limits<S>::max()) / S(1024);
+  const S small = std::sqrt(std::numeric_limits<S>::min()) * S(1024);
+  if (largest == S(0)) return 0;
+  if (largest < big && largest > small) return std::sqrt(v.template cast<double>().square().sum());
+  const double unit = static_cast<double>(largest);
+  return unit * std::sqrt((v.template cast<double>() / unit).square().sum());
+}
+
+/// Rows a task of preparing or finishing takes.
+inline constexpr Index rows_per_task = 128;
+
+inline Index tasks_of(Index rows, Index per_task) { return (rows + per_task - 1) / per_task; }
+
+/// Adds the sum of all rows to sum[0 .. depth-1], each element's sum in row order.
+template <class S>
+void add_column_sums(const Rows<S>& x, int threads, double* sum) {
+  constexpr Index columns = 64;
+  parallel_tasks(tasks_of(x.cols(), columns), threads, [&](Index t, int) {
+    const Index k0 = t * columns;
+    const Index k1 = std::min(x.cols(), k0 + columns);
+    for (Index i = 0; i < x.rows(); ++i) {
+      for (Index k = k0; k < k1; ++k) sum[k] += static_cast<double>(x.row(i)[k]);
+    }
+  });
+}
+
+/// The point that distances are computed from. Distances do not depend on it, but their digits do:
+/// |x|^2 + |y|^2 - 2 x.y loses those that |x|^2 has above |x - y|^2.
+template <class S>
+S* common_centre(Scratch& scratch, int threads, std::initializer_list<Rows<S>> sets) {
+  const Index depth = sets.begin()->cols();
+  double* sum = scratch.take<double>(depth);
+  std::fill(sum, sum + depth, 0.0);
+  Index count = 0;
+  for (const Rows<S>& x : sets) {
+    add_column_sums(x, threads, sum);
+    count += x.rows();
+  }
+  S* centre = scratch.take<S>(depth);
+  for (Index k = 0; k < depth; ++k) {
+    centre[k] = static_cast<S>(sum[k] / static_cast<double>(std::max<Index>(count, 1)));
+  }
+  return centre;
+}
+
+/// Copies x (minus `centre`, if any) into rows of `stride`, padded with zeros.
+template <class S>
+void copy_padded(const Rows<S>& x, const S* centre, int threads, S* out, Index stride,
+                 Index padded_rows) {
+  parallel_tasks(tasks_of(padded_rows, rows_per_task), threads, [&](Index t, int) {
+    const Index end = std::min(padded_rows, (t + 1) * rows_per_task);
+    for (Index i = t * rows_per_task; i < end; ++i) {
+      S* to = out + i * stride;
+      const Index cols = i < x.rows() ? x.cols() : 0;
+      for (Index k = 0; k < cols; ++k) {
+        to[k] = centre != nullptr ? x.row(i)[k] - centre[k] : x.row(i)[k];
+      }
+      std::fill(to + cols, to + stride, S(0));
+    }
+  });
+}
+
+/// rows of out = rows of x times P^T, by the score product with P in the place of the keys.
+template <class S>
+void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index padded_rows,
+              const Rows<S>& p, S* out, Index out_stride) {
+  using Shape = BlockShape<S>;
+  const Index depth = p.cols();
+  const Index panels = tasks_of(p.rows(), Shape::cols);
+  S* packed_p = scratch.take<S>(panels * Shape::cols * depth);
+  pack_panels<Shape::cols>(p.data(), p.stride(), p.rows(), depth, packed_p);
+  constexpr Index block = 4 * Shape::rows;
+  const Index wide = panels * Shape::cols;
+  const int workers = std::max(1, threads);
+  S* packed_x = scratch.take<S>(Index(workers) * block * depth);
+  S* products = scratch.take<S>(Index(workers) * block * wide);
+  parallel_tasks(tasks_of(padded_rows, block), threads, [&](Index t, int worker) {
+    const Index first = t * block;
+    const Index count = std::min(block, padded_rows - first);
+    S* mine_x = packed_x + Index(worker) * block * depth;
+    S* mine = products + Index(worker) * block * wide;
+    pack_panels<Shape::rows>(x + first * x_stride, x_stride, count, depth, mine_x);
+    multiply_panels(mine_x, packed_p, depth, 0, tasks_of(count, Shape::rows), 0, panels, 0, mine,
+                    wide);
+    for (Index r = 0; r < count; ++r) {
+      S* to = out + (first + r) * out_stride;
+      std::copy(mine + r * wide, mine + r * wide + p.rows(), to);
+      std::fill(to + p.rows(), to + out_stride, S(0));
+    }
+  });
+}
+
+/// Prepares rows for a kernel's geometry; `mapped` says whether its matrix applies to this side.
+template <class S, Kernel K>
+PreparedRows<S> prepare(Scratch& scratch, int threads, const K& kernel, const Rows<S>& x,
+                        bool mapped, const S* centre) {
+  PreparedRows<S> out;
+  out.input = x;
+  out.rows = x.rows();
+  const Index padded_rows = round_up(x.rows(), BlockShape<S>::rows);
+  const Index input_stride = padded_stride<S>(x.cols());
+  S* copied = scratch.take<S>(padded_rows * input_stride);
+  copy_padded(x, centre, threads, copied, input_stride, padded_rows);
+  if (mapped) {
+    const Rows<S> p = parameter_of<S>(kernel);
+    out.depth = p.rows();
+    out.stride = padded_stride<S>(p.rows());
+    out.data = scratch.take<S>(padded_rows * out.stride);
+    out.centred = copied;
+    out.centred_stride = input_stride;
+    map_rows(scratch, threads, copied, input_stride, padded_rows, p, out.data, out.stride);
+  } else {
+    out.depth = x.cols();
+    out.stride = input_stride;
+    out.data = copied;
+  }
+
+  double* norms = scratch.take<double>(x.rows());
+  parallel_tasks(tasks_of(x.rows(), rows_per_task), threads, [&](Index t, int) {
+    const Index end = std::min(x.rows(), (t + 1) * rows_per_task);
+    for (Index i = t * rows_per_task; i < end; ++i) {
+      norms[i] = norm(out.row(i), out.depth);
+      if constexpr (K::geometry == Geometry::cosine) {
+        S* row = out.data + i * out.stride;
+        // Divided, not multiplied by 1/|x|: of a tiny row that does not fit, x/|x| does.
+        for (Index k = 0; k < out.depth && norms[i] > 0; ++k) {
+          row[k] = static_cast<S>(static_cast<double>(row[k]) / norms[i]);
+        }
+      }
+    }
+  });
+  for (Index i = 0; i < x.rows(); ++i) out.largest_norm = std::max(out.largest_norm, norms[i]);
+  if constexpr (K::geometry == Geometry::cosine) {
+    constexpr double most = std::numeric_limits<double>::max();
+    for (Index i = 0; i < x.rows(); ++i) norms[i] = norms[i] > 0 ? std::min(1 / norms[i], most) : 0;
+    out.inverse_norm = norms;
+  } else if constexpr (K::geometry == Geometry::squared_distance) {
+    for (Index i = 0; i < x.rows(); ++i) norms[i] *= norms[i];
+    out.squared_norm = norms;
+  }
+  return out;
+}
+
+/// Gradient with respect to prepared rows, kept apart until the whole walk is done.
+template <class S>
+struct RowGradients {
+  S* data = nullptr;         ///< like PreparedRows::data
+  double* weight = nullptr;  ///< squared_distance: dL/d(row) also has weight x the row itself
+  bool wanted() const { return data != nullptr; }
+};
+
+/// Zeroed gradients in the shape of `x`.
+template <class S>
+RowGradients<S> take_gradients(Scratch& scratch, const PreparedRows<S>& x) {
+  RowGradients<S> g;
+  const Index count = round_up(x.rows, BlockShape<S>::rows) * x.stride;
+  g.data = scratch.take<S>(count);
+  std::fill(g.data, g.data + count, S(0));
+  g.weight = scratch.take<double>(x.rows);
+  std::fill(g.weight, g.weight + x.rows, 0.0);
+  return g;
+}
+
+/// v within what S can hold.
+template <class S>
+S saturated(double v) {
+  constexpr auto most = static_cast<double>(std::numeric_limits<S>::max());
+  return static_cast<S>(std::clamp(v, -most, most));
+}
+
+/// The chain rule from prepared rows to the caller's: geometry, then the kernel's matrix, times
+/// `scale`, into `out`; and the matrix's share of the gradient, sum_i g_i x_i^T, added to
+/// `parameter` (outputs x padded_stride(inputs)) when not null.
+template <Kernel K, class S>
+void pull_back(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& x,
+               bool mapped, RowGradients<S>& g, double scale, GradientRows<S>& out, S* parameter) {
+  parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
+    const Index end = std::min(x.rows, (t + 1) * rows_per_task);
+    for (Index i = t * rows_per_task; i < end; ++i) {
+      S* gi = g.data + i * x.stride;
+      const S* xi = x.row(i);
+      double along = 0;
+      double factor = scale;
+      if constexpr (K::geometry == Geometry::squared_distance) {
+        along = scale * g.weight[i];
+      } else if constexpr (K::geometry == Geometry::cosine) {
+        double dot = 0;
+        for (Index k = 0; k < x.depth; ++k) {
+          dot += static_cast<double>(gi[k]) * static_cast<double>(xi[k]);
+        }
+        factor = scale * x.inverse_norm[i];
+        along = -factor * dot;
+      }
+      for (Index k = 0; k < x.depth; ++k) {
+        gi[k] =
+            saturated<S>(factor * static_cast<double>(gi[k]) + along * static_cast<double>(xi[k]));
+      }
+    }
+  });
+
+  const S* result = g.data;
+  Index result_stride = x.stride;
+  if (mapped) {
+    using Shape = BlockShape<S>;
+    const Rows<S> p = parameter_of<S>(kernel);
+    const Index padded_outputs = round_up(p.rows(), Shape::rows);
+    if (parameter != nullptr) {
+      parallel_tasks(padded_outputs / Shape::rows, threads, [&](Index t, int) {
+        multiply_transposed(g.data + t * Shape::rows, x.stride, 1, x.rows, x.centred,
+                            x.centred_stride, p.cols(),
+                            parameter + t * Shape::rows * padded_stride<S>(p.cols()),
+                            padded_stride<S>(p.cols()), true);
+      });
+    }
+    if (out.wanted()) {
+      result_stride = padded_stride<S>(p.cols());
+      S* padded_p = scratch.take<S>(padded_outputs * result_stride);
+      copy_padded(p, static_cast<const S*>(nullptr), threads, padded_p, result_stride,
+                  padded_outputs);
+      const Index panels = tasks_of(x.rows, Shape::rows);
+      S* unmapped = scratch.take<S>(panels * Shape::rows * result_stride);
+      parallel_tasks(panels, threads, [&](Index t, int) {
+        multiply_rows(g.data + t * Shape::rows * x.stride, x.stride, 1, p.rows(), padded_p,
+                      result_stride, p.cols(), unmapped + t * Shape::rows * result_stride,
+                      result_stride, false);
+      });
+      result = unmapped;
+    }
+  }
+
+  if (!out.wanted()) return;
+  out.open(x.input.rows(), x.input.cols());
+  parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
+    const Index end = std::min(x.rows, (t + 1) * rows_per_task);
+    for (Index i = t * rows_per_task; i < end; ++i) {
+      const S* from = result + i * result_stride;
+      S* to = out.row(i);
+      for (Index k = 0; k < x.input.cols(); ++k) {
+        to[k] = out.accumulates() ? to[k] + from[k] : from[k];
+      }
+    }
+  });
+}
+
+}  // namespace nearfar::detail

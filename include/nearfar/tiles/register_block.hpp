@@ -1,0 +1,65 @@
+#pragma once
+
+#include <utility>
+
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/core/simd.hpp"
+
+/// \file
+/// The innermost product: a block of the result that fits the vector registers, so that each
+/// element loaded serves many multiply-adds. All three products of a loss (scores, gradient of the
+/// anchors, gradient of the keys) are made of it; they differ in where the factors lie in memory.
+
+namespace nearfar::detail {
+
+/// Shape of the block for S. With 32 registers 12 x 2 vectors keep 24 sums in flight, more than
+/// the 8 that two multiply-add units of latency 4 need, and 14 loads serve 24 multiply-adds; with
+/// 16 registers 6 x 2 is the largest of this shape that does not spill.
+template <class S>
+struct BlockShape {
+  static constexpr int rows = vector_registers >= 32 ? 12 : 6;
+  static constexpr int vectors = 2;
+  static constexpr int lanes = Vec<S>::lanes;
+  static constexpr int cols = vectors * lanes;
+};
+
+/// Calls body(0), ..., body(n-1) with compile-time numbers: unrolled whatever the optimiser thinks.
+template <int n, class Body>
+NEARFAR_ALWAYS_INLINE void unrolled(Body&& body) {
+  [&]<int... i>(std::integer_sequence<int, i...>) NEARFAR_LAMBDA_INLINE {
+    (body(std::integral_constant<int, i>{}), ...);
+  }
+  (std::make_integer_sequence<int, n>{});
+}
+
+/// C (+)= A B with A rows x depth, B depth x (vectors * lanes):
+/// A(r, k) = a[r * a_row + k * a_depth], B(k, .) = b[k * b_depth ...], C(r, .) = c[r * c_row ...].
+/// `add` keeps what C holds. `ARow` is Index, or an integral constant when known.
+template <int rows, int vectors, class S, class ARow>
+NEARFAR_ALWAYS_INLINE void register_block(Index depth, const S* a, ARow a_row, Index a_depth,
+                                          const S* b, Index b_depth, S* c, Index c_row, bool add) {
+  using V = Vec<S>;
+  V sum[rows][vectors];
+  unrolled<rows>([&](auto r) NEARFAR_LAMBDA_INLINE {
+    unrolled<vectors>([&](auto v) NEARFAR_LAMBDA_INLINE { sum[r][v] = V::zero(); });
+  });
+  for (Index k = 0; k < depth; ++k) {
+    V bk[vectors];
+    unrolled<vectors>([&](auto v) NEARFAR_LAMBDA_INLINE { bk[v] = V::load(b + v * V::lanes); });
+    unrolled<rows>([&](auto r) NEARFAR_LAMBDA_INLINE {
+      const V ar = V::broadcast(a[r * a_row]);
+      unrolled<vectors>(
+          [&](auto v) NEARFAR_LAMBDA_INLINE { sum[r][v] = multiply_add(ar, bk[v], sum[r][v]); });
+    });
+    a += a_depth;
+    b += b_depth;
+  }
+  unrolled<rows>([&](auto r) NEARFAR_LAMBDA_INLINE {
+    unrolled<vectors>([&](auto v) NEARFAR_LAMBDA_INLINE {
+      S* to = c + r * c_row + v * V::lanes;
+      (add ? V::load(to) + sum[r][v] : sum[r][v]).store(to);
+    });
+  });
+}
+
+}  // namespace nearfar::detail

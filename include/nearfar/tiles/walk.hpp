@@ -1,0 +1,313 @@
+#pragma once
+
+#include <concepts>
+
+#include "nearfar/core/result.hpp"
+#include "nearfar/tiles/row_scores.hpp"
+
+/// \file
+/// The walk over the score matrix of queries and keys. Forward: tiles of scores, each folded into
+/// the statistics of its rows and forgotten. Forward and backward: strips of whole rows; once a
+/// strip's scores are complete its rows know their loss, the scores become weights in place, and
+/// two products add the strip's share of both gradients. The strips come one after another and the
+/// threads share the work inside one, so every sum has one order, at any number of threads, and
+/// memory holds one strip.
+
+namespace nearfar::detail {
+
+/// Which pairs (i, j) the walk compares.
+enum class Pairing {
+  all,     ///< every query with every key
+  others,  ///< queries and keys are the same rows: j != i
+  upper    ///< queries and keys are the same rows: j > i, each unordered pair once
+};
+
+/// A loss as the walk sees it. It gets the scores of a row in stretches, in order of columns, all
+/// of them pairs that count:
+/// - `start(i)`: statistics of row i before its first score (`Row`, trivially copyable);
+/// - `observe(row, i, first, n, s)`: folds in the scores with keys first .. first + n - 1;
+/// - `close(row, i)`: all scores were seen;
+/// - `differentiate(row, i, first, n, s, g)`: writes g_j = dL/ds_ij, not yet scaled by the
+///   reduction.
+/// It is shared by threads: what it learns goes into `Row`, nowhere else.
+template <class P, class S>
+concept RowLoss = requires(const P& p, typename P::Row& row, Index i, const S* s, S* g) {
+  { p.start(i) } -> std::same_as<typename P::Row>;
+  p.observe(row, i, i, i, s);
+  p.close(row, i);
+  p.differentiate(row, i, i, i, s, g);
+};
+
+/// Keys of a stretch. Stretches start at multiples of this, whatever the tiles.
+inline constexpr Index stretch = 512;
+
+/// Smallest and largest of some scores, and how many of them are distances of zero.
+template <class S, Kernel K>
+struct Extremes {
+  S smallest = std::numeric_limits<S>::infinity();
+  S largest = -std::numeric_limits<S>::infinity();
+  Index zeros = 0;
+
+  void fold(const S* s, Index n) {
+    if (n == 0) return;
+    const Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>> v(s, n);
+    smallest = std::min(smallest, v.minCoeff());
+    largest = std::max(largest, v.maxCoeff());
+    if (K::orientation == Orientation::distance && smallest <= S(0)) zeros += (v <= S(0)).count();
+  }
+
+  void add_to(Diagnostics& d) const {
+    d.smallest_score = std::min(d.smallest_score, static_cast<double>(smallest));
+    d.largest_score = std::max(d.largest_score, static_cast<double>(largest));
+    d.zero_distances += zeros;
+  }
+};
+
+/// Diagnostics that know of these scores alone.
+template <Kernel K, class S>
+Diagnostics score_extremes(const S* s, Index n) {
+  Extremes<S, K> seen;
+  seen.fold(s, n);
+  Diagnostics d;
+  seen.add_to(d);
+  return d;
+}
+
+template <class S, Kernel K>
+class Walk {
+ public:
+  /// Both sides must outlive the walk; the same object twice for a set compared with itself.
+  Walk(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
+       const PreparedRows<S>& keys, Pairing pairing)
+      : scratch_(scratch),
+        threads_(threads),
+        queries_(queries),
+        keys_(keys),
+        pairing_(pairing),
+        panels_(tasks_of(keys.rows, Shape::cols)),
+        packed_keys_(scratch.take<S>(panels_ * Shape::cols * keys.depth)),
+        score_rows_(kernel, queries, keys, squared_norms_of(scratch, keys)) {
+    parallel_tasks(panels_, threads, [&](Index p, int) {
+      const Index first = p * Shape::cols;
+      pack_panels<Shape::cols>(keys.row(first), keys.stride,
+                               std::min<Index>(Shape::cols, keys.rows - first), keys.depth,
+                               packed_keys_ + first * keys.depth);
+    });
+  }
+
+  /// The statistics of every row. `diagnostics` gets the extremes of the scores.
+  template <RowLoss<S> P>
+  typename P::Row* forward(const P& loss, Diagnostics& diagnostics) {
+    using Row = typename P::Row;
+    Row* rows = scratch_.take<Row>(queries_.rows);
+    RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
+    constexpr Index block = 4 * Shape::rows;
+    const int workers = std::max(1, threads_);
+    const Index depth = keys_.depth;
+    S* packed = scratch_.take<S>(Index(workers) * block * depth);
+    S* tiles = scratch_.take<S>(Index(workers) * block * stretch);
+    S* buffers = scratch_.take<S>(Index(workers) * stretch);
+    parallel_tasks(tasks_of(queries_.rows, block), threads_, [&](Index t, int worker) {
+      const Index first_row = t * block;
+      const Index count = std::min(block, queries_.rows - first_row);
+      S* mine = packed + Index(worker) * block * depth;
+      S* tile = tiles + Index(worker) * block * stretch;
+      pack_panels<Shape::rows>(queries_.row(first_row), queries_.stride, count, depth, mine);
+      for (Index r = 0; r < count; ++r) {
+        rows[first_row + r] = loss.start(first_row + r);
+        extremes[first_row + r] = RowExtremes();
+      }
+      const Index begin = pairing_ == Pairing::upper ? round_down(first_row, stretch) : 0;
+      for (Index first = begin; first < keys_.rows; first += stretch) {
+        const Index end = std::min(first + stretch, keys_.rows);
+        multiply_panels(mine, packed_keys_, depth, 0, tasks_of(count, Shape::rows),
+                        first / Shape::cols, tasks_of(end, Shape::cols), first / Shape::cols, tile,
+                        stretch);
+        for (Index r = 0; r < count; ++r) {
+          const Index i = first_row + r;
+          each_part(i, first, end, [&](Index from, Index n) {
+            S* u = tile + r * stretch + (from - first);
+            score_rows_.inner_products_to_u(i, from, n, u);
+            const S* s = score_rows_.scores(u, n, buffers + Index(worker) * stretch);
+            loss.observe(rows[i], i, from, n, s);
+            extremes[i].fold(s, n);
+          });
+        }
+      }
+      for (Index r = 0; r < count; ++r) loss.close(rows[first_row + r], first_row + r);
+    });
+    gather(extremes, diagnostics);
+    return rows;
+  }
+
+  /// As forward; and adds the gradients with respect to the prepared rows (unscaled) to `dx` and
+  /// `dy`, each where wanted. For a set compared with itself both may be the same.
+  template <RowLoss<S> P>
+  typename P::Row* forward_backward(const P& loss, RowGradients<S>& dx, RowGradients<S>& dy,
+                                    Diagnostics& diagnostics) {
+    using Row = typename P::Row;
+    Row* rows = scratch_.take<Row>(queries_.rows);
+    RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
+    const Index depth = keys_.depth;
+    const Index height = strip_rows();
+    const Index width = padded_stride<S>(panels_ * Shape::cols);
+    S* strip = scratch_.take<S>(height * width);
+    S* packed = scratch_.take<S>(height * depth);
+    S* buffers = scratch_.take<S>(2 * Index(std::max(1, threads_)) * stretch);
+
+    for (Index first_row = 0; first_row < queries_.rows; first_row += height) {
+      const Index count = std::min(height, queries_.rows - first_row);
+      const Index row_panels = tasks_of(count, Shape::rows);
+      // Columns before the first are below the diagonal for every row of the strip.
+      const Index first_panel = pairing_ == Pairing::upper ? first_row / Shape::cols : 0;
+      const Index first_col = first_panel * Shape::cols;
+      pack_panels<Shape::rows>(queries_.row(first_row), queries_.stride, count, depth, packed);
+
+      parallel_tasks(tasks_of(panels_ - first_panel, panels_per_task), threads_, [&](Index t, int) {
+        const Index p = first_panel + t * panels_per_task;
+        multiply_panels(packed, packed_keys_, depth, 0, row_panels, p,
+                        std::min(panels_, p + panels_per_task), first_panel, strip, width);
+      });
+
+      parallel_tasks(count, threads_, [&](Index r, int worker) {
+        const Index i = first_row + r;
+        extremes[i] = RowExtremes();
+        rows[i] = loss.start(i);
+        S* scores = buffers + 2 * Index(worker) * stretch;
+        S* u = strip + r * width - first_col;  // u[j] belongs to key j
+        each_stretch(i, first_col, [&](Index from, Index n) {
+          score_rows_.inner_products_to_u(i, from, n, u + from);
+          const S* s = score_rows_.scores(u + from, n, scores);
+          loss.observe(rows[i], i, from, n, s);
+          extremes[i].fold(s, n);
+        });
+        loss.close(rows[i], i);
+        S* g = scores + stretch;
+        Index done = first_col;
+        double weight_sum = 0;
+        each_stretch(i, first_col, [&](Index from, Index n) {
+          std::fill(u + done, u + from, S(0));  // pairs that do not count
+          const S* s = score_rows_.scores(u + from, n, scores);
+          loss.differentiate(rows[i], i, from, n, s, g);
+          weight_sum += score_rows_.weights(n, g, s, u + from);
+          done = from + n;
+        });
+        std::fill(u + done, u + first_col + width, S(0));
+        if (K::geometry == Geometry::squared_distance && dx.wanted()) dx.weight[i] -= weight_sum;
+      });
+
+      if (dx.wanted()) add_query_gradients(strip, width, first_row, row_panels, first_col, dx);
+      if (dy.wanted()) add_key_gradients(strip, width, first_row, count, first_col, dy);
+    }
+    gather(extremes, diagnostics);
+    return rows;
+  }
+
+ private:
+  using Shape = BlockShape<S>;
+  using RowExtremes = Extremes<S, K>;
+
+  // Column panels of a score task: enough products to be worth handing out.
+  static constexpr Index panels_per_task = 4;
+
+  static const S* squared_norms_of(Scratch& scratch, const PreparedRows<S>& keys) {
+    if constexpr (K::geometry == Geometry::squared_distance) {
+      S* out = scratch.take<S>(keys.rows);
+      for (Index j = 0; j < keys.rows; ++j) out[j] = saturated<S>(keys.squared_norm[j]);
+      return out;
+    } else {
+      return nullptr;
+    }
+  }
+
+  /// Rows of a strip: many, so that the keys' gradient is read and written seldom; but few enough
+  /// that the strip stays in a shared cache. Depends on sizes only, as all that orders sums must.
+  Index strip_rows() const {
+    constexpr Index most = 192;
+    constexpr Index fewest = 48;
+    static_assert(most % Shape::rows == 0 && fewest % Shape::rows == 0);
+    constexpr Index bytes = Index(1) << 24;
+    const Index fit = bytes / (std::max<Index>(keys_.rows, 1) * Index(sizeof(S)));
+    const Index wanted = std::clamp(round_down(fit, fewest), fewest, most);
+    return std::min(wanted, round_up(std::max<Index>(queries_.rows, 1), Shape::rows));
+  }
+
+  /// body(from, n) for the parts of columns [first, end) that row i is compared with.
+  template <class Body>
+  void each_part(Index i, Index first, Index end, const Body& body) const {
+    if (pairing_ == Pairing::all || i < first || i >= end) {
+      if (pairing_ == Pairing::upper && i >= end) return;
+      body(first, end - first);
+      return;
+    }
+    if (pairing_ == Pairing::others && i > first) body(first, i - first);
+    if (i + 1 < end) body(i + 1, end - i - 1);
+  }
+
+  /// each_part over all stretches from column first_col on.
+  template <class Body>
+  void each_stretch(Index i, Index first_col, const Body& body) const {
+    for (Index first = first_col; first < keys_.rows;) {
+      const Index end = std::min(round_down(first, stretch) + stretch, keys_.rows);
+      each_part(i, first, end, body);
+      first = end;
+    }
+  }
+
+  /// dX of the strip's rows += W Y, each task some row panels by some columns of the embedding.
+  void add_query_gradients(const S* strip, Index width, Index first_row, Index row_panels,
+                           Index first_col, RowGradients<S>& dx) const {
+    constexpr Index panels = 4;
+    const Index tall = tasks_of(row_panels, panels);
+    const Index wide = tasks_of(keys_.depth, Shape::cols);
+    parallel_tasks(tall * wide, threads_, [&](Index t, int) {
+      const Index p = (t / wide) * panels;
+      const Index d = (t % wide) * Shape::cols;
+      multiply_rows(strip + p * Shape::rows * width, width, std::min(panels, row_panels - p),
+                    keys_.rows - first_col, keys_.row(first_col) + d, keys_.stride,
+                    std::min<Index>(Shape::cols, keys_.depth - d),
+                    dx.data + (first_row + p * Shape::rows) * queries_.stride + d, queries_.stride,
+                    true);
+    });
+  }
+
+  /// dY += W^T X of the strip's rows, each task some keys by all columns of the embedding.
+  void add_key_gradients(const S* strip, Index width, Index first_row, Index count, Index first_col,
+                         RowGradients<S>& dy) const {
+    constexpr Index panels = 8;
+    constexpr Index keys_per_task = panels * Shape::rows;
+    // The first key with a weight; strips start at whole panels, so this does, too.
+    const Index begin = pairing_ == Pairing::upper ? first_row : 0;
+    const Index end = round_up(keys_.rows, Shape::rows);
+    parallel_tasks(tasks_of(end - begin, keys_per_task), threads_, [&](Index t, int) {
+      const Index j = begin + t * keys_per_task;
+      const S* w = strip + (j - first_col);
+      multiply_transposed(w, width, std::min(panels, (end - j) / Shape::rows), count,
+                          queries_.row(first_row), queries_.stride, queries_.depth,
+                          dy.data + j * keys_.stride, keys_.stride, true);
+      if constexpr (K::geometry == Geometry::squared_distance) {
+        const Index n = std::min(keys_per_task, keys_.rows - j);
+        S sums[keys_per_task] = {};
+        for (Index r = 0; r < count; ++r) {
+          for (Index c = 0; c < n; ++c) sums[c] += w[r * width + c];
+        }
+        for (Index c = 0; c < n; ++c) dy.weight[j + c] -= static_cast<double>(sums[c]);
+      }
+    });
+  }
+
+  void gather(const RowExtremes* extremes, Diagnostics& d) const {
+    for (Index i = 0; i < queries_.rows; ++i) extremes[i].add_to(d);
+  }
+
+  Scratch& scratch_;
+  int threads_;
+  const PreparedRows<S>& queries_;
+  const PreparedRows<S>& keys_;
+  Pairing pairing_;
+  Index panels_;
+  S* packed_keys_;
+  ScoreRows<S, K> score_rows_;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,7 @@
+#include "nearfar/losses/hadsell.hpp"
+
+namespace nearfar {
+
+NEARFAR_FOR_EACH_DISTANCE(NEARFAR_INSTANTIATE_LOSS, HadsellContrastive)
+
+}  // namespace nearfar
