@@ -3,6 +3,10 @@
 include_guard()
 
 set(NEARFAR_WARNING_FLAGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION MATCHES "^12\\.")
+  # g++ 12 sees overlapping copies inside std::string where there are none (GCC bug 105651).
+  list(APPEND NEARFAR_WARNING_FLAGS -Wno-restrict)
+endif()
 
 function(nearfar_warnings target)
   if(NOT NEARFAR_DEVELOPER OR NOT CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")

@@ -87,7 +87,7 @@ void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, con
                    Index y_stride, Index cols, S* c, Index c_stride, bool add) {
   using Shape = BlockShape<S>;
   // Keys a pass: a pass's piece of Y (keys x block columns) serves every row panel from cache.
-  constexpr Index pass = 256;
+  constexpr Index pass = 192;
   for (Index j = 0; j < keys || j == 0; j += pass) {
     const Index depth = std::min(pass, keys - j);
     for (Index d = 0; d < cols; d += Shape::cols) {

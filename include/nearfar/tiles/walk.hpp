@@ -38,8 +38,25 @@ concept RowLoss = requires(const P& p, typename P::Row& row, Index i, const S* s
   p.differentiate(row, i, i, i, s, g);
 };
 
-/// Keys of a stretch. Stretches start at multiples of this, whatever the tiles.
-inline constexpr Index stretch = 512;
+/// Keys of a stretch: what a row is shown at once, and the width of a tile.
+inline constexpr Index stretch = 384;
+/// Keys of a task: whole register blocks whether they are columns of scores or rows of a gradient.
+inline constexpr Index keys_per_task = 96;
+
+/// Scores of some rows, tile after tile: a tile is `height` x stretch and contiguous, so that every
+/// product reads or writes a piece of memory that fits a cache and few pages.
+template <class S>
+struct Strip {
+  S* data;
+  Index height;
+
+  static Index size(Index height, Index keys) { return height * round_up(keys, stretch); }
+
+  /// Row r's scores with keys j, j + 1, ... up to the end of j's tile.
+  S* at(Index r, Index j) const {
+    return data + (j / stretch * height + r) * stretch + j % stretch;
+  }
+};
 
 /// Smallest and largest of some scores, and how many of them are distances of zero.
 template <class S, Kernel K>
@@ -101,18 +118,17 @@ class Walk {
     using Row = typename P::Row;
     Row* rows = scratch_.take<Row>(queries_.rows);
     RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
-    constexpr Index block = 4 * Shape::rows;
-    const int workers = std::max(1, threads_);
-    const Index depth = keys_.depth;
-    S* packed = scratch_.take<S>(Index(workers) * block * depth);
-    S* tiles = scratch_.take<S>(Index(workers) * block * stretch);
-    S* buffers = scratch_.take<S>(Index(workers) * stretch);
-    parallel_tasks(tasks_of(queries_.rows, block), threads_, [&](Index t, int worker) {
-      const Index first_row = t * block;
-      const Index count = std::min(block, queries_.rows - first_row);
-      S* mine = packed + Index(worker) * block * depth;
-      S* tile = tiles + Index(worker) * block * stretch;
-      pack_panels<Shape::rows>(queries_.row(first_row), queries_.stride, count, depth, mine);
+    constexpr Index height = 4 * Shape::rows;
+    const Index workers = std::max(1, threads_);
+    S* packed = scratch_.take<S>(workers * height * keys_.depth);
+    S* tiles = scratch_.take<S>(workers * height * stretch);
+    S* buffers = scratch_.take<S>(workers * stretch);
+    parallel_tasks(tasks_of(queries_.rows, height), threads_, [&](Index t, int worker) {
+      const Index first_row = t * height;
+      const Index count = std::min(height, queries_.rows - first_row);
+      S* mine = packed + worker * height * keys_.depth;
+      const Strip<S> tile{tiles + worker * height * stretch, height};
+      pack_queries(first_row, count, mine);
       for (Index r = 0; r < count; ++r) {
         rows[first_row + r] = loss.start(first_row + r);
         extremes[first_row + r] = RowExtremes();
@@ -120,15 +136,13 @@ class Walk {
       const Index begin = pairing_ == Pairing::upper ? round_down(first_row, stretch) : 0;
       for (Index first = begin; first < keys_.rows; first += stretch) {
         const Index end = std::min(first + stretch, keys_.rows);
-        multiply_panels(mine, packed_keys_, depth, 0, tasks_of(count, Shape::rows),
-                        first / Shape::cols, tasks_of(end, Shape::cols), first / Shape::cols, tile,
-                        stretch);
+        score(mine, tasks_of(count, Shape::rows), first, end, tile.data);
         for (Index r = 0; r < count; ++r) {
           const Index i = first_row + r;
           each_part(i, first, end, [&](Index from, Index n) {
-            S* u = tile + r * stretch + (from - first);
+            S* u = tile.at(r, from - first);
             score_rows_.inner_products_to_u(i, from, n, u);
-            const S* s = score_rows_.scores(u, n, buffers + Index(worker) * stretch);
+            const S* s = score_rows_.scores(u, n, buffers + worker * stretch);
             loss.observe(rows[i], i, from, n, s);
             extremes[i].fold(s, n);
           });
@@ -148,56 +162,28 @@ class Walk {
     using Row = typename P::Row;
     Row* rows = scratch_.take<Row>(queries_.rows);
     RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
-    const Index depth = keys_.depth;
     const Index height = strip_rows();
-    const Index width = padded_stride<S>(panels_ * Shape::cols);
-    S* strip = scratch_.take<S>(height * width);
-    S* packed = scratch_.take<S>(height * depth);
+    const Strip<S> strip{scratch_.take<S>(Strip<S>::size(height, keys_.rows)), height};
+    S* packed = scratch_.take<S>(height * keys_.depth);
     S* buffers = scratch_.take<S>(2 * Index(std::max(1, threads_)) * stretch);
 
     for (Index first_row = 0; first_row < queries_.rows; first_row += height) {
       const Index count = std::min(height, queries_.rows - first_row);
-      const Index row_panels = tasks_of(count, Shape::rows);
-      // Columns before the first are below the diagonal for every row of the strip.
-      const Index first_panel = pairing_ == Pairing::upper ? first_row / Shape::cols : 0;
-      const Index first_col = first_panel * Shape::cols;
-      pack_panels<Shape::rows>(queries_.row(first_row), queries_.stride, count, depth, packed);
-
-      parallel_tasks(tasks_of(panels_ - first_panel, panels_per_task), threads_, [&](Index t, int) {
-        const Index p = first_panel + t * panels_per_task;
-        multiply_panels(packed, packed_keys_, depth, 0, row_panels, p,
-                        std::min(panels_, p + panels_per_task), first_panel, strip, width);
+      // Columns before this are below the diagonal for every row of the strip.
+      const Index first_key = pairing_ == Pairing::upper ? round_down(first_row, keys_per_task) : 0;
+      pack_queries(first_row, count, packed);
+      parallel_tasks(tasks_of(keys_.rows - first_key, keys_per_task), threads_, [&](Index t, int) {
+        const Index first = first_key + t * keys_per_task;
+        score(packed, tasks_of(count, Shape::rows), first,
+              std::min(first + keys_per_task, keys_.rows), strip.at(0, first));
       });
-
       parallel_tasks(count, threads_, [&](Index r, int worker) {
-        const Index i = first_row + r;
-        extremes[i] = RowExtremes();
-        rows[i] = loss.start(i);
-        S* scores = buffers + 2 * Index(worker) * stretch;
-        S* u = strip + r * width - first_col;  // u[j] belongs to key j
-        each_stretch(i, first_col, [&](Index from, Index n) {
-          score_rows_.inner_products_to_u(i, from, n, u + from);
-          const S* s = score_rows_.scores(u + from, n, scores);
-          loss.observe(rows[i], i, from, n, s);
-          extremes[i].fold(s, n);
-        });
-        loss.close(rows[i], i);
-        S* g = scores + stretch;
-        Index done = first_col;
-        double weight_sum = 0;
-        each_stretch(i, first_col, [&](Index from, Index n) {
-          std::fill(u + done, u + from, S(0));  // pairs that do not count
-          const S* s = score_rows_.scores(u + from, n, scores);
-          loss.differentiate(rows[i], i, from, n, s, g);
-          weight_sum += score_rows_.weights(n, g, s, u + from);
-          done = from + n;
-        });
-        std::fill(u + done, u + first_col + width, S(0));
-        if (K::geometry == Geometry::squared_distance && dx.wanted()) dx.weight[i] -= weight_sum;
+        S* buffer = buffers + 2 * Index(worker) * stretch;
+        finish_row(loss, strip, r, first_row + r, first_key, rows[first_row + r],
+                   extremes[first_row + r], dx, buffer);
       });
-
-      if (dx.wanted()) add_query_gradients(strip, width, first_row, row_panels, first_col, dx);
-      if (dy.wanted()) add_key_gradients(strip, width, first_row, count, first_col, dy);
+      if (dx.wanted()) add_query_gradients(strip, first_row, count, first_key, dx);
+      if (dy.wanted()) add_key_gradients(strip, first_row, count, first_key, dy);
     }
     gather(extremes, diagnostics);
     return rows;
@@ -206,9 +192,8 @@ class Walk {
  private:
   using Shape = BlockShape<S>;
   using RowExtremes = Extremes<S, K>;
-
-  // Column panels of a score task: enough products to be worth handing out.
-  static constexpr Index panels_per_task = 4;
+  static_assert(stretch % keys_per_task == 0 && keys_per_task % Shape::cols == 0 &&
+                keys_per_task % Shape::rows == 0);
 
   static const S* squared_norms_of(Scratch& scratch, const PreparedRows<S>& keys) {
     if constexpr (K::geometry == Geometry::squared_distance) {
@@ -244,52 +229,102 @@ class Walk {
     if (i + 1 < end) body(i + 1, end - i - 1);
   }
 
-  /// each_part over all stretches from column first_col on.
+  /// each_part over all stretches from key first_key on.
   template <class Body>
-  void each_stretch(Index i, Index first_col, const Body& body) const {
-    for (Index first = first_col; first < keys_.rows;) {
+  void each_stretch(Index i, Index first_key, const Body& body) const {
+    for (Index first = first_key; first < keys_.rows;) {
       const Index end = std::min(round_down(first, stretch) + stretch, keys_.rows);
       each_part(i, first, end, body);
       first = end;
     }
   }
 
+  void pack_queries(Index first_row, Index count, S* packed) const {
+    pack_panels<Shape::rows>(queries_.row(first_row), queries_.stride, count, keys_.depth, packed);
+  }
+
+  /// Inner products of packed queries with keys [first, end), all in one tile, at `out` in it.
+  void score(const S* packed, Index row_panels, Index first, Index end, S* out) const {
+    const Index panel = first / Shape::cols;
+    multiply_panels(packed, packed_keys_, keys_.depth, 0, row_panels, panel,
+                    tasks_of(end, Shape::cols), panel, out, stretch);
+  }
+
+  /// Row i, the strip's row r: statistics from all its scores, then weights in their place.
+  template <class P>
+  void finish_row(const P& loss, const Strip<S>& strip, Index r, Index i, Index first_key,
+                  typename P::Row& row, RowExtremes& extremes, RowGradients<S>& dx,
+                  S* buffer) const {
+    row = loss.start(i);
+    extremes = RowExtremes();
+    each_stretch(i, first_key, [&](Index from, Index n) {
+      S* u = strip.at(r, from);
+      score_rows_.inner_products_to_u(i, from, n, u);
+      const S* s = score_rows_.scores(u, n, buffer);
+      loss.observe(row, i, from, n, s);
+      extremes.fold(s, n);
+    });
+    loss.close(row, i);
+
+    double weight_sum = 0;
+    Index done = first_key;
+    // Pairs that do not count, and the padding, weigh nothing.
+    const auto clear_until = [&](Index end) {
+      while (done < end) {
+        const Index n = std::min(end, round_down(done, stretch) + stretch) - done;
+        std::fill_n(strip.at(r, done), n, S(0));
+        done += n;
+      }
+    };
+    each_stretch(i, first_key, [&](Index from, Index n) {
+      clear_until(from);
+      S* u = strip.at(r, from);
+      const S* s = score_rows_.scores(u, n, buffer);
+      S* g = buffer + stretch;
+      loss.differentiate(row, i, from, n, s, g);
+      weight_sum += score_rows_.weights(n, g, s, u);
+      done = from + n;
+    });
+    clear_until(round_up(keys_.rows, keys_per_task));
+    if (K::geometry == Geometry::squared_distance && dx.wanted()) dx.weight[i] -= weight_sum;
+  }
+
   /// dX of the strip's rows += W Y, each task some row panels by some columns of the embedding.
-  void add_query_gradients(const S* strip, Index width, Index first_row, Index row_panels,
-                           Index first_col, RowGradients<S>& dx) const {
+  void add_query_gradients(const Strip<S>& strip, Index first_row, Index count, Index first_key,
+                           RowGradients<S>& dx) const {
     constexpr Index panels = 4;
-    const Index tall = tasks_of(row_panels, panels);
+    const Index row_panels = tasks_of(count, Shape::rows);
     const Index wide = tasks_of(keys_.depth, Shape::cols);
-    parallel_tasks(tall * wide, threads_, [&](Index t, int) {
+    parallel_tasks(tasks_of(row_panels, panels) * wide, threads_, [&](Index t, int) {
       const Index p = (t / wide) * panels;
       const Index d = (t % wide) * Shape::cols;
-      multiply_rows(strip + p * Shape::rows * width, width, std::min(panels, row_panels - p),
-                    keys_.rows - first_col, keys_.row(first_col) + d, keys_.stride,
-                    std::min<Index>(Shape::cols, keys_.depth - d),
-                    dx.data + (first_row + p * Shape::rows) * queries_.stride + d, queries_.stride,
-                    true);
+      const Index r = p * Shape::rows;
+      for (Index first = first_key; first < keys_.rows;) {
+        const Index end = std::min(round_down(first, stretch) + stretch, keys_.rows);
+        multiply_rows(strip.at(r, first), stretch, std::min(panels, row_panels - p), end - first,
+                      keys_.row(first) + d, keys_.stride,
+                      std::min<Index>(Shape::cols, keys_.depth - d),
+                      dx.data + (first_row + r) * queries_.stride + d, queries_.stride, true);
+        first = end;
+      }
     });
   }
 
   /// dY += W^T X of the strip's rows, each task some keys by all columns of the embedding.
-  void add_key_gradients(const S* strip, Index width, Index first_row, Index count, Index first_col,
+  void add_key_gradients(const Strip<S>& strip, Index first_row, Index count, Index first_key,
                          RowGradients<S>& dy) const {
-    constexpr Index panels = 8;
-    constexpr Index keys_per_task = panels * Shape::rows;
-    // The first key with a weight; strips start at whole panels, so this does, too.
-    const Index begin = pairing_ == Pairing::upper ? first_row : 0;
-    const Index end = round_up(keys_.rows, Shape::rows);
-    parallel_tasks(tasks_of(end - begin, keys_per_task), threads_, [&](Index t, int) {
-      const Index j = begin + t * keys_per_task;
-      const S* w = strip + (j - first_col);
-      multiply_transposed(w, width, std::min(panels, (end - j) / Shape::rows), count,
+    const Index padded_keys = round_up(keys_.rows, Shape::rows);
+    parallel_tasks(tasks_of(keys_.rows - first_key, keys_per_task), threads_, [&](Index t, int) {
+      const Index j = first_key + t * keys_per_task;
+      const S* w = strip.at(0, j);
+      multiply_transposed(w, stretch, std::min(keys_per_task, padded_keys - j) / Shape::rows, count,
                           queries_.row(first_row), queries_.stride, queries_.depth,
                           dy.data + j * keys_.stride, keys_.stride, true);
       if constexpr (K::geometry == Geometry::squared_distance) {
         const Index n = std::min(keys_per_task, keys_.rows - j);
         S sums[keys_per_task] = {};
         for (Index r = 0; r < count; ++r) {
-          for (Index c = 0; c < n; ++c) sums[c] += w[r * width + c];
+          for (Index c = 0; c < n; ++c) sums[c] += w[r * stretch + c];
         }
         for (Index c = 0; c < n; ++c) dy.weight[j + c] -= static_cast<double>(sums[c]);
       }

@@ -1,0 +1,59 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <nearfar/core/finite.hpp>
+#include <nearfar/core/parallel.hpp>
+#include <vector>
+
+namespace {
+
+using nearfar::detail::parallel_tasks;
+
+TEST(ParallelTasks, RunEachTaskOnceWithAThreadInRange) {
+  for (const int threads : {1, 2, 3, 7}) {
+    std::vector<std::atomic<int>> runs(100);
+    std::atomic<bool> in_range{true};
+    parallel_tasks(100, threads, [&](Eigen::Index t, int thread) {
+      ++runs[static_cast<std::size_t>(t)];
+      if (thread < 0 || thread >= threads) in_range = false;
+    });
+    for (const auto& r : runs) EXPECT_EQ(r.load(), 1);
+    EXPECT_TRUE(in_range);
+  }
+}
+
+TEST(ParallelTasks, NoTasksNoCalls) {
+  parallel_tasks(0, 4, [](Eigen::Index, int) { FAIL(); });
+}
+
+#ifdef _OPENMP
+TEST(ParallelTasks, LeaveTheCallersThreadCountAlone) {
+  const int before = omp_get_max_threads();
+  parallel_tasks(10, 5, [](Eigen::Index, int) {});
+  EXPECT_EQ(omp_get_max_threads(), before);
+}
+#endif
+
+TEST(CheckFinite, NamesTheFirstBadElementWhateverTheThreads) {
+  nearfar::Matrix<float> x = nearfar::Matrix<float>::Ones(2000, 3);
+  x(1500, 1) = std::numeric_limits<float>::quiet_NaN();
+  x(700, 2) = -std::numeric_limits<float>::infinity();
+  for (const int threads : {1, 2, 5}) {
+    try {
+      nearfar::detail::check_finite<float>("queries", x, threads);
+      FAIL();
+    } catch (const std::domain_error& e) {
+      EXPECT_STREQ(e.what(),
+                   "nearfar: queries: wanted finite elements, got -infinity at row 700, column 2");
+    }
+  }
+}
+
+TEST(CheckFinite, LetsTheLargestAndSmallestNumbersPass) {
+  nearfar::Matrix<double> x(2, 2);
+  x << std::numeric_limits<double>::max(), -std::numeric_limits<double>::max(),
+      std::numeric_limits<double>::denorm_min(), 0;
+  EXPECT_NO_THROW(nearfar::detail::check_finite<double>("x", x, 1));
+}
+
+}  // namespace

@@ -1,0 +1,69 @@
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <nearfar/core/workspace.hpp>
+
+namespace {
+
+using nearfar::Workspace;
+using nearfar::detail::Scratch;
+
+TEST(Workspace, GivesTheSameMemoryToTheSameCalls) {
+  Workspace workspace;
+  const auto run = [&] {
+    Scratch scratch(&workspace);
+    return std::vector<void*>{scratch.take<float>(10), scratch.take<double>(100000),
+                              scratch.take<float>(7)};
+  };
+  const auto first = run();
+  const std::size_t bytes = workspace.bytes();
+  EXPECT_EQ(run(), first);
+  EXPECT_EQ(workspace.bytes(), bytes);
+}
+
+TEST(Workspace, ArraysAreAlignedAndApart) {
+  Workspace workspace;
+  Scratch scratch(&workspace);
+  std::uintptr_t end = 0;
+  for (const Eigen::Index count : {1, 3, 17, 1000}) {
+    const auto at = reinterpret_cast<std::uintptr_t>(scratch.take<double>(count));
+    EXPECT_EQ(at % 64, 0u);
+    EXPECT_GE(at, end);
+    end = at + static_cast<std::uintptr_t>(count) * sizeof(double);
+  }
+}
+
+TEST(Workspace, SmallerCallsReuseWhatLargerOnesLeft) {
+  Workspace workspace;
+  { Scratch(&workspace).take<float>(1 << 20); }
+  const std::size_t bytes = workspace.bytes();
+  { Scratch(&workspace).take<float>(1 << 10); }
+  EXPECT_EQ(workspace.bytes(), bytes);
+}
+
+TEST(Workspace, TwoCallsAtOnceAreRefused) {
+  Workspace workspace;
+  const Scratch first(&workspace);
+  try {
+    const Scratch second(&workspace);
+    FAIL() << "the second call was let in";
+  } catch (const std::invalid_argument& e) {
+    EXPECT_STREQ(e.what(),
+                 "nearfar: workspace: wanted one that no other call is using, got one in use by "
+                 "another call");
+  }
+}
+
+TEST(Workspace, IsFreeAgainAfterACallThatWasRefused) {
+  Workspace workspace;
+  {
+    const Scratch first(&workspace);
+    EXPECT_THROW(Scratch{&workspace}, std::invalid_argument);
+    EXPECT_THROW(Scratch{&workspace}, std::invalid_argument) << "a refusal must not free it";
+  }
+  EXPECT_NO_THROW(Scratch{&workspace});
+}
+
+TEST(Workspace, RefusesNegativeThreads) { EXPECT_THROW(Workspace(-1), std::invalid_argument); }
+
+}  // namespace

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nearfar/nearfar.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+/// \file
+/// A reference case: one JSON file with options, inputs and the expected loss and gradients.
+
+namespace golden {
+
+/// What a runner computes for a case.
+template <class S>
+struct Computed {
+  double loss = 0;
+  std::map<std::string, nearfar::Matrix<S>> gradients;  ///< numbers as 1 x 1
+};
+
+/// A case that keeps account of what was asked of it: an option or input that no runner looked at
+/// is one the runner does not know, and must fail the test rather than be ignored.
+class Case {
+ public:
+  explicit Case(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    if (!in) throw std::runtime_error("cannot read " + file.string());
+    json_ = nlohmann::json::parse(in);
+  }
+
+  std::string loss() const { return json_.at("loss"); }
+  double expected_loss() const { return json_.at("expected").at("loss"); }
+
+  bool has_option(const std::string& name) const { return json_.at("options").contains(name); }
+  double number(const std::string& name) { return option(name).get<double>(); }
+  std::string word(const std::string& name) { return option(name).get<std::string>(); }
+
+  bool has_input(const std::string& name) const { return json_.at("inputs").contains(name); }
+
+  template <class S>
+  nearfar::Matrix<S> matrix(const std::string& name) {
+    return to_matrix<S>(input(name));
+  }
+  double input_number(const std::string& name) { return input(name).get<double>(); }
+  std::vector<std::int64_t> labels(const std::string& name) {
+    return input(name).get<std::vector<std::int64_t>>();
+  }
+
+  nearfar::Reduction reduction() {
+    const std::string name = word("reduction");
+    if (name == "mean") return nearfar::Reduction::mean;
+    if (name == "sum") return nearfar::Reduction::sum;
+    if (name == "mean_nonzero") return nearfar::Reduction::mean_nonzero;
+    throw std::runtime_error("unknown reduction " + name);
+  }
+
+  std::map<std::string, nearfar::Matrix<double>> expected_gradients() const {
+    std::map<std::string, nearfar::Matrix<double>> out;
+    for (const auto& [name, value] : json_.at("expected").at("gradients").items()) {
+      out[name] = to_matrix<double>(value);
+    }
+    return out;
+  }
+
+  /// Options and inputs of the file that nobody asked for.
+  std::vector<std::string> unused() const {
+    std::vector<std::string> out;
+    for (const char* part : {"options", "inputs"}) {
+      for (const auto& [name, value] : json_.at(part).items()) {
+        if (!used_.contains(std::string(part) + "/" + name)) out.push_back(name);
+      }
+    }
+    return out;
+  }
+
+ private:
+  const nlohmann::json& option(const std::string& name) {
+    used_.insert("options/" + name);
+    return json_.at("options").at(name);
+  }
+  const nlohmann::json& input(const std::string& name) {
+    used_.insert("inputs/" + name);
+    return json_.at("inputs").at(name);
+  }
+
+  template <class S>
+  static nearfar::Matrix<S> to_matrix(const nlohmann::json& value) {
+    if (value.is_number()) {
+      return nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(value.get<double>()));
+    }
+    const auto rows = value.get<std::vector<std::vector<double>>>();
+    const std::size_t cols = rows.empty() ? 0 : rows.front().size();
+    nearfar::Matrix<S> out(static_cast<nearfar::Index>(rows.size()),
+                           static_cast<nearfar::Index>(cols));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (rows[i].size() != cols) throw std::runtime_error("rows of unequal length");
+      for (std::size_t k = 0; k < cols; ++k) {
+        out(static_cast<nearfar::Index>(i), static_cast<nearfar::Index>(k)) =
+            static_cast<S>(rows[i][k]);
+      }
+    }
+    return out;
+  }
+
+  nlohmann::json json_;
+  std::set<std::string> used_;
+};
+
+}  // namespace golden

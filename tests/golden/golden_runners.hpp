@@ -1,0 +1,178 @@
+#pragma once
+
+#include <functional>
+
+#include "golden/golden_case.hpp"
+
+/// \file
+/// From a case's loss name to the public call that computes it.
+
+namespace golden {
+
+template <class S>
+using Runner = std::function<Computed<S>(Case&)>;
+
+/// Calls body(kernel) with the kernel a case names, from those given.
+template <class S, class... Kernels, class Body>
+auto with_kernel(Case& c, const Body& body) {
+  const std::string name = c.word("kernel");
+  Computed<S> out;
+  bool known = false;
+  const auto attempt = [&](const char* its_name, const auto& kernel) {
+    if (name == its_name) {
+      known = true;
+      out = body(kernel);
+    }
+  };
+  (attempt(Kernels::name, typename Kernels::Type()), ...);
+  if (!known) throw std::runtime_error("unknown kernel " + name + " for " + c.loss());
+  return out;
+}
+
+struct EuclideanKernel {
+  static constexpr const char* name = "euclidean";
+  using Type = nearfar::Euclidean;
+};
+struct SquaredEuclideanKernel {
+  static constexpr const char* name = "squared_euclidean";
+  using Type = nearfar::SquaredEuclidean;
+};
+struct CosineKernel {
+  static constexpr const char* name = "cosine";
+  using Type = nearfar::Cosine;
+};
+struct InnerProductKernel {
+  static constexpr const char* name = "inner_product";
+  using Type = nearfar::InnerProduct;
+};
+
+template <class S>
+Computed<S> hadsell_pairs(Case& c) {
+  const nearfar::HadsellOptions options{.margin = c.number("margin"), .reduction = c.reduction()};
+  const auto a = c.matrix<S>("a");
+  const auto b = c.matrix<S>("b");
+  const auto same = c.labels("same");
+  Computed<S> out;
+  if (c.word("kernel") == "mahalanobis") {
+    const auto transform = c.matrix<S>("transform");
+    const nearfar::Mahalanobis<S> kernel(transform);
+    const nearfar::HadsellContrastive<S, nearfar::Mahalanobis<S>> loss(options, kernel);
+    out.loss = loss.forward_backward(a, b, same, out.gradients["a"], out.gradients["b"],
+                                     {.d_parameter = out.gradients["transform"]})
+                   .value;
+    return out;
+  }
+  return with_kernel<S, EuclideanKernel, SquaredEuclideanKernel>(c, [&]<class K>(const K&) {
+    const nearfar::HadsellContrastive<S, K> loss(options);
+    out.loss = loss.forward_backward(a, b, same, out.gradients["a"], out.gradients["b"]).value;
+    return out;
+  });
+}
+
+template <class S>
+Computed<S> hadsell_labels(Case& c) {
+  const nearfar::HadsellOptions options{.margin = c.number("margin"), .reduction = c.reduction()};
+  const auto x = c.matrix<S>("x");
+  const auto labels = c.labels("labels");
+  return with_kernel<S, EuclideanKernel, SquaredEuclideanKernel>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    const nearfar::HadsellContrastive<S, K> loss(options);
+    out.loss = loss.forward_backward(x, labels, out.gradients["x"]).value;
+    return out;
+  });
+}
+
+template <class S>
+Computed<S> info_nce(Case& c) {
+  const bool learnt = c.has_input("temperature");
+  const nearfar::InfoNceOptions options{
+      .temperature = learnt ? c.input_number("temperature") : c.number("temperature"),
+      .reduction = c.reduction()};
+  const auto queries = c.matrix<S>("queries");
+  const auto keys = c.matrix<S>("keys");
+  return with_kernel<S, CosineKernel, InnerProductKernel, SquaredEuclideanKernel, EuclideanKernel>(
+      c, [&]<class K>(const K&) {
+        Computed<S> out;
+        const nearfar::InfoNce<S, K> loss(options);
+        const auto result =
+            loss.forward_backward(queries, keys, out.gradients["queries"], out.gradients["keys"]);
+        out.loss = result.value;
+        if (learnt) {
+          out.gradients["temperature"] =
+              nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(result.d_temperature));
+        }
+        return out;
+      });
+}
+
+template <class S>
+Computed<S> info_nce_negatives(Case& c) {
+  const nearfar::InfoNceOptions options{.temperature = c.number("temperature"),
+                                        .reduction = c.reduction()};
+  const auto queries = c.matrix<S>("queries");
+  const auto keys = c.matrix<S>("keys");
+  const auto negatives = c.matrix<S>("negatives");
+  return with_kernel<S, CosineKernel, InnerProductKernel, SquaredEuclideanKernel, EuclideanKernel>(
+      c, [&]<class K>(const K&) {
+        Computed<S> out;
+        const nearfar::InfoNce<S, K> loss(options);
+        out.loss = loss.forward_backward(queries, keys, negatives, out.gradients["queries"],
+                                         out.gradients["keys"], out.gradients["negatives"])
+                       .value;
+        return out;
+      });
+}
+
+/// In-batch InfoNCE of contexts against targets under a bilinear score: one step of CPC.
+template <class S>
+Computed<S> cpc(Case& c) {
+  if (c.word("kernel") != "bilinear") throw std::runtime_error("unknown kernel for cpc");
+  const nearfar::InfoNceOptions options{.temperature = c.number("temperature"),
+                                        .reduction = c.reduction()};
+  const auto context = c.matrix<S>("context");
+  const auto targets = c.matrix<S>("targets");
+  const auto weight = c.matrix<S>("weight");
+  const nearfar::InfoNce<S, nearfar::Bilinear<S>> loss(options, nearfar::Bilinear<S>(weight));
+  Computed<S> out;
+  out.loss =
+      loss.forward_backward(context, targets, out.gradients["context"], out.gradients["targets"],
+                            {.d_parameter = out.gradients["weight"]})
+          .value;
+  return out;
+}
+
+template <class S>
+const std::map<std::string, Runner<S>>& runners() {
+  static const std::map<std::string, Runner<S>> all = {
+      {"hadsell_contrastive", hadsell_pairs<S>},
+      {"hadsell_contrastive_labels", hadsell_labels<S>},
+      {"info_nce", info_nce<S>},
+      {"info_nce_negatives", info_nce_negatives<S>},
+      {"cpc", cpc<S>},
+  };
+  return all;
+}
+
+/// Losses of the reference cases that the library does not have yet. A case of these is reported
+/// as skipped; a case of any other unknown loss fails.
+inline const std::set<std::string>& not_yet_supported() {
+  static const std::set<std::string> names = {"alignment",
+                                              "circle",
+                                              "clip",
+                                              "club",
+                                              "dcl",
+                                              "linear_contrastive_labels",
+                                              "multi_similarity",
+                                              "n_pair",
+                                              "nce",
+                                              "negative_sampling",
+                                              "nt_xent",
+                                              "siglip",
+                                              "sup_con",
+                                              "triplet",
+                                              "triplet_labels",
+                                              "uniformity"};
+  return names;
+}
+
+}  // namespace golden
