@@ -4,11 +4,11 @@
 
 #include "nearfar/core/classes.hpp"
 #include "nearfar/core/instantiate.hpp"
+#include "nearfar/core/reduce.hpp"
 #include "nearfar/kernels/cosine.hpp"
 #include "nearfar/kernels/euclidean.hpp"
 #include "nearfar/kernels/mahalanobis.hpp"
 #include "nearfar/kernels/squared_euclidean.hpp"
-#include "nearfar/losses/reduce.hpp"
 #include "nearfar/tiles/batch.hpp"
 #include "nearfar/tiles/paired_rows.hpp"
 #include "nearfar/tiles/walk.hpp"
