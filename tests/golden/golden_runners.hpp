@@ -29,6 +29,11 @@ auto with_kernel(Case& c, const Body& body) {
   return out;
 }
 
+template <class S>
+nearfar::Matrix<S> as_matrix(double v) {
+  return nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(v));
+}
+
 struct EuclideanKernel {
   static constexpr const char* name = "euclidean";
   using Type = nearfar::Euclidean;
@@ -98,8 +103,7 @@ Computed<S> info_nce(Case& c) {
             loss.forward_backward(queries, keys, out.gradients["queries"], out.gradients["keys"]);
         out.loss = result.value;
         if (learnt) {
-          out.gradients["temperature"] =
-              nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(result.d_temperature));
+          out.gradients["temperature"] = as_matrix<S>(result.d_temperature);
         }
         return out;
       });
@@ -142,6 +146,68 @@ Computed<S> cpc(Case& c) {
 }
 
 template <class S>
+Computed<S> nt_xent(Case& c) {
+  const nearfar::NtXentOptions options{.temperature = c.number("temperature"),
+                                       .reduction = c.reduction()};
+  const auto view1 = c.matrix<S>("view1");
+  const auto view2 = c.matrix<S>("view2");
+  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    out.loss = nearfar::NtXent<S, K>(options)
+                   .forward_backward(view1, view2, out.gradients["view1"], out.gradients["view2"])
+                   .value;
+    return out;
+  });
+}
+
+template <class S>
+Computed<S> clip(Case& c) {
+  const nearfar::ClipOptions options{.logit_scale = c.input_number("logit_scale"),
+                                     .reduction = c.reduction()};
+  const auto image = c.matrix<S>("image");
+  const auto text = c.matrix<S>("text");
+  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    const auto result = nearfar::Clip<S, K>(options).forward_backward(
+        image, text, out.gradients["image"], out.gradients["text"]);
+    out.loss = result.value;
+    out.gradients["logit_scale"] = as_matrix<S>(result.d_logit_scale);
+    return out;
+  });
+}
+
+template <class S>
+Computed<S> siglip(Case& c) {
+  const nearfar::SigLipOptions options{.logit_scale = c.input_number("logit_scale"),
+                                       .logit_bias = c.input_number("logit_bias"),
+                                       .reduction = c.reduction()};
+  const auto image = c.matrix<S>("image");
+  const auto text = c.matrix<S>("text");
+  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    const auto result = nearfar::SigLip<S, K>(options).forward_backward(
+        image, text, out.gradients["image"], out.gradients["text"]);
+    out.loss = result.value;
+    out.gradients["logit_scale"] = as_matrix<S>(result.d_logit_scale);
+    out.gradients["logit_bias"] = as_matrix<S>(result.d_logit_bias);
+    return out;
+  });
+}
+
+template <class S>
+Computed<S> sup_con(Case& c) {
+  const nearfar::SupConOptions options{.temperature = c.number("temperature"),
+                                       .reduction = c.reduction()};
+  const auto x = c.matrix<S>("x");
+  const auto labels = c.labels("labels");
+  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    out.loss = nearfar::SupCon<S, K>(options).forward_backward(x, labels, out.gradients["x"]).value;
+    return out;
+  });
+}
+
+template <class S>
 const std::map<std::string, Runner<S>>& runners() {
   static const std::map<std::string, Runner<S>> all = {
       {"hadsell_contrastive", hadsell_pairs<S>},
@@ -149,6 +215,10 @@ const std::map<std::string, Runner<S>>& runners() {
       {"info_nce", info_nce<S>},
       {"info_nce_negatives", info_nce_negatives<S>},
       {"cpc", cpc<S>},
+      {"nt_xent", nt_xent<S>},
+      {"clip", clip<S>},
+      {"siglip", siglip<S>},
+      {"sup_con", sup_con<S>},
   };
   return all;
 }
@@ -158,7 +228,6 @@ const std::map<std::string, Runner<S>>& runners() {
 inline const std::set<std::string>& not_yet_supported() {
   static const std::set<std::string> names = {"alignment",
                                               "circle",
-                                              "clip",
                                               "club",
                                               "dcl",
                                               "linear_contrastive_labels",
@@ -166,9 +235,6 @@ inline const std::set<std::string>& not_yet_supported() {
                                               "n_pair",
                                               "nce",
                                               "negative_sampling",
-                                              "nt_xent",
-                                              "siglip",
-                                              "sup_con",
                                               "triplet",
                                               "triplet_labels",
                                               "uniformity"};

@@ -71,6 +71,11 @@ inline void check_positive(std::string_view option, double value) {
   }
 }
 
+/// An option that must be finite.
+inline void check_finite_option(std::string_view option, double value) {
+  if (!std::isfinite(value)) fail_argument(option, "a finite number", std::to_string(value));
+}
+
 /// An option that must be finite and not negative.
 inline void check_not_negative(std::string_view option, double value) {
   if (!(value >= 0) || !std::isfinite(value)) {

@@ -31,6 +31,11 @@ struct Result {
   Diagnostics diagnostics;
 };
 
+/// What a loss with a temperature returns.
+struct TemperatureResult : Result {
+  double d_temperature = 0;  ///< dL/dtau (times upstream); 0 from forward
+};
+
 /// What every call may be given besides its inputs; a struct so that members are named:
 /// `loss.forward(queries, keys, {.workspace = &workspace})`.
 template <class S>

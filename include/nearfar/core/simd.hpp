@@ -76,6 +76,19 @@ NEARFAR_ALWAYS_INLINE Vec<S> max(Vec<S> a, Vec<S> b) {
   return {Eigen::internal::pmax(a.p, b.p)};
 }
 
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> exp(Vec<S> a) {
+  return {Eigen::internal::pexp(a.p)};
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> log(Vec<S> a) {
+  return {Eigen::internal::plog(a.p)};
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> abs(Vec<S> a) {
+  return {Eigen::internal::pabs(a.p)};
+}
+
 /// 1 / a where a > 0, else 0.
 template <class S>
 NEARFAR_ALWAYS_INLINE Vec<S> reciprocal_or_zero(Vec<S> a) {
@@ -96,6 +109,16 @@ inline float select_equal(float a, float b, float equal, float other) {
 }
 inline double select_equal(double a, double b, double equal, double other) {
   return a == b ? equal : other;
+}
+
+/// log(1 + a) to full precision for a >= 0, also where 1 + a rounds to 1: the rounding of 1 + a is
+/// divided out again (Higham, Accuracy and stability of numerical algorithms, 2002,
+/// section 1.14.1).
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> log1p(Vec<S> a) {
+  const Vec<S> one = Vec<S>::broadcast(S(1));
+  const Vec<S> sum = one + a;
+  return select_equal(sum, one, a, log(sum) * a / (sum - one));
 }
 
 /// v in every lane, as a T: what a constant becomes in code that serves numbers and vectors.

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <cmath>
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/result.hpp"
+
+/// \file
+/// The term of InfoNCE and its kin: minus the log of a positive's share in a row's softmax.
+
+namespace nearfar::detail {
+
+/// Statistics of one query: a log-sum-exp over its negatives, relative to the best score, and the
+/// score of its positive apart, so that neither the loss nor the positive's gradient is a
+/// difference of nearly equal numbers when the positive wins.
+template <class S>
+struct SoftmaxRow {
+  S best;              ///< largest nearness (score, or minus distance) so far
+  S positive;          ///< nearness of the positive
+  double others;       ///< sum over negatives of exp((nearness - best) / tau)
+  double own;          ///< exp((positive - best) / tau)
+  double value;        ///< the query's loss
+  double temperature;  ///< sum of g_j s_j = sum over negatives of g_j (s_j - s_positive)
+  std::int64_t negatives;
+};
+
+/// Where the positive of each row is.
+template <class S>
+struct Positives {
+  const Index* column = nullptr;  ///< column[i]; column i when null
+  const S* paired = nullptr;      ///< not null: outside of the walk, with score paired[i]
+};
+
+/// -log softmax of each row's one positive among all its scores, as the walk sees it.
+template <class S, int sign>
+class SoftmaxRows {
+ public:
+  using Row = SoftmaxRow<S>;
+
+  SoftmaxRows(double temperature, Positives<S> positives, const Upstream& upstream)
+      : temperature_(temperature),
+        inverse_(static_cast<S>(1 / temperature)),
+        positives_(positives),
+        upstream_(upstream) {}
+
+  Row start(Index i) const {
+    const S lowest = -std::numeric_limits<S>::infinity();
+    Row row{lowest, lowest, 0, 0, 0, 0, 0};
+    if (positives_.paired != nullptr) row.best = row.positive = S(sign) * positives_.paired[i];
+    return row;
+  }
+
+  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
+    if (!holds_positive(i, first, n)) {
+      observe_negatives(row, n, s);
+      return;
+    }
+    const Index at = column(i) - first;
+    row.positive = S(sign) * s[at];
+    observe_negatives(row, at, s);
+    observe_negatives(row, n - at - 1, s + at + 1);
+  }
+
+  void close(Row& row, Index) const {
+    if (row.positive > row.best) {
+      row.others *= std::exp(scaled(row.best - row.positive));
+      row.best = row.positive;
+    }
+    const double below = scaled(row.positive - row.best);
+    row.own = std::exp(below);
+    // log(own + others) - log(own), by the form that keeps the digits.
+    row.value =
+        row.own > 0.5 ? std::log1p(row.others / row.own) : std::log(row.own + row.others) - below;
+  }
+
+  void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
+    // dL_i/ds_ij = sign / tau * (p_ij - [j is the positive]).
+    if (!holds_positive(i, first, n)) {
+      differentiate_negatives(row, i, n, s, g);
+      return;
+    }
+    const Index at = column(i) - first;
+    differentiate_negatives(row, i, at, s, g);
+    g[at] = positive_gradient(row, i);
+    differentiate_negatives(row, i, n - at - 1, s + at + 1, g + at + 1);
+  }
+
+  /// dL_i/d(score of the positive): minus the negatives' share of the softmax, so that a row's
+  /// gradients sum to zero.
+  S positive_gradient(const Row& row, Index i) const {
+    return static_cast<S>(-weight(row, i) * row.others);
+  }
+
+  /// dL/dtau = -1/tau sum_ij dL/ds_ij s_ij, times `scale`.
+  double temperature_gradient(const Row* rows, Index count, double scale) const {
+    double sum = 0;
+    for (Index i = 0; i < count; ++i) sum += rows[i].temperature;
+    return -scale * sum / temperature_;
+  }
+
+ private:
+  using Scores = Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>>;
+
+  bool holds_positive(Index i, Index first, Index n) const {
+    return positives_.paired == nullptr && column(i) >= first && column(i) < first + n;
+  }
+
+  Index column(Index i) const { return positives_.column != nullptr ? positives_.column[i] : i; }
+
+  double scaled(S difference) const {
+    return static_cast<double>(difference) * static_cast<double>(inverse_);
+  }
+
+  double weight(const Row& row, Index i) const {
+    return sign * static_cast<double>(inverse_) * row_upstream(upstream_, i) /
+           (row.own + row.others);
+  }
+
+  void observe_negatives(Row& row, Index n, const S* s) const {
+    if (n <= 0) return;
+    const Scores v(s, n);
+    const S best = sign > 0 ? v.maxCoeff() : -v.minCoeff();
+    if (best > row.best) {
+      row.others *= std::exp(scaled(row.best - best));
+      row.best = best;
+    }
+    // Differences first, temperature after: digits of large scores are not lost to the quotient.
+    row.others += static_cast<double>(((S(sign) * v - row.best) * inverse_).exp().sum());
+    row.negatives += n;
+  }
+
+  void differentiate_negatives(Row& row, Index i, Index n, const S* s, S* g) const {
+    if (n <= 0) return;
+    const Scores v(s, n);
+    Eigen::Map<Eigen::Array<S, Eigen::Dynamic, 1>> out(g, n);
+    out = ((S(sign) * v - row.best) * inverse_).exp() * static_cast<S>(weight(row, i));
+    row.temperature += static_cast<double>((out * (v - S(sign) * row.positive)).sum());
+  }
+
+  double temperature_;
+  S inverse_;
+  Positives<S> positives_;
+  const Upstream& upstream_;
+};
+
+/// Counts, value and values from the statistics of `count` rows.
+template <class S>
+void reduce_softmax_rows(Reduction reduction, const SoftmaxRow<S>* rows, Index count,
+                         const Diagnostics& seen, Result& result) {
+  result.diagnostics = seen;
+  Diagnostics& d = result.diagnostics;
+  d.anchors = d.terms = count;
+  for (Index i = 0; i < count; ++i) {
+    if (rows[i].negatives == 0) ++d.anchors_without_negative;
+    if (rows[i].value > 0) ++d.active_terms;
+  }
+  reduce_rows(
+      reduction, count, [&](Index i) { return rows[i].value; }, result);
+}
+
+}  // namespace nearfar::detail

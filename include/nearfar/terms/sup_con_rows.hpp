@@ -1,0 +1,180 @@
+#pragma once
+
+#include <cmath>
+
+#include "nearfar/core/classes.hpp"
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/result.hpp"
+#include "nearfar/core/simd.hpp"
+
+/// \file
+/// The term of supervised contrastive losses: a row's positives are the rows of its class.
+
+namespace nearfar::detail {
+
+/// Statistics of one anchor.
+template <class S>
+struct SupConRow {
+  S best;                  ///< largest nearness so far
+  S best_positive;         ///< the same among positives
+  double all;              ///< sum over all others of exp((nearness - best) / tau)
+  double among_positives;  ///< the same among positives, for the mean inside of the logarithm
+  double positive_scores;  ///< sum of the positives' nearness
+  std::int64_t positives;
+  std::int64_t others;
+  double value;
+  double temperature;  ///< sum of g_j s_j
+};
+
+/// Where the logarithm stands: outside of the mean over positives, or inside.
+enum class MeanOverPositives { outside_log, inside_log };
+
+template <class S, int sign>
+class SupConRows {
+ public:
+  using Row = SupConRow<S>;
+
+  SupConRows(double temperature, MeanOverPositives mean, const S* codes, const Upstream& upstream)
+      : temperature_(temperature),
+        inverse_(static_cast<S>(1 / temperature)),
+        mean_(mean),
+        codes_(codes),
+        upstream_(upstream) {}
+
+  Row start(Index) const {
+    Row row{};
+    row.best = row.best_positive = -std::numeric_limits<S>::infinity();
+    return row;
+  }
+
+  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
+    const Scores v(s, n);
+    raise(row.best, row.all, sign > 0 ? v.maxCoeff() : -v.minCoeff());
+    ElementSum<S> all;
+    ElementSum<S> scores;
+    ElementSum<S> count;
+    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+      const T near = nearness<T>(s + j);
+      all += exp_from<T>(row.best, near);
+      scores += if_positive<T>(i, first + j, near, constant<T>(0));
+      count += if_positive<T>(i, first + j, constant<T>(1), constant<T>(0));
+    });
+    row.all += all.total();
+    row.positive_scores += scores.total();
+    row.others += n;
+    const auto positives = static_cast<std::int64_t>(count.total());
+    row.positives += positives;
+    if (mean_ == MeanOverPositives::inside_log && positives > 0) {
+      observe_among_positives(row, i, first, n, s);
+    }
+  }
+
+  void close(Row& row, Index) const {
+    if (row.positives == 0) return;
+    if (mean_ == MeanOverPositives::outside_log) {
+      const double mean = row.positive_scores / static_cast<double>(row.positives);
+      row.value = std::log(row.all) + (static_cast<double>(row.best) - mean) / temperature_;
+    } else {
+      row.value = std::log(row.all) - std::log(row.among_positives) +
+                  scaled(row.best - row.best_positive) +
+                  std::log(static_cast<double>(row.positives));
+    }
+  }
+
+  void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
+    if (row.positives == 0) {
+      std::fill(g, g + n, S(0));
+      return;
+    }
+    // dL_i/ds_ij = sign / tau * (p_ij - [j positive] q_ij): q is 1 / number of positives, or j's
+    // share of the softmax among positives.
+    const double factor = sign * row_upstream(upstream_, i) / temperature_;
+    const S of_all = static_cast<S>(factor / row.all);
+    const bool outside = mean_ == MeanOverPositives::outside_log;
+    const S of_positives = static_cast<S>(outside ? factor / static_cast<double>(row.positives)
+                                                  : factor / row.among_positives);
+    ElementSum<S> temperature;
+    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+      const T near = nearness<T>(s + j);
+      const T zero = constant<T>(0);
+      const T share =
+          outside ? spread<T>(of_positives)
+                  : exp_from<T>(row.best_positive,
+                                if_positive<T>(i, first + j, near, spread<T>(row.best_positive))) *
+                        spread<T>(of_positives);
+      const T out = exp_from<T>(row.best, near) * spread<T>(of_all) -
+                    if_positive<T>(i, first + j, share, zero);
+      // Gradients of a row sum to zero, so s may be measured from anywhere: from the best.
+      temperature += out * (near - spread<T>(row.best));
+      store(g + j, out);
+    });
+    row.temperature += sign * temperature.total();
+  }
+
+  /// dL/dtau = -1/tau sum_ij dL/ds_ij s_ij, times `scale`.
+  double temperature_gradient(const Row* rows, Index count, double scale) const {
+    double sum = 0;
+    for (Index i = 0; i < count; ++i) sum += rows[i].temperature;
+    return -scale * sum / temperature_;
+  }
+
+ private:
+  using Scores = Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>>;
+
+  double scaled(S difference) const { return static_cast<double>(difference) / temperature_; }
+
+  template <class T>
+  NEARFAR_ALWAYS_INLINE static T nearness(const S* s) {
+    return sign > 0 ? load<T>(s) : constant<T>(0) - load<T>(s);
+  }
+
+  template <class T>
+  NEARFAR_ALWAYS_INLINE T exp_from(S best, T near) const {
+    using std::exp;
+    return exp((near - spread<T>(best)) * spread<T>(inverse_));
+  }
+
+  /// v where key j is of anchor i's class, else `other`.
+  template <class T>
+  NEARFAR_ALWAYS_INLINE T if_positive(Index i, Index j, T v, T other) const {
+    return select_equal(spread<T>(codes_[i]), load<T>(codes_ + j), v, other);
+  }
+
+  /// A new best, if it is one, for a sum of exp((nearness - best) / tau).
+  void raise(S& best, double& sum, S candidate) const {
+    if (!(candidate > best)) return;
+    sum *= std::exp(scaled(best - candidate));
+    best = candidate;
+  }
+
+  void observe_among_positives(Row& row, Index i, Index first, Index n, const S* s) const {
+    const S lowest = std::numeric_limits<S>::lowest();
+    Vec<S> lane_best = Vec<S>::broadcast(lowest);
+    S rest_best = lowest;
+    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+      const T near = if_positive<T>(i, first + j, nearness<T>(s + j), spread<T>(lowest));
+      if constexpr (std::is_same_v<T, S>) {
+        rest_best = std::max(rest_best, near);
+      } else {
+        lane_best = max(lane_best, near);
+      }
+    });
+    raise(row.best_positive, row.among_positives, std::max(rest_best, lane_best.largest()));
+    ElementSum<S> among;
+    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+      const T best = spread<T>(row.best_positive);
+      const T e =
+          exp_from<T>(row.best_positive, if_positive<T>(i, first + j, nearness<T>(s + j), best));
+      among += if_positive<T>(i, first + j, e, constant<T>(0));
+    });
+    row.among_positives += among.total();
+  }
+
+  double temperature_;
+  S inverse_;
+  MeanOverPositives mean_;
+  const S* codes_;
+  const Upstream& upstream_;
+};
+
+}  // namespace nearfar::detail

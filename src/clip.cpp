@@ -1,0 +1,7 @@
+#include "nearfar/losses/clip.hpp"
+
+namespace nearfar {
+
+NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_INSTANTIATE_LOSS, Clip)
+
+}  // namespace nearfar

@@ -1,0 +1,8 @@
+#include "nearfar/losses/sup_con.hpp"
+
+namespace nearfar {
+
+NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_INSTANTIATE_LOSS, SupCon)
+NEARFAR_FOR_EACH_DISTANCE(NEARFAR_INSTANTIATE_LOSS, SupCon)
+
+}  // namespace nearfar
