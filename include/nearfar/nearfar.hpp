@@ -13,6 +13,7 @@
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/info_nce.hpp"
+#include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/nt_xent.hpp"
 #include "nearfar/losses/sig_lip.hpp"
 #include "nearfar/losses/sup_con.hpp"

@@ -46,6 +46,10 @@ class Case {
     return to_matrix<S>(input(name));
   }
   double input_number(const std::string& name) { return input(name).get<double>(); }
+  template <class S>
+  std::vector<S> numbers(const std::string& name) {
+    return input(name).get<std::vector<S>>();
+  }
   std::vector<std::int64_t> labels(const std::string& name) {
     return input(name).get<std::vector<std::int64_t>>();
   }

@@ -208,6 +208,41 @@ Computed<S> sup_con(Case& c) {
 }
 
 template <class S>
+Computed<S> nce(Case& c) {
+  const nearfar::NceOptions options{.log_z = c.input_number("log_z"), .reduction = c.reduction()};
+  const auto queries = c.matrix<S>("queries");
+  const auto keys = c.matrix<S>("keys");
+  const auto negatives = c.matrix<S>("negatives");
+  const auto log_noise_keys = c.numbers<S>("log_noise_keys");
+  const auto log_noise_negatives = c.numbers<S>("log_noise_negatives");
+  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    const auto result = nearfar::Nce<S, K>(options).forward_backward(
+        queries, keys, negatives, log_noise_keys, log_noise_negatives, out.gradients["queries"],
+        out.gradients["keys"], out.gradients["negatives"]);
+    out.loss = result.value;
+    out.gradients["log_z"] = as_matrix<S>(result.d_log_z);
+    return out;
+  });
+}
+
+template <class S>
+Computed<S> negative_sampling(Case& c) {
+  const nearfar::NegativeSamplingOptions options{.reduction = c.reduction()};
+  const auto queries = c.matrix<S>("queries");
+  const auto keys = c.matrix<S>("keys");
+  const auto negatives = c.matrix<S>("negatives");
+  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    out.loss = nearfar::NegativeSampling<S, K>(options)
+                   .forward_backward(queries, keys, negatives, out.gradients["queries"],
+                                     out.gradients["keys"], out.gradients["negatives"])
+                   .value;
+    return out;
+  });
+}
+
+template <class S>
 const std::map<std::string, Runner<S>>& runners() {
   static const std::map<std::string, Runner<S>> all = {
       {"hadsell_contrastive", hadsell_pairs<S>},
@@ -215,6 +250,8 @@ const std::map<std::string, Runner<S>>& runners() {
       {"info_nce", info_nce<S>},
       {"info_nce_negatives", info_nce_negatives<S>},
       {"cpc", cpc<S>},
+      {"nce", nce<S>},
+      {"negative_sampling", negative_sampling<S>},
       {"nt_xent", nt_xent<S>},
       {"clip", clip<S>},
       {"siglip", siglip<S>},
@@ -233,8 +270,6 @@ inline const std::set<std::string>& not_yet_supported() {
                                               "linear_contrastive_labels",
                                               "multi_similarity",
                                               "n_pair",
-                                              "nce",
-                                              "negative_sampling",
                                               "triplet",
                                               "triplet_labels",
                                               "uniformity"};

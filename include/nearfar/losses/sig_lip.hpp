@@ -5,7 +5,7 @@
 #include "nearfar/kernels/bilinear.hpp"
 #include "nearfar/kernels/cosine.hpp"
 #include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/terms/logistic.hpp"
+#include "nearfar/terms/logistic_rows.hpp"
 #include "nearfar/tiles/batch.hpp"
 #include "nearfar/tiles/walk.hpp"
 
@@ -23,75 +23,6 @@ struct SigLipResult : Result {
   double d_logit_scale = 0;  ///< dL/dsigma (times upstream); 0 from forward
   double d_logit_bias = 0;   ///< dL/db (times upstream); 0 from forward
 };
-
-namespace detail {
-
-struct SigLipRow {
-  double value;
-  double d_scale;
-  double d_bias;
-};
-
-template <class S>
-class SigLipRows {
- public:
-  using Row = SigLipRow;
-
-  SigLipRows(double scale, double bias, const Upstream& upstream)
-      : scale_(static_cast<S>(scale)), bias_(static_cast<S>(bias)), upstream_(upstream) {}
-
-  Row start(Index) const { return {0, 0, 0}; }
-
-  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
-    ElementSum<S> sum;
-    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
-      sum += Softplus<T>(logit(load<T>(s + j))).value;
-    });
-    row.value += sum.total();
-    if (i < first || i >= first + n) return;
-    // The matching pair has softplus(-z) = softplus(z) - z instead.
-    const S z = logit(s[i - first]);
-    row.value +=
-        static_cast<double>(Softplus<S>(-z).value) - static_cast<double>(Softplus<S>(z).value);
-  }
-
-  void close(Row&, Index) const {}
-
-  void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
-    const S factor = static_cast<S>(row_upstream(upstream_, i));
-    ElementSum<S> by_bias;
-    ElementSum<S> by_scale;
-    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
-      const T score = load<T>(s + j);
-      const T dz = Softplus<T>(logit(score)).slope * spread<T>(factor);
-      by_bias += dz;
-      by_scale += dz * score;
-      store(g + j, dz * spread<T>(scale_));
-    });
-    row.d_bias += by_bias.total();
-    row.d_scale += by_scale.total();
-    if (i < first || i >= first + n) return;
-    const S score = s[i - first];
-    const S wrong = Softplus<S>(logit(score)).slope * factor;
-    const S right = -Softplus<S>(-logit(score)).slope * factor;
-    row.d_bias += static_cast<double>(right) - static_cast<double>(wrong);
-    row.d_scale +=
-        (static_cast<double>(right) - static_cast<double>(wrong)) * static_cast<double>(score);
-    g[i - first] = right * scale_;
-  }
-
- private:
-  template <class T>
-  NEARFAR_ALWAYS_INLINE T logit(T score) const {
-    return score * spread<T>(scale_) + spread<T>(bias_);
-  }
-
-  S scale_;
-  S bias_;
-  const Upstream& upstream_;
-};
-
-}  // namespace detail
 
 /// SigLIP's sigmoid loss: every pair of an image and a text is a yes-or-no question of its own
 /// (Zhai et al., Sigmoid loss for language image pre-training, 2023, algorithm 1):
@@ -171,15 +102,16 @@ SigLipResult SigLip<S, K>::run(const Upstream* upstream, const Rows<S>& images,
   detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1),
                           detail::Pairing::all);
   const Upstream one(1.0);
-  const detail::SigLipRows<S> loss(options_.logit_scale, options_.logit_bias,
-                                   upstream != nullptr ? *upstream : one);
+  const detail::LogisticRows<S> loss(
+      {.scale = options_.logit_scale, .bias = options_.logit_bias, .positives_on_diagonal = true},
+      upstream != nullptr ? *upstream : one);
   SigLipResult result;
   Diagnostics& d = result.diagnostics;
   d.anchors = d.terms = n;
-  const detail::SigLipRow* rows = upstream == nullptr
-                                      ? walk.forward(loss, d)
-                                      : walk.forward_backward(loss, batch.want(0, d_images, call),
-                                                              batch.want(1, d_texts, call), d);
+  const detail::LogisticRow* rows = upstream == nullptr
+                                        ? walk.forward(loss, d)
+                                        : walk.forward_backward(loss, batch.want(0, d_images, call),
+                                                                batch.want(1, d_texts, call), d);
   for (Index i = 0; i < n; ++i) {
     if (n == 1) ++d.anchors_without_negative;
     if (rows[i].value > 0) ++d.active_terms;

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <ranges>
+
+#include "nearfar/core/matrix.hpp"
+
+/// \file
+/// One real number a row.
+
+namespace nearfar {
+
+/// A view of one S a row, made implicitly from any contiguous range of S (std::vector, std::span)
+/// or an Eigen vector. Holds a pointer: the numbers must outlive the call.
+template <class S>
+class Numbers {
+ public:
+  Numbers() = default;
+  Numbers(const S* data, Index size) : data_(data), size_(size) {}
+
+  template <std::ranges::contiguous_range R>
+  requires(std::ranges::sized_range<R>&&
+               std::is_same_v<std::remove_cv_t<std::ranges::range_value_t<R>>, S>)
+      Numbers(const R& range)  // NOLINT(google-explicit-constructor): a view, as std::span
+      : Numbers(std::ranges::data(range), static_cast<Index>(std::ranges::size(range))) {}
+
+  const S* data() const { return data_; }
+  Index size() const { return size_; }
+  S operator[](Index i) const { return data_[i]; }
+
+ private:
+  const S* data_ = nullptr;
+  Index size_ = 0;
+};
+
+/// Throws std::invalid_argument unless there is one number a row, std::domain_error unless all are
+/// finite.
+template <class S>
+void check_numbers(const char* name, const Numbers<S>& numbers, Index rows) {
+  if (numbers.size() != rows) {
+    fail_argument(name, std::to_string(rows) + " numbers, one a row",
+                  std::to_string(numbers.size()));
+  }
+  for (Index i = 0; i < rows; ++i) {
+    if (!std::isfinite(numbers[i])) fail_not_finite(name, i, 0, static_cast<double>(numbers[i]));
+  }
+}
+
+}  // namespace nearfar

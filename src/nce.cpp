@@ -1,0 +1,8 @@
+#include "nearfar/losses/nce.hpp"
+
+namespace nearfar {
+
+NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_INSTANTIATE_LOSS, Nce)
+NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_INSTANTIATE_LOSS, NegativeSampling)
+
+}  // namespace nearfar
