@@ -37,6 +37,7 @@ class Case {
 
   bool has_option(const std::string& name) const { return json_.at("options").contains(name); }
   double number(const std::string& name) { return option(name).get<double>(); }
+  bool flag(const std::string& name) { return option(name).get<bool>(); }
   std::string word(const std::string& name) { return option(name).get<std::string>(); }
 
   bool has_input(const std::string& name) const { return json_.at("inputs").contains(name); }

@@ -243,6 +243,58 @@ Computed<S> negative_sampling(Case& c) {
 }
 
 template <class S>
+Computed<S> triplet(Case& c) {
+  const nearfar::TripletOptions options{
+      .margin = c.number("margin"), .swap = c.flag("swap"), .reduction = c.reduction()};
+  const auto anchors = c.matrix<S>("anchors");
+  const auto positives = c.matrix<S>("positives");
+  const auto negatives = c.matrix<S>("negatives");
+  return with_kernel<S, CosineKernel, InnerProductKernel, SquaredEuclideanKernel, EuclideanKernel>(
+      c, [&]<class K>(const K&) {
+        Computed<S> out;
+        out.loss = nearfar::Triplet<S, K>(options)
+                       .forward_backward(anchors, positives, negatives, out.gradients["anchors"],
+                                         out.gradients["positives"], out.gradients["negatives"])
+                       .value;
+        return out;
+      });
+}
+
+inline nearfar::Mining mining_of(const std::string& name) {
+  static const std::map<std::string, nearfar::Mining> names = {
+      {"all", nearfar::Mining::all},
+      {"hard", nearfar::Mining::hard},
+      {"semihard", nearfar::Mining::semihard},
+      {"easy", nearfar::Mining::easy},
+      {"batch_hard", nearfar::Mining::batch_hard},
+      {"semi_hard_per_pair", nearfar::Mining::semi_hard_per_pair},
+  };
+  const auto found = names.find(name);
+  if (found == names.end()) throw std::runtime_error("unknown mining " + name);
+  return found->second;
+}
+
+template <class S>
+Computed<S> triplet_labels(Case& c) {
+  const bool soft = c.has_option("soft_margin") && c.flag("soft_margin");
+  const nearfar::MinedTripletOptions options{
+      .margin = c.number("margin"),
+      .form = soft ? nearfar::TripletForm::soft : nearfar::TripletForm::hinge,
+      .mining = mining_of(c.word("mining")),
+      .reduction = c.reduction()};
+  const auto x = c.matrix<S>("x");
+  const auto labels = c.labels("labels");
+  return with_kernel<S, CosineKernel, InnerProductKernel, SquaredEuclideanKernel, EuclideanKernel>(
+      c, [&]<class K>(const K&) {
+        Computed<S> out;
+        out.loss = nearfar::MinedTriplet<S, K>(options)
+                       .forward_backward(x, labels, out.gradients["x"])
+                       .value;
+        return out;
+      });
+}
+
+template <class S>
 const std::map<std::string, Runner<S>>& runners() {
   static const std::map<std::string, Runner<S>> all = {
       {"hadsell_contrastive", hadsell_pairs<S>},
@@ -256,6 +308,8 @@ const std::map<std::string, Runner<S>>& runners() {
       {"clip", clip<S>},
       {"siglip", siglip<S>},
       {"sup_con", sup_con<S>},
+      {"triplet", triplet<S>},
+      {"triplet_labels", triplet_labels<S>},
   };
   return all;
 }
@@ -263,16 +317,9 @@ const std::map<std::string, Runner<S>>& runners() {
 /// Losses of the reference cases that the library does not have yet. A case of these is reported
 /// as skipped; a case of any other unknown loss fails.
 inline const std::set<std::string>& not_yet_supported() {
-  static const std::set<std::string> names = {"alignment",
-                                              "circle",
-                                              "club",
-                                              "dcl",
-                                              "linear_contrastive_labels",
-                                              "multi_similarity",
-                                              "n_pair",
-                                              "triplet",
-                                              "triplet_labels",
-                                              "uniformity"};
+  static const std::set<std::string> names = {
+      "alignment",        "circle", "club",      "dcl", "linear_contrastive_labels",
+      "multi_similarity", "n_pair", "uniformity"};
   return names;
 }
 

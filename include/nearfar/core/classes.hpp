@@ -32,21 +32,35 @@ struct Classes {
   Index* members = nullptr;  ///< size of the row's class, one a row
 };
 
-/// Classes from labels of any value, in O(N log N).
+/// Classes of keys, and which of them each query is of: `members` are keys, one number a query.
+/// Sets key_code. Labels may have any value; O((N + M) log M).
 template <class S>
-Classes<S> classify(Scratch& scratch, const Labels& labels) {
-  const Index n = labels.size();
-  auto* sorted = scratch.take<std::int64_t>(n);
-  for (Index i = 0; i < n; ++i) sorted[i] = labels[i];
-  std::sort(sorted, sorted + n);
-  Classes<S> out{scratch.take<S>(n), scratch.take<Index>(n)};
-  for (Index i = 0; i < n; ++i) {
-    const auto range = std::equal_range(sorted, sorted + n, labels[i]);
-    // The place of a class in the sorted labels names it.
-    out.code[i] = class_code<S>(range.first - sorted);
-    out.members[i] = range.second - range.first;
+Classes<S> classify(Scratch& scratch, const Labels& queries, const Labels& keys, S*& key_code) {
+  const Index m = keys.size();
+  auto* sorted = scratch.take<std::int64_t>(m);
+  for (Index j = 0; j < m; ++j) sorted[j] = keys[j];
+  std::sort(sorted, sorted + m);
+  // The place of a class in the sorted labels names it.
+  const auto place_of = [&](std::int64_t label) {
+    return std::equal_range(sorted, sorted + m, label);
+  };
+  key_code = scratch.take<S>(m);
+  for (Index j = 0; j < m; ++j) key_code[j] = class_code<S>(place_of(keys[j]).first - sorted);
+  Classes<S> out{scratch.take<S>(queries.size()), scratch.take<Index>(queries.size())};
+  for (Index i = 0; i < queries.size(); ++i) {
+    const auto [first, last] = place_of(queries[i]);
+    // A label that no key has gets a code that no key has.
+    out.code[i] = class_code<S>(first == last ? m : first - sorted);
+    out.members[i] = last - first;
   }
   return out;
+}
+
+/// Classes of one set of rows.
+template <class S>
+Classes<S> classify(Scratch& scratch, const Labels& labels) {
+  S* same = nullptr;
+  return classify<S>(scratch, labels, labels, same);
 }
 
 }  // namespace nearfar::detail

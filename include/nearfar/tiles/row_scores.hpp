@@ -30,6 +30,13 @@ S squared_distance_of(const S* x, const S* y, Index depth) {
   return saturated<S>(4 * (unit * (unit * (difference / unit).square().sum())));
 }
 
+/// Row i as differences are taken of it. A mapped row exists only as prepared; others are taken as
+/// the caller passed them, since centring rounds.
+template <Kernel K, class S>
+const S* plain_row(const PreparedRows<S>& x, Index i) {
+  return maps_queries<K>() || maps_keys<K>() ? x.row(i) : x.input.row(i);
+}
+
 /// Share of |x|^2 + |y|^2 below which a squared distance of prepared rows may be off by more than
 /// twice the promised relative error of a distance (1e-5 in float, 1e-12 in double) and is computed
 /// again from the rows. A sum of `depth` products has an error of about sqrt(depth) roundings.
@@ -133,13 +140,7 @@ class ScoreRows {
 
  private:
   S from_rows(Index i, Index j) const {
-    // A mapped row exists only as prepared; others are taken as the caller passed them, since
-    // centring rounds.
-    if constexpr (maps_queries<K>() || maps_keys<K>()) {
-      return squared_distance_of(queries_.row(i), keys_.row(j), keys_.depth);
-    } else {
-      return squared_distance_of(queries_.input.row(i), keys_.input.row(j), keys_.depth);
-    }
+    return squared_distance_of(plain_row<K>(queries_, i), plain_row<K>(keys_, j), keys_.depth);
   }
 
   const K& kernel_;

@@ -38,6 +38,15 @@ concept RowLoss = requires(const P& p, typename P::Row& row, Index i, const S* s
   p.differentiate(row, i, i, i, s, g);
 };
 
+/// A loss that must see a row as a whole, as mining does: `row(i, worker, n, s, g)` gets the scores
+/// of query i with all n keys, itself included when it is one of them, returns the row's statistics
+/// and, when g is not null, writes dL/ds_ij for all of them (0 for pairs that do not count).
+/// `worker` < the walk's threads, for memory of its own.
+template <class P, class S>
+concept WholeRowLoss = requires(const P& p, Index i, const S* s, S* g) {
+  { p.row(i, 0, i, s, g) } -> std::same_as<typename P::Row>;
+};
+
 /// Keys of a stretch: what a row is shown at once, and the width of a tile.
 inline constexpr Index stretch = 384;
 /// Keys of a task: whole register blocks whether they are columns of scores or rows of a gradient.
@@ -65,6 +74,9 @@ struct Extremes {
   S largest = -std::numeric_limits<S>::infinity();
   Index zeros = 0;
 
+  Extremes() = default;
+  Extremes(const S* s, Index n) { fold(s, n); }
+
   void fold(const S* s, Index n) {
     if (n == 0) return;
     const Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>> v(s, n);
@@ -83,10 +95,8 @@ struct Extremes {
 /// Diagnostics that know of these scores alone.
 template <Kernel K, class S>
 Diagnostics score_extremes(const S* s, Index n) {
-  Extremes<S, K> seen;
-  seen.fold(s, n);
   Diagnostics d;
-  seen.add_to(d);
+  Extremes<S, K>(s, n).add_to(d);
   return d;
 }
 
@@ -171,12 +181,7 @@ class Walk {
       const Index count = std::min(height, queries_.rows - first_row);
       // Columns before this are below the diagonal for every row of the strip.
       const Index first_key = pairing_ == Pairing::upper ? round_down(first_row, keys_per_task) : 0;
-      pack_queries(first_row, count, packed);
-      parallel_tasks(tasks_of(keys_.rows - first_key, keys_per_task), threads_, [&](Index t, int) {
-        const Index first = first_key + t * keys_per_task;
-        score(packed, tasks_of(count, Shape::rows), first,
-              std::min(first + keys_per_task, keys_.rows), strip.at(0, first));
-      });
+      score_strip(strip, packed, first_row, count, first_key);
       parallel_tasks(count, threads_, [&](Index r, int worker) {
         S* buffer = buffers + 2 * Index(worker) * stretch;
         finish_row(loss, strip, r, first_row + r, first_key, rows[first_row + r],
@@ -184,6 +189,56 @@ class Walk {
       });
       if (dx.wanted()) add_query_gradients(strip, first_row, count, first_key, dx);
       if (dy.wanted()) add_key_gradients(strip, first_row, count, first_key, dy);
+    }
+    gather(extremes, diagnostics);
+    return rows;
+  }
+
+  /// Strips of whole rows for a loss that needs them; gradients where wanted, for none only the
+  /// scores are computed. Pairs that do not count are the loss's affair here.
+  template <WholeRowLoss<S> P>
+  typename P::Row* whole_rows(const P& loss, RowGradients<S>& dx, RowGradients<S>& dy,
+                              Diagnostics& diagnostics) {
+    using Row = typename P::Row;
+    Row* rows = scratch_.take<Row>(queries_.rows);
+    RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
+    const Index height = strip_rows();
+    const Strip<S> strip{scratch_.take<S>(Strip<S>::size(height, keys_.rows)), height};
+    S* packed = scratch_.take<S>(height * keys_.depth);
+    const Index length = round_up(keys_.rows, stretch);
+    S* buffers = scratch_.take<S>(2 * Index(std::max(1, threads_)) * length);
+    const bool gradients = dx.wanted() || dy.wanted();
+
+    for (Index first_row = 0; first_row < queries_.rows; first_row += height) {
+      const Index count = std::min(height, queries_.rows - first_row);
+      score_strip(strip, packed, first_row, count, 0);
+      parallel_tasks(count, threads_, [&](Index r, int worker) {
+        const Index i = first_row + r;
+        S* s = buffers + 2 * Index(worker) * length;
+        S* g = gradients ? s + length : nullptr;
+        extremes[i] = RowExtremes();
+        for (Index first = 0; first < keys_.rows; first += stretch) {
+          const Index n = std::min(stretch, keys_.rows - first);
+          S* u = strip.at(r, first);
+          score_rows_.inner_products_to_u(i, first, n, u);
+          const S* scores = score_rows_.scores(u, n, s + first);
+          if (scores != s + first) std::copy(scores, scores + n, s + first);
+          each_part(i, first, first + n,
+                    [&](Index from, Index m) { extremes[i].fold(s + from, m); });
+        }
+        rows[i] = loss.row(i, worker, keys_.rows, s, g);
+        if (!gradients) return;
+        double weight_sum = 0;
+        for (Index first = 0; first < keys_.rows; first += stretch) {
+          const Index n = std::min(stretch, keys_.rows - first);
+          S* u = strip.at(r, first);
+          weight_sum += score_rows_.weights(n, g + first, s + first, u);
+          std::fill(u + n, u + stretch, S(0));
+        }
+        if (K::geometry == Geometry::squared_distance && dx.wanted()) dx.weight[i] -= weight_sum;
+      });
+      if (dx.wanted()) add_query_gradients(strip, first_row, count, 0, dx);
+      if (dy.wanted()) add_key_gradients(strip, first_row, count, 0, dy);
     }
     gather(extremes, diagnostics);
     return rows;
@@ -241,6 +296,17 @@ class Walk {
 
   void pack_queries(Index first_row, Index count, S* packed) const {
     pack_panels<Shape::rows>(queries_.row(first_row), queries_.stride, count, keys_.depth, packed);
+  }
+
+  /// Inner products of queries [first_row, first_row + count) with keys from first_key on.
+  void score_strip(const Strip<S>& strip, S* packed, Index first_row, Index count,
+                   Index first_key) const {
+    pack_queries(first_row, count, packed);
+    parallel_tasks(tasks_of(keys_.rows - first_key, keys_per_task), threads_, [&](Index t, int) {
+      const Index first = first_key + t * keys_per_task;
+      score(packed, tasks_of(count, Shape::rows), first,
+            std::min(first + keys_per_task, keys_.rows), strip.at(0, first));
+    });
   }
 
   /// Inner products of packed queries with keys [first, end), all in one tile, at `out` in it.

@@ -1,0 +1,8 @@
+#include "nearfar/losses/mined_triplet.hpp"
+
+namespace nearfar {
+
+NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_INSTANTIATE_LOSS, MinedTriplet)
+NEARFAR_FOR_EACH_DISTANCE(NEARFAR_INSTANTIATE_LOSS, MinedTriplet)
+
+}  // namespace nearfar
