@@ -15,8 +15,12 @@
           apply(Loss, float, CosineDistance) apply(Loss, double, CosineDistance) \
               apply(Loss, float, Mahalanobis<float>) apply(Loss, double, Mahalanobis<double>)
 
-/// Kernels that are similarities, for both scalar types.
-#define NEARFAR_FOR_EACH_SIMILARITY(apply, Loss)                                          \
+/// Similarities that do not change when the two rows change places, for both scalar types.
+#define NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(apply, Loss)                                \
   apply(Loss, float, Cosine) apply(Loss, double, Cosine) apply(Loss, float, InnerProduct) \
-      apply(Loss, double, InnerProduct) apply(Loss, float, Bilinear<float>)               \
-          apply(Loss, double, Bilinear<double>)
+      apply(Loss, double, InnerProduct)
+
+/// Kernels that are similarities, for both scalar types.
+#define NEARFAR_FOR_EACH_SIMILARITY(apply, Loss)     \
+  NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(apply, Loss) \
+  apply(Loss, float, Bilinear<float>) apply(Loss, double, Bilinear<double>)
