@@ -23,6 +23,7 @@ void paired_scores(int threads, const K& kernel, const PreparedRows<S>& x, const
         u[i] = squared_distance_of(plain_row<K>(x, i), plain_row<K>(y, j), x.depth);
       } else {
         u[i] = Row(x.row(i), x.depth).dot(Row(y.row(j), y.depth));
+        if constexpr (K::geometry == Geometry::cosine) u[i] = clamped_cosine(u[i]);
       }
       s[i] = kernel.score(u[i]);
     }

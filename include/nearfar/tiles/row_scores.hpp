@@ -48,6 +48,12 @@ S near_share(Index depth) {
   return static_cast<S>(std::min(share, 0.25));
 }
 
+/// Rows of length one to rounding have products that leave [-1, 1] by as much; cosines do not.
+template <class T>
+NEARFAR_ALWAYS_INLINE T clamped_cosine(T u) {
+  return max(min(u, constant<T>(1)), constant<T>(-1));
+}
+
 /// What a row's scores need to know of both sides.
 template <class S, Kernel K>
 class ScoreRows {
@@ -66,6 +72,11 @@ class ScoreRows {
 
   /// Turns inner products of row i with keys first .. first + n - 1 into the kernel's u, in place.
   void inner_products_to_u(Index i, Index first, Index n, S* u) const {
+    if constexpr (K::geometry == Geometry::cosine) {
+      each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+        store(u + j, clamped_cosine(load<T>(u + j)));
+      });
+    }
     if constexpr (K::geometry == Geometry::squared_distance) {
       const S a = saturated<S>(queries_.squared_norm[i]);
       const S* b = key_norms_ + first;

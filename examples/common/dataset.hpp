@@ -1,0 +1,61 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/idx.hpp"
+
+/// \file
+/// A data set as the example uses it: training and test images, names for the classes, a choice
+/// of classes, and images turned into rows of numbers.
+
+namespace example {
+
+struct Dataset {
+  ImageSet train;
+  ImageSet test;
+  std::string name;                      ///< for titles
+  std::vector<std::string> class_names;  ///< by label
+};
+
+/// Reads a folder in MNIST's format. Throws std::runtime_error as idx.hpp does, when training and
+/// test images differ in size, and when all training images are of one class.
+Dataset read_dataset(const std::filesystem::path& folder);
+
+/// Keeps the images of these classes only. Throws std::runtime_error for a class that the training
+/// or the test images lack, for one given twice, and unless there are two at least.
+void keep_classes(Dataset& data, const std::vector<int>& classes);
+
+/// The labels that occur, in rising order.
+std::vector<int> classes_of(std::span<const std::uint8_t> labels);
+
+/// From bytes to numbers of mean 0 and variance 1 over all pixels of the set it is made from.
+class PixelScale {
+ public:
+  explicit PixelScale(const ImageSet& set);
+  float operator()(std::uint8_t pixel) const { return table_[pixel]; }
+
+ private:
+  std::array<float, 256> table_{};
+};
+
+using Pixels = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// The images `which` as rows, pixels scaled; `rows` is resized.
+void gather(const ImageSet& set, std::span<const std::size_t> which, const PixelScale& scale,
+            Pixels& rows);
+
+/// At most `limit` images of the set, evenly spread over it, so that a file sorted by class gives
+/// some of each.
+std::vector<std::size_t> spread(const ImageSet& set, std::size_t limit);
+
+/// The labels of the images `which`.
+std::vector<std::uint8_t> labels_of(const ImageSet& set, std::span<const std::size_t> which);
+
+}  // namespace example

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <nearfar/check/gradient_check.hpp>
+
+/// \file
+/// What is asked of the gradient checker's report.
+
+namespace support {
+
+/// Passed, every element compared: inputs are chosen to lie away from kinks.
+inline void expect_right(const nearfar::GradientCheckReport& report, nearfar::Index elements) {
+  EXPECT_TRUE(report.passed) << report;
+  EXPECT_EQ(report.kinks, 0) << report;
+  EXPECT_EQ(report.checked, elements) << report;
+}
+
+}  // namespace support
