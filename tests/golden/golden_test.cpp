@@ -37,9 +37,6 @@ constexpr Tolerance tolerance = sizeof(S) == sizeof(double) ? Tolerance{1e-10, 1
 template <class S>
 void run(const std::filesystem::path& file) {
   golden::Case c(file);
-  if (golden::not_yet_supported().contains(c.loss())) {
-    GTEST_SKIP() << "not yet supported: " << c.loss();
-  }
   const auto runner = golden::runners<S>().find(c.loss());
   ASSERT_NE(runner, golden::runners<S>().end()) << "unknown loss " << c.loss();
   const golden::Computed<S> computed = runner->second(c);

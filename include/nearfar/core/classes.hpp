@@ -32,6 +32,13 @@ struct Classes {
   Index* members = nullptr;  ///< size of the row's class, one a row
 };
 
+/// Codes of both sides of a comparison: query i is of key j's class when query[i] == key[j].
+template <class S>
+struct ClassCodes {
+  const S* query;
+  const S* key;
+};
+
 /// Classes of keys, and which of them each query is of: `members` are keys, one number a query.
 /// Sets key_code. Labels may have any value; O((N + M) log M).
 template <class S>

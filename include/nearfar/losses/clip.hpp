@@ -114,7 +114,7 @@ ClipResult Clip<S, K>::run(const Upstream* upstream, const Rows<S>& images, cons
   const double scale = clamped ? options_.largest_logit_scale : options_.logit_scale;
   const Upstream one(1.0);
   const detail::SoftmaxRows<S, detail::nearness_sign<K>> loss(
-      1 / scale, {}, upstream != nullptr ? *upstream : one);
+      1 / scale, Denominator::with_positive, {}, upstream != nullptr ? *upstream : one);
 
   Diagnostics seen;
   Diagnostics again;  // the same scores from the other side

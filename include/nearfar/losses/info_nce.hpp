@@ -17,7 +17,8 @@ namespace nearfar {
 
 /// Settings of InfoNce.
 struct InfoNceOptions {
-  double temperature = 0.07;              ///< tau > 0: logits are scores / tau
+  double temperature = 0.07;  ///< tau > 0: logits are scores / tau
+  Denominator denominator = Denominator::with_positive;
   Reduction reduction = Reduction::mean;  ///< terms are queries
   /// A query is unusable when there is no negative to tell its key from.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
@@ -39,7 +40,12 @@ using InfoNceResult = TemperatureResult;
 /// all queries; keys N x D) the sum runs over the query's own key and the negatives: MoCo's 1 + K
 /// logits (He et al. 2020, eq. 1).
 ///
-/// Terms are queries: Reduction::mean divides by N, mean_nonzero by the number of L_i > 0.
+/// With Denominator::negatives_only the positive is left out below the fraction (decoupled
+/// contrastive learning, Yeh et al. 2022, eq. 6); values may then be negative. Also known as
+/// ranking NCE (Ma & Collins 2018) and, with inner products at temperature 1, as the N-pair loss:
+/// see NPair.
+///
+/// Terms are queries: Reduction::mean divides by N, mean_nonzero by the number of L_i != 0.
 ///
 /// Scores are never held as N x M: a call takes O((N + M) D) extra memory and 6 N M D floating
 /// point operations forward and backward, 2 N M D forward. An object is immutable and may be shared
@@ -144,7 +150,8 @@ InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& querie
   detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1),
                           detail::Pairing::all);
   const Upstream one(1.0);
-  const RowsLoss loss(options_.temperature, {}, upstream != nullptr ? *upstream : one);
+  const RowsLoss loss(options_.temperature, options_.denominator, {},
+                      upstream != nullptr ? *upstream : one);
   InfoNceResult result;
   Diagnostics seen;
   if (upstream == nullptr) {
@@ -198,7 +205,7 @@ InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& querie
   detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(2),
                           detail::Pairing::all);
   const Upstream one(1.0);
-  const RowsLoss loss(options_.temperature, {.paired = positives},
+  const RowsLoss loss(options_.temperature, options_.denominator, {.paired = positives},
                       upstream != nullptr ? *upstream : one);
   InfoNceResult result;
   Diagnostics seen = detail::score_extremes<K>(positives, n);
@@ -219,6 +226,20 @@ InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& querie
   batch.hand_back(scale, {&d_queries, &d_keys, &d_negatives}, call);
   return result;
 }
+
+/// The multi-class N-pair loss (Sohn, Improved deep metric learning with multi-class N-pair loss
+/// objective, 2016, eq. 4), of anchors (N x D) and positives (N x D), one pair a class:
+///
+///     L_i = log(1 + sum_{j != i} exp(a_i . p_j - a_i . p_i))
+///
+/// which is InfoNCE of inner products at temperature 1. The paper's penalty on the rows' lengths
+/// is the caller's to add.
+template <class S>
+class NPair : public InfoNce<S, InnerProduct> {
+ public:
+  explicit NPair(Reduction reduction = Reduction::mean)
+      : InfoNce<S, InnerProduct>({.temperature = 1, .reduction = reduction}) {}
+};
 
 #ifndef NEARFAR_HEADER_ONLY
 NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_EXTERN_LOSS, InfoNce)

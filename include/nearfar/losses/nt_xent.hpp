@@ -15,7 +15,8 @@ namespace nearfar {
 
 /// Settings of NtXent.
 struct NtXentOptions {
-  double temperature = 0.5;               ///< tau > 0: logits are scores / tau
+  double temperature = 0.5;  ///< tau > 0: logits are scores / tau
+  Denominator denominator = Denominator::with_positive;
   Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
   /// A view is unusable when there is no other sample to tell its partner from.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
@@ -29,7 +30,9 @@ struct NtXentOptions {
 ///     L_i = -log( exp(s_{i,partner(i)} / tau) / sum_{j != i} exp(s_ij / tau) )
 ///
 /// for each of the 2N views i, with scores of kernel K (minus the distance for distances). The
-/// denominator has the partner and both views of all other samples, not the view itself.
+/// denominator has the partner and both views of all other samples, not the view itself; with
+/// Denominator::negatives_only the partner is left out, too: decoupled contrastive learning (DCL,
+/// Yeh et al., Decoupled contrastive learning, 2022, eq. 6), whose values may be negative.
 ///
 /// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's.
 /// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
@@ -99,14 +102,14 @@ TemperatureResult NtXent<S, K>::run(const Upstream* upstream, const Rows<S>& vie
   }
 
   const Rows<S> views = detail::stack(scratch, threads, view1, view2);
-  Index* partner = scratch.take<Index>(2 * n);
-  for (Index i = 0; i < 2 * n; ++i) partner[i] = i < n ? i + n : i - n;
+  const Index* partner = detail::partners(scratch, n);
   detail::Batch<S, K, 1> batch(scratch, threads, kernel_, {{{"views", views, Side::query}}});
   detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(0),
                           detail::Pairing::others);
   const Upstream one(1.0);
   const detail::SoftmaxRows<S, detail::nearness_sign<K>> loss(
-      options_.temperature, {.column = partner}, upstream != nullptr ? *upstream : one);
+      options_.temperature, options_.denominator, {.column = partner},
+      upstream != nullptr ? *upstream : one);
 
   TemperatureResult result;
   Diagnostics seen;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/mining/anchor_row.hpp"
 #include "nearfar/mining/mining.hpp"

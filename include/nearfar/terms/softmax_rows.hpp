@@ -8,6 +8,16 @@
 /// \file
 /// The term of InfoNCE and its kin: minus the log of a positive's share in a row's softmax.
 
+namespace nearfar {
+
+/// What a positive's exponential is divided by.
+enum class Denominator {
+  with_positive,  ///< the sum over the positive and all negatives: InfoNCE, NT-Xent
+  negatives_only  ///< over the negatives: decoupled contrastive learning (Yeh et al. 2022, eq. 6)
+};
+
+}  // namespace nearfar
+
 namespace nearfar::detail {
 
 /// Statistics of one query: a log-sum-exp over its negatives, relative to the best score, and the
@@ -15,10 +25,10 @@ namespace nearfar::detail {
 /// difference of nearly equal numbers when the positive wins.
 template <class S>
 struct SoftmaxRow {
-  S best;              ///< largest nearness (score, or minus distance) so far
+  S best;              ///< largest nearness (score, or minus distance) in the denominator so far
   S positive;          ///< nearness of the positive
   double others;       ///< sum over negatives of exp((nearness - best) / tau)
-  double own;          ///< exp((positive - best) / tau)
+  double own;          ///< exp((positive - best) / tau), 0 when not in the denominator
   double value;        ///< the query's loss
   double temperature;  ///< sum of g_j s_j = sum over negatives of g_j (s_j - s_positive)
   std::int64_t negatives;
@@ -37,16 +47,21 @@ class SoftmaxRows {
  public:
   using Row = SoftmaxRow<S>;
 
-  SoftmaxRows(double temperature, Positives<S> positives, const Upstream& upstream)
+  SoftmaxRows(double temperature, Denominator denominator, Positives<S> positives,
+              const Upstream& upstream)
       : temperature_(temperature),
         inverse_(static_cast<S>(1 / temperature)),
+        denominator_(denominator),
         positives_(positives),
         upstream_(upstream) {}
 
   Row start(Index i) const {
     const S lowest = -std::numeric_limits<S>::infinity();
     Row row{lowest, lowest, 0, 0, 0, 0, 0};
-    if (positives_.paired != nullptr) row.best = row.positive = S(sign) * positives_.paired[i];
+    if (positives_.paired != nullptr) {
+      row.positive = S(sign) * positives_.paired[i];
+      if (denominator_ == Denominator::with_positive) row.best = row.positive;
+    }
     return row;
   }
 
@@ -62,6 +77,10 @@ class SoftmaxRows {
   }
 
   void close(Row& row, Index) const {
+    if (denominator_ == Denominator::negatives_only) {
+      if (row.negatives > 0) row.value = std::log(row.others) + scaled(row.best - row.positive);
+      return;
+    }
     if (row.positive > row.best) {
       row.others *= std::exp(scaled(row.best - row.positive));
       row.best = row.positive;
@@ -112,8 +131,9 @@ class SoftmaxRows {
   }
 
   double weight(const Row& row, Index i) const {
-    return sign * static_cast<double>(inverse_) * row_upstream(upstream_, i) /
-           (row.own + row.others);
+    const double total = row.own + row.others;
+    if (!(total > 0)) return 0;  // decoupled, without a negative
+    return sign * static_cast<double>(inverse_) * row_upstream(upstream_, i) / total;
   }
 
   void observe_negatives(Row& row, Index n, const S* s) const {
@@ -139,6 +159,7 @@ class SoftmaxRows {
 
   double temperature_;
   S inverse_;
+  Denominator denominator_;
   Positives<S> positives_;
   const Upstream& upstream_;
 };
@@ -152,7 +173,7 @@ void reduce_softmax_rows(Reduction reduction, const SoftmaxRow<S>* rows, Index c
   d.anchors = d.terms = count;
   for (Index i = 0; i < count; ++i) {
     if (rows[i].negatives == 0) ++d.anchors_without_negative;
-    if (rows[i].value > 0) ++d.active_terms;
+    if (rows[i].value != 0) ++d.active_terms;
   }
   reduce_rows(
       reduction, count, [&](Index i) { return rows[i].value; }, result);

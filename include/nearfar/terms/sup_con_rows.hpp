@@ -34,7 +34,8 @@ class SupConRows {
  public:
   using Row = SupConRow<S>;
 
-  SupConRows(double temperature, MeanOverPositives mean, const S* codes, const Upstream& upstream)
+  SupConRows(double temperature, MeanOverPositives mean, ClassCodes<S> codes,
+             const Upstream& upstream)
       : temperature_(temperature),
         inverse_(static_cast<S>(1 / temperature)),
         mean_(mean),
@@ -137,7 +138,7 @@ class SupConRows {
   /// v where key j is of anchor i's class, else `other`.
   template <class T>
   NEARFAR_ALWAYS_INLINE T if_positive(Index i, Index j, T v, T other) const {
-    return select_equal(spread<T>(codes_[i]), load<T>(codes_ + j), v, other);
+    return select_equal(spread<T>(codes_.query[i]), load<T>(codes_.key + j), v, other);
   }
 
   /// A new best, if it is one, for a sum of exp((nearness - best) / tau).
@@ -173,7 +174,7 @@ class SupConRows {
   double temperature_;
   S inverse_;
   MeanOverPositives mean_;
-  const S* codes_;
+  ClassCodes<S> codes_;
   const Upstream& upstream_;
 };
 

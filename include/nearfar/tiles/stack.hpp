@@ -17,6 +17,13 @@ Rows<S> stack(Scratch& scratch, int threads, const Rows<S>& x, const Rows<S>& y)
   return {data, x.rows() + y.rows(), cols};
 }
 
+/// Where the other view of each row of a stack of two views of `samples` is.
+inline const Index* partners(Scratch& scratch, Index samples) {
+  Index* partner = scratch.take<Index>(2 * samples);
+  for (Index i = 0; i < 2 * samples; ++i) partner[i] = i < samples ? i + samples : i - samples;
+  return partner;
+}
+
 /// Hands rows [first, first + count) of `from` to a caller's buffer.
 template <class S>
 void hand_out(const Rows<S>& from, Index first, Index count, int threads, GradientRows<S>& out) {

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cmath>
+
+#include "nearfar/core/classes.hpp"
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/result.hpp"
+#include "nearfar/core/simd.hpp"
+#include "nearfar/terms/log_sum.hpp"
+
+/// \file
+/// Lifted structure: a positive pair is held against all negatives of both of its rows. That takes
+/// two looks at the scores: one for each row's log-sum-exp over its negatives, one for the pairs.
+
+namespace nearfar::detail {
+
+/// First look: log sum over negatives of exp(nearness) of each row.
+template <class S, int sign>
+class NegativeLogSums {
+ public:
+  using Row = LogSum<S>;
+
+  explicit NegativeLogSums(ClassCodes<S> codes) : codes_(codes) {}
+
+  Row start(Index) const { return {}; }
+  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
+    S best = -std::numeric_limits<S>::infinity();
+    for (Index j = 0; j < n; ++j) {
+      if (codes_.key[first + j] != codes_.query[i]) best = std::max(best, S(sign) * s[j]);
+    }
+    row.raise(best);
+    if (std::isinf(row.best)) return;
+    ElementSum<S> sum;
+    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+      using std::exp;
+      const T best_yet = spread<T>(row.best);
+      const T own = spread<T>(codes_.query[i]);
+      const T code = load<T>(codes_.key + first + j);
+      const T near = sign > 0 ? load<T>(s + j) : constant<T>(0) - load<T>(s + j);
+      // A positive may be nearer than every negative: it is left out before the exponential.
+      const T e = exp(select_equal(own, code, best_yet, near) - best_yet);
+      sum += select_equal(own, code, constant<T>(0), e);
+    });
+    row.sum += sum.total();
+  }
+  void close(Row&, Index) const {}
+  void differentiate(Row&, Index, Index, Index n, const S*, S* g) const { std::fill_n(g, n, S(0)); }
+
+ private:
+  ClassCodes<S> codes_;
+};
+
+/// Statistics of one row in the second look.
+struct LiftedRow {
+  double value = 0;         ///< the row's halves of its pairs' terms
+  double through = 0;       ///< dL/d(the row's log-sum-exp over negatives), from its side
+  std::int64_t active = 0;  ///< positive pairs, seen from this row, that do not rest
+};
+
+/// Second look: J_ij = log(exp(L_i) + exp(L_j)) + m - nearness_ij for positive pairs, L_i the first
+/// look's log sums; a pair's term is max(0, J)^2 / 2, half of it each row's.
+template <class S, int sign>
+class LiftedRows {
+ public:
+  using Row = LiftedRow;
+
+  LiftedRows(double margin, const LogSum<S>* negatives, ClassCodes<S> codes,
+             const Upstream& upstream)
+      : margin_(margin), negatives_(negatives), codes_(codes), upstream_(upstream) {}
+
+  Row start(Index) const { return {}; }
+
+  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
+    each_positive(i, first, n, [&](Index j) {
+      const Pair pair(*this, i, first + j, s[j]);
+      if (!(pair.j > 0)) return;
+      row.value += pair.j * pair.j / 4;
+      row.through += slope(pair, i, first + j) * pair.share;
+      ++row.active;
+    });
+  }
+
+  void close(Row&, Index) const {}
+
+  void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
+    // Row i hands out what reaches its own log-sum-exp; a pair's other half comes from row j.
+    const LogSum<S>& own = negatives_[i];
+    const S weight = own.sum > 0 ? static_cast<S>(sign * row.through / own.sum) : S(0);
+    const S best = own.sum > 0 ? own.best : S(0);
+    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+      using std::exp;
+      const T code = load<T>(codes_.key + first + j);
+      const T mine = spread<T>(codes_.query[i]);
+      const T near = sign > 0 ? load<T>(s + j) : constant<T>(0) - load<T>(s + j);
+      const T from_best = select_equal(mine, code, constant<T>(0), near - spread<T>(best));
+      const T e = exp(min(from_best, constant<T>(0)));
+      store(g + j, select_equal(mine, code, constant<T>(0), e * spread<T>(weight)));
+    });
+    each_positive(i, first, n, [&](Index j) {
+      const Pair pair(*this, i, first + j, s[j]);
+      g[j] = pair.j > 0 ? static_cast<S>(-sign * slope(pair, i, first + j) / 2) : S(0);
+    });
+  }
+
+ private:
+  struct Pair {
+    double j;      ///< J_ij
+    double share;  ///< of row i's negatives in the pair's
+
+    Pair(const LiftedRows& all, Index i, Index other, S score) {
+      const double a = all.negatives_[i].value();
+      const double b = all.negatives_[other].value();
+      const double top = std::max(a, b);
+      if (std::isinf(top)) {  // neither row has a negative
+        j = 0;
+        share = 0;
+        return;
+      }
+      const double sum = std::exp(a - top) + std::exp(b - top);
+      share = std::exp(a - top) / sum;
+      j = top + std::log(sum) + all.margin_ - sign * static_cast<double>(score);
+    }
+  };
+
+  /// dL/dJ_ij of both halves of the pair: its rows may be weighed differently from above.
+  double slope(const Pair& pair, Index i, Index other) const {
+    return pair.j * (row_upstream(upstream_, i) + row_upstream(upstream_, other)) / 2;
+  }
+
+  template <class Body>
+  void each_positive(Index i, Index first, Index n, const Body& body) const {
+    for (Index j = 0; j < n; ++j) {
+      if (codes_.key[first + j] == codes_.query[i]) body(j);
+    }
+  }
+
+  double margin_;
+  const LogSum<S>* negatives_;
+  ClassCodes<S> codes_;
+  const Upstream& upstream_;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+namespace nearfar::detail {
+
+/// Running log-sum-exp: best + log(sum).
+template <class S>
+struct LogSum {
+  S best = -std::numeric_limits<S>::infinity();
+  double sum = 0;
+
+  void raise(S candidate) {
+    if (!(candidate > best)) return;
+    sum *= std::exp(static_cast<double>(best) - static_cast<double>(candidate));
+    best = candidate;
+  }
+  double value() const {
+    return sum > 0 ? static_cast<double>(best) + std::log(sum)
+                   : -std::numeric_limits<double>::infinity();
+  }
+};
+
+}  // namespace nearfar::detail

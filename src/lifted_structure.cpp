@@ -1,0 +1,8 @@
+#include "nearfar/losses/lifted_structure.hpp"
+
+namespace nearfar {
+
+NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_INSTANTIATE_LOSS, LiftedStructure)
+NEARFAR_FOR_EACH_DISTANCE(NEARFAR_INSTANTIATE_LOSS, LiftedStructure)
+
+}  // namespace nearfar

@@ -1,0 +1,7 @@
+#include "nearfar/losses/multi_similarity.hpp"
+
+namespace nearfar {
+
+NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_INSTANTIATE_LABEL_LOSS, MultiSimilarity)
+
+}  // namespace nearfar

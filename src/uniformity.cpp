@@ -1,0 +1,8 @@
+#include "nearfar/losses/uniformity.hpp"
+
+namespace nearfar {
+
+template class Uniformity<float>;
+template class Uniformity<double>;
+
+}  // namespace nearfar
