@@ -48,6 +48,24 @@ namespace nearfar {
   throw std::domain_error(text.str());
 }
 
+/// A gradient that the scalar type cannot hold.
+[[noreturn]] inline void fail_gradient_overflow(std::string_view argument) {
+  std::ostringstream text;
+  text << "nearfar: " << argument
+       << ": wanted rows whose gradient fits the scalar type, got rows so long that it overflows; "
+          "scale the rows or use double";
+  throw std::domain_error(text.str());
+}
+
+/// A loss that no floating point number can hold.
+[[noreturn]] inline void fail_value_overflow(double value) {
+  std::ostringstream text;
+  text << "nearfar: value: wanted scores that a finite loss comes from, got scores so large that "
+          "it overflows to "
+       << value;
+  throw std::domain_error(text.str());
+}
+
 /// Sizes of a view that cannot be.
 inline void check_layout(bool has_data, Eigen::Index rows, Eigen::Index cols, Eigen::Index stride) {
   if (rows < 0 || cols < 0) {

@@ -54,7 +54,8 @@ inline double row_upstream(const Upstream& upstream, Index i) {
   return upstream.is_scalar() ? 1.0 : upstream[i];
 }
 
-/// Sets value and values from value_of(row), row = 0 .. rows-1, summed in order.
+/// Sets value and values from value_of(row), row = 0 .. rows-1, summed in order. Throws
+/// std::domain_error when the sum overflows.
 template <class ValueOf>
 void reduce_rows(Reduction reduction, Index rows, const ValueOf& value_of, Result& result) {
   double sum = 0;
@@ -64,6 +65,7 @@ void reduce_rows(Reduction reduction, Index rows, const ValueOf& value_of, Resul
     sum += v;
     if (reduction == Reduction::none) result.values[static_cast<std::size_t>(i)] = v;
   }
+  if (!std::isfinite(sum)) fail_value_overflow(sum);
   result.value = sum * reduction_scale(reduction, result.diagnostics);
 }
 

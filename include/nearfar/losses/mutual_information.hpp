@@ -137,6 +137,7 @@ MutualInformationResult MutualInformation<S, K>::run(const Upstream* upstream, c
   d.anchors = d.terms = d.active_terms = n;
   d.anchors_without_negative = n == 1 ? 1 : 0;
   result.value = loss.value(rows);
+  if (!std::isfinite(result.value)) fail_value_overflow(result.value);
   if (upstream == nullptr) return result;
   result.d_temperature = upstream->scalar() * loss.temperature_gradient(rows);
   batch.hand_back(upstream->scalar(), {&dx, &dy}, call);

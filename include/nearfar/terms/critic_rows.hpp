@@ -21,7 +21,7 @@ namespace nearfar::detail {
 /// Statistics of one row of the critic's scores. Nearness: the score, or minus the distance.
 template <class S>
 struct CriticRow {
-  double joint = 0;        ///< nearness of the row's joint pair
+  double joint = 0;        ///< critic of the row's joint pair
   LogSum<S> others;        ///< over the other pairs, of nearness / tau
   double sum = 0;          ///< of their nearness
   double temperature = 0;  ///< sum of g_j s_j
@@ -36,7 +36,7 @@ class CriticRows {
       : bound_(bound), inverse_(1 / temperature), rows_(rows), count_(static_cast<double>(rows)) {}
 
   /// What weights have to know of all rows before there are any.
-  void know(const Row* rows) { log_others_ = log_mean_others(rows); }
+  void know(const Row* rows) { all_others_ = sum_of_others(rows); }
 
   Row start(Index) const { return {}; }
 
@@ -46,7 +46,7 @@ class CriticRows {
       observe_others(row, n, s);
       return;
     }
-    row.joint = sign * static_cast<double>(s[at]);
+    row.joint = static_cast<double>(critic<S>(s + at));
     observe_others(row, at, s);
     observe_others(row, n - at - 1, s + at + 1);
   }
@@ -60,16 +60,16 @@ class CriticRows {
       return;
     }
     differentiate_others(row, at, s, g);
-    const double joint = of_joint(row) * inverse_;
-    row.temperature += joint * row.joint;
-    g[at] = static_cast<S>(sign * joint);
+    const double joint = sign * of_joint(row) * inverse_;
+    row.temperature += joint * static_cast<double>(s[at]);
+    g[at] = static_cast<S>(joint);
     differentiate_others(row, n - at - 1, s + at + 1, g + at + 1);
   }
 
   double value(const Row* rows) const {
     if (rows_ == 0) return 0;
     double joint = 0;
-    for (Index i = 0; i < rows_; ++i) joint += rows[i].joint * inverse_ / count_;
+    for (Index i = 0; i < rows_; ++i) joint += rows[i].joint / count_;
     switch (bound_) {
       case MutualInformationBound::info_nce: {
         double sum = 0;
@@ -84,8 +84,8 @@ class CriticRows {
         break;
     }
     double sum = 0;
-    for (Index i = 0; i < rows_; ++i) sum += rows[i].sum + rows[i].joint;
-    return joint - sum * inverse_ / (count_ * count_);
+    for (Index i = 0; i < rows_; ++i) sum += rows[i].sum * inverse_ + rows[i].joint;
+    return joint - sum / (count_ * count_);
   }
 
   /// d(value)/dtau = -1/tau sum_ij d(value)/ds_ij s_ij.
@@ -96,18 +96,31 @@ class CriticRows {
   }
 
  private:
-  /// log of the mean over pairs that are not joint of exp(nearness / tau).
+  /// Sum over all pairs that are not joint of exp(critic).
+  LogSum<double> sum_of_others(const Row* rows) const {
+    LogSum<double> all;
+    for (Index i = 0; i < rows_; ++i) {
+      const double best = static_cast<double>(rows[i].others.best);
+      all.raise(best);
+      all.sum += rows[i].others.sum * std::exp(best - all.best);
+    }
+    return all;
+  }
+
+  /// log of their mean.
   double log_mean_others(const Row* rows) const {
-    double best = -std::numeric_limits<double>::infinity();
-    for (Index i = 0; i < rows_; ++i) best = std::max(best, rows[i].others.value());
-    double sum = 0;
-    for (Index i = 0; i < rows_; ++i) sum += std::exp(rows[i].others.value() - best);
-    return best + std::log(sum / (count_ * (count_ - 1)));
+    return sum_of_others(rows).value() - std::log(count_ * (count_ - 1));
+  }
+
+  /// How much nearer the others are than the joint pair, as log-sum-exp minus critic. The best
+  /// first: that difference is exact where the numbers are large.
+  double ahead(const Row& row) const {
+    return (static_cast<double>(row.others.best) - row.joint) + std::log(row.others.sum);
   }
 
   /// -log softmax of the joint pair in its row.
   double below_joint(const Row& row) const {
-    const double z = row.others.value() - row.joint * inverse_;
+    const double z = ahead(row);
     return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)));
   }
 
@@ -116,7 +129,7 @@ class CriticRows {
     switch (bound_) {
       case MutualInformationBound::info_nce:
         // The share of the others: 1 - softmax, without the difference.
-        return std::exp(row.others.value() - row.joint * inverse_ - below_joint(row)) / count_;
+        return 1 / (1 + std::exp(-ahead(row))) / count_;
       case MutualInformationBound::club:
         return (1 - 1 / count_) / count_;
       case MutualInformationBound::nwj:
@@ -158,10 +171,7 @@ class CriticRows {
       std::fill_n(g, n, static_cast<S>(sign * each));
       return;
     }
-    // From the row's best, so that digits of large scores are not lost to the shift.
-    constexpr double most = sizeof(S) == sizeof(float) ? 80 : 700;
-    const double best = static_cast<double>(row.others.best);
-    const double factor = -sign * inverse_ * std::exp(std::min(best - shift_of(row), most));
+    const double factor = -sign * inverse_ * weight_of_best(row);
     ElementSum<S> temperature;
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       using std::exp;
@@ -172,24 +182,29 @@ class CriticRows {
     row.temperature += temperature.total();
   }
 
-  double shift_of(const Row& row) const {
+  /// -d(value)/d(critic) of a pair as near as the row's nearest; of others it is exp(critic - best)
+  /// times that.
+  double weight_of_best(const Row& row) const {
+    constexpr double most = sizeof(S) == sizeof(float) ? 80 : 700;
+    const double best = static_cast<double>(row.others.best);
     switch (bound_) {
       case MutualInformationBound::info_nce:
-        return row.joint * inverse_ + below_joint(row) + std::log(count_);
+        // What the joint pair gains, the others lose together.
+        return of_joint(row) / row.others.sum;
       case MutualInformationBound::nwj:
-        return 1 + std::log(count_ * (count_ - 1));
+        return std::exp(std::min(best - 1, most)) / (count_ * (count_ - 1));
       case MutualInformationBound::donsker_varadhan:
       case MutualInformationBound::club:
         break;
     }
-    return log_others_ + std::log(count_ * (count_ - 1));
+    return std::exp(best - all_others_.best) / all_others_.sum;
   }
 
   MutualInformationBound bound_;
   double inverse_;
   Index rows_;
   double count_;
-  double log_others_ = 0;
+  LogSum<double> all_others_;
 };
 
 }  // namespace nearfar::detail

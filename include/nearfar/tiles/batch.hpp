@@ -97,10 +97,16 @@ class Batch {
     return gradients_[at(set)];
   }
 
-  /// Chain rule, times `scale`, into the caller's buffers.
+  /// Chain rule, times `scale`, into the caller's buffers. Throws std::domain_error, before any of
+  /// them is touched, when the sums overflowed S.
   void hand_back(double scale,
                  const std::array<GradientRows<S>*, static_cast<std::size_t>(sets)>& outs,
                  CallOptions<S>& call) {
+    for (int k = 0; k < sets; ++k) {
+      if (gradients_[at(k)].wanted() && !all_finite(threads_, rows(k), gradients_[at(k)])) {
+        fail_gradient_overflow(named_[at(k)].name);
+      }
+    }
     const Rows<S> p = parameter_of<S>(kernel_);
     S* parameter = nullptr;
     if (call.d_parameter.wanted()) {
@@ -110,8 +116,19 @@ class Batch {
     }
     for (int k = 0; k < sets; ++k) {
       if (!gradients_[at(k)].wanted()) continue;
-      pull_back(scratch_, threads_, kernel_, prepared_[at(k)], maps<K>(named_[at(k)].side),
-                gradients_[at(k)], scale, *outs[at(k)], parameter);
+      pull_through_geometry<K>(threads_, rows(k), gradients_[at(k)], scale);
+      if (parameter != nullptr && maps<K>(named_[at(k)].side)) {
+        add_parameter_gradient(threads_, p, rows(k), gradients_[at(k)], parameter);
+      }
+    }
+    if (parameter != nullptr) {
+      const Eigen::Map<const Vector<S>> sums(parameter, p.rows() * padded_stride<S>(p.cols()));
+      if (!sums.allFinite()) fail_gradient_overflow("kernel parameter");
+    }
+    for (int k = 0; k < sets; ++k) {
+      if (!gradients_[at(k)].wanted() || !outs[at(k)]->wanted()) continue;
+      hand_out_rows(scratch_, threads_, kernel_, rows(k), maps<K>(named_[at(k)].side),
+                    gradients_[at(k)], *outs[at(k)]);
     }
     if (parameter == nullptr) return;
     call.d_parameter.open(p.rows(), p.cols());

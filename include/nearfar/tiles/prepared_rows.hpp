@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -205,6 +206,21 @@ RowGradients<S> take_gradients(Scratch& scratch, const PreparedRows<S>& x) {
   return g;
 }
 
+/// Whether sums of the gradient stayed within S.
+template <class S>
+bool all_finite(int threads, const PreparedRows<S>& x, const RowGradients<S>& g) {
+  std::atomic<bool> finite = true;
+  parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
+    const Index first = t * rows_per_task;
+    const Index count = std::min(x.rows - first, rows_per_task);
+    using Part = Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>>;
+    // A sum of magnitudes times 0 is 0, unless one of them is infinite or NaN.
+    const Part part(g.data + first * x.stride, count * x.stride);
+    if (!((part * S(0)).sum() == S(0))) finite = false;
+  });
+  return finite;
+}
+
 /// v within what S can hold.
 template <class S>
 S saturated(double v) {
@@ -212,12 +228,11 @@ S saturated(double v) {
   return static_cast<S>(std::clamp(v, -most, most));
 }
 
-/// The chain rule from prepared rows to the caller's: geometry, then the kernel's matrix, times
-/// `scale`, into `out`; and the matrix's share of the gradient, sum_i g_i x_i^T, added to
-/// `parameter` (outputs x padded_stride(inputs)) when not null.
+/// The chain rule through the geometry, times `scale`, in place: gradients with respect to mapped
+/// rows, each at most the largest finite S.
 template <Kernel K, class S>
-void pull_back(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& x,
-               bool mapped, RowGradients<S>& g, double scale, GradientRows<S>& out, S* parameter) {
+void pull_through_geometry(int threads, const PreparedRows<S>& x, RowGradients<S>& g,
+                           double scale) {
   parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
     const Index end = std::min(x.rows, (t + 1) * rows_per_task);
     for (Index i = t * rows_per_task; i < end; ++i) {
@@ -232,7 +247,8 @@ void pull_back(Scratch& scratch, int threads, const K& kernel, const PreparedRow
         for (Index k = 0; k < x.depth; ++k) {
           dot += static_cast<double>(gi[k]) * static_cast<double>(xi[k]);
         }
-        factor = scale * x.inverse_norm[i];
+        // A denormal's inverse may be infinite, and infinity times 0 is NaN.
+        factor = saturated<double>(scale * x.inverse_norm[i]);
         along = -factor * dot;
       }
       for (Index k = 0; k < x.depth; ++k) {
@@ -241,38 +257,45 @@ void pull_back(Scratch& scratch, int threads, const K& kernel, const PreparedRow
       }
     }
   });
+}
 
+/// Adds the rows' share of the gradient of the kernel's matrix, sum_i g_i x_i^T, to `parameter`
+/// (outputs x padded_stride(inputs)).
+template <class S>
+void add_parameter_gradient(int threads, const Rows<S>& p, const PreparedRows<S>& x,
+                            const RowGradients<S>& g, S* parameter) {
+  using Shape = BlockShape<S>;
+  const Index stride = padded_stride<S>(p.cols());
+  parallel_tasks(tasks_of(p.rows(), Shape::rows), threads, [&](Index t, int) {
+    multiply_transposed(g.data + t * Shape::rows, x.stride, 1, x.rows, x.centred, x.centred_stride,
+                        p.cols(), parameter + t * Shape::rows * stride, stride, true);
+  });
+}
+
+/// Gradients of mapped rows, through the kernel's matrix if it maps these, into `out`.
+template <Kernel K, class S>
+void hand_out_rows(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& x,
+                   bool mapped, const RowGradients<S>& g, GradientRows<S>& out) {
   const S* result = g.data;
   Index result_stride = x.stride;
   if (mapped) {
     using Shape = BlockShape<S>;
     const Rows<S> p = parameter_of<S>(kernel);
     const Index padded_outputs = round_up(p.rows(), Shape::rows);
-    if (parameter != nullptr) {
-      parallel_tasks(padded_outputs / Shape::rows, threads, [&](Index t, int) {
-        multiply_transposed(g.data + t * Shape::rows, x.stride, 1, x.rows, x.centred,
-                            x.centred_stride, p.cols(),
-                            parameter + t * Shape::rows * padded_stride<S>(p.cols()),
-                            padded_stride<S>(p.cols()), true);
-      });
-    }
-    if (out.wanted()) {
-      result_stride = padded_stride<S>(p.cols());
-      S* padded_p = scratch.take<S>(padded_outputs * result_stride);
-      copy_padded(p, static_cast<const S*>(nullptr), threads, padded_p, result_stride,
-                  padded_outputs);
-      const Index panels = tasks_of(x.rows, Shape::rows);
-      S* unmapped = scratch.take<S>(panels * Shape::rows * result_stride);
-      parallel_tasks(panels, threads, [&](Index t, int) {
-        multiply_rows(g.data + t * Shape::rows * x.stride, x.stride, 1, p.rows(), padded_p,
-                      result_stride, p.cols(), unmapped + t * Shape::rows * result_stride,
-                      result_stride, false);
-      });
-      result = unmapped;
-    }
+    result_stride = padded_stride<S>(p.cols());
+    S* padded_p = scratch.take<S>(padded_outputs * result_stride);
+    copy_padded(p, static_cast<const S*>(nullptr), threads, padded_p, result_stride,
+                padded_outputs);
+    const Index panels = tasks_of(x.rows, Shape::rows);
+    S* unmapped = scratch.take<S>(panels * Shape::rows * result_stride);
+    parallel_tasks(panels, threads, [&](Index t, int) {
+      multiply_rows(g.data + t * Shape::rows * x.stride, x.stride, 1, p.rows(), padded_p,
+                    result_stride, p.cols(), unmapped + t * Shape::rows * result_stride,
+                    result_stride, false);
+    });
+    result = unmapped;
   }
 
-  if (!out.wanted()) return;
   out.open(x.input.rows(), x.input.cols());
   parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
     const Index end = std::min(x.rows, (t + 1) * rows_per_task);
