@@ -241,19 +241,19 @@ void pull_through_geometry(int threads, const PreparedRows<S>& x, RowGradients<S
       double along = 0;
       double factor = scale;
       if constexpr (K::geometry == Geometry::squared_distance) {
-        along = scale * g.weight[i];
+        along = g.weight[i];
       } else if constexpr (K::geometry == Geometry::cosine) {
         double dot = 0;
         for (Index k = 0; k < x.depth; ++k) {
           dot += static_cast<double>(gi[k]) * static_cast<double>(xi[k]);
         }
-        // A denormal's inverse may be infinite, and infinity times 0 is NaN.
+        // Of a denormal row this may overflow, and infinity times 0 is NaN.
         factor = saturated<double>(scale * x.inverse_norm[i]);
-        along = -factor * dot;
+        along = -dot;
       }
       for (Index k = 0; k < x.depth; ++k) {
-        gi[k] =
-            saturated<S>(factor * static_cast<double>(gi[k]) + along * static_cast<double>(xi[k]));
+        gi[k] = saturated<S>(factor *
+                             (static_cast<double>(gi[k]) + along * static_cast<double>(xi[k])));
       }
     }
   });
