@@ -123,8 +123,10 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--weight-decay", o.weight_decay, "of AdamW")
       ->check(fraction())
       ->capture_default_str();
-  app.add_option("--margin", o.settings.margin, "of hadsell; default 4")->check(positive_number());
-  app.add_option("--temperature", o.settings.temperature, "of info_nce; default 1")
+  app.add_option("--margin", o.settings.margin, "of losses with one; each has its default")
+      ->check(positive_number());
+  app.add_option("--temperature", o.settings.temperature,
+                 "of losses with one; each has its default")
       ->check(positive_number());
   app.add_option("--seed", o.seed, "same seed, same figures")
       ->check(digits_only())

@@ -1,7 +1,9 @@
 #include "common/training_losses.hpp"
 
 #include <array>
+#include <cmath>
 #include <memory>
+#include <vector>
 
 namespace example {
 namespace {
@@ -9,8 +11,14 @@ namespace {
 using nearfar::Index;
 using Embeddings = nearfar::Matrix<float>;
 
-LossFunction make_hadsell(const LossSettings& settings) {
-  const nearfar::HadsellContrastive<float> loss({.margin = settings.margin.value_or(4.0)});
+// Squared distances where a loss can have them, rather than cosines: on a plane, cosine similarity
+// sees angles only, and ten classes share one circle. At temperature 1 a class settles into a round
+// cloud of radius about 1.
+using OnThePlane = nearfar::SquaredEuclidean;
+
+/// A loss of all rows and their labels.
+template <class Loss>
+LossFunction over_labels(const Loss& loss, const LossSettings& settings) {
   return [loss, workspace = std::make_shared<nearfar::Workspace>(settings.threads)](
              const Embeddings& embeddings, std::span<const std::uint8_t> labels,
              Embeddings& d_embeddings) {
@@ -19,33 +27,214 @@ LossFunction make_hadsell(const LossSettings& settings) {
   };
 }
 
-// Squared distances rather than cosines: on a plane, cosine similarity sees angles only, and ten
-// classes share one circle. At temperature 1 a class settles into a round cloud of radius about 1.
-// Keys of the query's own class are among its negatives here; that costs a constant (the loss ends
-// near the logarithm of their number) and leaves the best map where it was.
-LossFunction make_info_nce(const LossSettings& settings) {
-  const nearfar::InfoNce<float, nearfar::SquaredEuclidean> loss(
-      {.temperature = settings.temperature.value_or(1.0)});
+/// body(first members, partners, gradient of both, call) -> value, for losses of rows that belong
+/// together. Other rows of the same class count as negatives here: that costs a constant and leaves
+/// the best map where it was.
+template <class Body>
+LossFunction over_halves(const LossSettings& settings, const Body& body) {
   return
-      [loss, workspace = std::make_shared<nearfar::Workspace>(settings.threads)](
+      [body, workspace = std::make_shared<nearfar::Workspace>(settings.threads)](
           const Embeddings& embeddings, std::span<const std::uint8_t>, Embeddings& d_embeddings) {
         const Index pairs = embeddings.rows() / 2;
-        d_embeddings.resize(embeddings.rows(), embeddings.cols());
-        return loss
-            .forward_backward(embeddings.topRows(pairs), embeddings.bottomRows(pairs),
-                              d_embeddings.topRows(pairs), d_embeddings.bottomRows(pairs),
-                              {.workspace = workspace.get()})
-            .value;
+        d_embeddings.setZero(embeddings.rows(), embeddings.cols());
+        const nearfar::CallOptions<float> call{.workspace = workspace.get()};
+        return body(embeddings.topRows(pairs), embeddings.bottomRows(pairs),
+                    d_embeddings.topRows(pairs), d_embeddings.bottomRows(pairs), call);
       };
 }
+
+/// A loss of two sets of rows.
+template <class Loss>
+LossFunction over_pairs(const Loss& loss, const LossSettings& settings) {
+  return over_halves(
+      settings, [loss](auto first, auto partners, auto d_first, auto d_partners, const auto& call) {
+        return loss.forward_backward(first, partners, d_first, d_partners, call).value;
+      });
+}
+
+LossFunction make_hadsell(const LossSettings& s) {
+  return over_labels(nearfar::HadsellContrastive<float>({.margin = s.margin.value_or(4.0)}), s);
+}
+
+LossFunction make_linear_contrastive(const LossSettings& s) {
+  return over_labels(nearfar::LinearContrastive<float>({.negative_margin = s.margin.value_or(4.0)}),
+                     s);
+}
+
+LossFunction make_lifted_structure(const LossSettings& s) {
+  return over_labels(nearfar::LiftedStructure<float>({.margin = s.margin.value_or(4.0)}), s);
+}
+
+LossFunction make_multi_similarity(const LossSettings& s) {
+  return over_labels(nearfar::MultiSimilarity<float>(), s);
+}
+
+LossFunction make_circle(const LossSettings& s) {
+  return over_labels(nearfar::Circle<float>({.gamma = 32}), s);
+}
+
+LossFunction make_sup_con(const LossSettings& s) {
+  return over_labels(
+      nearfar::SupCon<float, OnThePlane>({.temperature = s.temperature.value_or(1.0)}), s);
+}
+
+template <nearfar::Mining mining>
+LossFunction make_mined_triplet(const LossSettings& s) {
+  return over_labels(nearfar::MinedTriplet<float>({.margin = s.margin.value_or(1.0),
+                                                   .mining = mining,
+                                                   .reduction = nearfar::Reduction::mean_nonzero}),
+                     s);
+}
+
+/// Each pair with the partner of the next as its negative.
+LossFunction make_triplet(const LossSettings& s) {
+  const nearfar::Triplet<float> loss({.margin = s.margin.value_or(1.0)});
+  return over_halves(
+      s, [loss](auto anchors, auto positives, auto d_anchors, auto d_positives, const auto& call) {
+        const Index n = anchors.rows();
+        Embeddings negatives(n, anchors.cols());
+        negatives << positives.bottomRows(n - 1), positives.topRows(1);
+        Embeddings d_negatives;
+        const double value = loss.forward_backward(anchors, positives, negatives, d_anchors,
+                                                   d_positives, d_negatives, call)
+                                 .value;
+        d_positives.bottomRows(n - 1) += d_negatives.topRows(n - 1);
+        d_positives.topRows(1) += d_negatives.bottomRows(1);
+        return value;
+      });
+}
+
+LossFunction make_info_nce(const LossSettings& s) {
+  return over_pairs(
+      nearfar::InfoNce<float, OnThePlane>({.temperature = s.temperature.value_or(1.0)}), s);
+}
+
+LossFunction make_n_pair(const LossSettings& s) { return over_pairs(nearfar::NPair<float>(), s); }
+
+template <nearfar::Denominator denominator>
+LossFunction make_nt_xent(const LossSettings& s) {
+  return over_pairs(nearfar::NtXent<float, OnThePlane>(
+                        {.temperature = s.temperature.value_or(1.0), .denominator = denominator}),
+                    s);
+}
+
+LossFunction make_hard_negative(const LossSettings& s) {
+  return over_pairs(nearfar::HardNegative<float>({.temperature = s.temperature.value_or(0.5)}), s);
+}
+
+LossFunction make_clip(const LossSettings& s) {
+  return over_pairs(nearfar::Clip<float>({.logit_scale = 1 / s.temperature.value_or(0.1)}), s);
+}
+
+LossFunction make_sig_lip(const LossSettings& s) {
+  return over_pairs(nearfar::SigLip<float>({.logit_scale = 1 / s.temperature.value_or(0.1)}), s);
+}
+
+/// Partners of all pairs are the noise, each as likely as the next.
+LossFunction make_nce(const LossSettings& s) {
+  const nearfar::Nce<float> loss({.temperature = s.temperature.value_or(1.0)});
+  return over_halves(
+      s, [loss](auto queries, auto keys, auto d_queries, auto d_keys, const auto& call) {
+        const std::vector<float> log_noise(static_cast<std::size_t>(keys.rows()),
+                                           -std::log(static_cast<float>(keys.rows())));
+        return loss
+            .forward_backward(queries, keys, keys, log_noise, log_noise, d_queries,
+                              nearfar::accumulate(d_keys), nearfar::accumulate(d_keys), call)
+            .value;
+      });
+}
+
+LossFunction make_negative_sampling(const LossSettings& s) {
+  const nearfar::NegativeSampling<float> loss({.temperature = s.temperature.value_or(1.0)});
+  return over_halves(
+      s, [loss](auto queries, auto keys, auto d_queries, auto d_keys, const auto& call) {
+        return loss
+            .forward_backward(queries, keys, keys, d_queries, nearfar::accumulate(d_keys),
+                              nearfar::accumulate(d_keys), call)
+            .value;
+      });
+}
+
+/// Alignment of pairs, and uniformity of either half.
+LossFunction make_alignment_uniformity(const LossSettings& s) {
+  return over_halves(
+      s, [](auto first, auto partners, auto d_first, auto d_partners, const auto& call) {
+        const nearfar::Uniformity<float> uniformity;
+        const nearfar::Upstream half(0.5);
+        const double spread =
+            uniformity.backward(half, first, nearfar::accumulate(d_first), call).value +
+            uniformity.backward(half, partners, nearfar::accumulate(d_partners), call).value;
+        return spread / 2 + nearfar::Alignment<float>()
+                                .forward_backward(first, partners, nearfar::accumulate(d_first),
+                                                  nearfar::accumulate(d_partners), call)
+                                .value;
+      });
+}
+
+/// Minus the bound: to be minimised.
+template <nearfar::MutualInformationBound bound>
+LossFunction make_mutual_information(const LossSettings& s) {
+  const nearfar::MutualInformation<float, OnThePlane> estimate(
+      {.bound = bound, .temperature = s.temperature.value_or(1.0)});
+  return over_halves(
+      s, [estimate](auto first, auto partners, auto d_first, auto d_partners, const auto& call) {
+        return -estimate.backward(-1.0, first, partners, d_first, d_partners, call).value;
+      });
+}
+
+using nearfar::Denominator;
+using nearfar::Mining;
+using nearfar::MutualInformationBound;
 
 constexpr std::array table = {
     TrainingLoss{"hadsell", "Hadsell contrastive loss",
                  "all pairs of the batch; same class pulled together, others pushed to the margin",
                  make_hadsell},
+    TrainingLoss{"linear_contrastive", "linear contrastive loss", "the same with linear hinges",
+                 make_linear_contrastive},
+    TrainingLoss{"lifted_structure", "lifted structured loss",
+                 "each pair of a class against the negatives of both", make_lifted_structure},
+    TrainingLoss{"multi_similarity", "multi-similarity loss",
+                 "soft hardest positives and negatives, by cosine", make_multi_similarity},
+    TrainingLoss{"circle", "circle loss", "pairs weighted by how far off they are, by cosine",
+                 make_circle},
+    TrainingLoss{"sup_con", "supervised contrastive loss on squared distances",
+                 "each image has to find all of its class", make_sup_con},
+    TrainingLoss{"triplet", "triplet loss", "image, its partner, another pair's partner",
+                 make_triplet},
+    TrainingLoss{"triplet_all", "triplet loss, all triplets", "every triplet of the batch",
+                 make_mined_triplet<Mining::all>},
+    TrainingLoss{"triplet_hard", "triplet loss, batch-hard",
+                 "farthest positive and nearest negative of each image",
+                 make_mined_triplet<Mining::batch_hard>},
+    TrainingLoss{"triplet_semihard", "triplet loss, semi-hard triplets",
+                 "negatives beyond the positive, within the margin",
+                 make_mined_triplet<Mining::semihard>},
     TrainingLoss{"info_nce", "InfoNCE on squared distances",
                  "each image has to find its partner of the same class in the batch",
                  make_info_nce},
+    TrainingLoss{"n_pair", "N-pair loss", "the same by inner products", make_n_pair},
+    TrainingLoss{"nt_xent", "NT-Xent on squared distances",
+                 "partners find each other among both halves of the batch",
+                 make_nt_xent<Denominator::with_positive>},
+    TrainingLoss{"dcl", "decoupled contrastive loss on squared distances",
+                 "the same, the partner left out below the fraction",
+                 make_nt_xent<Denominator::negatives_only>},
+    TrainingLoss{"hard_negative", "debiased loss with hard negatives",
+                 "near negatives count more, by cosine", make_hard_negative},
+    TrainingLoss{"clip", "CLIP's loss", "partners find each other both ways, by cosine", make_clip},
+    TrainingLoss{"sig_lip", "SigLIP's loss", "every pair is a yes or no, by cosine", make_sig_lip},
+    TrainingLoss{"nce", "NCE", "partners are told from noise, by inner products", make_nce},
+    TrainingLoss{"negative_sampling", "negative sampling",
+                 "the same without the noise's probability", make_negative_sampling},
+    TrainingLoss{"alignment_uniformity", "alignment and uniformity",
+                 "partners together, all spread over the circle or sphere",
+                 make_alignment_uniformity},
+    TrainingLoss{"nwj", "NWJ bound on mutual information", "of partners, made as large as it goes",
+                 make_mutual_information<MutualInformationBound::nwj>},
+    TrainingLoss{"donsker_varadhan", "Donsker-Varadhan bound on mutual information",
+                 "the same with the other bound",
+                 make_mutual_information<MutualInformationBound::donsker_varadhan>},
 };
 
 }  // namespace
