@@ -85,6 +85,45 @@ void hadsell(benchmark::State& state, bool gradients, Index n, Index d, int thre
   state.counters["extra_bytes"] = static_cast<double>(workspace.bytes());
 }
 
+/// Losses over labels, 32 classes; floor: the products of scores and gradients.
+template <class S, class Loss>
+void over_labels(benchmark::State& state, const Loss& loss, double products, Index n, Index d,
+                 int threads) {
+  const Matrix<S> x = normal_rows<S>(n, d, 1);
+  std::vector<int> labels(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i % 32);
+  Matrix<S> dx;
+  nearfar::Workspace workspace(threads);
+  for (auto _ : state) {
+    const auto result = loss.forward_backward(x, labels, dx, {.workspace = &workspace});
+    benchmark::DoNotOptimize(result.value);
+  }
+  const auto size = static_cast<double>(n);
+  count<S>(state, products * size * size * static_cast<double>(d), threads);
+  state.counters["extra_bytes"] = static_cast<double>(workspace.bytes());
+}
+
+template <class S>
+void add_labelled(Index n, Index d, int threads) {
+  const auto add = [=](const char* name, const auto& loss, double products) {
+    benchmark::RegisterBenchmark(
+        name_of<S>(name, "forward_backward", n, d, threads).c_str(),
+        [=](benchmark::State& state) { over_labels<S>(state, loss, products, n, d, threads); })
+        ->UseRealTime();
+  };
+  using nearfar::Mining;
+  // Distances of normal rows are about sqrt(2 d): a margin of a tenth leaves triplets of each kind.
+  const double margin = std::sqrt(2.0 * static_cast<double>(d)) / 10;
+  const auto mined = [=](Mining mining) {
+    return nearfar::MinedTriplet<S>({.margin = margin, .mining = mining});
+  };
+  add("MinedTriplet_all", mined(Mining::all), 6);
+  add("MinedTriplet_semihard", mined(Mining::semihard), 6);
+  add("MinedTriplet_batch_hard", mined(Mining::batch_hard), 2);
+  add("SupCon", nearfar::SupCon<S>(), 6);
+  add("MultiSimilarity", nearfar::MultiSimilarity<S>(), 6);
+}
+
 template <class S>
 void add(Index n, Index d, int threads) {
   const auto direction = [](bool gradients) { return gradients ? "forward_backward" : "forward"; };
@@ -109,6 +148,9 @@ const bool added = [] {
     for (const Index d : {64, 128, 256, 512}) add<float>(4096, d, threads);
     for (const Index n : {512, 1024, 2048}) add<float>(n, 128, threads);
     add<double>(4096, 128, threads);
+    add_labelled<float>(1024, 128, threads);
+    add_labelled<float>(4096, 128, threads);
+    add_labelled<float>(16384, 128, threads);
   }
   return true;
 }();

@@ -103,7 +103,10 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
       double doubt;  // how far apart the slopes of the two steps are
     };
     std::vector<Measured> measured;
-    double largest = input.gradient.size() > 0 ? double(input.gradient.cwiseAbs().maxCoeff()) : 0;
+    double largest = 0;
+    const auto see = [&](double entry) {
+      if (std::isfinite(entry)) largest = std::max(largest, std::abs(entry));
+    };
     for (Index i = 0; i < input.values.rows(); ++i) {
       for (Index k = 0; k < input.values.cols(); ++k) {
         S& element = input.values(i, k);
@@ -128,7 +131,8 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
         const double slope = (4 * narrow - wide) / 3;
         measured.push_back(
             {slope, std::max(std::abs(wide - narrow), std::abs(near_bend - bend / 2))});
-        largest = std::max(largest, std::abs(slope));
+        see(slope);
+        see(static_cast<double>(input.gradient(i, k)));
       }
     }
     const double scale = largest > 0 ? largest : 1;
@@ -142,9 +146,11 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
         }
         ++report.checked;
         const double claimed = static_cast<double>(input.gradient(i, k));
-        const double error = std::abs(claimed - m.slope) / scale;
-        // A NaN is the worst error of all.
-        if (report.checked == 1 || !(error <= report.worst.error)) {
+        const double off = std::abs(claimed - m.slope);
+        // What is not a number is as wrong as can be.
+        const double error =
+            std::isfinite(off) ? off / scale : std::numeric_limits<double>::infinity();
+        if (report.checked == 1 || error > report.worst.error) {
           report.worst = {input.name, i, k, claimed, m.slope, error};
         }
       }

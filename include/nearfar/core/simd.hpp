@@ -111,6 +111,14 @@ inline double select_equal(double a, double b, double equal, double other) {
   return a == b ? equal : other;
 }
 
+/// 1 in lanes where a < b, 0 elsewhere.
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> one_if_less(Vec<S> a, Vec<S> b) {
+  return {Eigen::internal::pand(Eigen::internal::pcmp_lt(a.p, b.p), Vec<S>::broadcast(S(1)).p)};
+}
+inline float one_if_less(float a, float b) { return a < b ? 1 : 0; }
+inline double one_if_less(double a, double b) { return a < b ? 1 : 0; }
+
 /// log(1 + a) to full precision for a >= 0, also where 1 + a rounds to 1: the rounding of 1 + a is
 /// divided out again (Higham, Accuracy and stability of numerical algorithms, 2002,
 /// section 1.14.1).

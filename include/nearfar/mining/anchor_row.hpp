@@ -1,9 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <type_traits>
 
 #include "nearfar/core/classes.hpp"
+#include "nearfar/core/simd.hpp"
 #include "nearfar/core/workspace.hpp"
 
 /// \file
@@ -72,6 +75,25 @@ class SortedPositives {
   S distance(Index rank) const { return memory_.positives[rank].distance; }
   Index key(Index rank) const { return memory_.positives[rank].key; }
 
+  /// Numbers of positives nearer than each of n bounds, n at most `at_once`. Some hundred positives
+  /// are compared one after another with as many bounds as a vector holds sooner than bounds are
+  /// searched for one by one.
+  void nearer_than(const S* bounds, Index n, Index* ranks) const {
+    if (count_ > 32 * Vec<S>::lanes) {
+      for (Index k = 0; k < n; ++k) ranks[k] = nearer_than(static_cast<double>(bounds[k]));
+      return;
+    }
+    S nearer[at_once];
+    each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+      const T bound = load<T>(bounds + k);
+      T sum = constant<T>(0);
+      for (Index r = 0; r < count_; ++r) sum = sum + one_if_less(spread<T>(distance(r)), bound);
+      store(nearer + k, sum);
+    });
+    for (Index k = 0; k < n; ++k) ranks[k] = static_cast<Index>(nearer[k]);
+  }
+  static constexpr Index at_once = 64;
+
   /// Number of positives nearer than `bound`.
   Index nearer_than(double bound) const {
     return search([bound](double d) { return d < bound; });
@@ -99,5 +121,57 @@ class SortedPositives {
   AnchorScratch<S>& memory_;
   Index count_ = 0;
 };
+
+/// Ranks of an anchor's positives by what triplet they form with one negative:
+/// [0, easy) easy, [easy, semihard) semi-hard, [semihard, count) hard.
+struct Ranks {
+  Index easy;
+  Index semihard;
+};
+
+/// The S after x, for finite x. (std::nextafter does the same by a call for each number.)
+template <class S>
+S next_up(S x) {
+  using Bits = std::conditional_t<sizeof(S) == sizeof(float), std::int32_t, std::int64_t>;
+  const Bits bits = std::bit_cast<Bits>(x + S(0));  // + 0: of the two zeros the positive one
+  return std::bit_cast<S>(bits >= 0 ? bits + 1 : bits - 1);
+}
+
+/// The least S that is not below v: x < v and x < least_not_below(v) say the same of any S x.
+template <class S>
+S least_not_below(double v) {
+  const S rounded = static_cast<S>(v);
+  return static_cast<double>(rounded) < v ? next_up(rounded) : rounded;
+}
+
+/// Counts all triplets of anchor i, and calls body(j, distance, ranks) for each of its negatives j,
+/// in order.
+template <class S, int sign, class Body>
+void each_negative(const Relation<S>& relation, const SortedPositives<S, sign>& positives,
+                   double margin, Index i, Index n, const S* s, AnchorTriplets& row,
+                   const Body& body) {
+  constexpr Index at_once = SortedPositives<S, sign>::at_once;
+  S distances[at_once];
+  S margins[at_once];
+  Index easy[at_once];
+  Index semihard[at_once];
+  for (Index first = 0; first < n; first += at_once) {
+    const Index size = std::min(at_once, n - first);
+    for (Index k = 0; k < size; ++k) {
+      distances[k] = S(-sign) * s[first + k];
+      margins[k] = least_not_below<S>(static_cast<double>(distances[k]) - margin);
+    }
+    positives.nearer_than(margins, size, easy);
+    positives.nearer_than(distances, size, semihard);
+    for (Index k = 0; k < size; ++k) {
+      const Index j = first + k;
+      if (relation.positive(i, j) || !relation.counts(i, j)) continue;
+      row.easy += easy[k];
+      row.semihard += semihard[k] - easy[k];
+      row.hard += positives.count() - semihard[k];
+      body(j, static_cast<double>(distances[k]), Ranks{easy[k], semihard[k]});
+    }
+  }
+}
 
 }  // namespace nearfar::detail

@@ -14,13 +14,6 @@
 
 namespace nearfar::detail {
 
-/// Ranks of an anchor's positives by what triplet they form with one negative:
-/// [0, easy) easy, [easy, semihard) semi-hard, [semihard, count) hard.
-struct Ranks {
-  Index easy;
-  Index semihard;
-};
-
 /// As the walk sees mining of every triplet of a kind, or of one triplet for each positive pair.
 template <class S, int sign>
 class CountedTriplets {
@@ -56,22 +49,11 @@ class CountedTriplets {
  private:
   using Positives = SortedPositives<S, sign>;
 
-  /// body(j, distance) for each negative j of anchor i.
+  /// body(j, distance, ranks) for each negative j of anchor i, all triplets counted.
   template <class Body>
-  void each_negative(Index i, Index n, const S* s, const Body& body) const {
-    for (Index j = 0; j < n; ++j) {
-      if (!relation_.positive(i, j) && relation_.counts(i, j)) {
-        body(j, static_cast<double>(S(-sign) * s[j]));
-      }
-    }
-  }
-
-  Ranks classify(const Positives& positives, double negative, Row& row) const {
-    const Ranks ranks{positives.nearer_than(negative - margin_), positives.nearer_than(negative)};
-    row.easy += ranks.easy;
-    row.semihard += ranks.semihard - ranks.easy;
-    row.hard += positives.count() - ranks.semihard;
-    return ranks;
+  void each_negative(Index i, Index n, const S* s, const Positives& positives, Row& row,
+                     const Body& body) const {
+    detail::each_negative(relation_, positives, margin_, i, n, s, row, body);
   }
 
   /// The ranks that take part.
@@ -101,12 +83,16 @@ class CountedTriplets {
       memory.sums[r + 1] = memory.sums[r] + static_cast<double>(positives.distance(r));
     }
     std::fill(memory.changes, memory.changes + count + 1, std::int64_t(0));
-    each_negative(i, n, s, [&](Index j, double negative) {
-      const Ranks ranks = classify(positives, negative, row);
+    each_negative(i, n, s, positives, row, [&](Index j, double negative, const Ranks& ranks) {
       auto [from, to] = chosen(ranks, count);
       row.terms += to - from;
       // A positive exactly a margin nearer costs nothing.
-      from = std::max(from, positives.not_farther_than(negative - margin_));
+      if (ranks.easy < count &&
+          static_cast<double>(positives.distance(ranks.easy)) <= negative - margin_) {
+        from = std::max(from, positives.not_farther_than(negative - margin_));
+      } else {
+        from = std::max(from, ranks.easy);
+      }
       if (from >= to) return;
       const auto active = to - from;
       row.active += active;
@@ -128,8 +114,7 @@ class CountedTriplets {
   }
 
   void soft(Index i, Index n, const S* s, S* g, const Positives& positives, Row& row) const {
-    each_negative(i, n, s, [&](Index j, double negative) {
-      const Ranks ranks = classify(positives, negative, row);
+    each_negative(i, n, s, positives, row, [&](Index j, double negative, const Ranks& ranks) {
       const auto [from, to] = chosen(ranks, positives.count());
       row.terms += to - from;
       double slope = 0;
@@ -156,8 +141,7 @@ class CountedTriplets {
     std::fill(candidate, candidate + count + 1, Index(-1));
     Index farthest = -1;
     const auto distance = [&](Index j) { return S(-sign) * s[j]; };
-    each_negative(i, n, s, [&](Index j, double negative) {
-      const Ranks ranks = classify(positives, negative, row);
+    each_negative(i, n, s, positives, row, [&](Index j, double, const Ranks& ranks) {
       Index& best = candidate[ranks.semihard];
       if (best < 0 || distance(j) < distance(best)) best = j;
       if (farthest < 0 || distance(j) > distance(farthest)) farthest = j;

@@ -33,14 +33,7 @@ class SelectedTriplets {
       }
     };
     if (positives.count() == 0) return row;
-    each(false, [&](Index j) {
-      const auto d = static_cast<double>(distance(j));
-      const Index easy = positives.nearer_than(d - margin_);
-      const Index nearer = positives.nearer_than(d);
-      row.easy += easy;
-      row.semihard += nearer - easy;
-      row.hard += positives.count() - nearer;
-    });
+    each_negative(relation_, positives, margin_, i, n, s, row, [](Index, double, const Ranks&) {});
 
     // The choice that depends on nothing comes first.
     Index positive = -1;

@@ -1,0 +1,275 @@
+#include <gtest/gtest.h>
+
+#include <nearfar/losses/hadsell.hpp>
+#include <string>
+
+#include "support/compare.hpp"
+#include "support/gradient.hpp"
+#include "support/kernel_cases.hpp"
+#include "support/margins.hpp"
+
+/// Hadsell's contrastive loss of every distance, of pairs given and of all pairs of a labelled
+/// batch: values, counts and all gradients on odd sizes against the oracle, and on small ones
+/// against finite differences, which know nothing of the oracle's formulas.
+
+namespace {
+
+using namespace support;
+using nearfar::HadsellOptions;
+using nearfar::Reduction;
+using nearfar::Result;
+using nearfar::Upstream;
+
+struct Sizes {
+  Index rows;
+  Index depth;
+};
+
+std::string text(const Sizes& s) {
+  return std::to_string(s.rows) + " rows, depth " + std::to_string(s.depth);
+}
+
+std::string text(const Sizes& s, Reduction reduction) {
+  return text(s) + ", reduction " + std::to_string(static_cast<int>(reduction));
+}
+
+constexpr Reduction reductions[] = {Reduction::mean, Reduction::sum, Reduction::mean_nonzero,
+                                    Reduction::none};
+
+/// What both forms have in common: the kernel, and a margin between the distances of dissimilar
+/// pairs, some of which are nearer and some farther.
+template <class Case>
+struct Problem {
+  using S = typename Case::Scalar;
+  using Loss = nearfar::HadsellContrastive<S, typename Case::Kernel>;
+
+  explicit Problem(const Sizes& s) : of_kernel(s.depth) {}
+
+  Case of_kernel;
+  double margin = 1;
+  Matrix<S> d_parameter;
+
+  Loss loss(Reduction reduction) const {
+    return Loss(HadsellOptions{.margin = margin, .reduction = reduction}, of_kernel.kernel());
+  }
+
+  nearfar::CallOptions<S> with_parameter() {
+    return {.d_parameter = parameter_gradient<Case>(d_parameter)};
+  }
+
+  oracle::Request sized(oracle::Request request) const {
+    request.parameter_rows = of_kernel.parameter.rows();
+    request.parameter_cols = of_kernel.parameter.cols();
+    return request;
+  }
+};
+
+template <class Case>
+struct Pairs : Problem<Case> {
+  using S = typename Case::Scalar;
+  using Loss = typename Problem<Case>::Loss;
+
+  explicit Pairs(const Sizes& s)
+      : Problem<Case>(s),
+        first(random_rows<S>(s.rows, s.depth, 41)),
+        second(random_rows<S>(s.rows, s.depth, 42)),
+        same(random_labels(s.rows, 2, 43)) {
+    const oracle::Matrix scores =
+        oracle::paired(this->of_kernel.oracle(), oracle::exact(first), oracle::exact(second));
+    std::vector<oracle::Real> distances;
+    for (Index i = 0; i < s.rows; ++i) distances.push_back(scores(i, 0));
+    this->margin = clear_margin(distances);
+    // A dissimilar pair next to the margin has a value of few digits: m - d cancels.
+    for (Index i = 0; i < s.rows; ++i) {
+      if (std::abs(scores(i, 0) - this->margin) < this->margin / 20) {
+        same[static_cast<std::size_t>(i)] = 1;
+      }
+    }
+  }
+
+  Matrix<S> first;
+  Matrix<S> second;
+  std::vector<int> same;
+  Matrix<S> d_first;
+  Matrix<S> d_second;
+
+  Result forward(const Loss& loss, nearfar::Workspace* workspace = nullptr) const {
+    return loss.forward(first, second, same, nearfar::CallOptions<S>{.workspace = workspace});
+  }
+  Result gradients(const Loss& loss) {
+    return loss.forward_backward(first, second, same, d_first, d_second, this->with_parameter());
+  }
+  Result gradients(const Loss& loss, const Upstream& upstream) {
+    return loss.backward(upstream, first, second, same, d_first, d_second, this->with_parameter());
+  }
+  oracle::Loss want(const oracle::Request& request) const {
+    return oracle::hadsell_pairs(this->of_kernel.oracle(), this->margin, oracle::exact(first),
+                                 oracle::exact(second), same, this->sized(request));
+  }
+  void expect_gradients(const oracle::Loss& wanted) const {
+    expect_gradient<S>(d_first, wanted.first, "da");
+    expect_gradient<S>(d_second, wanted.second, "db");
+    if (Case::parametric) expect_gradient<S>(this->d_parameter, wanted.parameter, "d_parameter");
+  }
+  std::vector<nearfar::CheckedInput<S>> checked() {
+    return {{"a", first, d_first}, {"b", second, d_second}};
+  }
+};
+
+template <class Case>
+struct LabelledBatch : Problem<Case> {
+  using S = typename Case::Scalar;
+  using Loss = typename Problem<Case>::Loss;
+
+  explicit LabelledBatch(const Sizes& s)
+      : Problem<Case>(s),
+        rows(random_rows<S>(s.rows, s.depth, 44)),
+        labels(random_labels(s.rows, static_cast<int>(2 + s.rows / 8), 45)) {
+    const oracle::Matrix exact = oracle::exact(rows);
+    const oracle::Matrix scores = oracle::pairwise(this->of_kernel.oracle(), exact, exact);
+    std::vector<oracle::Real> apart;
+    for (Index i = 0; i < s.rows; ++i) {
+      for (Index j = i + 1; j < s.rows; ++j) {
+        if (labels[static_cast<std::size_t>(i)] != labels[static_cast<std::size_t>(j)]) {
+          apart.push_back(scores(i, j));
+        }
+      }
+    }
+    this->margin = clear_margin(apart);
+  }
+
+  Matrix<S> rows;
+  std::vector<int> labels;
+  Matrix<S> d_rows;
+
+  Result forward(const Loss& loss, nearfar::Workspace* workspace = nullptr) const {
+    return loss.forward(rows, labels, nearfar::CallOptions<S>{.workspace = workspace});
+  }
+  Result gradients(const Loss& loss) {
+    return loss.forward_backward(rows, labels, d_rows, this->with_parameter());
+  }
+  Result gradients(const Loss& loss, const Upstream& upstream) {
+    return loss.backward(upstream, rows, labels, d_rows, this->with_parameter());
+  }
+  oracle::Loss want(const oracle::Request& request) const {
+    return oracle::hadsell_batch(this->of_kernel.oracle(), this->margin, oracle::exact(rows),
+                                 labels, this->sized(request));
+  }
+  void expect_gradients(const oracle::Loss& wanted) const {
+    expect_gradient<S>(d_rows, wanted.first, "dx");
+    if (Case::parametric) expect_gradient<S>(this->d_parameter, wanted.parameter, "d_parameter");
+  }
+  std::vector<nearfar::CheckedInput<S>> checked() { return {{"x", rows, d_rows}}; }
+};
+
+// ---- the tests, of either form ------------------------------------------------------------------
+
+/// Rows are weighed apart, so that no error of one can hide behind another's.
+template <class Form>
+void expect_the_oracles(const Sizes& sizes) {
+  using S = typename Form::S;
+  SCOPED_TRACE(text(sizes));
+  Form p(sizes);
+  const std::vector<double> weights = random_upstream(sizes.rows, 46);
+  const oracle::Loss want = p.want({.reduction = Reduction::none, .upstream = weights});
+  const Result got = p.gradients(p.loss(Reduction::none), Upstream(weights));
+  expect_result<S>(got, want, Reduction::none);
+  p.expect_gradients(want);
+}
+
+template <class Form>
+void expect_reduced(const Sizes& sizes) {
+  using S = typename Form::S;
+  for (const Reduction reduction : reductions) {
+    SCOPED_TRACE(text(sizes, reduction));
+    Form p(sizes);
+    const auto loss = p.loss(reduction);
+    const oracle::Loss want = p.want({.reduction = reduction});
+    // A margin that all or none of the pairs are within would test half of the formula.
+    ASSERT_LT(want.diagnostics.active_terms, want.diagnostics.terms);
+    expect_result<S>(p.forward(loss), want, reduction);
+    expect_result<S>(p.gradients(loss), want, reduction);
+    p.expect_gradients(want);
+    if (reduction == Reduction::none) continue;
+    const oracle::Loss scaled = p.want({.reduction = reduction, .upstream = {-1.75}});
+    expect_result<S>(p.gradients(loss, Upstream(-1.75)), scaled, reduction);
+    p.expect_gradients(scaled);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+template <class Form>
+void expect_differences(const Sizes& sizes) {
+  using S = typename Form::S;
+  for (const Reduction reduction : reductions) {
+    SCOPED_TRACE(text(sizes, reduction));
+    Form p(sizes);
+    const auto loss = p.loss(reduction);
+    p.gradients(loss);
+    std::vector<nearfar::CheckedInput<S>> inputs = p.checked();
+    if (p.of_kernel.parametric) {
+      inputs.push_back({"parameter", p.of_kernel.parameter, p.d_parameter});
+    }
+    Index elements = 0;
+    for (const auto& input : inputs) elements += input.values.size();
+    nearfar::Workspace workspace(1);
+    expect_right(nearfar::check_gradient<S>(
+                     [&] { return p.forward(p.loss(reduction), &workspace).value; }, inputs),
+                 elements);
+  }
+}
+
+template <class Case>
+class HadsellContrastive : public testing::Test {};
+TYPED_TEST_SUITE(HadsellContrastive, DistanceKernels, CaseNames);
+
+TYPED_TEST(HadsellContrastive, OfPairsIsTheOraclesOnOddSizes) {
+  for (const Sizes& sizes : {Sizes{1, 1}, Sizes{1, 17}, Sizes{2, 3}, Sizes{7, 17}, Sizes{7, 128},
+                             Sizes{33, 200}, Sizes{33, 3}, Sizes{130, 17}, Sizes{130, 128}}) {
+    expect_the_oracles<Pairs<TypeParam>>(sizes);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TYPED_TEST(HadsellContrastive, OfABatchIsTheOraclesOnOddSizes) {
+  for (const Sizes& sizes : {Sizes{1, 3}, Sizes{2, 1}, Sizes{2, 200}, Sizes{7, 3}, Sizes{7, 128},
+                             Sizes{33, 3}, Sizes{33, 17}, Sizes{33, 128}, Sizes{130, 17}}) {
+    expect_the_oracles<LabelledBatch<TypeParam>>(sizes);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TYPED_TEST(HadsellContrastive, OfPairsReducesAsAsked) {
+  for (const Sizes& sizes : {Sizes{33, 3}, Sizes{130, 17}}) expect_reduced<Pairs<TypeParam>>(sizes);
+}
+
+TYPED_TEST(HadsellContrastive, OfABatchReducesAsAsked) {
+  for (const Sizes& sizes : {Sizes{7, 17}, Sizes{33, 4}}) {
+    expect_reduced<LabelledBatch<TypeParam>>(sizes);
+  }
+}
+
+TYPED_TEST(HadsellContrastive, GradientsOfPairsMatchFiniteDifferences) {
+  expect_differences<Pairs<TypeParam>>({9, 4});
+}
+
+TYPED_TEST(HadsellContrastive, GradientsOfABatchMatchFiniteDifferences) {
+  expect_differences<LabelledBatch<TypeParam>>({6, 4});
+}
+
+TYPED_TEST(HadsellContrastive, OfNoRowsIsZero) {
+  for (const Reduction reduction : reductions) {
+    Pairs<TypeParam> pairs({0, 3});
+    LabelledBatch<TypeParam> batch({0, 3});
+    for (const Result& got :
+         {pairs.gradients(pairs.loss(reduction)), batch.gradients(batch.loss(reduction))}) {
+      EXPECT_EQ(got.value, 0);
+      EXPECT_TRUE(got.values.empty());
+      EXPECT_EQ(got.diagnostics.terms, 0);
+    }
+    EXPECT_EQ(pairs.d_first.rows(), 0);
+    EXPECT_EQ(batch.d_rows.rows(), 0);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "support/oracle.hpp"
+
+/// \file
+/// Margins that no distance comes near: hinges then have no corner where a test looks.
+
+namespace support {
+
+/// The middle of the widest gap between distances that leaves at least a fifth of them on either
+/// side; where they are too few, twice the largest (1 when that is 0).
+inline double clear_margin(std::vector<oracle::Real> distances) {
+  std::sort(distances.begin(), distances.end());
+  const std::size_t rest = std::max<std::size_t>(1, distances.size() / 5);
+  oracle::Real widest = 0;
+  oracle::Real margin = distances.empty() || distances.back() == 0 ? 1 : 2 * distances.back();
+  for (std::size_t i = rest; i + rest <= distances.size(); ++i) {
+    const oracle::Real gap = distances[i] - distances[i - 1];
+    if (gap > widest) {
+      widest = gap;
+      margin = (distances[i] + distances[i - 1]) / 2;
+    }
+  }
+  return static_cast<double>(margin);
+}
+
+}  // namespace support
