@@ -27,5 +27,6 @@
 #include "nearfar/losses/sup_con.hpp"
 #include "nearfar/losses/triplet.hpp"
 #include "nearfar/losses/uniformity.hpp"
+#include "nearfar/sampling/noise_sampler.hpp"
 #include "nearfar/scores/paired.hpp"
 #include "nearfar/scores/pairwise.hpp"
