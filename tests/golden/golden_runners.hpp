@@ -145,9 +145,10 @@ Computed<S> cpc(Case& c) {
   return out;
 }
 
-template <class S>
+template <class S, nearfar::Denominator denominator>
 Computed<S> nt_xent(Case& c) {
   const nearfar::NtXentOptions options{.temperature = c.number("temperature"),
+                                       .denominator = denominator,
                                        .reduction = c.reduction()};
   const auto view1 = c.matrix<S>("view1");
   const auto view2 = c.matrix<S>("view2");
@@ -332,22 +333,6 @@ Computed<S> circle(Case& c) {
 }
 
 template <class S>
-Computed<S> decoupled(Case& c) {
-  const nearfar::NtXentOptions options{.temperature = c.number("temperature"),
-                                       .denominator = nearfar::Denominator::negatives_only,
-                                       .reduction = c.reduction()};
-  const auto view1 = c.matrix<S>("view1");
-  const auto view2 = c.matrix<S>("view2");
-  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
-    Computed<S> out;
-    out.loss = nearfar::NtXent<S, K>(options)
-                   .forward_backward(view1, view2, out.gradients["view1"], out.gradients["view2"])
-                   .value;
-    return out;
-  });
-}
-
-template <class S>
 Computed<S> n_pair(Case& c) {
   const auto anchors = c.matrix<S>("anchors");
   const auto positives = c.matrix<S>("positives");
@@ -405,7 +390,7 @@ const std::map<std::string, Runner<S>>& runners() {
       {"cpc", cpc<S>},
       {"nce", nce<S>},
       {"negative_sampling", negative_sampling<S>},
-      {"nt_xent", nt_xent<S>},
+      {"nt_xent", nt_xent<S, nearfar::Denominator::with_positive>},
       {"clip", clip<S>},
       {"siglip", siglip<S>},
       {"sup_con", sup_con<S>},
@@ -414,7 +399,7 @@ const std::map<std::string, Runner<S>>& runners() {
       {"linear_contrastive_labels", linear_contrastive<S>},
       {"multi_similarity", multi_similarity<S>},
       {"circle", circle<S>},
-      {"dcl", decoupled<S>},
+      {"dcl", nt_xent<S, nearfar::Denominator::negatives_only>},
       {"n_pair", n_pair<S>},
       {"alignment", alignment<S>},
       {"uniformity", uniformity<S>},
