@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <nearfar/losses/info_nce.hpp>
 #include <string>
 
@@ -100,15 +101,18 @@ struct Problem {
 template <class Case>
 class InfoNce : public testing::Test {
  protected:
-  static constexpr Sizes odd_sizes[] = {
-      {1, 1, -1, 1},    {1, 2, -1, 3},    {2, 2, -1, 17},    {2, 130, -1, 128},  {7, 7, -1, 3},
-      {7, 33, -1, 200}, {33, 33, -1, 17}, {33, 34, -1, 1},   {130, 130, -1, 17}, {130, 133, -1, 3},
-      {1, 1, 0, 3},     {1, 1, 1, 1},     {2, 2, 7, 200},    {7, 7, 0, 17},      {7, 7, 130, 3},
-      {33, 33, 2, 128}, {33, 33, 33, 17}, {130, 130, 33, 3}, {130, 130, 1, 17},
+  static constexpr std::array odd_sizes{
+      Sizes{1, 1, -1, 1},     Sizes{1, 2, -1, 3},    Sizes{2, 2, -1, 17},
+      Sizes{2, 130, -1, 128}, Sizes{7, 7, -1, 3},    Sizes{7, 33, -1, 200},
+      Sizes{33, 33, -1, 17},  Sizes{33, 34, -1, 1},  Sizes{130, 130, -1, 17},
+      Sizes{130, 133, -1, 3}, Sizes{1, 1, 0, 3},     Sizes{1, 1, 1, 1},
+      Sizes{2, 2, 7, 200},    Sizes{7, 7, 0, 17},    Sizes{7, 7, 130, 3},
+      Sizes{33, 33, 2, 128},  Sizes{33, 33, 33, 17}, Sizes{130, 130, 33, 3},
+      Sizes{130, 130, 1, 17},
   };
   /// Sizes on which a test can afford to ask several things.
-  static constexpr Sizes few_sizes[] = {
-      {7, 7, -1, 17}, {7, 9, -1, 3}, {33, 33, 5, 3}, {7, 7, 3, 17}};
+  static constexpr std::array few_sizes{Sizes{7, 7, -1, 17}, Sizes{7, 9, -1, 3},
+                                        Sizes{33, 33, 5, 3}, Sizes{7, 7, 3, 17}};
 };
 TYPED_TEST_SUITE(InfoNce, AllKernels, CaseNames);
 
