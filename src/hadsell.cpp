@@ -2,6 +2,6 @@
 
 namespace nearfar {
 
-NEARFAR_FOR_EACH_DISTANCE(NEARFAR_INSTANTIATE_LOSS, HadsellContrastive)
+NEARFAR_FOR_EACH_DISTANCE(NEARFAR_INSTANTIATE_LABEL_LOSS, HadsellContrastive)
 
 }  // namespace nearfar

@@ -51,7 +51,7 @@ inline double gradient_scale(Reduction reduction, const Diagnostics& d, const Up
 
 /// The upstream of row i that goes into the weights themselves.
 inline double row_upstream(const Upstream& upstream, Index i) {
-  return upstream.is_scalar() ? 1.0 : upstream[i];
+  return upstream.weight(i) * (upstream.is_scalar() ? 1.0 : upstream[i]);
 }
 
 /// Sets value and values from value_of(row), row = 0 .. rows-1, summed in order. Throws

@@ -55,14 +55,23 @@ class Upstream {
   /// 1 for each of `size` rows.
   static Upstream ones(Index size) { return {nullptr, size}; }
 
+  /// The same, and one more factor a row.
+  Upstream weighted(const double* weights) const {
+    Upstream out = *this;
+    out.weights_ = weights;
+    return out;
+  }
+
   bool is_scalar() const { return size_ < 0; }
   Index size() const { return size_; }
   double scalar() const { return scalar_; }
   double operator[](Index i) const { return rows_ != nullptr ? rows_[i] : scalar_; }
+  double weight(Index i) const { return weights_ != nullptr ? weights_[i] : 1; }
 
  private:
   double scalar_ = 1;
   const double* rows_ = nullptr;
+  const double* weights_ = nullptr;
   Index size_ = -1;
 };
 

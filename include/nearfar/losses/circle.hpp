@@ -134,11 +134,11 @@ Result Circle<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) const {
       "without a positive or a negative");
   const detail::CircleForm form{options_.m, options_.gamma,
                                 options_.weights == CircleWeights::differentiated};
-  const detail::PairLogitRows<S, detail::CircleForm> loss(form, batch.codes(), batch.upstream());
+  const detail::PairLogitRows<S, detail::CircleForm> loss(form, batch.relation(), batch.upstream());
   const auto* rows = batch.run(loss, d);
   detail::reduce_pair_logit_rows(
-      options_.reduction, rows,
-      [&](Index i) { return batch.positives(i) > 0 && batch.negatives(i) > 0; }, result);
+      batch, rows, [&](Index i) { return batch.positives(i) > 0 && batch.negatives(i) > 0; },
+      result);
   batch.hand_back(batch.scale(d));
   return result;
 }

@@ -46,14 +46,15 @@ class LiftedStructure {
   const LiftedStructureOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of a batch x (N x D) with one label a row. Throws std::invalid_argument on shapes
+  /// The loss of a batch x (N x D) with one label a row, or another rule of who is positive for
+  /// whom that says the same of (i, j) and (j, i): see Tags. Throws std::invalid_argument on shapes
   /// that do not fit, std::domain_error on an element that is not finite.
-  Result forward(Rows<S> x, Labels labels, CallOptions<S> call = {}) const {
+  Result forward(Rows<S> x, const Tags& labels, CallOptions<S> call = {}) const {
     return run(nullptr, x, labels, no_gradient, call);
   }
 
   /// Value and the gradient of it, N x D.
-  Result forward_backward(Rows<S> x, Labels labels, GradientRows<S> dx,
+  Result forward_backward(Rows<S> x, const Tags& labels, GradientRows<S> dx,
                           CallOptions<S> call = {}) const {
     const Upstream one = detail::unit_upstream(options_.reduction, x.rows());
     return run(&one, x, labels, dx, call);
@@ -61,13 +62,13 @@ class LiftedStructure {
 
   /// As forward_backward with the gradient times `upstream` = dL/d(value): one number, or N numbers
   /// with Reduction::none.
-  Result backward(const Upstream& upstream, Rows<S> x, Labels labels, GradientRows<S> dx,
+  Result backward(const Upstream& upstream, Rows<S> x, const Tags& labels, GradientRows<S> dx,
                   CallOptions<S> call = {}) const {
     return run(&upstream, x, labels, dx, call);
   }
 
  private:
-  Result run(const Upstream* upstream, const Rows<S>& x, const Labels& labels, GradientRows<S> dx,
+  Result run(const Upstream* upstream, const Rows<S>& x, const Tags& labels, GradientRows<S> dx,
              CallOptions<S> call) const;
 
   LiftedStructureOptions options_;
@@ -75,12 +76,12 @@ class LiftedStructure {
 };
 
 template <class S, Kernel K>
-Result LiftedStructure<S, K>::run(const Upstream* upstream, const Rows<S>& x, const Labels& labels,
+Result LiftedStructure<S, K>::run(const Upstream* upstream, const Rows<S>& x, const Tags& labels,
                                   GradientRows<S> dx, CallOptions<S> call) const {
   constexpr int sign = detail::nearness_sign<K>;
-  detail::LabelledBatch<S, K, 1> batch(kernel_, options_.reduction, upstream,
-                                       {{{"x", x, detail::Side::query}}}, {{{"labels", labels}}},
-                                       {&dx}, call);
+  detail::LabelledBatch<S, K, 1> batch(kernel_, options_.reduction, detail::PairWeights::refused,
+                                       upstream, {{{"x", x, detail::Side::query}}},
+                                       {{{"labels", labels}}}, {&dx}, call);
   Result result;
   Diagnostics& d = result.diagnostics;
   batch.count_anchors(d);
@@ -89,8 +90,9 @@ Result LiftedStructure<S, K>::run(const Upstream* upstream, const Rows<S>& x, co
       batch.anchors_where([](bool positive, bool negative) { return !positive || !negative; }),
       "without a positive or a negative");
   Diagnostics first_look;
-  const auto* negatives = batch.look(detail::NegativeLogSums<S, sign>(batch.codes()), first_look);
-  const detail::LiftedRows<S, sign> loss(options_.margin, negatives, batch.codes(),
+  const auto* negatives =
+      batch.look(detail::NegativeLogSums<S, sign>(batch.relation()), first_look);
+  const detail::LiftedRows<S, sign> loss(options_.margin, negatives, batch.relation(),
                                          batch.upstream());
   const detail::LiftedRow* rows = batch.run(loss, d);
   for (Index i = 0; i < d.anchors; ++i) {
@@ -99,8 +101,7 @@ Result LiftedStructure<S, K>::run(const Upstream* upstream, const Rows<S>& x, co
   }
   d.terms /= 2;
   d.active_terms /= 2;
-  detail::reduce_rows(
-      options_.reduction, d.anchors, [&](Index i) { return rows[i].value; }, result);
+  batch.reduce([&](Index i) { return rows[i].value; }, result);
   batch.hand_back(batch.scale(d));
   return result;
 }

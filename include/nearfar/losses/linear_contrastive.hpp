@@ -113,7 +113,7 @@ LinearContrastiveResult LinearContrastive<S, K>::run(
     result.negative_pairs += batch.negatives(i);
   }
   const auto terms = [&](detail::PairScales scales) {
-    return Terms(options_.positive_margin, options_.negative_margin, scales, batch.codes(),
+    return Terms(options_.positive_margin, options_.negative_margin, scales, batch.relation(),
                  batch.upstream());
   };
   if (options_.reduction == Reduction::mean_nonzero) {
@@ -127,8 +127,8 @@ LinearContrastiveResult LinearContrastive<S, K>::run(
   d.active_terms = result.active_positive_pairs + result.active_negative_pairs;
   // The divisors are in the terms' scales already.
   const Reduction rest = options_.reduction == Reduction::none ? Reduction::none : Reduction::sum;
-  detail::reduce_rows(
-      rest, d.anchors, [&](Index i) { return loss.value(rows[i]); }, result);
+  batch.reduce(
+      rest, [&](Index i) { return loss.value(rows[i]); }, result);
   batch.hand_back(detail::gradient_scale(rest, d, batch.upstream()));
   return result;
 }

@@ -104,11 +104,11 @@ Result MultiSimilarity<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) cons
       batch.anchors_where([](bool positive, bool negative) { return !positive && !negative; }),
       "without any other row");
   const detail::MultiSimilarityForm form{options_.alpha, options_.beta, options_.base};
-  const detail::PairLogitRows<S, detail::MultiSimilarityForm> loss(form, batch.codes(),
+  const detail::PairLogitRows<S, detail::MultiSimilarityForm> loss(form, batch.relation(),
                                                                    batch.upstream());
   const auto* rows = batch.run(loss, d);
   detail::reduce_pair_logit_rows(
-      options_.reduction, rows, [](Index) { return true; }, result);
+      batch, rows, [](Index) { return true; }, result);
   batch.hand_back(batch.scale(d));
   return result;
 }

@@ -44,6 +44,7 @@ template <class S, Kernel K = Cosine>
 class SupCon : public detail::LabelCalls<SupCon<S, K>, S, K, TemperatureResult> {
  public:
   using Outcome = TemperatureResult;
+  static constexpr bool takes_pair_weights = true;
 
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
   explicit SupCon(SupConOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
@@ -76,11 +77,10 @@ TemperatureResult SupCon<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) co
       options_.temperature,
       options_.variant == SupConVariant::out ? detail::MeanOverPositives::outside_log
                                              : detail::MeanOverPositives::inside_log,
-      batch.codes(), batch.upstream());
+      batch.relation(), batch.upstream());
   const detail::SupConRow<S>* rows = batch.run(loss, d);
   for (Index i = 0; i < d.anchors; ++i) d.active_terms += rows[i].value > 0 ? 1 : 0;
-  detail::reduce_rows(
-      options_.reduction, d.anchors, [&](Index i) { return rows[i].value; }, result);
+  batch.reduce([&](Index i) { return rows[i].value; }, result);
   if (!batch.wants_gradients()) return result;
   result.d_temperature = loss.temperature_gradient(rows, d.anchors, batch.scale(d));
   batch.hand_back(batch.scale(d));

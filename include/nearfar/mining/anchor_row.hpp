@@ -5,24 +5,42 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "nearfar/core/classes.hpp"
 #include "nearfar/core/simd.hpp"
 #include "nearfar/core/workspace.hpp"
+#include "nearfar/tiles/exclusions.hpp"
+#include "nearfar/tiles/relation.hpp"
 
 /// \file
 /// One anchor's positives in order of distance, which is all that counting triplets takes.
 
 namespace nearfar::detail {
 
-/// Who is a positive, a negative or nobody to whom.
+/// What a key is to an anchor.
 template <class S>
-struct Relation {
-  const S* query_code;  ///< class code of each query
-  const S* key_code;    ///< and of each key
-  bool same_rows;       ///< queries and keys are the same rows: no row is its own pair
+struct Role {
+  static constexpr S positive = 1;
+  static constexpr S negative = 0;
+  static constexpr S nobody = -1;
+};
 
-  bool counts(Index i, Index j) const { return !same_rows || i != j; }
-  bool positive(Index i, Index j) const { return query_code[i] == key_code[j]; }
+/// Who is what to whom in one call.
+template <class S>
+struct Roles {
+  const Relation<S>& relation;
+  const Exclusions& exclusions;
+  bool same_rows;  ///< queries and keys are the same rows: no row is its own pair
+
+  /// The roles of all n keys to anchor i.
+  void of_anchor(Index i, Index n, S* out) const {
+    for (Index first = 0; first < n; first += stretch) {
+      relation.match(i, first, std::min(stretch, n - first), out + first);
+    }
+    if (exclusions.any()) {
+      exclusions.each(i, [&](Index j) { out[j] = Role<S>::nobody; });
+    } else if (same_rows) {
+      out[i] = Role<S>::nobody;
+    }
+  }
 };
 
 /// What an anchor's triplets come to.
@@ -44,12 +62,14 @@ struct AnchorScratch {
     S distance;
     Index key;
   };
+  S* role;  ///< of each key
   Positive* positives;
   double* sums;           ///< prefix sums of the sorted distances, one more than positives
   std::int64_t* changes;  ///< where the number of negatives that see a positive changes
 
   AnchorScratch(Scratch& scratch, Index keys)
-      : positives(scratch.take<Positive>(keys)),
+      : role(scratch.take<S>(keys)),
+        positives(scratch.take<Positive>(keys)),
         sums(scratch.take<double>(keys + 1)),
         changes(scratch.take<std::int64_t>(keys + 1)) {}
 };
@@ -58,13 +78,11 @@ struct AnchorScratch {
 template <class S, int sign>
 class SortedPositives {
  public:
-  SortedPositives(const Relation<S>& relation, Index i, Index keys, const S* s,
-                  AnchorScratch<S>& memory)
+  SortedPositives(const Roles<S>& roles, Index i, Index keys, const S* s, AnchorScratch<S>& memory)
       : memory_(memory) {
+    roles.of_anchor(i, keys, memory.role);
     for (Index j = 0; j < keys; ++j) {
-      if (relation.positive(i, j) && relation.counts(i, j)) {
-        memory.positives[count_++] = {S(-sign) * s[j], j};
-      }
+      if (memory.role[j] == Role<S>::positive) memory.positives[count_++] = {S(-sign) * s[j], j};
     }
     std::sort(memory.positives, memory.positives + count_, [](const auto& a, const auto& b) {
       return a.distance != b.distance ? a.distance < b.distance : a.key < b.key;
@@ -72,6 +90,8 @@ class SortedPositives {
   }
 
   Index count() const { return count_; }
+  bool is_positive(Index j) const { return memory_.role[j] == Role<S>::positive; }
+  bool is_negative(Index j) const { return memory_.role[j] == Role<S>::negative; }
   S distance(Index rank) const { return memory_.positives[rank].distance; }
   Index key(Index rank) const { return memory_.positives[rank].key; }
 
@@ -144,12 +164,11 @@ S least_not_below(double v) {
   return static_cast<double>(rounded) < v ? next_up(rounded) : rounded;
 }
 
-/// Counts all triplets of anchor i, and calls body(j, distance, ranks) for each of its negatives j,
-/// in order.
+/// Counts all triplets of an anchor, and calls body(j, distance, ranks) for each of its negatives
+/// j, in order.
 template <class S, int sign, class Body>
-void each_negative(const Relation<S>& relation, const SortedPositives<S, sign>& positives,
-                   double margin, Index i, Index n, const S* s, AnchorTriplets& row,
-                   const Body& body) {
+void each_negative(const SortedPositives<S, sign>& positives, double margin, Index n, const S* s,
+                   AnchorTriplets& row, const Body& body) {
   constexpr Index at_once = SortedPositives<S, sign>::at_once;
   S distances[at_once];
   S margins[at_once];
@@ -165,7 +184,7 @@ void each_negative(const Relation<S>& relation, const SortedPositives<S, sign>& 
     positives.nearer_than(distances, size, semihard);
     for (Index k = 0; k < size; ++k) {
       const Index j = first + k;
-      if (relation.positive(i, j) || !relation.counts(i, j)) continue;
+      if (!positives.is_negative(j)) continue;
       row.easy += easy[k];
       row.semihard += semihard[k] - easy[k];
       row.hard += positives.count() - semihard[k];

@@ -21,18 +21,18 @@ class CountedTriplets {
   using Row = AnchorTriplets;
 
   /// `memory` has an AnchorScratch a thread.
-  CountedTriplets(Mining mining, TripletForm form, double margin, Relation<S> relation,
+  CountedTriplets(Mining mining, TripletForm form, double margin, Roles<S> roles,
                   AnchorScratch<S>* memory, const Upstream& upstream)
       : mining_(mining),
         form_(form),
         margin_(margin),
-        relation_(relation),
+        roles_(roles),
         memory_(memory),
         upstream_(upstream) {}
 
   Row row(Index i, int worker, Index n, const S* s, S* g) const {
     AnchorScratch<S>& memory = memory_[worker];
-    const SortedPositives<S, sign> positives(relation_, i, n, s, memory);
+    const SortedPositives<S, sign> positives(roles_, i, n, s, memory);
     if (g != nullptr) std::fill(g, g + n, S(0));
     Row row{0, 0, 0, 0, 0, 0, -1, -1};
     if (positives.count() == 0) return row;
@@ -49,11 +49,11 @@ class CountedTriplets {
  private:
   using Positives = SortedPositives<S, sign>;
 
-  /// body(j, distance, ranks) for each negative j of anchor i, all triplets counted.
+  /// body(j, distance, ranks) for each negative j of an anchor, all triplets counted.
   template <class Body>
-  void each_negative(Index i, Index n, const S* s, const Positives& positives, Row& row,
+  void each_negative(Index n, const S* s, const Positives& positives, Row& row,
                      const Body& body) const {
-    detail::each_negative(relation_, positives, margin_, i, n, s, row, body);
+    detail::each_negative(positives, margin_, n, s, row, body);
   }
 
   /// The ranks that take part.
@@ -83,7 +83,7 @@ class CountedTriplets {
       memory.sums[r + 1] = memory.sums[r] + static_cast<double>(positives.distance(r));
     }
     std::fill(memory.changes, memory.changes + count + 1, std::int64_t(0));
-    each_negative(i, n, s, positives, row, [&](Index j, double negative, const Ranks& ranks) {
+    each_negative(n, s, positives, row, [&](Index j, double negative, const Ranks& ranks) {
       auto [from, to] = chosen(ranks, count);
       row.terms += to - from;
       // A positive exactly a margin nearer costs nothing.
@@ -114,7 +114,7 @@ class CountedTriplets {
   }
 
   void soft(Index i, Index n, const S* s, S* g, const Positives& positives, Row& row) const {
-    each_negative(i, n, s, positives, row, [&](Index j, double negative, const Ranks& ranks) {
+    each_negative(n, s, positives, row, [&](Index j, double negative, const Ranks& ranks) {
       const auto [from, to] = chosen(ranks, positives.count());
       row.terms += to - from;
       double slope = 0;
@@ -141,7 +141,7 @@ class CountedTriplets {
     std::fill(candidate, candidate + count + 1, Index(-1));
     Index farthest = -1;
     const auto distance = [&](Index j) { return S(-sign) * s[j]; };
-    each_negative(i, n, s, positives, row, [&](Index j, double, const Ranks& ranks) {
+    each_negative(n, s, positives, row, [&](Index j, double, const Ranks& ranks) {
       Index& best = candidate[ranks.semihard];
       if (best < 0 || distance(j) < distance(best)) best = j;
       if (farthest < 0 || distance(j) > distance(farthest)) farthest = j;
@@ -169,7 +169,7 @@ class CountedTriplets {
   Mining mining_;
   TripletForm form_;
   double margin_;
-  Relation<S> relation_;
+  Roles<S> roles_;
   AnchorScratch<S>* memory_;
   const Upstream& upstream_;
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 /// \file
 /// Which triplets of a labelled batch take part.
 
@@ -22,7 +24,10 @@ enum class Mining {
   batch_easy_hard,
   /// For each anchor and each of its positives the nearest negative that is farther than the
   /// positive, or, where there is none, the farthest negative; as in TensorFlow Addons.
-  semi_hard_per_pair
+  semi_hard_per_pair,
+  /// For each anchor and each of its positives one negative, drawn so that all distances are about
+  /// as likely: see DistanceWeighting.
+  distance_weighted
 };
 
 /// Which positive an anchor takes in Mining::batch_easy_hard.
@@ -37,6 +42,23 @@ enum class NegativeChoice {
   easy,      ///< the farthest
   semihard,  ///< the nearest that is farther than the chosen positive; none: no term
   hard       ///< the nearest
+};
+
+/// Mining::distance_weighted: the probability of a negative at distance d of rows on the unit
+/// sphere of n dimensions is proportional to 1 / q(max(d, nearest)), and 0 from `farthest` on, with
+///
+///     q(d) = d^(n - 2) (1 - d^2 / 4)^((n - 3) / 2)
+///
+/// the density of distances between random rows (Wu et al., Sampling matters in deep embedding
+/// learning, 2017, section 4.1). Kernels that look at angles alone know d; with others rows should
+/// have length one. An anchor without a negative nearer than `farthest` draws among all of its
+/// negatives alike. The draw depends on seed, step, anchor and positive, and on nothing else; give
+/// every training step its own `step`. The gradient is that of the triplets drawn.
+struct DistanceWeighting {
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+  double nearest = 0.5;   ///< in (0, 2): nearer negatives are as likely as one here
+  double farthest = 1.4;  ///< > nearest: farther ones teach nothing
 };
 
 }  // namespace nearfar

@@ -15,25 +15,21 @@ class SelectedTriplets {
  public:
   using Row = AnchorTriplets;
 
-  SelectedTriplets(PositiveChoice positive, NegativeChoice negative, double margin,
-                   Relation<S> relation, AnchorScratch<S>* memory)
-      : positive_(positive),
-        negative_(negative),
-        margin_(margin),
-        relation_(relation),
-        memory_(memory) {}
+  SelectedTriplets(PositiveChoice positive, NegativeChoice negative, double margin, Roles<S> roles,
+                   AnchorScratch<S>* memory)
+      : positive_(positive), negative_(negative), margin_(margin), roles_(roles), memory_(memory) {}
 
   Row row(Index i, int worker, Index n, const S* s, S*) const {
-    const SortedPositives<S, sign> positives(relation_, i, n, s, memory_[worker]);
+    const SortedPositives<S, sign> positives(roles_, i, n, s, memory_[worker]);
     Row row{0, 0, 0, 0, 0, 0, -1, -1};
     const auto distance = [&](Index j) { return S(-sign) * s[j]; };
     const auto each = [&](bool wanted, const auto& body) {
       for (Index j = 0; j < n; ++j) {
-        if (relation_.positive(i, j) == wanted && relation_.counts(i, j)) body(j);
+        if (wanted ? positives.is_positive(j) : positives.is_negative(j)) body(j);
       }
     };
     if (positives.count() == 0) return row;
-    each_negative(relation_, positives, margin_, i, n, s, row, [](Index, double, const Ranks&) {});
+    each_negative(positives, margin_, n, s, row, [](Index, double, const Ranks&) {});
 
     // The choice that depends on nothing comes first.
     Index positive = -1;
@@ -70,7 +66,7 @@ class SelectedTriplets {
   PositiveChoice positive_;
   NegativeChoice negative_;
   double margin_;
-  Relation<S> relation_;
+  Roles<S> roles_;
   AnchorScratch<S>* memory_;
 };
 

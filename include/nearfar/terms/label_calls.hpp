@@ -1,39 +1,41 @@
 #pragma once
 
-#include "nearfar/core/labels.hpp"
 #include "nearfar/core/reduce.hpp"
+#include "nearfar/core/tags.hpp"
 #include "nearfar/tiles/labelled_batch.hpp"
 
 namespace nearfar::detail {
 
 /// The public calls of a loss over labels, the same for all of them. Loss has `options()` with a
-/// `reduction`, `kernel()`, and `run(LabelledBatch&)` -> R, private, with this class its friend.
+/// `reduction`, `kernel()`, and `run(LabelledBatch&)` -> R, private, with this class its friend;
+/// and a public `takes_pair_weights` if it knows what to do with weights of listed positives.
 template <class Loss, class S, class K, class R>
 class LabelCalls {
  public:
-  /// The loss of a batch x (N x D) with one label a row: rows are compared with all other rows.
-  /// Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element that
-  /// is not finite.
-  R forward(Rows<S> x, Labels labels, CallOptions<S> call = {}) const {
+  /// The loss of a batch x (N x D): rows are compared with all other rows. `labels` are one label a
+  /// row, or another rule of who is positive for whom: see Tags. Throws std::invalid_argument on
+  /// shapes or tags that do not fit, std::domain_error on an element that is not finite.
+  R forward(Rows<S> x, const Tags& labels, CallOptions<S> call = {}) const {
     return over_batch(nullptr, x, labels, no_gradient, call);
   }
 
   /// The loss of queries (N x D) compared with references (M x D), each with its labels: a
   /// cross-batch memory, or a gallery. Anchors are the queries.
-  R forward(Rows<S> queries, Labels query_labels, Rows<S> references, Labels reference_labels,
-            CallOptions<S> call = {}) const {
+  R forward(Rows<S> queries, const Tags& query_labels, Rows<S> references,
+            const Tags& reference_labels, CallOptions<S> call = {}) const {
     return over_references(nullptr, queries, query_labels, references, reference_labels,
                            no_gradient, no_gradient, call);
   }
 
   /// Value and the gradients of it, in the shapes of their inputs; each may be `no_gradient` or
   /// `accumulate(buffer)`. With Reduction::none, those of the sum.
-  R forward_backward(Rows<S> x, Labels labels, GradientRows<S> dx, CallOptions<S> call = {}) const {
+  R forward_backward(Rows<S> x, const Tags& labels, GradientRows<S> dx,
+                     CallOptions<S> call = {}) const {
     const Upstream one = unit_upstream(self().options().reduction, x.rows());
     return over_batch(&one, x, labels, dx, call);
   }
-  R forward_backward(Rows<S> queries, Labels query_labels, Rows<S> references,
-                     Labels reference_labels, GradientRows<S> d_queries,
+  R forward_backward(Rows<S> queries, const Tags& query_labels, Rows<S> references,
+                     const Tags& reference_labels, GradientRows<S> d_queries,
                      GradientRows<S> d_references, CallOptions<S> call = {}) const {
     const Upstream one = unit_upstream(self().options().reduction, queries.rows());
     return over_references(&one, queries, query_labels, references, reference_labels, d_queries,
@@ -42,13 +44,13 @@ class LabelCalls {
 
   /// As forward_backward with gradients times `upstream` = dL/d(value): one number, or one an
   /// anchor with Reduction::none. No forward need come before.
-  R backward(const Upstream& upstream, Rows<S> x, Labels labels, GradientRows<S> dx,
+  R backward(const Upstream& upstream, Rows<S> x, const Tags& labels, GradientRows<S> dx,
              CallOptions<S> call = {}) const {
     return over_batch(&upstream, x, labels, dx, call);
   }
-  R backward(const Upstream& upstream, Rows<S> queries, Labels query_labels, Rows<S> references,
-             Labels reference_labels, GradientRows<S> d_queries, GradientRows<S> d_references,
-             CallOptions<S> call = {}) const {
+  R backward(const Upstream& upstream, Rows<S> queries, const Tags& query_labels,
+             Rows<S> references, const Tags& reference_labels, GradientRows<S> d_queries,
+             GradientRows<S> d_references, CallOptions<S> call = {}) const {
     return over_references(&upstream, queries, query_labels, references, reference_labels,
                            d_queries, d_references, call);
   }
@@ -56,32 +58,38 @@ class LabelCalls {
  private:
   const Loss& self() const { return static_cast<const Loss&>(*this); }
 
-  R over_batch(const Upstream* upstream, const Rows<S>& x, const Labels& labels, GradientRows<S> dx,
+  static constexpr PairWeights pair_weights() {
+    constexpr bool takes = requires { Loss::takes_pair_weights; };
+    return takes ? PairWeights::used : PairWeights::refused;
+  }
+
+  R over_batch(const Upstream* upstream, const Rows<S>& x, const Tags& labels, GradientRows<S> dx,
                CallOptions<S> call) const;
-  R over_references(const Upstream* upstream, const Rows<S>& queries, const Labels& query_labels,
-                    const Rows<S>& references, const Labels& reference_labels,
+  R over_references(const Upstream* upstream, const Rows<S>& queries, const Tags& query_labels,
+                    const Rows<S>& references, const Tags& reference_labels,
                     GradientRows<S> d_queries, GradientRows<S> d_references,
                     CallOptions<S> call) const;
 };
 
 template <class Loss, class S, class K, class R>
 R LabelCalls<Loss, S, K, R>::over_batch(const Upstream* upstream, const Rows<S>& x,
-                                        const Labels& labels, GradientRows<S> dx,
+                                        const Tags& labels, GradientRows<S> dx,
                                         CallOptions<S> call) const {
-  LabelledBatch<S, K, 1> batch(self().kernel(), self().options().reduction, upstream,
-                               {{{"x", x, Side::query}}}, {{{"labels", labels}}}, {&dx}, call);
+  LabelledBatch<S, K, 1> batch(self().kernel(), self().options().reduction, pair_weights(),
+                               upstream, {{{"x", x, Side::query}}}, {{{"labels", labels}}}, {&dx},
+                               call);
   return self().run(batch);
 }
 
 template <class Loss, class S, class K, class R>
 R LabelCalls<Loss, S, K, R>::over_references(const Upstream* upstream, const Rows<S>& queries,
-                                             const Labels& query_labels, const Rows<S>& references,
-                                             const Labels& reference_labels,
+                                             const Tags& query_labels, const Rows<S>& references,
+                                             const Tags& reference_labels,
                                              GradientRows<S> d_queries,
                                              GradientRows<S> d_references,
                                              CallOptions<S> call) const {
   LabelledBatch<S, K, 2> batch(
-      self().kernel(), self().options().reduction, upstream,
+      self().kernel(), self().options().reduction, pair_weights(), upstream,
       {{{"queries", queries, Side::query}, {"references", references, Side::key}}},
       {{{"query_labels", query_labels}, {"reference_labels", reference_labels}}},
       {&d_queries, &d_references}, call);

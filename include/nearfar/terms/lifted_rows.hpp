@@ -2,11 +2,11 @@
 
 #include <cmath>
 
-#include "nearfar/core/classes.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/simd.hpp"
 #include "nearfar/terms/log_sum.hpp"
+#include "nearfar/tiles/relation.hpp"
 
 /// \file
 /// Lifted structure: a positive pair is held against all negatives of both of its rows. That takes
@@ -20,13 +20,14 @@ class NegativeLogSums {
  public:
   using Row = LogSum<S>;
 
-  explicit NegativeLogSums(ClassCodes<S> codes) : codes_(codes) {}
+  explicit NegativeLogSums(const Relation<S>& relation) : relation_(relation) {}
 
   Row start(Index) const { return {}; }
   void observe(Row& row, Index i, Index first, Index n, const S* s) const {
+    const RowCodes<S> codes(relation_, i, first, n);
     S best = -std::numeric_limits<S>::infinity();
     for (Index j = 0; j < n; ++j) {
-      if (codes_.key[first + j] != codes_.query[i]) best = std::max(best, S(sign) * s[j]);
+      if (codes.key[j] != codes.own) best = std::max(best, S(sign) * s[j]);
     }
     row.raise(best);
     if (std::isinf(row.best)) return;
@@ -34,12 +35,10 @@ class NegativeLogSums {
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       using std::exp;
       const T best_yet = spread<T>(row.best);
-      const T own = spread<T>(codes_.query[i]);
-      const T code = load<T>(codes_.key + first + j);
       const T near = sign > 0 ? load<T>(s + j) : constant<T>(0) - load<T>(s + j);
       // A positive may be nearer than every negative: it is left out before the exponential.
-      const T e = exp(select_equal(own, code, best_yet, near) - best_yet);
-      sum += select_equal(own, code, constant<T>(0), e);
+      const T e = exp(codes.if_positive(j, best_yet, near) - best_yet);
+      sum += codes.if_positive(j, constant<T>(0), e);
     });
     row.sum += sum.total();
   }
@@ -47,7 +46,7 @@ class NegativeLogSums {
   void differentiate(Row&, Index, Index, Index n, const S*, S* g) const { std::fill_n(g, n, S(0)); }
 
  private:
-  ClassCodes<S> codes_;
+  const Relation<S>& relation_;
 };
 
 /// Statistics of one row in the second look.
@@ -64,14 +63,15 @@ class LiftedRows {
  public:
   using Row = LiftedRow;
 
-  LiftedRows(double margin, const LogSum<S>* negatives, ClassCodes<S> codes,
+  LiftedRows(double margin, const LogSum<S>* negatives, const Relation<S>& relation,
              const Upstream& upstream)
-      : margin_(margin), negatives_(negatives), codes_(codes), upstream_(upstream) {}
+      : margin_(margin), negatives_(negatives), relation_(relation), upstream_(upstream) {}
 
   Row start(Index) const { return {}; }
 
   void observe(Row& row, Index i, Index first, Index n, const S* s) const {
-    each_positive(i, first, n, [&](Index j) {
+    const RowCodes<S> codes(relation_, i, first, n);
+    each_positive(codes, n, [&](Index j) {
       const Pair pair(*this, i, first + j, s[j]);
       if (!(pair.j > 0)) return;
       row.value += pair.j * pair.j / 4;
@@ -83,20 +83,19 @@ class LiftedRows {
   void close(Row&, Index) const {}
 
   void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
+    const RowCodes<S> codes(relation_, i, first, n);
     // Row i hands out what reaches its own log-sum-exp; a pair's other half comes from row j.
     const LogSum<S>& own = negatives_[i];
     const S weight = own.sum > 0 ? static_cast<S>(sign * row.through / own.sum) : S(0);
     const S best = own.sum > 0 ? own.best : S(0);
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       using std::exp;
-      const T code = load<T>(codes_.key + first + j);
-      const T mine = spread<T>(codes_.query[i]);
       const T near = sign > 0 ? load<T>(s + j) : constant<T>(0) - load<T>(s + j);
-      const T from_best = select_equal(mine, code, constant<T>(0), near - spread<T>(best));
+      const T from_best = codes.if_positive(j, constant<T>(0), near - spread<T>(best));
       const T e = exp(min(from_best, constant<T>(0)));
-      store(g + j, select_equal(mine, code, constant<T>(0), e * spread<T>(weight)));
+      store(g + j, codes.if_positive(j, constant<T>(0), e * spread<T>(weight)));
     });
-    each_positive(i, first, n, [&](Index j) {
+    each_positive(codes, n, [&](Index j) {
       const Pair pair(*this, i, first + j, s[j]);
       g[j] = pair.j > 0 ? static_cast<S>(-sign * slope(pair, i, first + j) / 2) : S(0);
     });
@@ -128,15 +127,15 @@ class LiftedRows {
   }
 
   template <class Body>
-  void each_positive(Index i, Index first, Index n, const Body& body) const {
+  static void each_positive(const RowCodes<S>& codes, Index n, const Body& body) {
     for (Index j = 0; j < n; ++j) {
-      if (codes_.key[first + j] == codes_.query[i]) body(j);
+      if (codes.key[j] == codes.own) body(j);
     }
   }
 
   double margin_;
   const LogSum<S>* negatives_;
-  ClassCodes<S> codes_;
+  const Relation<S>& relation_;
   const Upstream& upstream_;
 };
 

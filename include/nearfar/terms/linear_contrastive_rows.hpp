@@ -1,9 +1,9 @@
 #pragma once
 
-#include "nearfar/core/classes.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/simd.hpp"
+#include "nearfar/tiles/relation.hpp"
 
 /// \file
 /// Linear hinges on pairs: positives nearer than one margin and negatives farther than another
@@ -35,24 +35,23 @@ class LinearContrastiveRows {
   using Row = LinearContrastiveRow;
 
   LinearContrastiveRows(double positive_margin, double negative_margin, PairScales scales,
-                        ClassCodes<S> codes, const Upstream& upstream)
+                        const Relation<S>& relation, const Upstream& upstream)
       : positive_margin_(positive_margin),
         negative_margin_(negative_margin),
         scales_(scales),
-        codes_(codes),
+        relation_(relation),
         upstream_(upstream) {}
 
   Row start(Index) const { return {}; }
 
   void observe(Row& row, Index i, Index first, Index n, const S* s) const {
+    const RowCodes<S> codes(relation_, i, first, n);
     Sums positives;
     Sums negatives;
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       const T zero = constant<T>(0);
-      const T code = load<T>(codes_.key + first + j);
-      const T own = spread<T>(codes_.query[i]);
-      positives.add(select_equal(own, code, positive_hinge(load<T>(s + j)), zero));
-      negatives.add(select_equal(own, code, zero, negative_hinge(load<T>(s + j))));
+      positives.add(codes.if_positive(j, positive_hinge(load<T>(s + j)), zero));
+      negatives.add(codes.if_positive(j, zero, negative_hinge(load<T>(s + j))));
     });
     positives.add_to(row.positives);
     negatives.add_to(row.negatives);
@@ -61,18 +60,17 @@ class LinearContrastiveRows {
   void close(Row&, Index) const {}
 
   void differentiate(Row&, Index i, Index first, Index n, const S* s, S* g) const {
+    const RowCodes<S> codes(relation_, i, first, n);
     // A positive's hinge grows as it gets farther, a negative's as it gets nearer.
     const double above = sign * row_upstream(upstream_, i);
     const S positive = static_cast<S>(-above * scales_.positive);
     const S negative = static_cast<S>(above * scales_.negative);
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       const T zero = constant<T>(0);
-      const T code = load<T>(codes_.key + first + j);
-      const T own = spread<T>(codes_.query[i]);
       const T at = load<T>(s + j);
-      store(g + j, select_equal(own, code,
-                                select_equal(positive_hinge(at), zero, zero, spread<T>(positive)),
-                                select_equal(negative_hinge(at), zero, zero, spread<T>(negative))));
+      store(g + j,
+            codes.if_positive(j, select_equal(positive_hinge(at), zero, zero, spread<T>(positive)),
+                              select_equal(negative_hinge(at), zero, zero, spread<T>(negative))));
     });
   }
 
@@ -111,7 +109,7 @@ class LinearContrastiveRows {
   double positive_margin_;
   double negative_margin_;
   PairScales scales_;
-  ClassCodes<S> codes_;
+  const Relation<S>& relation_;
   const Upstream& upstream_;
 };
 

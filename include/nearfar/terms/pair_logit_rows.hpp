@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "nearfar/core/classes.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/simd.hpp"
+#include "nearfar/tiles/relation.hpp"
 
 /// \file
 /// Anchors whose loss is a function of two log-sum-exps: one over logits of its positives, one over
@@ -38,16 +38,17 @@ class PairLogitRows {
  public:
   using Row = PairLogitRow<S>;
 
-  PairLogitRows(const Form& form, ClassCodes<S> codes, const Upstream& upstream)
-      : form_(form), codes_(codes), upstream_(upstream) {}
+  PairLogitRows(const Form& form, const Relation<S>& relation, const Upstream& upstream)
+      : form_(form), relation_(relation), upstream_(upstream) {}
 
   Row start(Index) const { return {lowest, lowest, 0, 0, {}}; }
 
   void observe(Row& row, Index i, Index first, Index n, const S* s) const {
+    const RowCodes<S> codes(relation_, i, first, n);
     Largest positive;
     Largest negative;
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
-      const Logits<T> logits = logits_at<T>(i, first, j, s);
+      const Logits<T> logits = logits_at<T>(codes, j, s);
       positive.see(logits.if_positive(logits.positive, spread<T>(lowest)));
       negative.see(logits.if_positive(spread<T>(lowest), logits.negative));
     });
@@ -56,7 +57,7 @@ class PairLogitRows {
     ElementSum<S> positives;
     ElementSum<S> negatives;
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
-      const Logits<T> logits = logits_at<T>(i, first, j, s);
+      const Logits<T> logits = logits_at<T>(codes, j, s);
       const T e = share<T>(row, logits);
       positives += logits.if_positive(e, constant<T>(0));
       negatives += logits.if_positive(constant<T>(0), e);
@@ -71,12 +72,13 @@ class PairLogitRows {
   }
 
   void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
+    const RowCodes<S> codes(relation_, i, first, n);
     const double above = row_upstream(upstream_, i);
     const S positive = weight(above * row.loss.of_positives, row.positives);
     const S negative = weight(above * row.loss.of_negatives, row.negatives);
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       const T at = load<T>(s + j);
-      const Logits<T> logits = logits_at<T>(i, first, j, s);
+      const Logits<T> logits = logits_at<T>(codes, j, s);
       const T slope = logits.if_positive(spread<T>(positive) * form_.positive_slope(at),
                                          spread<T>(negative) * form_.negative_slope(at));
       store(g + j, share<T>(row, logits) * slope);
@@ -100,10 +102,9 @@ class PairLogitRows {
   };
 
   template <class T>
-  NEARFAR_ALWAYS_INLINE Logits<T> logits_at(Index i, Index first, Index j, const S* s) const {
+  NEARFAR_ALWAYS_INLINE Logits<T> logits_at(const RowCodes<S>& codes, Index j, const S* s) const {
     const T at = load<T>(s + j);
-    return {spread<T>(codes_.query[i]), load<T>(codes_.key + first + j), form_.positive(at),
-            form_.negative(at)};
+    return {spread<T>(codes.own), load<T>(codes.key + j), form_.positive(at), form_.negative(at)};
   }
 
   /// exp(logit - best of its kind). The other kind's may overflow, which is why it is never
@@ -139,21 +140,20 @@ class PairLogitRows {
   static S weight(double slope, double sum) { return sum > 0 ? static_cast<S>(slope / sum) : S(0); }
 
   const Form& form_;
-  ClassCodes<S> codes_;
+  const Relation<S>& relation_;
   const Upstream& upstream_;
 };
 
-/// Values of anchors, of which those that `counts(i)` are terms.
-template <class S, class Counts>
-void reduce_pair_logit_rows(Reduction reduction, const PairLogitRow<S>* rows, const Counts& counts,
+/// Values of a batch's anchors, of which those that `counts(i)` are terms.
+template <class Batch, class S, class Counts>
+void reduce_pair_logit_rows(const Batch& batch, const PairLogitRow<S>* rows, const Counts& counts,
                             Result& result) {
   Diagnostics& d = result.diagnostics;
   for (Index i = 0; i < d.anchors; ++i) {
     d.terms += counts(i) ? 1 : 0;
     d.active_terms += rows[i].loss.value > 0 ? 1 : 0;
   }
-  reduce_rows(
-      reduction, d.anchors, [&](Index i) { return rows[i].loss.value; }, result);
+  batch.reduce([&](Index i) { return rows[i].loss.value; }, result);
 }
 
 }  // namespace nearfar::detail

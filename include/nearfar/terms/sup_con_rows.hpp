@@ -2,13 +2,13 @@
 
 #include <cmath>
 
-#include "nearfar/core/classes.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/simd.hpp"
+#include "nearfar/tiles/relation.hpp"
 
 /// \file
-/// The term of supervised contrastive losses: a row's positives are the rows of its class.
+/// The term of supervised contrastive losses: any number of positives a row, weighted or not.
 
 namespace nearfar::detail {
 
@@ -19,8 +19,8 @@ struct SupConRow {
   S best_positive;         ///< the same among positives
   double all;              ///< sum over all others of exp((nearness - best) / tau)
   double among_positives;  ///< the same among positives, for the mean inside of the logarithm
-  double positive_scores;  ///< sum of the positives' nearness
-  std::int64_t positives;
+  double positive_scores;  ///< weighted sum of the positives' nearness
+  double positives;        ///< sum of the positives' weights: their number, where there are none
   std::int64_t others;
   double value;
   double temperature;  ///< sum of g_j s_j
@@ -34,12 +34,12 @@ class SupConRows {
  public:
   using Row = SupConRow<S>;
 
-  SupConRows(double temperature, MeanOverPositives mean, ClassCodes<S> codes,
+  SupConRows(double temperature, MeanOverPositives mean, const Relation<S>& relation,
              const Upstream& upstream)
       : temperature_(temperature),
         inverse_(static_cast<S>(1 / temperature)),
         mean_(mean),
-        codes_(codes),
+        relation_(relation),
         upstream_(upstream) {}
 
   Row start(Index) const {
@@ -50,6 +50,7 @@ class SupConRows {
 
   void observe(Row& row, Index i, Index first, Index n, const S* s) const {
     const Scores v(s, n);
+    const RowCodes<S> codes(relation_, i, first, n);
     raise(row.best, row.all, sign > 0 ? v.maxCoeff() : -v.minCoeff());
     ElementSum<S> all;
     ElementSum<S> scores;
@@ -57,28 +58,27 @@ class SupConRows {
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       const T near = nearness<T>(s + j);
       all += exp_from<T>(row.best, near);
-      scores += if_positive<T>(i, first + j, near, constant<T>(0));
-      count += if_positive<T>(i, first + j, constant<T>(1), constant<T>(0));
+      const T weight = codes.template weight<T>(j);
+      scores += codes.if_positive(j, near * weight, constant<T>(0));
+      count += codes.if_positive(j, weight, constant<T>(0));
     });
     row.all += all.total();
     row.positive_scores += scores.total();
     row.others += n;
-    const auto positives = static_cast<std::int64_t>(count.total());
-    row.positives += positives;
-    if (mean_ == MeanOverPositives::inside_log && positives > 0) {
-      observe_among_positives(row, i, first, n, s);
+    row.positives += count.total();
+    if (mean_ == MeanOverPositives::inside_log && count.total() > 0) {
+      observe_among_positives(row, codes, n, s);
     }
   }
 
   void close(Row& row, Index) const {
     if (row.positives == 0) return;
     if (mean_ == MeanOverPositives::outside_log) {
-      const double mean = row.positive_scores / static_cast<double>(row.positives);
+      const double mean = row.positive_scores / row.positives;
       row.value = std::log(row.all) + (static_cast<double>(row.best) - mean) / temperature_;
     } else {
       row.value = std::log(row.all) - std::log(row.among_positives) +
-                  scaled(row.best - row.best_positive) +
-                  std::log(static_cast<double>(row.positives));
+                  scaled(row.best - row.best_positive) + std::log(row.positives);
     }
   }
 
@@ -87,24 +87,25 @@ class SupConRows {
       std::fill(g, g + n, S(0));
       return;
     }
-    // dL_i/ds_ij = sign / tau * (p_ij - [j positive] q_ij): q is 1 / number of positives, or j's
-    // share of the softmax among positives.
+    const RowCodes<S> codes(relation_, i, first, n);
+    // dL_i/ds_ij = sign / tau * (p_ij - [j positive] q_ij): q is j's share of the positives'
+    // weights, or of the softmax among positives.
     const double factor = sign * row_upstream(upstream_, i) / temperature_;
     const S of_all = static_cast<S>(factor / row.all);
     const bool outside = mean_ == MeanOverPositives::outside_log;
-    const S of_positives = static_cast<S>(outside ? factor / static_cast<double>(row.positives)
-                                                  : factor / row.among_positives);
+    const S of_positives =
+        static_cast<S>(outside ? factor / row.positives : factor / row.among_positives);
     ElementSum<S> temperature;
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       const T near = nearness<T>(s + j);
       const T zero = constant<T>(0);
-      const T share =
-          outside ? spread<T>(of_positives)
-                  : exp_from<T>(row.best_positive,
-                                if_positive<T>(i, first + j, near, spread<T>(row.best_positive))) *
-                        spread<T>(of_positives);
+      const T share = outside
+                          ? spread<T>(of_positives)
+                          : exp_from<T>(row.best_positive,
+                                        codes.if_positive(j, near, spread<T>(row.best_positive))) *
+                                spread<T>(of_positives);
       const T out = exp_from<T>(row.best, near) * spread<T>(of_all) -
-                    if_positive<T>(i, first + j, share, zero);
+                    codes.if_positive(j, share * codes.template weight<T>(j), zero);
       // Gradients of a row sum to zero, so s may be measured from anywhere: from the best.
       temperature += out * (near - spread<T>(row.best));
       store(g + j, out);
@@ -135,12 +136,6 @@ class SupConRows {
     return exp((near - spread<T>(best)) * spread<T>(inverse_));
   }
 
-  /// v where key j is of anchor i's class, else `other`.
-  template <class T>
-  NEARFAR_ALWAYS_INLINE T if_positive(Index i, Index j, T v, T other) const {
-    return select_equal(spread<T>(codes_.query[i]), load<T>(codes_.key + j), v, other);
-  }
-
   /// A new best, if it is one, for a sum of exp((nearness - best) / tau).
   void raise(S& best, double& sum, S candidate) const {
     if (!(candidate > best)) return;
@@ -148,12 +143,12 @@ class SupConRows {
     best = candidate;
   }
 
-  void observe_among_positives(Row& row, Index i, Index first, Index n, const S* s) const {
+  void observe_among_positives(Row& row, const RowCodes<S>& codes, Index n, const S* s) const {
     const S lowest = std::numeric_limits<S>::lowest();
     Vec<S> lane_best = Vec<S>::broadcast(lowest);
     S rest_best = lowest;
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
-      const T near = if_positive<T>(i, first + j, nearness<T>(s + j), spread<T>(lowest));
+      const T near = codes.if_positive(j, nearness<T>(s + j), spread<T>(lowest));
       if constexpr (std::is_same_v<T, S>) {
         rest_best = std::max(rest_best, near);
       } else {
@@ -164,9 +159,8 @@ class SupConRows {
     ElementSum<S> among;
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
       const T best = spread<T>(row.best_positive);
-      const T e =
-          exp_from<T>(row.best_positive, if_positive<T>(i, first + j, nearness<T>(s + j), best));
-      among += if_positive<T>(i, first + j, e, constant<T>(0));
+      const T e = exp_from<T>(row.best_positive, codes.if_positive(j, nearness<T>(s + j), best));
+      among += codes.if_positive(j, e * codes.template weight<T>(j), constant<T>(0));
     });
     row.among_positives += among.total();
   }
@@ -174,7 +168,7 @@ class SupConRows {
   double temperature_;
   S inverse_;
   MeanOverPositives mean_;
-  ClassCodes<S> codes_;
+  const Relation<S>& relation_;
   const Upstream& upstream_;
 };
 

@@ -1,24 +1,23 @@
 #pragma once
 
+#include <numeric>
 #include <optional>
 #include <string>
 
-#include "nearfar/core/classes.hpp"
+#include "nearfar/core/check_tags.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/tiles/batch.hpp"
+#include "nearfar/tiles/relation.hpp"
 #include "nearfar/tiles/walk.hpp"
 
 /// \file
 /// What every call of a loss over labels does around its terms, once: a set of rows compared with
-/// itself, or queries compared with references that have labels of their own.
+/// itself, or queries compared with references that have tags of their own.
 
 namespace nearfar::detail {
 
-/// Labels of rows, under the name the caller knows them by.
-struct NamedLabels {
-  const char* name;
-  const Labels& labels;
-};
+/// Whether a loss knows what to do with weights of listed positives.
+enum class PairWeights { refused, used };
 
 /// One call: checks, the walk, and the gradients' way back. `sets` is 1 for rows compared with each
 /// other, 2 for queries against references.
@@ -29,18 +28,19 @@ class LabelledBatch {
 
  public:
   using Sets = std::array<NamedRows<S>, static_cast<std::size_t>(sets)>;
-  using SetLabels = std::array<NamedLabels, static_cast<std::size_t>(sets)>;
+  using SetTags = std::array<NamedTags, static_cast<std::size_t>(sets)>;
   using Gradients = std::array<GradientRows<S>*, static_cast<std::size_t>(sets)>;
 
   /// Checks everything; throws before any output is touched. Without `upstream` there will be no
   /// gradients. Arguments must outlive the object.
-  LabelledBatch(const K& kernel, Reduction reduction, const Upstream* upstream, const Sets& rows,
-                const SetLabels& labels, const Gradients& gradients, CallOptions<S>& call)
+  LabelledBatch(const K& kernel, Reduction reduction, PairWeights pair_weights,
+                const Upstream* upstream, const Sets& rows, const SetTags& tags,
+                const Gradients& gradients, CallOptions<S>& call)
       : scratch_(call.workspace),
         threads_(available_threads(scratch_.threads())),
         kernel_(kernel),
         reduction_(reduction),
-        upstream_(upstream),
+        wants_gradients_(upstream != nullptr),
         gradients_(gradients),
         call_(call) {
     if constexpr (sets == 1) {
@@ -48,9 +48,11 @@ class LabelledBatch {
     } else {
       check_rows<S>(kernel, threads_, {rows[0], rows[1]});
     }
-    for (std::size_t k = 0; k < rows.size(); ++k) {
-      check_label_count(labels[k].name, labels[k].labels, rows[k].rows.rows());
-    }
+    const NamedTags& own = tags.front();
+    const NamedTags& other = tags.back();
+    check_tags(own, rows.front().rows.rows(), other, rows.back().rows.rows(), sets == 1);
+    if (pair_weights == PairWeights::refused && !own.tags.lists().weights.empty())
+      fail_argument(own.name, "lists without weights for this loss", "weights");
     if (upstream != nullptr) {
       check_upstream(*upstream, reduction, rows[0].rows.rows());
       for (std::size_t k = 0; k < rows.size(); ++k) {
@@ -58,24 +60,37 @@ class LabelledBatch {
         gradients[k]->check_shape(name.c_str(), rows[k].rows.rows(), rows[k].rows.cols());
       }
       check_parameter_gradient<S>(kernel, call);
+      upstream_ = *upstream;
     }
-    S* key_codes = nullptr;
-    classes_ = classify<S>(scratch_, labels[0].labels, labels.back().labels, key_codes);
-    codes_ = {classes_.code, key_codes};
+    if (own.tags.has_weights()) upstream_ = upstream_.weighted(own.tags.weights().data());
+    weighted_ = own.tags.has_weights();
+    relation_ = Relation<S>(scratch_, own.tags, other.tags);
+    if (own.tags.has_ids()) exclusions_ = Exclusions(scratch_, own.tags.ids(), other.tags.ids());
     batch_.emplace(scratch_, threads_, kernel_, rows);
-    walk_.emplace(scratch_, threads_, kernel_, batch_->rows(0), batch_->rows(sets - 1),
-                  sets == 1 ? Pairing::others : Pairing::all);
+    count_pairs();
+    if (wants_gradients_) {
+      d_queries_ = &batch_->want(0, *gradients_[0], call_);
+      d_keys_ = sets == 1 ? d_queries_ : &batch_->want(sets - 1, *gradients_.back(), call_);
+    }
   }
 
-  Index anchors() const { return batch_->rows(0).rows; }
-  const ClassCodes<S>& codes() const { return codes_; }
-  /// dL/d(value) as weights need it: 1 when there is none.
-  const Upstream& upstream() const { return upstream_ != nullptr ? *upstream_ : one_; }
-  bool wants_gradients() const { return upstream_ != nullptr; }
+  static constexpr bool same_rows = sets == 1;
+  Index anchors() const { return queries().rows; }
+  const PreparedRows<S>& queries() const { return batch_->rows(0); }
+  const PreparedRows<S>& keys() const { return batch_->rows(sets - 1); }
+  const Relation<S>& relation() const { return relation_; }
+  const Exclusions& exclusions() const { return exclusions_; }
+  /// dL/d(value) as weights need it: 1 when there is none; anchors' weights are in it.
+  const Upstream& upstream() const { return upstream_; }
+  bool wants_gradients() const { return wants_gradients_; }
+  /// Gradients of the prepared rows; not wanted() where the call wants none.
+  RowGradients<S>& d_queries() { return *d_queries_; }
+  RowGradients<S>& d_keys() { return *d_keys_; }
   Scratch& scratch() { return scratch_; }
+  int threads() const { return threads_; }
 
-  Index positives(Index i) const { return classes_.members[i] - (sets == 1 ? 1 : 0); }
-  Index negatives(Index i) const { return batch_->rows(sets - 1).rows - classes_.members[i]; }
+  Index positives(Index i) const { return positives_[i]; }
+  Index negatives(Index i) const { return negatives_[i]; }
 
   /// Number of anchors for which is_one(has a positive, has a negative).
   template <class IsOne>
@@ -94,20 +109,44 @@ class LabelledBatch {
     d.anchors_without_negative = anchors_where([](bool, bool negative) { return !negative; });
   }
 
+  /// Asks to be shown each unordered pair once, from one of its rows. Refused, with false, where
+  /// the two rows may see the pair in different ways.
+  bool show_pairs_once() {
+    if (!same_rows || !relation_.by_labels() || weighted_ || exclusions_.any()) return false;
+    pairing_ = Pairing::upper;
+    return true;
+  }
+
   /// Statistics of all anchors, without gradients.
   template <class P>
   typename P::Row* look(const P& loss, Diagnostics& d) {
-    return walk_->forward(loss, d);
+    return walk().forward(loss, d);
   }
 
   /// Statistics of all anchors, with gradients when the call wants any.
   template <class P>
   typename P::Row* run(const P& loss, Diagnostics& d) {
-    if (upstream_ == nullptr) return walk_->forward(loss, d);
-    RowGradients<S>& of_queries = batch_->want(0, *gradients_[0], call_);
-    RowGradients<S>& of_keys =
-        sets == 1 ? of_queries : batch_->want(sets - 1, *gradients_.back(), call_);
-    return walk_->forward_backward(loss, of_queries, of_keys, d);
+    if (!wants_gradients_) return walk().forward(loss, d);
+    return walk().forward_backward(loss, d_queries(), d_keys(), d);
+  }
+
+  /// The same for a loss that must see whole rows; `gradients` false where it hands them out
+  /// itself.
+  template <class P>
+  typename P::Row* run_whole_rows(const P& loss, bool gradients, Diagnostics& d) {
+    return walk().whole_rows(loss, gradients ? d_queries() : none_, gradients ? d_keys() : none_,
+                             d);
+  }
+
+  /// Sets value and values from the anchors' values value_of(i), each times its weight.
+  template <class ValueOf>
+  void reduce(Reduction reduction, const ValueOf& value_of, Result& result) const {
+    reduce_rows(
+        reduction, anchors(), [&](Index i) { return upstream_.weight(i) * value_of(i); }, result);
+  }
+  template <class ValueOf>
+  void reduce(const ValueOf& value_of, Result& result) const {
+    reduce(reduction_, value_of, result);
   }
 
   /// What gradients are multiplied by, once the terms are counted.
@@ -115,20 +154,77 @@ class LabelledBatch {
 
   /// Gradients times `scale` into the caller's buffers, when the call wants any.
   void hand_back(double scale) {
-    if (upstream_ != nullptr) batch_->hand_back(scale, gradients_, call_);
+    if (wants_gradients_) batch_->hand_back(scale, gradients_, call_);
   }
 
  private:
+  Walk<S, K>& walk() {
+    if (!walk_) {
+      walk_.emplace(scratch_, threads_, kernel_, queries(), keys(), pairing_, exclusions_);
+    }
+    return *walk_;
+  }
+
+  void count_pairs() {
+    const Index m = keys().rows;
+    positives_ = scratch_.take<Index>(anchors());
+    negatives_ = scratch_.take<Index>(anchors());
+    if (relation_.by_labels() && !exclusions_.any()) {
+      for (Index i = 0; i < anchors(); ++i) {
+        positives_[i] = relation_.members(i) - (same_rows ? 1 : 0);
+        negatives_[i] = m - relation_.members(i);
+      }
+      return;
+    }
+    constexpr Index rows_a_task = 16;
+    parallel_tasks(tasks_of(anchors(), rows_a_task), threads_, [&](Index t, int) {
+      const Index end = std::min(anchors(), (t + 1) * rows_a_task);
+      for (Index i = t * rows_a_task; i < end; ++i) count_pairs_of(i, m);
+    });
+  }
+
+  void count_pairs_of(Index i, Index m) {
+    S match[stretch];
+    Index seen = 0;
+    double positive = 0;
+    for (Index first = 0; first < m; first += stretch) {
+      const Index n = std::min(stretch, m - first);
+      relation_.match(i, first, n, match);
+      const auto count = [&](Index from, Index some) {
+        seen += some;
+        positive += std::accumulate(match + (from - first), match + (from - first + some), 0.0);
+      };
+      if (exclusions_.any()) {
+        exclusions_.each_part(i, first, first + n, count);
+        continue;
+      }
+      count(first, n);
+      if (same_rows && i >= first && i < first + n) {
+        --seen;
+        positive -= static_cast<double>(match[i - first]);
+      }
+    }
+    positives_[i] = static_cast<Index>(positive);
+    negatives_[i] = seen - positives_[i];
+  }
+
   Scratch scratch_;
   int threads_;
   const K& kernel_;
   Reduction reduction_;
-  const Upstream* upstream_;
-  Upstream one_{1.0};
+  bool wants_gradients_;
+  Upstream upstream_{1.0};
+  bool weighted_ = false;
   Gradients gradients_;
   CallOptions<S>& call_;
-  Classes<S> classes_;
-  ClassCodes<S> codes_{};
+  Relation<S> relation_;
+  Exclusions exclusions_;
+  Index* positives_ = nullptr;
+  Index* negatives_ = nullptr;
+  RowGradients<S> none_;
+  RowGradients<S>* d_queries_ = &none_;
+  RowGradients<S>* d_keys_ = &none_;
+  Pairing pairing_ = same_rows ? Pairing::others : Pairing::all;
   std::optional<Batch<S, K, sets>> batch_;
   std::optional<Walk<S, K>> walk_;
 };

@@ -11,6 +11,9 @@
 
 namespace nearfar::detail {
 
+/// Keys of a stretch: what a row is shown at once, and the width of a tile.
+inline constexpr Index stretch = 384;
+
 /// Squared distance from the rows themselves: no digits lost to cancellation, however close the
 /// rows are to each other and far from the origin. At most the largest finite S.
 template <class S>

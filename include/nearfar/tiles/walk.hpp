@@ -3,6 +3,7 @@
 #include <concepts>
 
 #include "nearfar/core/result.hpp"
+#include "nearfar/tiles/exclusions.hpp"
 #include "nearfar/tiles/row_scores.hpp"
 
 /// \file
@@ -47,8 +48,6 @@ concept WholeRowLoss = requires(const P& p, Index i, const S* s, S* g) {
   { p.row(i, 0, i, s, g) } -> std::same_as<typename P::Row>;
 };
 
-/// Keys of a stretch: what a row is shown at once, and the width of a tile.
-inline constexpr Index stretch = 384;
 /// Keys of a task: whole register blocks whether they are columns of scores or rows of a gradient.
 inline constexpr Index keys_per_task = 96;
 
@@ -104,13 +103,15 @@ template <class S, Kernel K>
 class Walk {
  public:
   /// Both sides must outlive the walk; the same object twice for a set compared with itself.
+  /// Where there are exclusions, they are what is left out, and `pairing` is not asked.
   Walk(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
-       const PreparedRows<S>& keys, Pairing pairing)
+       const PreparedRows<S>& keys, Pairing pairing, const Exclusions& exclusions = {})
       : scratch_(scratch),
         threads_(threads),
         queries_(queries),
         keys_(keys),
         pairing_(pairing),
+        exclusions_(exclusions),
         panels_(tasks_of(keys.rows, Shape::cols)),
         packed_keys_(scratch.take<S>(panels_ * Shape::cols * keys.depth)),
         score_rows_(kernel, queries, keys, squared_norms_of(scratch, keys)) {
@@ -275,6 +276,10 @@ class Walk {
   /// body(from, n) for the parts of columns [first, end) that row i is compared with.
   template <class Body>
   void each_part(Index i, Index first, Index end, const Body& body) const {
+    if (exclusions_.any()) {  // among them row i itself, when it is one of the keys
+      exclusions_.each_part(i, first, end, body);
+      return;
+    }
     if (pairing_ == Pairing::all || i < first || i >= end) {
       if (pairing_ == Pairing::upper && i >= end) return;
       body(first, end - first);
@@ -406,6 +411,7 @@ class Walk {
   const PreparedRows<S>& queries_;
   const PreparedRows<S>& keys_;
   Pairing pairing_;
+  Exclusions exclusions_;
   Index panels_;
   S* packed_keys_;
   ScoreRows<S, K> score_rows_;

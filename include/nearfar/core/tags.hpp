@@ -1,0 +1,101 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+#include "nearfar/core/labels.hpp"
+#include "nearfar/core/numbers.hpp"
+
+/// \file
+/// What a loss is told of each row of a set: who is positive for whom, who is nobody to whom, and
+/// how much an anchor counts.
+
+namespace nearfar {
+
+/// Sets of labels, one set a row: row i has label l when bit l % 64 of word l / 64 of its `words`
+/// words is set. Two rows match when they share a label. A view: the words must outlive the call.
+struct MultiLabels {
+  const std::uint64_t* bits = nullptr;  ///< rows x words, row after row
+  Index rows = 0;
+  Index words = 0;
+};
+
+/// The positives of each anchor, listed (compressed sparse rows): those of anchor i are the keys
+/// columns[offsets[i]] .. columns[offsets[i + 1] - 1], in ascending order, all other keys are its
+/// negatives. `weights`, where given, are one number > 0 a column: how much a positive counts among
+/// an anchor's positives (SupCon takes them; other losses refuse them). Views: all three must
+/// outlive the call.
+struct PositiveLists {
+  std::span<const Index> offsets;  ///< one more than anchors, from 0 to the number of columns
+  std::span<const Index> columns;
+  std::span<const double> weights = {};
+};
+
+/// What is known of each row of a set, made implicitly from labels in any form Labels takes, from
+/// MultiLabels or from PositiveLists; `ids` and `weights` add to it:
+///
+///     loss.forward(x, labels);
+///     loss.forward(x, Tags(labels).ids(sample).weights(confidence));
+///     loss.forward(queries, PositiveLists{offsets, columns}, references, Tags());
+///
+/// Labels decide by equality; a group's number or a sample's index is a label like any other.
+/// Views: what they are made of must outlive the call.
+class Tags {
+ public:
+  enum class Rule { none, labels, multi_labels, lists };
+
+  /// Nothing: for references whose queries list their positives.
+  Tags() = default;
+
+  template <class T>
+  requires std::is_convertible_v<const T&, Labels> Tags(
+      const T& labels)  // NOLINT(google-explicit-constructor): as Labels
+      : rule_(Rule::labels), labels_(labels) {}
+  Tags(const MultiLabels& labels)  // NOLINT(google-explicit-constructor)
+      : rule_(Rule::multi_labels), multi_labels_(labels) {}
+  Tags(const PositiveLists& lists)  // NOLINT(google-explicit-constructor)
+      : rule_(Rule::lists), lists_(lists) {}
+
+  /// The same with ids, one a row: two rows with the same id are neither positive nor negative for
+  /// each other, whatever their labels (copies of one sample; a sample and its stale self in a
+  /// memory). With references both sides need ids.
+  Tags ids(const Labels& ids) const {
+    Tags out = *this;
+    out.ids_ = ids;
+    out.has_ids_ = true;
+    return out;
+  }
+
+  /// The same with a weight >= 0 for each anchor, which multiplies the anchor's loss. Divisors of
+  /// reductions stay what they are without weights (as with sample weights in Keras). References
+  /// have no weights.
+  Tags weights(const Numbers<double>& weights) const {
+    Tags out = *this;
+    out.weights_ = weights;
+    out.has_weights_ = true;
+    return out;
+  }
+
+  Rule rule() const { return rule_; }
+  const Labels& labels() const { return labels_; }
+  const MultiLabels& multi_labels() const { return multi_labels_; }
+  const PositiveLists& lists() const { return lists_; }
+  bool has_ids() const { return has_ids_; }
+  const Labels& ids() const { return ids_; }
+  bool has_weights() const { return has_weights_; }
+  const Numbers<double>& weights() const { return weights_; }
+
+ private:
+  Rule rule_ = Rule::none;
+  Labels labels_;
+  MultiLabels multi_labels_;
+  PositiveLists lists_;
+  bool has_ids_ = false;
+  Labels ids_;
+  bool has_weights_ = false;
+  Numbers<double> weights_;
+};
+
+}  // namespace nearfar

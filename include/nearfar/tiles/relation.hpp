@@ -1,0 +1,127 @@
+#pragma once
+
+#include <algorithm>
+
+#include "nearfar/core/classes.hpp"
+#include "nearfar/core/simd.hpp"
+#include "nearfar/core/tags.hpp"
+#include "nearfar/tiles/row_scores.hpp"
+
+/// \file
+/// Who is positive for whom, as a rule that is asked about one stretch of one row at a time.
+
+namespace nearfar::detail {
+
+/// The rule of one call. Tags must have passed check_tags.
+template <class S>
+class Relation {
+ public:
+  Relation() = default;
+
+  Relation(Scratch& scratch, const Tags& queries, const Tags& keys) : rule_(queries.rule()) {
+    if (rule_ == Tags::Rule::labels) {
+      S* key_code = nullptr;
+      const Classes<S> classes = classify<S>(scratch, queries.labels(), keys.labels(), key_code);
+      codes_ = {classes.code, key_code};
+      members_ = classes.members;
+    }
+    query_labels_ = queries.multi_labels();
+    key_labels_ = keys.multi_labels();
+    lists_ = queries.lists();
+  }
+
+  bool by_labels() const { return rule_ == Tags::Rule::labels; }
+  bool weighted() const { return !lists_.weights.empty(); }
+  const ClassCodes<S>& codes() const { return codes_; }
+  /// Keys with query i's label (by_labels only).
+  Index members(Index i) const { return members_[i]; }
+
+  /// out[k] = 1 when key first + k is a positive of query i, else 0, k < n. Where `weights` is not
+  /// null it gets the positives' weights, 0 for others.
+  void match(Index i, Index first, Index n, S* out, S* weights = nullptr) const {
+    switch (rule_) {
+      case Tags::Rule::labels: {
+        const S* code = codes_.key + first;
+        each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+          store(out + k, select_equal(spread<T>(codes_.query[i]), load<T>(code + k), constant<T>(1),
+                                      constant<T>(0)));
+        });
+        break;
+      }
+      case Tags::Rule::multi_labels:
+        for (Index k = 0; k < n; ++k) out[k] = share_a_label(i, first + k) ? S(1) : S(0);
+        break;
+      default:
+        match_lists(i, first, n, out, weights);
+    }
+  }
+
+ private:
+  bool share_a_label(Index i, Index j) const {
+    const Index words = query_labels_.words;
+    const std::uint64_t* a = query_labels_.bits + i * words;
+    const std::uint64_t* b = key_labels_.bits + j * words;
+    std::uint64_t shared = 0;
+    for (Index w = 0; w < words; ++w) shared |= a[w] & b[w];
+    return shared != 0;
+  }
+
+  void match_lists(Index i, Index first, Index n, S* out, S* weights) const {
+    std::fill_n(out, n, S(0));
+    if (weights != nullptr) std::fill_n(weights, n, S(0));
+    const auto at = static_cast<std::size_t>(i);
+    const Index* columns = lists_.columns.data();
+    const Index* end = columns + lists_.offsets[at + 1];
+    for (const Index* j = std::lower_bound(columns + lists_.offsets[at], end, first);
+         j != end && *j < first + n; ++j) {
+      out[*j - first] = S(1);
+      if (weights != nullptr) {
+        weights[*j - first] = static_cast<S>(lists_.weights[static_cast<std::size_t>(j - columns)]);
+      }
+    }
+  }
+
+  Tags::Rule rule_ = Tags::Rule::none;
+  ClassCodes<S> codes_{};
+  const Index* members_ = nullptr;
+  MultiLabels query_labels_;
+  MultiLabels key_labels_;
+  PositiveLists lists_;
+};
+
+/// Codes of a stretch of keys as one query sees them: key first + k is its positive where key[k]
+/// equals own. Labels are compared where they lie; other rules are evaluated into a buffer.
+template <class S>
+class RowCodes {
+ public:
+  RowCodes(const Relation<S>& relation, Index i, Index first, Index n)
+      : own(relation.by_labels() ? relation.codes().query[i] : S(1)),
+        key(relation.by_labels() ? relation.codes().key + first : buffer_),
+        weights_(relation.weighted() ? weight_buffer_ : nullptr) {
+    if (!relation.by_labels()) relation.match(i, first, n, buffer_, weights_);
+  }
+  RowCodes(const RowCodes&) = delete;
+  RowCodes& operator=(const RowCodes&) = delete;
+
+  /// `then` where key k is a positive, else `otherwise`.
+  template <class T>
+  NEARFAR_ALWAYS_INLINE T if_positive(Index k, T then, T otherwise) const {
+    return select_equal(spread<T>(own), load<T>(key + k), then, otherwise);
+  }
+
+  /// The weight of positive k among positives: 1 unless lists give one.
+  template <class T>
+  NEARFAR_ALWAYS_INLINE T weight(Index k) const {
+    return weights_ != nullptr ? load<T>(weights_ + k) : constant<T>(1);
+  }
+
+  const S own;
+  const S* const key;
+
+ private:
+  S* const weights_;
+  S buffer_[stretch];
+  S weight_buffer_[stretch];
+};
+
+}  // namespace nearfar::detail
