@@ -1,0 +1,83 @@
+#pragma once
+
+#include <algorithm>
+#include <limits>
+
+#include "nearfar/core/matrix.hpp"
+
+/// \file
+/// The nearest keys of one query, out of its whole row of scores.
+
+namespace nearfar::detail {
+
+/// A key and how far it is: distance = -score for similarities.
+template <class S>
+struct Neighbour {
+  S distance;
+  Index key;
+
+  /// Nearest first, of equally near ones that of the lowest index: a total order.
+  friend bool operator<(const Neighbour& a, const Neighbour& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.key < b.key;
+  }
+};
+
+/// The `wanted` nearest of all keys offered, in order of keys. Keys that are nearer than the
+/// farthest one kept gather behind those kept; once there are as many again, the farther half is
+/// dropped. M keys take O(M) comparisons however they are ordered, and sorting what is left
+/// O(wanted log wanted).
+template <class S, int sign>
+class NearestKeys {
+ public:
+  /// Neighbours of memory for the `wanted` nearest of `keys`.
+  static Index memory(Index wanted, Index keys) {
+    return wanted < keys - wanted ? 2 * wanted : keys;
+  }
+
+  /// No more keys may be offered than the `keys` that `memory` was taken for.
+  NearestKeys(Neighbour<S>* memory, Index wanted) : kept_(memory), wanted_(wanted) {}
+
+  /// Scores with keys first .. first + n - 1, which come after all keys offered before.
+  void offer(const S* s, Index first, Index n) {
+    using Part = Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>>;
+    // Far on, hardly a key is near enough: a look at many at once finds none.
+    constexpr Index at_once = 64;
+    for (Index j = 0; j < n; j += at_once) {
+      const Index size = std::min(at_once, n - j);
+      const Part part(s + j, size);
+      const S nearest = sign > 0 ? -part.maxCoeff() : part.minCoeff();
+      if (!(nearest < bound_)) continue;
+      for (Index c = j; c < j + size; ++c) offer(S(-sign) * s[c], first + c);
+    }
+  }
+
+  /// Puts them in order; none may be offered any more.
+  void sort() {
+    if (count_ > wanted_) drop_farther();
+    std::sort(kept_, kept_ + count_);
+  }
+
+  Index count() const { return count_; }
+  const Neighbour<S>& operator[](Index rank) const { return kept_[rank]; }
+
+ private:
+  void offer(S distance, Index key) {
+    // As near as the farthest one kept is not enough: that one's index is lower.
+    if (!(distance < bound_)) return;
+    kept_[count_++] = {distance, key};
+    if (count_ - wanted_ == wanted_) drop_farther();
+  }
+
+  void drop_farther() {
+    std::nth_element(kept_, kept_ + (wanted_ - 1), kept_ + count_);
+    count_ = wanted_;
+    bound_ = kept_[wanted_ - 1].distance;
+  }
+
+  Neighbour<S>* kept_;
+  Index wanted_;
+  Index count_ = 0;
+  S bound_ = std::numeric_limits<S>::infinity();
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/metrics/nearest_keys.hpp"
+#include "nearfar/metrics/ranking.hpp"
+#include "nearfar/mining/anchor_row.hpp"
+
+/// \file
+/// A query's part of the retrieval metrics: where among its candidates the positives are.
+
+namespace nearfar::detail {
+
+/// What the ranks of a query's positives come to; zeros without a positive.
+struct RankedPositives {
+  Index positives;           ///< R
+  Index first;               ///< rank of the nearest one, from 1
+  Index within_r;            ///< positives of rank <= R
+  double average_precision;  ///< AP@R
+};
+
+/// The k that hits are counted at.
+struct CutOffs {
+  const Index* k;
+  Index count;
+};
+
+/// Ranks each query's nearest keys, as many as anything is asked about, and counts the positives
+/// among the k nearest into hits[i * cut-offs + t].
+template <class S, int sign>
+class RankPositives {
+ public:
+  using Row = RankedPositives;
+
+  /// `members` is the number of keys of each query's class. All arguments must outlive the object.
+  RankPositives(Scratch& scratch, int threads, const CutOffs& cut_offs, const Relation<S>& relation,
+                const Index* members, Index queries, Index keys, Index* hits)
+      : relation_(relation),
+        members_(members),
+        candidates_(keys - (relation.same_rows ? 1 : 0)),
+        cut_offs_(cut_offs.count),
+        sorted_(scratch.take<CutOff>(cut_offs.count)),
+        hits_(hits) {
+    for (Index t = 0; t < cut_offs_; ++t) {
+      sorted_[t] = {std::min(cut_offs.k[t], candidates_), t};
+    }
+    std::sort(sorted_, sorted_ + cut_offs_,
+              [](const CutOff& a, const CutOff& b) { return a.k < b.k; });
+    Index most = 0;
+    for (Index i = 0; i < queries; ++i) most = std::max(most, wanted(positives(i)));
+    memory_size_ = NearestKeys<S, sign>::memory(most, keys);
+    memory_ = scratch.take<Neighbour<S>>(threads * memory_size_);
+  }
+
+  Row row(Index i, int worker, Index keys, const S* s, S*) const {
+    Row out{positives(i), 0, 0, 0};
+    Index* hits = hits_ + i * cut_offs_;
+    if (out.positives == 0) {
+      std::fill_n(hits, cut_offs_, Index(0));
+      return out;
+    }
+    NearestKeys<S, sign> nearest(memory_ + worker * memory_size_, wanted(out.positives));
+    offer_candidates(nearest, relation_.same_rows ? i : -1, keys, s);
+    nearest.sort();
+    Index found = 0;
+    Index next = 0;
+    for (Index rank = 1; rank <= nearest.count(); ++rank) {
+      if (relation_.positive(i, nearest[rank - 1].key)) {
+        ++found;
+        if (found == 1) out.first = rank;
+        if (rank <= out.positives) {
+          out.within_r = found;
+          out.average_precision += static_cast<double>(found) / static_cast<double>(rank);
+        }
+      }
+      for (; next < cut_offs_ && sorted_[next].k == rank; ++next) hits[sorted_[next].place] = found;
+    }
+    for (; next < cut_offs_; ++next) hits[sorted_[next].place] = found;
+    out.average_precision /= static_cast<double>(out.positives);
+    if (found == 0) out.first = rank_of_first(i, keys, s);
+    return out;
+  }
+
+ private:
+  struct CutOff {
+    Index k;      ///< at most the number of candidates
+    Index place;  ///< among the caller's
+  };
+
+  Index positives(Index i) const { return members_[i] - (relation_.same_rows ? 1 : 0); }
+
+  /// Ranks to look at for a query with so many positives: R and every k.
+  Index wanted(Index positives) const {
+    const Index most_k = cut_offs_ > 0 ? sorted_[cut_offs_ - 1].k : 0;
+    return std::max(positives, most_k);
+  }
+
+  /// Of the nearest positive, when it is beyond all ranks looked at.
+  Index rank_of_first(Index i, Index keys, const S* s) const {
+    Neighbour<S> first{0, -1};
+    for (Index j = 0; j < keys; ++j) {
+      if (!relation_.counts(i, j) || !relation_.positive(i, j)) continue;
+      const Neighbour<S> other{S(-sign) * s[j], j};
+      if (first.key < 0 || other < first) first = other;
+    }
+    Index nearer = 0;
+    for (Index j = 0; j < keys; ++j) {
+      nearer += relation_.counts(i, j) && Neighbour<S>{S(-sign) * s[j], j} < first ? 1 : 0;
+    }
+    return nearer + 1;
+  }
+
+  const Relation<S>& relation_;
+  const Index* members_;
+  Index candidates_;
+  Index cut_offs_;
+  CutOff* sorted_;
+  Index* hits_;
+  Index memory_size_ = 0;
+  Neighbour<S>* memory_ = nullptr;
+};
+
+}  // namespace nearfar::detail
