@@ -185,7 +185,7 @@ void expect_exact(const Set<S>& set) {
 /// Ties and duplicates, without rounding in either type.
 TYPED_TEST(RetrievalOf, TiesGoToTheLowestIndex) {
   using S = TypeParam;
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
     for (const Index n : {14, 96, 400}) {
       const Set<S> set = tied_set<S>(n, 3, 5, seed);
       expect_exact<S, nearfar::InnerProduct, oracle::InnerProduct>(set);
@@ -250,9 +250,10 @@ TYPED_TEST(RetrievalOf, ByHand) {
 TYPED_TEST(RetrievalOf, AveragePrecisionSeesTheOrder) {
   using S = TypeParam;
   std::vector<int> first(20, 0);
-  std::vector<int> last(20, 0);
-  for (const std::size_t rank : {1, 12, 13, 14, 15, 16, 17, 18, 19, 20}) first[rank - 1] = 1;
-  for (const std::size_t rank : {10, 12, 13, 14, 15, 16, 17, 18, 19, 20}) last[rank - 1] = 1;
+  std::fill(first.begin() + 11, first.end(), 1);  // nine at ranks 12 .. 20
+  std::vector<int> last = first;
+  first[0] = 1;
+  last[9] = 1;
   const auto near = on_a_line<S>(first, {});
   const auto far = on_a_line<S>(last, {});
   EXPECT_DOUBLE_EQ(near.r_precision, 0.1);

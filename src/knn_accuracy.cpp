@@ -1,0 +1,8 @@
+#include "nearfar/metrics/knn_accuracy.hpp"
+
+namespace nearfar {
+
+NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_INSTANTIATE_LOSS, KnnAccuracy)
+NEARFAR_FOR_EACH_DISTANCE(NEARFAR_INSTANTIATE_LOSS, KnnAccuracy)
+
+}  // namespace nearfar
