@@ -28,7 +28,8 @@ struct Distances {
     for (Index j = 0; j < d.cols(); ++j) {
       if (!same_rows || i != j) out.push_back(j);
     }
-    std::stable_sort(out.begin(), out.end(), [&](Index a, Index b) { return d(i, a) < d(i, b); });
+    std::sort(out.begin(), out.end(),
+              [&](Index a, Index b) { return d(i, a) != d(i, b) ? d(i, a) < d(i, b) : a < b; });
     return out;
   }
 };
