@@ -338,9 +338,11 @@ std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction 
     }
   });
   for_distances<S>([&]<class K>(const std::string& of) {
-    all.template batch<HadsellContrastive<S, K>, K>(
-        "HadsellContrastive" + of, HadsellOptions{.margin = 1.3, .reduction = reduction},
-        reduction != Reduction::mean_nonzero);  // its divisor jumps at the margin
+    const HadsellOptions hadsell{.margin = 1.3, .reduction = reduction};
+    const bool smooth = reduction != Reduction::mean_nonzero;  // its divisor jumps at the margin
+    all.template batch<HadsellContrastive<S, K>, K>("HadsellContrastive" + of, hadsell, smooth);
+    all.template references<HadsellContrastive<S, K>, K>("HadsellContrastive" + of, hadsell,
+                                                         smooth);
   });
   for_similarities<S>([&]<class K>(const std::string& of) {
     all.template two<Clip<S, K>, K>("Clip" + of,
@@ -364,6 +366,9 @@ std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction 
       "decoupled NtXent",
       NtXentOptions{
           .temperature = tau, .denominator = Denominator::negatives_only, .reduction = reduction});
+  all.template two<Clip<S>>(
+      "Clip, sum of directions",
+      ClipOptions{.logit_scale = 0.7, .directions = ClipDirections::sum, .reduction = reduction});
   all.template two<HardNegative<S>>(
       "HardNegative", HardNegativeOptions{.temperature = tau, .reduction = reduction});
   all.template two<Alignment<S>>("Alignment", AlignmentOptions{.reduction = reduction});

@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/core/workspace.hpp"
 
 /// \file
 /// Class labels, one a row.
@@ -50,5 +51,25 @@ inline void check_label_count(const char* name, const Labels& labels, Index rows
     fail_argument(name, std::to_string(rows) + " labels, one a row", std::to_string(labels.size()));
   }
 }
+
+namespace detail {
+
+/// Labels that are to be row numbers from 0 to count - 1, one a row, as such. Throws
+/// std::invalid_argument when one is not.
+inline const Index* checked_indices(Scratch& scratch, const char* name, const Labels& labels,
+                                    Index rows, Index count) {
+  check_label_count(name, labels, rows);
+  auto* out = scratch.take<Index>(rows);
+  for (Index i = 0; i < rows; ++i) {
+    if (labels[i] < 0 || labels[i] >= count) {
+      fail_argument(name, "indices from 0 to " + std::to_string(count - 1),
+                    std::to_string(labels[i]) + " for row " + std::to_string(i));
+    }
+    out[i] = static_cast<Index>(labels[i]);
+  }
+  return out;
+}
+
+}  // namespace detail
 
 }  // namespace nearfar

@@ -12,12 +12,19 @@
 
 namespace nearfar {
 
+/// What Clip makes of its two directions.
+enum class ClipDirections {
+  mean,  ///< half their sum: CLIP, OpenCLIP
+  sum    ///< their sum, as some implementations have it
+};
+
 /// Settings of Clip.
 struct ClipOptions {
   /// sigma > 0, the factor of the scores: 1 / temperature. CLIP starts at 1 / 0.07.
   double logit_scale = 1 / 0.07;
   /// A larger logit_scale counts as this one, and then has no gradient. CLIP's is 100.
   double largest_logit_scale = std::numeric_limits<double>::infinity();
+  ClipDirections directions = ClipDirections::mean;
   Reduction reduction = Reduction::mean;  ///< terms are pairs (image i, text i)
   /// A pair is unusable when there is no other pair to tell it from.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
@@ -37,7 +44,7 @@ struct ClipResult : Result {
 ///     L_i = 1/2 ( -log softmax_j(sigma s_ij)[i] - log softmax_j(sigma s_ji)[i] )
 ///
 /// with s_ij the score of kernel K for image i and text j: the mean of both directions, as in
-/// OpenCLIP's ClipLoss, not their sum. Terms are the N pairs.
+/// OpenCLIP's ClipLoss; with ClipDirections::sum twice that. Terms are the N pairs.
 ///
 /// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
 /// any number of threads.
@@ -108,8 +115,8 @@ ClipResult Clip<S, K>::run(const Upstream* upstream, const Rows<S>& images, cons
   detail::Batch<S, K, 2> batch(scratch, threads, kernel_,
                                {{{"images", images, Side::query}, {"texts", texts, Side::key}}});
   using Walk = detail::Walk<S, K>;
-  Walk to_texts(scratch, threads, kernel_, batch.rows(0), batch.rows(1), detail::Pairing::all);
-  Walk to_images(scratch, threads, kernel_, batch.rows(1), batch.rows(0), detail::Pairing::all);
+  Walk to_texts(scratch, threads, kernel_, batch.rows(0), batch.rows(1));
+  Walk to_images(scratch, threads, kernel_, batch.rows(1), batch.rows(0));
   const bool clamped = options_.logit_scale > options_.largest_logit_scale;
   const double scale = clamped ? options_.largest_logit_scale : options_.logit_scale;
   const Upstream one(1.0);
@@ -134,7 +141,8 @@ ClipResult Clip<S, K>::run(const Upstream* upstream, const Rows<S>& images, cons
   result.diagnostics = seen;
   Diagnostics& d = result.diagnostics;
   d.anchors = d.terms = n;
-  const auto value_of = [&](Index i) { return 0.5 * (of_images[i].value + of_texts[i].value); };
+  const double share = options_.directions == ClipDirections::mean ? 0.5 : 1.0;
+  const auto value_of = [&](Index i) { return share * (of_images[i].value + of_texts[i].value); };
   for (Index i = 0; i < n; ++i) {
     if (of_images[i].negatives == 0) ++d.anchors_without_negative;
     if (value_of(i) > 0) ++d.active_terms;
@@ -142,14 +150,14 @@ ClipResult Clip<S, K>::run(const Upstream* upstream, const Rows<S>& images, cons
   detail::reduce_rows(options_.reduction, n, value_of, result);
   if (upstream == nullptr) return result;
 
-  const double half = 0.5 * detail::gradient_scale(options_.reduction, d, *upstream);
+  const double factor = share * detail::gradient_scale(options_.reduction, d, *upstream);
   if (!clamped) {
     // dL/dsigma = -1/sigma^2 dL/dtau.
-    const double d_temperature = loss.temperature_gradient(of_images, n, half) +
-                                 loss.temperature_gradient(of_texts, n, half);
+    const double d_temperature = loss.temperature_gradient(of_images, n, factor) +
+                                 loss.temperature_gradient(of_texts, n, factor);
     result.d_logit_scale = -d_temperature / (scale * scale);
   }
-  batch.hand_back(half, {&d_images, &d_texts}, call);
+  batch.hand_back(factor, {&d_images, &d_texts}, call);
   return result;
 }
 

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <optional>
+
 #include "nearfar/core/instantiate.hpp"
+#include "nearfar/core/labels.hpp"
+#include "nearfar/core/negatives.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/kernels/bilinear.hpp"
 #include "nearfar/kernels/cosine.hpp"
@@ -10,6 +14,7 @@
 #include "nearfar/kernels/squared_euclidean.hpp"
 #include "nearfar/terms/softmax_rows.hpp"
 #include "nearfar/tiles/batch.hpp"
+#include "nearfar/tiles/own_keys.hpp"
 #include "nearfar/tiles/paired_rows.hpp"
 #include "nearfar/tiles/walk.hpp"
 
@@ -29,16 +34,17 @@ using InfoNceResult = TemperatureResult;
 
 /// InfoNCE: pick the positive out of all keys.
 ///
-/// For N queries (N x D) and M keys (M x D, M >= N), key i the positive of query i and all other
-/// keys its negatives, with scores s_ij of the kernel K (minus the distance for kernels that are
+/// For N queries (N x D) and M keys (M x D), key t(i) the positive of query i and all other keys
+/// its negatives, with scores s_ij of the kernel K (minus the distance for kernels that are
 /// distances) and temperature tau,
 ///
-///     L_i = -log( exp(s_ii / tau) / sum_j exp(s_ij / tau) )
+///     L_i = -log( exp(s_it(i) / tau) / sum_j exp(s_ij / tau) )
 ///
 /// (van den Oord et al., Representation learning with contrastive predictive coding, 2018, eq. 4;
-/// the same as cross entropy over s / tau with target i). With explicit negatives (K x D, shared by
-/// all queries; keys N x D) the sum runs over the query's own key and the negatives: MoCo's 1 + K
-/// logits (He et al. 2020, eq. 1).
+/// the same as cross entropy over s / tau with target t(i)). t(i) = i unless the call says
+/// otherwise. With explicit negatives (keys N x D) the sum runs over the query's own key and the
+/// negatives, shared by all queries (K x D: MoCo's 1 + K logits, He et al. 2020, eq. 1) or each
+/// query's own. For several positives a query see SupCon with PositiveLists.
 ///
 /// With Denominator::negatives_only the positive is left out below the fraction (decoupled
 /// contrastive learning, Yeh et al. 2022, eq. 6); values may then be negative. Also known as
@@ -70,12 +76,19 @@ class InfoNce {
   /// An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
   /// std::domain_error on an element that is not finite.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, CallOptions<S> call = {}) const {
-    return run(nullptr, queries, keys, no_gradient, no_gradient, call);
+    return run(nullptr, queries, keys, std::nullopt, no_gradient, no_gradient, call);
+  }
+
+  /// The loss of queries (N x D) against keys (M x D), key positives[i] the positive of query i
+  /// (N integers from 0 to M - 1). Throws as above, and on an index that is none.
+  InfoNceResult forward(Rows<S> queries, Rows<S> keys, Labels positives,
+                        CallOptions<S> call = {}) const {
+    return run(nullptr, queries, keys, positives, no_gradient, no_gradient, call);
   }
 
   /// The loss of queries (N x D) with keys (N x D, key i the positive of query i) against
-  /// negatives (K x D, K >= 0) shared by all queries.
-  InfoNceResult forward(Rows<S> queries, Rows<S> keys, Rows<S> negatives,
+  /// negatives: K x D, K >= 0, shared by all queries; or per_query(negatives), (N K) x D.
+  InfoNceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                         CallOptions<S> call = {}) const {
     return run(nullptr, queries, keys, negatives, no_gradient, no_gradient, no_gradient, call);
   }
@@ -86,9 +99,15 @@ class InfoNce {
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, GradientRows<S> d_queries,
                                  GradientRows<S> d_keys, CallOptions<S> call = {}) const {
     const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
-    return run(&one, queries, keys, d_queries, d_keys, call);
+    return run(&one, queries, keys, std::nullopt, d_queries, d_keys, call);
   }
-  InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Rows<S> negatives,
+  InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Labels positives,
+                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                 CallOptions<S> call = {}) const {
+    const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
+    return run(&one, queries, keys, positives, d_queries, d_keys, call);
+  }
+  InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                                  GradientRows<S> d_queries, GradientRows<S> d_keys,
                                  GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
     const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
@@ -100,10 +119,15 @@ class InfoNce {
   InfoNceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys,
                          GradientRows<S> d_queries, GradientRows<S> d_keys,
                          CallOptions<S> call = {}) const {
-    return run(&upstream, queries, keys, d_queries, d_keys, call);
+    return run(&upstream, queries, keys, std::nullopt, d_queries, d_keys, call);
   }
-  InfoNceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys, Rows<S> negatives,
+  InfoNceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys, Labels positives,
                          GradientRows<S> d_queries, GradientRows<S> d_keys,
+                         CallOptions<S> call = {}) const {
+    return run(&upstream, queries, keys, positives, d_queries, d_keys, call);
+  }
+  InfoNceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys,
+                         Negatives<S> negatives, GradientRows<S> d_queries, GradientRows<S> d_keys,
                          GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
     return run(&upstream, queries, keys, negatives, d_queries, d_keys, d_negatives, call);
   }
@@ -111,12 +135,26 @@ class InfoNce {
  private:
   using RowsLoss = detail::SoftmaxRows<S, detail::nearness_sign<K>>;
 
-  // Without upstream: forward only.
+  // Without upstream: forward only. Without positives: key i is query i's.
   InfoNceResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                    GradientRows<S> d_queries, GradientRows<S> d_keys, CallOptions<S> call) const;
+                    const std::optional<Labels>& positives, GradientRows<S> d_queries,
+                    GradientRows<S> d_keys, CallOptions<S> call) const;
   InfoNceResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                    const Rows<S>& negatives, GradientRows<S> d_queries, GradientRows<S> d_keys,
-                    GradientRows<S> d_negatives, CallOptions<S> call) const;
+                    const Negatives<S>& negatives, GradientRows<S> d_queries,
+                    GradientRows<S> d_keys, GradientRows<S> d_negatives,
+                    CallOptions<S> call) const {
+    return negatives.shared()
+               ? run_against<detail::Walk<S, K>>(upstream, queries, keys, negatives, d_queries,
+                                                 d_keys, d_negatives, call)
+               : run_against<detail::OwnKeys<S, K>>(upstream, queries, keys, negatives, d_queries,
+                                                    d_keys, d_negatives, call);
+  }
+  /// NegativeScores: what shows each query its negatives.
+  template <class NegativeScores>
+  InfoNceResult run_against(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
+                            const Negatives<S>& negatives, GradientRows<S> d_queries,
+                            GradientRows<S> d_keys, GradientRows<S> d_negatives,
+                            CallOptions<S> call) const;
 
   InfoNceOptions options_;
   K kernel_;
@@ -124,18 +162,21 @@ class InfoNce {
 
 template <class S, Kernel K>
 InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& queries,
-                                 const Rows<S>& keys, GradientRows<S> d_queries,
-                                 GradientRows<S> d_keys, CallOptions<S> call) const {
+                                 const Rows<S>& keys, const std::optional<Labels>& positives,
+                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                 CallOptions<S> call) const {
   using detail::Side;
   detail::Scratch scratch(call.workspace);
   const int threads = detail::available_threads(scratch.threads());
   const Index n = queries.rows();
-  if (keys.rows() < n) {
+  if (!positives && keys.rows() < n) {
     fail_argument("keys", "a key for each of " + std::to_string(n) + " queries",
                   std::to_string(keys.rows()) + " keys");
   }
   detail::check_rows<S>(kernel_, threads,
                         {{"queries", queries, Side::query}, {"keys", keys, Side::key}});
+  const Index* column = nullptr;
+  if (positives) column = detail::checked_indices(scratch, "positives", *positives, n, keys.rows());
   detail::refuse_unusable(options_.unusable_anchors, keys.rows() == 1 ? n : 0,
                           "without a negative");
   if (upstream != nullptr) {
@@ -147,10 +188,9 @@ InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& querie
 
   detail::Batch<S, K, 2> batch(scratch, threads, kernel_,
                                {{{"queries", queries, Side::query}, {"keys", keys, Side::key}}});
-  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1),
-                          detail::Pairing::all);
+  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1));
   const Upstream one(1.0);
-  const RowsLoss loss(options_.temperature, options_.denominator, {},
+  const RowsLoss loss(options_.temperature, options_.denominator, {.column = column},
                       upstream != nullptr ? *upstream : one);
   InfoNceResult result;
   Diagnostics seen;
@@ -168,10 +208,11 @@ InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& querie
 }
 
 template <class S, Kernel K>
-InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& queries,
-                                 const Rows<S>& keys, const Rows<S>& negatives,
-                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
-                                 GradientRows<S> d_negatives, CallOptions<S> call) const {
+template <class NegativeScores>
+InfoNceResult InfoNce<S, K>::run_against(const Upstream* upstream, const Rows<S>& queries,
+                                         const Rows<S>& keys, const Negatives<S>& negatives,
+                                         GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                         GradientRows<S> d_negatives, CallOptions<S> call) const {
   using detail::Side;
   detail::Scratch scratch(call.workspace);
   const int threads = detail::available_threads(scratch.threads());
@@ -180,30 +221,31 @@ InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& querie
     fail_argument("keys", "one key for each of " + std::to_string(n) + " queries",
                   std::to_string(keys.rows()) + " keys");
   }
+  const Rows<S>& others = negatives.rows();
+  negatives.check_count("negatives", n);
   // An empty set of negatives may come without columns.
   detail::check_rows<S>(kernel_, threads,
                         {{"queries", queries, Side::query},
                          {"keys", keys, Side::key},
-                         {"negatives", negatives.rows() > 0 ? negatives : keys, Side::key}});
-  detail::refuse_unusable(options_.unusable_anchors, negatives.rows() == 0 ? n : 0,
+                         {"negatives", others.rows() > 0 ? others : keys, Side::key}});
+  detail::refuse_unusable(options_.unusable_anchors, negatives.per_query(n) == 0 ? n : 0,
                           "without a negative");
   if (upstream != nullptr) {
     detail::check_upstream(*upstream, options_.reduction, n);
     d_queries.check_shape("d_queries", n, queries.cols());
     d_keys.check_shape("d_keys", n, keys.cols());
-    d_negatives.check_shape("d_negatives", negatives.rows(), negatives.cols());
+    d_negatives.check_shape("d_negatives", others.rows(), others.cols());
     detail::check_parameter_gradient<S>(kernel_, call);
   }
 
   detail::Batch<S, K, 3> batch(scratch, threads, kernel_,
                                {{{"queries", queries, Side::query},
                                  {"keys", keys, Side::key},
-                                 {"negatives", negatives, Side::key}}});
+                                 {"negatives", others, Side::key}}});
   S* u = scratch.take<S>(n);
   S* positives = scratch.take<S>(n);
   detail::paired_scores(threads, kernel_, batch.rows(0), batch.rows(1), u, positives);
-  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(2),
-                          detail::Pairing::all);
+  NegativeScores walk(scratch, threads, kernel_, batch.rows(0), batch.rows(2));
   const Upstream one(1.0);
   const RowsLoss loss(options_.temperature, options_.denominator, {.paired = positives},
                       upstream != nullptr ? *upstream : one);

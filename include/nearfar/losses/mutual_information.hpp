@@ -120,8 +120,7 @@ MutualInformationResult MutualInformation<S, K>::run(const Upstream* upstream, c
   }
   detail::Batch<S, K, 2> batch(scratch, threads, kernel_,
                                {{{"x", x, Side::query}, {"y", y, Side::key}}});
-  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1),
-                          detail::Pairing::all);
+  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1));
   detail::CriticRows<S, detail::nearness_sign<K>> loss(options_.bound, options_.temperature, n);
   Diagnostics& d = result.diagnostics;
   if (looks_twice && upstream != nullptr) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "nearfar/core/instantiate.hpp"
+#include "nearfar/core/negatives.hpp"
 #include "nearfar/core/numbers.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/kernels/bilinear.hpp"
@@ -10,6 +11,7 @@
 #include "nearfar/kernels/inner_product.hpp"
 #include "nearfar/terms/logistic_rows.hpp"
 #include "nearfar/tiles/batch.hpp"
+#include "nearfar/tiles/own_keys.hpp"
 #include "nearfar/tiles/paired_rows.hpp"
 #include "nearfar/tiles/walk.hpp"
 
@@ -35,9 +37,10 @@ struct NceResult : TemperatureResult {
 
 namespace detail {
 
-/// Logistic losses of each query's own key against noise shared by all: the pass that NCE and
-/// negative sampling are. Offsets are subtracted from the logits; null: none.
-template <class S, Kernel K>
+/// Logistic losses of each query's own key against noise: the pass that NCE and negative sampling
+/// are. Offsets are subtracted from the logits; null: none. NegativeScores: what shows each query
+/// its negatives.
+template <class NegativeScores, class S, Kernel K>
 NceResult noise_contrast(const K& kernel, double temperature, Reduction reduction,
                          const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
                          const Rows<S>& negatives, double offset, const S* key_offsets,
@@ -64,7 +67,7 @@ NceResult noise_contrast(const K& kernel, double temperature, Reduction reductio
     biases = scratch.take<S>(negatives.rows());
     for (Index j = 0; j < negatives.rows(); ++j) biases[j] = -negative_offsets[j];
   }
-  Walk<S, K> walk(scratch, threads, kernel, batch.rows(0), batch.rows(2), Pairing::all);
+  NegativeScores walk(scratch, threads, kernel, batch.rows(0), batch.rows(2));
   const Upstream one(1.0);
   const Upstream& above = upstream != nullptr ? *upstream : one;
   const LogisticRows<S> loss({.scale = 1 / temperature, .bias = -offset, .key_bias = biases},
@@ -109,17 +112,33 @@ NceResult noise_contrast(const K& kernel, double temperature, Reduction reductio
   return result;
 }
 
+/// The same, whoever the negatives are for.
+template <class S, Kernel K>
+NceResult noise_contrast(const K& kernel, double temperature, Reduction reduction,
+                         const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
+                         const Negatives<S>& negatives, double offset, const S* key_offsets,
+                         const S* negative_offsets, GradientRows<S> d_queries,
+                         GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call,
+                         Scratch& scratch, int threads) {
+  const auto run =
+      negatives.shared() ? noise_contrast<Walk<S, K>, S, K> : noise_contrast<OwnKeys<S, K>, S, K>;
+  return run(kernel, temperature, reduction, upstream, queries, keys, negatives.rows(), offset,
+             key_offsets, negative_offsets, d_queries, d_keys, d_negatives, call, scratch, threads);
+}
+
 template <class S, Kernel K>
 void check_noise_contrast(const K& kernel, int threads, const Rows<S>& queries, const Rows<S>& keys,
-                          const Rows<S>& negatives) {
+                          const Negatives<S>& negatives) {
   if (keys.rows() != queries.rows()) {
     fail_argument("keys", "one key for each of " + std::to_string(queries.rows()) + " queries",
                   std::to_string(keys.rows()) + " keys");
   }
+  negatives.check_count("negatives", queries.rows());
+  const Rows<S>& rows = negatives.rows();
   check_rows<S>(kernel, threads,
                 {{"queries", queries, Side::query},
                  {"keys", keys, Side::key},
-                 {"negatives", negatives.rows() > 0 ? negatives : keys, Side::key}});
+                 {"negatives", rows.rows() > 0 ? rows : keys, Side::key}});
 }
 
 }  // namespace detail
@@ -133,8 +152,9 @@ void check_noise_contrast(const K& kernel, int threads, const Rows<S>& queries, 
 ///     D(q, x) = s(q, x) / tau - log Z - log(K p_n(x)),   softplus(z) = log(1 + e^z)
 ///
 /// all in log space. log Z is fixed or learnt: its gradient is in the result. The noise samples are
-/// shared by all queries. This is the binary form; the ranking form, in which one key is picked out
-/// of 1 + K, is InfoNce (Jozefowicz et al. 2016; Ma & Collins 2018 call it ranking NCE).
+/// shared by all queries, or each query's own: per_query. This is the binary form; the ranking
+/// form, in which one key is picked out of 1 + K, is InfoNce (Jozefowicz et al. 2016; Ma & Collins
+/// 2018 call it ranking NCE).
 ///
 /// Terms are queries. Extra memory O((N + K) D). Immutable; shared by threads each with its own
 /// Workspace; the same bits at any number of threads.
@@ -154,17 +174,19 @@ class Nce {
   const K& kernel() const { return kernel_; }
 
   /// The loss of queries (N x D) with keys (N x D), key i the data for query i, against negatives
-  /// (K x D) drawn from the noise; log_noise_keys (N) and log_noise_negatives (K) are log p_n of
-  /// keys and negatives. Throws std::invalid_argument on shapes that do not fit,
-  /// std::domain_error on an element that is not finite.
-  NceResult forward(Rows<S> queries, Rows<S> keys, Rows<S> negatives, Numbers<S> log_noise_keys,
-                    Numbers<S> log_noise_negatives, CallOptions<S> call = {}) const {
+  /// drawn from the noise: K x D, shared by all queries, or per_query(negatives), (N K) x D.
+  /// log_noise_keys (N) and log_noise_negatives (one a row) are log p_n of keys and negatives.
+  /// Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element that
+  /// is not finite.
+  NceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
+                    Numbers<S> log_noise_keys, Numbers<S> log_noise_negatives,
+                    CallOptions<S> call = {}) const {
     return run(nullptr, queries, keys, negatives, log_noise_keys, log_noise_negatives, no_gradient,
                no_gradient, no_gradient, call);
   }
 
   /// Value and the gradients of it, in the shapes of their inputs.
-  NceResult forward_backward(Rows<S> queries, Rows<S> keys, Rows<S> negatives,
+  NceResult forward_backward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                              Numbers<S> log_noise_keys, Numbers<S> log_noise_negatives,
                              GradientRows<S> d_queries, GradientRows<S> d_keys,
                              GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
@@ -175,9 +197,10 @@ class Nce {
 
   /// As forward_backward with gradients times `upstream` = dL/d(value): one number, or N numbers
   /// with Reduction::none.
-  NceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys, Rows<S> negatives,
-                     Numbers<S> log_noise_keys, Numbers<S> log_noise_negatives,
-                     GradientRows<S> d_queries, GradientRows<S> d_keys, GradientRows<S> d_negatives,
+  NceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys,
+                     Negatives<S> negatives, Numbers<S> log_noise_keys,
+                     Numbers<S> log_noise_negatives, GradientRows<S> d_queries,
+                     GradientRows<S> d_keys, GradientRows<S> d_negatives,
                      CallOptions<S> call = {}) const {
     return run(&upstream, queries, keys, negatives, log_noise_keys, log_noise_negatives, d_queries,
                d_keys, d_negatives, call);
@@ -185,15 +208,16 @@ class Nce {
 
  private:
   NceResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                const Rows<S>& negatives, const Numbers<S>& log_noise_keys,
+                const Negatives<S>& negatives, const Numbers<S>& log_noise_keys,
                 const Numbers<S>& log_noise_negatives, GradientRows<S> d_queries,
                 GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call) const {
     detail::Scratch scratch(call.workspace);
     const int threads = detail::available_threads(scratch.threads());
     detail::check_noise_contrast(kernel_, threads, queries, keys, negatives);
     check_numbers("log_noise_keys", log_noise_keys, keys.rows());
-    check_numbers("log_noise_negatives", log_noise_negatives, negatives.rows());
-    const double log_count = negatives.rows() > 0 ? std::log(double(negatives.rows())) : 0;
+    check_numbers("log_noise_negatives", log_noise_negatives, negatives.rows().rows());
+    const Index samples = negatives.per_query(queries.rows());
+    const double log_count = samples > 0 ? std::log(static_cast<double>(samples)) : 0;
     return detail::noise_contrast(kernel_, options_.temperature, options_.reduction, upstream,
                                   queries, keys, negatives, options_.log_z + log_count,
                                   log_noise_keys.data(), log_noise_negatives.data(), d_queries,
@@ -225,14 +249,15 @@ class NegativeSampling {
   const NegativeSamplingOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of queries (N x D) with keys (N x D) against negatives (K x D) shared by all.
-  TemperatureResult forward(Rows<S> queries, Rows<S> keys, Rows<S> negatives,
+  /// The loss of queries (N x D) with keys (N x D) against negatives: K x D, shared
+  /// by all, or per_query(negatives), (N K) x D.
+  TemperatureResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                             CallOptions<S> call = {}) const {
     return run(nullptr, queries, keys, negatives, no_gradient, no_gradient, no_gradient, call);
   }
 
   /// Value and the gradients of it, in the shapes of their inputs.
-  TemperatureResult forward_backward(Rows<S> queries, Rows<S> keys, Rows<S> negatives,
+  TemperatureResult forward_backward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                                      GradientRows<S> d_queries, GradientRows<S> d_keys,
                                      GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
     const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
@@ -242,15 +267,17 @@ class NegativeSampling {
   /// As forward_backward with gradients times `upstream` = dL/d(value): one number, or N numbers
   /// with Reduction::none.
   TemperatureResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys,
-                             Rows<S> negatives, GradientRows<S> d_queries, GradientRows<S> d_keys,
-                             GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
+                             Negatives<S> negatives, GradientRows<S> d_queries,
+                             GradientRows<S> d_keys, GradientRows<S> d_negatives,
+                             CallOptions<S> call = {}) const {
     return run(&upstream, queries, keys, negatives, d_queries, d_keys, d_negatives, call);
   }
 
  private:
   TemperatureResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                        const Rows<S>& negatives, GradientRows<S> d_queries, GradientRows<S> d_keys,
-                        GradientRows<S> d_negatives, CallOptions<S> call) const {
+                        const Negatives<S>& negatives, GradientRows<S> d_queries,
+                        GradientRows<S> d_keys, GradientRows<S> d_negatives,
+                        CallOptions<S> call) const {
     detail::Scratch scratch(call.workspace);
     const int threads = detail::available_threads(scratch.threads());
     detail::check_noise_contrast(kernel_, threads, queries, keys, negatives);

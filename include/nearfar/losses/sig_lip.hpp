@@ -99,8 +99,7 @@ SigLipResult SigLip<S, K>::run(const Upstream* upstream, const Rows<S>& images,
 
   detail::Batch<S, K, 2> batch(scratch, threads, kernel_,
                                {{{"images", images, Side::query}, {"texts", texts, Side::key}}});
-  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1),
-                          detail::Pairing::all);
+  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1));
   const Upstream one(1.0);
   const detail::LogisticRows<S> loss(
       {.scale = options_.logit_scale, .bias = options_.logit_bias, .positives_on_diagonal = true},

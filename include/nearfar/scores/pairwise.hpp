@@ -63,8 +63,7 @@ Matrix<S> pairwise(const A& a, const B& b, const K& kernel, CallOptions<S> call 
   const detail::Batch<S, K, 2> batch(
       scratch, threads, kernel, {{{"a", x, detail::Side::query}, {"b", y, detail::Side::key}}});
   Matrix<S> scores(x.rows(), y.rows());
-  detail::Walk<S, K> walk(scratch, threads, kernel, batch.rows(0), batch.rows(1),
-                          detail::Pairing::all);
+  detail::Walk<S, K> walk(scratch, threads, kernel, batch.rows(0), batch.rows(1));
   Diagnostics seen;
   walk.forward(detail::ScoreCopy<S>{scores.data(), scores.cols()}, seen);
   return scores;
@@ -93,8 +92,7 @@ void pairwise_backward(const U& upstream, const A& a, const B& b,
 
   detail::Batch<S, K, 2> batch(scratch, threads, kernel,
                                {{{"a", x, detail::Side::query}, {"b", y, detail::Side::key}}});
-  detail::Walk<S, K> walk(scratch, threads, kernel, batch.rows(0), batch.rows(1),
-                          detail::Pairing::all);
+  detail::Walk<S, K> walk(scratch, threads, kernel, batch.rows(0), batch.rows(1));
   Diagnostics seen;
   walk.forward_backward(detail::GivenGradient<S>{given}, batch.want(0, da, call),
                         batch.want(1, db, call), seen);

@@ -105,7 +105,8 @@ class Walk {
   /// Both sides must outlive the walk; the same object twice for a set compared with itself.
   /// Where there are exclusions, they are what is left out, and `pairing` is not asked.
   Walk(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
-       const PreparedRows<S>& keys, Pairing pairing, const Exclusions& exclusions = {})
+       const PreparedRows<S>& keys, Pairing pairing = Pairing::all,
+       const Exclusions& exclusions = {})
       : scratch_(scratch),
         threads_(threads),
         queries_(queries),

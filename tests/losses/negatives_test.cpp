@@ -1,0 +1,304 @@
+#include <gtest/gtest.h>
+
+#include <nearfar/losses/info_nce.hpp>
+#include <nearfar/losses/nce.hpp>
+
+#include "support/allocations.hpp"
+#include "support/compare.hpp"
+#include "support/errors.hpp"
+#include "support/gradient.hpp"
+#include "support/kernel_cases.hpp"
+
+/// Negatives of each query's own: every query must come out as if it were alone with its negatives,
+/// shared by nobody. (What a query with shared negatives comes to is tested elsewhere.)
+
+namespace {
+
+using namespace support;
+using nearfar::per_query;
+using nearfar::Reduction;
+using nearfar::Upstream;
+
+template <class S>
+Matrix<S> rows_of(const Matrix<S>& m, Index first, Index count) {
+  return m.middleRows(first, count);
+}
+
+/// One set of rows for a case's kernel.
+template <class Case>
+struct Problem {
+  using S = typename Case::Scalar;
+
+  Problem(Index n, Index k, Index depth)
+      : count(k),
+        of_kernel(depth),
+        queries(random_rows<S>(n, of_kernel.query_cols, 41)),
+        keys(random_rows<S>(n, of_kernel.key_cols, 42)),
+        negatives(random_rows<S>(n * k, of_kernel.key_cols, 43)) {}
+
+  Index count;
+  Case of_kernel;
+  Matrix<S> queries;
+  Matrix<S> keys;
+  Matrix<S> negatives;
+};
+
+/// `make(kernel)` gives the loss; `together` runs it on all rows, `alone` on those of one query,
+/// both backward.
+template <class Case, class Make, class Together, class Alone>
+void expect_as_if_alone(Problem<Case>& p, const Make& make, const Together& together,
+                        const Alone& alone) {
+  using S = typename Case::Scalar;
+  const Index n = p.queries.rows();
+  const std::vector<double> weights = random_upstream(n, 44);
+  Matrix<S> dq;
+  Matrix<S> dk;
+  Matrix<S> dn;
+  const auto loss = make(p.of_kernel.kernel());
+  const auto got = together(loss, Upstream(weights), dq, dk, dn);
+  ASSERT_EQ(got.values.size(), static_cast<std::size_t>(n));
+  double d_temperature = 0;
+  double reach = 0;
+  for (Index i = 0; i < n; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const std::vector<double> weight = {weights[at]};
+    Matrix<S> q;
+    Matrix<S> k;
+    Matrix<S> m;
+    const auto want =
+        alone(loss, Upstream(weight), i, rows_of(p.queries, i, 1), rows_of(p.keys, i, 1),
+              rows_of(p.negatives, i * p.count, p.count), q, k, m);
+    EXPECT_NEAR(got.values[at], want.value, Tolerance<S>::same * std::max(1.0, want.value));
+    // Alone the rows may be prepared about another centre: equal but for rounding.
+    expect_same<S>(rows_of(dq, i, 1), q, "d_queries");
+    expect_same<S>(rows_of(dk, i, 1), k, "d_keys");
+    expect_same<S>(rows_of(dn, i * p.count, p.count), m, "d_negatives");
+    d_temperature += want.d_temperature;
+    reach += std::abs(want.d_temperature);
+  }
+  EXPECT_NEAR(got.d_temperature, d_temperature, Tolerance<S>::same * std::max(1.0, reach));
+}
+
+constexpr std::pair<Index, Index> sizes[] = {{1, 1}, {5, 3}, {3, 400}, {33, 7}};
+
+template <class Case>
+class OwnNegatives : public testing::Test {};
+TYPED_TEST_SUITE(OwnNegatives, AllKernels, CaseNames);
+
+TYPED_TEST(OwnNegatives, OfInfoNceAreSeenByTheirQueryAlone) {
+  using S = typename TypeParam::Scalar;
+  for (const auto& [n, k] : sizes) {
+    for (const auto denominator :
+         {nearfar::Denominator::with_positive, nearfar::Denominator::negatives_only}) {
+      SCOPED_TRACE(std::to_string(n) + " queries, " + std::to_string(k) + " negatives each");
+      Problem<TypeParam> p(n, k, 17);
+      expect_as_if_alone(
+          p,
+          [&](const auto& kernel) {
+            return nearfar::InfoNce<S, std::decay_t<decltype(kernel)>>(
+                {.temperature = 0.5, .denominator = denominator, .reduction = Reduction::none},
+                kernel);
+          },
+          [&](const auto& loss, const Upstream& up, auto& dq, auto& dk, auto& dn) {
+            return loss.backward(up, p.queries, p.keys, per_query(p.negatives), dq, dk, dn);
+          },
+          [](const auto& loss, const Upstream& up, Index, const auto& q, const auto& key,
+             const auto& m, auto& dq, auto& dk,
+             auto& dn) { return loss.backward(up, q, key, m, dq, dk, dn); });
+    }
+  }
+}
+
+template <class Case>
+class OwnNoise : public testing::Test {};
+using Similarities = ForBothScalars<CosineCase, InnerProductCase, BilinearCase>::Types;
+TYPED_TEST_SUITE(OwnNoise, Similarities, CaseNames);
+
+TYPED_TEST(OwnNoise, OfNceIsSeenByItsQueryAlone) {
+  using S = typename TypeParam::Scalar;
+  for (const auto& [n, k] : sizes) {
+    SCOPED_TRACE(std::to_string(n) + " queries, " + std::to_string(k) + " negatives each");
+    Problem<TypeParam> p(n, k, 17);
+    const auto logs = [](Index count, std::uint64_t seed) {
+      std::vector<S> out;
+      for (const double u : random_upstream(count, seed)) out.push_back(static_cast<S>(-3 * u));
+      return out;
+    };
+    const std::vector<S> of_keys = logs(n, 45);
+    const std::vector<S> of_negatives = logs(n * k, 46);
+    expect_as_if_alone(
+        p,
+        [](const auto& kernel) {
+          return nearfar::Nce<S, std::decay_t<decltype(kernel)>>(
+              {.temperature = 0.7, .log_z = 0.3, .reduction = Reduction::none}, kernel);
+        },
+        [&](const auto& loss, const Upstream& up, auto& dq, auto& dk, auto& dn) {
+          return loss.backward(up, p.queries, p.keys, per_query(p.negatives), of_keys, of_negatives,
+                               dq, dk, dn);
+        },
+        [&, count = k](const auto& loss, const Upstream& up, Index i, const auto& q,
+                       const auto& key, const auto& m, auto& dq, auto& dk, auto& dn) {
+          const nearfar::Numbers<S> own_key(of_keys.data() + i, 1);
+          const nearfar::Numbers<S> own(of_negatives.data() + i * count, count);
+          return loss.backward(up, q, key, m, own_key, own, dq, dk, dn);
+        });
+    expect_as_if_alone(
+        p,
+        [](const auto& kernel) {
+          return nearfar::NegativeSampling<S, std::decay_t<decltype(kernel)>>(
+              {.temperature = 0.7, .reduction = Reduction::none}, kernel);
+        },
+        [&](const auto& loss, const Upstream& up, auto& dq, auto& dk, auto& dn) {
+          return loss.backward(up, p.queries, p.keys, per_query(p.negatives), dq, dk, dn);
+        },
+        [](const auto& loss, const Upstream& up, Index, const auto& q, const auto& key,
+           const auto& m, auto& dq, auto& dk,
+           auto& dn) { return loss.backward(up, q, key, m, dq, dk, dn); });
+  }
+}
+
+/// Knows nothing of the other forms.
+TYPED_TEST(OwnNegatives, HaveTheDerivativesOfTheValue) {
+  using S = typename TypeParam::Scalar;
+  Problem<TypeParam> p(5, 3, 4);
+  const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({.temperature = 0.5},
+                                                             p.of_kernel.kernel());
+  Matrix<S> dq;
+  Matrix<S> dk;
+  Matrix<S> dn;
+  Matrix<S> d_parameter;
+  loss.forward_backward(p.queries, p.keys, per_query(p.negatives), dq, dk, dn,
+                        {.d_parameter = parameter_gradient<TypeParam>(d_parameter)});
+  std::vector<nearfar::CheckedInput<S>> inputs = {
+      {"queries", p.queries, dq}, {"keys", p.keys, dk}, {"negatives", p.negatives, dn}};
+  if (TypeParam::parametric) inputs.push_back({"matrix", p.of_kernel.parameter, d_parameter});
+  Index elements = 0;
+  for (const auto& input : inputs) elements += input.gradient.rows() * input.gradient.cols();
+  expect_right(nearfar::check_gradient<S>(
+                   [&] {
+                     const nearfar::InfoNce<S, typename TypeParam::Kernel> moved(
+                         {.temperature = 0.5}, p.of_kernel.kernel());
+                     return moved.forward(p.queries, p.keys, per_query(p.negatives)).value;
+                   },
+                   inputs),
+               elements);
+}
+
+TYPED_TEST(OwnNegatives, HaveTheSameBitsAtAnyNumberOfThreadsAndMemoryOnce) {
+  using S = typename TypeParam::Scalar;
+  Problem<TypeParam> p(130, 5, 33);
+  const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({}, p.of_kernel.kernel());
+  nearfar::Workspace alone(1);
+  Matrix<S> dq;
+  Matrix<S> dk;
+  Matrix<S> dn;
+  const auto negatives = per_query(p.negatives);
+  const auto want =
+      loss.forward_backward(p.queries, p.keys, negatives, dq, dk, dn, {.workspace = &alone});
+  const long before = allocations;
+  loss.forward_backward(p.queries, p.keys, negatives, dq, dk, dn, {.workspace = &alone});
+  EXPECT_EQ(allocations - before, 0);
+  for (const int threads : {2, 3, 7}) {
+    nearfar::Workspace workspace(threads);
+    Matrix<S> q;
+    Matrix<S> k;
+    Matrix<S> m;
+    const auto got =
+        loss.forward_backward(p.queries, p.keys, negatives, q, k, m, {.workspace = &workspace});
+    EXPECT_EQ(got.value, want.value);
+    EXPECT_TRUE(same_bits<S>(q, dq));
+    EXPECT_TRUE(same_bits<S>(k, dk));
+    EXPECT_TRUE(same_bits<S>(m, dn));
+  }
+}
+
+TYPED_TEST(OwnNegatives, MustBeAsManyForEachQuery) {
+  using S = typename TypeParam::Scalar;
+  Problem<TypeParam> p(3, 2, 4);
+  const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({}, p.of_kernel.kernel());
+  const Matrix<S> five = p.negatives.topRows(5);
+  expect_refused({"five for three",
+                  Thrown::invalid_argument,
+                  {"negatives: wanted as many for each of 3 queries, got 5 rows"},
+                  [&] { loss.forward(p.queries, p.keys, per_query(five)); }});
+  // None is a number like any other: the loss is that of no competition.
+  EXPECT_EQ(loss.forward(p.queries, p.keys, per_query(Matrix<S>())).value, 0);
+  EXPECT_EQ(
+      loss.forward(p.queries, p.keys, per_query(Matrix<S>())).diagnostics.anchors_without_negative,
+      3);
+}
+
+// ---- positives by index -------------------------------------------------------------------------
+
+template <class Case>
+class PositiveIndex : public testing::Test {};
+TYPED_TEST_SUITE(PositiveIndex, AllKernels, CaseNames);
+
+TYPED_TEST(PositiveIndex, FindsTheKeysWhereverTheyAre) {
+  using S = typename TypeParam::Scalar;
+  const TypeParam of_kernel(17);
+  const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({.temperature = 0.5},
+                                                             of_kernel.kernel());
+  const Matrix<S> queries = random_rows<S>(130, of_kernel.query_cols, 51);
+  const Matrix<S> keys = random_rows<S>(450, of_kernel.key_cols, 52);
+  const std::vector<Index> order = random_order(450, 53);
+  const Matrix<S> moved = reordered<S>(keys, order);
+  std::vector<Index> at(450);
+  for (std::size_t j = 0; j < order.size(); ++j) {
+    at[static_cast<std::size_t>(order[j])] = static_cast<Index>(j);
+  }
+  const std::vector<int> positives(at.begin(), at.begin() + 130);
+  Matrix<S> dq;
+  Matrix<S> dk;
+  Matrix<S> moved_dq;
+  Matrix<S> moved_dk;
+  const auto want = loss.forward_backward(queries, keys, dq, dk);
+  const auto got = loss.forward_backward(queries, moved, positives, moved_dq, moved_dk);
+  EXPECT_NEAR(got.value, want.value, Tolerance<S>::same * want.value);
+  EXPECT_EQ(loss.forward(queries, moved, positives).value, got.value);
+  EXPECT_NEAR(got.d_temperature, want.d_temperature,
+              Tolerance<S>::same * std::max(1.0, std::abs(want.d_temperature)));
+  expect_same_counts(got.diagnostics, want.diagnostics);
+  expect_same<S>(moved_dq, dq, "d_queries");
+  expect_same<S>(moved_dk, reordered<S>(dk, order), "d_keys");
+}
+
+/// Keys may be fewer than queries and be the positive of many.
+TYPED_TEST(PositiveIndex, HasTheDerivativesOfTheValue) {
+  using S = typename TypeParam::Scalar;
+  const TypeParam of_kernel(4);
+  const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({.temperature = 0.5},
+                                                             of_kernel.kernel());
+  Matrix<S> queries = random_rows<S>(7, of_kernel.query_cols, 54);
+  Matrix<S> keys = random_rows<S>(3, of_kernel.key_cols, 55);
+  const std::vector<std::int64_t> positives = {2, 0, 0, 2, 1, 2, 2};
+  Matrix<S> dq;
+  Matrix<S> dk;
+  loss.forward_backward(queries, keys, positives, dq, dk);
+  expect_right(
+      nearfar::check_gradient<S>([&] { return loss.forward(queries, keys, positives).value; },
+                                 {{"queries", queries, dq}, {"keys", keys, dk}}),
+      dq.size() + dk.size());
+}
+
+TYPED_TEST(PositiveIndex, MustBeAKeys) {
+  using S = typename TypeParam::Scalar;
+  const TypeParam of_kernel(4);
+  const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({}, of_kernel.kernel());
+  const Matrix<S> queries = random_rows<S>(2, of_kernel.query_cols, 54);
+  const Matrix<S> keys = random_rows<S>(3, of_kernel.key_cols, 55);
+  const auto with = [&](std::vector<int> positives) {
+    return [&loss, &queries, &keys, positives] { loss.forward(queries, keys, positives); };
+  };
+  const BadCall table[] = {
+      {"past the end",
+       Thrown::invalid_argument,
+       {"positives: wanted indices from 0 to 2, got 3 for row 1"},
+       with({0, 3})},
+      {"below zero", Thrown::invalid_argument, {"positives: ", "got -1 for row 0"}, with({-1, 0})},
+      {"one too many", Thrown::invalid_argument, {"positives: wanted 2", "got 3"}, with({0, 1, 2})},
+  };
+  for (const BadCall& bad : table) expect_refused(bad);
+}
+
+}  // namespace
