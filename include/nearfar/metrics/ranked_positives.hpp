@@ -1,9 +1,9 @@
 #pragma once
 
+#include "nearfar/core/classes.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/metrics/nearest_keys.hpp"
 #include "nearfar/metrics/ranking.hpp"
-#include "nearfar/mining/anchor_row.hpp"
 
 /// \file
 /// A query's part of the retrieval metrics: where among its candidates the positives are.
@@ -16,6 +16,16 @@ struct RankedPositives {
   Index first;               ///< rank of the nearest one, from 1
   Index within_r;            ///< positives of rank <= R
   double average_precision;  ///< AP@R
+};
+
+/// Which candidates are positives of a query.
+template <class S>
+struct SameClass {
+  ClassCodes<S> codes;
+  bool same_rows;  ///< queries and keys are the same rows: none is a candidate for itself
+
+  bool counts(Index i, Index j) const { return !same_rows || i != j; }
+  bool positive(Index i, Index j) const { return codes.query[i] == codes.key[j]; }
 };
 
 /// The k that hits are counted at.
@@ -32,8 +42,9 @@ class RankPositives {
   using Row = RankedPositives;
 
   /// `members` is the number of keys of each query's class. All arguments must outlive the object.
-  RankPositives(Scratch& scratch, int threads, const CutOffs& cut_offs, const Relation<S>& relation,
-                const Index* members, Index queries, Index keys, Index* hits)
+  RankPositives(Scratch& scratch, int threads, const CutOffs& cut_offs,
+                const SameClass<S>& relation, const Index* members, Index queries, Index keys,
+                Index* hits)
       : relation_(relation),
         members_(members),
         candidates_(keys - (relation.same_rows ? 1 : 0)),
@@ -109,7 +120,7 @@ class RankPositives {
     return nearer + 1;
   }
 
-  const Relation<S>& relation_;
+  const SameClass<S>& relation_;
   const Index* members_;
   Index candidates_;
   Index cut_offs_;

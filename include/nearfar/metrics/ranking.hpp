@@ -1,7 +1,7 @@
 #pragma once
 
+#include "nearfar/core/labels.hpp"
 #include "nearfar/tiles/batch.hpp"
-#include "nearfar/tiles/labelled_batch.hpp"
 #include "nearfar/tiles/walk.hpp"
 
 /// \file
@@ -9,6 +9,12 @@
 /// and the walk that shows each query's scores with all keys.
 
 namespace nearfar::detail {
+
+/// Labels of rows, under the name the caller knows them by.
+struct NamedLabels {
+  const char* name;
+  const Labels& labels;
+};
 
 /// Queries and the references ranked for them, under the names the caller knows them by. Without
 /// references of their own, `same_rows`, queries are ranked among each other.

@@ -123,7 +123,7 @@ RetrievalResult Retrieval<S, K>::run(const detail::RankedSets<S>& sets,
   S* reference_codes = nullptr;
   const detail::Classes<S> classes = detail::classify<S>(
       scratch, ranking.query_labels(), ranking.reference_labels(), reference_codes);
-  const detail::Relation<S> relation{classes.code, reference_codes, ranking.same_rows()};
+  const detail::SameClass<S> relation{{classes.code, reference_codes}, ranking.same_rows()};
   const auto size = static_cast<Index>(options_.ks.size());
   Index* hits = scratch.template take<Index>(ranking.queries() * size);
   const detail::RankPositives<S, detail::nearness_sign<K>> rank(
