@@ -37,6 +37,8 @@ execute_process(
   COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK}/build" --config "${CONFIG}" --parallel 2
                         COMMAND_ERROR_IS_FATAL ANY)
-find_program(consumer consumer PATHS "${WORK}/build" "${WORK}/build/${CONFIG}" NO_DEFAULT_PATH
+foreach(name consumer other_flags)
+  find_program(${name} ${name} PATHS "${WORK}/build" "${WORK}/build/${CONFIG}" NO_DEFAULT_PATH
                                      REQUIRED)
-execute_process(COMMAND "${consumer}" COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND "${${name}}" COMMAND_ERROR_IS_FATAL ANY)
+endforeach()

@@ -22,7 +22,7 @@ RetrievalResult expected(const Distances& distances, const Labels& query_labels,
   RetrievalResult out;
   out.recall.assign(ks.size(), 0);
   out.precision.assign(ks.size(), 0);
-  out.precision_per_query.setZero(distances.d.rows(), static_cast<Index>(ks.size()));
+  out.precision_per_query.assign(static_cast<std::size_t>(distances.d.rows()) * ks.size(), 0);
   Real counted = 0;
   for (Index i = 0; i < distances.d.rows(); ++i) {
     const std::vector<Index> order = distances.order(i);
@@ -56,7 +56,7 @@ RetrievalResult expected(const Distances& distances, const Labels& query_labels,
       const double precision = static_cast<double>(Real(hits(k)) / Real(std::min(k, order.size())));
       out.recall[t] += hits(k) > 0 ? 1 : 0;
       out.precision[t] += precision;
-      out.precision_per_query(i, static_cast<Index>(t)) = precision;
+      out.precision_per_query[static_cast<std::size_t>(i) * ks.size() + t] = precision;
     }
     out.map_at_r += query.average_precision_at_r;
     out.r_precision += query.r_precision;
@@ -86,8 +86,6 @@ void expect_alike(const RetrievalResult& got, const RetrievalResult& want) {
   EXPECT_NEAR(got.r_precision, want.r_precision, close);
   EXPECT_NEAR(got.mean_reciprocal_rank, want.mean_reciprocal_rank, close);
   ASSERT_EQ(got.per_query.size(), want.per_query.size());
-  ASSERT_EQ(got.precision_per_query.rows(), want.precision_per_query.rows());
-  ASSERT_EQ(got.precision_per_query.cols(), want.precision_per_query.cols());
   for (std::size_t i = 0; i < want.per_query.size(); ++i) {
     const auto& a = got.per_query[i];
     const auto& b = want.per_query[i];
@@ -96,9 +94,7 @@ void expect_alike(const RetrievalResult& got, const RetrievalResult& want) {
     ASSERT_NEAR(a.average_precision_at_r, b.average_precision_at_r, close) << "query " << i;
     ASSERT_NEAR(a.r_precision, b.r_precision, close) << "query " << i;
   }
-  for (Index i = 0; i < want.precision_per_query.size(); ++i) {
-    ASSERT_EQ(got.precision_per_query(i), want.precision_per_query(i)) << "at " << i;
-  }
+  ASSERT_EQ(got.precision_per_query, want.precision_per_query);
 }
 
 const std::vector<std::vector<Index>> cut_offs = {{}, {1}, {5, 1, 1000, 5}, {1, 2, 4, 8, 59, 60}};
@@ -231,7 +227,7 @@ TYPED_TEST(RetrievalOf, ByHand) {
   EXPECT_EQ(r.queries, 1);
   EXPECT_EQ(r.queries_without_positive, 0);
   EXPECT_TRUE(r.per_query.empty());
-  EXPECT_EQ(r.precision_per_query.size(), 0);
+  EXPECT_TRUE(r.precision_per_query.empty());
 }
 
 /// The example of Musgrave et al., section 3.2: R-precision does not see the order, MAP@R does.
@@ -298,7 +294,7 @@ TYPED_TEST(RetrievalOf, NothingIsZeroAndNotNaN) {
     EXPECT_EQ(r.queries, queries);
     EXPECT_EQ(r.queries_without_positive, queries);
     EXPECT_EQ(r.per_query.size(), static_cast<std::size_t>(queries));
-    EXPECT_TRUE((r.precision_per_query == Matrix<double>::Zero(queries, 2)));
+    EXPECT_EQ(r.precision_per_query, std::vector<double>(static_cast<std::size_t>(2 * queries), 0));
   };
   expect_zero(retrieval.evaluate(none.x, none.labels), 0);
   expect_zero(retrieval.evaluate(none.x, none.labels, five.x, five.labels), 0);

@@ -9,14 +9,14 @@
 #define NEARFAR_INSTANTIATE_LOSS(Loss, S, ...) template class Loss<S, __VA_ARGS__>;
 
 /// The same for losses whose calls are written once, for all losses over labels.
-#define NEARFAR_EXTERN_LABEL_LOSS(Loss, S, ...)                                  \
-  NEARFAR_EXTERN_LOSS(Loss, S, __VA_ARGS__)                                      \
-  extern template class detail::LabelCalls<Loss<S, __VA_ARGS__>, S, __VA_ARGS__, \
-                                           typename Loss<S, __VA_ARGS__>::Outcome>;
-#define NEARFAR_INSTANTIATE_LABEL_LOSS(Loss, S, ...)                      \
-  NEARFAR_INSTANTIATE_LOSS(Loss, S, __VA_ARGS__)                          \
-  template class detail::LabelCalls<Loss<S, __VA_ARGS__>, S, __VA_ARGS__, \
-                                    typename Loss<S, __VA_ARGS__>::Outcome>;
+#define NEARFAR_EXTERN_LABEL_LOSS(Loss, S, ...)                          \
+  NEARFAR_EXTERN_LOSS(Loss, S, __VA_ARGS__)                              \
+  extern template class LabelCalls<Loss<S, __VA_ARGS__>, S, __VA_ARGS__, \
+                                   typename Loss<S, __VA_ARGS__>::Outcome>;
+#define NEARFAR_INSTANTIATE_LABEL_LOSS(Loss, S, ...)              \
+  NEARFAR_INSTANTIATE_LOSS(Loss, S, __VA_ARGS__)                  \
+  template class LabelCalls<Loss<S, __VA_ARGS__>, S, __VA_ARGS__, \
+                            typename Loss<S, __VA_ARGS__>::Outcome>;
 
 /// Kernels that are distances, for both scalar types.
 #define NEARFAR_FOR_EACH_DISTANCE(apply, Loss)                                   \

@@ -107,8 +107,17 @@ class GradientRows {
   GradientRows() = default;
   GradientRows(NoGradient) {}  // NOLINT(google-explicit-constructor)
 
+  // How Eigen allocates depends on the flags of the code that does: the matrix is resized by code
+  // of the caller's, under a name that no code with another alignment has.
+  template <int alignment = EIGEN_DEFAULT_ALIGN_BYTES>
   GradientRows(Matrix<S>& m)  // NOLINT(google-explicit-constructor)
-      : resizable_(&m), wanted_(true) {}
+      : resizable_(&m),
+        data_(m.data()),
+        rows_(m.rows()),
+        cols_(m.cols()),
+        stride_(m.cols()),
+        resize_(&resize<alignment>),
+        wanted_(true) {}
 
   /// A buffer of fixed shape at `data`, `stride` elements from row to row (`cols` if not given).
   GradientRows(S* data, Index rows, Index cols, Index stride = -1)
@@ -138,18 +147,13 @@ class GradientRows {
   /// nothing: outputs stay as they are until every check of a call has passed.
   void check_shape(const char* name, Index rows, Index cols) const {
     if (!wanted_ || (resizable_ != nullptr && !accumulates_)) return;
-    const Index have_rows = resizable_ != nullptr ? resizable_->rows() : rows_;
-    const Index have_cols = resizable_ != nullptr ? resizable_->cols() : cols_;
-    if (have_rows != rows || have_cols != cols) {
-      fail_shape(name, rows, cols, have_rows, have_cols);
-    }
+    if (rows_ != rows || cols_ != cols) fail_shape(name, rows, cols, rows_, cols_);
   }
 
   /// Resizes a Matrix to rows x cols; to be called once check_shape has passed.
   void open(Index rows, Index cols) {
     if (resizable_ == nullptr) return;
-    resizable_->resize(rows, cols);
-    data_ = resizable_->data();
+    data_ = resize_(resizable_, rows, cols);
     rows_ = rows;
     cols_ = cols;
     stride_ = cols;
@@ -163,11 +167,19 @@ class GradientRows {
   friend auto accumulate(M&& m);
 
  private:
-  Matrix<S>* resizable_ = nullptr;
+  template <int alignment>
+  static S* resize(void* matrix, Index rows, Index cols) {
+    auto& m = *static_cast<Matrix<S>*>(matrix);
+    m.resize(rows, cols);
+    return m.data();
+  }
+
+  void* resizable_ = nullptr;  ///< the Matrix, if it is one
   S* data_ = nullptr;
   Index rows_ = 0;
   Index cols_ = 0;
   Index stride_ = 0;
+  S* (*resize_)(void* matrix, Index rows, Index cols) = nullptr;
   bool wanted_ = false;
   bool accumulates_ = false;
 };

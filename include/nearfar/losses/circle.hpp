@@ -96,7 +96,7 @@ struct CircleForm {
 /// Immutable; shared by threads each with its own Workspace; the same bits at any number of
 /// threads.
 template <class S, Kernel K = Cosine>
-class Circle : public detail::LabelCalls<Circle<S, K>, S, K, Result> {
+class Circle : public LabelCalls<Circle<S, K>, S, K, Result> {
   static_assert(K::orientation == Orientation::similarity,
                 "nearfar: Circle needs a kernel that is a similarity");
 
@@ -113,7 +113,7 @@ class Circle : public detail::LabelCalls<Circle<S, K>, S, K, Result> {
   const K& kernel() const { return kernel_; }
 
  private:
-  friend class detail::LabelCalls<Circle, S, K, Result>;
+  friend class LabelCalls<Circle, S, K, Result>;
 
   template <int sets>
   Result run(detail::LabelledBatch<S, K, sets>& batch) const;

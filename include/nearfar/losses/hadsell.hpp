@@ -123,8 +123,8 @@ class HadsellRows {
 /// forward and backward by the symmetry of distances. Objects are immutable and may be shared by
 /// threads, each with its own Workspace; results have the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
-class HadsellContrastive : public detail::LabelCalls<HadsellContrastive<S, K>, S, K, Result> {
-  using OverLabels = detail::LabelCalls<HadsellContrastive, S, K, Result>;
+class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, K, Result> {
+  using OverLabels = LabelCalls<HadsellContrastive, S, K, Result>;
 
   static_assert(K::orientation == Orientation::distance,
                 "nearfar: HadsellContrastive needs a kernel that is a distance (Euclidean, "

@@ -47,7 +47,7 @@ struct LinearContrastiveResult : Result {
 /// threads.
 template <class S, Kernel K = Euclidean>
 class LinearContrastive
-    : public detail::LabelCalls<LinearContrastive<S, K>, S, K, LinearContrastiveResult> {
+    : public LabelCalls<LinearContrastive<S, K>, S, K, LinearContrastiveResult> {
  public:
   using Outcome = LinearContrastiveResult;
 
@@ -62,7 +62,7 @@ class LinearContrastive
   const K& kernel() const { return kernel_; }
 
  private:
-  friend class detail::LabelCalls<LinearContrastive, S, K, LinearContrastiveResult>;
+  friend class LabelCalls<LinearContrastive, S, K, LinearContrastiveResult>;
   using Terms = detail::LinearContrastiveRows<S, detail::nearness_sign<K>>;
 
   template <int sets>

@@ -50,7 +50,7 @@ struct MinedTripletResult : Result {
 /// Extra memory O((N + M) D). Ties go to the lowest index. Immutable; shared by threads each with
 /// its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
-class MinedTriplet : public detail::LabelCalls<MinedTriplet<S, K>, S, K, MinedTripletResult> {
+class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, K, MinedTripletResult> {
  public:
   using Outcome = MinedTripletResult;
 
@@ -77,7 +77,7 @@ class MinedTriplet : public detail::LabelCalls<MinedTriplet<S, K>, S, K, MinedTr
   const K& kernel() const { return kernel_; }
 
  private:
-  friend class detail::LabelCalls<MinedTriplet, S, K, MinedTripletResult>;
+  friend class LabelCalls<MinedTriplet, S, K, MinedTripletResult>;
 
   template <int sets>
   MinedTripletResult run(detail::LabelledBatch<S, K, sets>& batch) const;

@@ -65,7 +65,7 @@ struct MultiSimilarityForm {
 /// Extra memory O((N + M) D), 6 N M D floating point operations. Immutable; shared by threads each
 /// with its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
-class MultiSimilarity : public detail::LabelCalls<MultiSimilarity<S, K>, S, K, Result> {
+class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, K, Result> {
   static_assert(K::orientation == Orientation::similarity,
                 "nearfar: MultiSimilarity needs a kernel that is a similarity");
 
@@ -84,7 +84,7 @@ class MultiSimilarity : public detail::LabelCalls<MultiSimilarity<S, K>, S, K, R
   const K& kernel() const { return kernel_; }
 
  private:
-  friend class detail::LabelCalls<MultiSimilarity, S, K, Result>;
+  friend class LabelCalls<MultiSimilarity, S, K, Result>;
 
   template <int sets>
   Result run(detail::LabelledBatch<S, K, sets>& batch) const;

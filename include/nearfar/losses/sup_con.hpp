@@ -41,7 +41,7 @@ struct SupConOptions {
 /// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
 /// any number of threads.
 template <class S, Kernel K = Cosine>
-class SupCon : public detail::LabelCalls<SupCon<S, K>, S, K, TemperatureResult> {
+class SupCon : public LabelCalls<SupCon<S, K>, S, K, TemperatureResult> {
  public:
   using Outcome = TemperatureResult;
   static constexpr bool takes_pair_weights = true;
@@ -55,7 +55,7 @@ class SupCon : public detail::LabelCalls<SupCon<S, K>, S, K, TemperatureResult> 
   const K& kernel() const { return kernel_; }
 
  private:
-  friend class detail::LabelCalls<SupCon, S, K, TemperatureResult>;
+  friend class LabelCalls<SupCon, S, K, TemperatureResult>;
 
   template <int sets>
   TemperatureResult run(detail::LabelledBatch<S, K, sets>& batch) const;

@@ -151,17 +151,12 @@ class KnnAccuracy {
   /// Of a batch x (N x D) with one label a row: each row by its nearest others (leave one out).
   /// Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element that
   /// is not finite and on inner products that overflow S.
-  KnnResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const {
-    return run(detail::RankedSets<S>::one(x, labels), call);
-  }
+  KnnResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const;
 
   /// Of queries (N x D) by references (M x D), each with one label a row. A set without rows may
   /// come without columns. Throws as the other does.
   KnnResult evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
-                     Labels reference_labels, CallOptions<S> call = {}) const {
-    return run(detail::RankedSets<S>::two(queries, query_labels, references, reference_labels),
-               call);
-  }
+                     Labels reference_labels, CallOptions<S> call = {}) const;
 
  private:
   KnnResult run(const detail::RankedSets<S>& sets, const CallOptions<S>& call) const;
@@ -169,6 +164,17 @@ class KnnAccuracy {
   KnnOptions options_;
   K kernel_;
 };
+
+template <class S, Kernel K>
+KnnResult KnnAccuracy<S, K>::evaluate(Rows<S> x, Labels labels, CallOptions<S> call) const {
+  return run(detail::RankedSets<S>::one(x, labels), call);
+}
+
+template <class S, Kernel K>
+KnnResult KnnAccuracy<S, K>::evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
+                                      Labels reference_labels, CallOptions<S> call) const {
+  return run(detail::RankedSets<S>::two(queries, query_labels, references, reference_labels), call);
+}
 
 template <class S, Kernel K>
 KnnResult KnnAccuracy<S, K>::run(const detail::RankedSets<S>& sets,

@@ -42,7 +42,8 @@ struct RetrievalResult {
   std::int64_t queries = 0;                   ///< all of them
   std::int64_t queries_without_positive = 0;  ///< of these, left out of every mean
   std::vector<RetrievedQuery> per_query;      ///< one a query, with RetrievalOptions::per_query
-  Matrix<double> precision_per_query;         ///< queries x ks, with RetrievalOptions::per_query
+  /// queries x ks, row after row, with RetrievalOptions::per_query
+  std::vector<double> precision_per_query;
 };
 
 /// Retrieval metrics: whether the nearest references of a query are of its label.
@@ -91,17 +92,12 @@ class Retrieval {
   /// Of a batch x (N x D) with one label a row: each row a query, all others its candidates.
   /// Without rows everything is 0. Throws std::invalid_argument on shapes that do not fit,
   /// std::domain_error on an element that is not finite and on inner products that overflow S.
-  RetrievalResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const {
-    return run(detail::RankedSets<S>::one(x, labels), call);
-  }
+  RetrievalResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const;
 
   /// Of queries (N x D) among references (M x D), each with one label a row. A set without rows
   /// may come without columns. Throws as the other does.
   RetrievalResult evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
-                           Labels reference_labels, CallOptions<S> call = {}) const {
-    return run(detail::RankedSets<S>::two(queries, query_labels, references, reference_labels),
-               call);
-  }
+                           Labels reference_labels, CallOptions<S> call = {}) const;
 
  private:
   RetrievalResult run(const detail::RankedSets<S>& sets, const CallOptions<S>& call) const;
@@ -111,6 +107,17 @@ class Retrieval {
   RetrievalOptions options_;
   K kernel_;
 };
+
+template <class S, Kernel K>
+RetrievalResult Retrieval<S, K>::evaluate(Rows<S> x, Labels labels, CallOptions<S> call) const {
+  return run(detail::RankedSets<S>::one(x, labels), call);
+}
+
+template <class S, Kernel K>
+RetrievalResult Retrieval<S, K>::evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
+                                          Labels reference_labels, CallOptions<S> call) const {
+  return run(detail::RankedSets<S>::two(queries, query_labels, references, reference_labels), call);
+}
 
 template <class S, Kernel K>
 RetrievalResult Retrieval<S, K>::run(const detail::RankedSets<S>& sets,
@@ -146,7 +153,7 @@ RetrievalResult Retrieval<S, K>::averaged(Index queries, Index candidates,
   out.queries_without_positive = queries;
   if (options_.per_query) {
     out.per_query.resize(static_cast<std::size_t>(queries));
-    out.precision_per_query.setZero(queries, size);
+    out.precision_per_query.assign(static_cast<std::size_t>(queries * size), 0);
   }
   if (rows == nullptr) return out;
   Index counted = 0;
@@ -165,7 +172,9 @@ RetrievalResult Retrieval<S, K>::averaged(Index queries, Index candidates,
                                static_cast<double>(std::min(ks[at], candidates));
       out.recall[at] += row.first <= ks[at] ? 1 : 0;
       out.precision[at] += precision;
-      if (options_.per_query) out.precision_per_query(i, t) = precision;
+      if (options_.per_query) {
+        out.precision_per_query[static_cast<std::size_t>(i * size + t)] = precision;
+      }
     }
     if (options_.per_query) {
       out.per_query[static_cast<std::size_t>(i)] = {row.positives, row.first, row.average_precision,

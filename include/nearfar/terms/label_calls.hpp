@@ -4,7 +4,7 @@
 #include "nearfar/core/tags.hpp"
 #include "nearfar/tiles/labelled_batch.hpp"
 
-namespace nearfar::detail {
+namespace nearfar {
 
 /// The public calls of a loss over labels, the same for all of them. Loss has `options()` with a
 /// `reduction`, `kernel()`, and `run(LabelledBatch&)` -> R, private, with this class its friend;
@@ -31,13 +31,13 @@ class LabelCalls {
   /// `accumulate(buffer)`. With Reduction::none, those of the sum.
   R forward_backward(Rows<S> x, const Tags& labels, GradientRows<S> dx,
                      CallOptions<S> call = {}) const {
-    const Upstream one = unit_upstream(self().options().reduction, x.rows());
+    const Upstream one = detail::unit_upstream(self().options().reduction, x.rows());
     return over_batch(&one, x, labels, dx, call);
   }
   R forward_backward(Rows<S> queries, const Tags& query_labels, Rows<S> references,
                      const Tags& reference_labels, GradientRows<S> d_queries,
                      GradientRows<S> d_references, CallOptions<S> call = {}) const {
-    const Upstream one = unit_upstream(self().options().reduction, queries.rows());
+    const Upstream one = detail::unit_upstream(self().options().reduction, queries.rows());
     return over_references(&one, queries, query_labels, references, reference_labels, d_queries,
                            d_references, call);
   }
@@ -58,9 +58,9 @@ class LabelCalls {
  private:
   const Loss& self() const { return static_cast<const Loss&>(*this); }
 
-  static constexpr PairWeights pair_weights() {
+  static constexpr detail::PairWeights pair_weights() {
     constexpr bool takes = requires { Loss::takes_pair_weights; };
-    return takes ? PairWeights::used : PairWeights::refused;
+    return takes ? detail::PairWeights::used : detail::PairWeights::refused;
   }
 
   R over_batch(const Upstream* upstream, const Rows<S>& x, const Tags& labels, GradientRows<S> dx,
@@ -75,9 +75,9 @@ template <class Loss, class S, class K, class R>
 R LabelCalls<Loss, S, K, R>::over_batch(const Upstream* upstream, const Rows<S>& x,
                                         const Tags& labels, GradientRows<S> dx,
                                         CallOptions<S> call) const {
-  LabelledBatch<S, K, 1> batch(self().kernel(), self().options().reduction, pair_weights(),
-                               upstream, {{{"x", x, Side::query}}}, {{{"labels", labels}}}, {&dx},
-                               call);
+  detail::LabelledBatch<S, K, 1> batch(self().kernel(), self().options().reduction, pair_weights(),
+                                       upstream, {{{"x", x, detail::Side::query}}},
+                                       {{{"labels", labels}}}, {&dx}, call);
   return self().run(batch);
 }
 
@@ -88,12 +88,12 @@ R LabelCalls<Loss, S, K, R>::over_references(const Upstream* upstream, const Row
                                              GradientRows<S> d_queries,
                                              GradientRows<S> d_references,
                                              CallOptions<S> call) const {
-  LabelledBatch<S, K, 2> batch(
+  detail::LabelledBatch<S, K, 2> batch(
       self().kernel(), self().options().reduction, pair_weights(), upstream,
-      {{{"queries", queries, Side::query}, {"references", references, Side::key}}},
+      {{{"queries", queries, detail::Side::query}, {"references", references, detail::Side::key}}},
       {{{"query_labels", query_labels}, {"reference_labels", reference_labels}}},
       {&d_queries, &d_references}, call);
   return self().run(batch);
 }
 
-}  // namespace nearfar::detail
+}  // namespace nearfar
