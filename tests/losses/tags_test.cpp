@@ -34,11 +34,11 @@ struct Loss {
   std::function<Result(Rows<S>, Tags, GradientRows<S>, nearfar::Workspace*)> batch;
   std::function<Result(Upstream, Rows<S>, Tags, GradientRows<S>)> backward;
   std::function<Result(Rows<S>, Tags, Rows<S>, Tags, GradientRows<S>, GradientRows<S>)> references;
-  bool draws = false;  ///< by the numbers of rows, which are others when rows are left out
+  bool alone = true;  ///< what a query comes to depends on it and the references alone
 };
 
 template <class S, class L, class Options>
-Loss<S> make(std::string name, const Options& options, bool draws = false) {
+Loss<S> make(std::string name, const Options& options, bool alone = true) {
   const L loss(options);
   return {std::move(name),
           [loss](Rows<S> x, const Tags& tags, GradientRows<S> dx, nearfar::Workspace* workspace) {
@@ -49,7 +49,7 @@ Loss<S> make(std::string name, const Options& options, bool draws = false) {
           },
           [loss](Rows<S> q, const Tags& of_q, Rows<S> r, const Tags& of_r, GradientRows<S> dq,
                  GradientRows<S> dr) { return loss.forward_backward(q, of_q, r, of_r, dq, dr); },
-          draws};
+          alone};
 }
 
 template <class S>
@@ -69,6 +69,8 @@ std::vector<Loss<S>> losses(Reduction reduction) {
   all.push_back(make<S, Circle<S>>("Circle", CircleOptions{.gamma = 2, .reduction = reduction}));
   all.push_back(make<S, HadsellContrastive<S>>(
       "HadsellContrastive", HadsellOptions{.margin = 1.3, .reduction = reduction}));
+  all.push_back(make<S, LiftedStructure<S>>(
+      "LiftedStructure", LiftedStructureOptions{.margin = 2, .reduction = reduction}, false));
   for (const auto& [mining, name] :
        {std::pair(Mining::all, "all"), std::pair(Mining::batch_hard, "batch_hard"),
         std::pair(Mining::batch_easy_hard, "batch_easy_hard"),
@@ -77,29 +79,8 @@ std::vector<Loss<S>> losses(Reduction reduction) {
     all.push_back(make<S, MinedTriplet<S>>(
         std::string("MinedTriplet ") + name,
         MinedTripletOptions{.form = TripletForm::soft, .mining = mining, .reduction = reduction},
-        mining == Mining::distance_weighted));
+        mining != Mining::distance_weighted));
   }
-  return all;
-}
-
-/// Of LiftedStructure, which knows batches only.
-template <class S>
-Loss<S> lifted(Reduction reduction) {
-  const nearfar::LiftedStructure<S> loss({.margin = 2, .reduction = reduction});
-  return {"LiftedStructure",
-          [loss](Rows<S> x, const Tags& tags, GradientRows<S> dx, nearfar::Workspace* workspace) {
-            return loss.forward_backward(x, tags, dx, {.workspace = workspace});
-          },
-          [loss](const Upstream& up, Rows<S> x, const Tags& tags, GradientRows<S> dx) {
-            return loss.backward(up, x, tags, dx);
-          },
-          nullptr};
-}
-
-template <class S>
-std::vector<Loss<S>> with_lifted(Reduction reduction) {
-  auto all = losses<S>(reduction);
-  all.push_back(lifted<S>(reduction));
   return all;
 }
 
@@ -159,7 +140,7 @@ class TagsOf : public testing::Test {
   const std::vector<int> y_labels = random_labels(m, 5, 64);
 
   void expect_batches_equal(const Tags& a, const Tags& b) const {
-    for (const Loss<S>& loss : with_lifted<S>(Reduction::mean)) {
+    for (const Loss<S>& loss : losses<S>(Reduction::mean)) {
       SCOPED_TRACE(loss.name);
       Matrix<S> of_a;
       Matrix<S> of_b;
@@ -251,7 +232,7 @@ TYPED_TEST(TagsOf, IdsLeaveOutEveryRowThatSharesThem) {
   const Lists lists(this->n, this->m, [&](Index i, Index j) { return (i + 2 * j) % 5 == 0; });
   for (const bool listed : {false, true}) {
     for (const Loss<S>& loss : losses<S>(Reduction::none)) {
-      if (loss.draws) continue;
+      if (!loss.alone) continue;
       SCOPED_TRACE(loss.name + (listed ? ", lists" : ", labels"));
       Matrix<S> dq;
       Matrix<S> dr;
@@ -292,9 +273,9 @@ TYPED_TEST(TagsOf, WeightsMultiplyAnchors) {
   using S = TypeParam;
   std::vector<double> weights = random_upstream(this->n, 67);
   for (std::size_t i = 0; i < weights.size(); i += 3) weights[i] = 0;
-  const auto apart = with_lifted<S>(Reduction::none);
-  const auto added = with_lifted<S>(Reduction::sum);
-  const auto mean = with_lifted<S>(Reduction::mean);
+  const auto apart = losses<S>(Reduction::none);
+  const auto added = losses<S>(Reduction::sum);
+  const auto mean = losses<S>(Reduction::mean);
   for (std::size_t k = 0; k < apart.size(); ++k) {
     SCOPED_TRACE(apart[k].name);
     const Tags weighted = Tags(this->x_labels).weights(weights);
@@ -325,7 +306,7 @@ TYPED_TEST(TagsOf, ThreadsDoNotChangeABit) {
   for (Index i = 0; i < count; ++i) ids.push_back(i % 100);
   const std::vector<double> weights = random_upstream(count, 70);
   const Tags tags = Tags(sets.view()).ids(ids).weights(weights);
-  for (const Loss<S>& loss : with_lifted<S>(Reduction::mean)) {
+  for (const Loss<S>& loss : losses<S>(Reduction::mean)) {
     SCOPED_TRACE(loss.name);
     nearfar::Workspace alone(1);
     Matrix<S> want;

@@ -132,6 +132,22 @@ Mined mine(const oracle::Matrix& d, const Batch& batch, const nearfar::MinedTrip
       }
     } else if (o.mining == Mining::batch_hard) {
       take(a, farthest(positives), nearest(negatives));
+    } else if (o.mining == Mining::batch_easy_hard) {
+      // The one that waits for the other comes second; -1: nothing fits.
+      Index p = o.positive == PositiveChoice::easy ? nearest(positives) : farthest(positives);
+      Index k = o.negative == NegativeChoice::easy ? farthest(negatives) : nearest(negatives);
+      const auto keep = [](std::vector<Index>& of, const auto& fits) {
+        of.erase(std::remove_if(of.begin(), of.end(), [&](Index j) { return !fits(j); }), of.end());
+      };
+      if (o.negative == NegativeChoice::semihard) {
+        keep(negatives, [&](Index j) { return d(a, j) > d(a, p); });
+        k = negatives.empty() ? -1 : nearest(negatives);
+      }
+      if (o.positive == PositiveChoice::semihard) {
+        keep(positives, [&](Index j) { return d(a, j) < d(a, k); });
+        p = positives.empty() ? -1 : farthest(positives);
+      }
+      if (p >= 0 && k >= 0) take(a, p, k);
     }
   }
   return out;
@@ -172,6 +188,33 @@ TEST(MinedTripletValues, AreThoseOfEveryTripletOneByOne) {
   expect_mined_alike<nearfar::SquaredEuclidean>(oracle::SquaredEuclidean());
   expect_mined_alike<nearfar::Euclidean>(oracle::Euclidean());
   expect_mined_alike<nearfar::InnerProduct>(oracle::InnerProduct());
+}
+
+TEST(MinedTripletValues, OfOneTripletAnAnchorAreThoseOfTheChoices) {
+  using nearfar::NegativeChoice;
+  using nearfar::PositiveChoice;
+  for (const Batch& batch : batches()) {
+    const oracle::Matrix d = distances(oracle::SquaredEuclidean(), oracle::exact(batch.x));
+    for (const auto positive :
+         {PositiveChoice::easy, PositiveChoice::semihard, PositiveChoice::hard}) {
+      for (const auto negative :
+           {NegativeChoice::easy, NegativeChoice::semihard, NegativeChoice::hard}) {
+        if (positive == PositiveChoice::semihard && negative == NegativeChoice::semihard) continue;
+        SCOPED_TRACE(batch.name + ", positive " + std::to_string(static_cast<int>(positive)) +
+                     ", negative " + std::to_string(static_cast<int>(negative)));
+        const nearfar::MinedTripletOptions options{.mining = nearfar::Mining::batch_easy_hard,
+                                                   .positive = positive,
+                                                   .negative = negative,
+                                                   .reduction = Reduction::sum};
+        const Mined want = mine(d, batch, options);
+        const auto got = nearfar::MinedTriplet<double, nearfar::SquaredEuclidean>(options).forward(
+            batch.x, batch.labels);
+        expect_value(got.value, want.sum);
+        EXPECT_EQ(got.diagnostics.terms, want.terms);
+        EXPECT_EQ(got.diagnostics.active_terms, want.active);
+      }
+    }
+  }
 }
 
 TEST(MinedTripletValues, CountsOfAllTripletsHaveAClosedForm) {
@@ -331,6 +374,36 @@ TEST(CircleGradients, OfConstantWeightsAreThoseOfFrozenOnes) {
   };
   const auto report = nearfar::check_gradient<double>(value, {{"x", moved, frozen_gradient}});
   EXPECT_TRUE(report.passed) << report;
+}
+
+TEST(LiftedStructureValues, AgainstReferencesAreThoseOfTheFormula) {
+  const Matrix<double> x = random_rows<double>(33, 17, 8);
+  const Matrix<double> y = random_rows<double>(40, 17, 9);
+  const std::vector<int> of_x = random_labels(33, 4, 10);
+  const std::vector<int> of_y = random_labels(40, 4, 11);
+  const oracle::Matrix d =
+      oracle::pairwise(oracle::Euclidean(), oracle::exact(x), oracle::exact(y));
+  const auto alike = [&](Index i, Index j) { return of_x[std::size_t(i)] == of_y[std::size_t(j)]; };
+  Real sum = 0;
+  std::int64_t pairs = 0;
+  for (Index i = 0; i < d.rows(); ++i) {
+    for (Index j = 0; j < d.cols(); ++j) {
+      if (!alike(i, j)) continue;
+      Real negatives = 0;
+      for (Index k = 0; k < d.cols(); ++k) {
+        if (!alike(i, k)) negatives += std::exp(1 - d(i, k));
+      }
+      for (Index k = 0; k < d.rows(); ++k) {
+        if (!alike(k, j)) negatives += std::exp(1 - d(k, j));
+      }
+      const Real over = std::max<Real>(std::log(negatives) + d(i, j), 0);
+      sum += over * over / 2;
+      ++pairs;
+    }
+  }
+  const auto got = nearfar::LiftedStructure<double>().forward(x, of_x, y, of_y);
+  expect_value(got.value, sum / static_cast<Real>(pairs));
+  EXPECT_EQ(got.diagnostics.terms, pairs);
 }
 
 TEST(LiftedStructureValues, AreThoseOfTheFormula) {

@@ -321,6 +321,7 @@ std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction 
     all.template references<LinearContrastive<S, K>, K>("LinearContrastive" + of, linear, false);
     const LiftedStructureOptions lifted{.margin = 2, .reduction = reduction};
     all.template batch<LiftedStructure<S, K>, K>("LiftedStructure" + of, lifted, true);
+    all.template references<LiftedStructure<S, K>, K>("LiftedStructure" + of, lifted, true);
     for (const auto& [mining, name] :
          {std::pair(Mining::all, "all"), std::pair(Mining::hard, "hard"),
           std::pair(Mining::semihard, "semihard"), std::pair(Mining::easy, "easy"),

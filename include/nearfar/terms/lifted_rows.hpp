@@ -56,16 +56,29 @@ struct LiftedRow {
   std::int64_t active = 0;  ///< positive pairs, seen from this row, that do not rest
 };
 
+/// Whose rows a look goes over, and so which part of a pair (i, j) is row i's.
+enum class LiftedSide {
+  both,   ///< a set compared with itself: a pair is met from both rows, half of it each one's
+  query,  ///< the pair's term, and what goes through the query's negatives
+  key     ///< what goes through the key's negatives
+};
+
 /// Second look: J_ij = log(exp(L_i) + exp(L_j)) + m - nearness_ij for positive pairs, L_i the first
-/// look's log sums; a pair's term is max(0, J)^2 / 2, half of it each row's.
+/// look's log sums; a pair's term is max(0, J)^2 / 2.
 template <class S, int sign>
 class LiftedRows {
  public:
   using Row = LiftedRow;
 
-  LiftedRows(double margin, const LogSum<S>* negatives, const Relation<S>& relation,
-             const Upstream& upstream)
-      : margin_(margin), negatives_(negatives), relation_(relation), upstream_(upstream) {}
+  /// Log sums of the rows looked at and of those they are compared with.
+  LiftedRows(LiftedSide side, double margin, const LogSum<S>* own, const LogSum<S>* others,
+             const Relation<S>& relation, const Upstream& upstream)
+      : side_(side),
+        margin_(margin),
+        own_(own),
+        others_(others),
+        relation_(relation),
+        upstream_(upstream) {}
 
   Row start(Index) const { return {}; }
 
@@ -74,7 +87,7 @@ class LiftedRows {
     each_positive(codes, n, [&](Index j) {
       const Pair pair(*this, i, first + j, s[j]);
       if (!(pair.j > 0)) return;
-      row.value += pair.j * pair.j / 4;
+      row.value += share() * pair.j * pair.j / 2;
       row.through += slope(pair, i, first + j) * pair.share;
       ++row.active;
     });
@@ -84,8 +97,8 @@ class LiftedRows {
 
   void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
     const RowCodes<S> codes(relation_, i, first, n);
-    // Row i hands out what reaches its own log-sum-exp; a pair's other half comes from row j.
-    const LogSum<S>& own = negatives_[i];
+    // Row i hands out what reaches its own log-sum-exp.
+    const LogSum<S>& own = own_[i];
     const S weight = own.sum > 0 ? static_cast<S>(sign * row.through / own.sum) : S(0);
     const S best = own.sum > 0 ? own.best : S(0);
     each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
@@ -97,7 +110,7 @@ class LiftedRows {
     });
     each_positive(codes, n, [&](Index j) {
       const Pair pair(*this, i, first + j, s[j]);
-      g[j] = pair.j > 0 ? static_cast<S>(-sign * slope(pair, i, first + j) / 2) : S(0);
+      g[j] = pair.j > 0 ? static_cast<S>(-sign * share() * slope(pair, i, first + j)) : S(0);
     });
   }
 
@@ -107,8 +120,8 @@ class LiftedRows {
     double share;  ///< of row i's negatives in the pair's
 
     Pair(const LiftedRows& all, Index i, Index other, S score) {
-      const double a = all.negatives_[i].value();
-      const double b = all.negatives_[other].value();
+      const double a = all.own_[i].value();
+      const double b = all.others_[other].value();
       const double top = std::max(a, b);
       if (std::isinf(top)) {  // neither row has a negative
         j = 0;
@@ -121,9 +134,30 @@ class LiftedRows {
     }
   };
 
-  /// dL/dJ_ij of both halves of the pair: its rows may be weighed differently from above.
+  /// The part of a pair's term that belongs to the row looked at.
+  double share() const {
+    switch (side_) {
+      case LiftedSide::both:
+        return 0.5;
+      case LiftedSide::query:
+        return 1;
+      case LiftedSide::key:
+        break;
+    }
+    return 0;
+  }
+
+  /// dL/dJ_ij. The two rows of a batch may be weighed differently from above.
   double slope(const Pair& pair, Index i, Index other) const {
-    return pair.j * (row_upstream(upstream_, i) + row_upstream(upstream_, other)) / 2;
+    switch (side_) {
+      case LiftedSide::both:
+        return pair.j * (row_upstream(upstream_, i) + row_upstream(upstream_, other)) / 2;
+      case LiftedSide::query:
+        return pair.j * row_upstream(upstream_, i);
+      case LiftedSide::key:
+        break;
+    }
+    return pair.j * row_upstream(upstream_, other);
   }
 
   template <class Body>
@@ -133,8 +167,10 @@ class LiftedRows {
     }
   }
 
+  LiftedSide side_;
   double margin_;
-  const LogSum<S>* negatives_;
+  const LogSum<S>* own_;
+  const LogSum<S>* others_;
   const Relation<S>& relation_;
   const Upstream& upstream_;
 };

@@ -65,7 +65,11 @@ class LabelledBatch {
     if (own.tags.has_weights()) upstream_ = upstream_.weighted(own.tags.weights().data());
     weighted_ = own.tags.has_weights();
     relation_ = Relation<S>(scratch_, own.tags, other.tags);
-    if (own.tags.has_ids()) exclusions_ = Exclusions(scratch_, own.tags.ids(), other.tags.ids());
+    if (own.tags.has_ids()) {
+      query_ids_ = own.tags.ids();
+      key_ids_ = other.tags.ids();
+      exclusions_ = Exclusions(scratch_, query_ids_, key_ids_);
+    }
     batch_.emplace(scratch_, threads_, kernel_, rows);
     count_pairs();
     if (wants_gradients_) {
@@ -136,6 +140,23 @@ class LabelledBatch {
   typename P::Row* run_whole_rows(const P& loss, bool gradients, Diagnostics& d) {
     return walk().whole_rows(loss, gradients ? d_queries() : none_, gradients ? d_keys() : none_,
                              d);
+  }
+
+  /// The rule as the keys see it.
+  Relation<S> relation_from_keys() {
+    return same_rows ? relation_ : relation_.reversed(scratch_, anchors(), keys().rows);
+  }
+
+  /// Statistics of all keys over the queries, with gradients where `gradients` and wanted: for a
+  /// set of rows compared with itself the same as from the queries.
+  template <class P>
+  typename P::Row* run_from_keys(const P& loss, bool gradients) {
+    Diagnostics again;  // the same scores
+    const Exclusions from_keys =
+        exclusions_.any() && !same_rows ? Exclusions(scratch_, key_ids_, query_ids_) : exclusions_;
+    Walk<S, K> walk(scratch_, threads_, kernel_, keys(), queries(), pairing_, from_keys);
+    if (!gradients || !wants_gradients_) return walk.forward(loss, again);
+    return walk.forward_backward(loss, d_keys(), d_queries(), again);
   }
 
   /// Sets value and values from the anchors' values value_of(i), each times its weight.
@@ -219,6 +240,8 @@ class LabelledBatch {
   CallOptions<S>& call_;
   Relation<S> relation_;
   Exclusions exclusions_;
+  Labels query_ids_;
+  Labels key_ids_;
   Index* positives_ = nullptr;
   Index* negatives_ = nullptr;
   RowGradients<S> none_;

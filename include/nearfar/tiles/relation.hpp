@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <numeric>
 
 #include "nearfar/core/classes.hpp"
 #include "nearfar/core/simd.hpp"
@@ -30,10 +31,21 @@ class Relation {
     lists_ = queries.lists();
   }
 
+  /// The same rule as `queries` and `keys` of the other side see it.
+  Relation reversed(Scratch& scratch, Index queries, Index keys) const {
+    Relation out;
+    out.rule_ = rule_;
+    out.codes_ = {codes_.key, codes_.query};
+    out.query_labels_ = key_labels_;
+    out.key_labels_ = query_labels_;
+    if (rule_ == Tags::Rule::lists) out.lists_ = transposed(scratch, queries, keys);
+    return out;
+  }
+
   bool by_labels() const { return rule_ == Tags::Rule::labels; }
   bool weighted() const { return !lists_.weights.empty(); }
   const ClassCodes<S>& codes() const { return codes_; }
-  /// Keys with query i's label (by_labels only).
+  /// Keys with query i's label (by_labels only, and not reversed).
   Index members(Index i) const { return members_[i]; }
 
   /// out[k] = 1 when key first + k is a positive of query i, else 0, k < n. Where `weights` is not
@@ -64,6 +76,27 @@ class Relation {
     std::uint64_t shared = 0;
     for (Index w = 0; w < words; ++w) shared |= a[w] & b[w];
     return shared != 0;
+  }
+
+  /// For each key the queries that list it.
+  PositiveLists transposed(Scratch& scratch, Index queries, Index keys) const {
+    const auto size = static_cast<Index>(lists_.columns.size());
+    Index* offsets = scratch.take<Index>(keys + 1);
+    Index* columns = scratch.take<Index>(size);
+    std::fill_n(offsets, keys + 1, Index(0));
+    for (const Index j : lists_.columns) ++offsets[j + 1];
+    std::partial_sum(offsets, offsets + keys + 1, offsets);
+    // Each list is filled from its offset on, which leaves that at the next list's.
+    for (Index i = 0; i < queries; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      for (Index k = lists_.offsets[at]; k < lists_.offsets[at + 1]; ++k) {
+        columns[offsets[lists_.columns[static_cast<std::size_t>(k)]]++] = i;
+      }
+    }
+    std::copy_backward(offsets, offsets + keys, offsets + keys + 1);
+    offsets[0] = 0;
+    return {{offsets, static_cast<std::size_t>(keys + 1)},
+            {columns, static_cast<std::size_t>(size)}};
   }
 
   void match_lists(Index i, Index first, Index n, S* out, S* weights) const {
