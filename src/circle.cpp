@@ -1,4 +1,5 @@
 #include "nearfar/losses/circle.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

@@ -1,4 +1,5 @@
 #include "nearfar/losses/hadsell.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

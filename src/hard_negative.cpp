@@ -1,4 +1,5 @@
 #include "nearfar/losses/hard_negative.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

@@ -1,4 +1,5 @@
 #include "nearfar/losses/info_nce.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

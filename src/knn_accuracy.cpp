@@ -1,4 +1,5 @@
 #include "nearfar/metrics/knn_accuracy.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

@@ -1,4 +1,5 @@
 #include "nearfar/losses/lifted_structure.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

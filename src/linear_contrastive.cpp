@@ -1,4 +1,5 @@
 #include "nearfar/losses/linear_contrastive.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

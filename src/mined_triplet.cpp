@@ -1,4 +1,5 @@
 #include "nearfar/losses/mined_triplet.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

@@ -1,4 +1,5 @@
 #include "nearfar/losses/multi_similarity.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

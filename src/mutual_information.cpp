@@ -1,4 +1,5 @@
 #include "nearfar/losses/mutual_information.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

@@ -1,4 +1,5 @@
 #include "nearfar/losses/nt_xent.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

@@ -1,4 +1,5 @@
 #include "nearfar/metrics/retrieval.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

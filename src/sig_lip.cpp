@@ -1,4 +1,5 @@
 #include "nearfar/losses/sig_lip.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

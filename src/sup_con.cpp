@@ -1,4 +1,5 @@
 #include "nearfar/losses/sup_con.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

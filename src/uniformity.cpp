@@ -1,4 +1,5 @@
 #include "nearfar/losses/uniformity.hpp"
+#include "shared_parts.hpp"
 
 namespace nearfar {
 

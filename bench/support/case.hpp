@@ -2,45 +2,64 @@
 
 #include <benchmark/benchmark.h>
 
-#include <nearfar/core/matrix.hpp>
-#include <random>
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <string>
 
 #include "support/peak.hpp"
 
 /// \file
-/// What benchmarks have in common: data, names and counters.
+/// What benchmarks have in common: names, and counters on a loss's floor.
 
 namespace bench {
 
-/// Rows of independent normal numbers, the same in every run.
-template <class S>
-nearfar::Matrix<S> normal_rows(nearfar::Index rows, nearfar::Index cols, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<double> normal;
-  return nearfar::Matrix<S>::NullaryExpr(rows, cols,
-                                         [&] { return static_cast<S>(normal(generator)); });
-}
+/// One size of one benchmark.
+struct Size {
+  std::ptrdiff_t n;
+  std::ptrdiff_t d;
+  int threads;
+};
+
+/// Operations that a loss can't do without, in units of N^2 D: what its products take.
+struct Floor {
+  double forward_backward;
+  double forward;
+};
 
 template <class S>
 constexpr const char* scalar_name = sizeof(S) == sizeof(float) ? "float" : "double";
 
 /// "InfoNce/forward_backward/float/N:4096/D:128/threads:1"
 template <class S>
-std::string name_of(const std::string& loss, const char* direction, nearfar::Index n,
-                    nearfar::Index d, int threads) {
-  return loss + "/" + direction + "/" + scalar_name<S> + "/N:" + std::to_string(n) +
-         "/D:" + std::to_string(d) + "/threads:" + std::to_string(threads);
+std::string name_of(const std::string& loss, bool gradients, const Size& size) {
+  return loss + (gradients ? "/forward_backward/" : "/forward/") + scalar_name<S> +
+         "/N:" + std::to_string(size.n) + "/D:" + std::to_string(size.d) +
+         "/threads:" + std::to_string(size.threads);
 }
 
-/// Adds the counters: floating point operations a second on the loss's floor, and their share of
-/// the multiply-add peak at the same number of threads.
-template <class S>
-void count(benchmark::State& state, double floor_flops, int threads) {
-  using benchmark::Counter;
-  state.counters["flops"] = Counter(floor_flops, Counter::kIsIterationInvariantRate);
-  state.counters["fma_peak_fraction"] =
-      Counter(floor_flops / multiply_add_peak<S>(threads), Counter::kIsIterationInvariantRate);
+/// Times call() -> the loss's value, and adds the counters: floating point operations a second on
+/// the floor, their share of the multiply-add peak as measured right before and after on the same
+/// number of threads, the value (the same for all who compute the same loss) and `extra_bytes()`.
+template <class S, class Call, class ExtraBytes>
+void measure(benchmark::State& state, double units, const Size& size, const Call& call,
+             const ExtraBytes& extra_bytes) {
+  double value = call();  // what is allocated once, and first touches of memory, are not timed
+  double peak = multiply_add_peak<S>(size.threads);
+  const auto start = std::chrono::steady_clock::now();
+  for (auto _ : state) {
+    value = call();
+    benchmark::DoNotOptimize(value);
+  }
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  peak = std::max(peak, multiply_add_peak<S>(size.threads));
+  const double flops = units * static_cast<double>(size.n) * static_cast<double>(size.n) *
+                       static_cast<double>(size.d) * static_cast<double>(state.iterations()) /
+                       time.count();
+  state.counters["flops"] = flops;
+  state.counters["fma_peak_fraction"] = flops / peak;
+  state.counters["value"] = value;
+  state.counters["extra_bytes"] = static_cast<double>(extra_bytes());
 }
 
 }  // namespace bench

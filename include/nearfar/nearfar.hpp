@@ -4,6 +4,7 @@
 /// Everything but the adapters.
 
 #include "nearfar/check/gradient_check.hpp"
+#include "nearfar/core/instruction_set.hpp"
 #include "nearfar/kernels/bilinear.hpp"
 #include "nearfar/kernels/cosine.hpp"
 #include "nearfar/kernels/euclidean.hpp"

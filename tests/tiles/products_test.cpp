@@ -54,7 +54,7 @@ TYPED_TEST(Products, ScoresAreABTransposed) {
     pack_panels<Shape::rows>(a.data(), depth, rows, depth, pa.data());
     pack_panels<Shape::cols>(b.data(), depth, cols, depth, pb.data());
     Matrix<S> c = Matrix<S>::Constant(rows, 2 * Shape::cols, S(99));
-    multiply_panels(pa.data(), pb.data(), depth, 0, 2, 1, 3, 1, c.data(), c.cols());
+    multiply_panels(pa.data(), pb.data(), depth, 2, 1, 3, c.data(), c.cols());
     const Eigen::Map<const Matrix<S>> ma(a.data(), rows, depth);
     const Eigen::Map<const Matrix<S>> mb(b.data(), cols, depth);
     const Matrix<S> want = (ma * mb.transpose()).rightCols(2 * Shape::cols);
@@ -72,15 +72,16 @@ TYPED_TEST(Products, RowGradientsAreWY) {
       const Index stride = padded_stride<S>(cols);
       const auto w = whole_numbers<S>(rows * w_stride, 4);
       const auto y = whole_numbers<S>(std::max<Index>(keys, 1) * stride, 5);
-      for (const bool add : {false, true}) {
-        Matrix<S> c = Matrix<S>::Constant(rows, stride, S(7));
-        multiply_rows(w.data(), w_stride, 2, keys, y.data(), stride, cols, c.data(), stride, add);
-        const Matrix<S> mw = Eigen::Map<const Matrix<S>>(w.data(), rows, w_stride).leftCols(keys);
-        const Matrix<S> my = Eigen::Map<const Matrix<S>>(y.data(), keys, stride);
-        Matrix<S> want = mw * my;
-        if (add) want.array() += S(7);
-        EXPECT_EQ(c.leftCols(cols), want.leftCols(cols)) << keys << " x " << cols;
+      Matrix<S> c = Matrix<S>::Constant(rows, stride, S(7));
+      for (Index t = 0; t < column_blocks<S>(cols); ++t) {
+        const Columns d = column_block<S>(t, cols);
+        multiply_rows(w.data(), w_stride, 2, keys, y.data() + d.first, stride, d.count,
+                      c.data() + d.first, stride);
       }
+      const Matrix<S> mw = Eigen::Map<const Matrix<S>>(w.data(), rows, w_stride).leftCols(keys);
+      const Matrix<S> my = Eigen::Map<const Matrix<S>>(y.data(), keys, stride);
+      const Matrix<S> want = (mw * my).array() + S(7);
+      EXPECT_EQ(c.leftCols(cols), want.leftCols(cols)) << keys << " x " << cols;
     }
   }
 }
@@ -95,12 +96,33 @@ TYPED_TEST(Products, KeyGradientsAreWTransposedX) {
       const auto w = whole_numbers<S>(rows * keys, 6);
       const auto x = whole_numbers<S>(rows * stride, 7);
       Matrix<S> c = Matrix<S>::Constant(keys, stride, S(-2));
-      multiply_transposed(w.data(), keys, 3, rows, x.data(), stride, cols, c.data(), stride, true);
+      multiply_transposed(w.data(), keys, 3, rows, x.data(), stride, cols, c.data(), stride);
       const Eigen::Map<const Matrix<S>> mw(w.data(), rows, keys);
       const Eigen::Map<const Matrix<S>> mx(x.data(), rows, stride);
       const Matrix<S> want = (mw.transpose() * mx).array() + S(-2);
       EXPECT_EQ(c.leftCols(cols), want.leftCols(cols)) << rows << " x " << cols;
     }
+  }
+}
+
+TYPED_TEST(Products, ColumnBlocksCoverAllColumnsEvenly) {
+  using S = TypeParam;
+  using Shape = BlockShape<S>;
+  for (Index cols = 1; cols < 700; ++cols) {
+    Index next = 0;
+    Index widest = 0;
+    Index narrowest = Shape::cols;
+    for (Index t = 0; t < column_blocks<S>(cols); ++t) {
+      const Columns d = column_block<S>(t, cols);
+      ASSERT_EQ(d.first, next);
+      ASSERT_EQ(d.count % Shape::lanes, 0);
+      widest = std::max(widest, d.count);
+      narrowest = std::min(narrowest, d.count);
+      next = d.first + d.count;
+    }
+    ASSERT_EQ(next, round_up(cols, Shape::lanes));
+    ASSERT_LE(widest, Shape::cols);
+    ASSERT_LE(widest - narrowest, Shape::lanes);
   }
 }
 

@@ -12,9 +12,11 @@
 #if defined(_MSC_VER)
 #define NEARFAR_ALWAYS_INLINE __forceinline
 #define NEARFAR_LAMBDA_INLINE
+#define NEARFAR_NOT_INLINE __declspec(noinline)
 #else
 #define NEARFAR_ALWAYS_INLINE inline __attribute__((always_inline))
 #define NEARFAR_LAMBDA_INLINE __attribute__((always_inline))
+#define NEARFAR_NOT_INLINE __attribute__((noinline))
 #endif
 
 namespace nearfar::detail {
@@ -36,6 +38,7 @@ struct Vec {
   NEARFAR_ALWAYS_INLINE void store(S* to) const { Eigen::internal::pstoreu(to, p); }
   NEARFAR_ALWAYS_INLINE S sum() const { return Eigen::internal::predux(p); }
   NEARFAR_ALWAYS_INLINE S largest() const { return Eigen::internal::predux_max(p); }
+  NEARFAR_ALWAYS_INLINE S smallest() const { return Eigen::internal::predux_min(p); }
 
   friend NEARFAR_ALWAYS_INLINE Vec operator+(Vec a, Vec b) {
     return {Eigen::internal::padd(a.p, b.p)};
@@ -188,6 +191,68 @@ NEARFAR_ALWAYS_INLINE void each_element(Eigen::Index n, const Body& body) {
   }
   for (; i < n; ++i) body.template operator()<S>(i);
 }
+
+/// Smallest and largest of some numbers.
+template <class S>
+struct Range {
+  S smallest;
+  S largest;
+};
+
+/// Those of v[0 .. n-1], n > 0.
+template <class S>
+NEARFAR_ALWAYS_INLINE Range<S> range_of(const S* v, Eigen::Index n) {
+  using V = Vec<S>;
+  Range<S> out{v[0], v[0]};
+  Eigen::Index i = 0;
+  if (n >= V::lanes) {
+    V low = V::load(v);
+    V high = low;
+    for (i = V::lanes; i + V::lanes <= n; i += V::lanes) {
+      const V next = V::load(v + i);
+      low = min(low, next);
+      high = max(high, next);
+    }
+    out = {low.smallest(), high.largest()};
+  }
+  for (; i < n; ++i) {
+    out.smallest = std::min(out.smallest, v[i]);
+    out.largest = std::max(out.largest, v[i]);
+  }
+  return out;
+}
+
+/// Asks for the cache line at `p`, which need not exist, to be brought nearer. Nothing waits for
+/// it.
+NEARFAR_ALWAYS_INLINE void fetch(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  static_cast<void>(p);
+#endif
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of vector types as template arguments
+#endif
+/// Transposes a square block of `lanes` rows: to(j, i) = from(i, j).
+template <class S>
+NEARFAR_ALWAYS_INLINE void transpose_square(const S* from, Eigen::Index from_stride, S* to,
+                                            Eigen::Index to_stride) {
+  constexpr int n = Vec<S>::lanes;
+  if constexpr (n == 1) {
+    *to = *from;
+  } else {
+    Eigen::internal::PacketBlock<typename Vec<S>::Packet, n> block;
+    for (int i = 0; i < n; ++i) block.packet[i] = Vec<S>::load(from + i * from_stride).p;
+    Eigen::internal::ptranspose(block);
+    for (int i = 0; i < n; ++i) Vec<S>{block.packet[i]}.store(to + i * to_stride);
+  }
+}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 /// Vector registers of the instruction set compiled for; the register block is sized by it.
 inline constexpr int vector_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nearfar/core/errors.hpp"
+#include "nearfar/core/huge_pages.hpp"
 
 /// \file
 /// Scratch memory that a caller may keep between calls.
@@ -51,7 +52,8 @@ class Workspace {
   static constexpr std::size_t alignment = 64;
 
   struct Free {
-    void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t(alignment)); }
+    std::align_val_t alignment;
+    void operator()(std::byte* p) const { ::operator delete[](p, alignment); }
   };
   struct Block {
     std::unique_ptr<std::byte[], Free> memory;
@@ -106,10 +108,15 @@ class Scratch {
     // Small requests share a block; large ones get one of their size, so that nothing is wasted.
     constexpr std::size_t smallest = std::size_t(1) << 16;
     const std::size_t size = bytes > smallest ? bytes : smallest;
+    // What fills a good part of a huge page is aligned to have one: tiles are walked in jumps, and
+    // jump from page to page.
+    const bool large = size >= huge_page / 2;
+    const std::align_val_t alignment{large ? huge_page : Workspace::alignment};
     workspace_.blocks_.reserve(workspace_.blocks_.size() + 1);
-    auto* p =
-        static_cast<std::byte*>(::operator new[](size, std::align_val_t(Workspace::alignment)));
-    workspace_.blocks_.push_back({std::unique_ptr<std::byte[], Workspace::Free>(p), size});
+    auto* p = static_cast<std::byte*>(::operator new[](size, alignment));
+    if (large) ask_for_huge_pages(p, size);
+    workspace_.blocks_.push_back(
+        {std::unique_ptr<std::byte[], Workspace::Free>(p, {alignment}), size});
     used_ = 0;
   }
 

@@ -8,7 +8,7 @@
 #include "nearfar/kernels/inner_product.hpp"
 #include "nearfar/terms/softmax_rows.hpp"
 #include "nearfar/tiles/batch.hpp"
-#include "nearfar/tiles/walk.hpp"
+#include "nearfar/tiles/mutual_walk.hpp"
 
 namespace nearfar {
 
@@ -114,9 +114,7 @@ ClipResult Clip<S, K>::run(const Upstream* upstream, const Rows<S>& images, cons
 
   detail::Batch<S, K, 2> batch(scratch, threads, kernel_,
                                {{{"images", images, Side::query}, {"texts", texts, Side::key}}});
-  using Walk = detail::Walk<S, K>;
-  Walk to_texts(scratch, threads, kernel_, batch.rows(0), batch.rows(1));
-  Walk to_images(scratch, threads, kernel_, batch.rows(1), batch.rows(0));
+  detail::MutualWalk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1));
   const bool clamped = options_.logit_scale > options_.largest_logit_scale;
   const double scale = clamped ? options_.largest_logit_scale : options_.logit_scale;
   const Upstream one(1.0);
@@ -124,19 +122,12 @@ ClipResult Clip<S, K>::run(const Upstream* upstream, const Rows<S>& images, cons
       1 / scale, Denominator::with_positive, {}, upstream != nullptr ? *upstream : one);
 
   Diagnostics seen;
-  Diagnostics again;  // the same scores from the other side
-  const detail::SoftmaxRow<S>* of_images = nullptr;
-  const detail::SoftmaxRow<S>* of_texts = nullptr;
-  if (upstream == nullptr) {
-    of_images = to_texts.forward(loss, seen);
-    of_texts = to_images.forward(loss, again);
-  } else {
-    detail::RowGradients<S>& di = batch.want(0, d_images, call);
-    detail::RowGradients<S>& dt = batch.want(1, d_texts, call);
-    of_images = to_texts.forward_backward(loss, di, dt, seen);
-    of_texts = to_images.forward_backward(loss, dt, di, again);
-  }
+  const auto both = upstream == nullptr ? walk.forward(loss, seen)
+                                        : walk.forward_backward(loss, batch.want(0, d_images, call),
+                                                                batch.want(1, d_texts, call), seen);
 
+  const detail::SoftmaxRow<S>* of_images = both.queries;
+  const detail::SoftmaxRow<S>* of_texts = both.keys;
   ClipResult result;
   result.diagnostics = seen;
   Diagnostics& d = result.diagnostics;

@@ -278,11 +278,11 @@ Result HadsellContrastive<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) c
       batch.anchors_where([](bool positive, bool negative) { return !positive && !negative; }),
       "without another row to form a pair with");
   // Rows with values of their own need every pair from both sides; else once is enough.
-  const bool once = options_.reduction != Reduction::none && batch.show_pairs_once();
+  const bool once = options_.reduction != Reduction::none && batch.pairs_are_mutual();
   const bool twice = batch.same_rows && !once;
   const detail::HadsellRows<S> loss(options_.margin, factor() * (twice ? 0.5 : 1.0),
                                     batch.relation(), batch.upstream());
-  const detail::HadsellRow* rows = batch.run(loss, d);
+  const detail::HadsellRow* rows = once ? batch.run_once(loss, d) : batch.run(loss, d);
   for (Index i = 0; i < d.anchors; ++i) {
     d.terms += batch.positives(i) + batch.negatives(i);
     d.active_terms += rows[i].active;

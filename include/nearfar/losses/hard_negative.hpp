@@ -5,8 +5,8 @@
 #include "nearfar/kernels/cosine.hpp"
 #include "nearfar/terms/hard_negative_rows.hpp"
 #include "nearfar/tiles/batch.hpp"
+#include "nearfar/tiles/mutual_walk.hpp"
 #include "nearfar/tiles/stack.hpp"
-#include "nearfar/tiles/walk.hpp"
 
 namespace nearfar {
 
@@ -101,8 +101,7 @@ TemperatureResult HardNegative<S>::run(const Upstream* upstream, const Rows<S>& 
   const Rows<S> views = detail::stack(scratch, threads, view1, view2);
   const Index* partner = detail::partners(scratch, n);
   detail::Batch<S, Cosine, 1> batch(scratch, threads, cosine, {{{"views", views, Side::query}}});
-  detail::Walk<S, Cosine> walk(scratch, threads, cosine, batch.rows(0), batch.rows(0),
-                               detail::Pairing::others);
+  detail::MutualWalk<S, Cosine> walk(scratch, threads, cosine, batch.rows(0), batch.rows(0));
   const Upstream one(1.0);
   const detail::HardNegativeRows<S> loss(options_.temperature, options_.positive_prior,
                                          options_.concentration, partner,
@@ -113,10 +112,10 @@ TemperatureResult HardNegative<S>::run(const Upstream* upstream, const Rows<S>& 
   GradientRows<S> d_views = stacked.rows();
   const detail::HardNegativeRow<S>* rows = nullptr;
   if (upstream == nullptr) {
-    rows = walk.forward(loss, d);
+    rows = walk.forward(loss, d).queries;
   } else {
     detail::RowGradients<S>& gradients = batch.want(0, d_views, call);
-    rows = walk.forward_backward(loss, gradients, gradients, d);
+    rows = walk.forward_backward(loss, gradients, gradients, d).queries;
   }
   d.anchors = d.terms = 2 * n;
   for (Index i = 0; i < 2 * n; ++i) {

@@ -78,17 +78,20 @@ Result LiftedStructure<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) cons
   Diagnostics first_look;
   const auto* of_queries =
       batch.look(detail::NegativeLogSums<S, sign>(batch.relation()), first_look);
-  const auto* of_keys =
-      batch.same_rows ? of_queries
-                      : batch.run_from_keys(detail::NegativeLogSums<S, sign>(from_keys), false);
+  const auto* of_keys = of_queries;
+  if constexpr (sets == 2) {
+    of_keys = batch.run_from_keys(detail::NegativeLogSums<S, sign>(from_keys), false);
+  }
   const detail::LiftedRow* rows =
       batch.run(Rows(batch.same_rows ? LiftedSide::both : LiftedSide::query, options_.margin,
                      of_queries, of_keys, batch.relation(), batch.upstream()),
                 d);
-  if (!batch.same_rows && batch.wants_gradients()) {
-    batch.run_from_keys(
-        Rows(LiftedSide::key, options_.margin, of_keys, of_queries, from_keys, batch.upstream()),
-        true);
+  if constexpr (sets == 2) {
+    if (batch.wants_gradients()) {
+      batch.run_from_keys(
+          Rows(LiftedSide::key, options_.margin, of_keys, of_queries, from_keys, batch.upstream()),
+          true);
+    }
   }
   for (Index i = 0; i < d.anchors; ++i) {
     d.terms += batch.positives(i);

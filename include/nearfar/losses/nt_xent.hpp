@@ -8,8 +8,8 @@
 #include "nearfar/kernels/squared_euclidean.hpp"
 #include "nearfar/terms/softmax_rows.hpp"
 #include "nearfar/tiles/batch.hpp"
+#include "nearfar/tiles/mutual_walk.hpp"
 #include "nearfar/tiles/stack.hpp"
-#include "nearfar/tiles/walk.hpp"
 
 namespace nearfar {
 
@@ -104,8 +104,7 @@ TemperatureResult NtXent<S, K>::run(const Upstream* upstream, const Rows<S>& vie
   const Rows<S> views = detail::stack(scratch, threads, view1, view2);
   const Index* partner = detail::partners(scratch, n);
   detail::Batch<S, K, 1> batch(scratch, threads, kernel_, {{{"views", views, Side::query}}});
-  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(0),
-                          detail::Pairing::others);
+  detail::MutualWalk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(0));
   const Upstream one(1.0);
   const detail::SoftmaxRows<S, detail::nearness_sign<K>> loss(
       options_.temperature, options_.denominator, {.column = partner},
@@ -114,13 +113,14 @@ TemperatureResult NtXent<S, K>::run(const Upstream* upstream, const Rows<S>& vie
   TemperatureResult result;
   Diagnostics seen;
   if (upstream == nullptr) {
-    detail::reduce_softmax_rows(options_.reduction, walk.forward(loss, seen), 2 * n, seen, result);
+    const auto* rows = walk.forward(loss, seen).queries;
+    detail::reduce_softmax_rows(options_.reduction, rows, 2 * n, seen, result);
     return result;
   }
   const detail::StackGradient<S> stacked(scratch, views, d_view1.wanted() || d_view2.wanted());
   GradientRows<S> d_views = stacked.rows();
   detail::RowGradients<S>& gradients = batch.want(0, d_views, call);
-  const auto* rows = walk.forward_backward(loss, gradients, gradients, seen);
+  const auto* rows = walk.forward_backward(loss, gradients, gradients, seen).queries;
   detail::reduce_softmax_rows(options_.reduction, rows, 2 * n, seen, result);
   const double scale = detail::gradient_scale(options_.reduction, result.diagnostics, *upstream);
   result.d_temperature = loss.temperature_gradient(rows, 2 * n, scale);

@@ -51,7 +51,7 @@ UpperGram upper_gram(Scratch& scratch, int threads, const Rows<S>& x, double uni
       const Index row = p * Shape::rows;
       const Index col = round_down(row, Shape::cols);
       multiply_transposed(w + row, stride, 1, count, w + col, stride, size - col,
-                          gram + row * stride + col, stride, true);
+                          gram + row * stride + col, stride);
     });
   }
   return {gram, size, stride};

@@ -4,6 +4,7 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
+#include "nearfar/core/simd.hpp"
 
 /// \file
 /// The term of InfoNCE and its kin: minus the log of a positive's share in a row's softmax.
@@ -139,7 +140,8 @@ class SoftmaxRows {
   void observe_negatives(Row& row, Index n, const S* s) const {
     if (n <= 0) return;
     const Scores v(s, n);
-    const S best = sign > 0 ? v.maxCoeff() : -v.minCoeff();
+    const Range<S> range = range_of(s, n);
+    const S best = sign > 0 ? range.largest : -range.smallest;
     if (best > row.best) {
       row.others *= std::exp(scaled(row.best - best));
       row.best = best;

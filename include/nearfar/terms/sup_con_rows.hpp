@@ -49,9 +49,9 @@ class SupConRows {
   }
 
   void observe(Row& row, Index i, Index first, Index n, const S* s) const {
-    const Scores v(s, n);
+    const Range<S> range = range_of(s, n);
     const RowCodes<S> codes(relation_, i, first, n);
-    raise(row.best, row.all, sign > 0 ? v.maxCoeff() : -v.minCoeff());
+    raise(row.best, row.all, sign > 0 ? range.largest : -range.smallest);
     ElementSum<S> all;
     ElementSum<S> scores;
     ElementSum<S> count;
@@ -121,8 +121,6 @@ class SupConRows {
   }
 
  private:
-  using Scores = Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>>;
-
   double scaled(S difference) const { return static_cast<double>(difference) / temperature_; }
 
   template <class T>

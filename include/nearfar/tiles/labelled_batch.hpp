@@ -7,6 +7,7 @@
 #include "nearfar/core/check_tags.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/tiles/batch.hpp"
+#include "nearfar/tiles/mutual_walk.hpp"
 #include "nearfar/tiles/relation.hpp"
 #include "nearfar/tiles/walk.hpp"
 
@@ -113,25 +114,38 @@ class LabelledBatch {
     d.anchors_without_negative = anchors_where([](bool, bool negative) { return !negative; });
   }
 
-  /// Asks to be shown each unordered pair once, from one of its rows. Refused, with false, where
-  /// the two rows may see the pair in different ways.
-  bool show_pairs_once() {
-    if (!same_rows || !relation_.by_labels() || weighted_ || exclusions_.any()) return false;
-    pairing_ = Pairing::upper;
-    return true;
+  /// Whether both rows of a pair see it in the same way, so that it may be shown once.
+  bool pairs_are_mutual() const {
+    return same_rows && relation_.by_labels() && !weighted_ && !exclusions_.any();
   }
 
   /// Statistics of all anchors, without gradients.
   template <class P>
   typename P::Row* look(const P& loss, Diagnostics& d) {
-    return walk().forward(loss, d);
+    if constexpr (same_rows) {
+      return mutual_walk().forward(loss, d).queries;
+    } else {
+      return walk().forward(loss, d);
+    }
   }
 
   /// Statistics of all anchors, with gradients when the call wants any.
   template <class P>
   typename P::Row* run(const P& loss, Diagnostics& d) {
-    if (!wants_gradients_) return walk().forward(loss, d);
-    return walk().forward_backward(loss, d_queries(), d_keys(), d);
+    if (!wants_gradients_) return look(loss, d);
+    if constexpr (same_rows) {
+      return mutual_walk().forward_backward(loss, d_queries(), d_queries(), d).queries;
+    } else {
+      return walk().forward_backward(loss, d_queries(), d_keys(), d);
+    }
+  }
+
+  /// As run, with each unordered pair shown once, from its first row; for mutual pairs.
+  template <class P>
+  typename P::Row* run_once(const P& loss, Diagnostics& d) {
+    Walk<S, K> walk(scratch_, threads_, kernel_, queries(), keys(), Pairing::upper);
+    if (!wants_gradients_) return walk.forward(loss, d);
+    return walk.forward_backward(loss, d_queries(), d_keys(), d);
   }
 
   /// The same for a loss that must see whole rows; `gradients` false where it hands them out
@@ -147,14 +161,14 @@ class LabelledBatch {
     return same_rows ? relation_ : relation_.reversed(scratch_, anchors(), keys().rows);
   }
 
-  /// Statistics of all keys over the queries, with gradients where `gradients` and wanted: for a
-  /// set of rows compared with itself the same as from the queries.
+  /// Statistics of all keys over the queries, with gradients where `gradients` and wanted.
   template <class P>
   typename P::Row* run_from_keys(const P& loss, bool gradients) {
+    static_assert(!same_rows, "nearfar: the same as from the queries");
     Diagnostics again;  // the same scores
     const Exclusions from_keys =
-        exclusions_.any() && !same_rows ? Exclusions(scratch_, key_ids_, query_ids_) : exclusions_;
-    Walk<S, K> walk(scratch_, threads_, kernel_, keys(), queries(), pairing_, from_keys);
+        exclusions_.any() ? Exclusions(scratch_, key_ids_, query_ids_) : exclusions_;
+    Walk<S, K> walk(scratch_, threads_, kernel_, keys(), queries(), Pairing::all, from_keys);
     if (!gradients || !wants_gradients_) return walk.forward(loss, again);
     return walk.forward_backward(loss, d_keys(), d_queries(), again);
   }
@@ -181,9 +195,17 @@ class LabelledBatch {
  private:
   Walk<S, K>& walk() {
     if (!walk_) {
-      walk_.emplace(scratch_, threads_, kernel_, queries(), keys(), pairing_, exclusions_);
+      walk_.emplace(scratch_, threads_, kernel_, queries(), keys(),
+                    same_rows ? Pairing::others : Pairing::all, exclusions_);
     }
     return *walk_;
+  }
+
+  MutualWalk<S, K>& mutual_walk() {
+    if (!mutual_walk_) {
+      mutual_walk_.emplace(scratch_, threads_, kernel_, queries(), keys(), exclusions_);
+    }
+    return *mutual_walk_;
   }
 
   void count_pairs() {
@@ -247,9 +269,9 @@ class LabelledBatch {
   RowGradients<S> none_;
   RowGradients<S>* d_queries_ = &none_;
   RowGradients<S>* d_keys_ = &none_;
-  Pairing pairing_ = same_rows ? Pairing::others : Pairing::all;
   std::optional<Batch<S, K, sets>> batch_;
   std::optional<Walk<S, K>> walk_;
+  std::optional<MutualWalk<S, K>> mutual_walk_;
 };
 
 }  // namespace nearfar::detail

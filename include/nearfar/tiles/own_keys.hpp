@@ -56,11 +56,11 @@ class OwnKeys {
       for (Index i = t * rows_per_task; i < end; ++i) {
         rows[i] = loss.start(i);
         each_stretch(i,
-                     [&](Index first, Index n) { loss.observe(rows[i], i, first, n, s_ + first); });
+                     [&](Index first, Index n) { show(loss, rows[i], i, first, n, s_ + first); });
         loss.close(rows[i], i);
         if (g == nullptr) continue;
         each_stretch(i, [&](Index first, Index n) {
-          loss.differentiate(rows[i], i, first, n, s_ + first, g + first);
+          ask(loss, rows[i], i, first, n, s_ + first, g + first);
         });
       }
     });

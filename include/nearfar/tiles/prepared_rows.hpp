@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "nearfar/core/finite.hpp"
 #include "nearfar/core/parallel.hpp"
@@ -35,6 +36,21 @@ struct PreparedRows {
   const S* row(Index i) const { return data + i * stride; }
 };
 
+/// x . y, in double; as many sums as a compiler needs to see vectors.
+template <class S>
+double product_in_double(const S* x, const S* y, Index n) {
+  constexpr Index sums = 16;
+  double sum[sums] = {};
+  Index k = 0;
+  for (; k + sums <= n; k += sums) {
+    for (Index l = 0; l < sums; ++l) {
+      sum[l] += static_cast<double>(x[k + l]) * static_cast<double>(y[k + l]);
+    }
+  }
+  for (; k < n; ++k) sum[0] += static_cast<double>(x[k]) * static_cast<double>(y[k]);
+  return std::accumulate(sum, sum + sums, 0.0);
+}
+
 /// |x| without overflow or underflow on the way.
 template <class S>
 double norm(const S* x, Index n) {
@@ -46,15 +62,13 @@ double norm(const S* x, Index n) {
   const S big = std::sqrt(std::numeric_limits<S>::max()) / S(1024);
   const S small = std::sqrt(std::numeric_limits<S>::min()) * S(1024);
   if (largest == S(0)) return 0;
-  if (largest < big && largest > small) return std::sqrt(v.template cast<double>().square().sum());
+  if (largest < big && largest > small) return std::sqrt(product_in_double(x, x, n));
   const double unit = static_cast<double>(largest);
   return unit * std::sqrt((v.template cast<double>() / unit).square().sum());
 }
 
 /// Rows a task of preparing or finishing takes.
 inline constexpr Index rows_per_task = 128;
-
-inline Index tasks_of(Index rows, Index per_task) { return (rows + per_task - 1) / per_task; }
 
 /// Adds the sum of all rows to sum[0 .. depth-1], each element's sum in row order.
 template <class S>
@@ -114,7 +128,7 @@ void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index p
   const Index panels = tasks_of(p.rows(), Shape::cols);
   S* packed_p = scratch.take<S>(panels * Shape::cols * depth);
   pack_panels<Shape::cols>(p.data(), p.stride(), p.rows(), depth, packed_p);
-  constexpr Index block = 4 * Shape::rows;
+  constexpr Index block = 8 * Shape::rows;
   const Index wide = panels * Shape::cols;
   const int workers = std::max(1, threads);
   S* packed_x = scratch.take<S>(Index(workers) * block * depth);
@@ -125,8 +139,7 @@ void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index p
     S* mine_x = packed_x + Index(worker) * block * depth;
     S* mine = products + Index(worker) * block * wide;
     pack_panels<Shape::rows>(x + first * x_stride, x_stride, count, depth, mine_x);
-    multiply_panels(mine_x, packed_p, depth, 0, tasks_of(count, Shape::rows), 0, panels, 0, mine,
-                    wide);
+    multiply_panels(mine_x, packed_p, depth, tasks_of(count, Shape::rows), 0, panels, mine, wide);
     for (Index r = 0; r < count; ++r) {
       S* to = out + (first + r) * out_stride;
       std::copy(mine + r * wide, mine + r * wide + p.rows(), to);
@@ -167,9 +180,16 @@ PreparedRows<S> prepare(Scratch& scratch, int threads, const K& kernel, const Ro
       norms[i] = norm(out.row(i), out.depth);
       if constexpr (K::geometry == Geometry::cosine) {
         S* row = out.data + i * out.stride;
-        // Divided, not multiplied by 1/|x|: of a tiny row that does not fit, x/|x| does.
-        for (Index k = 0; k < out.depth && norms[i] > 0; ++k) {
-          row[k] = static_cast<S>(static_cast<double>(row[k]) / norms[i]);
+        if (!(norms[i] > 0)) continue;
+        const double inverse = 1 / norms[i];
+        if (std::isfinite(inverse)) {
+          for (Index k = 0; k < out.depth; ++k) {
+            row[k] = static_cast<S>(static_cast<double>(row[k]) * inverse);
+          }
+        } else {  // of a row so tiny that 1/|x| does not fit, x/|x| does
+          for (Index k = 0; k < out.depth; ++k) {
+            row[k] = static_cast<S>(static_cast<double>(row[k]) / norms[i]);
+          }
         }
       }
     }
@@ -228,6 +248,24 @@ S saturated(double v) {
   return static_cast<S>(std::clamp(v, -most, most));
 }
 
+/// g = factor (g + along x), each at most the largest finite S.
+template <class S>
+void combine(double factor, double along, const S* x, Index n, S* g) {
+  constexpr double small = sizeof(S) == sizeof(float) ? 1e-30 : 1e-280;
+  constexpr double large = 1 / small;
+  if (std::abs(factor) > small && std::abs(factor) < large && std::abs(along) < large) {
+    each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+      const T most = constant<T>(static_cast<double>(std::numeric_limits<S>::max()));
+      const T v = (load<T>(g + k) + load<T>(x + k) * constant<T>(along)) * constant<T>(factor);
+      store(g + k, max(min(v, most), constant<T>(0) - most));
+    });
+    return;
+  }
+  for (Index k = 0; k < n; ++k) {
+    g[k] = saturated<S>(factor * (static_cast<double>(g[k]) + along * static_cast<double>(x[k])));
+  }
+}
+
 /// The chain rule through the geometry, times `scale`, in place: gradients with respect to mapped
 /// rows, each at most the largest finite S.
 template <Kernel K, class S>
@@ -243,18 +281,11 @@ void pull_through_geometry(int threads, const PreparedRows<S>& x, RowGradients<S
       if constexpr (K::geometry == Geometry::squared_distance) {
         along = g.weight[i];
       } else if constexpr (K::geometry == Geometry::cosine) {
-        double dot = 0;
-        for (Index k = 0; k < x.depth; ++k) {
-          dot += static_cast<double>(gi[k]) * static_cast<double>(xi[k]);
-        }
         // Of a denormal row this may overflow, and infinity times 0 is NaN.
         factor = saturated<double>(scale * x.inverse_norm[i]);
-        along = -dot;
+        along = -product_in_double(gi, xi, x.depth);
       }
-      for (Index k = 0; k < x.depth; ++k) {
-        gi[k] = saturated<S>(factor *
-                             (static_cast<double>(gi[k]) + along * static_cast<double>(xi[k])));
-      }
+      combine(factor, along, xi, x.depth, gi);
     }
   });
 }
@@ -268,7 +299,7 @@ void add_parameter_gradient(int threads, const Rows<S>& p, const PreparedRows<S>
   const Index stride = padded_stride<S>(p.cols());
   parallel_tasks(tasks_of(p.rows(), Shape::rows), threads, [&](Index t, int) {
     multiply_transposed(g.data + t * Shape::rows, x.stride, 1, x.rows, x.centred, x.centred_stride,
-                        p.cols(), parameter + t * Shape::rows * stride, stride, true);
+                        p.cols(), parameter + t * Shape::rows * stride, stride);
   });
 }
 
@@ -288,10 +319,17 @@ void hand_out_rows(Scratch& scratch, int threads, const K& kernel, const Prepare
                 padded_outputs);
     const Index panels = tasks_of(x.rows, Shape::rows);
     S* unmapped = scratch.take<S>(panels * Shape::rows * result_stride);
-    parallel_tasks(panels, threads, [&](Index t, int) {
-      multiply_rows(g.data + t * Shape::rows * x.stride, x.stride, 1, p.rows(), padded_p,
-                    result_stride, p.cols(), unmapped + t * Shape::rows * result_stride,
-                    result_stride, false);
+    constexpr Index panels_a_task = 8;
+    parallel_tasks(tasks_of(panels, panels_a_task), threads, [&](Index t, int) {
+      const Index first = t * panels_a_task;
+      const Index count = std::min(panels_a_task, panels - first);
+      S* to = unmapped + first * Shape::rows * result_stride;
+      std::fill(to, to + count * Shape::rows * result_stride, S(0));
+      for (Index block = 0; block < column_blocks<S>(p.cols()); ++block) {
+        const Columns d = column_block<S>(block, p.cols());
+        multiply_rows(g.data + first * Shape::rows * x.stride, x.stride, count, p.rows(),
+                      padded_p + d.first, result_stride, d.count, to + d.first, result_stride);
+      }
     });
     result = unmapped;
   }

@@ -16,6 +16,7 @@ constexpr Index round_up(Index n, Index multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 constexpr Index round_down(Index n, Index multiple) { return n / multiple * multiple; }
+constexpr Index tasks_of(Index rows, Index per_task) { return (rows + per_task - 1) / per_task; }
 
 /// Row stride, in elements, of buffers whose rows are read by whole vectors, or by whole blocks
 /// when they are a factor's columns. Strides of many whole pages would put all rows into the same
@@ -49,68 +50,120 @@ void pack_panels(const S* rows, Index stride, Index count, Index depth, S* out) 
 }
 
 /// Scores: C = A B^T. `a` holds panels of BlockShape::rows rows, `b` panels of BlockShape::cols,
-/// both `depth` deep; C gets row panels [row_begin, row_end) and column panels [col_begin,
-/// col_end), and starts (at `c`) with panel row 0 and panel column `col_origin`.
+/// both `depth` deep; C gets row panels [0, row_panels) and column panels [col_begin, col_end), and
+/// starts (at `c`) with panel row 0 and panel column col_begin.
 template <class S>
-void multiply_panels(const S* a, const S* b, Index depth, Index row_begin, Index row_end,
-                     Index col_begin, Index col_end, Index col_origin, S* c, Index c_stride) {
+void multiply_panels(const S* a, const S* b, Index depth, Index row_panels, Index col_begin,
+                     Index col_end, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
+  // So deep that a column panel's piece stays in the first cache while all row panels use it.
+  constexpr Index deepest = (Index(1) << 15) / (Shape::cols * Index(sizeof(S)));
+  const Index pieces = std::max<Index>(1, tasks_of(depth, deepest));
   for (Index q = col_begin; q < col_end; ++q) {
-    for (Index p = row_begin; p < row_end; ++p) {
-      register_block<Shape::rows, Shape::vectors>(
-          depth, a + p * Shape::rows * depth, std::integral_constant<Index, 1>{},
-          Index(Shape::rows), b + q * Shape::cols * depth, Index(Shape::cols),
-          c + p * Shape::rows * c_stride + (q - col_origin) * Shape::cols, c_stride, false);
-    }
-  }
-}
-
-/// One register block wherever it lies, as wide as `cols` (a multiple of the lanes) asks.
-template <class S, class ARow>
-NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, ARow a_row,
-                                          Index a_depth, const S* b, Index b_depth, S* c,
-                                          Index c_row, bool add) {
-  using Shape = BlockShape<S>;
-  if (cols >= Shape::cols) {
-    register_block<Shape::rows, Shape::vectors>(depth, a, a_row, a_depth, b, b_depth, c, c_row,
-                                                add);
-  } else {
-    register_block<Shape::rows, 1>(depth, a, a_row, a_depth, b, b_depth, c, c_row, add);
-  }
-}
-
-/// C (+)= W Y for `row_panels` panels of BlockShape::rows rows of W, all of depth `keys`:
-/// W(r, j) = w[r * w_stride + j], Y(j, d) = y[j * y_stride + d], d = 0 .. cols-1. The rows of Y and
-/// C are padded to whole vectors; `add` keeps what C holds.
-template <class S>
-void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
-                   Index y_stride, Index cols, S* c, Index c_stride, bool add) {
-  using Shape = BlockShape<S>;
-  // Keys a pass: a pass's piece of Y (keys x block columns) serves every row panel from cache.
-  constexpr Index pass = 192;
-  for (Index j = 0; j < keys || j == 0; j += pass) {
-    const Index depth = std::min(pass, keys - j);
-    for (Index d = 0; d < cols; d += Shape::cols) {
+    for (Index piece = 0; piece < pieces; ++piece) {
+      const Index k0 = depth * piece / pieces;
+      const Index k1 = depth * (piece + 1) / pieces;
+      const S* from = b + (q * depth + k0) * Shape::cols;
+      // Elements of the next piece, which follows this one, to fetch a step.
+      const Index share = tasks_of(Shape::cols, row_panels);
       for (Index p = 0; p < row_panels; ++p) {
-        block_of_width(round_up(cols - d, Shape::lanes), depth, w + p * Shape::rows * w_stride + j,
-                       w_stride, 1, y + j * y_stride + d, y_stride,
-                       c + p * Shape::rows * c_stride + d, c_stride, add || j > 0);
+        const S* next = from + (k1 - k0) * (Shape::cols + p * share);
+        register_block<Shape::rows, Shape::vectors>(
+            k1 - k0, a + (p * depth + k0) * Shape::rows, std::integral_constant<Index, 1>{},
+            Index(Shape::rows), from, Index(Shape::cols),
+            c + p * Shape::rows * c_stride + (q - col_begin) * Shape::cols, c_stride, piece > 0,
+            [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * share); });
       }
     }
   }
 }
 
-/// C (+)= W^T X for `key_panels` panels of BlockShape::rows columns of W, all of depth `rows`:
-/// W(i, j) = w[i * w_stride + j], X(i, d) = x[i * x_stride + d].
+/// C += A B, one register block wherever it lies, as wide as `cols` (a multiple of the lanes, at
+/// most `vectors` of them) asks.
+template <int vectors, class S, class ARow, class Ahead>
+NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, ARow a_row,
+                                          Index a_depth, const S* b, Index b_depth, S* c,
+                                          Index c_row, const Ahead& ahead) {
+  using Shape = BlockShape<S>;
+  if constexpr (vectors > 1) {
+    if (cols < vectors * Shape::lanes) {
+      block_of_width<vectors - 1>(cols, depth, a, a_row, a_depth, b, b_depth, c, c_row, ahead);
+      return;
+    }
+  }
+  register_block<Shape::rows, vectors>(depth, a, a_row, a_depth, b, b_depth, c, c_row, true, ahead);
+}
+
+/// Some columns of a factor.
+struct Columns {
+  Index first;
+  Index count;
+};
+
+/// Blocks that `cols` columns are taken in.
+template <class S>
+Index column_blocks(Index cols) {
+  return tasks_of(cols, BlockShape<S>::cols);
+}
+
+/// Block t of them: whole vectors, shared out evenly, for a narrow block does not keep the
+/// multiply-add units busy.
+template <class S>
+Columns column_block(Index t, Index cols) {
+  using Shape = BlockShape<S>;
+  const Index vectors = tasks_of(cols, Shape::lanes);
+  const Index blocks = column_blocks<S>(cols);
+  const Index first = vectors * t / blocks * Shape::lanes;
+  return {first, vectors * (t + 1) / blocks * Shape::lanes - first};
+}
+
+/// C += W Y for `row_panels` panels of BlockShape::rows rows of W, all of depth `keys`, and `cols`
+/// (a column_block) columns: W(r, j) = w[r * w_stride + j], Y(j, d) = y[j * y_stride + d].
+template <class S>
+void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
+                   Index y_stride, Index cols, S* c, Index c_stride) {
+  using Shape = BlockShape<S>;
+  // Keys a pass: a pass's piece of Y serves every row panel from the first cache, if it lies there
+  // without gaps.
+  constexpr Index pass = (Index(1) << 15) / (Shape::cols * Index(sizeof(S)));
+  alignas(64) S piece[pass * Shape::cols];
+  const Index share = tasks_of(pass, row_panels);
+  for (Index j = 0; j < keys; j += pass) {
+    const Index depth = std::min(pass, keys - j);
+    for (Index k = 0; k < depth; ++k) {
+      unrolled<Shape::vectors>([&](auto v) NEARFAR_LAMBDA_INLINE {
+        if (v * Shape::lanes < cols) {
+          Vec<S>::load(y + (j + k) * y_stride + v * Shape::lanes)
+              .store(piece + k * Shape::cols + v * Shape::lanes);
+        }
+      });
+    }
+    for (Index p = 0; p < row_panels; ++p) {
+      const S* next = y + (j + pass + p * share) * y_stride;
+      const Index step = share * y_stride / pass;
+      block_of_width<Shape::vectors>(
+          cols, depth, w + p * Shape::rows * w_stride + j, w_stride, 1,
+          static_cast<const S*>(piece), Index(Shape::cols), c + p * Shape::rows * c_stride,
+          c_stride, [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * step); });
+    }
+  }
+}
+
+/// C += W^T X for `key_panels` panels of BlockShape::rows columns of W, all of depth `rows`:
+/// W(i, j) = w[i * w_stride + j], X(i, d) = x[i * x_stride + d], d = 0 .. cols-1. The rows of X and
+/// C are padded to whole vectors.
 template <class S>
 void multiply_transposed(const S* w, Index w_stride, Index key_panels, Index rows, const S* x,
-                         Index x_stride, Index cols, S* c, Index c_stride, bool add) {
+                         Index x_stride, Index cols, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
-  for (Index d = 0; d < cols; d += Shape::cols) {
+  for (Index t = 0; t < column_blocks<S>(cols); ++t) {
+    const Columns d = column_block<S>(t, cols);
     for (Index p = 0; p < key_panels; ++p) {
-      block_of_width(round_up(cols - d, Shape::lanes), rows, w + p * Shape::rows,
-                     std::integral_constant<Index, 1>{}, w_stride, x + d, x_stride,
-                     c + p * Shape::rows * c_stride + d, c_stride, add);
+      const S* panel = w + p * Shape::rows;
+      block_of_width<Shape::vectors>(
+          d.count, rows, panel, std::integral_constant<Index, 1>{}, w_stride, x + d.first, x_stride,
+          c + p * Shape::rows * c_stride + d.first, c_stride,
+          [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(panel + Shape::rows + k * w_stride); });
     }
   }
 }

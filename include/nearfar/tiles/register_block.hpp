@@ -12,13 +12,14 @@
 
 namespace nearfar::detail {
 
-/// Shape of the block for S. With 32 registers 12 x 2 vectors keep 24 sums in flight, more than
-/// the 8 that two multiply-add units of latency 4 need, and 14 loads serve 24 multiply-adds; with
-/// 16 registers 6 x 2 is the largest of this shape that does not spill.
+/// Shape of the block for S. With 32 registers 6 x 4 vectors keep 24 sums in flight, more than the
+/// 8 that two multiply-add units of latency 4 need, and 10 loads serve 24 multiply-adds: 12 x 2
+/// takes 14, which a core shared by two hardware threads does not have. With 16 registers 6 x 2 is
+/// the largest that does not spill.
 template <class S>
 struct BlockShape {
-  static constexpr int rows = vector_registers >= 32 ? 12 : 6;
-  static constexpr int vectors = 2;
+  static constexpr int rows = 6;
+  static constexpr int vectors = vector_registers >= 32 ? 4 : 2;
   static constexpr int lanes = Vec<S>::lanes;
   static constexpr int cols = vectors * lanes;
 };
@@ -34,14 +35,21 @@ NEARFAR_ALWAYS_INLINE void unrolled(Body&& body) {
 
 /// C (+)= A B with A rows x depth, B depth x (vectors * lanes):
 /// A(r, k) = a[r * a_row + k * a_depth], B(k, .) = b[k * b_depth ...], C(r, .) = c[r * c_row ...].
-/// `add` keeps what C holds. `ARow` is Index, or an integral constant when known.
-template <int rows, int vectors, class S, class ARow>
+/// `add` keeps what C holds. `ARow` is Index, or an integral constant when known. `ahead(k)` is
+/// called at each step, to fetch what the next block will read: the processor's own guesses end at
+/// every jump from row to row.
+template <int rows, int vectors, class S, class ARow, class Ahead>
 NEARFAR_ALWAYS_INLINE void register_block(Index depth, const S* a, ARow a_row, Index a_depth,
-                                          const S* b, Index b_depth, S* c, Index c_row, bool add) {
+                                          const S* b, Index b_depth, S* c, Index c_row, bool add,
+                                          const Ahead& ahead) {
   using V = Vec<S>;
+  constexpr int line = 64 / int(sizeof(S));
   V sum[rows][vectors];
   unrolled<rows>([&](auto r) NEARFAR_LAMBDA_INLINE {
-    unrolled<vectors>([&](auto v) NEARFAR_LAMBDA_INLINE { sum[r][v] = V::zero(); });
+    unrolled<vectors>([&](auto v) NEARFAR_LAMBDA_INLINE {
+      sum[r][v] = V::zero();
+      if constexpr (v * V::lanes % line == 0) fetch(c + r * c_row + v * V::lanes);
+    });
   });
   for (Index k = 0; k < depth; ++k) {
     V bk[vectors];
@@ -53,6 +61,7 @@ NEARFAR_ALWAYS_INLINE void register_block(Index depth, const S* a, ARow a_row, I
     });
     a += a_depth;
     b += b_depth;
+    ahead(k);
   }
   unrolled<rows>([&](auto r) NEARFAR_LAMBDA_INLINE {
     unrolled<vectors>([&](auto v) NEARFAR_LAMBDA_INLINE {

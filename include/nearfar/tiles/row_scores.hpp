@@ -61,11 +61,13 @@ NEARFAR_ALWAYS_INLINE T clamped_cosine(T u) {
 template <class S, Kernel K>
 class ScoreRows {
  public:
-  /// `key_norms` are the keys' squared norms as S (squared_distance only; may be null else).
-  ScoreRows(const K& kernel, const PreparedRows<S>& queries, const PreparedRows<S>& keys,
-            const S* key_norms)
-      : kernel_(kernel), queries_(queries), keys_(keys), key_norms_(key_norms) {
+  ScoreRows(Scratch& scratch, const K& kernel, const PreparedRows<S>& queries,
+            const PreparedRows<S>& keys)
+      : kernel_(kernel), queries_(queries), keys_(keys) {
     if constexpr (K::geometry == Geometry::squared_distance) {
+      S* norms = scratch.take<S>(keys.rows);
+      for (Index j = 0; j < keys.rows; ++j) norms[j] = saturated<S>(keys.squared_norm[j]);
+      key_norms_ = norms;
       near_share_ = near_share<S>(keys.depth);
       // Past this, sums of squares may overflow: every pair is then computed from its rows.
       const double largest = std::sqrt(static_cast<double>(std::numeric_limits<S>::max())) / 4;
@@ -74,7 +76,7 @@ class ScoreRows {
   }
 
   /// Turns inner products of row i with keys first .. first + n - 1 into the kernel's u, in place.
-  void inner_products_to_u(Index i, Index first, Index n, S* u) const {
+  NEARFAR_NOT_INLINE void inner_products_to_u(Index i, Index first, Index n, S* u) const {
     if constexpr (K::geometry == Geometry::cosine) {
       each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
         store(u + j, clamped_cosine(load<T>(u + j)));
@@ -117,7 +119,7 @@ class ScoreRows {
   }
 
   /// Scores for u; `buffer` is used only when the kernel is not the identity.
-  const S* scores(const S* u, Index n, S* buffer) const {
+  NEARFAR_NOT_INLINE const S* scores(const S* u, Index n, S* buffer) const {
     if constexpr (is_identity<K>()) {
       static_cast<void>(n);
       static_cast<void>(buffer);
@@ -135,7 +137,7 @@ class ScoreRows {
   ///
   /// inner product, cosine: dX = W Y, w = g ds/du. Squared distance: |x - y|^2 has the derivative
   /// 2 (x - y), so dX = W Y + diag(r) X with w = -2 g ds/du and r_i = -sum_j w_ij.
-  double weights(Index n, const S* g, const S* s, S* u) const {
+  NEARFAR_NOT_INLINE double weights(Index n, const S* g, const S* s, S* u) const {
     constexpr bool distance = K::geometry == Geometry::squared_distance;
     ElementSum<S> sum;
     each_element<S, is_vectorised<K>()>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
@@ -160,7 +162,7 @@ class ScoreRows {
   const K& kernel_;
   const PreparedRows<S>& queries_;
   const PreparedRows<S>& keys_;
-  const S* key_norms_;
+  const S* key_norms_ = nullptr;  ///< squared norms as S (squared_distance)
   S near_share_ = 0;
   bool all_from_rows_ = false;
 };

@@ -1,0 +1,54 @@
+#pragma once
+
+/// \file
+/// Which vector instructions losses are computed with.
+
+namespace nearfar {
+
+/// Instruction sets that the compiled library may hold its losses in.
+enum class InstructionSet {
+  baseline,  ///< what every processor of the architecture has (x86-64: SSE2)
+  avx2,      ///< AVX2 and FMA
+  avx512     ///< AVX-512 F, DQ, BW and VL
+};
+
+namespace detail {
+
+/// What the compiler was told to use.
+constexpr InstructionSet compiled_instruction_set() {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  return InstructionSet::avx512;
+#elif defined(__AVX2__) && defined(__FMA__)
+  return InstructionSet::avx2;
+#else
+  return InstructionSet::baseline;
+#endif
+}
+
+}  // namespace detail
+
+/// The instruction set that losses run with. With the compiled library: the widest that the
+/// processor has and the library holds, chosen once when the program starts; or the one named by
+/// the environment variable NEARFAR_ISA (baseline, avx2 or avx512), where it can be had. What is
+/// compiled outside of the library, all of it when used header-only, has the instructions its
+/// compiler was told.
+#ifdef NEARFAR_HEADER_ONLY
+constexpr InstructionSet active_instruction_set() { return detail::compiled_instruction_set(); }
+#else
+InstructionSet active_instruction_set();
+#endif
+
+/// The name that NEARFAR_ISA knows it by.
+constexpr const char* name_of(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::avx2:
+      return "avx2";
+    case InstructionSet::avx512:
+      return "avx512";
+    case InstructionSet::baseline:
+      break;
+  }
+  return "baseline";
+}
+
+}  // namespace nearfar

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <concepts>
+
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/core/simd.hpp"
+
+/// \file
+/// What a loss is to those who walk over its scores.
+
+namespace nearfar::detail {
+
+/// A loss as a walk sees it. It gets the scores of a row in stretches, in order of columns, all
+/// of them pairs that count:
+/// - `start(i)`: statistics of row i before its first score (`Row`, trivially copyable);
+/// - `observe(row, i, first, n, s)`: folds in the scores with keys first .. first + n - 1;
+/// - `close(row, i)`: all scores were seen;
+/// - `differentiate(row, i, first, n, s, g)`: writes g_j = dL/ds_ij, not yet scaled by the
+///   reduction.
+/// It is shared by threads: what it learns goes into `Row`, nowhere else.
+template <class P, class S>
+concept RowLoss = requires(const P& p, typename P::Row& row, Index i, const S* s, S* g) {
+  { p.start(i) } -> std::same_as<typename P::Row>;
+  p.observe(row, i, i, i, s);
+  p.close(row, i);
+  p.differentiate(row, i, i, i, s, g);
+};
+
+/// observe and differentiate, compiled once: walks call them in several places, a stretch at a
+/// time, where a call costs nothing but copies of their loops would cost whoever compiles them.
+template <class P, class S>
+NEARFAR_NOT_INLINE void show(const P& loss, typename P::Row& row, Index i, Index first, Index n,
+                             const S* s) {
+  loss.observe(row, i, first, n, s);
+}
+template <class P, class S>
+NEARFAR_NOT_INLINE void ask(const P& loss, typename P::Row& row, Index i, Index first, Index n,
+                            const S* s, S* g) {
+  loss.differentiate(row, i, first, n, s, g);
+}
+
+/// A loss that must see a row as a whole, as mining does: `row(i, worker, n, s, g)` gets the scores
+/// of query i with all n keys, itself included when it is one of them, returns the row's statistics
+/// and, when g is not null, writes dL/ds_ij for all of them (0 for pairs that do not count).
+/// `worker` < the walk's threads, for memory of its own.
+template <class P, class S>
+concept WholeRowLoss = requires(const P& p, Index i, const S* s, S* g) {
+  { p.row(i, 0, i, s, g) } -> std::same_as<typename P::Row>;
+};
+
+}  // namespace nearfar::detail
