@@ -108,7 +108,7 @@ const bool added = [] {
     add_softmax_family<float>({4091, 125, threads}, true);
   }
   for (const Size& size : bench::growing_sizes()) add_softmax_family<float>(size, true);
-  for (const Size& size : bench::large_sizes()) add_softmax_family<float>(size, true);
+  add_softmax_family<float>(bench::large_size, true);
   return true;
 }();
 

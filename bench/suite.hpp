@@ -9,7 +9,7 @@
 
 namespace bench {
 
-/// Floors of DESIGN: scores are 2 N M D, N^2 D when symmetric, and must be had again for the
+/// Floors: scores are 2 N M D, N^2 D when symmetric, and must be had again for the
 /// gradients where each needs all of its row first; a gradient product is 2 N M D, one for both
 /// sides of symmetric scores.
 inline constexpr Floor info_nce_floor{6, 2};
@@ -33,7 +33,7 @@ inline std::vector<Size> growing_sizes() {
   return {{256, 128, 1}, {1024, 128, 1}, {2048, 128, 1}, {8192, 128, 1}};
 }
 
-/// Sizes at which a dense matrix is hopeless or nearly so.
-inline std::vector<Size> large_sizes() { return {{16384, 128, 1}, {32768, 128, 1}}; }
+/// A size at which a dense matrix is hopeless or nearly so.
+inline constexpr Size large_size{16384, 128, 1};
 
 }  // namespace bench

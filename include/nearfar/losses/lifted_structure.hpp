@@ -34,7 +34,7 @@ struct LiftedStructureOptions {
 /// references, negatives of the reference are queries. Pairs without any negative are 0.
 ///
 /// A rule other than labels must say the same of (i, j) and (j, i) in a batch. Extra memory
-/// O((N + M) D); 8 N^2 D floating point operations forward and backward of a batch, 14 N M D with
+/// O((N + M) D); 5 N^2 D floating point operations forward and backward of a batch, 16 N M D with
 /// references: looks at the scores for the sums over negatives come before. Immutable; shared by
 /// threads each with its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>

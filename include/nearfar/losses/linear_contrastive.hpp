@@ -41,10 +41,10 @@ struct LinearContrastiveResult : Result {
 /// all of a kind, `mean_nonzero` over those of a kind that do not rest, and added. With
 /// Reduction::none a value is the sum of a row's hinges of both kinds.
 ///
-/// Extra memory O((N + M) D); 6 N M D floating point operations, and 2 N M D more for
-/// mean_nonzero, whose divisors weigh the two kinds against each other and must be known first.
-/// Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// Extra memory O((N + M) D); 4 N^2 D floating point operations for a batch, 6 N M D with
+/// references; a third more for mean_nonzero, whose divisors weigh the two kinds against each other
+/// and must be known first. Immutable; shared by threads each with its own Workspace; the same bits
+/// at any number of threads.
 template <class S, Kernel K = Euclidean>
 class LinearContrastive
     : public LabelCalls<LinearContrastive<S, K>, S, K, LinearContrastiveResult> {

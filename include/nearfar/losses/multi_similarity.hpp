@@ -62,8 +62,8 @@ struct MultiSimilarityForm {
 /// with similarities s of kernel K. Terms are anchors: Reduction::mean divides by N, as the paper
 /// does; an anchor without a positive or without a negative has the other part alone.
 ///
-/// Extra memory O((N + M) D), 6 N M D floating point operations. Immutable; shared by threads each
-/// with its own Workspace; the same bits at any number of threads.
+/// Extra memory O((N + M) D), 4 N^2 D floating point operations for a batch. Immutable; shared by
+/// threads each with its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, K, Result> {
   static_assert(K::orientation == Orientation::similarity,
