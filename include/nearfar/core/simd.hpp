@@ -2,6 +2,8 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <cmath>
+#include <concepts>
 #include <type_traits>
 
 /// \file
@@ -54,10 +56,19 @@ struct Vec {
   }
 };
 
-/// a * b + c, fused where the processor can.
+/// a * b + c, rounded once where vectors of this instruction set can, and then for numbers too: an
+/// element has the same bits in a vector and in what is left over.
 template <class S>
 NEARFAR_ALWAYS_INLINE Vec<S> multiply_add(Vec<S> a, Vec<S> b, Vec<S> c) {
   return {Eigen::internal::pmadd(a.p, b.p, c.p)};
+}
+template <std::floating_point S>
+NEARFAR_ALWAYS_INLINE S multiply_add(S a, S b, S c) {
+#if defined(EIGEN_VECTORIZE_FMA) || defined(__ARM_FEATURE_FMA)
+  return std::fma(a, b, c);
+#else
+  return a * b + c;
+#endif
 }
 
 // What kernels are written in, for a number or a vector of them alike.

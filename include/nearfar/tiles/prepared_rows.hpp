@@ -181,15 +181,14 @@ PreparedRows<S> prepare(Scratch& scratch, int threads, const K& kernel, const Ro
       if constexpr (K::geometry == Geometry::cosine) {
         S* row = out.data + i * out.stride;
         if (!(norms[i] > 0)) continue;
-        const double inverse = 1 / norms[i];
-        if (std::isfinite(inverse)) {
+        if constexpr (std::is_same_v<S, float>) {
+          // In double, where 1/|x| of any float row fits, and its rounding is far below a float's.
+          const double inverse = 1 / norms[i];
           for (Index k = 0; k < out.depth; ++k) {
             row[k] = static_cast<S>(static_cast<double>(row[k]) * inverse);
           }
-        } else {  // of a row so tiny that 1/|x| does not fit, x/|x| does
-          for (Index k = 0; k < out.depth; ++k) {
-            row[k] = static_cast<S>(static_cast<double>(row[k]) / norms[i]);
-          }
+        } else {
+          for (Index k = 0; k < out.depth; ++k) row[k] /= norms[i];
         }
       }
     }

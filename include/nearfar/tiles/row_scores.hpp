@@ -104,7 +104,7 @@ class ScoreRows {
       }
       for (Index j = whole; j < n; ++j) {
         const S sum = a + b[j];
-        const S q = sum - 2 * u[j];
+        const S q = multiply_add(S(-2), u[j], sum);
         nearest = std::max(nearest, near_share_ * sum - q);
         u[j] = std::max(q, S(0));
       }
