@@ -141,14 +141,7 @@ class InfoNce {
                     GradientRows<S> d_keys, CallOptions<S> call) const;
   InfoNceResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
                     const Negatives<S>& negatives, GradientRows<S> d_queries,
-                    GradientRows<S> d_keys, GradientRows<S> d_negatives,
-                    CallOptions<S> call) const {
-    return negatives.shared()
-               ? run_against<detail::Walk<S, K>>(upstream, queries, keys, negatives, d_queries,
-                                                 d_keys, d_negatives, call)
-               : run_against<detail::OwnKeys<S, K>>(upstream, queries, keys, negatives, d_queries,
-                                                    d_keys, d_negatives, call);
-  }
+                    GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call) const;
   /// NegativeScores: what shows each query its negatives.
   template <class NegativeScores>
   InfoNceResult run_against(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
@@ -205,6 +198,18 @@ InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& querie
   result.d_temperature = loss.temperature_gradient(rows, n, scale);
   batch.hand_back(scale, {&d_queries, &d_keys}, call);
   return result;
+}
+
+template <class S, Kernel K>
+InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& queries,
+                                 const Rows<S>& keys, const Negatives<S>& negatives,
+                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                 GradientRows<S> d_negatives, CallOptions<S> call) const {
+  return negatives.shared()
+             ? run_against<detail::Walk<S, K>>(upstream, queries, keys, negatives, d_queries,
+                                               d_keys, d_negatives, call)
+             : run_against<detail::OwnKeys<S, K>>(upstream, queries, keys, negatives, d_queries,
+                                                  d_keys, d_negatives, call);
 }
 
 template <class S, Kernel K>

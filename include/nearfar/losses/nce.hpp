@@ -210,23 +210,30 @@ class Nce {
   NceResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
                 const Negatives<S>& negatives, const Numbers<S>& log_noise_keys,
                 const Numbers<S>& log_noise_negatives, GradientRows<S> d_queries,
-                GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call) const {
-    detail::Scratch scratch(call.workspace);
-    const int threads = detail::available_threads(scratch.threads());
-    detail::check_noise_contrast(kernel_, threads, queries, keys, negatives);
-    check_numbers("log_noise_keys", log_noise_keys, keys.rows());
-    check_numbers("log_noise_negatives", log_noise_negatives, negatives.rows().rows());
-    const Index samples = negatives.per_query(queries.rows());
-    const double log_count = samples > 0 ? std::log(static_cast<double>(samples)) : 0;
-    return detail::noise_contrast(kernel_, options_.temperature, options_.reduction, upstream,
-                                  queries, keys, negatives, options_.log_z + log_count,
-                                  log_noise_keys.data(), log_noise_negatives.data(), d_queries,
-                                  d_keys, d_negatives, call, scratch, threads);
-  }
+                GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call) const;
 
   NceOptions options_;
   K kernel_;
 };
+
+template <class S, Kernel K>
+NceResult Nce<S, K>::run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
+                         const Negatives<S>& negatives, const Numbers<S>& log_noise_keys,
+                         const Numbers<S>& log_noise_negatives, GradientRows<S> d_queries,
+                         GradientRows<S> d_keys, GradientRows<S> d_negatives,
+                         CallOptions<S> call) const {
+  detail::Scratch scratch(call.workspace);
+  const int threads = detail::available_threads(scratch.threads());
+  detail::check_noise_contrast(kernel_, threads, queries, keys, negatives);
+  check_numbers("log_noise_keys", log_noise_keys, keys.rows());
+  check_numbers("log_noise_negatives", log_noise_negatives, negatives.rows().rows());
+  const Index samples = negatives.per_query(queries.rows());
+  const double log_count = samples > 0 ? std::log(static_cast<double>(samples)) : 0;
+  return detail::noise_contrast(kernel_, options_.temperature, options_.reduction, upstream,
+                                queries, keys, negatives, options_.log_z + log_count,
+                                log_noise_keys.data(), log_noise_negatives.data(), d_queries,
+                                d_keys, d_negatives, call, scratch, threads);
+}
 
 /// Negative sampling, word2vec's simplification of NCE without the noise's probabilities
 /// (Mikolov et al., Distributed representations of words and phrases, 2013, eq. 4):
@@ -277,18 +284,25 @@ class NegativeSampling {
   TemperatureResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
                         const Negatives<S>& negatives, GradientRows<S> d_queries,
                         GradientRows<S> d_keys, GradientRows<S> d_negatives,
-                        CallOptions<S> call) const {
-    detail::Scratch scratch(call.workspace);
-    const int threads = detail::available_threads(scratch.threads());
-    detail::check_noise_contrast(kernel_, threads, queries, keys, negatives);
-    return detail::noise_contrast<S>(kernel_, options_.temperature, options_.reduction, upstream,
-                                     queries, keys, negatives, 0, nullptr, nullptr, d_queries,
-                                     d_keys, d_negatives, call, scratch, threads);
-  }
+                        CallOptions<S> call) const;
 
   NegativeSamplingOptions options_;
   K kernel_;
 };
+
+template <class S, Kernel K>
+TemperatureResult NegativeSampling<S, K>::run(const Upstream* upstream, const Rows<S>& queries,
+                                              const Rows<S>& keys, const Negatives<S>& negatives,
+                                              GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                              GradientRows<S> d_negatives,
+                                              CallOptions<S> call) const {
+  detail::Scratch scratch(call.workspace);
+  const int threads = detail::available_threads(scratch.threads());
+  detail::check_noise_contrast(kernel_, threads, queries, keys, negatives);
+  return detail::noise_contrast<S>(kernel_, options_.temperature, options_.reduction, upstream,
+                                   queries, keys, negatives, 0, nullptr, nullptr, d_queries, d_keys,
+                                   d_negatives, call, scratch, threads);
+}
 
 #ifndef NEARFAR_HEADER_ONLY
 NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_EXTERN_LOSS, Nce)
