@@ -1,20 +1,16 @@
-#include <CLI/CLI.hpp>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <exception>
 #include <iostream>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/dataset.hpp"
 #include "common/evaluate.hpp"
-#include "common/mlp.hpp"
+#include "common/network.hpp"
 #include "common/output.hpp"
-#include "common/parallel.hpp"
 #include "common/plot.hpp"
+#include "common/program.hpp"
 #include "common/progress.hpp"
 #include "common/trainer.hpp"
 #include "common/training_losses.hpp"
@@ -30,7 +26,7 @@ using namespace example;
 constexpr std::size_t gallery_limit = 10000;
 constexpr std::size_t neighbours = 10;
 
-struct Options {
+struct Options : CommonOptions {
   std::string loss = "hadsell";
   int dim = 2;
   std::size_t batch = 256;
@@ -40,42 +36,7 @@ struct Options {
   double learning_rate = 2e-3;
   double weight_decay = 1e-2;
   LossSettings settings;
-  std::uint64_t seed = 1;
-  int threads = available_threads();
-  std::string data = "/usr/share/datasets/fashion-mnist";
-  std::string out = "out";
 };
-
-/// CLI11's ranges let NaN through: no comparison with it is true.
-CLI::Validator number_where(const std::string& wanted, bool (*holds)(double)) {
-  return CLI::Validator(
-      [=](const std::string& text) {
-        double value = 0;
-        return CLI::detail::lexical_cast(text, value) && holds(value)
-                   ? std::string()
-                   : "wanted a number " + wanted + ", got '" + text + "'";
-      },
-      "NUMBER " + wanted);
-}
-
-CLI::Validator positive_number() {
-  return number_where("> 0", [](double x) { return x > 0 && std::isfinite(x); });
-}
-
-CLI::Validator fraction() {
-  return number_where("from 0 to 1", [](double x) { return x >= 0 && x <= 1; });
-}
-
-/// CLI11 reads -1 as the largest unsigned number.
-CLI::Validator digits_only() {
-  return CLI::Validator(
-      [](const std::string& text) {
-        return text.find_first_not_of("0123456789") == std::string::npos
-                   ? std::string()
-                   : "wanted a whole number >= 0, got '" + text + "'";
-      },
-      "NUMBER >= 0");
-}
 
 CLI::Validator known_loss() {
   return CLI::Validator(
@@ -85,14 +46,6 @@ CLI::Validator known_loss() {
                    : "unknown loss '" + name + "', there are " + training_loss_names();
       },
       "NAME");
-}
-
-CLI::Validator not_empty() {
-  return CLI::Validator(
-      [](const std::string& text) {
-        return text.empty() ? "wanted a folder, got ''" : std::string();
-      },
-      "FOLDER");
 }
 
 void declare(CLI::App& app, Options& o) {
@@ -128,18 +81,7 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--temperature", o.settings.temperature,
                  "of losses with one; each has its default")
       ->check(positive_number());
-  app.add_option("--seed", o.seed, "same seed, same figures")
-      ->check(digits_only())
-      ->capture_default_str();
-  app.add_option("--threads", o.threads, "changes the time, not the figures")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--data", o.data, "folder with a data set in MNIST's format")
-      ->check(not_empty())
-      ->capture_default_str();
-  app.add_option("--out", o.out, "folder for tables and pictures, made if need be")
-      ->check(not_empty())
-      ->capture_default_str();
+  declare_common(app, o);
 }
 
 struct Score {
@@ -165,11 +107,11 @@ class Judge {
     return score(gallery, test);
   }
 
-  Score encoded(const Mlp<float>& encoder) const {
+  Score encoded(const Network<float>& encoder) const {
     return score(encode(encoder, data_.train, scale_, gallery_), test_embeddings(encoder));
   }
 
-  Pixels test_embeddings(const Mlp<float>& encoder) const {
+  Pixels test_embeddings(const Network<float>& encoder) const {
     return encode(encoder, data_.test, scale_, test_);
   }
 
@@ -242,7 +184,7 @@ void run(const Options& o) {
   widths.insert(widths.end(), o.hidden.begin(), o.hidden.end());
   widths.push_back(o.dim);
   Random random(o.seed);
-  Mlp<float> encoder(widths, random);
+  Network<float> encoder(widths, random);
   const Score untrained = judge.encoded(encoder);
 
   std::vector<Step> history;
@@ -265,34 +207,13 @@ void run(const Options& o) {
   std::printf("%.1f s\n", took.count());
 }
 
-/// Errors of whatever depth end as one line.
-int complain(std::string message) {
-  for (char& c : message) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  std::fprintf(stderr, "train_embedding: %s\n", message.c_str());
-  return 1;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app(
+  return run_program(
+      argc, argv, "train_embedding",
       "Trains an encoder of small images with a contrastive loss, measures the embeddings "
-      "of held-out images and draws a map of them.");
-  declare(app, options);
-  try {
-    app.parse(argc, argv);
-    run(options);
-    return 0;
-  } catch (const CLI::Success& asked) {  // --help
-    return app.exit(asked);
-  } catch (const CLI::ParseError& error) {
-    return complain(std::string(error.what()) + " (--help lists the options)");
-  } catch (const std::bad_alloc&) {
-    return complain("not enough memory for these settings");
-  } catch (const std::exception& error) {
-    return complain(error.what());
-  }
+      "of held-out images and draws a map of them.",
+      [&](CLI::App& app) { declare(app, options); }, [&] { run(options); });
 }

@@ -22,8 +22,8 @@ struct Shard {
   std::size_t begin = 0;
   std::size_t size = 0;
   Pixels images;
-  Mlp<float>::Tape tape;
-  Mlp<float>::Vector gradient;
+  Network<float>::Tape tape;
+  Network<float>::Vector gradient;
 };
 
 std::vector<Shard> split(std::size_t rows) {
@@ -47,7 +47,7 @@ double scheduled(double highest, std::size_t step, std::size_t steps) {
 
 }  // namespace
 
-std::vector<Step> train(Mlp<float>& encoder, const ImageSet& images, const PixelScale& scale,
+std::vector<Step> train(Network<float>& encoder, const ImageSet& images, const PixelScale& scale,
                         const LossFunction& loss, const TrainOptions& options, Random& random,
                         Progress& progress) {
   const PairedBatches sampler(images.labels, options.batch);
@@ -93,7 +93,7 @@ std::vector<Step> train(Mlp<float>& encoder, const ImageSet& images, const Pixel
   return history;
 }
 
-Pixels encode(const Mlp<float>& encoder, const ImageSet& images, const PixelScale& scale,
+Pixels encode(const Network<float>& encoder, const ImageSet& images, const PixelScale& scale,
               std::span<const std::size_t> which) {
   const std::vector<Shard> shards = split(which.size());
   Pixels embeddings(static_cast<Index>(which.size()), encoder.outputs());

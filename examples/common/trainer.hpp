@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "common/dataset.hpp"
-#include "common/mlp.hpp"
+#include "common/network.hpp"
 #include "common/progress.hpp"
 #include "common/training_losses.hpp"
 
@@ -29,12 +29,12 @@ struct Step {
 
 /// Trains the encoder in place; returns every step. Throws what the loss throws: std::domain_error
 /// when training diverged.
-std::vector<Step> train(Mlp<float>& encoder, const ImageSet& images, const PixelScale& scale,
+std::vector<Step> train(Network<float>& encoder, const ImageSet& images, const PixelScale& scale,
                         const LossFunction& loss, const TrainOptions& options, Random& random,
                         Progress& progress);
 
 /// The embeddings of the images `which`.
-Pixels encode(const Mlp<float>& encoder, const ImageSet& images, const PixelScale& scale,
+Pixels encode(const Network<float>& encoder, const ImageSet& images, const PixelScale& scale,
               std::span<const std::size_t> which);
 
 }  // namespace example
