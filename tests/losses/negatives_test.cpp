@@ -228,6 +228,119 @@ TYPED_TEST(OwnNegatives, MustBeAsManyForEachQuery) {
       3);
 }
 
+// ---- negatives that share a query's id ---------------------------------------------------------
+
+template <class Case>
+class NegativeIds : public testing::Test {};
+TYPED_TEST_SUITE(NegativeIds, AllKernels, CaseNames);
+
+/// Every query must come out as if it were alone with the negatives that are left to it.
+TYPED_TEST(NegativeIds, LeaveOutAQuerysOwn) {
+  using S = typename TypeParam::Scalar;
+  constexpr Index n = 61;
+  constexpr Index k = 800;
+  const TypeParam of_kernel(17);
+  const Matrix<S> queries = random_rows<S>(n, of_kernel.query_cols, 61);
+  const Matrix<S> keys = random_rows<S>(n, of_kernel.key_cols, 62);
+  const Matrix<S> rows = random_rows<S>(k, of_kernel.key_cols, 63);
+  std::vector<int> ids(k);
+  std::vector<std::int64_t> query_ids(n);
+  for (Index j = 0; j < k; ++j) ids[static_cast<std::size_t>(j)] = static_cast<int>(j * j % 23);
+  // Some queries share an id with several negatives, some with none.
+  for (Index i = 0; i < n; ++i) query_ids[static_cast<std::size_t>(i)] = i % 29;
+  const auto negatives = nearfar::Negatives<S>(rows).ids(ids, query_ids);
+
+  const nearfar::InfoNce<S, typename TypeParam::Kernel> loss(
+      {.temperature = 0.5, .reduction = Reduction::none}, of_kernel.kernel());
+  const std::vector<double> weights = random_upstream(n, 64);
+  Matrix<S> dq;
+  Matrix<S> dk;
+  Matrix<S> dn;
+  const auto got = loss.backward(Upstream(weights), queries, keys, negatives, dq, dk, dn);
+  EXPECT_EQ(loss.forward(queries, keys, negatives).values.size(), static_cast<std::size_t>(n));
+  Matrix<S> want_dn = Matrix<S>::Zero(k, rows.cols());
+  for (Index i = 0; i < n; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    std::vector<Index> left;
+    for (Index j = 0; j < k; ++j) {
+      if (ids[static_cast<std::size_t>(j)] != query_ids[at]) left.push_back(j);
+    }
+    const Matrix<S> others = reordered<S>(rows, left);
+    Matrix<S> q;
+    Matrix<S> key;
+    Matrix<S> m;
+    const std::vector<double> weight = {weights[at]};
+    const auto want = loss.backward(Upstream(weight), rows_of(queries, i, 1), rows_of(keys, i, 1),
+                                    others, q, key, m);
+    EXPECT_NEAR(got.values[at], want.value, Tolerance<S>::same * std::max(1.0, want.value));
+    expect_same<S>(rows_of(dq, i, 1), q, "d_queries");
+    expect_same<S>(rows_of(dk, i, 1), key, "d_keys");
+    for (std::size_t j = 0; j < left.size(); ++j) {
+      want_dn.row(left[j]) += m.row(static_cast<Index>(j));
+    }
+  }
+  expect_same<S>(dn, want_dn, "d_negatives");
+}
+
+TYPED_TEST(NegativeIds, MayLeaveNothing) {
+  using S = typename TypeParam::Scalar;
+  const TypeParam of_kernel(5);
+  const Matrix<S> queries = random_rows<S>(2, of_kernel.query_cols, 61);
+  const Matrix<S> keys = random_rows<S>(2, of_kernel.key_cols, 62);
+  const Matrix<S> rows = random_rows<S>(3, of_kernel.key_cols, 63);
+  const std::vector<int> ids = {7, 7, 7};
+  const std::vector<int> query_ids = {7, 8};
+  const auto negatives = nearfar::Negatives<S>(rows).ids(ids, query_ids);
+  using Loss = nearfar::InfoNce<S, typename TypeParam::Kernel>;
+  const auto got =
+      Loss({.reduction = Reduction::none}, of_kernel.kernel()).forward(queries, keys, negatives);
+  EXPECT_EQ(got.values[0], 0);
+  EXPECT_GT(got.values[1], 0);
+  EXPECT_EQ(got.diagnostics.anchors_without_negative, 1);
+  const Loss strict({.unusable_anchors = nearfar::UnusableAnchor::error}, of_kernel.kernel());
+  EXPECT_THROW(strict.forward(queries, keys, negatives), std::invalid_argument);
+}
+
+TYPED_TEST(NegativeIds, MustFitTheirRows) {
+  using S = typename TypeParam::Scalar;
+  const TypeParam of_kernel(5);
+  const Matrix<S> queries = random_rows<S>(2, of_kernel.query_cols, 61);
+  const Matrix<S> keys = random_rows<S>(2, of_kernel.key_cols, 62);
+  const Matrix<S> rows = random_rows<S>(4, of_kernel.key_cols, 63);
+  const std::vector<int> two = {1, 2};
+  const std::vector<int> four = {1, 2, 3, 4};
+  const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({}, of_kernel.kernel());
+  const auto with = [&](nearfar::Negatives<S> negatives) {
+    return [&loss, &queries, &keys, negatives] { loss.forward(queries, keys, negatives); };
+  };
+  const nearfar::Negatives<S> shared(rows);
+  const BadCall table[] = {
+      {"too few",
+       Thrown::invalid_argument,
+       {"ids of negatives: wanted 4", "got 2"},
+       with(shared.ids(two, two))},
+      {"too many",
+       Thrown::invalid_argument,
+       {"ids of queries: wanted 2", "got 4"},
+       with(shared.ids(four, four))},
+      {"of each query's own",
+       Thrown::invalid_argument,
+       {"negatives: wanted no ids for each query's own negatives"},
+       with(per_query(rows).ids(four, two))},
+  };
+  for (const BadCall& bad : table) expect_refused(bad);
+}
+
+TEST(NoiseIds, AreRefused) {
+  const Matrix<float> rows = random_rows<float>(2, 3, 61);
+  const std::vector<int> ids = {1, 2};
+  const nearfar::NegativeSampling<float, nearfar::InnerProduct> loss;
+  expect_refused(
+      {"noise with ids", Thrown::invalid_argument, {"negatives: wanted all of the noise"}, [&] {
+         loss.forward(rows, rows, nearfar::Negatives<float>(rows).ids(ids, ids));
+       }});
+}
+
 // ---- positives by index -------------------------------------------------------------------------
 
 template <class Case>

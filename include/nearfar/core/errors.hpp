@@ -8,9 +8,9 @@
 #include <string_view>
 
 /// \file
-/// Everything nearfar throws is thrown here. Two types: std::invalid_argument for shapes, options
-/// and labels, std::domain_error for elements that are not finite. A message names the argument,
-/// what was wanted and what came.
+/// Everything nearfar throws is thrown here. Three types: std::invalid_argument for shapes, options
+/// and labels, std::domain_error for elements that are not finite, std::runtime_error for files. A
+/// message names the argument, what was wanted and what came.
 
 namespace nearfar {
 
@@ -64,6 +64,13 @@ namespace nearfar {
           "it overflows to "
        << value;
   throw std::domain_error(text.str());
+}
+
+/// A file that cannot be read, written or made sense of.
+[[noreturn]] inline void fail_file(std::string_view file, std::string_view what) {
+  std::ostringstream text;
+  text << "nearfar: " << file << " " << what;
+  throw std::runtime_error(text.str());
 }
 
 /// Sizes of a view that cannot be.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/labels.hpp"
 #include "nearfar/core/matrix.hpp"
 
 /// \file
@@ -24,14 +25,34 @@ class Negatives {
   const Rows<S>& rows() const { return rows_; }
   bool shared() const { return shared_; }
 
+  /// The same with ids, one a negative and one a query: a query is not compared with negatives of
+  /// its own id (an old key of the same image in a queue). For shared negatives. Views: both must
+  /// outlive the call.
+  Negatives ids(const Labels& negatives, const Labels& queries) const {
+    Negatives out = *this;
+    out.ids_ = negatives;
+    out.query_ids_ = queries;
+    out.has_ids_ = true;
+    return out;
+  }
+  bool has_ids() const { return has_ids_; }
+  const Labels& ids() const { return ids_; }
+  const Labels& query_ids() const { return query_ids_; }
+
   /// Negatives that each of `queries` is compared with.
   Index per_query(Index queries) const {
     if (shared_) return rows_.rows();
     return queries > 0 ? rows_.rows() / queries : 0;
   }
 
-  /// Throws std::invalid_argument unless each of `queries` gets as many as the others.
+  /// Throws std::invalid_argument unless each of `queries` gets as many as the others, and unless
+  /// ids are as many as what they are of.
   void check_count(const char* name, Index queries) const {
+    if (has_ids_) {
+      if (!shared_) fail_argument(name, "no ids for each query's own negatives", "ids");
+      check_label_count("ids of negatives", ids_, rows_.rows());
+      check_label_count("ids of queries", query_ids_, queries);
+    }
     if (shared_ || per_query(queries) * queries == rows_.rows()) return;
     fail_argument(name, "as many for each of " + std::to_string(queries) + " queries",
                   std::to_string(rows_.rows()) + " rows");
@@ -43,6 +64,9 @@ class Negatives {
  private:
   Rows<S> rows_;
   bool shared_ = true;
+  bool has_ids_ = false;
+  Labels ids_;
+  Labels query_ids_;
 };
 
 /// Negatives of each query's own, as an argument: `loss.forward(queries, keys, per_query(rows))`.

@@ -87,7 +87,8 @@ class InfoNce {
   }
 
   /// The loss of queries (N x D) with keys (N x D, key i the positive of query i) against
-  /// negatives: K x D, K >= 0, shared by all queries; or per_query(negatives), (N K) x D.
+  /// negatives: K x D, K >= 0, shared by all queries; or per_query(negatives), (N K) x D. With ids
+  /// (Negatives::ids, KeyQueue::negatives) a query's sum leaves out negatives of its own id.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                         CallOptions<S> call = {}) const {
     return run(nullptr, queries, keys, negatives, no_gradient, no_gradient, no_gradient, call);
@@ -233,7 +234,9 @@ InfoNceResult InfoNce<S, K>::run_against(const Upstream* upstream, const Rows<S>
                         {{"queries", queries, Side::query},
                          {"keys", keys, Side::key},
                          {"negatives", others.rows() > 0 ? others : keys, Side::key}});
-  detail::refuse_unusable(options_.unusable_anchors, negatives.per_query(n) == 0 ? n : 0,
+  const detail::Exclusions exclusions = detail::exclusions_of(scratch, negatives);
+  detail::refuse_unusable(options_.unusable_anchors,
+                          detail::queries_without_negative(negatives, n, exclusions),
                           "without a negative");
   if (upstream != nullptr) {
     detail::check_upstream(*upstream, options_.reduction, n);
@@ -250,7 +253,8 @@ InfoNceResult InfoNce<S, K>::run_against(const Upstream* upstream, const Rows<S>
   S* u = scratch.take<S>(n);
   S* positives = scratch.take<S>(n);
   detail::paired_scores(threads, kernel_, batch.rows(0), batch.rows(1), u, positives);
-  NegativeScores walk(scratch, threads, kernel_, batch.rows(0), batch.rows(2));
+  NegativeScores walk(scratch, threads, kernel_, batch.rows(0), batch.rows(2), detail::Pairing::all,
+                      exclusions);
   const Upstream one(1.0);
   const RowsLoss loss(options_.temperature, options_.denominator, {.paired = positives},
                       upstream != nullptr ? *upstream : one);

@@ -133,6 +133,10 @@ void check_noise_contrast(const K& kernel, int threads, const Rows<S>& queries, 
     fail_argument("keys", "one key for each of " + std::to_string(queries.rows()) + " queries",
                   std::to_string(keys.rows()) + " keys");
   }
+  if (negatives.has_ids()) {
+    fail_argument("negatives", "all of the noise: its distribution includes a query's own key",
+                  "ids");
+  }
   negatives.check_count("negatives", queries.rows());
   const Rows<S>& rows = negatives.rows();
   check_rows<S>(kernel, threads,

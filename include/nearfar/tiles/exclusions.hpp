@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nearfar/core/labels.hpp"
+#include "nearfar/core/negatives.hpp"
 #include "nearfar/core/workspace.hpp"
 
 /// \file
@@ -34,6 +35,9 @@ class Exclusions {
 
   bool any() const { return ranges_ != nullptr; }
 
+  /// Keys that query i is not compared with.
+  Index count(Index i) const { return ranges_[i].last - ranges_[i].first; }
+
   /// body(j) for every key that query i is not compared with.
   template <class Body>
   void each(Index i, const Body& body) const {
@@ -60,5 +64,23 @@ class Exclusions {
   Index* columns_ = nullptr;  ///< keys by id, those of one id in order
   Range* ranges_ = nullptr;   ///< of each query
 };
+
+/// What the ids of negatives, if they have any, leave out.
+template <class S>
+Exclusions exclusions_of(Scratch& scratch, const Negatives<S>& negatives) {
+  if (!negatives.has_ids()) return {};
+  return Exclusions(scratch, negatives.query_ids(), negatives.ids());
+}
+
+/// How many of `queries` have no negative.
+template <class S>
+Index queries_without_negative(const Negatives<S>& negatives, Index queries,
+                               const Exclusions& exclusions) {
+  if (negatives.per_query(queries) == 0) return queries;
+  if (!exclusions.any()) return 0;
+  Index without = 0;
+  for (Index i = 0; i < queries; ++i) without += exclusions.count(i) == negatives.rows().rows();
+  return without;
+}
 
 }  // namespace nearfar::detail

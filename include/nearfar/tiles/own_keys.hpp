@@ -13,9 +13,10 @@ namespace nearfar::detail {
 template <class S, Kernel K>
 class OwnKeys {
  public:
-  /// Both sides must outlive the object. The number of keys is a multiple of that of queries.
+  /// Both sides must outlive the object. The number of keys is a multiple of that of queries. Every
+  /// key given is compared: what Walk may leave out is here for its signature.
   OwnKeys(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
-          const PreparedRows<S>& keys)
+          const PreparedRows<S>& keys, Pairing = Pairing::all, const Exclusions& = {})
       : scratch_(scratch),
         threads_(threads),
         kernel_(kernel),

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "nearfar/core/negatives.hpp"
+#include "nearfar/memory/row_ring.hpp"
+
+namespace nearfar {
+
+/// The queue of keys of earlier batches that serve as negatives (He et al., Momentum contrast for
+/// unsupervised visual representation learning, 2020, section 3.2, algorithm 1): the newest rows
+/// push the oldest out.
+///
+///     loss.forward_backward(queries, keys, queue.negatives(images), d_queries, no_gradient,
+///                           no_gradient);
+///     queue.push(keys, images);
+///
+/// With ids, such as the number of a key's image, a query is never compared with an old key of its
+/// own image. A queue that is only partly filled offers what it has. Rows are stored as they come:
+/// normalised where the caller normalises them (Cosine does it in each call anyway).
+///
+/// capacity x D numbers, taken at the first push. Not to be pushed to while another thread reads.
+template <class S>
+class KeyQueue {
+ public:
+  /// Throws std::invalid_argument unless both are > 0.
+  KeyQueue(Index capacity, Index dim) : ring_(capacity, dim) {}
+
+  Index capacity() const { return ring_.capacity(); }
+  Index dim() const { return ring_.dim(); }
+  Index size() const { return ring_.size(); }  ///< rows it holds, <= capacity()
+  bool full() const { return size() == capacity(); }
+
+  /// Appends keys (n x D, any n); of more rows than capacity() the last ones stay. Either all rows
+  /// of a queue have ids or none has. Throws std::invalid_argument on a wrong shape or count,
+  /// std::domain_error on an element that is not finite, the queue left as it was.
+  void push(Rows<S> keys) { ring_.push("keys", keys, nullptr, nullptr); }
+  void push(Rows<S> keys, Labels ids) { ring_.push("keys", keys, nullptr, &ids); }
+
+  void clear() { ring_.clear(); }
+
+  /// The keys (size() x D), in slots: not in order of age once old ones have been overwritten.
+  /// Valid until the next push, as are all views below.
+  Rows<S> keys() const { return ring_.rows(); }
+  /// The ids of keys(); empty where none were given.
+  Labels ids() const { return ring_.ids(); }
+
+  /// All keys as negatives of every query.
+  Negatives<S> negatives() const { return keys(); }
+  /// The same, save keys that have a query's own id for that query. `query_ids`: one a query, which
+  /// must outlive the call they are for. Throws std::invalid_argument when the keys have no ids.
+  Negatives<S> negatives(Labels query_ids) const {
+    if (size() > 0 && !ring_.has_ids()) fail_argument("ids", "keys pushed with ids", "none");
+    return negatives().ids(ids(), query_ids);
+  }
+
+  /// Writes the queue, or takes what `save` wrote for a queue of the same scalar type, capacity and
+  /// dim. Throws std::runtime_error on a file that cannot be written or read, is truncated, damaged
+  /// or of something else; the queue, or the file, is then what it was before.
+  void save(const std::filesystem::path& file) const {
+    detail::save_file(file, [&](std::ostream& out) { save(out); });
+  }
+  void load(const std::filesystem::path& file) {
+    KeyQueue loaded(*this);
+    detail::load_file(file, [&](std::istream& in) { loaded.load(in); });
+    *this = std::move(loaded);
+  }
+  void save(std::ostream& out) const { ring_.save(out, detail::SavedKind::key_queue); }
+  void load(std::istream& in) { ring_.load(in, detail::SavedKind::key_queue); }
+
+ private:
+  detail::RowRing<S> ring_;
+};
+
+}  // namespace nearfar

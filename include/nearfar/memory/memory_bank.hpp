@@ -1,0 +1,175 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+#include <utility>
+#include <vector>
+
+#include "nearfar/core/finite.hpp"
+#include "nearfar/core/labels.hpp"
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/core/random.hpp"
+#include "nearfar/memory/saved.hpp"
+
+namespace nearfar {
+
+/// Settings of MemoryBank.
+struct MemoryBankOptions {
+  double momentum = 0.5;   ///< m in [0, 1): how much of the old row stays
+  std::uint64_t seed = 0;  ///< of the rows it starts with
+};
+
+/// One row of unit length for each sample of a data set, by its index (Wu et al., Unsupervised
+/// feature learning via non-parametric instance discrimination, 2018, section 3.1):
+///
+///     bank.gather(indices, keys);
+///     bank.gather(noise, negatives);
+///     nce.forward_backward(x, keys, negatives, log_noise_keys, log_noise_negatives, dx,
+///                          no_gradient, no_gradient);
+///     bank.update(indices, x);
+///
+/// Rows start as random directions, a function of the seed alone. count x D numbers. Not to be
+/// updated while another thread reads.
+template <class S>
+class MemoryBank {
+ public:
+  /// Throws std::invalid_argument unless count and dim are > 0 and 0 <= momentum < 1.
+  MemoryBank(Index count, Index dim, MemoryBankOptions options = {})
+      : count_(count), dim_(dim), options_(options) {
+    if (count < 1) fail_argument("count", "a number > 0", std::to_string(count));
+    if (dim < 1) fail_argument("dim", "a number > 0", std::to_string(dim));
+    if (!(options.momentum >= 0 && options.momentum < 1)) {
+      fail_argument("momentum", "a number >= 0 and < 1", std::to_string(options.momentum));
+    }
+    rows_.resize(static_cast<std::size_t>(count * dim));
+    std::vector<double> direction(static_cast<std::size_t>(dim));
+    for (Index i = 0; i < count; ++i) {
+      for (Index k = 0; k < dim; ++k) direction[static_cast<std::size_t>(k)] = normal(i, k);
+      store(i, direction);
+    }
+  }
+
+  Index count() const { return count_; }
+  Index dim() const { return dim_; }
+  const MemoryBankOptions& options() const { return options_; }
+
+  /// All rows (count x D), row i that of sample i. Valid until the bank is gone.
+  Rows<S> rows() const { return Rows<S>(rows_.data(), count_, dim_); }
+
+  /// Copies the rows of these samples to `out`, resized to indices x D. Throws
+  /// std::invalid_argument on an index that is none.
+  void gather(Labels indices, Matrix<S>& out) const {
+    check_indices(indices);
+    out.resize(indices.size(), dim_);
+    for (Index i = 0; i < indices.size(); ++i) {
+      std::copy_n(row(indices[i]), dim_, out.data() + i * dim_);
+    }
+  }
+
+  /// Takes in new embeddings x (one row an index, n x D) of samples:
+  ///
+  ///     v_i <- m v_i + (1 - m) x_i / |x_i|, then v_i <- v_i / |v_i|
+  ///
+  /// in order, where an index comes twice. A zero row, or one that cancels its old self, changes
+  /// nothing. Throws std::invalid_argument on a wrong shape or an index that is none,
+  /// std::domain_error on an element that is not finite, the bank left as it was.
+  void update(Labels indices, Rows<S> x) {
+    check_indices(indices);
+    if (x.rows() != indices.size() || (x.rows() > 0 && x.cols() != dim_)) {
+      fail_shape("x", indices.size(), dim_, x.rows(), x.cols());
+    }
+    detail::check_finite("x", x, 1);
+    std::vector<double> mixed(static_cast<std::size_t>(dim_));
+    for (Index i = 0; i < x.rows(); ++i) {
+      for (Index k = 0; k < dim_; ++k) mixed[at(k)] = static_cast<double>(x.row(i)[k]);
+      if (!normalise(mixed)) continue;
+      const S* old = row(indices[i]);
+      for (Index k = 0; k < dim_; ++k) {
+        mixed[at(k)] = options_.momentum * static_cast<double>(old[k]) +
+                       (1 - options_.momentum) * mixed[at(k)];
+      }
+      store(static_cast<Index>(indices[i]), mixed);
+    }
+  }
+
+  /// Writes the bank, or takes what `save` wrote for a bank of the same scalar type, count and dim.
+  /// Throws std::runtime_error on a file that cannot be written or read, is truncated, damaged or
+  /// of something else; the bank, or the file, is then what it was before.
+  void save(const std::filesystem::path& file) const {
+    detail::save_file(file, [&](std::ostream& out) { save(out); });
+  }
+  void load(const std::filesystem::path& file) {
+    MemoryBank loaded(*this);
+    detail::load_file(file, [&](std::istream& in) { loaded.load(in); });
+    *this = std::move(loaded);
+  }
+  void save(std::ostream& out) const {
+    detail::SavedWriter writer(out, detail::SavedKind::memory_bank);
+    writer.put(static_cast<std::uint32_t>(sizeof(S)));
+    writer.put(static_cast<std::int64_t>(count_));
+    writer.put(static_cast<std::int64_t>(dim_));
+    writer.put_all(rows_);
+    writer.finish();
+  }
+  void load(std::istream& in) {
+    detail::SavedReader reader(in, detail::SavedKind::memory_bank);
+    reader.expect("bytes a number", static_cast<std::uint32_t>(sizeof(S)));
+    reader.expect("count", static_cast<std::int64_t>(count_));
+    reader.expect("dim", static_cast<std::int64_t>(dim_));
+    std::vector<S> rows = reader.template get_all<S>(rows_.size());
+    reader.finish();
+    for (const S number : rows) {
+      if (!std::isfinite(number)) fail_file("memory", "holds a number that is not finite");
+    }
+    rows_ = std::move(rows);
+  }
+
+ private:
+  static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+  const S* row(std::int64_t i) const { return rows_.data() + static_cast<Index>(i) * dim_; }
+
+  void check_indices(const Labels& indices) const {
+    for (Index i = 0; i < indices.size(); ++i) {
+      if (indices[i] < 0 || indices[i] >= count_) {
+        fail_argument("indices", "indices from 0 to " + std::to_string(count_ - 1),
+                      std::to_string(indices[i]) + " at " + std::to_string(i));
+      }
+    }
+  }
+
+  /// Box and Muller's transform of bits that depend on the place alone.
+  double normal(Index i, Index k) const {
+    const auto bits =
+        random_bits(options_.seed, 0, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(k));
+    const double radius = std::sqrt(-2 * std::log1p(-unit_interval(bits[0])));
+    return radius * std::cos(2 * std::numbers::pi * unit_interval(bits[1]));
+  }
+
+  /// To unit length, whatever the size of its numbers; false for zero.
+  static bool normalise(std::vector<double>& x) {
+    double largest = 0;
+    for (const double number : x) largest = std::max(largest, std::abs(number));
+    if (!(largest > 0)) return false;
+    double squares = 0;
+    for (double& number : x) {
+      number /= largest;
+      squares += number * number;
+    }
+    for (double& number : x) number /= std::sqrt(squares);
+    return true;
+  }
+
+  void store(Index i, std::vector<double>& x) {
+    if (!normalise(x)) return;
+    for (Index k = 0; k < dim_; ++k) rows_[at(i * dim_ + k)] = static_cast<S>(x[at(k)]);
+  }
+
+  Index count_;
+  Index dim_;
+  MemoryBankOptions options_;
+  std::vector<S> rows_;
+};
+
+}  // namespace nearfar

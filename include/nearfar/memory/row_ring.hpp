@@ -1,0 +1,131 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "nearfar/core/finite.hpp"
+#include "nearfar/core/labels.hpp"
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/memory/saved.hpp"
+
+/// \file
+/// The last rows pushed, the oldest making room for the newest.
+
+namespace nearfar::detail {
+
+/// A ring of rows, each with numbers that tell what it is. Rows that were pushed lie in slots
+/// 0 .. size() - 1; once the ring is full, the next row takes the slot of the oldest.
+template <class S>
+class RowRing {
+ public:
+  RowRing(Index capacity, Index dim) : capacity_(capacity), dim_(dim) {
+    if (capacity < 1) fail_argument("capacity", "a number > 0", std::to_string(capacity));
+    if (dim < 1) fail_argument("dim", "a number > 0", std::to_string(dim));
+  }
+
+  Index capacity() const { return capacity_; }
+  Index dim() const { return dim_; }
+  Index size() const { return size_; }
+  Rows<S> rows() const { return Rows<S>(rows_.data(), size_, dim_); }
+  bool has_ids() const { return has_ids_; }
+  const std::vector<std::int64_t>& ids() const { return ids_; }
+  const std::vector<std::int64_t>& labels() const { return labels_; }
+
+  /// Of more rows than there are slots the last ones stay. Null: no ids, no labels. What the first
+  /// rows have, all have: an id that is missing cannot be told from one that is there.
+  void push(const char* name, const Rows<S>& rows, const Labels* labels, const Labels* ids) {
+    if (rows.rows() == 0) return;
+    if (rows.cols() != dim_) fail_shape(name, rows.rows(), dim_, rows.rows(), rows.cols());
+    if (labels != nullptr) check_label_count("labels", *labels, rows.rows());
+    if (ids != nullptr) check_label_count("ids", *ids, rows.rows());
+    if (size_ > 0 && has_ids_ != (ids != nullptr)) {
+      fail_argument("ids", has_ids_ ? "one a row, as the rows before have" : "none, as before",
+                    has_ids_ ? "none" : "some");
+    }
+    check_finite(name, rows, 1);
+    reserve();
+    has_ids_ = ids != nullptr;
+    const Index skipped = std::max(Index{0}, rows.rows() - capacity_);
+    for (Index i = skipped; i < rows.rows(); ++i) {
+      std::copy_n(rows.row(i), dim_, rows_.data() + next_ * dim_);
+      if (labels != nullptr) put(labels_, (*labels)[i]);
+      if (ids != nullptr) put(ids_, (*ids)[i]);
+      size_ = std::min(capacity_, std::max(size_, next_ + 1));
+      next_ = (next_ + 1) % capacity_;
+    }
+  }
+
+  void clear() {
+    size_ = next_ = 0;
+    labels_.clear();
+    ids_.clear();
+  }
+
+  void save(std::ostream& out, SavedKind kind) const {
+    SavedWriter writer(out, kind);
+    writer.put(static_cast<std::uint32_t>(sizeof(S)));
+    for (const Index number : {capacity_, dim_, size_, next_}) {
+      writer.put(static_cast<std::int64_t>(number));
+    }
+    writer.put(std::uint32_t{has_ids_ && size_ > 0});
+    for (Index k = 0; k < size_ * dim_; ++k) writer.put(rows_[static_cast<std::size_t>(k)]);
+    writer.put_all(labels_);
+    writer.put_all(ids_);
+    writer.finish();
+  }
+
+  /// Takes what the file holds, which must be of this ring's capacity and dim, or throws and stays
+  /// as it was.
+  void load(std::istream& in, SavedKind kind) {
+    SavedReader reader(in, kind);
+    reader.expect("bytes a number", static_cast<std::uint32_t>(sizeof(S)));
+    reader.expect("capacity", static_cast<std::int64_t>(capacity_));
+    reader.expect("dim", static_cast<std::int64_t>(dim_));
+    RowRing loaded(capacity_, dim_);
+    loaded.size_ = static_cast<Index>(reader.get<std::int64_t>());
+    loaded.next_ = static_cast<Index>(reader.get<std::int64_t>());
+    const bool full = loaded.size_ == capacity_;
+    if (loaded.size_ < 0 || loaded.size_ > capacity_ || loaded.next_ < 0 ||
+        loaded.next_ >= capacity_ || (!full && loaded.next_ != loaded.size_)) {
+      fail_file("memory", "is damaged: its rows cannot be where it says");
+    }
+    loaded.has_ids_ = reader.get<std::uint32_t>() != 0;
+    loaded.reserve();
+    for (Index k = 0; k < loaded.size_ * dim_; ++k) {
+      const S number = reader.get<S>();
+      if (!std::isfinite(number)) fail_file("memory", "holds a number that is not finite");
+      loaded.rows_[static_cast<std::size_t>(k)] = number;
+    }
+    const auto count = static_cast<std::size_t>(loaded.size_);
+    if (kind == SavedKind::cross_batch_memory) loaded.labels_ = reader.get_all<std::int64_t>(count);
+    if (loaded.has_ids_) loaded.ids_ = reader.get_all<std::int64_t>(count);
+    reader.finish();
+    *this = std::move(loaded);
+  }
+
+ private:
+  /// All at once and not before it is needed: a ring that is never filled costs nothing.
+  void reserve() { rows_.resize(static_cast<std::size_t>(capacity_ * dim_)); }
+
+  void put(std::vector<std::int64_t>& numbers, std::int64_t number) {
+    const auto slot = static_cast<std::size_t>(next_);
+    if (numbers.size() == slot) {
+      numbers.push_back(number);
+    } else {
+      numbers[slot] = number;
+    }
+  }
+
+  Index capacity_;
+  Index dim_;
+  Index size_ = 0;
+  Index next_ = 0;  // the slot of the next row
+  bool has_ids_ = false;
+  std::vector<S> rows_;
+  std::vector<std::int64_t> labels_;  // empty, or one a row
+  std::vector<std::int64_t> ids_;     // likewise
+};
+
+}  // namespace nearfar::detail

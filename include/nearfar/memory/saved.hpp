@@ -1,0 +1,181 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <istream>
+#include <ostream>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <vector>
+
+#include "nearfar/core/errors.hpp"
+
+/// \file
+/// How memories are kept in files. Little-endian, whatever the machine:
+///
+///     8 bytes   "nearfar" and a zero
+///     u32       version of the format
+///     u32       what it is (SavedKind)
+///     ...       what the kind says
+///     u64       FNV-1a hash of every byte before
+///
+/// A reader hands nothing out before the hash is right.
+
+namespace nearfar::detail {
+
+enum class SavedKind : std::uint32_t { key_queue = 1, memory_bank = 2, cross_batch_memory = 3 };
+
+inline constexpr std::array<char, 8> saved_magic = {'n', 'e', 'a', 'r', 'f', 'a', 'r', '\0'};
+inline constexpr std::uint32_t saved_version = 1;
+
+/// FNV-1a, 64 bits (Fowler, Noll and Vo): finds accidents, not forgeries.
+class SavedHash {
+ public:
+  void add(const char* bytes, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      state_ = (state_ ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3ull;
+    }
+  }
+  std::uint64_t state() const { return state_; }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325ull;
+};
+
+/// The bytes of a number in the file's order, or back.
+template <class T>
+std::array<char, sizeof(T)> little_endian(std::array<char, sizeof(T)> bytes) {
+  if constexpr (std::endian::native == std::endian::big) std::reverse(bytes.begin(), bytes.end());
+  return bytes;
+}
+
+class SavedWriter {
+ public:
+  SavedWriter(std::ostream& out, SavedKind kind) : out_(out) {
+    write(saved_magic.data(), saved_magic.size());
+    put(saved_version);
+    put(static_cast<std::uint32_t>(kind));
+  }
+
+  template <class T>
+  void put(T number) {
+    static_assert(std::is_arithmetic_v<T>);
+    const auto bytes = little_endian<T>(std::bit_cast<std::array<char, sizeof(T)>>(number));
+    write(bytes.data(), bytes.size());
+  }
+
+  template <class T>
+  void put_all(const std::vector<T>& numbers) {
+    for (const T number : numbers) put(number);
+  }
+
+  /// Throws std::runtime_error when not all could be written.
+  void finish() {
+    put(hash_.state());
+    out_.flush();
+    if (!out_) fail_file("memory", "could not be written");
+  }
+
+ private:
+  void write(const char* bytes, std::size_t count) {
+    hash_.add(bytes, count);
+    out_.write(bytes, static_cast<std::streamsize>(count));
+  }
+
+  std::ostream& out_;
+  SavedHash hash_;
+};
+
+/// Throws std::runtime_error at the first thing that is wrong.
+class SavedReader {
+ public:
+  SavedReader(std::istream& in, SavedKind kind) : in_(in) {
+    std::array<char, saved_magic.size()> magic{};
+    read(magic.data(), magic.size());
+    if (magic != saved_magic) fail_file("memory", "is no file of nearfar's");
+    const auto version = get<std::uint32_t>();
+    if (version != saved_version) {
+      fail_file("memory", "is of format " + std::to_string(version) + ", known is " +
+                              std::to_string(saved_version));
+    }
+    if (get<std::uint32_t>() != static_cast<std::uint32_t>(kind)) {
+      fail_file("memory", "holds a memory of another kind");
+    }
+  }
+
+  template <class T>
+  T get() {
+    std::array<char, sizeof(T)> bytes{};
+    read(bytes.data(), bytes.size());
+    return std::bit_cast<T>(little_endian<T>(bytes));
+  }
+
+  /// Throws unless the number in the file is `wanted`.
+  template <class T>
+  void expect(const char* name, T wanted) {
+    const T got = get<T>();
+    if (got != wanted) {
+      fail_file("memory", "has " + std::string(name) + " " + std::to_string(got) + ", wanted " +
+                              std::to_string(wanted));
+    }
+  }
+
+  template <class T>
+  std::vector<T> get_all(std::size_t count) {
+    std::vector<T> numbers(count);
+    for (T& number : numbers) number = get<T>();
+    return numbers;
+  }
+
+  void finish() {
+    const std::uint64_t hash = hash_.state();
+    if (get<std::uint64_t>() != hash) fail_file("memory", "is damaged: its checksum is wrong");
+  }
+
+ private:
+  void read(char* bytes, std::size_t count) {
+    in_.read(bytes, static_cast<std::streamsize>(count));
+    if (static_cast<std::size_t>(in_.gcount()) != count) fail_file("memory", "is truncated");
+    hash_.add(bytes, count);
+  }
+
+  std::istream& in_;
+  SavedHash hash_;
+};
+
+/// Writes a file by way of a neighbour, so that it is there in full or as it was before.
+template <class Save>
+void save_file(const std::filesystem::path& file, const Save& save) {
+  std::filesystem::path part = file;
+  part += ".part";
+  std::error_code error;
+  try {
+    std::ofstream out(part, std::ios::binary);
+    if (!out) fail_file(file.string(), "could not be written");
+    save(out);
+    out.close();
+    if (!out) fail_file(file.string(), "could not be written");
+    std::filesystem::rename(part, file, error);
+    if (error) fail_file(file.string(), "could not be written");
+  } catch (...) {
+    std::filesystem::remove(part, error);
+    throw;
+  }
+}
+
+template <class Load>
+void load_file(const std::filesystem::path& file, const Load& load) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) fail_file(file.string(), "could not be read");
+  load(in);
+  if (in.peek() != std::ifstream::traits_type::eof()) {
+    fail_file(file.string(), "is longer than what it says it holds");
+  }
+}
+
+}  // namespace nearfar::detail
