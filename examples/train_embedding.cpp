@@ -144,21 +144,7 @@ void write_results(const Options& o, const Dataset& data, const TrainingLoss& lo
   write_embedding(folder, {embeddings, data.test.labels, data.class_names,
                            data.name + ", " + std::string(loss.title), counted + "; " + figures});
   write_loss_curve(folder, history, data.name + ", " + std::string(loss.title));
-  std::string drawn;
-  for (const std::string name : {"embedding", "loss"}) {
-    const Drawn outcome = draw(folder, name);
-    if (outcome == Drawn::no_gnuplot) {
-      std::printf("no gnuplot here, so no pictures; embedding.gp and loss.gp draw them\n");
-      break;
-    }
-    if (outcome == Drawn::failed) {
-      std::printf("gnuplot could not draw %s.png; gnuplot %s.gp says why\n", name.c_str(),
-                  name.c_str());
-    } else {
-      drawn += ", " + name + ".png";
-    }
-  }
-  std::printf("in %s: embedding.csv, loss.csv%s\n", o.out.c_str(), drawn.c_str());
+  draw_all(folder, {"embedding", "loss"}, {"embedding.csv", "loss.csv"});
 }
 
 void run(const Options& o) {

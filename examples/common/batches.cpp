@@ -1,6 +1,7 @@
 #include "common/batches.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -36,6 +37,17 @@ std::vector<std::vector<std::size_t>> PairedBatches::epoch(Random& random) const
     }
   }
   return batches;
+}
+
+ShuffledBatches::ShuffledBatches(std::size_t samples, std::size_t batch)
+    : order_(samples), batch_(std::min(samples, batch)) {
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
+}
+
+std::span<const std::size_t> ShuffledBatches::next(Random& random) {
+  if (taken_ == per_epoch()) taken_ = 0;
+  if (taken_ == 0) random.shuffle(order_);
+  return std::span(order_).subspan(batch_ * taken_++, batch_);
 }
 
 }  // namespace example

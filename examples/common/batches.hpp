@@ -35,4 +35,23 @@ class PairedBatches {
   std::size_t pairs_per_batch_ = 0;
 };
 
+/// Batches of samples without regard to class: every sample once an epoch, each epoch in a new
+/// order; those that no longer fill a batch are left out.
+class ShuffledBatches {
+ public:
+  /// A set smaller than a batch is one batch; there is one sample at least.
+  ShuffledBatches(std::size_t samples, std::size_t batch);
+
+  std::size_t batch_size() const { return batch_; }
+  std::size_t per_epoch() const { return order_.size() / batch_; }
+
+  /// The next batch, valid until the one after it.
+  std::span<const std::size_t> next(Random& random);
+
+ private:
+  std::vector<std::size_t> order_;
+  std::size_t batch_;
+  std::size_t taken_ = 0;  // batches of this epoch
+};
+
 }  // namespace example

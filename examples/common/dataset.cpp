@@ -112,14 +112,17 @@ PixelScale::PixelScale(const ImageSet& set) {
   }
 }
 
+void fill_image(const ImageSet& set, std::size_t i, const PixelScale& scale, float* to) {
+  std::transform(set.image(i), set.image(i) + set.image_size(), to, scale);
+}
+
 void gather(const ImageSet& set, std::span<const std::size_t> which, const PixelScale& scale,
             Pixels& rows) {
-  const std::size_t size = set.image_size();
-  rows.resize(static_cast<Eigen::Index>(which.size()), static_cast<Eigen::Index>(size));
+  rows.resize(static_cast<Eigen::Index>(which.size()), static_cast<Eigen::Index>(set.image_size()));
   float* to = rows.data();
   for (const std::size_t i : which) {
-    const std::uint8_t* from = set.image(i);
-    to = std::transform(from, from + size, to, scale);
+    fill_image(set, i, scale, to);
+    to += set.image_size();
   }
 }
 

@@ -40,12 +40,20 @@ class PixelScale {
  public:
   explicit PixelScale(const ImageSet& set);
   float operator()(std::uint8_t pixel) const { return table_[pixel]; }
+  /// The same for a pixel between whole ones, from 0 to 255.
+  float of(double pixel) const {
+    return static_cast<float>(double{table_[0]} +
+                              pixel / 255 * (double{table_[255]} - double{table_[0]}));
+  }
 
  private:
   std::array<float, 256> table_{};
 };
 
 using Pixels = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// Image `i` as numbers, ImageSet::image_size() of them.
+void fill_image(const ImageSet& set, std::size_t i, const PixelScale& scale, float* to);
 
 /// The images `which` as rows, pixels scaled; `rows` is resized.
 void gather(const ImageSet& set, std::span<const std::size_t> which, const PixelScale& scale,

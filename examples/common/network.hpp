@@ -69,6 +69,7 @@ class Network {
 
   Index inputs() const { return layers_.front().input.size(); }
   Index outputs() const { return layers_.back().output().size(); }
+  Index outputs(std::size_t layer) const { return layers_[layer].output().size(); }
   std::size_t layers() const { return layers_.size(); }
   Vector& parameters() { return parameters_; }
   const Vector& parameters() const { return parameters_; }

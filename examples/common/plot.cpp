@@ -223,4 +223,25 @@ Drawn draw(const fs::path& folder, const std::string& name) {
   return WEXITSTATUS(status) == not_found ? Drawn::no_gnuplot : Drawn::failed;
 }
 
+void draw_all(const fs::path& folder, const std::vector<std::string>& names,
+              const std::vector<std::string>& tables) {
+  std::vector<std::string> made = tables;
+  for (const std::string& name : names) {
+    const Drawn outcome = draw(folder, name);
+    if (outcome == Drawn::no_gnuplot) {
+      std::printf("no gnuplot here, so no pictures; %s.gp and its like draw them\n", name.c_str());
+      break;
+    }
+    if (outcome == Drawn::failed) {
+      std::printf("gnuplot could not draw %s.png; gnuplot %s.gp says why\n", name.c_str(),
+                  name.c_str());
+    } else {
+      made.push_back(name + ".png");
+    }
+  }
+  std::string list;
+  for (const std::string& name : made) list += (list.empty() ? "" : ", ") + name;
+  std::printf("in %s: %s\n", folder.c_str(), list.c_str());
+}
+
 }  // namespace example

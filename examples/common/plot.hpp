@@ -40,4 +40,9 @@ void write_loss_curve(const std::filesystem::path& folder, std::span<const Step>
 enum class Drawn { yes, no_gnuplot, failed };
 Drawn draw(const std::filesystem::path& folder, const std::string& name);
 
+/// Draws all of these, and tells on standard output what is now in the folder: `tables` and the
+/// pictures, or why there are none.
+void draw_all(const std::filesystem::path& folder, const std::vector<std::string>& names,
+              const std::vector<std::string>& tables);
+
 }  // namespace example

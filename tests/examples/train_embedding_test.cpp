@@ -1,74 +1,14 @@
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdlib>
 #include <utility>
 
-#include "files.hpp"
-
-/// \file
-/// The example as its users meet it: a program with arguments, output and an exit code.
+#include "run_program.hpp"
 
 namespace example_test {
 namespace {
 
-struct Outcome {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-/// Runs train_embedding; `path`, when given, replaces the PATH it sees.
-Outcome train_embedding(const Folder& folder, std::vector<std::string> arguments,
-                        const char* path = nullptr) {
-  arguments.insert(arguments.begin(), NEARFAR_TRAIN_EMBEDDING_EXE);
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  const fs::path out = folder / "stdout.txt";
-  const fs::path err = folder / "stderr.txt";
-  const pid_t child = fork();
-  if (child == 0) {
-    const int out_file = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    const int err_file = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    dup2(out_file, STDOUT_FILENO);
-    dup2(err_file, STDERR_FILENO);
-    if (path != nullptr) setenv("PATH", path, 1);
-    execv(argv[0], argv.data());
-    _exit(99);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(out), contents(err)};
-}
-
-/// The arguments with more of them; a flag with a value takes the place of an earlier one.
-std::vector<std::string> with(std::vector<std::string> arguments,
-                              const std::vector<std::string>& more) {
-  for (const std::string& word : more) {
-    const auto old = std::find(arguments.begin(), arguments.end(), word);
-    if (word.starts_with("--") && old != arguments.end()) arguments.erase(old, old + 2);
-  }
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
-
 /// recall@1 and kNN accuracy in the row of that name of the table printed at the end.
 std::pair<double, double> row(const std::string& out, const std::string& name) {
-  const std::size_t at = out.find("\n" + name + " ");
-  if (at == std::string::npos) {
-    ADD_FAILURE() << "no row '" << name << "' in:\n" << out;
-    return {-1, -1};
-  }
-  std::istringstream cells(out.substr(at + 1 + name.size()));
-  double recall = -1;
-  double accuracy = -1;
-  EXPECT_TRUE(cells >> recall >> accuracy);
-  return {recall, accuracy};
+  const std::vector<double> numbers = table_row(out, name, 2);
+  return {numbers[0], numbers[1]};
 }
 
 class TrainEmbedding : public testing::Test {
@@ -85,7 +25,7 @@ class TrainEmbedding : public testing::Test {
   }
 
   Outcome run(const std::vector<std::string>& arguments, const char* path = nullptr) const {
-    return train_embedding(folder_, arguments, path);
+    return run_program(folder_, "train_embedding", arguments, path);
   }
 
   Folder folder_;
@@ -167,22 +107,6 @@ TEST_F(TrainEmbedding, HelpNamesTheLosses) {
   EXPECT_NE(outcome.out.find("info_nce"), std::string::npos);
 }
 
-/// Exit code, one line that names the trouble, nothing written.
-void expect_refusal(const Folder& folder, const Outcome& outcome, const std::string& reason,
-                    const std::string& out = "out") {
-  SCOPED_TRACE(reason);
-  EXPECT_NE(outcome.code, 0);
-  EXPECT_NE(outcome.code, 99) << "the program did not start";
-  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  EXPECT_TRUE(outcome.err.ends_with('\n')) << outcome.err;
-  EXPECT_TRUE(outcome.err.starts_with("train_embedding: ")) << outcome.err;
-  EXPECT_NE(outcome.err.find(reason), std::string::npos) << outcome.err;
-  std::error_code missing;
-  for (const auto& entry : fs::directory_iterator(folder / out, missing)) {
-    ADD_FAILURE() << "left behind: " << entry.path();
-  }
-}
-
 TEST_F(TrainEmbedding, RefusesBadArguments) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"--no-such-flag"}, "--no-such-flag"},
@@ -215,7 +139,7 @@ TEST_F(TrainEmbedding, RefusesBadArguments) {
       {{"--classes", "coat,dress"}, "--classes"},
   };
   for (const auto& [more, reason] : cases) {
-    expect_refusal(folder_, run(with(arguments("out"), more)), reason);
+    expect_refusal(folder_, run(with(arguments("out"), more)), "train_embedding", reason);
   }
 }
 
@@ -226,30 +150,36 @@ TEST_F(TrainEmbedding, RefusesBadData) {
   const std::string good_images = contents(images);
 
   std::ofstream(labels, std::ios::binary) << good_labels.substr(0, 100);
-  expect_refusal(folder_, run(arguments("out")), "t10k-labels-idx1-ubyte: truncated");
+  expect_refusal(folder_, run(arguments("out")), "train_embedding",
+                 "t10k-labels-idx1-ubyte: truncated");
   std::ofstream(labels, std::ios::binary)
       << std::string("\0\0\x08\x03", 4) << good_labels.substr(4);
-  expect_refusal(folder_, run(arguments("out")), "t10k-labels-idx1-ubyte: wrong magic number");
+  expect_refusal(folder_, run(arguments("out")), "train_embedding",
+                 "t10k-labels-idx1-ubyte: wrong magic number");
   std::ofstream(labels, std::ios::binary) << good_labels;
 
   std::ofstream(images, std::ios::binary) << good_images.substr(0, good_images.size() / 2);
-  expect_refusal(folder_, run(arguments("out")), "train-images-idx3-ubyte.gz: truncated");
+  expect_refusal(folder_, run(arguments("out")), "train_embedding",
+                 "train-images-idx3-ubyte.gz: truncated");
   fs::remove(images);
-  expect_refusal(folder_, run(arguments("out")), "holds neither train-images-idx3-ubyte");
+  expect_refusal(folder_, run(arguments("out")), "train_embedding",
+                 "holds neither train-images-idx3-ubyte");
   expect_refusal(folder_, run(with(arguments("out"), {"--data", (folder_ / "none").string()})),
                  "data");
 }
 
 TEST_F(TrainEmbedding, RefusesAnOutputFolderItCannotWriteTo) {
   std::ofstream(folder_ / "file") << "x";
-  expect_refusal(folder_, run(arguments("file")), "cannot be made a folder", "file");
-  expect_refusal(folder_, run(arguments("file/below")), "cannot be made a folder", "file");
+  expect_refusal(folder_, run(arguments("file")), "train_embedding", "cannot be made a folder",
+                 "file");
+  expect_refusal(folder_, run(arguments("file/below")), "train_embedding",
+                 "cannot be made a folder", "file");
   EXPECT_EQ(contents(folder_ / "file"), "x");
 }
 
 TEST_F(TrainEmbedding, SaysInOneLineThatTrainingDiverged) {
   const Outcome outcome = run(with(arguments("out"), {"--learning-rate", "1e30"}));
-  expect_refusal(folder_, outcome, "finite");
+  expect_refusal(folder_, outcome, "train_embedding", "finite");
 }
 
 }  // namespace

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "files.hpp"
+
+/// \file
+/// An example as its users meet it: a program with arguments, output and an exit code.
+
+namespace example_test {
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+/// Runs an example, its output kept in `folder`; `path`, when given, replaces the PATH it sees.
+inline Outcome run_program(const Folder& folder, const std::string& program,
+                           std::vector<std::string> arguments, const char* path = nullptr) {
+  arguments.insert(arguments.begin(), NEARFAR_EXAMPLES_DIR "/" + program);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const fs::path out = folder / "stdout.txt";
+  const fs::path err = folder / "stderr.txt";
+  const pid_t child = fork();
+  if (child == 0) {
+    const int out_file = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int err_file = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(out_file, STDOUT_FILENO);
+    dup2(err_file, STDERR_FILENO);
+    if (path != nullptr) setenv("PATH", path, 1);
+    execv(argv[0], argv.data());
+    _exit(99);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(out), contents(err)};
+}
+
+/// The arguments with more of them; a flag with a value takes the place of an earlier one.
+inline std::vector<std::string> with(std::vector<std::string> arguments,
+                                     const std::vector<std::string>& more) {
+  for (const std::string& word : more) {
+    const auto old = std::find(arguments.begin(), arguments.end(), word);
+    if (word.starts_with("--") && old != arguments.end()) arguments.erase(old, old + 2);
+  }
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+/// The first numbers of the row of that name in a table that was printed.
+inline std::vector<double> table_row(const std::string& out, const std::string& name,
+                                     std::size_t numbers) {
+  const std::size_t at = out.find("\n" + name + " ");
+  if (at == std::string::npos) {
+    ADD_FAILURE() << "no row '" << name << "' in:\n" << out;
+    return std::vector<double>(numbers, -1);
+  }
+  std::istringstream cells(out.substr(at + 1 + name.size()));
+  std::vector<double> row(numbers, -1);
+  for (double& number : row) EXPECT_TRUE(cells >> number) << name;
+  return row;
+}
+
+/// Exit code, one line that names the trouble, nothing written.
+inline void expect_refusal(const Folder& folder, const Outcome& outcome, const std::string& program,
+                           const std::string& reason, const std::string& out = "out") {
+  SCOPED_TRACE(reason);
+  EXPECT_NE(outcome.code, 0);
+  EXPECT_NE(outcome.code, 99) << "the program did not start";
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_TRUE(outcome.err.ends_with('\n')) << outcome.err;
+  EXPECT_TRUE(outcome.err.starts_with(program + ": ")) << outcome.err;
+  EXPECT_NE(outcome.err.find(reason), std::string::npos) << outcome.err;
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(folder / out, missing)) {
+    ADD_FAILURE() << "left behind: " << entry.path();
+  }
+}
+
+}  // namespace example_test
