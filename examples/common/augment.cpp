@@ -37,14 +37,16 @@ struct Rectangle {
   }
 };
 
-/// A part of the image of `share` of its area, its sides as 3 : 4 at most.
+/// A part of the image of `share` of its area at least, its sides as 3 : 4 at most, and such that
+/// it fits.
 Rectangle random_crop(const ImageSet& set, double smallest, Random& random) {
   const double share = between(smallest, 1, random);
-  const double ratio = std::exp(between(std::log(0.75), -std::log(0.75), random));
+  const double steepest = std::log(std::max(0.75, share));
+  const double ratio = std::exp(between(steepest, -steepest, random));
   const auto full_height = static_cast<double>(set.height);
   const auto full_width = static_cast<double>(set.width);
-  const double height = std::min(full_height, full_height * std::sqrt(share * ratio));
-  const double width = std::min(full_width, full_width * std::sqrt(share / ratio));
+  const double height = full_height * std::sqrt(share * ratio);
+  const double width = full_width * std::sqrt(share / ratio);
   return {between(0, full_height - height, random), between(0, full_width - width, random), height,
           width};
 }

@@ -58,14 +58,16 @@ TEST(CrossEntropy, HasTheDerivativesOfItsValue) {
 TEST(Classifier, LearnsWhatALineCanTellApart) {
   const Samples train(600, 1);
   const Samples test(300, 2);
-  const double probe =
-      linear_probe(train.rows, train.labels, test.rows, test.labels, Random(3), {.batch = 32});
+  const double probe = linear_probe(train.rows, train.labels, test.rows, test.labels, Random(3),
+                                    {.batch = 32, .learning_rate = 0.02});
   EXPECT_GT(probe, 0.9);
   EXPECT_LE(probe, 1.0);
   // Without the directions that tell, chance is a third.
   const Pixels blind_train = train.rows.rightCols(8);
   const Pixels blind_test = test.rows.rightCols(8);
-  EXPECT_LT(linear_probe(blind_train, train.labels, blind_test, test.labels, Random(3)), 0.5);
+  EXPECT_LT(linear_probe(blind_train, train.labels, blind_test, test.labels, Random(3),
+                         {.batch = 32, .learning_rate = 0.02}),
+            0.5);
 }
 
 TEST(Classifier, LearnsTheSameAtAnyNumberOfThreads) {
@@ -77,7 +79,8 @@ TEST(Classifier, LearnsTheSameAtAnyNumberOfThreads) {
     Random random(5);
     Network<float> network(std::vector<Index>{12, 16, 3}, random);
     std::vector<double> seen;
-    train_classifier(network, train.fill(), train.labels, {.epochs = 3, .batch = 150}, random,
+    train_classifier(network, train.fill(), train.labels,
+                     {.epochs = 3, .batch = 150, .learning_rate = 0.02}, random,
                      [&](double loss) { seen.push_back(loss); });
     learnt.push_back(network.parameters());
     ASSERT_EQ(seen.size(), 9u);

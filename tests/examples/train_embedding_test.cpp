@@ -164,8 +164,8 @@ TEST_F(TrainEmbedding, RefusesBadData) {
   fs::remove(images);
   expect_refusal(folder_, run(arguments("out")), "train_embedding",
                  "holds neither train-images-idx3-ubyte");
-  expect_refusal(folder_, run(with(arguments("out"), {"--data", (folder_ / "none").string()})),
-                 "data");
+  const std::vector<std::string> nowhere = {"--data", (folder_ / "none").string()};
+  expect_refusal(folder_, run(with(arguments("out"), nowhere)), "train_embedding", "none");
 }
 
 TEST_F(TrainEmbedding, RefusesAnOutputFolderItCannotWriteTo) {
