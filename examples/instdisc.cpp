@@ -24,8 +24,8 @@ struct Options : SelfSupervisedOptions {
   double momentum = 0.5;
 };
 
-/// log of the number of images times the mean of exp(s / tau) over some: what the first batch says
-/// of the partition function, which then stays what it is (section 3.2).
+/// log of the partition function of the model, the number of images times the mean of exp(s / tau)
+/// over some of them (section 3.2, eq. 8).
 double estimated_log_z(const Pixels& queries, const Pixels& some, double temperature,
                        std::size_t images) {
   const nearfar::Matrix<float> scores = nearfar::pairwise(queries, some, nearfar::Cosine{});
@@ -70,7 +70,10 @@ void run(const Options& o) {
     bank.gather(noise, negatives);
     uniform.log_probabilities(noise, log_noise);
     log_noise_keys.assign(which.size(), static_cast<float>(uniform.log_probability(0)));
-    if (step == 0) log_z = estimated_log_z(queries, negatives, o.temperature, count);
+    // The paper takes the first batch's word for good. Here the bank is random then, and an encoder
+    // without batch normalisation fills it with rows of one direction: the estimate has to follow.
+    const double estimate = estimated_log_z(queries, negatives, o.temperature, count);
+    log_z += (estimate - log_z) * (step == 0 ? 1 : 0.1);
     const nearfar::Nce<float, nearfar::Cosine> loss({.temperature = o.temperature, .log_z = log_z});
     const auto result = loss.forward_backward(queries, keys, negatives, log_noise_keys, log_noise,
                                               d_queries, nearfar::no_gradient, nearfar::no_gradient,

@@ -5,12 +5,12 @@
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 #include <ostream>
 #include <system_error>
 
+#include "common/gnuplot.hpp"
 #include "common/output.hpp"
 
 namespace example {
@@ -18,42 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Ten colours told apart by hue and by lightness; more classes go round again.
-constexpr std::array<const char*, 10> palette = {"3B6FB6", "F28E2B", "D7404E", "45B5AA", "4E9F3D",
-                                                 "E3B81F", "9161B3", "F283A5", "8A5A3C", "6B7885"};
-
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
-  return out + "'";
-}
-
 /// A number as its shortest text that reads back the same.
 std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;
-}
-
-/// Pixels above a picture's frame, for its title.
-constexpr double header_height = 115;
-
-/// What both pictures share. `out` may be set on gnuplot's command line.
-void begin_script(std::ostream& script, const std::string& name, int width, int height,
-                  const std::string& title, const std::string& subtitle) {
-  const auto from_top = [&](double pixels) { return 1 - pixels / height; };
-  script << "# Draws " << name << ".csv: gnuplot " << name << ".gp\n"
-         << "if (!exists('out')) out = '" << name << ".png'\n"
-         << "set terminal pngcairo size " << width << "," << height
-         << " enhanced font 'DejaVu Sans,14' background rgb '#FFFFFF'\n"
-         << "set output out\n"
-         << "set datafile separator comma\n"
-         << "set label 1 " << quoted(title) << " at screen 0.035," << from_top(46)
-         << " left font 'DejaVu Sans,20' tc rgb '#22252B' noenhanced\n"
-         << "set label 2 " << quoted(subtitle) << " at screen 0.035," << from_top(86)
-         << " left font 'DejaVu Sans,13' tc rgb '#6B7280' noenhanced\n"
-         << "set border lc rgb '#D5D9DF'\n"
-         << "set tmargin at screen " << from_top(header_height) << "\n";
 }
 
 /// The part of the plane that is drawn: all points and some air, in the shape of the frame, so that
@@ -177,17 +146,8 @@ void write_loss_curve(const fs::path& folder, std::span<const Step> history,
 
   OutputFile script(folder / "loss.gp");
   begin_script(script.stream(), "loss", 1200, 700, title, "training loss, each step and smoothed");
-  script.stream() << "set border 3\n"
-                  << "set tics nomirror out scale 0.6 tc rgb '#6B7280'\n"
-                  << "set grid ytics lc rgb '#E8EBEF' lw 1\n"
-                  << "set xlabel 'step' tc rgb '#6B7280'\n"
-                  << "set rmargin at screen 0.965\n"
-                  << "set bmargin at screen 0.115\n"
-                  << "set lmargin at screen 0.075\n"
-                  << "set autoscale xfix\n"
-                  << "set autoscale yfix\n"
-                  << "set offsets graph 0, graph 0, graph 0.02, graph 0.02\n"
-                  << "unset key\n";
+  draw_axes(script.stream(), "step");
+  script.stream() << "unset key\n";
   // A loss that falls far shows its end on a logarithmic axis only.
   if (least > 0 && most > 10 * least) {
     script.stream() << "set logscale y\n"

@@ -35,6 +35,7 @@
 #include "nearfar/metrics/collapse.hpp"
 #include "nearfar/metrics/knn_accuracy.hpp"
 #include "nearfar/metrics/retrieval.hpp"
+#include "nearfar/sampling/m_per_class.hpp"
 #include "nearfar/sampling/noise_sampler.hpp"
 #include "nearfar/scores/paired.hpp"
 #include "nearfar/scores/pairwise.hpp"

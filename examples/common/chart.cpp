@@ -1,0 +1,30 @@
+#include "common/chart.hpp"
+
+#include "common/gnuplot.hpp"
+#include "common/output.hpp"
+
+namespace example {
+
+void write_lines(const std::filesystem::path& folder, const LineChart& chart) {
+  OutputFile script(folder / (chart.name + ".gp"));
+  std::ostream& out = script.stream();
+  begin_script(out, chart.name, 1200, 700, chart.title, chart.subtitle);
+  draw_axes(out, chart.x_label);
+  if (chart.y_top > 0) out << "set yrange [0:" << chart.y_top << "]\n";
+  if (chart.log_x) out << "set logscale x 2\n";
+  out << "set key left top Left reverse samplen 2 spacing 1.4 noenhanced tc rgb '#22252B'\n"
+      << "plot ";
+  for (std::size_t k = 0; k < chart.lines.size(); ++k) {
+    const LineChart::Line& line = chart.lines[k];
+    const std::string style = k == 0 ? "lines dt 2 lw 3 lc rgb '#22252B'"
+                                     : "linespoints pt 7 ps 0.9 lw 3 lc rgb '#" +
+                                           std::string(palette[(k - 1) % palette.size()]) + "'";
+    out << (k > 0 ? ", \\\n     " : "") << quoted(chart.name + ".csv") << " every ::1 using "
+        << chart.x_column << ":" << line.column << " with " << style << " title "
+        << quoted(line.title);
+  }
+  out << '\n';
+  script.commit();
+}
+
+}  // namespace example
