@@ -33,6 +33,19 @@ double estimated_log_z(const Pixels& queries, const Pixels& some, double tempera
   return std::log(static_cast<double>(images)) + std::log(logits.exp().mean());
 }
 
+/// The bank's rows start where the encoder does: a first epoch spent on random targets would undo
+/// what even an untrained encoder has.
+void fill_bank(nearfar::MemoryBank<float>& bank, const Network<float>& encoder,
+               const Images& images) {
+  const ImageSet& set = images.data.train;
+  const Pixels rows = represent(encoder, set.size(), [&](std::size_t row, float* to) {
+    fill_image(set, row, images.scale, to);
+  });
+  const std::vector<std::size_t> every = spread(set, set.size());
+  // Each update halves what is left of the random start, at a momentum of a half.
+  for (int round = 0; round < 8; ++round) bank.update(every, rows);
+}
+
 void run(const Options& o) {
   use_threads(o.threads);
   const Images images = Images::read(o);
@@ -44,6 +57,7 @@ void run(const Options& o) {
   const std::size_t count = images.training_size();
   nearfar::MemoryBank<float> bank(static_cast<Eigen::Index>(count), encoder.outputs(),
                                   {.momentum = o.momentum, .seed = o.seed});
+  fill_bank(bank, encoder, images);
   const nearfar::NoiseSampler uniform(std::vector<double>(count, 1.0));
   std::vector<Eigen::Index> noise(o.noise);
   std::vector<float> log_noise_keys;
@@ -99,7 +113,9 @@ void run(const Options& o) {
 
 int main(int argc, char** argv) {
   Options options;
-  options.epochs = 5;
+  // An image's key is an epoch old: many short epochs keep keys fresher than few long ones.
+  options.images = 20000;
+  options.epochs = 15;
   return run_program(
       argc, argv, "instdisc",
       "Trains an encoder of small images without labels by telling every image from all others, "
