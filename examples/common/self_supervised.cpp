@@ -147,7 +147,8 @@ void write_quality(const SelfSupervisedOptions& options, const Images& images,
   csv.commit();
   std::printf("\n");
   const Dataset& data = images.data;
-  write_embedding(folder, {test_rows, data.test.labels, data.class_names, data.name + ", " + title,
+  const Pixels points = plane(test_rows);  // all of the representation would make a huge table
+  write_embedding(folder, {points, data.test.labels, data.class_names, data.name + ", " + title,
                            std::to_string(data.test.size()) +
                                " held-out images, first two principal components of the "
                                "representation"});
