@@ -12,8 +12,10 @@ double spin(long rounds) {
   constexpr int sums = nearfar::detail::vector_registers >= 32 ? 24 : 12;
   V sum[sums];
   for (V& s : sum) s = V::broadcast(S(1));
-  const V factor = V::broadcast(S(0.999));
-  const V offset = V::broadcast(S(0.001));
+  // Read at run time: a compiler that knew them would do the sums itself.
+  const volatile S numbers[] = {S(0.999), S(0.001)};
+  const V factor = V::broadcast(numbers[0]);
+  const V offset = V::broadcast(numbers[1]);
   for (long r = 0; r < rounds; ++r) {
 #pragma GCC unroll 24
     for (int k = 0; k < sums; ++k) sum[k] = nearfar::detail::multiply_add(sum[k], factor, offset);

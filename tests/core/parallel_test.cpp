@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <nearfar/core/finite.hpp>
 #include <nearfar/core/parallel.hpp>
@@ -24,6 +25,36 @@ TEST(ParallelTasks, RunEachTaskOnceWithAThreadInRange) {
 
 TEST(ParallelTasks, NoTasksNoCalls) {
   parallel_tasks(0, 4, [](Eigen::Index, int) { FAIL(); });
+}
+
+TEST(ParallelTurns, PassEveryStageInTheOrderOfTasks) {
+  using nearfar::detail::parallel_turns;
+  constexpr Eigen::Index tasks = 50;
+  constexpr Eigen::Index stages = 8;
+  for (const int threads : {1, 2, 3, 16}) {
+    std::vector<Eigen::Index> left(tasks);
+    // Written without locks: each stage is one task's at a time.
+    std::vector<std::vector<Eigen::Index>> passed(stages);
+    parallel_turns(tasks, threads, left.data(),
+                   [&](Eigen::Index t, int, const nearfar::detail::Turn& turn) {
+                     // Tasks may join late, as strips of a symmetric matrix do.
+                     for (Eigen::Index stage = t * stages / tasks; stage < stages; ++stage) {
+                       turn.wait_for(stage);
+                       passed[static_cast<std::size_t>(stage)].push_back(t);
+                       turn.leave(stage);
+                     }
+                   });
+    for (std::size_t stage = 0; stage < passed.size(); ++stage) {
+      const auto& order = passed[stage];
+      EXPECT_TRUE(std::is_sorted(order.begin(), order.end())) << "stage " << stage;
+      EXPECT_EQ(std::count_if(order.begin(), order.end(),
+                              [&](Eigen::Index t) {
+                                return t * stages / tasks <= static_cast<Eigen::Index>(stage);
+                              }),
+                static_cast<std::ptrdiff_t>(order.size()));
+    }
+    EXPECT_EQ(passed.back().size(), static_cast<std::size_t>(tasks));
+  }
 }
 
 #ifdef _OPENMP

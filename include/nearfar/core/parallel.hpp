@@ -1,14 +1,16 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <atomic>
+#include <thread>
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 /// \file
-/// The one place with threads. Tasks write to places of their own and never depend on which
-/// thread runs them, so results have the same bits at any number of threads.
+/// The one place with threads. Tasks write to places of their own, or to common ones in an order
+/// that is theirs and not the threads', so results have the same bits at any number of threads.
 
 namespace nearfar::detail {
 
@@ -39,6 +41,55 @@ void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
   static_cast<void>(threads);
 #endif
   for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0);
+}
+
+/// A task's place in the order in which tasks pass common stages: each stage is passed by one task
+/// after another.
+class Turn {
+ public:
+  /// `before`, null for the first task, and `own` count the stages a task has left behind.
+  Turn(Eigen::Index* before, Eigen::Index* own) : before_(before), own_(own) {}
+
+  /// Returns once the task before has left `stage`, and with that all tasks before it.
+  void wait_for(Eigen::Index stage) const {
+    if (before_ == nullptr) return;
+    const std::atomic_ref<Eigen::Index> left(*before_);
+    for (int looks = 0; left.load(std::memory_order_acquire) <= stage; ++looks) {
+      // With more threads than processors the one waited for may not be running.
+      if (looks > 1000) std::this_thread::yield();
+    }
+  }
+
+  /// This task has left all stages up to `stage`.
+  void leave(Eigen::Index stage) const {
+    std::atomic_ref<Eigen::Index>(*own_).store(stage + 1, std::memory_order_release);
+  }
+
+ private:
+  Eigen::Index* before_;
+  Eigen::Index* own_;
+};
+
+/// Runs body(task, thread, turn) as parallel_tasks does, for tasks that add to common sums. What a
+/// task does between turn.wait_for(stage) and turn.leave(stage) comes after what all tasks before
+/// it did there; stages are left in ascending order, the last one, `stages` - 1, by every task.
+/// `left` is memory for one number a task.
+template <class Body>
+void parallel_turns(Eigen::Index tasks, int threads, Eigen::Index* left, const Body& body) {
+  for (Eigen::Index t = 0; t < tasks; ++t) left[t] = 0;
+  const auto turn = [&](Eigen::Index t) { return Turn(t > 0 ? left + t - 1 : nullptr, left + t); };
+#ifdef _OPENMP
+  if (threads > 1 && tasks > 1) {
+    // Who waits, waits for a task that was taken before and so is being run: nobody waits forever.
+    std::atomic<Eigen::Index> next = 0;
+#pragma omp parallel num_threads(threads)
+    for (Eigen::Index t = next++; t < tasks; t = next++) body(t, omp_get_thread_num(), turn(t));
+    return;
+  }
+#else
+  static_cast<void>(threads);
+#endif
+  for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0, turn(t));
 }
 
 }  // namespace nearfar::detail

@@ -71,6 +71,26 @@ NEARFAR_ALWAYS_INLINE S multiply_add(S a, S b, S c) {
 #endif
 }
 
+/// v in every lane, as a T: what a constant becomes in code that serves numbers and vectors.
+template <class T>
+NEARFAR_ALWAYS_INLINE T constant(double v) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(v);
+  } else {
+    return T::broadcast(static_cast<typename T::Scalar>(v));
+  }
+}
+
+/// v in every lane, bit for bit.
+template <class T, class S>
+NEARFAR_ALWAYS_INLINE T spread(S v) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return v;
+  } else {
+    return T::broadcast(v);
+  }
+}
+
 // What kernels are written in, for a number or a vector of them alike.
 
 // Numbers have these names from the standard library, which takes references: fine for one type.
@@ -103,20 +123,20 @@ NEARFAR_ALWAYS_INLINE Vec<S> abs(Vec<S> a) {
   return {Eigen::internal::pabs(a.p)};
 }
 
-/// 1 / a where a > 0, else 0.
-template <class S>
-NEARFAR_ALWAYS_INLINE Vec<S> reciprocal_or_zero(Vec<S> a) {
-  const Vec<S> positive = {Eigen::internal::pcmp_lt(Vec<S>::zero().p, a.p)};
-  const Vec<S> quotient = Vec<S>::broadcast(S(1)) / a;
-  return {Eigen::internal::pand(positive.p, quotient.p)};
-}
-inline float reciprocal_or_zero(float a) { return a > 0 ? 1 / a : 0; }
-inline double reciprocal_or_zero(double a) { return a > 0 ? 1 / a : 0; }
+// On x86 packets are vectors that the compiler itself knows: what it makes of a choice is a masked
+// instruction, where Eigen's comparisons first write a vector of bits.
+#if defined(__GNUC__) && defined(__x86_64__)
+#define NEARFAR_SELECT(a, comparison, function, b, then, otherwise) \
+  ((a).p comparison(b).p ? (then).p : (otherwise).p)
+#else
+#define NEARFAR_SELECT(a, comparison, function, b, then, otherwise) \
+  Eigen::internal::pselect(Eigen::internal::function((a).p, (b).p), (then).p, (otherwise).p)
+#endif
 
 /// `equal` in lanes where a == b, `other` elsewhere.
 template <class S>
 NEARFAR_ALWAYS_INLINE Vec<S> select_equal(Vec<S> a, Vec<S> b, Vec<S> equal, Vec<S> other) {
-  return {Eigen::internal::pselect(Eigen::internal::pcmp_eq(a.p, b.p), equal.p, other.p)};
+  return {NEARFAR_SELECT(a, ==, pcmp_eq, b, equal, other)};
 }
 inline float select_equal(float a, float b, float equal, float other) {
   return a == b ? equal : other;
@@ -125,13 +145,29 @@ inline double select_equal(double a, double b, double equal, double other) {
   return a == b ? equal : other;
 }
 
-/// 1 in lanes where a < b, 0 elsewhere.
+/// `less` in lanes where a < b, `other` elsewhere.
 template <class S>
-NEARFAR_ALWAYS_INLINE Vec<S> one_if_less(Vec<S> a, Vec<S> b) {
-  return {Eigen::internal::pand(Eigen::internal::pcmp_lt(a.p, b.p), Vec<S>::broadcast(S(1)).p)};
+NEARFAR_ALWAYS_INLINE Vec<S> select_less(Vec<S> a, Vec<S> b, Vec<S> less, Vec<S> other) {
+  return {NEARFAR_SELECT(a, <, pcmp_lt, b, less, other)};
 }
-inline float one_if_less(float a, float b) { return a < b ? 1 : 0; }
-inline double one_if_less(double a, double b) { return a < b ? 1 : 0; }
+inline float select_less(float a, float b, float less, float other) { return a < b ? less : other; }
+inline double select_less(double a, double b, double less, double other) {
+  return a < b ? less : other;
+}
+#undef NEARFAR_SELECT
+
+/// 1 / a where a > 0, else 0.
+template <class T>
+NEARFAR_ALWAYS_INLINE T reciprocal_or_zero(T a) {
+  const T zero = constant<T>(0);
+  return select_less(zero, a, constant<T>(1) / a, zero);
+}
+
+/// 1 in lanes where a < b, 0 elsewhere.
+template <class T>
+NEARFAR_ALWAYS_INLINE T one_if_less(T a, T b) {
+  return select_less(a, b, constant<T>(1), constant<T>(0));
+}
 
 /// log(1 + a) to full precision for a >= 0, also where 1 + a rounds to 1: the rounding of 1 + a is
 /// divided out again (Higham, Accuracy and stability of numerical algorithms, 2002,
@@ -141,26 +177,6 @@ NEARFAR_ALWAYS_INLINE Vec<S> log1p(Vec<S> a) {
   const Vec<S> one = Vec<S>::broadcast(S(1));
   const Vec<S> sum = one + a;
   return select_equal(sum, one, a, log(sum) * a / (sum - one));
-}
-
-/// v in every lane, as a T: what a constant becomes in code that serves numbers and vectors.
-template <class T>
-NEARFAR_ALWAYS_INLINE T constant(double v) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(v);
-  } else {
-    return T::broadcast(static_cast<typename T::Scalar>(v));
-  }
-}
-
-/// v in every lane, bit for bit.
-template <class T, class S>
-NEARFAR_ALWAYS_INLINE T spread(S v) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return v;
-  } else {
-    return T::broadcast(v);
-  }
 }
 
 /// A sum over elements that come as vectors and as single numbers; one order, whatever the lanes'
@@ -216,15 +232,18 @@ NEARFAR_ALWAYS_INLINE Range<S> range_of(const S* v, Eigen::Index n) {
   using V = Vec<S>;
   Range<S> out{v[0], v[0]};
   Eigen::Index i = 0;
-  if (n >= V::lanes) {
-    V low = V::load(v);
-    V high = low;
-    for (i = V::lanes; i + V::lanes <= n; i += V::lanes) {
-      const V next = V::load(v + i);
-      low = min(low, next);
-      high = max(high, next);
+  // Two vectors at a time, so that none waits for the one before it.
+  if (n >= 2 * V::lanes) {
+    V low[2] = {V::load(v), V::load(v + V::lanes)};
+    V high[2] = {low[0], low[1]};
+    for (i = 2 * V::lanes; i + 2 * V::lanes <= n; i += 2 * V::lanes) {
+      for (int k = 0; k < 2; ++k) {
+        const V next = V::load(v + i + k * V::lanes);
+        low[k] = min(low[k], next);
+        high[k] = max(high[k], next);
+      }
     }
-    out = {low.smallest(), high.largest()};
+    out = {min(low[0], low[1]).smallest(), max(high[0], high[1]).largest()};
   }
   for (; i < n; ++i) {
     out.smallest = std::min(out.smallest, v[i]);

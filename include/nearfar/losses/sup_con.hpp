@@ -77,7 +77,7 @@ TemperatureResult SupCon<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) co
       options_.temperature,
       options_.variant == SupConVariant::out ? detail::MeanOverPositives::outside_log
                                              : detail::MeanOverPositives::inside_log,
-      batch.relation(), batch.upstream());
+      batch.relation(), batch.positive_counts(), batch.upstream());
   const detail::SupConRow<S>* rows = batch.run(loss, d);
   for (Index i = 0; i < d.anchors; ++i) d.active_terms += rows[i].value > 0 ? 1 : 0;
   batch.reduce([&](Index i) { return rows[i].value; }, result);

@@ -2,9 +2,11 @@
 
 #include <cmath>
 
+#include "nearfar/core/exponential.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/simd.hpp"
+#include "nearfar/tiles/shared_exponentials.hpp"
 
 /// \file
 /// The term of InfoNCE and its kin: minus the log of a positive's share in a row's softmax.
@@ -52,6 +54,7 @@ class SoftmaxRows {
               const Upstream& upstream)
       : temperature_(temperature),
         inverse_(static_cast<S>(1 / temperature)),
+        rate_(exponential_rate<S>(temperature)),
         denominator_(denominator),
         positives_(positives),
         upstream_(upstream) {}
@@ -89,8 +92,8 @@ class SoftmaxRows {
     const double below = scaled(row.positive - row.best);
     row.own = std::exp(below);
     // log(own + others) - log(own), by the form that keeps the digits.
-    row.value =
-        row.own > 0.5 ? std::log1p(row.others / row.own) : std::log(row.own + row.others) - below;
+    row.value = row.own > row.others ? std::log1p(row.others / row.own)
+                                     : std::log(row.own + row.others) - below;
   }
 
   void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
@@ -104,6 +107,60 @@ class SoftmaxRows {
     g[at] = positive_gradient(row, i);
     differentiate_negatives(row, i, n - at - 1, s + at + 1, g + at + 1);
   }
+
+  // One exponential for either side of a score, see SharedLoss.
+  static constexpr bool many_positives = false;
+  bool shares_exponentials() const { return sign > 0 && positives_.paired == nullptr; }
+  S rate() const { return rate_; }
+  Index positive_of(Index i) const { return column(i); }
+
+  void set_positive(Row& row, S s) const {
+    row.positive = s;
+    --row.negatives;  // fold counts all
+  }
+
+  void fold(Row& row, S reference, Rebase<S>& memo, double sum, Index n) const {
+    add_exponentials(reference, sum, rate_, memo, row.best, row.others);
+    row.negatives += n;
+  }
+
+  double factor_of(const Row& row, Index i) const { return weight(row, i); }
+  double total_of(const Row& row) const { return row.own + row.others; }
+  S reference_of(const Row& row) const { return row.positive; }
+
+  // Scores that become gradients in place, see InPlaceLoss. An exponential is relative to the
+  // largest score of all, the positive's included: decoupled losses, whose denominator it is not
+  // part of, could lose their negatives by that.
+  bool in_place() const { return sign > 0 && denominator_ == Denominator::with_positive; }
+
+  template <class At>
+  Row open(Index i, S largest, const At& at) const {
+    Row row = start(i);
+    row.best = std::max(row.best, largest);
+    if (positives_.paired == nullptr) row.positive = at(column(i));
+    return row;
+  }
+
+  void exponentiate(Row& row, Index i, Index first, Index n, S* s) const {
+    if (!holds_positive(i, first, n)) {
+      exponentiate_negatives(row, n, s);
+      return;
+    }
+    const Index at = column(i) - first;
+    exponentiate_negatives(row, at, s);
+    exponentiate_negatives(row, n - at - 1, s + at + 1);
+  }
+
+  template <class At>
+  void settle(Row& row, Index i, const At& at) const {
+    // So far sum over negatives of exp(...) (s_j - best); a row's gradients sum to zero.
+    row.temperature -=
+        row.others * (static_cast<double>(row.positive) - static_cast<double>(row.best));
+    row.temperature *= weight(row, i);
+    if (positives_.paired == nullptr) at(column(i)) = static_cast<S>(-row.others);
+  }
+
+  S factor(const Row& row, Index i) const { return static_cast<S>(weight(row, i)); }
 
   /// dL_i/d(score of the positive): minus the negatives' share of the softmax, so that a row's
   /// gradients sum to zero.
@@ -137,6 +194,21 @@ class SoftmaxRows {
     return sign * static_cast<double>(inverse_) * row_upstream(upstream_, i) / total;
   }
 
+  void exponentiate_negatives(Row& row, Index n, S* s) const {
+    ElementSum<S> others;
+    ElementSum<S> moment;
+    each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+      const T below = load<T>(s + j) - spread<T>(row.best);
+      const T e = exp_scaled(below, rate_);
+      store(s + j, e);
+      others += e;
+      moment += e * below;
+    });
+    row.others += others.total();
+    row.temperature += moment.total();
+    row.negatives += n;
+  }
+
   void observe_negatives(Row& row, Index n, const S* s) const {
     if (n <= 0) return;
     const Scores v(s, n);
@@ -161,6 +233,7 @@ class SoftmaxRows {
 
   double temperature_;
   S inverse_;
+  S rate_;
   Denominator denominator_;
   Positives<S> positives_;
   const Upstream& upstream_;

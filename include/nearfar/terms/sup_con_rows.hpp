@@ -2,10 +2,12 @@
 
 #include <cmath>
 
+#include "nearfar/core/exponential.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/simd.hpp"
 #include "nearfar/tiles/relation.hpp"
+#include "nearfar/tiles/shared_exponentials.hpp"
 
 /// \file
 /// The term of supervised contrastive losses: any number of positives a row, weighted or not.
@@ -34,16 +36,20 @@ class SupConRows {
  public:
   using Row = SupConRow<S>;
 
+  /// `positives`: how many each anchor has, which is also the sum of their weights unless the
+  /// relation has some.
   SupConRows(double temperature, MeanOverPositives mean, const Relation<S>& relation,
-             const Upstream& upstream)
+             const Index* positives, const Upstream& upstream)
       : temperature_(temperature),
-        inverse_(static_cast<S>(1 / temperature)),
+        rate_(exponential_rate<S>(temperature)),
         mean_(mean),
         relation_(relation),
+        positives_(positives),
         upstream_(upstream) {}
 
-  Row start(Index) const {
+  Row start(Index i) const {
     Row row{};
+    if (!relation_.weighted()) row.positives = static_cast<double>(positives_[i]);
     row.best = row.best_positive = -std::numeric_limits<S>::infinity();
     return row;
   }
@@ -65,7 +71,7 @@ class SupConRows {
     row.all += all.total();
     row.positive_scores += scores.total();
     row.others += n;
-    row.positives += count.total();
+    if (relation_.weighted()) row.positives += count.total();
     if (mean_ == MeanOverPositives::inside_log && count.total() > 0) {
       observe_among_positives(row, codes, n, s);
     }
@@ -113,6 +119,32 @@ class SupConRows {
     row.temperature += sign * temperature.total();
   }
 
+  // One exponential for either side of a score, see SharedLoss.
+  static constexpr bool many_positives = true;
+  bool shares_exponentials() const {
+    return sign > 0 && mean_ == MeanOverPositives::outside_log && relation_.by_labels();
+  }
+  S rate() const { return rate_; }
+  const S* key_codes() const { return relation_.codes().key; }
+  S query_code(Index i) const { return relation_.codes().query[i]; }
+
+  void fold(Row& row, S reference, Rebase<S>& memo, double sum, Index n) const {
+    add_exponentials(reference, sum, rate_, memo, row.best, row.all);
+    row.others += n;
+  }
+  void fold_positives(Row& row, double scores) const { row.positive_scores += scores; }
+
+  double factor_of(const Row& row, Index i) const {
+    return row.positives > 0 ? sign * row_upstream(upstream_, i) / (temperature_ * row.all) : 0.0;
+  }
+  double total_of(const Row& row) const { return row.all; }
+  S reference_of(const Row& row) const { return row.best; }
+  /// A positive's share of the anchor's mean over positives.
+  S positive_share(const Row& row, Index i) const {
+    if (!(row.positives > 0)) return 0;
+    return static_cast<S>(sign * row_upstream(upstream_, i) / (temperature_ * row.positives));
+  }
+
   /// dL/dtau = -1/tau sum_ij dL/ds_ij s_ij, times `scale`.
   double temperature_gradient(const Row* rows, Index count, double scale) const {
     double sum = 0;
@@ -130,8 +162,7 @@ class SupConRows {
 
   template <class T>
   NEARFAR_ALWAYS_INLINE T exp_from(S best, T near) const {
-    using std::exp;
-    return exp((near - spread<T>(best)) * spread<T>(inverse_));
+    return exp_scaled(near - spread<T>(best), rate_);
   }
 
   /// A new best, if it is one, for a sum of exp((nearness - best) / tau).
@@ -164,9 +195,10 @@ class SupConRows {
   }
 
   double temperature_;
-  S inverse_;
+  S rate_;
   MeanOverPositives mean_;
   const Relation<S>& relation_;
+  const Index* positives_;
   const Upstream& upstream_;
 };
 

@@ -33,6 +33,13 @@ struct Extremes {
     }
   }
 
+  /// As fold of all the scores that `range` is of, where none can be a distance of zero.
+  void fold(const Range<S>& range) {
+    static_assert(K::orientation == Orientation::similarity);
+    smallest = std::min(smallest, range.smallest);
+    largest = std::max(largest, range.largest);
+  }
+
   void add_to(Diagnostics& d) const {
     d.smallest_score = std::min(d.smallest_score, static_cast<double>(smallest));
     d.largest_score = std::max(d.largest_score, static_cast<double>(largest));

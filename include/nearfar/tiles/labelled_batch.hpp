@@ -94,6 +94,7 @@ class LabelledBatch {
   Scratch& scratch() { return scratch_; }
   int threads() const { return threads_; }
 
+  const Index* positive_counts() const { return positives_; }
   Index positives(Index i) const { return positives_[i]; }
   Index negatives(Index i) const { return negatives_[i]; }
 

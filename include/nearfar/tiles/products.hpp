@@ -123,28 +123,19 @@ template <class S>
 void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
                    Index y_stride, Index cols, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
-  // Keys a pass: a pass's piece of Y serves every row panel from the first cache, if it lies there
-  // without gaps.
-  constexpr Index pass = (Index(1) << 15) / (Shape::cols * Index(sizeof(S)));
-  alignas(64) S piece[pass * Shape::cols];
+  // Keys a pass: a pass's piece of Y serves every row panel from the first cache, with room for
+  // what else goes through it.
+  constexpr Index pass = (Index(1) << 14) / (Shape::cols * Index(sizeof(S)));
   const Index share = tasks_of(pass, row_panels);
   for (Index j = 0; j < keys; j += pass) {
     const Index depth = std::min(pass, keys - j);
-    for (Index k = 0; k < depth; ++k) {
-      unrolled<Shape::vectors>([&](auto v) NEARFAR_LAMBDA_INLINE {
-        if (v * Shape::lanes < cols) {
-          Vec<S>::load(y + (j + k) * y_stride + v * Shape::lanes)
-              .store(piece + k * Shape::cols + v * Shape::lanes);
-        }
-      });
-    }
     for (Index p = 0; p < row_panels; ++p) {
       const S* next = y + (j + pass + p * share) * y_stride;
       const Index step = share * y_stride / pass;
       block_of_width<Shape::vectors>(
-          cols, depth, w + p * Shape::rows * w_stride + j, w_stride, 1,
-          static_cast<const S*>(piece), Index(Shape::cols), c + p * Shape::rows * c_stride,
-          c_stride, [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * step); });
+          cols, depth, w + p * Shape::rows * w_stride + j, w_stride, 1, y + j * y_stride, y_stride,
+          c + p * Shape::rows * c_stride, c_stride,
+          [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * step); });
     }
   }
 }

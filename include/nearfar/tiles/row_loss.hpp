@@ -39,6 +39,23 @@ NEARFAR_NOT_INLINE void ask(const P& loss, typename P::Row& row, Index i, Index 
   loss.differentiate(row, i, first, n, s, g);
 }
 
+/// A RowLoss whose gradients are exponentials of its scores, but for one score a row: these then
+/// take the scores' place as soon as they are known and are computed once. `in_place()` says
+/// whether it is so with the options at hand. In the order of calls:
+/// - `open(i, largest, at)`: as start, where `largest` is the largest of the row's scores and
+///   `at(j)` refers to that with key j;
+/// - `exponentiate(row, i, first, n, s)`: folds scores in and makes of each its share of the
+///   gradient, but for a factor that is the row's;
+/// - `close(row, i)`;
+/// - `settle(row, i, at)`: the score that is different becomes its share;
+/// - `factor(row, i)`: dL/ds_ij is the factor times what `at(j)` now is.
+template <class P, class S>
+concept InPlaceLoss = RowLoss<P, S> && requires(const P& p, typename P::Row& row, Index i, S* s) {
+  { p.in_place() } -> std::same_as<bool>;
+  p.exponentiate(row, i, i, i, s);
+  { p.factor(row, i) } -> std::same_as<S>;
+};
+
 /// A loss that must see a row as a whole, as mining does: `row(i, worker, n, s, g)` gets the scores
 /// of query i with all n keys, itself included when it is one of them, returns the row's statistics
 /// and, when g is not null, writes dL/ds_ij for all of them (0 for pairs that do not count).

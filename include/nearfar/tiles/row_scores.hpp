@@ -75,6 +75,25 @@ class ScoreRows {
     }
   }
 
+  /// Whether a score is an inner product as it comes out of the product, at most clamped.
+  static constexpr bool are_products = K::geometry != Geometry::squared_distance &&
+                                       is_identity<K>() &&
+                                       K::orientation == Orientation::similarity;
+
+  /// Turns n inner products into scores, in place, and returns what they lie between.
+  static Range<S> products_to_scores(Index n, S* u) requires are_products {
+    Range<S> range = range_of(u, n);
+    if constexpr (K::geometry == Geometry::cosine) {
+      if (range.largest > S(1) || range.smallest < S(-1)) {  // seldom
+        each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+          store(u + j, clamped_cosine(load<T>(u + j)));
+        });
+        range = {clamped_cosine(range.smallest), clamped_cosine(range.largest)};
+      }
+    }
+    return range;
+  }
+
   /// Turns inner products of row i with keys first .. first + n - 1 into the kernel's u, in place.
   NEARFAR_NOT_INLINE void inner_products_to_u(Index i, Index first, Index n, S* u) const {
     if constexpr (K::geometry == Geometry::cosine) {

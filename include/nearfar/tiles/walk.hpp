@@ -7,11 +7,10 @@
 
 /// \file
 /// The walk over the score matrix of queries and keys. Forward: tiles of scores, each folded into
-/// the statistics of its rows and forgotten. Forward and backward: strips of whole rows; once a
-/// strip's scores are complete its rows know their loss, the scores become weights in place, and
-/// two products add the strip's share of both gradients. The strips come one after another and the
-/// threads share the work inside one, so every sum has one order, at any number of threads, and
-/// memory holds one strip.
+/// the statistics of its rows and forgotten. Forward and backward: strips of whole rows, shared out
+/// to threads; once a strip's scores are complete its rows know their loss, the scores become
+/// weights in place, and two products add the strip's share of both gradients. Strips add to the
+/// keys' gradient in turn, tile by tile, so every sum has one order, at any number of threads.
 
 namespace nearfar::detail {
 
@@ -24,7 +23,7 @@ class Walk {
        const PreparedRows<S>& keys, Pairing pairing = Pairing::all,
        const Exclusions& exclusions = {})
       : scratch_(scratch),
-        threads_(threads),
+        threads_(std::max(1, threads)),
         queries_(queries),
         keys_(keys),
         pairs_{pairing, exclusions},
@@ -38,37 +37,18 @@ class Walk {
     Row* rows = scratch_.take<Row>(queries_.rows);
     RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
     constexpr Index height = 8 * Shape::rows;
-    const Index workers = std::max(1, threads_);
-    S* packed = scratch_.take<S>(workers * height * keys_.depth);
-    const Index tile_size = Strip<S>::size(height, stretch);
-    S* tiles = scratch_.take<S>(workers * tile_size);
-    S* buffers = scratch_.take<S>(workers * stretch);
+    auto* memory = StripMemory<S>::take(scratch_, threads_, queries_, height, stretch);
     parallel_tasks(tasks_of(queries_.rows, height), threads_, [&](Index t, int worker) {
-      const Index first_row = t * height;
-      const Index count = std::min(height, queries_.rows - first_row);
-      S* mine = packed + worker * height * keys_.depth;
-      const Strip<S> tile{tiles + worker * tile_size, height};
-      products_.pack_queries(first_row, count, mine);
-      for (Index r = 0; r < count; ++r) {
-        rows[first_row + r] = loss.start(first_row + r);
-        extremes[first_row + r] = RowExtremes();
-      }
-      const Index begin = pairs_.pairing == Pairing::upper ? round_down(first_row, stretch) : 0;
-      for (Index first = begin; first < keys_.rows; first += stretch) {
-        const Index end = std::min(first + stretch, keys_.rows);
-        products_.score(mine, tasks_of(count, Shape::rows), first, end, tile.data);
-        for (Index r = 0; r < count; ++r) {
-          const Index i = first_row + r;
-          pairs_.each_part(i, first, end, [&](Index from, Index n) {
-            S* u = tile.at(r, from - first);
-            score_rows_.inner_products_to_u(i, from, n, u);
-            const S* s = score_rows_.scores(u, n, buffers + worker * stretch);
-            show(loss, rows[i], i, from, n, s);
-            extremes[i].fold(s, n);
-          });
-        }
-      }
-      for (Index r = 0; r < count; ++r) loss.close(rows[first_row + r], first_row + r);
+      StripMemory<S>& mine = memory[worker];
+      const Span span = span_of(t, height);
+      products_.pack_queries(span.first, span.count, mine.packed);
+      start_rows(loss, span, rows, extremes);
+      each_tile(span, [&](Index first, Index end) {
+        mine.strip.first = round_down(first, stretch);
+        products_.score(mine.packed, span.count, first, end, mine.strip);
+        show_tile(loss, mine, span, first, end, rows, extremes);
+      });
+      for (Index i = span.first; i < span.end(); ++i) loss.close(rows[i], i);
     });
     gather(extremes, diagnostics);
     return rows;
@@ -82,25 +62,27 @@ class Walk {
     using Row = typename P::Row;
     Row* rows = scratch_.take<Row>(queries_.rows);
     RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
-    const Index height = products_.height();
-    const Strip<S> strip{scratch_.take<S>(Strip<S>::size(height, keys_.rows)), height};
-    S* packed = scratch_.take<S>(height * keys_.depth);
-    S* buffers = scratch_.take<S>(2 * Index(std::max(1, threads_)) * stretch);
-
-    for (Index first_row = 0; first_row < queries_.rows; first_row += height) {
-      const Index count = std::min(height, queries_.rows - first_row);
-      // Columns before this are below the diagonal for every row of the strip.
-      const Index first_key =
-          pairs_.pairing == Pairing::upper ? round_down(first_row, keys_per_step) : 0;
-      score_strip(strip, packed, first_row, count, first_key);
-      parallel_tasks(count, threads_, [&](Index r, int worker) {
-        S* buffer = buffers + 2 * Index(worker) * stretch;
-        finish_row(loss, strip, r, first_row + r, first_key, rows[first_row + r],
-                   extremes[first_row + r], dx, buffer);
-      });
-      if (dx.wanted()) products_.add_query_gradients(strip, first_row, count, first_key, dx);
-      if (dy.wanted()) products_.add_key_gradients(strip, first_row, count, first_key, dy);
-    }
+    each_strip(StripProducts<S>::height(queries_.rows), dx, dy,
+               [&](StripMemory<S>& mine, int, const Span& span, const Turn& turn,
+                   StripGradients<S>& gradients) {
+                 if constexpr (can_be_in_place<P>) {
+                   if (loss.in_place()) {
+                     finish_in_place(loss, mine, span, rows, extremes);
+                     add_gradients(mine, span, turn, mine.factors, gradients);
+                     return;
+                   }
+                 }
+                 start_rows(loss, span, rows, extremes);
+                 each_tile(span, [&](Index first, Index end) {
+                   products_.score(mine.packed, span.count, first, end, mine.strip);
+                   show_tile(loss, mine, span, first, end, rows, extremes);
+                 });
+                 for (Index i = span.first; i < span.end(); ++i) loss.close(rows[i], i);
+                 each_tile(span, [&](Index first, Index end) {
+                   weigh_tile(loss, mine, span, first, end, rows);
+                 });
+                 add_gradients(mine, span, turn, nullptr, gradients);
+               });
     gather(extremes, diagnostics);
     return rows;
   }
@@ -113,44 +95,42 @@ class Walk {
     using Row = typename P::Row;
     Row* rows = scratch_.take<Row>(queries_.rows);
     RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
-    const Index height = products_.height();
-    const Strip<S> strip{scratch_.take<S>(Strip<S>::size(height, keys_.rows)), height};
-    S* packed = scratch_.take<S>(height * keys_.depth);
+    const bool gradients_wanted = dx.wanted() || dy.wanted();
+    // Without gradients no sum depends on the height.
+    const Index height =
+        gradients_wanted ? StripProducts<S>::height(queries_.rows) : 4 * Shape::rows;
     const Index length = round_up(keys_.rows, stretch);
-    S* buffers = scratch_.take<S>(2 * Index(std::max(1, threads_)) * length);
-    const bool gradients = dx.wanted() || dy.wanted();
+    S* row_buffers = scratch_.take<S>(2 * Index(threads_) * length);
 
-    for (Index first_row = 0; first_row < queries_.rows; first_row += height) {
-      const Index count = std::min(height, queries_.rows - first_row);
-      score_strip(strip, packed, first_row, count, 0);
-      parallel_tasks(count, threads_, [&](Index r, int worker) {
-        const Index i = first_row + r;
-        S* s = buffers + 2 * Index(worker) * length;
-        S* g = gradients ? s + length : nullptr;
-        extremes[i] = RowExtremes();
-        for (Index first = 0; first < keys_.rows; first += stretch) {
-          const Index n = std::min(stretch, keys_.rows - first);
-          S* u = strip.at(r, first);
-          score_rows_.inner_products_to_u(i, first, n, u);
-          const S* scores = score_rows_.scores(u, n, s + first);
-          if (scores != s + first) std::copy(scores, scores + n, s + first);
-          pairs_.each_part(i, first, first + n,
-                           [&](Index from, Index m) { extremes[i].fold(s + from, m); });
-        }
-        rows[i] = loss.row(i, worker, keys_.rows, s, g);
-        if (!gradients) return;
-        double weight_sum = 0;
-        for (Index first = 0; first < keys_.rows; first += stretch) {
-          const Index n = std::min(stretch, keys_.rows - first);
-          S* u = strip.at(r, first);
-          weight_sum += score_rows_.weights(n, g + first, s + first, u);
-          std::fill(u + n, u + stretch, S(0));
-        }
-        if (K::geometry == Geometry::squared_distance && dx.wanted()) dx.weight[i] -= weight_sum;
-      });
-      if (dx.wanted()) products_.add_query_gradients(strip, first_row, count, 0, dx);
-      if (dy.wanted()) products_.add_key_gradients(strip, first_row, count, 0, dy);
-    }
+    each_strip(height, dx, dy,
+               [&](StripMemory<S>& mine, int worker, const Span& span, const Turn& turn,
+                   StripGradients<S>& gradients) {
+                 each_tile(span, [&](Index first, Index end) {
+                   products_.score(mine.packed, span.count, first, end, mine.strip);
+                   u_of_tile(mine, span, first, end);
+                 });
+                 S* s = row_buffers + 2 * Index(worker) * length;
+                 S* g = gradients_wanted ? s + length : nullptr;
+                 for (Index r = 0; r < span.count; ++r) {
+                   const Index i = span.first + r;
+                   extremes[i] = RowExtremes();
+                   each_tile(span, [&](Index first, Index end) {
+                     const S* scores =
+                         score_rows_.scores(mine.strip.at(r, first), end - first, s + first);
+                     if (scores != s + first) std::copy_n(scores, end - first, s + first);
+                     pairs_.each_part(i, first, end,
+                                      [&](Index from, Index n) { extremes[i].fold(s + from, n); });
+                   });
+                   rows[i] = loss.row(i, worker, keys_.rows, s, g);
+                   if (!gradients_wanted) continue;
+                   each_tile(span, [&](Index first, Index end) {
+                     mine.weights[r] += score_rows_.weights(end - first, g + first, s + first,
+                                                            mine.strip.at(r, first));
+                     Gaps(mine.strip, r, end).clear_until(padded_end(end));
+                   });
+                 }
+                 add_gradients(mine, span, turn, nullptr, gradients);
+               });
     gather(extremes, diagnostics);
     return rows;
   }
@@ -159,64 +139,187 @@ class Walk {
   using Shape = BlockShape<S>;
   using RowExtremes = Extremes<S, K>;
 
-  /// each_part over all stretches from key first_key on.
+  template <class P>
+  static constexpr bool can_be_in_place = InPlaceLoss<P, S>&& ScoreRows<S, K>::are_products;
+
+  /// Queries of a strip, and the first key that any of them is compared with.
+  struct Span {
+    Index first;
+    Index count;
+    Index first_key;
+    Index end() const { return first + count; }
+  };
+
+  bool shows_upper() const { return pairs_.pairing == Pairing::upper && !pairs_.exclusions.any(); }
+
+  Span span_of(Index strip, Index height) const {
+    const Index first = strip * height;
+    return {first, std::min(height, queries_.rows - first), shows_upper() ? first : 0};
+  }
+
+  /// How many strips of whole rows may be at work together: as many as there are threads, unless
+  /// they would take more memory than a multiple of what the rows and their gradients take.
+  int strips_at_once(Index height) const {
+    constexpr Index plenty = Index(64) << 20;
+    const Index rows_and_gradients =
+        2 * (queries_.rows + keys_.rows) * keys_.stride * Index(sizeof(S));
+    const Index strips = std::max(plenty, 4 * rows_and_gradients) /
+                         StripMemory<S>::bytes(queries_, height, keys_.rows);
+    const Index wanted = std::min<Index>(threads_, tasks_of(queries_.rows, height));
+    return static_cast<int>(std::clamp<Index>(strips, 1, std::max<Index>(wanted, 1)));
+  }
+
+  /// body(memory, worker, span, turn, gradients) for each strip, with its queries packed and its
+  /// sums zero.
   template <class Body>
-  void each_stretch(Index i, Index first_key, const Body& body) const {
-    for (Index first = first_key; first < keys_.rows;) {
-      const Index end = std::min(round_down(first, stretch) + stretch, keys_.rows);
-      pairs_.each_part(i, first, end, body);
+  void each_strip(Index height, RowGradients<S>& dx, RowGradients<S>& dy, const Body& body) {
+    if (dx.wanted()) products_.prepare_gradients();
+    const Index strips = tasks_of(queries_.rows, height);
+    const int workers = strips_at_once(height);
+    auto* memory = StripMemory<S>::take(scratch_, workers, queries_, height, keys_.rows);
+    StripGradients<S> gradients(scratch_, queries_, dx, dy, shows_upper());
+    parallel_turns(strips, workers, scratch_.take<Index>(strips),
+                   [&](Index t, int worker, const Turn& turn) {
+                     StripMemory<S>& mine = memory[worker];
+                     const Span span = span_of(t, height);
+                     products_.pack_queries(span.first, span.count, mine.packed);
+                     mine.strip.first = round_down(span.first_key, stretch);
+                     std::fill_n(mine.weights, span.count, 0.0);
+                     std::fill_n(mine.sums, height * queries_.stride, S(0));
+                     body(mine, worker, span, turn, gradients);
+                   });
+    gradients.finish(threads_);
+  }
+
+  /// body(first, end) for the tiles of a strip.
+  template <class Body>
+  void each_tile(const Span& span, const Body& body) const {
+    for (Index first = span.first_key; first < keys_.rows;) {
+      const Index end = tile_end(first, keys_.rows);
+      body(first, end);
       first = end;
     }
   }
 
-  /// Inner products of queries [first_row, first_row + count) with keys from first_key on.
-  void score_strip(const Strip<S>& strip, S* packed, Index first_row, Index count,
-                   Index first_key) const {
-    products_.pack_queries(first_row, count, packed);
-    parallel_tasks(tasks_of(keys_.rows - first_key, Shape::cols), threads_, [&](Index t, int) {
-      const Index first = first_key + t * Shape::cols;
-      products_.score(packed, tasks_of(count, Shape::rows), first,
-                      std::min<Index>(first + Shape::cols, keys_.rows), strip.at(0, first));
+  /// The strip's share of both gradients, tile by tile.
+  void add_gradients(StripMemory<S>& mine, const Span& span, const Turn& turn, const S* factors,
+                     StripGradients<S>& gradients) const {
+    if (!gradients.wants_queries() && !gradients.wants_keys()) return;
+    const S* rows = factors != nullptr && gradients.wants_keys()
+                        ? mine.scaled_rows(queries_, span.first, span.count)
+                        : queries_.row(span.first);
+    each_tile(span, [&](Index first, Index end) {
+      if (gradients.wants_queries()) {
+        products_.add_query_gradients(mine.strip, span.count, first, end, mine.sums);
+      }
+      if (gradients.wants_keys()) {
+        turn.wait_for(first / stretch);
+        products_.add_key_gradients(mine.strip, rows, span.count, first, end, gradients.of_keys());
+        turn.leave(first / stretch);
+      }
     });
+    if (gradients.wants_queries()) {
+      gradients.add_rows(span.first, span.count, mine.sums, factors,
+                         K::geometry == Geometry::squared_distance ? mine.weights : nullptr);
+    }
   }
 
-  /// Row i, the strip's row r: statistics from all its scores, then weights in their place.
   template <class P>
-  void finish_row(const P& loss, const Strip<S>& strip, Index r, Index i, Index first_key,
-                  typename P::Row& row, RowExtremes& extremes, RowGradients<S>& dx,
-                  S* buffer) const {
-    row = loss.start(i);
-    extremes = RowExtremes();
-    each_stretch(i, first_key, [&](Index from, Index n) {
-      S* u = strip.at(r, from);
-      score_rows_.inner_products_to_u(i, from, n, u);
-      const S* s = score_rows_.scores(u, n, buffer);
-      show(loss, row, i, from, n, s);
-      extremes.fold(s, n);
-    });
-    loss.close(row, i);
+  void start_rows(const P& loss, const Span& span, typename P::Row* rows,
+                  RowExtremes* extremes) const {
+    for (Index i = span.first; i < span.end(); ++i) {
+      rows[i] = loss.start(i);
+      extremes[i] = RowExtremes();
+    }
+  }
 
-    double weight_sum = 0;
-    Index done = first_key;
-    // Pairs that do not count, and the padding, weigh nothing.
-    const auto clear_until = [&](Index end) {
-      while (done < end) {
-        const Index n = std::min(end, round_down(done, stretch) + stretch) - done;
-        std::fill_n(strip.at(r, done), n, S(0));
-        done += n;
+  /// Inner products of a tile to the kernel's u, pair by pair.
+  void u_of_tile(const StripMemory<S>& mine, const Span& span, Index first, Index end) const {
+    for (Index r = 0; r < span.count; ++r) {
+      score_rows_.inner_products_to_u(span.first + r, first, end - first, mine.strip.at(r, first));
+    }
+  }
+
+  /// Inner products of a tile to u, and its scores to the loss.
+  template <class P>
+  void show_tile(const P& loss, const StripMemory<S>& mine, const Span& span, Index first,
+                 Index end, typename P::Row* rows, RowExtremes* extremes) const {
+    for (Index r = 0; r < span.count; ++r) {
+      const Index i = span.first + r;
+      pairs_.each_part(i, first, end, [&](Index from, Index n) {
+        S* u = mine.strip.at(r, from);
+        score_rows_.inner_products_to_u(i, from, n, u);
+        const S* s = score_rows_.scores(u, n, mine.buffers);
+        show(loss, rows[i], i, from, n, s);
+        extremes[i].fold(s, n);
+      });
+    }
+  }
+
+  /// Where blocks that end with key `end` do.
+  Index padded_end(Index end) const { return end == keys_.rows ? round_up(end, Shape::rows) : end; }
+
+  /// A tile's u become weights, in place, now that rows know their statistics.
+  template <class P>
+  void weigh_tile(const P& loss, StripMemory<S>& mine, const Span& span, Index first, Index end,
+                  typename P::Row* rows) const {
+    for (Index r = 0; r < span.count; ++r) {
+      const Index i = span.first + r;
+      Gaps gaps(mine.strip, r, first);
+      pairs_.each_part(i, first, end, [&](Index from, Index n) {
+        gaps.clear_until(from);
+        S* u = mine.strip.at(r, from);
+        const S* s = score_rows_.scores(u, n, mine.buffers);
+        S* g = mine.buffers + stretch;
+        ask(loss, rows[i], i, from, n, s, g);
+        mine.weights[r] += score_rows_.weights(n, g, s, u);
+        gaps.skip_to(from + n);
+      });
+      gaps.clear_until(padded_end(end));
+    }
+  }
+
+  /// A strip of a loss whose weights are, but for rows' factors, what its scores become in place as
+  /// they are seen.
+  template <class P>
+  void finish_in_place(const P& loss, StripMemory<S>& mine, const Span& span, typename P::Row* rows,
+                       RowExtremes* extremes) const {
+    for (Index i = span.first; i < span.end(); ++i) extremes[i] = RowExtremes();
+    each_tile(span, [&](Index first, Index end) {
+      products_.score(mine.packed, span.count, first, end, mine.strip);
+      for (Index r = 0; r < span.count; ++r) {
+        const Index i = span.first + r;
+        pairs_.each_part(i, first, end, [&](Index from, Index n) {
+          extremes[i].fold(ScoreRows<S, K>::products_to_scores(n, mine.strip.at(r, from)));
+        });
       }
-    };
-    each_stretch(i, first_key, [&](Index from, Index n) {
-      clear_until(from);
-      S* u = strip.at(r, from);
-      const S* s = score_rows_.scores(u, n, buffer);
-      S* g = buffer + stretch;
-      ask(loss, row, i, from, n, s, g);
-      weight_sum += score_rows_.weights(n, g, s, u);
-      done = from + n;
     });
-    clear_until(round_up(keys_.rows, keys_per_task));
-    if (K::geometry == Geometry::squared_distance && dx.wanted()) dx.weight[i] -= weight_sum;
+    const auto score_of_row = [&](Index r) {
+      return [&mine, r](Index j) -> S& { return *mine.strip.at(r, j); };
+    };
+    for (Index r = 0; r < span.count; ++r) {
+      const Index i = span.first + r;
+      rows[i] = loss.open(i, extremes[i].largest, score_of_row(r));
+    }
+    // Tile by tile, as they lie in memory.
+    each_tile(span, [&](Index first, Index end) {
+      for (Index r = 0; r < span.count; ++r) {
+        const Index i = span.first + r;
+        Gaps gaps(mine.strip, r, first);
+        pairs_.each_part(i, first, end, [&](Index from, Index n) {
+          gaps.clear_until(from);
+          loss.exponentiate(rows[i], i, from, n, mine.strip.at(r, from));
+          gaps.skip_to(from + n);
+        });
+        gaps.clear_until(padded_end(end));
+      }
+    });
+    for (Index r = 0; r < span.count; ++r) {
+      const Index i = span.first + r;
+      loss.close(rows[i], i);
+      loss.settle(rows[i], i, score_of_row(r));
+      mine.factors[r] = loss.factor(rows[i], i);
+    }
   }
 
   void gather(const RowExtremes* extremes, Diagnostics& d) const {
