@@ -57,6 +57,9 @@ Neighbourhoods across_copies(const Neighbourhoods& originals, std::size_t copies
   return similar;
 }
 
+/// Pairs of an image in a batch: a similar one and four that hardly ever are.
+constexpr Index pairs_each = 5;
+
 /// Each image of a batch with one that is similar to it, and with those of the next few images of
 /// the batch, which hardly ever are.
 class PairLoss {
@@ -68,7 +71,7 @@ class PairLoss {
   double operator()(const Pixels& x, std::span<const std::size_t> which,
                     const std::vector<std::size_t>& partners, Pixels& dx) {
     const Index n = x.rows() / 2;
-    const Index rounds = std::min<Index>(n, 5);
+    const Index rounds = std::min(n, pairs_each);
     a_.resize(rounds * n, x.cols());
     b_.resize(rounds * n, x.cols());
     same_.clear();
