@@ -1,12 +1,13 @@
 #include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <nearfar/metrics/knn_accuracy.hpp>
+#include <nearfar/metrics/retrieval.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/dataset.hpp"
-#include "common/evaluate.hpp"
 #include "common/network.hpp"
 #include "common/output.hpp"
 #include "common/plot.hpp"
@@ -24,7 +25,7 @@ namespace {
 using namespace example;
 
 constexpr std::size_t gallery_limit = 10000;
-constexpr std::size_t neighbours = 10;
+constexpr Eigen::Index neighbours = 10;
 
 struct Options : CommonOptions {
   std::string loss = "hadsell";
@@ -117,8 +118,12 @@ class Judge {
 
  private:
   Score score(const Pixels& gallery, const Pixels& test) const {
-    return {recall_at_1(test, data_.test.labels),
-            knn_accuracy(gallery, gallery_labels_, test, data_.test.labels, neighbours)};
+    const nearfar::Retrieval<float, nearfar::SquaredEuclidean> retrieval({.ks = {1}});
+    const nearfar::KnnAccuracy<float, nearfar::SquaredEuclidean> knn(
+        {.k = neighbours, .vote = nearfar::KnnVote::majority});
+    const auto& labels = data_.test.labels;
+    return {retrieval.evaluate(test, labels).recall[0],
+            knn.evaluate(test, labels, gallery, gallery_labels_).accuracy};
   }
 
   const Dataset& data_;
@@ -182,7 +187,7 @@ void run(const Options& o) {
   const Pixels embeddings = judge.test_embeddings(encoder);
   const Score trained = judge.encoded(encoder);
 
-  std::printf("\nheld-out images       recall@1   kNN accuracy (k = %zu, gallery of %zu)\n",
+  std::printf("\nheld-out images       recall@1   kNN accuracy (k = %td, gallery of %zu)\n",
               neighbours, std::min(gallery_limit, data.train.size()));
   print_row("raw pixels", judge.raw_pixels());
   print_row("untrained encoder", untrained);

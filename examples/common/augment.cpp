@@ -91,4 +91,24 @@ void augment(const ImageSet& set, std::size_t image, const AugmentOptions& optio
   }
 }
 
+ShiftedImages shifted(const ImageSet& set, const std::vector<int>& shifts) {
+  ShiftedImages out{{set.height, set.width, {}, {}}, {}};
+  out.images.pixels.reserve(set.pixels.size() * shifts.size());
+  const auto width = static_cast<std::ptrdiff_t>(set.width);
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    for (std::size_t s = 0; s < shifts.size(); ++s) {
+      for (std::size_t row = 0; row < set.height; ++row) {
+        const std::uint8_t* from = set.image(i) + row * set.width;
+        for (std::ptrdiff_t col = 0; col < width; ++col) {
+          const std::ptrdiff_t old = col - shifts[s];
+          out.images.pixels.push_back(old >= 0 && old < width ? from[old] : std::uint8_t{0});
+        }
+      }
+      out.images.labels.push_back(set.labels[i]);
+      out.shift.push_back(static_cast<std::uint8_t>(s));
+    }
+  }
+  return out;
+}
+
 }  // namespace example

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "common/dataset.hpp"
 #include "common/random.hpp"
 
 /// \file
-/// Random views of grey images: what a self-supervised encoder is to see through.
+/// Random views of grey images, what a self-supervised encoder is to see through, and shifted ones.
 
 namespace example {
 
@@ -28,5 +29,15 @@ Random random_of_view(std::uint64_t seed, std::uint64_t step, std::uint64_t imag
 /// whole (bilinear), shifted, flipped, brightened or darkened, erased in part, with noise.
 void augment(const ImageSet& set, std::size_t image, const AugmentOptions& options,
              const PixelScale& scale, Random& random, float* view);
+
+/// Images and shifted copies of them.
+struct ShiftedImages {
+  ImageSet images;
+  std::vector<std::uint8_t> shift;  ///< of each, as its place in the list of shifts
+};
+
+/// Each image shifted to the right by each of these, at most 256, numbers of pixels, its copies one
+/// after the other; what comes in is 0.
+ShiftedImages shifted(const ImageSet& set, const std::vector<int>& shifts);
 
 }  // namespace example

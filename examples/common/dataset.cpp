@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
+
+#include "common/random.hpp"
 
 namespace example {
 namespace {
@@ -82,6 +85,19 @@ void keep_classes(Dataset& data, const std::vector<int>& classes) {
   }
   data.train = only(data.train, classes);
   data.test = only(data.test, classes);
+}
+
+ImageSet some_images(const ImageSet& set, std::size_t count) {
+  std::vector<std::size_t> which(set.size());
+  std::iota(which.begin(), which.end(), std::size_t{0});
+  Random(0).shuffle(which);
+  which.resize(std::min(count, which.size()));
+  ImageSet out{set.height, set.width, {}, labels_of(set, which)};
+  out.pixels.reserve(which.size() * set.image_size());
+  for (const std::size_t i : which) {
+    out.pixels.insert(out.pixels.end(), set.image(i), set.image(i) + set.image_size());
+  }
+  return out;
 }
 
 std::vector<int> classes_of(std::span<const std::uint8_t> labels) {

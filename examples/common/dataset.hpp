@@ -32,6 +32,10 @@ Dataset read_dataset(const std::filesystem::path& folder);
 /// or the test images lack, for one given twice, and unless there are two at least.
 void keep_classes(Dataset& data, const std::vector<int>& classes);
 
+/// The first `count` images of a set in a fixed random order, a file may be sorted by class; all of
+/// them, in that order, when there are no more.
+ImageSet some_images(const ImageSet& set, std::size_t count);
+
 /// The labels that occur, in rising order.
 std::vector<int> classes_of(std::span<const std::uint8_t> labels);
 

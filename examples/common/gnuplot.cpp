@@ -25,6 +25,14 @@ void begin_script(std::ostream& script, const std::string& name, int width, int 
          << "set tmargin at screen " << from_top(header_height) << "\n";
 }
 
+void define_colours(std::ostream& script, bool transparent) {
+  script << "colours = '";
+  for (const char* colour : palette) script << (colour == palette[0] ? "0x" : " 0x") << colour;
+  script << "'\n"
+         << "colour(label) = " << (transparent ? "0x80000000 + " : "")
+         << "int(word(colours, 1 + int(label) % " << palette.size() << "))\n";
+}
+
 void draw_axes(std::ostream& script, const std::string& x_label) {
   script << "set border 3\n"
          << "set tics nomirror out scale 0.6 tc rgb '#6B7280'\n"

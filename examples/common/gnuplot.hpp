@@ -25,6 +25,9 @@ inline constexpr double header_height = 115;
 void begin_script(std::ostream& script, const std::string& name, int width, int height,
                   const std::string& title, const std::string& subtitle);
 
+/// Defines colour(k) as the palette's, half transparent if asked for, so that crowds show.
+void define_colours(std::ostream& script, bool transparent);
+
 /// Axes at the left and below, with marks outside and a faint grid.
 void draw_axes(std::ostream& script, const std::string& x_label);
 

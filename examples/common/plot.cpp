@@ -79,7 +79,7 @@ nearfar::Matrix<float> plane(const nearfar::Matrix<float>& rows) {
 void write_embedding(const fs::path& folder, const EmbeddingPicture& picture) {
   const nearfar::Matrix<float>& rows = picture.embeddings;
   const nearfar::Matrix<float> points = plane(rows);
-  OutputFile table(folder / "embedding.csv");
+  OutputFile table(folder / (picture.name + ".csv"));
   table.stream() << "index,label,x,y";
   for (Eigen::Index c = 1; c <= rows.cols(); ++c) table.stream() << ",e" << c;
   table.stream() << '\n';
@@ -96,16 +96,10 @@ void write_embedding(const fs::path& folder, const EmbeddingPicture& picture) {
   constexpr double frame_width = 970;
   constexpr double frame_height = 850;
   const Window window(points, frame_width / frame_height);
-  OutputFile script(folder / "embedding.gp");
-  begin_script(script.stream(), "embedding", width, height, picture.title, picture.subtitle);
-  script.stream() << "colours = '";
-  for (const char* colour : palette)
-    script.stream() << (colour == palette[0] ? "0x" : " 0x") << colour;
-  // 0x80000000: the dots are half transparent, so that crowds show.
-  script.stream() << "'\n"
-                  << "colour(label) = 0x80000000 + int(word(colours, 1 + int(label) % "
-                  << palette.size() << "))\n"
-                  << "set border 15\n"
+  OutputFile script(folder / (picture.name + ".gp"));
+  begin_script(script.stream(), picture.name, width, height, picture.title, picture.subtitle);
+  define_colours(script.stream(), true);
+  script.stream() << "set border 15\n"
                   << "unset tics\n"
                   << "set lmargin at screen 0.035\n"
                   << "set rmargin at screen " << 0.035 + frame_width / width << "\n"
@@ -115,7 +109,8 @@ void write_embedding(const fs::path& folder, const EmbeddingPicture& picture) {
                   << "set key at screen 0.985,screen " << 1 - header_height / height
                   << " right top Left reverse samplen 0.6 spacing 1.6"
                   << " noenhanced tc rgb '#22252B'\n"
-                  << "plot 'embedding.csv' every ::1 using 3:4:(colour($2)) with points pt 7 ps 0.5"
+                  << "plot " << quoted(picture.name + ".csv")
+                  << " every ::1 using 3:4:(colour($2)) with points pt 7 ps 0.5"
                   << " lc rgb variable notitle";
   for (const int c : classes_of(picture.labels)) {
     script.stream() << ", \\\n     NaN with points pt 7 ps 1.5 lc rgb '#"

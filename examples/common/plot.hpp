@@ -26,10 +26,11 @@ struct EmbeddingPicture {
   std::span<const std::string> class_names;  ///< by label
   std::string title;
   std::string subtitle;
+  std::string name = "embedding";
 };
 
-/// embedding.csv (index, label, x and y on the plane drawn, and the embedding itself, e1, e2..) and
-/// embedding.gp. Throws std::runtime_error when they cannot be written.
+/// <name>.csv (index, label, x and y on the plane drawn, and the embedding itself, e1, e2..) and
+/// <name>.gp. Throws std::runtime_error when they cannot be written.
 void write_embedding(const std::filesystem::path& folder, const EmbeddingPicture& picture);
 
 /// loss.csv (a row a step) and loss.gp. Throws std::runtime_error when they cannot be written.

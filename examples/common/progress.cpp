@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 namespace example {
 namespace {
@@ -21,8 +22,8 @@ std::string clock_time(double seconds) {
 }
 
 std::string figures(const ProgressState& state) {
-  return format("%3.0f %%  loss %.4f  %.0f images/s  ", 100 * state.done, state.loss,
-                state.images_per_second) +
+  return format("%3.0f %%  loss %.4f  %.0f %s/s  ", 100 * state.done, state.loss,
+                state.items_per_second, state.items.c_str()) +
          clock_time(state.seconds_left) + " left";
 }
 
@@ -45,10 +46,12 @@ Progress::~Progress() {
   if (drawn_) out_ << std::endl;
 }
 
-void Progress::start(int epochs, std::size_t steps_per_epoch, std::size_t images_per_step) {
+void Progress::start(int epochs, std::size_t steps_per_epoch, std::size_t items_per_step,
+                     std::string items) {
   epochs_ = epochs;
   steps_per_epoch_ = steps_per_epoch;
-  images_per_step_ = images_per_step;
+  items_per_step_ = items_per_step;
+  items_ = std::move(items);
   steps_ = 0;
   loss_ = 0;
   began_ = Clock::now();
@@ -89,8 +92,9 @@ ProgressState Progress::state() const {
   state.epochs = epochs_;
   state.done = static_cast<double>(steps_) / static_cast<double>(all);
   state.loss = loss_;
-  state.images_per_second = static_cast<double>(steps_ * images_per_step_) / seconds;
+  state.items_per_second = static_cast<double>(steps_ * items_per_step_) / seconds;
   state.seconds_left = seconds * static_cast<double>(all - steps_) / static_cast<double>(steps_);
+  state.items = items_;
   return state;
 }
 

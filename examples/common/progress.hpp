@@ -16,8 +16,9 @@ struct ProgressState {
   int epochs = 0;
   double done = 0;  ///< of the whole, from 0 to 1
   double loss = 0;
-  double images_per_second = 0;
+  double items_per_second = 0;
   double seconds_left = 0;
+  std::string items = "images";
 };
 
 /// "epoch  3/15 [########............]  40 %  loss 0.1234  41200 images/s  0:12 left"
@@ -39,7 +40,8 @@ class Progress {
   /// Ends the line of a bar that was left unfinished by an error.
   ~Progress();
 
-  void start(int epochs, std::size_t steps_per_epoch, std::size_t images_per_step);
+  void start(int epochs, std::size_t steps_per_epoch, std::size_t items_per_step,
+             std::string items = "images");
   void step(double loss);
   void finish();
 
@@ -53,7 +55,8 @@ class Progress {
   bool drawn_ = false;
   int epochs_ = 0;
   std::size_t steps_per_epoch_ = 0;
-  std::size_t images_per_step_ = 0;
+  std::size_t items_per_step_ = 0;
+  std::string items_;
   std::size_t steps_ = 0;
   double loss_ = 0;  // a running mean: single batches jump about
   Clock::time_point began_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <nearfar/metrics/knn_accuracy.hpp>
-#include <numeric>
 #include <utility>
 
 #include "common/classifier.hpp"
@@ -19,20 +18,6 @@ constexpr Index neighbours = 20;
 
 /// Training images that held-out ones are judged by.
 constexpr std::size_t gallery_size = 20000;
-
-/// The first images of a set in a fixed random order: a file may be sorted by class.
-ImageSet some_images(const ImageSet& set, std::size_t count) {
-  std::vector<std::size_t> which(set.size());
-  std::iota(which.begin(), which.end(), std::size_t{0});
-  Random(0).shuffle(which);
-  which.resize(std::min(count, which.size()));
-  ImageSet out{set.height, set.width, {}, labels_of(set, which)};
-  out.pixels.reserve(which.size() * set.image_size());
-  for (const std::size_t i : which) {
-    out.pixels.insert(out.pixels.end(), set.image(i), set.image(i) + set.image_size());
-  }
-  return out;
-}
 
 /// Images `which` as a network's input.
 FillRow whole_images(const ImageSet& set, const PixelScale& scale,

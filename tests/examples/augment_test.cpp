@@ -137,5 +137,24 @@ TEST(Augment, ViewsAreRandomAndDependOnTheirNumbersAlone) {
   for (const float number : first) EXPECT_TRUE(std::isfinite(number));
 }
 
+TEST(Shifted, MovesImagesToTheRightAndFillsWithZeros) {
+  const ImageSet set = images();
+  const std::vector<int> shifts = {-2, 0, 4};
+  const ShiftedImages out = shifted(set, shifts);
+  ASSERT_EQ(out.images.size(), 9u);
+  EXPECT_EQ(out.images.labels, (std::vector<std::uint8_t>{0, 0, 0, 1, 1, 1, 2, 2, 2}));
+  EXPECT_EQ(out.shift, (std::vector<std::uint8_t>{0, 1, 2, 0, 1, 2, 0, 1, 2}));
+  for (std::size_t copy = 0; copy < 9; ++copy) {
+    for (int row = 0; row < 6; ++row) {
+      for (int col = 0; col < 5; ++col) {
+        const int from = col - shifts[copy % 3];
+        const int want = from >= 0 && from < 5 ? set.image(copy / 3)[row * 5 + from] : 0;
+        EXPECT_EQ(int{out.images.image(copy)[row * 5 + col]}, want)
+            << copy << ' ' << row << ' ' << col;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace example_test

@@ -109,6 +109,19 @@ TEST(Dataset, SpreadsAChoiceOverTheWholeSet) {
   EXPECT_EQ(spread(set, 99).size(), 10u);
 }
 
+TEST(Dataset, TakesSomeImagesInAFixedRandomOrder) {
+  Bytes labels(200);
+  for (std::size_t i = 0; i < 200; ++i) labels[i] = static_cast<std::uint8_t>(i);
+  const ImageSet set = single_pixels(labels);
+  const ImageSet some = some_images(set, 50);
+  EXPECT_EQ(some.size(), 50u);
+  EXPECT_EQ(some.pixels, some.labels);
+  EXPECT_EQ(std::set<std::uint8_t>(some.labels.begin(), some.labels.end()).size(), 50u);
+  EXPECT_FALSE(std::is_sorted(some.labels.begin(), some.labels.end()));
+  EXPECT_EQ(some_images(set, 50).labels, some.labels);
+  EXPECT_EQ(some_images(set, 500).size(), 200u);
+}
+
 TEST(PairedBatches, PairImagesOfOneClassAndUseEachOnce) {
   Random random(5);
   Bytes labels;

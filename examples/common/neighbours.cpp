@@ -1,7 +1,8 @@
-#include "common/evaluate.hpp"
+#include "common/neighbours.hpp"
 
 #include <algorithm>
-#include <array>
+#include <nearfar/kernels/squared_euclidean.hpp>
+#include <nearfar/scores/pairwise.hpp>
 #include <utility>
 
 #include "common/parallel.hpp"
@@ -63,30 +64,19 @@ std::vector<std::size_t> nearest(const Rows& queries, const Rows& references, st
   return result;
 }
 
-double recall_at_1(const Rows& rows, std::span<const std::uint8_t> labels) {
-  if (rows.rows() < 2) return 0;
-  const std::vector<std::size_t> neighbours = nearest(rows, rows, 1, true);
-  std::size_t right = 0;
-  for (std::size_t i = 0; i < neighbours.size(); ++i) {
-    if (labels[neighbours[i]] == labels[i]) ++right;
+Neighbourhoods mutual_neighbours(const Rows& rows, std::size_t k) {
+  const std::vector<std::size_t> found = nearest(rows, rows, k, true);
+  Neighbourhoods all(static_cast<std::size_t>(rows.rows()));
+  for (std::size_t n = 0; n < found.size(); ++n) {
+    const std::size_t row = n * all.size() / found.size();
+    all[row].push_back(found[n]);
+    all[found[n]].push_back(row);
   }
-  return static_cast<double>(right) / static_cast<double>(neighbours.size());
-}
-
-double knn_accuracy(const Rows& gallery, std::span<const std::uint8_t> gallery_labels,
-                    const Rows& queries, std::span<const std::uint8_t> query_labels,
-                    std::size_t k) {
-  if (queries.rows() == 0 || gallery.rows() == 0) return 0;
-  const std::vector<std::size_t> neighbours = nearest(queries, gallery, k);
-  k = std::min(k, static_cast<std::size_t>(gallery.rows()));
-  std::size_t right = 0;
-  for (std::size_t q = 0; q < query_labels.size(); ++q) {
-    std::array<std::size_t, 256> votes{};
-    for (std::size_t n = 0; n < k; ++n) ++votes[gallery_labels[neighbours[q * k + n]]];
-    // max_element finds the first of equals, that is the lowest class.
-    if (std::max_element(votes.begin(), votes.end()) - votes.begin() == query_labels[q]) ++right;
+  for (std::vector<std::size_t>& list : all) {
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
   }
-  return static_cast<double>(right) / static_cast<double>(query_labels.size());
+  return all;
 }
 
 }  // namespace example

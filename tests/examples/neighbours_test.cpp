@@ -1,33 +1,24 @@
-#include "common/evaluate.hpp"
+#include "common/neighbours.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
+#include <tuple>
 
 #include "common/random.hpp"
 
 namespace example_test {
 namespace {
 
-using example::knn_accuracy;
 using example::nearest;
 using example::Random;
-using example::recall_at_1;
 using nearfar::Index;
 using Rows = nearfar::Matrix<float>;
-using Labels = std::vector<std::uint8_t>;
 
 Rows random_rows(Index rows, Index cols, Random& random) {
   Rows m(rows, cols);
   for (Index i = 0; i < m.size(); ++i) m.data()[i] = static_cast<float>(random.normal());
   return m;
-}
-
-Labels random_labels(std::size_t count, std::uint64_t classes, Random& random) {
-  Labels labels(count);
-  for (auto& label : labels) label = static_cast<std::uint8_t>(random.below(classes));
-  return labels;
 }
 
 /// Every distance in double, every row sorted: slow and plain.
@@ -82,55 +73,24 @@ TEST(Nearest, PrefersTheLowerIndexOfEqualRows) {
   }
 }
 
-TEST(RecallAt1, AgreesWithSortingEverything) {
-  Random random(24);
-  const Rows rows = random_rows(1300, 2, random);
-  const Labels labels = random_labels(1300, 3, random);
-  const std::vector<std::size_t> neighbours = nearest_by_sorting(rows, rows, 1, true);
-  std::size_t right = 0;
-  for (std::size_t i = 0; i < 1300; ++i) right += labels[i] == labels[neighbours[i]] ? 1 : 0;
-  EXPECT_DOUBLE_EQ(recall_at_1(rows, labels), static_cast<double>(right) / 1300);
-}
-
-TEST(RecallAt1, CountsByHand) {
-  Rows rows(5, 1);
-  rows << 0, 1, 3, 7, 8.5f;
-  // Nearest others: 1, 0, 1, 4, 3.
-  EXPECT_DOUBLE_EQ(recall_at_1(rows, Labels{0, 0, 1, 1, 1}), 0.8);
-  EXPECT_DOUBLE_EQ(recall_at_1(rows, Labels{0, 1, 0, 1, 0}), 0);
-  EXPECT_DOUBLE_EQ(recall_at_1(rows.topRows(1), Labels{0}), 0);
-}
-
-TEST(KnnAccuracy, AgreesWithSortingEverything) {
-  Random random(25);
-  const Rows gallery = random_rows(4400, 2, random);
-  const Rows queries = random_rows(300, 2, random);
-  const Labels gallery_labels = random_labels(4400, 4, random);
-  const Labels query_labels = random_labels(300, 4, random);
-  const std::vector<std::size_t> neighbours = nearest_by_sorting(queries, gallery, 10, false);
-  std::size_t right = 0;
-  for (std::size_t q = 0; q < 300; ++q) {
-    std::map<int, int> votes;
-    for (std::size_t n = 0; n < 10; ++n) ++votes[gallery_labels[neighbours[10 * q + n]]];
-    int best = 0;
-    for (const auto& [label, count] : votes) best = count > votes[best] ? label : best;
-    right += best == query_labels[q] ? 1 : 0;
+TEST(Nearest, OfEachOtherWhenEitherIsAmongTheNearest) {
+  Random random(26);
+  const Rows rows = random_rows(60, 3, random);
+  const std::size_t k = 4;
+  const std::vector<std::size_t> found = nearest_by_sorting(rows, rows, k, true);
+  const auto finds = [&](std::size_t a, std::size_t b) {
+    return std::count(&found[a * k], &found[a * k] + k, b) > 0;
+  };
+  const example::Neighbourhoods got = example::mutual_neighbours(rows, k);
+  ASSERT_EQ(got.size(), 60u);
+  for (std::size_t i = 0; i < 60; ++i) {
+    std::vector<std::size_t> want;
+    for (std::size_t j = 0; j < 60; ++j) {
+      if (finds(i, j) || finds(j, i)) want.push_back(j);
+    }
+    EXPECT_EQ(got[i], want) << i;
   }
-  EXPECT_DOUBLE_EQ(knn_accuracy(gallery, gallery_labels, queries, query_labels, 10),
-                   static_cast<double>(right) / 300);
-}
-
-TEST(KnnAccuracy, TiesGoToTheLowestClass) {
-  Rows gallery(4, 1);
-  gallery << 1, 2, 3, 4;
-  Rows query(1, 1);
-  query << 0;
-  const Labels gallery_labels = {5, 2, 2, 5};
-  EXPECT_DOUBLE_EQ(knn_accuracy(gallery, gallery_labels, query, Labels{2}, 4), 1);
-  EXPECT_DOUBLE_EQ(knn_accuracy(gallery, gallery_labels, query, Labels{5}, 4), 0);
-  EXPECT_DOUBLE_EQ(knn_accuracy(gallery, gallery_labels, query, Labels{5}, 1), 1);
-  // More neighbours than there are: all of them.
-  EXPECT_DOUBLE_EQ(knn_accuracy(gallery, gallery_labels, query, Labels{2}, 99), 1);
+  EXPECT_EQ(example::mutual_neighbours(rows.topRows(2), 5), (example::Neighbourhoods{{1}, {0}}));
 }
 
 }  // namespace
