@@ -74,9 +74,11 @@ class Judge {
   /// The representation of the test images.
   Pixels test_rows(const Network<float>& encoder) const;
 
- private:
+  /// Of any representation: of the gallery's images, and of the test images.
   Quality judge(const Pixels& train, const Pixels& test) const;
+  const std::vector<std::size_t>& gallery() const { return gallery_; }
 
+ private:
   const Images& images_;
   std::vector<std::size_t> gallery_;  // the training images that test images are judged by
 };

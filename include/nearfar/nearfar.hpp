@@ -14,6 +14,7 @@
 #include "nearfar/losses/alignment.hpp"
 #include "nearfar/losses/circle.hpp"
 #include "nearfar/losses/clip.hpp"
+#include "nearfar/losses/cpc.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/info_nce.hpp"

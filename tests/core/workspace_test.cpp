@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <nearfar/core/workspace.hpp>
 
@@ -7,6 +8,7 @@ namespace {
 
 using nearfar::Workspace;
 using nearfar::detail::Scratch;
+using nearfar::detail::ScratchLoan;
 
 TEST(Workspace, GivesTheSameMemoryToTheSameCalls) {
   Workspace workspace;
@@ -39,6 +41,25 @@ TEST(Workspace, SmallerCallsReuseWhatLargerOnesLeft) {
   const std::size_t bytes = workspace.bytes();
   { Scratch(&workspace).take<float>(1 << 10); }
   EXPECT_EQ(workspace.bytes(), bytes);
+}
+
+TEST(Workspace, ALoanGivesBackWhatWasTaken) {
+  Workspace workspace;
+  Scratch scratch(&workspace);
+  float* kept = scratch.take<float>(10);
+  kept[9] = 4;
+  std::vector<void*> taken;
+  for (const Eigen::Index large : {1 << 20, 1 << 19}) {
+    const ScratchLoan loan(scratch);
+    taken.push_back(scratch.take<float>(3));
+    taken.push_back(scratch.take<float>(large));
+    std::fill_n(static_cast<float*>(taken.back()), large, 1.0f);
+  }
+  EXPECT_EQ(taken[2], taken[0]);
+  EXPECT_EQ(taken[3], taken[1]);
+  EXPECT_EQ(kept[9], 4);
+  EXPECT_EQ(scratch.take<float>(3), taken[0]) << "after the loans";
+  EXPECT_LT(workspace.bytes(), sizeof(float) * (1 << 20) * 5 / 4);
 }
 
 TEST(Workspace, TwoCallsAtOnceAreRefused) {

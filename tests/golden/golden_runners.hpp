@@ -128,20 +128,38 @@ Computed<S> info_nce_negatives(Case& c) {
 }
 
 /// In-batch InfoNCE of contexts against targets under a bilinear score: one step of CPC.
+/// The case is one step and one time: sequences of two positions whose other rows count for
+/// nothing.
 template <class S>
 Computed<S> cpc(Case& c) {
+  using Matrix = nearfar::Matrix<S>;
   if (c.word("kernel") != "bilinear") throw std::runtime_error("unknown kernel for cpc");
-  const nearfar::InfoNceOptions options{.temperature = c.number("temperature"),
-                                        .reduction = c.reduction()};
+  const nearfar::CpcOptions options{.length = 2,
+                                    .temperature = c.number("temperature"),
+                                    .negatives = nearfar::SequenceNegatives::same_time,
+                                    .reduction = c.reduction()};
   const auto context = c.matrix<S>("context");
   const auto targets = c.matrix<S>("targets");
   const auto weight = c.matrix<S>("weight");
-  const nearfar::InfoNce<S, nearfar::Bilinear<S>> loss(options, nearfar::Bilinear<S>(weight));
+  const auto spread = [](const Matrix& rows, nearfar::Index at) {
+    Matrix out = Matrix::Constant(2 * rows.rows(), rows.cols(), S(3));
+    for (nearfar::Index i = 0; i < rows.rows(); ++i) out.row(2 * i + at) = rows.row(i);
+    return out;
+  };
+  const auto picked = [](const Matrix& rows, nearfar::Index at) {
+    Matrix out(rows.rows() / 2, rows.cols());
+    for (nearfar::Index i = 0; i < out.rows(); ++i) out.row(i) = rows.row(2 * i + at);
+    return out;
+  };
+  Matrix d_contexts;
+  Matrix d_targets;
   Computed<S> out;
-  out.loss =
-      loss.forward_backward(context, targets, out.gradients["context"], out.gradients["targets"],
-                            {.d_parameter = out.gradients["weight"]})
-          .value;
+  out.loss = nearfar::Cpc<S>(options)
+                 .forward_backward(spread(context, 0), spread(targets, 1), weight, d_contexts,
+                                   d_targets, out.gradients["weight"])
+                 .value;
+  out.gradients["context"] = picked(d_contexts, 0);
+  out.gradients["targets"] = picked(d_targets, 1);
   return out;
 }
 

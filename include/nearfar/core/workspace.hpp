@@ -100,6 +100,8 @@ class Scratch {
   }
 
  private:
+  friend class ScratchLoan;
+
   static std::size_t round_up(std::size_t n) {
     return (n + Workspace::alignment - 1) / Workspace::alignment * Workspace::alignment;
   }
@@ -124,6 +126,25 @@ class Scratch {
   Workspace& workspace_;
   std::size_t block_ = 0;
   std::size_t used_ = 0;
+};
+
+/// What is taken from `scratch` while this lives is given back at its end: for work that is done
+/// part after part, so that all parts use the same memory.
+class ScratchLoan {
+ public:
+  explicit ScratchLoan(Scratch& scratch)
+      : scratch_(scratch), block_(scratch.block_), used_(scratch.used_) {}
+  ~ScratchLoan() {
+    scratch_.block_ = block_;
+    scratch_.used_ = used_;
+  }
+  ScratchLoan(const ScratchLoan&) = delete;
+  ScratchLoan& operator=(const ScratchLoan&) = delete;
+
+ private:
+  Scratch& scratch_;
+  std::size_t block_;
+  std::size_t used_;
 };
 
 }  // namespace detail
