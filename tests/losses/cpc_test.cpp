@@ -217,9 +217,11 @@ TYPED_TEST(Cpc, IsWhatItsDefinitionSays) {
         expect_result<S>(got, want, reduction);
         ASSERT_EQ(got.steps.size(), want.step_losses.size());
         for (std::size_t k = 0; k < got.steps.size(); ++k) {
-          const Real scale = std::max(Real(1), std::abs(want.step_losses[k]));
-          EXPECT_NEAR(got.steps[k].loss, want.step_losses[k], Tolerance<S>::value * scale);
-          EXPECT_NEAR(got.steps[k].bound, want.step_bounds[k], Tolerance<S>::value * scale);
+          const auto loss = static_cast<double>(want.step_losses[k]);
+          const double most =
+              static_cast<double>(Tolerance<S>::value) * std::max(1.0, std::abs(loss));
+          EXPECT_NEAR(got.steps[k].loss, loss, most);
+          EXPECT_NEAR(got.steps[k].bound, static_cast<double>(want.step_bounds[k]), most);
         }
         expect_gradient<S>(d.contexts, want.first, "contexts");
         expect_gradient<S>(d.targets, want.second, "targets");

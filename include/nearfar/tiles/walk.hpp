@@ -34,6 +34,11 @@ class Walk {
   template <RowLoss<S> P>
   typename P::Row* forward(const P& loss, Diagnostics& diagnostics) {
     using Row = typename P::Row;
+    if constexpr (can_be_in_place<P>) {
+      // The same sums as with gradients, and so the same value to the last bit.
+      RowGradients<S> none;
+      if (loss.in_place()) return forward_backward(loss, none, none, diagnostics);
+    }
     Row* rows = scratch_.take<Row>(queries_.rows);
     RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
     constexpr Index height = 8 * Shape::rows;
