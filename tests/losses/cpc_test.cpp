@@ -226,8 +226,8 @@ TYPED_TEST(Cpc, IsWhatItsDefinitionSays) {
         expect_gradient<S>(d.contexts, want.first, "contexts");
         expect_gradient<S>(d.targets, want.second, "targets");
         expect_gradient<S>(d.weights, want.parameter, "weights");
-        EXPECT_NEAR(got.d_temperature, want.d_temperature,
-                    Tolerance<S>::gradient * want.d_temperature_scale);
+        EXPECT_NEAR(got.d_temperature, static_cast<double>(want.d_temperature),
+                    static_cast<double>(Tolerance<S>::gradient * want.d_temperature_scale));
       }
     }
   }
