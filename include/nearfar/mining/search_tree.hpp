@@ -1,0 +1,140 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <limits>
+
+#include "nearfar/core/look_up.hpp"
+#include "nearfar/core/matrix.hpp"
+
+/// \file
+/// How many of some numbers are below each of many bounds.
+
+namespace nearfar::detail {
+
+/// Bounds that are looked for at once.
+inline constexpr Index bounds_at_once = 64;
+
+/// below[k] = how many of `count` numbers are less than bounds[k], k < bounds_at_once: each with
+/// each, which for some hundred is sooner done than any search. `count` at most 2^24.
+template <class S>
+void count_below(const S* numbers, Index count, const S* bounds, std::int32_t* below) {
+  using V = Vec<S>;
+  // Some vectors together, so that none waits for its last sum.
+  constexpr Index group = 4;
+  static_assert(bounds_at_once % (group * V::lanes) == 0);
+  S sums[bounds_at_once];
+  for (Index k = 0; k < bounds_at_once; k += group * V::lanes) {
+    V bound[group];
+    V sum[group];
+    for (Index v = 0; v < group; ++v) {
+      bound[v] = V::load(bounds + k + v * V::lanes);
+      sum[v] = V::zero();
+    }
+    for (Index r = 0; r < count; ++r) {
+      const V number = V::broadcast(numbers[r]);
+      for (Index v = 0; v < group; ++v) sum[v] = sum[v] + one_if_less(number, bound[v]);
+    }
+    for (Index v = 0; v < group; ++v) sum[v].store(sums + k + v * V::lanes);
+  }
+  for (Index k = 0; k < bounds_at_once; ++k) below[k] = static_cast<std::int32_t>(sums[k]);
+}
+
+/// Sorted numbers as a heap: the children of number k are 2 k and 2 k + 1, all that is less to the
+/// left. A search goes down one level for each bit of the rank, without a branch, and the upper
+/// levels are small enough to be looked up in registers, for a vector of bounds at a time.
+template <class S>
+class SearchTree {
+ public:
+  /// Memory for trees of up to `count` numbers.
+  static Index size(Index count) {
+    return std::max(smallest,
+                    static_cast<Index>(std::bit_ceil(static_cast<std::size_t>(count) + 1)));
+  }
+
+  /// Of `count` numbers in order, in `memory`, which must outlive the tree.
+  SearchTree(const S* sorted, Index count, S* memory)
+      : nodes_(memory), levels_(static_cast<int>(std::bit_width(static_cast<std::size_t>(count)))) {
+    std::fill_n(memory, size(count), std::numeric_limits<S>::infinity());
+    for (int level = 0; level < levels_; ++level) {
+      const Index step = Index(1) << (levels_ - level);
+      S* to = memory + (Index(1) << level);
+      for (Index rank = step / 2 - 1; rank < count; rank += step) *to++ = sorted[rank];
+    }
+  }
+
+  /// How many numbers are less than each of bounds_at_once bounds.
+  void ranks(const S* bounds, std::int32_t* out) const {
+    if constexpr (looks_up<S>) {
+      if (levels_ <= most_levels) {
+        descend<0>(bounds, out);
+      } else {
+        search(bounds, out);
+      }
+    } else if ((Index(1) << levels_) <= 16 * Vec<S>::lanes) {
+      count_below(nodes_ + 1, (Index(1) << levels_) - 1, bounds, out);
+    } else {
+      search(bounds, out);
+    }
+  }
+
+ private:
+  // What a look-up in the first levels reads.
+  static constexpr Index smallest = 32;
+  // Beyond, a level takes more look-ups than a search takes steps.
+  static constexpr int most_levels = 9;
+
+  void search(const S* bounds, std::int32_t* out) const {
+    const Index leaves = Index(1) << levels_;
+    for (Index k = 0; k < bounds_at_once; ++k) {
+      Index at = 1;
+      for (int level = 0; level < levels_; ++level) {
+        at = 2 * at + (nodes_[at] < bounds[k] ? 1 : 0);
+      }
+      out[k] = static_cast<std::int32_t>(at - leaves);
+    }
+  }
+
+  /// With a number of levels that the compiler knows: `levels`, or more as there are.
+  template <int levels>
+  void descend(const S* bounds, std::int32_t* out) const {
+    if constexpr (levels < most_levels) {
+      if (levels < levels_) return descend<levels + 1>(bounds, out);
+    }
+    using V = Vec<S>;
+    for (Index k = 0; k < bounds_at_once; k += V::lanes) {
+      go_down<0, levels>(Places<S>::first(), V::load(bounds + k)).store(out + k);
+    }
+    for (Index k = 0; k < bounds_at_once; ++k) out[k] -= 1 << levels;
+  }
+
+  template <int level, int levels>
+  NEARFAR_ALWAYS_INLINE Places<S> go_down(Places<S> at, Vec<S> bound) const {
+    if constexpr (level == levels) {
+      return at;
+    } else {
+      // Levels that fit a table together are looked up in one.
+      constexpr int nodes = 1 << level;
+      const Vec<S> node =
+          2 * nodes <= Places<S>::table ? at.look_up(nodes_) : look_up<level>(nodes_ + nodes, at);
+      return go_down<level + 1, levels>(at.below(node, bound), bound);
+    }
+  }
+
+  /// The numbers at the places' last `bits` bits of a table.
+  template <int bits>
+  static NEARFAR_ALWAYS_INLINE Vec<S> look_up(const S* table, Places<S> at) {
+    if constexpr ((1 << bits) <= Places<S>::table) {
+      return at.look_up(table);
+    } else {
+      return at.by_bit(bits - 1, look_up<bits - 1>(table, at),
+                       look_up<bits - 1>(table + (1 << (bits - 1)), at));
+    }
+  }
+
+  const S* nodes_;
+  int levels_;
+};
+
+}  // namespace nearfar::detail
