@@ -77,7 +77,7 @@ struct Mined {
   std::int64_t easy = 0;
 };
 
-/// Every triplet, one by one.
+/// Every triplet, one by one. Kinds are counted of all triplets, or of the one an anchor takes.
 Mined mine(const oracle::Matrix& d, const Batch& batch, const nearfar::MinedTripletOptions& o) {
   using nearfar::Mining;
   using nearfar::NegativeChoice;
@@ -86,6 +86,12 @@ Mined mine(const oracle::Matrix& d, const Batch& batch, const nearfar::MinedTrip
   const auto label = [&](Index i) { return batch.labels[static_cast<std::size_t>(i)]; };
   const Real m = o.margin;
   Mined out;
+  const bool one_an_anchor = o.mining == Mining::batch_hard || o.mining == Mining::batch_easy_hard;
+  const auto is_hard = [&](Index a, Index p, Index k) { return d(a, k) <= d(a, p); };
+  const auto is_easy = [&](Index a, Index p, Index k) { return d(a, k) > d(a, p) + m; };
+  const auto count = [&](Index a, Index p, Index k) {
+    ++(is_hard(a, p, k) ? out.hard : is_easy(a, p, k) ? out.easy : out.semihard);
+  };
   const auto take = [&](Index a, Index p, Index k) {
     const Real z = d(a, p) - d(a, k) + m;
     const Real value = o.form == nearfar::TripletForm::hinge
@@ -94,6 +100,7 @@ Mined mine(const oracle::Matrix& d, const Batch& batch, const nearfar::MinedTrip
     out.sum += value;
     ++out.terms;
     if (value > 0) ++out.active;
+    if (one_an_anchor) count(a, p, k);
   };
   for (Index a = 0; a < n; ++a) {
     std::vector<Index> positives;
@@ -104,9 +111,9 @@ Mined mine(const oracle::Matrix& d, const Batch& batch, const nearfar::MinedTrip
     }
     for (const Index p : positives) {
       for (const Index k : negatives) {
-        const bool hard = d(a, k) <= d(a, p);
-        const bool easy = d(a, k) > d(a, p) + m;
-        ++(hard ? out.hard : easy ? out.easy : out.semihard);
+        const bool hard = is_hard(a, p, k);
+        const bool easy = is_easy(a, p, k);
+        if (!one_an_anchor) count(a, p, k);
         if (o.mining == Mining::all || (o.mining == Mining::hard && hard) ||
             (o.mining == Mining::easy && easy) ||
             (o.mining == Mining::semihard && !hard && !easy)) {
@@ -212,6 +219,9 @@ TEST(MinedTripletValues, OfOneTripletAnAnchorAreThoseOfTheChoices) {
         expect_value(got.value, want.sum);
         EXPECT_EQ(got.diagnostics.terms, want.terms);
         EXPECT_EQ(got.diagnostics.active_terms, want.active);
+        EXPECT_EQ(got.hard_triplets, want.hard);
+        EXPECT_EQ(got.semihard_triplets, want.semihard);
+        EXPECT_EQ(got.easy_triplets, want.easy);
       }
     }
   }

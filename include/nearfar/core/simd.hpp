@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <limits>
 #include <type_traits>
 
 /// \file
@@ -189,6 +190,17 @@ struct ElementSum {
   NEARFAR_ALWAYS_INLINE void operator+=(Vec<S> v) { lanes = lanes + v; }
   NEARFAR_ALWAYS_INLINE void operator+=(S v) { rest += v; }
   double total() const { return static_cast<double>(lanes.sum()) + static_cast<double>(rest); }
+};
+
+/// The largest of elements that come as vectors and as single numbers; -infinity of none.
+template <class S>
+struct ElementMax {
+  Vec<S> lanes = Vec<S>::broadcast(-std::numeric_limits<S>::infinity());
+  S rest = -std::numeric_limits<S>::infinity();
+
+  NEARFAR_ALWAYS_INLINE void see(Vec<S> v) { lanes = max(lanes, v); }
+  NEARFAR_ALWAYS_INLINE void see(S v) { rest = std::max(rest, v); }
+  S value() const { return std::max(rest, lanes.largest()); }
 };
 
 template <class T, class S>

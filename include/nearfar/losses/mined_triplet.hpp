@@ -8,9 +8,9 @@
 #include "nearfar/kernels/inner_product.hpp"
 #include "nearfar/kernels/mahalanobis.hpp"
 #include "nearfar/kernels/squared_euclidean.hpp"
+#include "nearfar/mining/chosen_keys.hpp"
 #include "nearfar/mining/counted_triplets.hpp"
 #include "nearfar/mining/sampled_triplets.hpp"
-#include "nearfar/mining/selected_triplets.hpp"
 #include "nearfar/terms/label_calls.hpp"
 #include "nearfar/tiles/paired_rows.hpp"
 
@@ -31,7 +31,8 @@ struct MinedTripletOptions {
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 };
 
-/// What MinedTriplet returns. Counts are of all triplets of the batch, whichever are mined.
+/// What MinedTriplet returns. Counts are of all triplets of the batch, whichever are mined; with
+/// Mining::batch_hard and batch_easy_hard they are of those mined, at most one an anchor.
 struct MinedTripletResult : Result {
   std::int64_t hard_triplets = 0;      ///< d(a, n) <= d(a, p)
   std::int64_t semihard_triplets = 0;  ///< d(a, p) < d(a, n) <= d(a, p) + m
@@ -46,7 +47,9 @@ struct MinedTripletResult : Result {
 /// with d the distance of kernel K, or minus the score for similarities (see Triplet for sources).
 ///
 /// No triplet is ever listed. Hinge losses over every triplet of a kind take O(N M log P) time for
-/// P positives an anchor, beside the products of scores and gradients; the soft margin O(N M P).
+/// P positives an anchor, beside 6 N M D floating point operations for scores and gradients; the
+/// soft margin O(N M P). One triplet an anchor takes its scores, N^2 D in a batch and 2 N M D with
+/// references, twice that where a choice is semi-hard, and O((N + M) D) for gradients.
 /// Extra memory O((N + M) D). Ties go to the lowest index. Immutable; shared by threads each with
 /// its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
@@ -86,7 +89,7 @@ class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, K, MinedTripletRes
   detail::AnchorTriplets* mine(detail::LabelledBatch<S, K, sets>& batch, Diagnostics& d) const;
 
   template <int sets>
-  void use_selected(detail::LabelledBatch<S, K, sets>& batch, detail::AnchorTriplets* rows) const;
+  detail::AnchorTriplets* mine_one(detail::LabelledBatch<S, K, sets>& batch, Diagnostics& d) const;
 
   MinedTripletOptions options_;
   K kernel_;
@@ -94,9 +97,23 @@ class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, K, MinedTripletRes
 
 template <class S, Kernel K>
 template <int sets>
-void MinedTriplet<S, K>::use_selected(detail::LabelledBatch<S, K, sets>& batch,
-                                      detail::AnchorTriplets* rows) const {
+detail::AnchorTriplets* MinedTriplet<S, K>::mine_one(detail::LabelledBatch<S, K, sets>& batch,
+                                                     Diagnostics& d) const {
   constexpr int sign = detail::nearness_sign<K>;
+  using Chosen = detail::ChosenKeys<S, sign>;
+  using ChosenRow = typename Chosen::Row;
+  const bool hardest = options_.mining == Mining::batch_hard;
+  const PositiveChoice of_positives = hardest ? PositiveChoice::hard : options_.positive;
+  const NegativeChoice of_negatives = hardest ? NegativeChoice::hard : options_.negative;
+  const auto look = [&](const ChosenRow* first_look, Diagnostics& seen) {
+    return batch.look(Chosen(of_positives, of_negatives, batch.relation(), first_look), seen);
+  };
+  const ChosenRow* chosen = look(nullptr, d);
+  if (of_positives == PositiveChoice::semihard || of_negatives == NegativeChoice::semihard) {
+    Diagnostics again;  // the same scores
+    chosen = look(chosen, again);
+  }
+
   const Index n = batch.anchors();
   struct Pairs {
     Index* partner;
@@ -104,71 +121,69 @@ void MinedTriplet<S, K>::use_selected(detail::LabelledBatch<S, K, sets>& batch,
     S* s;
     S* g;
   };
-  const auto score = [&](Index detail::AnchorTriplets::*chosen) {
+  const auto score = [&](detail::ChosenKey<S> ChosenRow::*kind) {
     detail::Scratch& scratch = batch.scratch();
     Pairs pairs{scratch.template take<Index>(n), scratch.template take<S>(n),
                 scratch.template take<S>(n), scratch.template take<S>(n)};
     // An anchor without a triplet is paired with any row; its weight stays 0.
-    for (Index i = 0; i < n; ++i) pairs.partner[i] = std::max<Index>(rows[i].*chosen, 0);
+    for (Index i = 0; i < n; ++i) pairs.partner[i] = std::max<Index>((chosen[i].*kind).key, 0);
     detail::paired_scores(batch.threads(), kernel_, batch.queries(), batch.keys(), pairs.u, pairs.s,
                           pairs.partner);
     std::fill(pairs.g, pairs.g + n, S(0));
     return pairs;
   };
-  const Pairs positive = score(&detail::AnchorTriplets::positive);
-  const Pairs negative = score(&detail::AnchorTriplets::negative);
+  const Pairs positive = score(&ChosenRow::positive);
+  const Pairs negative = score(&ChosenRow::negative);
+  auto* rows = batch.scratch().template take<detail::AnchorTriplets>(n);
   for (Index i = 0; i < n; ++i) {
-    if (rows[i].terms == 0) continue;
-    const double gap =
-        sign * (static_cast<double>(negative.s[i]) - static_cast<double>(positive.s[i]));
-    const detail::TripletTerm term(options_.form, gap + options_.margin);
+    rows[i] = {0, 0, 0, 0, 0, 0};
+    if (!chosen[i].positive.found() || !chosen[i].negative.found()) continue;
+    const double d_positive = -sign * static_cast<double>(positive.s[i]);
+    const double d_negative = -sign * static_cast<double>(negative.s[i]);
+    const detail::TripletTerm term(options_.form, d_positive - d_negative + options_.margin);
     rows[i].value = term.value;
+    rows[i].terms = 1;
     rows[i].active = term.value > 0 ? 1 : 0;
+    ++(d_negative <= d_positive                    ? rows[i].hard
+       : d_positive < d_negative - options_.margin ? rows[i].easy
+                                                   : rows[i].semihard);
     const S g = static_cast<S>(sign * term.slope * detail::row_upstream(batch.upstream(), i));
     positive.g[i] = -g;
     negative.g[i] = g;
   }
   detail::RowGradients<S>& dq = batch.d_queries();
   detail::RowGradients<S>& dk = batch.d_keys();
-  if (!dq.wanted() && !dk.wanted()) return;
+  if (!dq.wanted() && !dk.wanted()) return rows;
   for (const Pairs& pairs : {positive, negative}) {
     detail::add_paired_gradients(batch.threads(), kernel_, batch.queries(), batch.keys(), pairs.u,
                                  pairs.s, pairs.g, dq, dk, pairs.partner);
   }
+  return rows;
 }
 
 template <class S, Kernel K>
 template <int sets>
 detail::AnchorTriplets* MinedTriplet<S, K>::mine(detail::LabelledBatch<S, K, sets>& batch,
                                                  Diagnostics& d) const {
+  if (options_.mining == Mining::batch_hard || options_.mining == Mining::batch_easy_hard) {
+    return mine_one(batch, d);
+  }
   constexpr int sign = detail::nearness_sign<K>;
   const detail::Roles<S> roles{batch.relation(), batch.exclusions(), batch.same_rows};
   auto* memory = batch.scratch().template take<detail::AnchorScratch<S>>(batch.threads());
   for (int t = 0; t < batch.threads(); ++t) {
     memory[t] = detail::AnchorScratch<S>(batch.scratch(), batch.keys().rows);
   }
-  switch (options_.mining) {
-    case Mining::batch_hard:
-    case Mining::batch_easy_hard: {
-      const bool hard = options_.mining == Mining::batch_hard;
-      const detail::SelectedTriplets<S, sign> selection(
-          hard ? PositiveChoice::hard : options_.positive,
-          hard ? NegativeChoice::hard : options_.negative, options_.margin, roles, memory);
-      detail::AnchorTriplets* rows = batch.run_whole_rows(selection, false, d);
-      use_selected(batch, rows);
-      return rows;
-    }
-    case Mining::distance_weighted:
-      return batch.run_whole_rows(
-          detail::SampledTriplets<S, K>(options_.weighting, options_.form, options_.margin,
-                                        batch.queries().depth, roles, memory, batch.upstream()),
-          true, d);
-    default:
-      return batch.run_whole_rows(
-          detail::CountedTriplets<S, sign>(options_.mining, options_.form, options_.margin, roles,
-                                           memory, batch.upstream()),
-          true, d);
+  if (options_.mining == Mining::distance_weighted) {
+    return batch.run_whole_rows(
+        detail::SampledTriplets<S, K>(options_.weighting, options_.form, options_.margin,
+                                      batch.queries().depth, roles, memory, batch.upstream()),
+        true, d);
   }
+  return batch.run_whole_rows(
+      detail::CountedTriplets<S, sign>(options_.mining, options_.form, options_.margin, roles,
+                                       memory, batch.upstream()),
+      true, d);
 }
 
 template <class S, Kernel K>

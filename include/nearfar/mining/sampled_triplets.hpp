@@ -46,9 +46,9 @@ class SampledTriplets {
     AnchorScratch<S>& memory = memory_[worker];
     const SortedPositives<S, sign> positives(roles_, i, n, s, memory);
     if (g != nullptr) std::fill(g, g + n, S(0));
-    Row row{0, 0, 0, 0, 0, 0, -1, -1};
+    Row row{0, 0, 0, 0, 0, 0};
     if (positives.count() == 0) return row;
-    each_negative(positives, margin_, n, s, row, [](Index, double, const Ranks&) {});
+    each_ranks(positives, margin_, n, s, row, [](Index, Index, const KeyRanks<S>&) {});
     const double total = add_up(n, s, positives, memory.sums);
     if (!(total > 0)) return row;  // no negatives
     for (Index r = 0; r < positives.count(); ++r) {

@@ -1,0 +1,264 @@
+#include <gtest/gtest.h>
+
+#include <nearfar/losses/mined_triplet.hpp>
+#include <optional>
+
+#include "support/kernel_cases.hpp"
+#include "support/random.hpp"
+
+/// Triplets of rows of small whole numbers, whose inner products, sums and gradients are exact in
+/// every type: full of ties between positives, between negatives, between the two, and at the
+/// margin, all of which go the way that plain loops over triplets take.
+
+namespace {
+
+using namespace support;
+using nearfar::InnerProduct;
+using nearfar::MinedTriplet;
+using nearfar::MinedTripletOptions;
+using nearfar::MinedTripletResult;
+using nearfar::Mining;
+using nearfar::NegativeChoice;
+using nearfar::PositiveChoice;
+using nearfar::Reduction;
+using nearfar::Workspace;
+using Whole = Matrix<std::int64_t>;
+
+/// Queries with keys; without keys of its own the queries with themselves.
+struct Rows {
+  Whole queries;
+  std::vector<int> labels;
+  std::optional<Whole> references = {};
+  std::vector<int> reference_labels = {};
+
+  const Whole& keys() const { return references ? *references : queries; }
+  const std::vector<int>& key_labels() const { return references ? reference_labels : labels; }
+  bool is_pair(Index i, Index j) const { return references || i != j; }
+  bool alike(Index i, Index j) const {
+    return labels[static_cast<std::size_t>(i)] == key_labels()[static_cast<std::size_t>(j)];
+  }
+};
+
+Whole whole_rows(Index n, std::uint64_t seed) {
+  Random random(seed);
+  return Whole::NullaryExpr(n, 3, [&] { return random.below(5) - 2; });
+}
+
+struct Expected {
+  std::int64_t value = 0;
+  std::int64_t terms = 0;
+  std::int64_t active = 0;
+  std::int64_t kinds[3] = {};  ///< hard, semi-hard, easy
+  Whole d_queries;
+  Whole d_keys;
+};
+
+enum Kind { hard, semihard, easy };
+
+/// Distances are minus inner products.
+class Oracle {
+ public:
+  Oracle(const Rows& rows, const MinedTripletOptions& options)
+      : rows_(rows),
+        margin_(static_cast<std::int64_t>(options.margin)),
+        d_(-rows.queries * rows.keys().transpose()) {
+    out_.d_queries = Whole::Zero(rows.queries.rows(), 3);
+    out_.d_keys = Whole::Zero(rows.keys().rows(), 3);
+    for (Index a = 0; a < d_.rows(); ++a) {
+      std::vector<Index> positives;
+      std::vector<Index> negatives;
+      for (Index j = 0; j < d_.cols(); ++j) {
+        if (!rows.is_pair(a, j)) continue;
+        (rows.alike(a, j) ? positives : negatives).push_back(j);
+      }
+      if (options.mining == Mining::batch_easy_hard) {
+        take_one(a, positives, negatives, options.positive, options.negative);
+      } else if (options.mining == Mining::batch_hard) {
+        take_one(a, positives, negatives, PositiveChoice::hard, NegativeChoice::hard);
+      } else {
+        take_all(a, positives, negatives, options.mining);
+      }
+    }
+    if (!rows.references) out_.d_queries += out_.d_keys;
+  }
+
+  const Expected& expected() const { return out_; }
+
+ private:
+  Kind kind(Index a, Index p, Index n) const {
+    return d_(a, n) <= d_(a, p) ? hard : d_(a, n) <= d_(a, p) + margin_ ? semihard : easy;
+  }
+
+  void take(Index a, Index p, Index n) {
+    ++out_.terms;
+    const std::int64_t loss = d_(a, p) - d_(a, n) + margin_;
+    if (loss <= 0) return;
+    ++out_.active;
+    out_.value += loss;
+    const Whole& q = rows_.queries;
+    const Whole& k = rows_.keys();
+    out_.d_queries.row(a) += k.row(n) - k.row(p);
+    out_.d_keys.row(n) += q.row(a);
+    out_.d_keys.row(p) -= q.row(a);
+  }
+
+  void take_all(Index a, const std::vector<Index>& positives, const std::vector<Index>& negatives,
+                Mining mining) {
+    for (const Index p : positives) {
+      for (const Index n : negatives) {
+        const Kind k = kind(a, p, n);
+        ++out_.kinds[k];
+        const Kind wanted = mining == Mining::hard       ? hard
+                            : mining == Mining::semihard ? semihard
+                            : mining == Mining::easy     ? easy
+                                                         : k;
+        if (k == wanted) take(a, p, n);
+      }
+    }
+  }
+
+  /// The first of `keys` that has the least cost; -1 of none.
+  template <class Cost>
+  static Index first_best(const std::vector<Index>& keys, const Cost& cost) {
+    Index best = -1;
+    for (const Index j : keys) {
+      if (best < 0 || cost(j) < cost(best)) best = j;
+    }
+    return best;
+  }
+
+  void take_one(Index a, std::vector<Index> positives, std::vector<Index> negatives,
+                PositiveChoice positive, NegativeChoice negative) {
+    const auto near = [&](Index j) { return d_(a, j); };
+    const auto far = [&](Index j) { return -d_(a, j); };
+    const auto positive_of = [&] {
+      return positive == PositiveChoice::easy ? first_best(positives, near)
+                                              : first_best(positives, far);
+    };
+    const auto negative_of = [&] {
+      return negative == NegativeChoice::easy ? first_best(negatives, far)
+                                              : first_best(negatives, near);
+    };
+    Index p = positive_of();
+    Index n = negative_of();
+    if (negative == NegativeChoice::semihard && p >= 0) {
+      std::erase_if(negatives, [&](Index j) { return d_(a, j) <= d_(a, p); });
+      n = negative_of();
+    }
+    if (positive == PositiveChoice::semihard && n >= 0) {
+      std::erase_if(positives, [&](Index j) { return d_(a, j) >= d_(a, n); });
+      p = positive_of();
+    }
+    if (p < 0 || n < 0) return;
+    ++out_.kinds[kind(a, p, n)];
+    take(a, p, n);
+  }
+
+  const Rows& rows_;
+  std::int64_t margin_;
+  Whole d_;
+  Expected out_;
+};
+
+template <class S>
+void expect_exactly(const Rows& rows, const MinedTripletOptions& options, int threads) {
+  const Expected want = Oracle(rows, options).expected();
+  Workspace workspace(threads);
+  const MinedTriplet<S, InnerProduct> loss(options);
+  const Matrix<S> queries = rows.queries.cast<S>();
+  const Matrix<S> keys = rows.keys().cast<S>();
+  Matrix<S> d_queries;
+  Matrix<S> d_keys;
+  const auto run = [&] {
+    if (!rows.references) {
+      return loss.forward_backward(queries, rows.labels, d_queries, {.workspace = &workspace});
+    }
+    return loss.forward_backward(queries, rows.labels, keys, rows.reference_labels, d_queries,
+                                 d_keys, {.workspace = &workspace});
+  };
+  const MinedTripletResult got = run();
+  EXPECT_EQ(got.value, static_cast<double>(want.value));
+  EXPECT_EQ(got.diagnostics.terms, want.terms);
+  EXPECT_EQ(got.diagnostics.active_terms, want.active);
+  EXPECT_EQ(got.hard_triplets, want.kinds[hard]);
+  EXPECT_EQ(got.semihard_triplets, want.kinds[semihard]);
+  EXPECT_EQ(got.easy_triplets, want.kinds[easy]);
+  EXPECT_TRUE(d_queries == want.d_queries.cast<S>());
+  if (rows.references) {
+    EXPECT_TRUE(d_keys == want.d_keys.cast<S>());
+  }
+}
+
+template <class S>
+class MinedTriplets : public testing::Test {};
+TYPED_TEST_SUITE(MinedTriplets, Scalars, CaseNames);
+
+/// Sizes around what a walk shows at once, with rows without a positive or a negative.
+std::vector<Rows> batches() {
+  std::vector<Rows> all;
+  for (const Index n : {1, 2, 3, 70, 383, 384, 385, 386, 500}) {
+    Rows rows{whole_rows(n, static_cast<std::uint64_t>(n)), {}};
+    for (Index i = 0; i < n; ++i) rows.labels.push_back(static_cast<int>(i * i % 7));
+    rows.labels.front() = 100;  // without a positive
+    all.push_back(rows);
+  }
+  all.push_back({whole_rows(30, 1), std::vector<int>(30, 4)});  // without a negative
+  all.push_back({Whole::Ones(500, 3), random_labels(500, 3, 5)});
+  Rows rows{whole_rows(200, 2), random_labels(200, 6, 3), whole_rows(770, 4),
+            random_labels(770, 5, 6)};
+  all.push_back(rows);
+  return all;
+}
+
+TYPED_TEST(MinedTriplets, OneAnAnchorAreTheLowestOfTheBest) {
+  for (const Rows& rows : batches()) {
+    for (const int margin : {0, 2}) {
+      for (const int threads : {1, 3}) {
+        SCOPED_TRACE(std::to_string(rows.queries.rows()) + " rows, margin " +
+                     std::to_string(margin));
+        MinedTripletOptions options{.margin = static_cast<double>(margin),
+                                    .mining = Mining::batch_hard,
+                                    .reduction = Reduction::sum};
+        expect_exactly<TypeParam>(rows, options, threads);
+        options.mining = Mining::batch_easy_hard;
+        for (const auto positive :
+             {PositiveChoice::easy, PositiveChoice::semihard, PositiveChoice::hard}) {
+          for (const auto negative :
+               {NegativeChoice::easy, NegativeChoice::semihard, NegativeChoice::hard}) {
+            if (positive == PositiveChoice::semihard && negative == NegativeChoice::semihard) {
+              continue;
+            }
+            options.positive = positive;
+            options.negative = negative;
+            expect_exactly<TypeParam>(rows, options, threads);
+          }
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(MinedTriplets, OfAKindAreAllOfThem) {
+  std::vector<Rows> all = batches();
+  // More positives than are sorted or looked up at once.
+  for (const Index n : {300, 600}) {
+    Rows rows{whole_rows(n, 9), {}};
+    for (Index i = 0; i < n; ++i) rows.labels.push_back(i % 20 == 0 ? 1 : 0);
+    all.push_back(rows);
+  }
+  for (const Rows& rows : all) {
+    for (const int margin : {0, 2}) {
+      for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
+        SCOPED_TRACE(std::to_string(rows.queries.rows()) + " rows, margin " +
+                     std::to_string(margin) + ", mining " +
+                     std::to_string(static_cast<int>(mining)));
+        expect_exactly<TypeParam>(
+            rows,
+            {.margin = static_cast<double>(margin), .mining = mining, .reduction = Reduction::sum},
+            2);
+      }
+    }
+  }
+}
+
+}  // namespace
