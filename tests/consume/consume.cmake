@@ -25,15 +25,17 @@ if(NOT snippet MATCHES "int main\\(")
 endif()
 
 file(REMOVE_RECURSE "${WORK}")
+file(REMOVE_RECURSE "${WORK}")
 file(WRITE "${WORK}/quickstart.cpp" "${snippet}\n")
 
+# A subdirectory is compiled anew; once is enough.
 execute_process(
   COMMAND
     "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK}/build" -G "${GENERATOR}"
     "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}"
     "-DCMAKE_BUILD_TYPE=${CONFIG}" "-DFROM=${FROM}" "-DTARGET=${TARGET}"
     "-DSNIPPET=${WORK}/quickstart.cpp" "-DNEARFAR_SOURCE_DIR=${NEARFAR_SOURCE_DIR}"
-    "-DCMAKE_PREFIX_PATH=${PREFIX}" "-DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF"
+    "-DNEARFAR_DISPATCH=OFF" "-DCMAKE_PREFIX_PATH=${PREFIX}" "-DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF"
   COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK}/build" --config "${CONFIG}" --parallel 2
                         COMMAND_ERROR_IS_FATAL ANY)
