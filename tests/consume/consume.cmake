@@ -25,7 +25,6 @@ if(NOT snippet MATCHES "int main\\(")
 endif()
 
 file(REMOVE_RECURSE "${WORK}")
-file(REMOVE_RECURSE "${WORK}")
 file(WRITE "${WORK}/quickstart.cpp" "${snippet}\n")
 
 # A subdirectory is compiled anew; once is enough.
