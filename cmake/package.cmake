@@ -21,18 +21,16 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libnearfar-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libeigen3-dev (>= 3.4)")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
-    "${PROJECT_DESCRIPTION}\nHeaders, libraries to link with, and what CMake and pkg-config read.")
+    "Headers, libraries to link with, and what CMake and pkg-config read.")
 
-set(shared ${nearfar_libraries})
-list(FILTER shared INCLUDE REGEX "^nearfar_shared$")
-if(shared OR BUILD_SHARED_LIBS)
+if(TARGET nearfar::shared)
   list(APPEND CPACK_COMPONENTS_ALL runtime)
   set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME "libnearfar${abi}")
   set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
   set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-  set(CPACK_DEBIAN_RUNTIME_PACKAGE_GENERATE_SHLIBS ON)
+  set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
   set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
-      "${PROJECT_DESCRIPTION}\nThe shared library that programs run with.")
+      "The shared library that programs run with.")
   string(PREPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
          "libnearfar${abi} (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}), ")
 endif()

@@ -33,7 +33,7 @@ ask(libs --libs ${how})
 ask(libdir --variable=libdir)
 
 execute_process(
-  COMMAND "${COMPILER}" -std=c++20 -O1 "${CMAKE_CURRENT_LIST_DIR}/one_loss.cpp" -o "${WORK}/one_loss"
+  COMMAND "${COMPILER}" -std=c++20 -O1 "${SOURCE}" -o "${WORK}/one_loss"
           ${cflags} ${libs} COMMAND_ERROR_IS_FATAL ANY)
 set(ENV{LD_LIBRARY_PATH} "${libdir}")
 execute_process(COMMAND "${WORK}/one_loss" COMMAND_ERROR_IS_FATAL ANY)

@@ -68,7 +68,8 @@ if(NEARFAR_PKG_CONFIG)
   foreach(kind IN LISTS compiled)
     nearfar_once_test(consume.pkg_config_${kind} "-DKIND=${kind}" "-DPREFIX=${prefix}"
                       "-DWORK=${work}/pkg_config_${kind}" "-DPKG_CONFIG=${NEARFAR_PKG_CONFIG}"
-                      "-DCOMPILER=${CMAKE_CXX_COMPILER}" "-DVERSION=${PROJECT_VERSION}" -P
+                      "-DCOMPILER=${CMAKE_CXX_COMPILER}" "-DVERSION=${PROJECT_VERSION}"
+                      "-DSOURCE=${PROJECT_SOURCE_DIR}/packaging/conan/test_package/one_loss.cpp" -P
                       "${here}/pkg_config.cmake")
     set_tests_properties(consume.pkg_config_${kind} PROPERTIES FIXTURES_REQUIRED installed)
   endforeach()
