@@ -11,7 +11,7 @@
 /// \file
 /// What comes in from C, checked as far as a view can be, as the views of C++.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 /// What a pointer that must not be null points to.
 template <class T>
@@ -136,4 +136,4 @@ Numbers<S> numbers_of(const std::string& name, const nearfar_rows& given) {
 /// Throws std::invalid_argument on a struct that does not hold what its rule says.
 Tags tags_of(const std::string& name, const nearfar_tags& given);
 
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c

@@ -1,7 +1,7 @@
 #include "loss.hpp"
 #include "status.hpp"
 
-using namespace nearfar::c;
+using namespace nearfar::detail::c;
 
 namespace {
 

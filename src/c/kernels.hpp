@@ -12,7 +12,7 @@
 /// \file
 /// From a number and a matrix to a kernel's type.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 /// The kernels that a loss has.
 template <nearfar_kernel... kinds>
@@ -79,4 +79,4 @@ struct KernelChoice {
   }
 };
 
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c

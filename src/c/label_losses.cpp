@@ -10,7 +10,7 @@
 /// \file
 /// Losses over labels.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 template <>
 inline constexpr std::int32_t constants_of<CircleWeights> = 2;
@@ -244,10 +244,11 @@ class HadsellLoss : public LabelLoss<HadsellForm> {
 };
 
 }  // namespace
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c
 
-#define NEARFAR_C_LABEL_LOSS(name, Form) \
-  NEARFAR_C_LOSS(name, nearfar::c::Form, nearfar::c::LabelLoss<nearfar::c::Form>)
+#define NEARFAR_C_LABEL_LOSS(name, Form)         \
+  NEARFAR_C_LOSS(name, nearfar::detail::c::Form, \
+                 nearfar::detail::c::LabelLoss<nearfar::detail::c::Form>)
 
 NEARFAR_C_LABEL_LOSS(circle, CircleForm)
 NEARFAR_C_LABEL_LOSS(lifted_structure, LiftedStructureForm)
@@ -255,4 +256,5 @@ NEARFAR_C_LABEL_LOSS(linear_contrastive, LinearContrastiveForm)
 NEARFAR_C_LABEL_LOSS(mined_triplet, MinedTripletForm)
 NEARFAR_C_LABEL_LOSS(multi_similarity, MultiSimilarityForm)
 NEARFAR_C_LABEL_LOSS(sup_con, SupConForm)
-NEARFAR_C_LOSS(hadsell_contrastive, nearfar::c::HadsellForm, nearfar::c::HadsellLoss)
+NEARFAR_C_LOSS(hadsell_contrastive, nearfar::detail::c::HadsellForm,
+               nearfar::detail::c::HadsellLoss)

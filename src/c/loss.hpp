@@ -5,7 +5,7 @@
 /// \file
 /// What a nearfar_loss is: a call of each form, which a loss that has the form overrides.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 struct OneSet {
   const nearfar_rows& x;
@@ -53,7 +53,7 @@ struct WithReferences {
   const nearfar_gradient* d_references;
 };
 
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c
 
 struct nearfar_loss {
   nearfar_loss() = default;
@@ -63,22 +63,24 @@ struct nearfar_loss {
 
   virtual const char* name() const = 0;
 
-  virtual void one_set(const nearfar::c::OneSet&, nearfar::c::Pass&) const {
+  virtual void one_set(const nearfar::detail::c::OneSet&, nearfar::detail::c::Pass&) const {
     refuse("one set of rows");
   }
-  virtual void two_sets(const nearfar::c::TwoSets&, nearfar::c::Pass&) const {
+  virtual void two_sets(const nearfar::detail::c::TwoSets&, nearfar::detail::c::Pass&) const {
     refuse("two sets of rows");
   }
-  virtual void three_sets(const nearfar::c::ThreeSets&, nearfar::c::Pass&) const {
+  virtual void three_sets(const nearfar::detail::c::ThreeSets&, nearfar::detail::c::Pass&) const {
     refuse("three sets of rows");
   }
-  virtual void negatives(const nearfar::c::AgainstNegatives&, nearfar::c::Pass&) const {
+  virtual void negatives(const nearfar::detail::c::AgainstNegatives&,
+                         nearfar::detail::c::Pass&) const {
     refuse("queries, keys and negatives");
   }
-  virtual void labelled(const nearfar::c::Labelled&, nearfar::c::Pass&) const {
+  virtual void labelled(const nearfar::detail::c::Labelled&, nearfar::detail::c::Pass&) const {
     refuse("rows with labels");
   }
-  virtual void references(const nearfar::c::WithReferences&, nearfar::c::Pass&) const {
+  virtual void references(const nearfar::detail::c::WithReferences&,
+                          nearfar::detail::c::Pass&) const {
     refuse("rows with labels and references");
   }
 

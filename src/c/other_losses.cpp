@@ -6,7 +6,7 @@
 /// \file
 /// Losses of one set of rows, and of three.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 template <>
 inline constexpr std::int32_t constants_of<SequenceNegatives> = 3;
@@ -112,9 +112,10 @@ class UniformityLoss : public LossOf<UniformityForm> {
 };
 
 }  // namespace
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c
 
-NEARFAR_C_LOSS(cpc, nearfar::c::CpcForm, nearfar::c::ThreeSetLoss<nearfar::c::CpcForm>)
-NEARFAR_C_LOSS(triplet, nearfar::c::TripletLossForm,
-               nearfar::c::ThreeSetLoss<nearfar::c::TripletLossForm>)
-NEARFAR_C_LOSS(uniformity, nearfar::c::UniformityForm, nearfar::c::UniformityLoss)
+NEARFAR_C_LOSS(cpc, nearfar::detail::c::CpcForm,
+               nearfar::detail::c::ThreeSetLoss<nearfar::detail::c::CpcForm>)
+NEARFAR_C_LOSS(triplet, nearfar::detail::c::TripletLossForm,
+               nearfar::detail::c::ThreeSetLoss<nearfar::detail::c::TripletLossForm>)
+NEARFAR_C_LOSS(uniformity, nearfar::detail::c::UniformityForm, nearfar::detail::c::UniformityLoss)

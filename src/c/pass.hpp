@@ -14,7 +14,7 @@ struct nearfar_workspace {
   nearfar::Workspace workspace;
 };
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 enum class Direction { forward, forward_backward };
 
@@ -129,4 +129,4 @@ void Pass::hand_out(const R& from) {
   result_ = out;
 }
 
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c

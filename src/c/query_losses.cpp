@@ -5,7 +5,7 @@
 /// \file
 /// Losses of queries, their keys and negatives.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 template <>
 inline constexpr std::int32_t constants_of<Denominator> = 2;
@@ -178,10 +178,12 @@ class NceLoss : public LossOf<NceForm> {
 };
 
 }  // namespace
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c
 
-NEARFAR_C_LOSS(info_nce, nearfar::c::InfoNceForm, nearfar::c::InfoNceLoss<nearfar::c::InfoNceForm>)
-NEARFAR_C_LOSS(n_pair, nearfar::c::NPairForm, nearfar::c::InfoNceLoss<nearfar::c::NPairForm>)
-NEARFAR_C_LOSS(nce, nearfar::c::NceForm, nearfar::c::NceLoss)
-NEARFAR_C_LOSS(negative_sampling, nearfar::c::NegativeSamplingForm,
-               nearfar::c::NegativesLoss<nearfar::c::NegativeSamplingForm>)
+NEARFAR_C_LOSS(info_nce, nearfar::detail::c::InfoNceForm,
+               nearfar::detail::c::InfoNceLoss<nearfar::detail::c::InfoNceForm>)
+NEARFAR_C_LOSS(n_pair, nearfar::detail::c::NPairForm,
+               nearfar::detail::c::InfoNceLoss<nearfar::detail::c::NPairForm>)
+NEARFAR_C_LOSS(nce, nearfar::detail::c::NceForm, nearfar::detail::c::NceLoss)
+NEARFAR_C_LOSS(negative_sampling, nearfar::detail::c::NegativeSamplingForm,
+               nearfar::detail::c::NegativesLoss<nearfar::detail::c::NegativeSamplingForm>)

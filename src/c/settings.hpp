@@ -18,7 +18,7 @@
 ///
 /// What is the same for all of them is here.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 /// For losses that are no template over kernels.
 struct NoKernels {};
@@ -142,17 +142,18 @@ nearfar_status create(const typename Form::C* options, nearfar_loss** loss) noex
   });
 }
 
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c
 
 /// The two functions of the interface that each loss has.
 #define NEARFAR_C_LOSS(name, Form, Loss)                                                     \
   extern "C" nearfar_status nearfar_##name##_options_init(nearfar_##name##_options* options, \
                                                           size_t size) {                     \
-    return nearfar::c::guarded([&] {                                                         \
-      nearfar::c::initialise("options", options, size, nearfar::c::defaults_of<Form>());     \
+    return nearfar::detail::c::guarded([&] {                                                 \
+      nearfar::detail::c::initialise("options", options, size,                               \
+                                     nearfar::detail::c::defaults_of<Form>());               \
     });                                                                                      \
   }                                                                                          \
   extern "C" nearfar_status nearfar_##name##_create(const nearfar_##name##_options* options, \
                                                     nearfar_loss** loss) {                   \
-    return nearfar::c::create<Form, Loss>(options, loss);                                    \
+    return nearfar::detail::c::create<Form, Loss>(options, loss);                            \
   }

@@ -4,7 +4,7 @@
 
 #include "nearfar/core/instruction_set.hpp"
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 namespace {
 
@@ -19,7 +19,7 @@ nearfar_status failed(nearfar_status status, const char* message) noexcept {
   return status;
 }
 
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c
 
 extern "C" {
 
@@ -40,7 +40,7 @@ const char* nearfar_status_message(nearfar_status status) {
   }
 }
 
-const char* nearfar_last_error(void) { return nearfar::c::last_error; }
+const char* nearfar_last_error(void) { return nearfar::detail::c::last_error; }
 
 const char* nearfar_version(void) { return NEARFAR_VERSION; }
 

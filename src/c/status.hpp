@@ -9,7 +9,7 @@
 /// \file
 /// Exceptions end here.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 /// Keeps `message` as this thread's last error. Allocates nothing.
 nearfar_status failed(nearfar_status status, const char* message) noexcept;
@@ -33,4 +33,4 @@ nearfar_status guarded(const Body& body) noexcept {
   }
 }
 
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c

@@ -1,7 +1,7 @@
 #include "arguments.hpp"
 #include "status.hpp"
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 namespace {
 
@@ -57,16 +57,18 @@ Tags tags_of(const std::string& name, const nearfar_tags& given) {
   return tags;
 }
 
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c
 
 extern "C" {
 
 nearfar_status nearfar_tags_init(nearfar_tags* tags, size_t size) {
-  return nearfar::c::guarded([&] { nearfar::c::initialise("tags", tags, size, {}); });
+  return nearfar::detail::c::guarded(
+      [&] { nearfar::detail::c::initialise("tags", tags, size, {}); });
 }
 
 nearfar_status nearfar_negatives_init(nearfar_negatives* negatives, size_t size) {
-  return nearfar::c::guarded([&] { nearfar::c::initialise("negatives", negatives, size, {}); });
+  return nearfar::detail::c::guarded(
+      [&] { nearfar::detail::c::initialise("negatives", negatives, size, {}); });
 }
 
 }  // extern "C"

@@ -9,7 +9,7 @@
 /// \file
 /// Losses of two sets of rows, row i of one with row i of the other.
 
-namespace nearfar::c {
+namespace nearfar::detail::c {
 
 template <>
 inline constexpr std::int32_t constants_of<ClipDirections> = 2;
@@ -162,10 +162,11 @@ class TwoSetLoss : public LossOf<Form> {
 };
 
 }  // namespace
-}  // namespace nearfar::c
+}  // namespace nearfar::detail::c
 
-#define NEARFAR_C_TWO_SET_LOSS(name, Form) \
-  NEARFAR_C_LOSS(name, nearfar::c::Form, nearfar::c::TwoSetLoss<nearfar::c::Form>)
+#define NEARFAR_C_TWO_SET_LOSS(name, Form)       \
+  NEARFAR_C_LOSS(name, nearfar::detail::c::Form, \
+                 nearfar::detail::c::TwoSetLoss<nearfar::detail::c::Form>)
 
 NEARFAR_C_TWO_SET_LOSS(alignment, AlignmentForm)
 NEARFAR_C_TWO_SET_LOSS(clip, ClipForm)

@@ -4,8 +4,8 @@
 extern "C" {
 
 nearfar_status nearfar_workspace_create(int32_t threads, nearfar_workspace** workspace) {
-  return nearfar::c::guarded([&] {
-    nearfar_workspace*& out = nearfar::c::required("workspace", workspace);
+  return nearfar::detail::c::guarded([&] {
+    nearfar_workspace*& out = nearfar::detail::c::required("workspace", workspace);
     out = new nearfar_workspace{nearfar::Workspace(threads)};
   });
 }
