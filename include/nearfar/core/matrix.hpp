@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <limits>
+#include <span>
 #include <type_traits>
 
 #include "nearfar/core/errors.hpp"
@@ -67,6 +68,13 @@ class Rows {
     check_layout(data != nullptr, rows_, cols_, stride_);
   }
 
+  /// The same of elements in a span, or in a std::vector or std::array, which become one. Throws
+  /// std::invalid_argument also when there are fewer elements than the rows reach over.
+  Rows(std::span<const S> elements, Index rows, Index cols, Index stride = -1)
+      : Rows(elements.data(), rows, cols, stride) {
+    check_extent(elements.size(), rows_, cols_, stride_);
+  }
+
   template <detail::EigenDense M>
   requires std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S> Rows(
       const M& m) {  // NOLINT(google-explicit-constructor): views convert, as std::span does
@@ -104,6 +112,8 @@ inline constexpr NoGradient no_gradient{};
 template <class S>
 class GradientRows {
  public:
+  using Scalar = S;
+
   GradientRows() = default;
   GradientRows(NoGradient) {}  // NOLINT(google-explicit-constructor)
 
@@ -120,9 +130,16 @@ class GradientRows {
         wanted_(true) {}
 
   /// A buffer of fixed shape at `data`, `stride` elements from row to row (`cols` if not given).
+  /// Throws as Rows does. To add to it: `accumulate(GradientRows<S>(data, rows, cols))`.
   GradientRows(S* data, Index rows, Index cols, Index stride = -1)
       : data_(data), rows_(rows), cols_(cols), stride_(stride < 0 ? cols : stride), wanted_(true) {
     check_layout(data != nullptr, rows_, cols_, stride_);
+  }
+
+  /// The same of elements in a span, or in what becomes one. Throws as Rows does.
+  GradientRows(std::span<S> elements, Index rows, Index cols, Index stride = -1)
+      : GradientRows(elements.data(), rows, cols, stride) {
+    check_extent(elements.size(), rows_, cols_, stride_);
   }
 
   template <detail::EigenDense M>
