@@ -21,5 +21,6 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/nearfarConfigVersion.cma
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/nearfarConfig.cmake"
               "${PROJECT_BINARY_DIR}/nearfarConfigVersion.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/nearfarTorch.cmake"
         DESTINATION "${nearfar_package_dir}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
