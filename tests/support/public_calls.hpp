@@ -63,7 +63,7 @@ struct PublicCall {
   Index upstream_rows = 0;  ///< numbers of upstream with Reduction::none
   /// Rows of every set and what the message says of them where anchors may be unusable.
   const char* unusable = nullptr;
-  std::function<void(Way, const Arguments<S>&)> call;
+  std::function<double(Way, const Arguments<S>&)> call;  ///< gives the value
 
   /// The name of a set's gradient: dx, da, but d_queries.
   std::string gradient_name(std::size_t k) const {
@@ -72,19 +72,15 @@ struct PublicCall {
   }
 };
 
-/// Calls `loss` one way or another; the first `sets` gradients are those of its sets of rows.
+/// The value of `loss`, asked for one way or another; the first `sets` gradients are those of its
+/// sets of rows.
 template <std::size_t sets, class S, class Loss, class... Inputs>
-void call_one_way(const Loss& loss, Way way, const Arguments<S>& a, const Inputs&... inputs) {
-  if (way == Way::forward) {
-    loss.forward(inputs..., a.options);
-    return;
-  }
-  [&]<std::size_t... k>(std::index_sequence<k...>) {
-    if (way == Way::forward_backward) {
-      loss.forward_backward(inputs..., a.gradients[k]..., a.options);
-    } else {
-      loss.backward(a.upstream, inputs..., a.gradients[k]..., a.options);
-    }
+double call_one_way(const Loss& loss, Way way, const Arguments<S>& a, const Inputs&... inputs) {
+  if (way == Way::forward) return loss.forward(inputs..., a.options).value;
+  return [&]<std::size_t... k>(std::index_sequence<k...>) {
+    return way == Way::forward_backward
+               ? loss.forward_backward(inputs..., a.gradients[k]..., a.options).value
+               : loss.backward(a.upstream, inputs..., a.gradients[k]..., a.options).value;
   }
   (std::make_index_sequence<sets>());
 }
@@ -135,7 +131,7 @@ class PublicCalls {
   template <class K, class Make>
   PublicCall<S>& two(const std::string& name, NamedSet a, NamedSet b, const Make& make) {
     return add<K>(name, {a, b}, {}, [=](Way way, const Arguments<S>& x) {
-      call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1]);
+      return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1]);
     });
   }
 
@@ -143,7 +139,7 @@ class PublicCalls {
   PublicCall<S>& three(const std::string& name, NamedSet a, NamedSet b, NamedSet c,
                        const Make& make) {
     return add<K>(name, {a, b, c}, {}, [=](Way way, const Arguments<S>& x) {
-      call_one_way<3>(make(x), way, x, x.rows[0], x.rows[1], x.rows[2]);
+      return call_one_way<3>(make(x), way, x, x.rows[0], x.rows[1], x.rows[2]);
     });
   }
 
@@ -152,13 +148,14 @@ class PublicCalls {
   void labelled(const std::string& name, const char* unusable, const Make& make) {
     add<K>(name + ", batch", {{"x", rows}}, {{"labels", rows}},
            [=](Way way, const Arguments<S>& x) {
-             call_one_way<1>(make(x), way, x, x.rows[0], x.labels[0]);
+             return call_one_way<1>(make(x), way, x, x.rows[0], x.labels[0]);
            })
         .unusable = unusable;
     add<K>(name + ", references", {{"queries", rows}, {"references", rows + 1, Fit::free}},
            {{"query_labels", rows}, {"reference_labels", rows + 1}},
            [=](Way way, const Arguments<S>& x) {
-             call_one_way<2>(make(x), way, x, x.rows[0], x.labels[0], x.rows[1], x.labels[1]);
+             return call_one_way<2>(make(x), way, x, x.rows[0], x.labels[0], x.rows[1],
+                                    x.labels[1]);
            });
   }
 };
@@ -183,13 +180,13 @@ std::vector<PublicCall<S>> all_public_calls() {
     all.template add<K>("InfoNce with own negatives" + of,
                         {{"queries", n}, {"keys", n}, {"negatives", 2 * n, Fit::free}}, {},
                         [=](Way way, const A& x) {
-                          call_one_way<3>(make(x), way, x, x.rows[0], x.rows[1],
-                                          per_query(x.rows[2]));
+                          return call_one_way<3>(make(x), way, x, x.rows[0], x.rows[1],
+                                                 per_query(x.rows[2]));
                         });
     all.template add<K>("InfoNce with positives" + of, {{"queries", n}, {"keys", n - 1, Fit::free}},
                         {{"positives", n}}, [=](Way way, const A& x) {
-                          call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1],
-                                          Labels(x.labels[0]));
+                          return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1],
+                                                 Labels(x.labels[0]));
                         });
   };
   info_nce.template operator()<Cosine>("");
@@ -232,8 +229,8 @@ std::vector<PublicCall<S>> all_public_calls() {
     auto& nce = all.template add<K>(
         "Nce" + of, {{"queries", n}, {"keys", n}, negatives}, {}, [](Way way, const A& x) {
           const Nce<S, K> loss({.reduction = x.reduction}, kernel_for<K>(x));
-          call_one_way<3>(loss, way, x, x.rows[0], x.rows[1], x.rows[2], x.numbers[0],
-                          x.numbers[1]);
+          return call_one_way<3>(loss, way, x, x.rows[0], x.rows[1], x.rows[2], x.numbers[0],
+                                 x.numbers[1]);
         });
     nce.numbers = {{"log_noise_keys", n}, {"log_noise_negatives", n + 2}};
     nce.good.numbers = {std::vector<S>(n, S(-2)), std::vector<S>(n + 2, S(-2))};
@@ -288,8 +285,8 @@ std::vector<PublicCall<S>> all_public_calls() {
     all.template labelled<K>("HadsellContrastive" + of, "1 anchors without another row", make);
     all.template add<K>("HadsellContrastive of pairs" + of, {{"a", n}, {"b", n}}, {{"same", n}},
                         [=](Way way, const A& x) {
-                          call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1],
-                                          Labels(x.labels[0]));
+                          return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1],
+                                                 Labels(x.labels[0]));
                         });
   };
   hadsell.template operator()<Euclidean>("");
@@ -309,7 +306,7 @@ std::vector<PublicCall<S>> all_public_calls() {
                                  [](const A& a) { return NPair<S>(a.reduction); });
   all.template add<Cosine>(
          "Uniformity", {{"x", n}}, {},
-         [](Way way, const A& x) { call_one_way<1>(Uniformity<S>(), way, x, x.rows[0]); })
+         [](Way way, const A& x) { return call_one_way<1>(Uniformity<S>(), way, x, x.rows[0]); })
       .reduces = false;
   return std::move(all.list);
 }
