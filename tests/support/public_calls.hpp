@@ -160,14 +160,14 @@ class PublicCalls {
   }
 };
 
-/// Each loss with its default kernel, and with one that has a matrix where it takes any.
+// Families of losses, each with its default kernel, and with one that has a matrix where it takes
+// any.
+
 template <class S>
-std::vector<PublicCall<S>> all_public_calls() {
+void add_choices(PublicCalls<S>& all) {
   using namespace nearfar;
   using A = Arguments<S>;
-  PublicCalls<S> all;
   constexpr Index n = PublicCalls<S>::rows;
-
   const auto info_nce = [&]<class K>(const std::string& of) {
     const auto make = [](const A& a) {
       return InfoNce<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
@@ -191,7 +191,13 @@ std::vector<PublicCall<S>> all_public_calls() {
   };
   info_nce.template operator()<Cosine>("");
   info_nce.template operator()<Bilinear<S>>(" of Bilinear");
+}
 
+template <class S>
+void add_views(PublicCalls<S>& all) {
+  using namespace nearfar;
+  using A = Arguments<S>;
+  constexpr Index n = PublicCalls<S>::rows;
   const auto nt_xent = [&]<class K>(const std::string& of) {
     auto& call = all.template two<K>("NtXent" + of, {"view1", n}, {"view2", n}, [](const A& a) {
       return NtXent<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
@@ -208,7 +214,13 @@ std::vector<PublicCall<S>> all_public_calls() {
   });
   hard.upstream_rows = 2 * n;
   hard.unusable = "2 anchors without a negative";
+}
 
+template <class S>
+void add_questions(PublicCalls<S>& all) {
+  using namespace nearfar;
+  using A = Arguments<S>;
+  constexpr Index n = PublicCalls<S>::rows;
   const auto pairs = [&]<class K>(const std::string& of) {
     all.template two<K>("Clip" + of, {"images", n}, {"texts", n},
                         [](const A& a) {
@@ -237,7 +249,13 @@ std::vector<PublicCall<S>> all_public_calls() {
   };
   pairs.template operator()<Cosine>("");
   pairs.template operator()<Bilinear<S>>(" of Bilinear");
+}
 
+template <class S>
+void add_triplets(PublicCalls<S>& all) {
+  using namespace nearfar;
+  using A = Arguments<S>;
+  constexpr Index n = PublicCalls<S>::rows;
   const auto triplet = [&]<class K>(const std::string& of) {
     all.template three<K>(
         "Triplet" + of, {"anchors", n}, {"positives", n}, {"negatives", n},
@@ -248,7 +266,13 @@ std::vector<PublicCall<S>> all_public_calls() {
   };
   triplet.template operator()<Euclidean>("");
   triplet.template operator()<Bilinear<S>>(" of Bilinear");
+}
 
+template <class S>
+void add_label_losses(PublicCalls<S>& all) {
+  using namespace nearfar;
+  using A = Arguments<S>;
+  constexpr Index n = PublicCalls<S>::rows;
   const auto over_labels = [&]<class K>(const std::string& of) {
     all.template labelled<K>("SupCon" + of, "1 anchors without a positive", [](const A& a) {
       return SupCon<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
@@ -276,7 +300,13 @@ std::vector<PublicCall<S>> all_public_calls() {
   };
   over_labels.template operator()<Euclidean>("");
   over_labels.template operator()<Mahalanobis<S>>(" of Mahalanobis");
+}
 
+template <class S>
+void add_hadsell(PublicCalls<S>& all) {
+  using namespace nearfar;
+  using A = Arguments<S>;
+  constexpr Index n = PublicCalls<S>::rows;
   const auto hadsell = [&]<class K>(const std::string& of) {
     const auto make = [](const A& a) {
       return HadsellContrastive<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
@@ -291,7 +321,13 @@ std::vector<PublicCall<S>> all_public_calls() {
   };
   hadsell.template operator()<Euclidean>("");
   hadsell.template operator()<Mahalanobis<S>>(" of Mahalanobis");
+}
 
+template <class S>
+void add_others(PublicCalls<S>& all) {
+  using namespace nearfar;
+  using A = Arguments<S>;
+  constexpr Index n = PublicCalls<S>::rows;
   all.template labelled<Cosine>(
       "MultiSimilarity", "1 anchors without any other row", [](const A& a) {
         return MultiSimilarity<S>({.reduction = a.reduction, .unusable_anchors = a.unusable});
@@ -308,6 +344,18 @@ std::vector<PublicCall<S>> all_public_calls() {
          "Uniformity", {{"x", n}}, {},
          [](Way way, const A& x) { return call_one_way<1>(Uniformity<S>(), way, x, x.rows[0]); })
       .reduces = false;
+}
+
+template <class S>
+std::vector<PublicCall<S>> all_public_calls() {
+  PublicCalls<S> all;
+  add_choices(all);
+  add_views(all);
+  add_questions(all);
+  add_triplets(all);
+  add_label_losses(all);
+  add_hadsell(all);
+  add_others(all);
   return std::move(all.list);
 }
 
