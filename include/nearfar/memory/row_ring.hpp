@@ -36,10 +36,10 @@ class RowRing {
   /// Of more rows than there are slots the last ones stay. Null: no ids, no labels. What the first
   /// rows have, all have: an id that is missing cannot be told from one that is there.
   void push(const char* name, const Rows<S>& rows, const Labels* labels, const Labels* ids) {
-    if (rows.rows() == 0) return;
-    if (rows.cols() != dim_) fail_shape(name, rows.rows(), dim_, rows.rows(), rows.cols());
     if (labels != nullptr) check_label_count("labels", *labels, rows.rows());
     if (ids != nullptr) check_label_count("ids", *ids, rows.rows());
+    if (rows.rows() == 0) return;
+    if (rows.cols() != dim_) fail_shape(name, rows.rows(), dim_, rows.rows(), rows.cols());
     if (size_ > 0 && has_ids_ != (ids != nullptr)) {
       fail_argument("ids", has_ids_ ? "one a row, as the rows before have" : "none, as before",
                     has_ids_ ? "none" : "some");
