@@ -61,7 +61,7 @@ class MemoryBank {
   /// std::invalid_argument on an index that is none.
   void gather(Labels indices, Matrix<S>& out) const {
     check_indices(indices);
-    out.resize(indices.size(), dim_);
+    GradientRows<S>(out).open(indices.size(), dim_);
     for (Index i = 0; i < indices.size(); ++i) {
       std::copy_n(row(indices[i]), dim_, out.data() + i * dim_);
     }
