@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <limits>
+#include <memory>
 #include <span>
 #include <type_traits>
 
@@ -126,7 +127,7 @@ class GradientRows {
         rows_(m.rows()),
         cols_(m.cols()),
         stride_(m.cols()),
-        resize_(&resize<alignment>),
+        resizer_(&resizer_of_caller<alignment>),
         wanted_(true) {}
 
   /// A buffer of fixed shape at `data`, `stride` elements from row to row (`cols` if not given).
@@ -167,13 +168,34 @@ class GradientRows {
     if (rows_ != rows || cols_ != cols) fail_shape(name, rows, cols, rows_, cols_);
   }
 
-  /// Resizes a Matrix to rows x cols; to be called once check_shape has passed.
+  /// Takes the memory that open(rows, cols) needs and leaves the Matrix as it is: `open`, or else
+  /// `release`, must follow. Throws std::bad_alloc.
+  void reserve(Index rows, Index cols) {
+    if (resizable_ == nullptr || fresh_ != nullptr || rows_ * cols_ == rows * cols) return;
+    fresh_ = resizer_->make(rows, cols);
+  }
+
+  /// Gives back what `reserve` took.
+  void release() noexcept {
+    if (fresh_ != nullptr) resizer_->discard(fresh_);
+    fresh_ = nullptr;
+  }
+
+  /// Resizes a Matrix to rows x cols; to be called once check_shape has passed. Throws
+  /// std::bad_alloc, the Matrix as it was, unless `reserve` has taken the memory.
   void open(Index rows, Index cols) {
     if (resizable_ == nullptr) return;
-    data_ = resize_(resizable_, rows, cols);
+    reserve(rows, cols);
+    data_ = resizer_->fit(resizable_, fresh_, rows, cols);
+    release();
     rows_ = rows;
     cols_ = cols;
     stride_ = cols;
+  }
+
+  /// Whether both resize the same Matrix.
+  bool shares_matrix(const GradientRows& other) const {
+    return resizable_ != nullptr && resizable_ == other.resizable_;
   }
 
   S* row(Index i) const { return data_ + i * stride_; }
@@ -184,19 +206,40 @@ class GradientRows {
   friend auto accumulate(M&& m);
 
  private:
+  /// How the caller's code makes room. A Matrix frees its old memory before it takes the new, and
+  /// where there is none keeps a pointer to what it freed: hence a new one, to change places with.
+  struct Resizer {
+    void* (*make)(Index rows, Index cols);
+    S* (*fit)(void* matrix, void* fresh, Index rows, Index cols);
+    void (*discard)(void* fresh);
+  };
+
   template <int alignment>
-  static S* resize(void* matrix, Index rows, Index cols) {
+  static void* make(Index rows, Index cols) {
+    return std::make_unique<Matrix<S>>(rows, cols).release();
+  }
+  template <int alignment>
+  static S* fit(void* matrix, void* fresh, Index rows, Index cols) {
     auto& m = *static_cast<Matrix<S>*>(matrix);
+    if (fresh != nullptr && m.size() != rows * cols) m.swap(*static_cast<Matrix<S>*>(fresh));
     m.resize(rows, cols);
     return m.data();
   }
+  template <int alignment>
+  static void discard(void* fresh) {
+    const std::unique_ptr<Matrix<S>> last(static_cast<Matrix<S>*>(fresh));
+  }
+  template <int alignment>
+  static constexpr Resizer resizer_of_caller{&make<alignment>, &fit<alignment>,
+                                             &discard<alignment>};
 
   void* resizable_ = nullptr;  ///< the Matrix, if it is one
+  void* fresh_ = nullptr;      ///< what is to take its place, between reserve and open
   S* data_ = nullptr;
   Index rows_ = 0;
   Index cols_ = 0;
   Index stride_ = 0;
-  S* (*resize_)(void* matrix, Index rows, Index cols) = nullptr;
+  const Resizer* resizer_ = nullptr;
   bool wanted_ = false;
   bool accumulates_ = false;
 };

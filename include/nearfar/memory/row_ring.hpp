@@ -45,7 +45,10 @@ class RowRing {
                     has_ids_ ? "none" : "some");
     }
     check_finite(name, rows, 1);
+    // All that may fail, before anything changes.
     reserve();
+    if (labels != nullptr) labels_.reserve(static_cast<std::size_t>(capacity_));
+    if (ids != nullptr) ids_.reserve(static_cast<std::size_t>(capacity_));
     has_ids_ = ids != nullptr;
     const Index skipped = std::max(Index{0}, rows.rows() - capacity_);
     for (Index i = skipped; i < rows.rows(); ++i) {
