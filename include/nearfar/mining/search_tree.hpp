@@ -53,14 +53,18 @@ class SearchTree {
                     static_cast<Index>(std::bit_ceil(static_cast<std::size_t>(count) + 1)));
   }
 
-  /// Of `count` numbers in order, in `memory`, which must outlive the tree.
-  SearchTree(const S* sorted, Index count, S* memory)
+  SearchTree() = default;
+
+  /// Of `count` numbers in order, number(0) <= number(1) <= ..., in `memory`, which must outlive
+  /// the tree.
+  template <class Number>
+  SearchTree(Index count, S* memory, const Number& number)
       : nodes_(memory), levels_(static_cast<int>(std::bit_width(static_cast<std::size_t>(count)))) {
     std::fill_n(memory, size(count), std::numeric_limits<S>::infinity());
     for (int level = 0; level < levels_; ++level) {
       const Index step = Index(1) << (levels_ - level);
       S* to = memory + (Index(1) << level);
-      for (Index rank = step / 2 - 1; rank < count; rank += step) *to++ = sorted[rank];
+      for (Index rank = step / 2 - 1; rank < count; rank += step) *to++ = number(rank);
     }
   }
 
@@ -133,8 +137,8 @@ class SearchTree {
     }
   }
 
-  const S* nodes_;
-  int levels_;
+  const S* nodes_ = nullptr;
+  int levels_ = 0;
 };
 
 }  // namespace nearfar::detail
