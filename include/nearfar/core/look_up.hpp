@@ -10,6 +10,23 @@
 
 namespace nearfar::detail {
 
+/// to[...] = v, whose elements are whole numbers.
+template <class S>
+NEARFAR_ALWAYS_INLINE void to_integers(S v, std::int32_t* to) {
+  *to = static_cast<std::int32_t>(v);
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE void to_integers(Vec<S> v, std::int32_t* to) {
+  S each[Vec<S>::lanes];
+  v.store(each);
+  for (int l = 0; l < Vec<S>::lanes; ++l) to[l] = static_cast<std::int32_t>(each[l]);
+}
+#if defined(EIGEN_VECTORIZE_AVX512)
+NEARFAR_ALWAYS_INLINE void to_integers(Vec<float> v, std::int32_t* to) {
+  _mm512_storeu_si512(to, _mm512_cvttps_epi32(v.p));
+}
+#endif
+
 /// Whether there are a Places<S> and what goes with it.
 template <class S>
 inline constexpr bool looks_up = false;
@@ -20,6 +37,7 @@ inline constexpr bool looks_up = false;
 /// - `look_up(from)`: from[place % table] in each lane;
 /// - `by_bit(bit, zero, one)`: `one` in lanes whose place has the bit, else `zero`;
 /// - `below(entry, bound)`: 2 place + (entry < bound ? 1 : 0), the child in a heap;
+/// - `less(v)`: place - v as a number;
 /// - `store(to)`.
 template <class S>
 struct Places;
@@ -47,6 +65,9 @@ struct Places<float> {
                                   _mm512_set1_epi32(1))};
   }
   NEARFAR_ALWAYS_INLINE void store(std::int32_t* to) const { _mm512_storeu_si512(to, p); }
+  NEARFAR_ALWAYS_INLINE Vec<float> less(int v) const {
+    return {_mm512_cvtepi32_ps(_mm512_sub_epi32(p, _mm512_set1_epi32(v)))};
+  }
 };
 
 template <>
@@ -72,6 +93,9 @@ struct Places<double> {
   NEARFAR_ALWAYS_INLINE void store(std::int32_t* to) const {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi64_epi32(p));
   }
+  NEARFAR_ALWAYS_INLINE Vec<double> less(int v) const {
+    return {_mm512_cvtepi64_pd(_mm512_sub_epi64(p, _mm512_set1_epi64(v)))};
+  }
 };
 
 #elif defined(EIGEN_VECTORIZE_AVX2)
@@ -96,6 +120,9 @@ struct Places<float> {
   }
   NEARFAR_ALWAYS_INLINE void store(std::int32_t* to) const {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), p);
+  }
+  NEARFAR_ALWAYS_INLINE Vec<float> less(int v) const {
+    return {_mm256_cvtepi32_ps(_mm256_sub_epi32(p, _mm256_set1_epi32(v)))};
   }
 };
 

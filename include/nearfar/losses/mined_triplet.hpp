@@ -210,7 +210,7 @@ detail::AnchorTriplets* MinedTriplet<S, K>::mine_by_class(detail::LabelledBatch<
     std::iota(keys + own, keys + count - 1, static_cast<std::int32_t>(own) + 1);
     const auto distance = [&](Index k) { return S(-sign) * s[k]; };
     anchors[i] = triplets.start({count - 1, distance, options_.margin, memory[i]},
-                                anchors[i].changes);
+                                batch.negatives(i), anchors[i].changes);
   });
 
   anchors = batch.run_in_one_pass(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nearfar/mining/hinge_triplets.hpp"
+#include "nearfar/mining/key_ranks.hpp"
 #include "nearfar/terms/triplet_term.hpp"
 
 /// \file
@@ -68,8 +69,9 @@ class CountedTriplets {
   Row hinge(Index i, Index n, const S* s, S* g, const Positives& positives,
             AnchorScratch<S>& memory) const {
     const HingeTriplets<S, sign> triplets(mining_, margin_);
-    HingeAnchor<S> anchor = triplets.start(positives, memory.changes);
-    triplets.see(anchor, row_upstream(upstream_, i), memory.role, n, s, g);
+    const Index negatives = std::count(memory.role, memory.role + n, Role<S>::negative);
+    HingeAnchor<S> anchor = triplets.start(positives, negatives, memory.changes);
+    triplets.see(anchor, row_upstream(upstream_, i), NegativeRoles<S>{memory.role}, n, s, g);
     return triplets.finish(anchor, [&](Index key, double times) {
       if (g != nullptr) g[key] = weight(i, times);
     });

@@ -5,7 +5,7 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
-#include "nearfar/mining/key_ranks.hpp"
+#include "nearfar/mining/anchor_row.hpp"
 #include "nearfar/mining/mining.hpp"
 
 /// \file
@@ -21,8 +21,19 @@ template <class S>
 struct HingeAnchor {
   SortedPositives<S> positives;
   std::int32_t* changes;  ///< how many ranges begin, less those that end, at each rank
-  double reference;       ///< a distance that no negative with a cost is beyond
+  S reference;            ///< a distance that no negative with a cost is beyond
   AnchorTriplets sums;
+};
+
+/// Which of some keys are an anchor's negatives, by their roles.
+template <class S>
+struct NegativeRoles {
+  const S* role;
+
+  template <class T>
+  NEARFAR_ALWAYS_INLINE T if_negative(Index k, T then, T otherwise) const {
+    return select_equal(load<T>(role + k), constant<T>(Role<S>::negative), then, otherwise);
+  }
 };
 
 /// What hinges over all triplets of a kind make of an anchor's negatives, in any order.
@@ -34,28 +45,25 @@ class HingeTriplets {
   /// Numbers that HingeAnchor::changes has for up to n positives.
   static Index changes_size(Index n) { return places + n + 1; }
 
-  HingeAnchor<S> start(const SortedPositives<S>& positives, std::int32_t* changes) const {
+  /// An anchor that will see this many negatives.
+  HingeAnchor<S> start(const SortedPositives<S>& positives, Index negatives,
+                       std::int32_t* changes) const {
     const Index count = positives.count();
     std::fill_n(changes, changes_size(count), 0);
     const double farthest = count > 0 ? static_cast<double>(positives.distance(count - 1)) : 0;
-    return {positives, changes, saturated<S>(farthest + margin_), {0, 0, 0, 0, 0, 0}};
+    // Hard are those that will not be found to be anything else.
+    return {positives, changes, saturated<S>(farthest + margin_), {0, 0, 0, negatives * count, 0, 0}};
   }
 
-  /// Folds in n keys with these roles and scores, and writes, unless g is null, the negatives'
-  /// dL/ds, 0 for others, for dL/d(loss) = upstream.
-  void see(HingeAnchor<S>& anchor, double upstream, const S* role, Index n, const S* s,
+  /// Folds in n keys with scores s, of which `keys` tells negatives from others, and writes, unless
+  /// g is null, the negatives' dL/ds, 0 for others, for dL/d(loss) = upstream.
+  template <class Keys>
+  void see(HingeAnchor<S>& anchor, double upstream, const Keys& keys, Index n, const S* s,
            S* g) const {
     const S unit = saturated<S>(sign * upstream);
-    const auto count = static_cast<std::int32_t>(anchor.positives.count());
-    each_ranks<sign>(anchor.positives, role, n, s, anchor.sums,
-                     [&](Index first, Index size, const KeyRanks<S>& ranks) {
-                       const Costly costly(mining_, ranks, count);
-                       add(anchor, costly, ranks.distance);
-                       if (g == nullptr) return;
-                       each_element<S>(size, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
-                         store(g + first + k, load<T>(costly.size + k) * spread<T>(unit));
-                       });
-                     });
+    anchor.positives.nearer().with_levels([&](auto levels) NEARFAR_LAMBDA_INLINE {
+      see<levels>(anchor, unit, keys, n, s, g);
+    });
   }
 
   /// After the last key: the anchor's triplets. Calls body(key, times) for each positive with the
@@ -69,7 +77,8 @@ class HingeTriplets {
     for (Index r = 0; r < anchor.positives.count(); ++r) {
       negatives += anchor.changes[places + r];
       const auto times = static_cast<double>(negatives);
-      sums.value -= times * (anchor.reference - margin_ - anchor.positives.distance(r));
+      sums.value -= times * (static_cast<double>(anchor.reference) - margin_ -
+                             static_cast<double>(anchor.positives.distance(r)));
       body(anchor.positives.key(r), times);
     }
     // Cancellation in the sums must not leave a loss below zero.
@@ -78,66 +87,174 @@ class HingeTriplets {
   }
 
  private:
-  static constexpr Index at_once = KeyRanks<S>::at_once;
-
   // Most ranges may begin at the first rank, or be empty, and one that counts them would wait for
   // itself each time: these are counted in places that neighbours don't share, before all others.
   static constexpr std::int32_t spread_over = 16;
   static constexpr std::int32_t nowhere = spread_over;
   static constexpr std::int32_t places = 2 * spread_over;
 
-  /// The positives that cost something with each key.
-  struct Costly {
-    std::int32_t begin[at_once];  ///< where in HingeAnchor::changes they begin
-    std::int32_t end[at_once];    ///< and end
-    std::int32_t active = 0;
-    bool ends_vary;
-    S size[at_once];  ///< how many they are
+  /// Keys whose ranks are added up in S, exactly (up to 2^20 positives).
+  static Index run_length(Index count) {
+    constexpr Index exact = Index(1) << 24;
+    return std::clamp(round_down(exact / std::max<Index>(count, 1), Index(Vec<S>::lanes)),
+                      Index(Vec<S>::lanes), stretch);
+  }
 
-    // A positive exactly a margin nearer costs nothing.
-    Costly(Mining mining, const KeyRanks<S>& ranks, std::int32_t count)
-        : ends_vary(mining == Mining::semihard || mining == Mining::easy) {
-      for (Index k = 0; k < at_once; ++k) {
-        const std::int32_t own = static_cast<std::int32_t>(k) % spread_over;
-        const std::int32_t from = mining == Mining::hard
-                                      ? std::max(ranks.costless[k], ranks.semihard[k])
-                                      : ranks.costless[k];
-        const std::int32_t to = mining == Mining::semihard ? ranks.semihard[k]
-                                : mining == Mining::easy   ? ranks.easy[k]
-                                                           : count;
-        const std::int32_t some = std::max(to - from, 0) & ranks.negative[k];
-        active += some;
-        size[k] = static_cast<S>(some);
-        begin[k] = some == 0 ? nowhere + own : from == 0 ? own : places + from;
-        end[k] = some == 0 || to == count ? nowhere + own : places + to;
-      }
+  bool ends_vary() const { return mining_ == Mining::semihard || mining_ == Mining::easy; }
+
+  template <int levels, class Keys>
+  void see(HingeAnchor<S>& anchor, S unit, const Keys& keys, Index n, const S* s, S* g) const {
+    const Index run = run_length(anchor.positives.count());
+    for (Index first = 0; first < n; first += run) {
+      see_run<levels>(anchor, unit, keys, first, std::min(run, n - first), s, g);
     }
+  }
+
+  /// What a run of keys adds.
+  struct Sums {
+    ElementSum<S> nearer;  ///< positives nearer than the key
+    ElementSum<S> easy;
+    ElementSum<S> active;
+    ElementSum<S> value;
   };
 
-  /// Adds what the keys at these distances cost: the sum over them of size (reference - d), of
-  /// which finish() takes what their positives are nearer than the farthest.
-  void add(HingeAnchor<S>& anchor, const Costly& costly, const S* distance) const {
-    anchor.sums.active += costly.active;
-    using V = Vec<S>;
-    const V reference = V::broadcast(static_cast<S>(anchor.reference));
-    V sum = V::zero();
-    for (Index k = 0; k < at_once; k += V::lanes) {
-      sum = multiply_add(V::load(costly.size + k), reference - V::load(distance + k), sum);
+  /// The ranks of positives that cost something with a key, if from < to.
+  template <class T>
+  struct Costly {
+    T from;
+    T to;
+  };
+
+  // A positive exactly a margin nearer costs nothing.
+  template <class T>
+  NEARFAR_ALWAYS_INLINE Costly<T> costly(T count, T semihard, T costless, T easy) const {
+    switch (mining_) {
+      case Mining::hard:
+        return {max(costless, semihard), count};
+      case Mining::semihard:
+        return {costless, semihard};
+      case Mining::easy:
+        return {costless, easy};
+      default:
+        return {costless, count};
     }
-    double value = static_cast<double>(sum.sum());
-    if (!std::isfinite(value)) {  // out of the range of S
-      value = 0;
-      for (Index k = 0; k < at_once; ++k) {
-        if (costly.size[k] == 0) continue;
-        value += static_cast<double>(costly.size[k]) *
-                 (anchor.reference - static_cast<double>(distance[k]));
+  }
+
+  template <int levels, class T>
+  static NEARFAR_ALWAYS_INLINE T easy_rank(const SortedPositives<S>& positives, T distance,
+                                           T costless) {
+    return positives.margin_is_met() ? positives.easy().template rank<levels>(distance) : costless;
+  }
+
+  template <int levels, class Keys>
+  void see_run(HingeAnchor<S>& anchor, S unit, const Keys& keys, Index first, Index n,
+               const S* s, S* g) const {
+    using V = Vec<S>;
+    const SortedPositives<S>& positives = anchor.positives;
+    const auto count = static_cast<S>(positives.count());
+    Sums sums;
+    alignas(64) std::int32_t begin[stretch];
+    alignas(64) std::int32_t end[stretch];
+    const auto fold = [&]<class T>(Index k, T distance, T semihard, T costless)
+                          NEARFAR_LAMBDA_INLINE {
+      const T zero = constant<T>(0);
+      const T negative = keys.template if_negative<T>(first + k, constant<T>(1), zero);
+      const T easy = easy_rank<levels>(positives, distance, costless);
+      sums.nearer.add(semihard, negative);
+      sums.easy.add(easy, negative);
+      const Costly<T> range = costly(spread<T>(count), semihard, costless, easy);
+      const T size = max(range.to - range.from, zero) * negative;
+      sums.active += size;
+      sums.value.add(size, spread<T>(anchor.reference) - distance);
+      if (g != nullptr) store(g + first + k, size * spread<T>(unit));
+      const T own = load<T>(lane_numbers);
+      const T none = own + constant<T>(nowhere);
+      const auto place = [&](T rank) NEARFAR_LAMBDA_INLINE {
+        return select_less(zero, size, rank + constant<T>(places), none);
+      };
+      to_integers(
+          select_less(zero, range.from, place(range.from), select_less(zero, size, own, none)),
+          begin + k);
+      if (ends_vary()) to_integers(place(range.to), end + k);
+    };
+    const auto distance_at = [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+      return constant<T>(-sign) * load<T>(s + first + k);
+    };
+    // Ranges are counted while the next are looked for.
+    Index counted = 0;
+    const auto count_until = [&](Index k) NEARFAR_LAMBDA_INLINE {
+      if (ends_vary()) count_places(end + counted, k - counted, -1, anchor.changes);
+      count_places(begin + counted, k - counted, 1, anchor.changes);
+      counted = k;
+    };
+    constexpr int group = 3;  // of 16 make 48: the heights of strips are multiples
+    Index k = 0;
+    for (; k + group * V::lanes <= n; k += group * V::lanes) {
+      V distance[group];
+      V semihard[group];
+      V costless[group];
+      for (int v = 0; v < group; ++v) {
+        distance[v] = distance_at.template operator()<V>(k + v * V::lanes);
+      }
+      SearchTree<S>::template ranks<levels>(positives.nearer(), positives.costless(), distance,
+                                            semihard, costless);
+      count_until(k);
+      for (int v = 0; v < group; ++v) {
+        fold.template operator()<V>(k + v * V::lanes, distance[v], semihard[v], costless[v]);
       }
     }
-    anchor.sums.value += value;
-    for (Index k = 0; k < at_once; ++k) ++anchor.changes[costly.begin[k]];
-    if (!costly.ends_vary) return;
-    for (Index k = 0; k < at_once; ++k) --anchor.changes[costly.end[k]];
+    each_element<S>(n - k, [&]<class T>(Index rest) NEARFAR_LAMBDA_INLINE {
+      const T distance = distance_at.template operator()<T>(k + rest);
+      fold.template operator()<T>(k + rest, distance,
+                                  positives.nearer().template rank<levels>(distance),
+                                  positives.costless().template rank<levels>(distance));
+    });
+    count_until(n);
+
+    const auto whole = [](const ElementSum<S>& sum) {
+      return static_cast<std::int64_t>(sum.total());
+    };
+    anchor.sums.active += whole(sums.active);
+    anchor.sums.easy += whole(sums.easy);
+    anchor.sums.semihard += whole(sums.nearer) - whole(sums.easy);
+    anchor.sums.hard -= whole(sums.nearer);
+    const double value = sums.value.total();
+    anchor.sums.value += std::isfinite(value) ? value : value_in_double(anchor, keys, first, n, s);
   }
+
+  /// What a run adds to the value, where that is out of the range of S.
+  template <class Keys>
+  double value_in_double(const HingeAnchor<S>& anchor, const Keys& keys, Index first, Index n,
+                         const S* s) const {
+    const SortedPositives<S>& positives = anchor.positives;
+    double value = 0;
+    for (Index k = first; k < first + n; ++k) {
+      const S distance = S(-sign) * s[k];
+      const S costless = positives.costless().template rank<-1>(distance);
+      const Costly<S> range = costly(static_cast<S>(positives.count()),
+                                     positives.nearer().template rank<-1>(distance), costless,
+                                     easy_rank<-1>(positives, distance, costless));
+      const S size = keys.template if_negative<S>(k, range.to - range.from, S(0));
+      if (!(size > S(0))) continue;
+      value += static_cast<double>(size) *
+               (static_cast<double>(anchor.reference) - static_cast<double>(distance));
+    }
+    return value;
+  }
+
+  /// changes[place[k]] += by, k < n.
+  static NEARFAR_ALWAYS_INLINE void count_places(const std::int32_t* place, Index n,
+                                                 std::int32_t by, std::int32_t* changes) {
+    constexpr int together = 16;
+    Index k = 0;
+    for (; k + together <= n; k += together) {
+      unrolled<together>([&](auto l) NEARFAR_LAMBDA_INLINE { changes[place[k + l]] += by; });
+    }
+    for (; k < n; ++k) changes[place[k]] += by;
+  }
+
+  static constexpr S lane_numbers[spread_over] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                  8, 9, 10, 11, 12, 13, 14, 15};
 
   std::int64_t terms(const AnchorTriplets& sums) const {
     switch (mining_) {
@@ -170,9 +287,9 @@ class HingeNegatives {
   Row start(Index i) const { return anchors_[i]; }
 
   void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
-    S role[stretch];
-    relation_.match(i, first, n, role);
-    triplets_.see(row, row_upstream(upstream_, i), role, n, s, g);
+    const RowCodes<S> codes(relation_, i, first, n);
+
+    triplets_.see(row, row_upstream(upstream_, i), codes, n, s, g);
   }
 
  private:

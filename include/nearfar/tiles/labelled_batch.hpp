@@ -157,7 +157,12 @@ class LabelledBatch {
   template <class P>
   typename P::Row* run_in_one_pass(const P& loss, Diagnostics& d) {
     static_assert(same_rows);
-    return mutual_walk().one_pass(loss, d_queries(), d);
+    // What a loss keeps of a key is fetched once a strip: where there are strips enough, higher ones
+    // pay.
+    const Index usual = StripProducts<S>::height(anchors());
+    MutualWalk<S, K> walk(scratch_, threads_, kernel_, queries(), keys(), exclusions_,
+                          anchors() >= 4096 ? 2 * usual : usual);
+    return walk.one_pass(loss, d_queries(), d);
   }
 
   /// The same for a loss that must see whole rows; `gradients` false where it hands them out

@@ -34,6 +34,12 @@ class MutualWalk {
   /// with i); else all queries with all keys.
   MutualWalk(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
              const PreparedRows<S>& keys, const Exclusions& exclusions = {})
+      : MutualWalk(scratch, threads, kernel, queries, keys, exclusions,
+                   StripProducts<S>::height(queries.rows)) {}
+
+  /// The same with strips of `height` rows, a multiple of 48 that depends on sizes alone.
+  MutualWalk(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
+             const PreparedRows<S>& keys, const Exclusions& exclusions, Index height)
       : scratch_(scratch),
         threads_(std::max(1, threads)),
         same_(&queries == &keys),
@@ -42,7 +48,7 @@ class MutualWalk {
         pairs_{same_ ? Pairing::others : Pairing::all, exclusions},
         products_(scratch, threads, queries, keys),
         score_rows_(scratch, kernel, queries, keys),
-        height_(StripProducts<S>::height(queries.rows)),
+        height_(height),
         packed_(scratch.take<S>(round_up(queries.rows, height_) * keys.depth)),
         memory_(scratch.take<Memory>(threads_)) {
     for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, queries, height_);
