@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "nearfar/core/simd.hpp"
@@ -10,20 +11,35 @@
 
 namespace nearfar::detail {
 
-/// to[...] = v, whose elements are whole numbers.
+/// Writes those elements of `values`, whole numbers, that have low < high, one after another, from
+/// `to` on, where there must be room for all, and returns how many they are.
 template <class S>
-NEARFAR_ALWAYS_INLINE void to_integers(S v, std::int32_t* to) {
-  *to = static_cast<std::int32_t>(v);
+NEARFAR_ALWAYS_INLINE int pick(S low, S high, S values, std::int32_t* to) {
+  *to = static_cast<std::int32_t>(values);
+  return low < high ? 1 : 0;
 }
 template <class S>
-NEARFAR_ALWAYS_INLINE void to_integers(Vec<S> v, std::int32_t* to) {
-  S each[Vec<S>::lanes];
-  v.store(each);
-  for (int l = 0; l < Vec<S>::lanes; ++l) to[l] = static_cast<std::int32_t>(each[l]);
+NEARFAR_ALWAYS_INLINE int pick(Vec<S> low, Vec<S> high, Vec<S> values, std::int32_t* to) {
+  constexpr int lanes = Vec<S>::lanes;
+  S v[lanes];
+  S picked[lanes];
+  values.store(v);
+  one_if_less(low, high).store(picked);
+  // Without branches: each is written, those picked are kept.
+  int count = 0;
+  for (int l = 0; l < lanes; ++l) {
+    to[count] = static_cast<std::int32_t>(v[l]);
+    count += static_cast<int>(picked[l]);
+  }
+  return count;
 }
 #if defined(EIGEN_VECTORIZE_AVX512)
-NEARFAR_ALWAYS_INLINE void to_integers(Vec<float> v, std::int32_t* to) {
-  _mm512_storeu_si512(to, _mm512_cvttps_epi32(v.p));
+NEARFAR_ALWAYS_INLINE int pick(Vec<float> low, Vec<float> high, Vec<float> values,
+                               std::int32_t* to) {
+  const __mmask16 picked = _mm512_cmp_ps_mask(low.p, high.p, _CMP_LT_OQ);
+  // Straight to memory the instruction takes a hundred times as long on some processors.
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(picked, _mm512_cvttps_epi32(values.p)));
+  return std::popcount(static_cast<unsigned>(picked));
 }
 #endif
 

@@ -225,9 +225,8 @@ detail::AnchorTriplets* MinedTriplet<S, K>::mine_by_class(detail::LabelledBatch<
       [&](Index i, Index count, Index, S* g) {
         std::fill_n(g, count, S(0));
         const double unit = -sign * detail::row_upstream(batch.upstream(), i);
-        rows[i] = triplets.finish(anchors[i], [&](Index key, double times) {
-          g[key] = static_cast<S>(unit * times);
-        });
+        rows[i] = triplets.finish(
+            anchors[i], [&](Index key, double times) { g[key] = static_cast<S>(unit * times); });
       },
       batch.d_queries());
   return rows;
@@ -248,8 +247,8 @@ detail::AnchorTriplets* MinedTriplet<S, K>::mine(detail::LabelledBatch<S, K, set
   auto* memory = batch.scratch().template take<detail::AnchorScratch<S>>(batch.threads());
   for (int t = 0; t < batch.threads(); ++t) {
     const Index m = batch.keys().rows;
-    memory[t] =
-        detail::AnchorScratch<S>(batch.scratch(), m, detail::HingeTriplets<S, sign>::changes_size(m));
+    memory[t] = detail::AnchorScratch<S>(batch.scratch(), m,
+                                         detail::HingeTriplets<S, sign>::changes_size(m));
   }
   if (options_.mining == Mining::distance_weighted) {
     return batch.run_whole_rows(

@@ -79,21 +79,22 @@ class CountedTriplets {
 
   void soft(Index i, Index n, const S* s, S* g, const Positives& positives,
             const AnchorScratch<S>& memory, Row& row) const {
-    each_negative<sign>(positives, memory.role, n, s, row, [&](Index j, double negative, const Ranks& ranks) {
-      const auto [from, to] = chosen(ranks, positives.count());
-      row.terms += to - from;
-      double slope = 0;
-      for (Index r = from; r < to; ++r) {
-        const TripletTerm term(form_,
-                               static_cast<double>(positives.distance(r)) - negative + margin_);
-        row.value += term.value;
-        row.active += term.value > 0 ? 1 : 0;
-        if (g == nullptr) continue;
-        slope += term.slope;
-        g[positives.key(r)] += weight(i, term.slope);
-      }
-      if (g != nullptr) g[j] = weight(i, -slope);
-    });
+    each_negative<sign>(
+        positives, memory.role, n, s, row, [&](Index j, double negative, const Ranks& ranks) {
+          const auto [from, to] = chosen(ranks, positives.count());
+          row.terms += to - from;
+          double slope = 0;
+          for (Index r = from; r < to; ++r) {
+            const TripletTerm term(form_,
+                                   static_cast<double>(positives.distance(r)) - negative + margin_);
+            row.value += term.value;
+            row.active += term.value > 0 ? 1 : 0;
+            if (g == nullptr) continue;
+            slope += term.slope;
+            g[positives.key(r)] += weight(i, term.slope);
+          }
+          if (g != nullptr) g[j] = weight(i, -slope);
+        });
   }
 
   /// For each positive the nearest negative farther than it, or else the farthest negative.
@@ -106,11 +107,13 @@ class CountedTriplets {
     std::fill(candidate, candidate + count + 1, -1);
     Index farthest = -1;
     const auto distance = [&](Index j) { return S(-sign) * s[j]; };
-    each_negative<sign>(positives, memory.role, n, s, row, [&](Index j, double, const Ranks& ranks) {
-      std::int32_t& best = candidate[ranks.semihard];
-      if (best < 0 || distance(j) < distance(best)) best = static_cast<std::int32_t>(j);
-      if (farthest < 0 || distance(j) > distance(farthest)) farthest = j;
-    });
+    each_negative<sign>(positives, memory.role, n, s, row,
+                        [&](Index j, double, const Ranks& ranks) {
+                          std::int32_t& best = candidate[ranks.semihard];
+                          if (best < 0 || distance(j) < distance(best))
+                            best = static_cast<std::int32_t>(j);
+                          if (farthest < 0 || distance(j) > distance(farthest)) farthest = j;
+                        });
     if (farthest < 0) return;
     Index best = -1;
     for (Index r = count - 1; r >= 0; --r) {

@@ -20,7 +20,7 @@ namespace nearfar::detail {
 template <class S>
 struct HingeAnchor {
   SortedPositives<S> positives;
-  std::int32_t* changes;  ///< how many ranges begin, less those that end, at each rank
+  std::int32_t* changes;  ///< how many ranges begin, less those that end, at each rank but 0
   S reference;            ///< a distance that no negative with a cost is beyond
   AnchorTriplets sums;
 };
@@ -43,7 +43,7 @@ class HingeTriplets {
   HingeTriplets(Mining mining, double margin) : mining_(mining), margin_(margin) {}
 
   /// Numbers that HingeAnchor::changes has for up to n positives.
-  static Index changes_size(Index n) { return places + n + 1; }
+  static Index changes_size(Index n) { return n + 1; }
 
   /// An anchor that will see this many negatives.
   HingeAnchor<S> start(const SortedPositives<S>& positives, Index negatives,
@@ -52,7 +52,8 @@ class HingeTriplets {
     std::fill_n(changes, changes_size(count), 0);
     const double farthest = count > 0 ? static_cast<double>(positives.distance(count - 1)) : 0;
     // Hard are those that will not be found to be anything else.
-    return {positives, changes, saturated<S>(farthest + margin_), {0, 0, 0, negatives * count, 0, 0}};
+    return {
+        positives, changes, saturated<S>(farthest + margin_), {0, 0, 0, negatives * count, 0, 0}};
   }
 
   /// Folds in n keys with scores s, of which `keys` tells negatives from others, and writes, unless
@@ -61,25 +62,32 @@ class HingeTriplets {
   void see(HingeAnchor<S>& anchor, double upstream, const Keys& keys, Index n, const S* s,
            S* g) const {
     const S unit = saturated<S>(sign * upstream);
-    anchor.positives.nearer().with_levels([&](auto levels) NEARFAR_LAMBDA_INLINE {
-      see<levels>(anchor, unit, keys, n, s, g);
-    });
+    anchor.positives.nearer().with_levels(
+        [&](auto levels) NEARFAR_LAMBDA_INLINE { see<levels>(anchor, unit, keys, n, s, g); });
   }
 
   /// After the last key: the anchor's triplets. Calls body(key, times) for each positive with the
   /// number of triplets that pull at it.
   template <class Body>
   AnchorTriplets finish(const HingeAnchor<S>& anchor, const Body& body) const {
+    const SortedPositives<S>& positives = anchor.positives;
     AnchorTriplets sums = anchor.sums;
     sums.terms = terms(sums);
-    std::int64_t negatives =
-        std::accumulate(anchor.changes, anchor.changes + spread_over, std::int64_t(0));
-    for (Index r = 0; r < anchor.positives.count(); ++r) {
-      negatives += anchor.changes[places + r];
-      const auto times = static_cast<double>(negatives);
+    // Each rank is in as many ranges as begin at 0, which all active triplets tell, and as begin
+    // after that and have not ended.
+    std::int64_t later = 0;
+    std::int64_t from_first = sums.active;
+    for (Index r = 0; r < positives.count(); ++r) {
+      later += anchor.changes[r];
+      from_first -= later;
+    }
+    std::int64_t ranges = from_first / std::max<Index>(positives.count(), 1);
+    for (Index r = 0; r < positives.count(); ++r) {
+      ranges += anchor.changes[r];
+      const auto times = static_cast<double>(ranges);
       sums.value -= times * (static_cast<double>(anchor.reference) - margin_ -
-                             static_cast<double>(anchor.positives.distance(r)));
-      body(anchor.positives.key(r), times);
+                             static_cast<double>(positives.distance(r)));
+      body(positives.key(r), times);
     }
     // Cancellation in the sums must not leave a loss below zero.
     sums.value = std::max(sums.value, 0.0);
@@ -87,12 +95,6 @@ class HingeTriplets {
   }
 
  private:
-  // Most ranges may begin at the first rank, or be empty, and one that counts them would wait for
-  // itself each time: these are counted in places that neighbours don't share, before all others.
-  static constexpr std::int32_t spread_over = 16;
-  static constexpr std::int32_t nowhere = spread_over;
-  static constexpr std::int32_t places = 2 * spread_over;
-
   /// Keys whose ranks are added up in S, exactly (up to 2^20 positives).
   static Index run_length(Index count) {
     constexpr Index exact = Index(1) << 24;
@@ -117,6 +119,45 @@ class HingeTriplets {
     ElementSum<S> active;
     ElementSum<S> value;
   };
+
+  /// Ranks at which ranges begin, or end: noted first and counted later, many together, for a rank
+  /// is known long after it was asked for.
+  class Changes {
+   public:
+    Changes(std::int32_t* changes, std::int32_t by) : changes_(changes), by_(by) {}
+
+    /// Notes a rank where low < high.
+    template <class T>
+    NEARFAR_ALWAYS_INLINE void add(T low, T high, T rank) {
+      noted_ += pick(low, high, rank, ranks_ + noted_);
+    }
+
+    NEARFAR_ALWAYS_INLINE void count_most() {
+      constexpr int together = 16;
+      for (; counted_ + together <= noted_; counted_ += together) {
+        unrolled<together>([&](auto k)
+                               NEARFAR_LAMBDA_INLINE { changes_[ranks_[counted_ + k]] += by_; });
+      }
+    }
+
+    void count_all() {
+      for (; counted_ < noted_; ++counted_) changes_[ranks_[counted_]] += by_;
+    }
+
+   private:
+    std::int32_t* changes_;
+    std::int32_t by_;
+    Index noted_ = 0;
+    Index counted_ = 0;
+    std::int32_t ranks_[stretch + Vec<S>::lanes];
+  };
+
+  template <int group>
+  static NEARFAR_ALWAYS_INLINE S smallest_of(const Vec<S> (&v)[group]) {
+    Vec<S> least = v[0];
+    for (int k = 1; k < group; ++k) least = min(least, v[k]);
+    return least.smallest();
+  }
 
   /// The ranks of positives that cost something with a key, if from < to.
   template <class T>
@@ -147,16 +188,16 @@ class HingeTriplets {
   }
 
   template <int levels, class Keys>
-  void see_run(HingeAnchor<S>& anchor, S unit, const Keys& keys, Index first, Index n,
-               const S* s, S* g) const {
+  void see_run(HingeAnchor<S>& anchor, S unit, const Keys& keys, Index first, Index n, const S* s,
+               S* g) const {
     using V = Vec<S>;
     const SortedPositives<S>& positives = anchor.positives;
     const auto count = static_cast<S>(positives.count());
     Sums sums;
-    alignas(64) std::int32_t begin[stretch];
-    alignas(64) std::int32_t end[stretch];
-    const auto fold = [&]<class T>(Index k, T distance, T semihard, T costless)
-                          NEARFAR_LAMBDA_INLINE {
+    Changes begins(anchor.changes, 1);
+    Changes ends(anchor.changes, -1);
+    const auto fold = [&]<class T>(Index k, T distance, T semihard,
+                                   T costless) NEARFAR_LAMBDA_INLINE {
       const T zero = constant<T>(0);
       const T negative = keys.template if_negative<T>(first + k, constant<T>(1), zero);
       const T easy = easy_rank<levels>(positives, distance, costless);
@@ -167,25 +208,12 @@ class HingeTriplets {
       sums.active += size;
       sums.value.add(size, spread<T>(anchor.reference) - distance);
       if (g != nullptr) store(g + first + k, size * spread<T>(unit));
-      const T own = load<T>(lane_numbers);
-      const T none = own + constant<T>(nowhere);
-      const auto place = [&](T rank) NEARFAR_LAMBDA_INLINE {
-        return select_less(zero, size, rank + constant<T>(places), none);
-      };
-      to_integers(
-          select_less(zero, range.from, place(range.from), select_less(zero, size, own, none)),
-          begin + k);
-      if (ends_vary()) to_integers(place(range.to), end + k);
+      begins.add(zero, min(size, range.from), range.from);
+      // Empty ranges neither begin nor end.
+      if (ends_vary()) ends.add(zero, min(size, spread<T>(count) - range.to), range.to);
     };
     const auto distance_at = [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
       return constant<T>(-sign) * load<T>(s + first + k);
-    };
-    // Ranges are counted while the next are looked for.
-    Index counted = 0;
-    const auto count_until = [&](Index k) NEARFAR_LAMBDA_INLINE {
-      if (ends_vary()) count_places(end + counted, k - counted, -1, anchor.changes);
-      count_places(begin + counted, k - counted, 1, anchor.changes);
-      counted = k;
     };
     constexpr int group = 3;  // of 16 make 48: the heights of strips are multiples
     Index k = 0;
@@ -196,9 +224,15 @@ class HingeTriplets {
       for (int v = 0; v < group; ++v) {
         distance[v] = distance_at.template operator()<V>(k + v * V::lanes);
       }
-      SearchTree<S>::template ranks<levels>(positives.nearer(), positives.costless(), distance,
-                                            semihard, costless);
-      count_until(k);
+      if (smallest_of(distance) > anchor.reference) {  // beyond all positives and their margin
+        for (int v = 0; v < group; ++v) semihard[v] = costless[v] = V::broadcast(count);
+      } else {
+        SearchTree<S>::template ranks<levels>(positives.nearer(), positives.costless(), distance,
+                                              semihard, costless);
+      }
+      // Meanwhile those before are counted.
+      begins.count_most();
+      if (ends_vary()) ends.count_most();
       for (int v = 0; v < group; ++v) {
         fold.template operator()<V>(k + v * V::lanes, distance[v], semihard[v], costless[v]);
       }
@@ -209,7 +243,8 @@ class HingeTriplets {
                                   positives.nearer().template rank<levels>(distance),
                                   positives.costless().template rank<levels>(distance));
     });
-    count_until(n);
+    begins.count_all();
+    ends.count_all();
 
     const auto whole = [](const ElementSum<S>& sum) {
       return static_cast<std::int64_t>(sum.total());
@@ -231,9 +266,9 @@ class HingeTriplets {
     for (Index k = first; k < first + n; ++k) {
       const S distance = S(-sign) * s[k];
       const S costless = positives.costless().template rank<-1>(distance);
-      const Costly<S> range = costly(static_cast<S>(positives.count()),
-                                     positives.nearer().template rank<-1>(distance), costless,
-                                     easy_rank<-1>(positives, distance, costless));
+      const Costly<S> range =
+          costly(static_cast<S>(positives.count()), positives.nearer().template rank<-1>(distance),
+                 costless, easy_rank<-1>(positives, distance, costless));
       const S size = keys.template if_negative<S>(k, range.to - range.from, S(0));
       if (!(size > S(0))) continue;
       value += static_cast<double>(size) *
@@ -241,20 +276,6 @@ class HingeTriplets {
     }
     return value;
   }
-
-  /// changes[place[k]] += by, k < n.
-  static NEARFAR_ALWAYS_INLINE void count_places(const std::int32_t* place, Index n,
-                                                 std::int32_t by, std::int32_t* changes) {
-    constexpr int together = 16;
-    Index k = 0;
-    for (; k + together <= n; k += together) {
-      unrolled<together>([&](auto l) NEARFAR_LAMBDA_INLINE { changes[place[k + l]] += by; });
-    }
-    for (; k < n; ++k) changes[place[k]] += by;
-  }
-
-  static constexpr S lane_numbers[spread_over] = {0, 1, 2,  3,  4,  5,  6,  7,
-                                                  8, 9, 10, 11, 12, 13, 14, 15};
 
   std::int64_t terms(const AnchorTriplets& sums) const {
     switch (mining_) {
@@ -288,7 +309,6 @@ class HingeNegatives {
 
   void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
     const RowCodes<S> codes(relation_, i, first, n);
-
     triplets_.see(row, row_upstream(upstream_, i), codes, n, s, g);
   }
 

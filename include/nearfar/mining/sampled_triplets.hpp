@@ -44,13 +44,11 @@ class SampledTriplets {
 
   Row row(Index i, int worker, Index n, const S* s, S* g) const {
     AnchorScratch<S>& memory = memory_[worker];
-    const SortedPositives<S> positives =
-        positives_of_row<sign>(roles_, i, n, s, margin_, memory);
+    const SortedPositives<S> positives = positives_of_row<sign>(roles_, i, n, s, margin_, memory);
     if (g != nullptr) std::fill(g, g + n, S(0));
     Row row{0, 0, 0, 0, 0, 0};
     if (positives.count() == 0) return row;
-    each_ranks<sign>(positives, memory.role, n, s, row,
-                     [](Index, Index, const KeyRanks<S>&) {});
+    each_ranks<sign>(positives, memory.role, n, s, row, [](Index, Index, const KeyRanks<S>&) {});
     const double total = add_up(n, s, memory.role, memory.sums);
     if (!(total > 0)) return row;  // no negatives
     for (Index r = 0; r < positives.count(); ++r) {

@@ -104,9 +104,8 @@ class ClassBlocks {
     Index* order = scratch.take<Index>(n);
     std::iota(order, order + n, Index(0));
     const S* code = relation.codes().query;
-    std::sort(order, order + n, [&](Index a, Index b) {
-      return code[a] != code[b] ? code[a] < code[b] : a < b;
-    });
+    std::sort(order, order + n,
+              [&](Index a, Index b) { return code[a] != code[b] ? code[a] < code[b] : a < b; });
     return order;
   }
 

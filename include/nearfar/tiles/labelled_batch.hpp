@@ -116,9 +116,7 @@ class LabelledBatch {
   }
 
   /// Whether positives are the other rows of a class and negatives all of the other classes.
-  bool is_by_class() const {
-    return same_rows && relation_.by_labels() && !exclusions_.any();
-  }
+  bool is_by_class() const { return same_rows && relation_.by_labels() && !exclusions_.any(); }
 
   /// Whether both rows of a pair see it in the same way, so that it may be shown once.
   bool pairs_are_mutual() const { return is_by_class() && !weighted_; }
@@ -157,8 +155,8 @@ class LabelledBatch {
   template <class P>
   typename P::Row* run_in_one_pass(const P& loss, Diagnostics& d) {
     static_assert(same_rows);
-    // What a loss keeps of a key is fetched once a strip: where there are strips enough, higher ones
-    // pay.
+    // What a loss keeps of a key is fetched once a strip: where there are strips enough, higher
+    // ones pay.
     const Index usual = StripProducts<S>::height(anchors());
     MutualWalk<S, K> walk(scratch_, threads_, kernel_, queries(), keys(), exclusions_,
                           anchors() >= 4096 ? 2 * usual : usual);

@@ -260,8 +260,8 @@ class MutualWalk {
     return all;
   }
 
-  /// The pass that adds gradients. `open(memory, span, first, below, end)` makes u of a tile's inner
-  /// products, or, of those with keys from `below` on, weights, and returns whether it did.
+  /// The pass that adds gradients. `open(memory, span, first, below, end)` makes u of a tile's
+  /// inner products, or, of those with keys from `below` on, weights, and returns whether it did.
   template <class P, class Open>
   void add_gradients(const P& loss, const BothRows<typename P::Row>& rows, RowGradients<S>& dx,
                      RowGradients<S>& dy, const Open& open) {

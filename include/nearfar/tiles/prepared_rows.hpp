@@ -22,7 +22,7 @@ namespace nearfar::detail {
 /// and whole blocks.
 template <class S>
 struct PreparedRows {
-  Rows<S> input;                 ///< what the caller passed
+  Rows<S> input;                  ///< what the caller passed
   const Index* places = nullptr;  ///< where in it rows are; null: in the same order
   Index rows = 0;
   Index depth = 0;  ///< elements of a prepared row
