@@ -1,5 +1,6 @@
-# Installing: headers, library, and a package that find_package(nearfar) reads from wherever the
-# tree was moved to.
+# Installing: headers, libraries, and the packages that find_package(nearfar) and pkg-config read from
+# wherever the tree was moved to. In two parts, as distributions have them: what programs need to run,
+# and what it takes to build them.
 
 include(CMakePackageConfigHelpers)
 
@@ -9,9 +10,16 @@ if(NEARFAR_OPENMP AND OpenMP_CXX_FOUND)
   set(nearfar_needs_openmp ON)
 endif()
 
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/nearfar" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-install(TARGETS nearfar nearfar_header_only EXPORT nearfarTargets)
-install(EXPORT nearfarTargets NAMESPACE nearfar:: DESTINATION "${nearfar_package_dir}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/nearfar" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        COMPONENT development)
+install(
+  TARGETS ${nearfar_libraries} nearfar_header_only
+  EXPORT nearfarTargets
+  RUNTIME COMPONENT runtime
+  LIBRARY COMPONENT runtime NAMELINK_COMPONENT development
+  ARCHIVE COMPONENT development)
+install(EXPORT nearfarTargets NAMESPACE nearfar:: DESTINATION "${nearfar_package_dir}"
+        COMPONENT development)
 
 configure_package_config_file(
   cmake/nearfarConfig.cmake.in "${PROJECT_BINARY_DIR}/nearfarConfig.cmake"
@@ -21,5 +29,40 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/nearfarConfigVersion.cma
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/nearfarConfig.cmake"
               "${PROJECT_BINARY_DIR}/nearfarConfigVersion.cmake"
-        DESTINATION "${nearfar_package_dir}")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+        DESTINATION "${nearfar_package_dir}" COMPONENT development)
+
+# ---- pkg-config --------------------------------------------------------------------------------
+
+# From the .pc file up to the prefix, so that the tree can be moved; folders outside of the prefix stay
+# where they are.
+set(nearfar_pc_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+if(IS_ABSOLUTE "${nearfar_pc_dir}")
+  set(nearfar_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH nearfar_up "/${nearfar_pc_dir}" "/")
+  string(REGEX REPLACE "/$" "" nearfar_up "${nearfar_up}")
+  set(nearfar_pc_prefix "\${pcfiledir}/${nearfar_up}")
+endif()
+foreach(folder INCLUDEDIR LIBDIR)
+  set(nearfar_pc_${folder} "${CMAKE_INSTALL_${folder}}")
+  if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_${folder}}")
+    string(PREPEND nearfar_pc_${folder} "\${prefix}/")
+  endif()
+endforeach()
+set(nearfar_pc_openmp "")
+if(nearfar_needs_openmp)
+  set(nearfar_pc_openmp "${OpenMP_CXX_FLAGS}")  # compilers link by it, too
+endif()
+# For linkers that are not C++'s.
+set(nearfar_pc_private "")
+foreach(library stdc++ c++ m)
+  if(library IN_LIST CMAKE_CXX_IMPLICIT_LINK_LIBRARIES)
+    string(APPEND nearfar_pc_private " -l${library}")
+  endif()
+endforeach()
+configure_file(cmake/nearfar.pc.in "${PROJECT_BINARY_DIR}/nearfar.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/nearfar.pc" DESTINATION "${nearfar_pc_dir}"
+        COMPONENT development)
+
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+        COMPONENT development)

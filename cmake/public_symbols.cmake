@@ -11,10 +11,19 @@ function(nearfar_symbols object nm namespace out)
   set(${out} "${symbols}" PARENT_SCOPE)
 endfunction()
 
-# Those of them that users call.
+# Those of them that users call: not of namespace detail, and not with its types, which the library
+# has under names of its own. Within a mangled name, the first mention of a namespace is spelt out.
 function(nearfar_public_symbols object nm namespace out)
   nearfar_symbols("${object}" "${nm}" "${namespace}" symbols)
-  string(LENGTH "${namespace}" length)
-  list(FILTER symbols EXCLUDE REGEX "^_ZNK?${length}${namespace}6detail")
+  list(FILTER symbols EXCLUDE REGEX "6detail|15compiled_detail")
+  set(${out} "${symbols}" PARENT_SCOPE)
+endfunction()
+
+# Functions with C linkage whose names say whose they are: nearfar_...
+function(nearfar_c_symbols object nm out)
+  execute_process(COMMAND "${nm}" --defined-only --extern-only --format=posix "${object}"
+                  OUTPUT_VARIABLE lines COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "(^|\n)nearfar_[A-Za-z0-9_]+ T " symbols "${lines}")
+  list(TRANSFORM symbols REPLACE "\n| .*" "")
   set(${out} "${symbols}" PARENT_SCOPE)
 endfunction()

@@ -40,3 +40,4 @@
 #include "nearfar/sampling/noise_sampler.hpp"
 #include "nearfar/scores/paired.hpp"
 #include "nearfar/scores/pairwise.hpp"
+#include "nearfar/version.hpp"

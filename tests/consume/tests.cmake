@@ -1,34 +1,76 @@
-# Three ways to use nearfar from outside. Label "once": one build type of nearfar is enough. The
-# outside projects are Debug builds: they ask whether it compiles, links and runs, and a user's build
-# type need not be the library's.
+# Every way to use nearfar from outside. Label "once": one build type of nearfar is enough. The outside
+# projects are not optimised but where they say so: they ask whether it compiles, links and runs, and a
+# user's build type need not be the library's. What is compiled already is not compiled again.
 
-set(prefix "${CMAKE_CURRENT_BINARY_DIR}/consume/installed")
+set(work "${CMAKE_CURRENT_BINARY_DIR}/consume")
+set(prefix "${work}/installed")
 set(config "$<IF:$<BOOL:$<CONFIG>>,$<CONFIG>,Release>")
+set(here "${CMAKE_CURRENT_LIST_DIR}")
 
-if(NEARFAR_INSTALL)
-  add_test(NAME consume.install
-           COMMAND "${CMAKE_COMMAND}" "-DBUILD=${PROJECT_BINARY_DIR}" "-DPREFIX=${prefix}"
-                   "-DCONFIG=${config}" -P "${CMAKE_CURRENT_LIST_DIR}/install.cmake")
-  set_tests_properties(consume.install PROPERTIES LABELS once FIXTURES_SETUP installed)
-endif()
+function(nearfar_once_test name)
+  add_test(NAME ${name} COMMAND "${CMAKE_COMMAND}" ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS once)
+endfunction()
 
-function(nearfar_consume_test name from target)
-  add_test(
-    NAME consume.${name}
-    COMMAND
-      "${CMAKE_COMMAND}" "-DFROM=${from}" "-DTARGET=${target}" "-DPREFIX=${prefix}"
-      "-DREADME=${PROJECT_SOURCE_DIR}/README.md" "-DWORK=${CMAKE_CURRENT_BINARY_DIR}/consume/${name}"
-      "-DNEARFAR_SOURCE_DIR=${PROJECT_SOURCE_DIR}" "-DGENERATOR=${CMAKE_GENERATOR}"
-      "-DCOMPILER=${CMAKE_CXX_COMPILER}" "-DCXX_FLAGS=${CMAKE_CXX_FLAGS}" -DCONFIG=Debug -P
-      "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/consume.cmake")
-  set_tests_properties(consume.${name} PROPERTIES LABELS once PROCESSORS 2)
+# nearfar_consume_test(name from -D...)
+function(nearfar_consume_test name from)
+  nearfar_once_test(
+    consume.${name} "-DFROM=${from}" "-DPREFIX=${prefix}" "-DREADME=${PROJECT_SOURCE_DIR}/README.md"
+    "-DWORK=${work}/${name}" "-DNEARFAR_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+    "-DGENERATOR=${CMAKE_GENERATOR}" "-DCOMPILER=${CMAKE_CXX_COMPILER}"
+    "-DCXX_FLAGS=${CMAKE_CXX_FLAGS}" ${ARGN} -P "${here}/consume.cmake")
   if(from STREQUAL "package")
     set_tests_properties(consume.${name} PROPERTIES FIXTURES_REQUIRED installed)
   endif()
 endfunction()
 
-if(NEARFAR_INSTALL)
-  nearfar_consume_test(find_package package nearfar::nearfar)
-  nearfar_consume_test(header_only package nearfar::header_only)
+nearfar_consume_test(fetch_content fetch_content -DTARGETS=nearfar::header_only)
+nearfar_consume_test(add_subdirectory subdirectory -DTARGETS=nearfar::nearfar)
+set_tests_properties(consume.add_subdirectory PROPERTIES PROCESSORS 2)
+
+if(TARGET nearfar::shared AND UNIX AND NOT APPLE)
+  nearfar_once_test(consume.exports "-DLIBRARY=$<TARGET_FILE:nearfar::shared>" "-DNM=${CMAKE_NM}"
+                    "-DABI=${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}"
+                    "-DOBJDUMP=${CMAKE_OBJDUMP}" -P "${here}/exports.cmake")
 endif()
-nearfar_consume_test(add_subdirectory subdirectory nearfar::nearfar)
+
+if(NOT NEARFAR_INSTALL)
+  return()
+endif()
+
+nearfar_once_test(consume.install "-DBUILD=${PROJECT_BINARY_DIR}" "-DPREFIX=${prefix}"
+                  "-DCONFIG=${config}" -P "${here}/install.cmake")
+set_tests_properties(consume.install PROPERTIES FIXTURES_SETUP installed)
+
+# Components are names of targets, and the compiled library is compiled.
+set(compiled)
+foreach(kind static shared)
+  if(TARGET nearfar::${kind})
+    list(APPEND compiled ${kind})
+  endif()
+endforeach()
+list(TRANSFORM compiled PREPEND nearfar:: OUTPUT_VARIABLE compiled_targets)
+set(version "${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}")
+nearfar_consume_test(find_package package "-DWANTED_VERSION=${version}" "-DTARGETS=${compiled_targets}"
+                     "-DCOMPONENTS=compiled;${compiled}" -DOTHER_FLAGS=ON)
+set_tests_properties(consume.find_package PROPERTIES PROCESSORS 2)
+nearfar_consume_test(header_only package "-DWANTED_VERSION=${version}" -DCOMPONENTS=header_only
+                     -DTARGETS=nearfar::header_only)
+nearfar_consume_test(unknown_component package "-DWANTED_VERSION=${version}" -DCOMPONENTS=cuda
+                     "-DEXPECTED_ERROR=nearfar has no component cuda here; it has compiled, header_only")
+math(EXPR next_minor "${PROJECT_VERSION_MINOR} + 1")
+nearfar_consume_test(
+  later_version package "-DWANTED_VERSION=${PROJECT_VERSION_MAJOR}.${next_minor}"
+  "-DEXPECTED_ERROR=nearfarConfig.cmake, version: ${PROJECT_VERSION}")
+
+find_program(NEARFAR_PKG_CONFIG NAMES pkg-config pkgconf)
+if(NEARFAR_PKG_CONFIG)
+  foreach(kind IN LISTS compiled)
+    nearfar_once_test(consume.pkg_config_${kind} "-DKIND=${kind}" "-DPREFIX=${prefix}"
+                      "-DWORK=${work}/pkg_config_${kind}" "-DPKG_CONFIG=${NEARFAR_PKG_CONFIG}"
+                      "-DCOMPILER=${CMAKE_CXX_COMPILER}" "-DVERSION=${PROJECT_VERSION}"
+                      "-DSOURCE=${PROJECT_SOURCE_DIR}/packaging/conan/test_package/one_loss.cpp" -P
+                      "${here}/pkg_config.cmake")
+    set_tests_properties(consume.pkg_config_${kind} PROPERTIES FIXTURES_REQUIRED installed)
+  endforeach()
+endif()

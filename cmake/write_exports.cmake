@@ -1,0 +1,17 @@
+# Writes OUT, a linker's version script: a shared library made of OBJECTS offers the public functions
+# of namespace nearfar and of its C interface, and nothing else.
+include("${CMAKE_CURRENT_LIST_DIR}/public_symbols.cmake")
+
+set(exports)
+foreach(object IN LISTS OBJECTS)
+  nearfar_public_symbols("${object}" "${NM}" nearfar symbols)
+  nearfar_c_symbols("${object}" "${NM}" c_symbols)
+  list(APPEND exports ${symbols} ${c_symbols})
+endforeach()
+if(NOT exports)
+  message(FATAL_ERROR "the library's objects define nothing in namespace nearfar")
+endif()
+list(REMOVE_DUPLICATES exports)
+list(SORT exports)
+list(JOIN exports ";\n  " exports)
+file(WRITE "${OUT}" "{\nglobal:\n  ${exports};\nlocal:\n  *;\n};\n")

@@ -1,0 +1,39 @@
+# Compiles, links and runs a program with what pkg-config says of the nearfar in PREFIX and nothing
+# else. KIND=static: in a prefix without the shared library, which the linker would take before it.
+
+file(REMOVE_RECURSE "${WORK}")
+file(COPY "${PREFIX}/" DESTINATION "${WORK}/installed")
+if(KIND STREQUAL "static")
+  file(GLOB_RECURSE shared "${WORK}/installed/*.so*")
+  if(shared)
+    file(REMOVE ${shared})
+  endif()
+endif()
+file(GLOB_RECURSE pc "${WORK}/installed/nearfar.pc")
+get_filename_component(folder "${pc}" DIRECTORY)
+set(ENV{PKG_CONFIG_PATH} "${folder}")
+
+function(ask out)
+  execute_process(COMMAND "${PKG_CONFIG}" ${ARGN} nearfar OUTPUT_VARIABLE answer
+                  OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(answer UNIX_COMMAND "${answer}")
+  set(${out} "${answer}" PARENT_SCOPE)
+endfunction()
+
+ask(version --modversion)
+if(NOT version VERSION_EQUAL VERSION)
+  message(FATAL_ERROR "wanted version ${VERSION}, got ${version}")
+endif()
+ask(cflags --cflags)
+set(how)
+if(KIND STREQUAL "static")
+  set(how --static)
+endif()
+ask(libs --libs ${how})
+ask(libdir --variable=libdir)
+
+execute_process(
+  COMMAND "${COMPILER}" -std=c++20 -O1 "${SOURCE}" -o "${WORK}/one_loss"
+          ${cflags} ${libs} COMMAND_ERROR_IS_FATAL ANY)
+set(ENV{LD_LIBRARY_PATH} "${libdir}")
+execute_process(COMMAND "${WORK}/one_loss" COMMAND_ERROR_IS_FATAL ANY)
