@@ -48,9 +48,10 @@ struct MinedTripletResult : Result {
 /// with d the distance of kernel K, or minus the score for similarities (see Triplet for sources).
 ///
 /// No triplet is ever listed. Hinge losses over every triplet of a kind take O(N M log P) time for
-/// P positives an anchor, beside 6 N M D floating point operations for scores and gradients; the
-/// soft margin O(N M P). One triplet an anchor takes its scores, N^2 D in a batch and 2 N M D with
-/// references, twice that where a choice is semi-hard, and O((N + M) D) for gradients.
+/// P positives an anchor, beside 3 N^2 D + O(N P D) floating point operations in a batch with plain
+/// labels, as long as N P numbers are no more than a multiple of the rows' own, and else 6 N M D;
+/// the soft margin O(N M P). One triplet an anchor takes its scores, N^2 D in a batch and 2 N M D
+/// with references, twice that where a choice is semi-hard, and O((N + M) D) for gradients.
 /// Extra memory O((N + M) D). Ties go to the lowest index. Immutable; shared by threads each with
 /// its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
