@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nearfar/losses/mined_triplet.hpp>
+#include <numeric>
 #include <optional>
 
 #include "support/kernel_cases.hpp"
@@ -257,6 +259,70 @@ TYPED_TEST(MinedTriplets, OfAKindAreAllOfThem) {
             {.margin = static_cast<double>(margin), .mining = mining, .reduction = Reduction::sum},
             2);
       }
+    }
+  }
+}
+
+/// Distances so large that their sums are out of the range of float: times a power of two nothing
+/// is rounded.
+TYPED_TEST(MinedTriplets, FarApartAddUpInDouble) {
+  using S = TypeParam;
+  constexpr int exponent = 60;
+  for (const Index classes : {5, 40}) {
+    Rows rows{whole_rows(400, 3), {}};
+    for (Index i = 0; i < 400; ++i) rows.labels.push_back(static_cast<int>(i % classes));
+    for (const Mining mining : {Mining::all, Mining::hard}) {
+      const MinedTripletOptions options{.margin = 0, .mining = mining, .reduction = Reduction::sum};
+      const Expected want = Oracle(rows, options).expected();
+      const Matrix<S> x = rows.queries.cast<S>() * std::ldexp(S(1), exponent);
+      const MinedTriplet<S, InnerProduct> loss(options);
+      Matrix<S> dx;
+      const MinedTripletResult got = loss.forward_backward(x, rows.labels, dx);
+      EXPECT_EQ(got.value, std::ldexp(static_cast<double>(want.value), 2 * exponent));
+      EXPECT_EQ(got.diagnostics.active_terms, want.active);
+      EXPECT_TRUE(dx == want.d_queries.template cast<S>() * std::ldexp(S(1), exponent));
+    }
+  }
+}
+
+/// Plain labels are taken class by class; with an id for each row, which leaves out nothing but the
+/// row itself, the same triplets are taken from whole rows.
+TYPED_TEST(MinedTriplets, ByClassAreThoseOfWholeRows) {
+  using S = TypeParam;
+  for (const auto& [n, classes] : {std::pair<Index, int>{500, 7}, {1100, 2}, {400, 90}}) {
+    Random random(5);
+    const Matrix<S> x = Matrix<S>::NullaryExpr(
+        n, 9, [&] { return static_cast<S>(random.uniform() + random.uniform()); });
+    const std::vector<int> labels = random_labels(n, classes, 8);
+    std::vector<int> ids(static_cast<std::size_t>(n));
+    std::iota(ids.begin(), ids.end(), 0);
+    for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
+      SCOPED_TRACE(std::to_string(n) + " rows, " + std::to_string(classes) + " classes, mining " +
+                   std::to_string(static_cast<int>(mining)));
+      // As a number of S, a margin that distances may meet exactly.
+      const MinedTriplet<S> loss({.margin = 0.25, .mining = mining});
+      Workspace one(1);
+      Workspace five(5);
+      Matrix<S> dx;
+      Matrix<S> dx_five;
+      Matrix<S> dx_rows;
+      const MinedTripletResult got = loss.forward_backward(x, labels, dx, {.workspace = &one});
+      const MinedTripletResult again =
+          loss.forward_backward(x, labels, dx_five, {.workspace = &five});
+      const MinedTripletResult want =
+          loss.forward_backward(x, nearfar::Tags(labels).ids(ids), dx_rows, {.workspace = &five});
+      EXPECT_EQ(got.diagnostics.terms, want.diagnostics.terms);
+      EXPECT_EQ(got.diagnostics.active_terms, want.diagnostics.active_terms);
+      EXPECT_EQ(got.hard_triplets, want.hard_triplets);
+      EXPECT_EQ(got.semihard_triplets, want.semihard_triplets);
+      EXPECT_EQ(got.easy_triplets, want.easy_triplets);
+      EXPECT_EQ(got.diagnostics.smallest_score, want.diagnostics.smallest_score);
+      EXPECT_EQ(got.diagnostics.largest_score, want.diagnostics.largest_score);
+      const double near = std::is_same_v<S, float> ? 2e-5 : 1e-12;
+      EXPECT_NEAR(got.value, want.value, near * want.value);
+      EXPECT_LE((dx - dx_rows).norm(), static_cast<S>(near) * dx_rows.norm());
+      EXPECT_EQ(got.value, again.value);
+      EXPECT_TRUE(dx == dx_five);
     }
   }
 }

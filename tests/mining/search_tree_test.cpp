@@ -68,7 +68,8 @@ TYPED_TEST(Ranks, AreHowManyNumbersAreBelow) {
     const std::vector<S> numbers = sorted_numbers<S>(count);
     const std::vector<S> bounds = some_bounds(numbers);
     std::vector<S> memory(static_cast<std::size_t>(SearchTree<S>::size(count)));
-    const SearchTree<S> tree(numbers.data(), count, memory.data());
+    const SearchTree<S> tree(count, memory.data(),
+                             [&](Index rank) { return numbers[static_cast<std::size_t>(rank)]; });
     std::vector<std::int32_t> ranks(bounds.size());
     tree.ranks(bounds.data(), ranks.data());
     EXPECT_EQ(ranks, counted(numbers, bounds));

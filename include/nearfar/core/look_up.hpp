@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "nearfar/core/simd.hpp"
@@ -9,6 +10,38 @@
 /// the instruction set has it. Eigen's packets don't; on x86 they are the compiler's own vectors.
 
 namespace nearfar::detail {
+
+/// Writes those elements of `values`, whole numbers, that have low < high, one after another, from
+/// `to` on, where there must be room for all, and returns how many they are.
+template <class S>
+NEARFAR_ALWAYS_INLINE int pick(S low, S high, S values, std::int32_t* to) {
+  *to = static_cast<std::int32_t>(values);
+  return low < high ? 1 : 0;
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE int pick(Vec<S> low, Vec<S> high, Vec<S> values, std::int32_t* to) {
+  constexpr int lanes = Vec<S>::lanes;
+  S v[lanes];
+  S picked[lanes];
+  values.store(v);
+  one_if_less(low, high).store(picked);
+  // Without branches: each is written, those picked are kept.
+  int count = 0;
+  for (int l = 0; l < lanes; ++l) {
+    to[count] = static_cast<std::int32_t>(v[l]);
+    count += static_cast<int>(picked[l]);
+  }
+  return count;
+}
+#if defined(EIGEN_VECTORIZE_AVX512)
+NEARFAR_ALWAYS_INLINE int pick(Vec<float> low, Vec<float> high, Vec<float> values,
+                               std::int32_t* to) {
+  const __mmask16 picked = _mm512_cmp_ps_mask(low.p, high.p, _CMP_LT_OQ);
+  // Straight to memory the instruction takes a hundred times as long on some processors.
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(picked, _mm512_cvttps_epi32(values.p)));
+  return std::popcount(static_cast<unsigned>(picked));
+}
+#endif
 
 /// Whether there are a Places<S> and what goes with it.
 template <class S>
@@ -20,6 +53,7 @@ inline constexpr bool looks_up = false;
 /// - `look_up(from)`: from[place % table] in each lane;
 /// - `by_bit(bit, zero, one)`: `one` in lanes whose place has the bit, else `zero`;
 /// - `below(entry, bound)`: 2 place + (entry < bound ? 1 : 0), the child in a heap;
+/// - `less(v)`: place - v as a number;
 /// - `store(to)`.
 template <class S>
 struct Places;
@@ -47,6 +81,9 @@ struct Places<float> {
                                   _mm512_set1_epi32(1))};
   }
   NEARFAR_ALWAYS_INLINE void store(std::int32_t* to) const { _mm512_storeu_si512(to, p); }
+  NEARFAR_ALWAYS_INLINE Vec<float> less(int v) const {
+    return {_mm512_cvtepi32_ps(_mm512_sub_epi32(p, _mm512_set1_epi32(v)))};
+  }
 };
 
 template <>
@@ -72,6 +109,9 @@ struct Places<double> {
   NEARFAR_ALWAYS_INLINE void store(std::int32_t* to) const {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi64_epi32(p));
   }
+  NEARFAR_ALWAYS_INLINE Vec<double> less(int v) const {
+    return {_mm512_cvtepi64_pd(_mm512_sub_epi64(p, _mm512_set1_epi64(v)))};
+  }
 };
 
 #elif defined(EIGEN_VECTORIZE_AVX2)
@@ -96,6 +136,9 @@ struct Places<float> {
   }
   NEARFAR_ALWAYS_INLINE void store(std::int32_t* to) const {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), p);
+  }
+  NEARFAR_ALWAYS_INLINE Vec<float> less(int v) const {
+    return {_mm256_cvtepi32_ps(_mm256_sub_epi32(p, _mm256_set1_epi32(v)))};
   }
 };
 

@@ -189,6 +189,9 @@ struct ElementSum {
 
   NEARFAR_ALWAYS_INLINE void operator+=(Vec<S> v) { lanes = lanes + v; }
   NEARFAR_ALWAYS_INLINE void operator+=(S v) { rest += v; }
+  /// += a * b, rounded once where vectors can.
+  NEARFAR_ALWAYS_INLINE void add(Vec<S> a, Vec<S> b) { lanes = multiply_add(a, b, lanes); }
+  NEARFAR_ALWAYS_INLINE void add(S a, S b) { rest = multiply_add(a, b, rest); }
   double total() const { return static_cast<double>(lanes.sum()) + static_cast<double>(rest); }
 };
 

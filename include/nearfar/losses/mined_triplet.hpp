@@ -12,6 +12,7 @@
 #include "nearfar/mining/counted_triplets.hpp"
 #include "nearfar/mining/sampled_triplets.hpp"
 #include "nearfar/terms/label_calls.hpp"
+#include "nearfar/tiles/class_blocks.hpp"
 #include "nearfar/tiles/paired_rows.hpp"
 
 namespace nearfar {
@@ -47,9 +48,10 @@ struct MinedTripletResult : Result {
 /// with d the distance of kernel K, or minus the score for similarities (see Triplet for sources).
 ///
 /// No triplet is ever listed. Hinge losses over every triplet of a kind take O(N M log P) time for
-/// P positives an anchor, beside 6 N M D floating point operations for scores and gradients; the
-/// soft margin O(N M P). One triplet an anchor takes its scores, N^2 D in a batch and 2 N M D with
-/// references, twice that where a choice is semi-hard, and O((N + M) D) for gradients.
+/// P positives an anchor, beside 3 N^2 D + O(N P D) floating point operations in a batch with plain
+/// labels, as long as N P numbers are no more than a multiple of the rows' own, and else 6 N M D;
+/// the soft margin O(N M P). One triplet an anchor takes its scores, N^2 D in a batch and 2 N M D
+/// with references, twice that where a choice is semi-hard, and O((N + M) D) for gradients.
 /// Extra memory O((N + M) D). Ties go to the lowest index. Immutable; shared by threads each with
 /// its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
@@ -90,6 +92,12 @@ class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, K, MinedTripletRes
 
   template <int sets>
   detail::AnchorTriplets* mine_one(detail::LabelledBatch<S, K, sets>& batch, Diagnostics& d) const;
+
+  /// Whether each score of a batch can be shown to both its rows, once: all hinges of a kind, by
+  /// classes whose own scores are few enough to be kept.
+  bool is_counted_by_class(const detail::LabelledBatch<S, K, 1>& batch) const;
+  detail::AnchorTriplets* mine_by_class(detail::LabelledBatch<S, K, 1>& batch,
+                                        Diagnostics& d) const;
 
   MinedTripletOptions options_;
   K kernel_;
@@ -162,17 +170,86 @@ detail::AnchorTriplets* MinedTriplet<S, K>::mine_one(detail::LabelledBatch<S, K,
 }
 
 template <class S, Kernel K>
+bool MinedTriplet<S, K>::is_counted_by_class(const detail::LabelledBatch<S, K, 1>& batch) const {
+  const bool every_one_of_a_kind =
+      options_.mining == Mining::all || options_.mining == Mining::hard ||
+      options_.mining == Mining::semihard || options_.mining == Mining::easy;
+  if (!every_one_of_a_kind || options_.form != TripletForm::hinge || !batch.is_by_class()) {
+    return false;
+  }
+  Index bytes = 0;
+  for (Index i = 0; i < batch.anchors(); ++i) {
+    const Index n = batch.positives(i);
+    bytes += detail::ClassBlocks<S, K>::bytes_a_row(n + 1) + detail::PositivesMemory<S>::bytes(n) +
+             4 * detail::HingeTriplets<S, detail::nearness_sign<K>>::changes_size(n);
+  }
+  return bytes <= detail::most_bytes_between(batch.queries(), batch.keys());
+}
+
+template <class S, Kernel K>
+detail::AnchorTriplets* MinedTriplet<S, K>::mine_by_class(detail::LabelledBatch<S, K, 1>& batch,
+                                                          Diagnostics& d) const {
+  constexpr int sign = detail::nearness_sign<K>;
+  using Anchor = detail::HingeAnchor<S>;
+  using Memory = detail::PositivesMemory<S>;
+  const Index n = batch.anchors();
+  detail::Scratch& scratch = batch.scratch();
+  const detail::HingeTriplets<S, sign> triplets(options_.mining, options_.margin);
+
+  detail::ClassBlocks<S, K> classes(scratch, batch.threads(), kernel_, batch.queries(),
+                                    batch.relation());
+  auto* memory = scratch.template take<Memory>(n);
+  auto* anchors = scratch.template take<Anchor>(n);
+  for (Index i = 0; i < n; ++i) {
+    const Index count = batch.positives(i);
+    memory[i] = Memory(scratch, count);
+    anchors[i].changes = scratch.template take<std::int32_t>(triplets.changes_size(count));
+  }
+  classes.each_row([&](Index i, Index count, Index own, const S* s) {
+    std::int32_t* keys = memory[i].keys;
+    std::iota(keys, keys + own, 0);
+    std::iota(keys + own, keys + count - 1, static_cast<std::int32_t>(own) + 1);
+    const auto distance = [&](Index k) { return S(-sign) * s[k]; };
+    anchors[i] = triplets.start({count - 1, distance, options_.margin, memory[i]},
+                                batch.negatives(i), anchors[i].changes);
+  });
+
+  anchors = batch.run_in_one_pass(
+      detail::HingeNegatives<S, sign>(triplets, anchors, batch.relation(), batch.upstream()), d);
+
+  auto* rows = scratch.template take<detail::AnchorTriplets>(n);
+  if (!batch.wants_gradients()) {
+    for (Index i = 0; i < n; ++i) rows[i] = triplets.finish(anchors[i], [](Index, double) {});
+    return rows;
+  }
+  classes.add_gradients(
+      [&](Index i, Index count, Index, S* g) {
+        std::fill_n(g, count, S(0));
+        const double unit = -sign * detail::row_upstream(batch.upstream(), i);
+        rows[i] = triplets.finish(
+            anchors[i], [&](Index key, double times) { g[key] = static_cast<S>(unit * times); });
+      },
+      batch.d_queries());
+  return rows;
+}
+
+template <class S, Kernel K>
 template <int sets>
 detail::AnchorTriplets* MinedTriplet<S, K>::mine(detail::LabelledBatch<S, K, sets>& batch,
                                                  Diagnostics& d) const {
   if (options_.mining == Mining::batch_hard || options_.mining == Mining::batch_easy_hard) {
     return mine_one(batch, d);
   }
+  if constexpr (sets == 1) {
+    if (is_counted_by_class(batch)) return mine_by_class(batch, d);
+  }
   constexpr int sign = detail::nearness_sign<K>;
   const detail::Roles<S> roles{batch.relation(), batch.exclusions(), batch.same_rows};
   auto* memory = batch.scratch().template take<detail::AnchorScratch<S>>(batch.threads());
   for (int t = 0; t < batch.threads(); ++t) {
-    memory[t] = detail::AnchorScratch<S>(batch.scratch(), batch.keys().rows);
+    const Index m = batch.keys().rows;
+    memory[t] = detail::AnchorScratch<S>(batch.scratch(), m,
+                                         detail::HingeTriplets<S, sign>::changes_size(m));
   }
   if (options_.mining == Mining::distance_weighted) {
     return batch.run_whole_rows(

@@ -5,7 +5,7 @@
 #include "nearfar/core/random.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/kernels/kernel.hpp"
-#include "nearfar/mining/anchor_row.hpp"
+#include "nearfar/mining/key_ranks.hpp"
 #include "nearfar/mining/mining.hpp"
 #include "nearfar/terms/triplet_term.hpp"
 
@@ -44,12 +44,12 @@ class SampledTriplets {
 
   Row row(Index i, int worker, Index n, const S* s, S* g) const {
     AnchorScratch<S>& memory = memory_[worker];
-    const SortedPositives<S, sign> positives(roles_, i, n, s, memory);
+    const SortedPositives<S> positives = positives_of_row<sign>(roles_, i, n, s, margin_, memory);
     if (g != nullptr) std::fill(g, g + n, S(0));
     Row row{0, 0, 0, 0, 0, 0};
     if (positives.count() == 0) return row;
-    each_ranks(positives, margin_, n, s, row, [](Index, Index, const KeyRanks<S>&) {});
-    const double total = add_up(n, s, positives, memory.sums);
+    each_ranks<sign>(positives, memory.role, n, s, row, [](Index, Index, const KeyRanks<S>&) {});
+    const double total = add_up(n, s, memory.role, memory.sums);
     if (!(total > 0)) return row;  // no negatives
     for (Index r = 0; r < positives.count(); ++r) {
       const Index positive = positives.key(r);
@@ -81,16 +81,16 @@ class SampledTriplets {
   }
 
   /// Sets sums[j] to the sum of the weights of keys 0 .. j, and returns the last.
-  double add_up(Index n, const S* s, const SortedPositives<S, sign>& positives,
-                double* sums) const {
+  double add_up(Index n, const S* s, const S* role, double* sums) const {
+    const auto is_negative = [&](Index j) { return role[j] == Role<S>::negative; };
     double best = -std::numeric_limits<double>::infinity();
     for (Index j = 0; j < n; ++j) {
-      if (positives.is_negative(j)) best = std::max(best, log_weight(s[j]));
+      if (is_negative(j)) best = std::max(best, log_weight(s[j]));
     }
     const bool alike = std::isinf(best);
     double sum = 0;
     for (Index j = 0; j < n; ++j) {
-      if (positives.is_negative(j)) sum += alike ? 1 : std::exp(log_weight(s[j]) - best);
+      if (is_negative(j)) sum += alike ? 1 : std::exp(log_weight(s[j]) - best);
       sums[j] = sum;
     }
     return sum;

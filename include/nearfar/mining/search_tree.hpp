@@ -4,9 +4,11 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "nearfar/core/look_up.hpp"
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/tiles/register_block.hpp"
 
 /// \file
 /// How many of some numbers are below each of many bounds.
@@ -53,14 +55,18 @@ class SearchTree {
                     static_cast<Index>(std::bit_ceil(static_cast<std::size_t>(count) + 1)));
   }
 
-  /// Of `count` numbers in order, in `memory`, which must outlive the tree.
-  SearchTree(const S* sorted, Index count, S* memory)
-      : nodes_(memory), levels_(static_cast<int>(std::bit_width(static_cast<std::size_t>(count)))) {
+  SearchTree() = default;
+
+  /// Of `count` numbers in order, number(0) <= number(1) <= ..., in `memory`, which must outlive
+  /// the tree.
+  template <class Number>
+  SearchTree(Index count, S* memory, const Number& number)
+      : nodes_(memory), levels_(levels_for(count)) {
     std::fill_n(memory, size(count), std::numeric_limits<S>::infinity());
     for (int level = 0; level < levels_; ++level) {
       const Index step = Index(1) << (levels_ - level);
       S* to = memory + (Index(1) << level);
-      for (Index rank = step / 2 - 1; rank < count; rank += step) *to++ = sorted[rank];
+      for (Index rank = step / 2 - 1; rank < count; rank += step) *to++ = number(rank);
     }
   }
 
@@ -79,9 +85,79 @@ class SearchTree {
     }
   }
 
+  /// body(levels) with the tree's number of levels as a constant, at most a few more than it has,
+  /// or -1 where it is not looked up; for rank() of this tree and of others of as many numbers.
+  template <class Body>
+  void with_levels(const Body& body) const {
+    if constexpr (looks_up<S>) {
+      with_levels<least_levels>(body);
+    } else {
+      body(std::integral_constant<int, -1>{});
+    }
+  }
+
+  /// How many numbers are less than each of the bounds.
+  template <int levels>
+  NEARFAR_ALWAYS_INLINE Vec<S> rank(Vec<S> bound) const {
+    if constexpr (levels >= 0) {
+      return go_down<0, levels>(Places<S>::first(), bound).less(1 << levels);
+    } else {
+      S each[Vec<S>::lanes];
+      bound.store(each);
+      for (S& v : each) v = rank<levels>(v);
+      return Vec<S>::load(each);
+    }
+  }
+  /// The same in two trees for some vectors, level by level: each waits for its own last level, and
+  /// meanwhile the others go on.
+  template <int levels, int group>
+  static NEARFAR_ALWAYS_INLINE void ranks(const SearchTree& a, const SearchTree& b,
+                                          const Vec<S> (&bounds)[group], Vec<S> (&of_a)[group],
+                                          Vec<S> (&of_b)[group]) {
+    if constexpr (levels >= 0) {
+      Places<S> at_a[group];
+      Places<S> at_b[group];
+      for (int v = 0; v < group; ++v) at_a[v] = at_b[v] = Places<S>::first();
+      unrolled<levels>([&](auto level) NEARFAR_LAMBDA_INLINE {
+        unrolled<group>([&](auto v) NEARFAR_LAMBDA_INLINE {
+          at_a[v] = a.template step<level>(at_a[v], bounds[v]);
+          at_b[v] = b.template step<level>(at_b[v], bounds[v]);
+        });
+      });
+      for (int v = 0; v < group; ++v) {
+        of_a[v] = at_a[v].less(1 << levels);
+        of_b[v] = at_b[v].less(1 << levels);
+      }
+    } else {
+      for (int v = 0; v < group; ++v) {
+        of_a[v] = a.template rank<levels>(bounds[v]);
+        of_b[v] = b.template rank<levels>(bounds[v]);
+      }
+    }
+  }
+  template <int levels>
+  S rank(S bound) const {
+    Index at = 1;
+    for (int level = 0; level < levels_; ++level) at = 2 * at + (nodes_[at] < bound ? 1 : 0);
+    return static_cast<S>(at - (Index(1) << levels_));
+  }
+
  private:
+  template <int levels, class Body>
+  NEARFAR_ALWAYS_INLINE void with_levels(const Body& body) const {
+    if constexpr (levels > most_levels) {
+      body(std::integral_constant<int, -1>{});
+    } else if (levels < levels_) {
+      with_levels<levels + 1>(body);
+    } else {
+      body(std::integral_constant<int, levels>{});
+    }
+  }
+
   // What a look-up in the first levels reads.
   static constexpr Index smallest = 32;
+  // Fewer are not worth code of their own.
+  static constexpr int least_levels = 5;
   // Beyond, a level takes more look-ups than a search takes steps.
   static constexpr int most_levels = 9;
 
@@ -114,12 +190,19 @@ class SearchTree {
     if constexpr (level == levels) {
       return at;
     } else {
-      // Levels that fit a table together are looked up in one.
-      constexpr int nodes = 1 << level;
-      const Vec<S> node =
-          2 * nodes <= Places<S>::table ? at.look_up(nodes_) : look_up<level>(nodes_ + nodes, at);
-      return go_down<level + 1, levels>(at.below(node, bound), bound);
+      return go_down<level + 1, levels>(step<level>(at, bound), bound);
     }
+  }
+
+  /// From a level to the next.
+  template <int level>
+  NEARFAR_ALWAYS_INLINE Places<S> step(Places<S> at, Vec<S> bound) const {
+    if constexpr (level == 0) return at.below(Vec<S>::broadcast(nodes_[1]), bound);
+    // Levels that fit a table together are looked up in one.
+    constexpr int nodes = 1 << level;
+    const Vec<S> node =
+        2 * nodes <= Places<S>::table ? at.look_up(nodes_) : look_up<level>(nodes_ + nodes, at);
+    return at.below(node, bound);
   }
 
   /// The numbers at the places' last `bits` bits of a table.
@@ -133,8 +216,13 @@ class SearchTree {
     }
   }
 
-  const S* nodes_;
-  int levels_;
+  static int levels_for(Index count) {
+    const auto levels = static_cast<int>(std::bit_width(static_cast<std::size_t>(count)));
+    return looks_up<S> ? std::max(levels, least_levels) : levels;
+  }
+
+  const S* nodes_ = nullptr;
+  int levels_ = 0;
 };
 
 }  // namespace nearfar::detail

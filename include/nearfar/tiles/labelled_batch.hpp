@@ -115,10 +115,11 @@ class LabelledBatch {
     d.anchors_without_negative = anchors_where([](bool, bool negative) { return !negative; });
   }
 
+  /// Whether positives are the other rows of a class and negatives all of the other classes.
+  bool is_by_class() const { return same_rows && relation_.by_labels() && !exclusions_.any(); }
+
   /// Whether both rows of a pair see it in the same way, so that it may be shown once.
-  bool pairs_are_mutual() const {
-    return same_rows && relation_.by_labels() && !weighted_ && !exclusions_.any();
-  }
+  bool pairs_are_mutual() const { return is_by_class() && !weighted_; }
 
   /// Statistics of all anchors, without gradients.
   template <class P>
@@ -147,6 +148,19 @@ class LabelledBatch {
     Walk<S, K> walk(scratch_, threads_, kernel_, queries(), keys(), Pairing::upper);
     if (!wants_gradients_) return walk.forward(loss, d);
     return walk.forward_backward(loss, d_queries(), d_keys(), d);
+  }
+
+  /// Statistics of all anchors, of a loss that needs one pass, with gradients when the call wants
+  /// any.
+  template <class P>
+  typename P::Row* run_in_one_pass(const P& loss, Diagnostics& d) {
+    static_assert(same_rows);
+    // What a loss keeps of a key is fetched once a strip: where there are strips enough, higher
+    // ones pay.
+    const Index usual = StripProducts<S>::height(anchors());
+    MutualWalk<S, K> walk(scratch_, threads_, kernel_, queries(), keys(), exclusions_,
+                          anchors() >= 4096 ? 2 * usual : usual);
+    return walk.one_pass(loss, d_queries(), d);
   }
 
   /// The same for a loss that must see whole rows; `gradients` false where it hands them out

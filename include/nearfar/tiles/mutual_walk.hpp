@@ -34,6 +34,12 @@ class MutualWalk {
   /// with i); else all queries with all keys.
   MutualWalk(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
              const PreparedRows<S>& keys, const Exclusions& exclusions = {})
+      : MutualWalk(scratch, threads, kernel, queries, keys, exclusions,
+                   StripProducts<S>::height(queries.rows)) {}
+
+  /// The same with strips of `height` rows, a multiple of 48 that depends on sizes alone.
+  MutualWalk(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
+             const PreparedRows<S>& keys, const Exclusions& exclusions, Index height)
       : scratch_(scratch),
         threads_(std::max(1, threads)),
         same_(&queries == &keys),
@@ -42,7 +48,7 @@ class MutualWalk {
         pairs_{same_ ? Pairing::others : Pairing::all, exclusions},
         products_(scratch, threads, queries, keys),
         score_rows_(scratch, kernel, queries, keys),
-        height_(StripProducts<S>::height(queries.rows)),
+        height_(height),
         packed_(scratch.take<S>(round_up(queries.rows, height_) * keys.depth)),
         memory_(scratch.take<Memory>(threads_)) {
     for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, queries, height_);
@@ -87,36 +93,30 @@ class MutualWalk {
   BothRows<typename P::Row> forward_backward(const P& loss, RowGradients<S>& dx,
                                              RowGradients<S>& dy, Diagnostics& diagnostics) {
     const BothRows<typename P::Row> rows = forward(loss, diagnostics);
-    if (dx.wanted()) products_.prepare_gradients();
-    StripGradients<S> gradients(scratch_, queries_, dx, dy, same_);
     const Sides sides(scratch_, loss, rows, queries_.rows, keys_.rows, same_);
-    each_strip([&](Memory& mine, const Span& span, const Turn& turn) {
-      StripMemory<S>& strip = mine.strip;
-      std::fill_n(strip.weights, span.count, 0.0);
-      std::fill_n(strip.sums, height_ * queries_.stride, S(0));
-      each_tile(span, [&](Index first, Index end) {
-        score_tile(mine, span, first, end);
-        const Index below = std::clamp(span.below, first, end);
-        turn.wait_for(first / stretch);
-        const bool shared = weigh_shared(loss, mine, span, below, end, rows, sides);
-        weigh_tile(loss, mine, span, first, below, shared ? below : end, rows);
-        clear_padding(mine, span, end);
-        if (same_ && first == span.first) make_symmetric(mine, span);
-        if (gradients.wants_keys()) {
-          products_.add_key_gradients(strip.strip, queries_.row(span.first), span.count, below, end,
-                                      gradients.of_keys());
-        }
-        turn.leave(first / stretch);
-        if (gradients.wants_queries()) {
-          products_.add_query_gradients(strip.strip, span.count, first, end, strip.sums);
-        }
-      });
-      if (gradients.wants_queries()) {
-        gradients.add_rows(span.first, span.count, strip.sums, nullptr,
-                           K::geometry == Geometry::squared_distance ? strip.weights : nullptr);
-      }
-    });
-    gradients.finish(threads_);
+    add_gradients(loss, rows, dx, dy,
+                  [&](Memory& mine, const Span& span, Index first, Index below, Index end) {
+                    const bool shared = weigh_shared(loss, mine, span, below, end, rows, sides);
+                    to_u(mine, span, first, shared ? below : end);
+                    return shared;
+                  });
+    return rows;
+  }
+
+  /// For rows with themselves, in one pass: 3 N^2 D floating point operations.
+  template <OnePassLoss<S> P>
+  typename P::Row* one_pass(const P& loss, RowGradients<S>& dx, Diagnostics& diagnostics) {
+    using Row = typename P::Row;
+    Row* rows = start<Row>(loss, queries_.rows);
+    RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
+    std::uninitialized_fill_n(extremes, queries_.rows, RowExtremes());
+    add_gradients(loss, BothRows<Row>{rows, rows}, dx, dx,
+                  [&](Memory& mine, const Span& span, Index first, Index below, Index end) {
+                    see_scores(mine, span, first, below, 1, extremes);
+                    see_scores(mine, span, below, end, 2, extremes);
+                    return false;
+                  });
+    for (Index i = 0; i < queries_.rows; ++i) extremes[i].add_to(diagnostics);
     return rows;
   }
 
@@ -260,6 +260,42 @@ class MutualWalk {
     return all;
   }
 
+  /// The pass that adds gradients. `open(memory, span, first, below, end)` makes u of a tile's
+  /// inner products, or, of those with keys from `below` on, weights, and returns whether it did.
+  template <class P, class Open>
+  void add_gradients(const P& loss, const BothRows<typename P::Row>& rows, RowGradients<S>& dx,
+                     RowGradients<S>& dy, const Open& open) {
+    if (dx.wanted()) products_.prepare_gradients();
+    StripGradients<S> gradients(scratch_, queries_, dx, dy, same_);
+    each_strip([&](Memory& mine, const Span& span, const Turn& turn) {
+      StripMemory<S>& strip = mine.strip;
+      std::fill_n(strip.weights, span.count, 0.0);
+      std::fill_n(strip.sums, height_ * queries_.stride, S(0));
+      each_tile(span, [&](Index first, Index end) {
+        score_tile(mine, span, first, end);
+        const Index below = std::clamp(span.below, first, end);
+        turn.wait_for(first / stretch);
+        const bool weighed = open(mine, span, first, below, end);
+        weigh_tile(loss, mine, span, first, below, weighed ? below : end, rows);
+        clear_padding(mine, span, end);
+        if (same_ && first == span.first) make_symmetric(mine, span);
+        if (gradients.wants_keys()) {
+          products_.add_key_gradients(strip.strip, queries_.row(span.first), span.count, below, end,
+                                      gradients.of_keys());
+        }
+        turn.leave(first / stretch);
+        if (gradients.wants_queries()) {
+          products_.add_query_gradients(strip.strip, span.count, first, end, strip.sums);
+        }
+      });
+      if (gradients.wants_queries()) {
+        gradients.add_rows(span.first, span.count, strip.sums, nullptr,
+                           K::geometry == Geometry::squared_distance ? strip.weights : nullptr);
+      }
+    });
+    gradients.finish(threads_);
+  }
+
   // ---- each side for itself --------------------------------------------------------------------
 
   template <class P>
@@ -340,12 +376,11 @@ class MutualWalk {
     });
   }
 
-  /// A tile's scores with keys [first, end) become weights, in place: what they mean to their
+  /// A tile's u with keys [first, end) become weights, in place: what scores mean to their
   /// queries, and from `below` on to their keys.
   template <class P>
   void weigh_tile(const P& loss, Memory& mine, const Span& span, Index first, Index below,
                   Index end, const BothRows<typename P::Row>& rows) const {
-    to_u(mine, span, first, end);
     ask_keys(loss, mine, span, below, end, rows.keys);
     if (first == end) return;
     for (Index r = 0; r < span.count; ++r) {

@@ -22,7 +22,8 @@ namespace nearfar::detail {
 /// and whole blocks.
 template <class S>
 struct PreparedRows {
-  Rows<S> input;  ///< what the caller passed
+  Rows<S> input;                  ///< what the caller passed
+  const Index* places = nullptr;  ///< where in it rows are; null: in the same order
   Index rows = 0;
   Index depth = 0;  ///< elements of a prepared row
   Index stride = 0;
@@ -203,6 +204,45 @@ PreparedRows<S> prepare(Scratch& scratch, int threads, const K& kernel, const Ro
     out.squared_norm = norms;
   }
   return out;
+}
+
+/// Bytes that what lies between rows and gradients (strips of scores, the scores of some pairs) may
+/// take: a multiple of what those take, so that memory grows with N + M alone.
+template <class S>
+Index most_bytes_between(const PreparedRows<S>& queries, const PreparedRows<S>& keys) {
+  constexpr Index plenty = Index(64) << 20;
+  return std::max(plenty, 8 * (queries.rows + keys.rows) * keys.stride * Index(sizeof(S)));
+}
+
+/// The same rows in another order: `places` of all of them, which must outlive the result. For
+/// scores; the chain rule is the original's affair.
+template <class S>
+PreparedRows<S> reordered(Scratch& scratch, int threads, const PreparedRows<S>& x,
+                          const Index* places) {
+  PreparedRows<S> out = x;
+  out.places = places;
+  const Index padded_rows = round_up(x.rows, BlockShape<S>::rows);
+  out.data = scratch.take<S>(padded_rows * x.stride);
+  if (x.squared_norm != nullptr) out.squared_norm = scratch.take<double>(x.rows);
+  out.inverse_norm = nullptr;
+  out.centred = nullptr;
+  parallel_tasks(tasks_of(padded_rows, rows_per_task), threads, [&](Index t, int) {
+    const Index end = std::min(padded_rows, (t + 1) * rows_per_task);
+    for (Index i = t * rows_per_task; i < end; ++i) {
+      const Index from = i < x.rows ? places[i] : i;  // what rows are padded with
+      std::copy_n(x.row(from), x.stride, out.data + i * x.stride);
+      if (i < x.rows && x.squared_norm != nullptr) out.squared_norm[i] = x.squared_norm[from];
+    }
+  });
+  return out;
+}
+
+/// to += v, n elements.
+template <class S>
+void add(const S* v, Index n, S* to) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    store(to + k, load<T>(to + k) + load<T>(v + k));
+  });
 }
 
 /// Gradient with respect to prepared rows, kept apart until the whole walk is done.

@@ -142,6 +142,11 @@ class RowCodes {
     return select_equal(spread<T>(own), load<T>(key + k), then, otherwise);
   }
 
+  template <class T>
+  NEARFAR_ALWAYS_INLINE T if_negative(Index k, T then, T otherwise) const {
+    return if_positive(k, otherwise, then);
+  }
+
   /// The weight of positive k among positives: 1 unless lists give one.
   template <class T>
   NEARFAR_ALWAYS_INLINE T weight(Index k) const {

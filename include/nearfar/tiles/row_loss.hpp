@@ -56,6 +56,15 @@ concept InPlaceLoss = RowLoss<P, S> && requires(const P& p, typename P::Row& row
   { p.factor(row, i) } -> std::same_as<S>;
 };
 
+/// A loss that knows what a score weighs as soon as it sees it: `differentiate(row, i, first, n, s,
+/// g)` folds scores in as well and is called once for each, on behalf of either of its rows, in an
+/// order of keys that is the walk's.
+template <class P, class S>
+concept OnePassLoss = requires(const P& p, typename P::Row& row, Index i, const S* s, S* g) {
+  { p.start(i) } -> std::same_as<typename P::Row>;
+  p.differentiate(row, i, i, i, s, g);
+};
+
 /// A loss that must see a row as a whole, as mining does: `row(i, worker, n, s, g)` gets the scores
 /// of query i with all n keys, itself included when it is one of them, returns the row's statistics
 /// and, when g is not null, writes dL/ds_ij for all of them (0 for pairs that do not count).

@@ -37,7 +37,8 @@ S squared_distance_of(const S* x, const S* y, Index depth) {
 /// the caller passed them, since centring rounds.
 template <Kernel K, class S>
 const S* plain_row(const PreparedRows<S>& x, Index i) {
-  return maps_queries<K>() || maps_keys<K>() ? x.row(i) : x.input.row(i);
+  if (maps_queries<K>() || maps_keys<K>()) return x.row(i);
+  return x.input.row(x.places != nullptr ? x.places[i] : i);
 }
 
 /// Share of |x|^2 + |y|^2 below which a squared distance of prepared rows may be off by more than

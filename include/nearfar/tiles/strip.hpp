@@ -161,14 +161,6 @@ class StripProducts {
   S* columns_ = nullptr;  ///< blocks of columns, as the gradient of the queries reads them
 };
 
-/// to += v, n elements.
-template <class S>
-void add(const S* v, Index n, S* to) {
-  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
-    store(to + k, load<T>(to + k) + load<T>(v + k));
-  });
-}
-
 /// What one thread works on a strip with.
 template <class S>
 struct StripMemory {

@@ -165,11 +165,8 @@ class Walk {
   /// How many strips of whole rows may be at work together: as many as there are threads, unless
   /// they would take more memory than a multiple of what the rows and their gradients take.
   int strips_at_once(Index height) const {
-    constexpr Index plenty = Index(64) << 20;
-    const Index rows_and_gradients =
-        2 * (queries_.rows + keys_.rows) * keys_.stride * Index(sizeof(S));
-    const Index strips = std::max(plenty, 4 * rows_and_gradients) /
-                         StripMemory<S>::bytes(queries_, height, keys_.rows);
+    const Index strips =
+        most_bytes_between(queries_, keys_) / StripMemory<S>::bytes(queries_, height, keys_.rows);
     const Index wanted = std::min<Index>(threads_, tasks_of(queries_.rows, height));
     return static_cast<int>(std::clamp<Index>(strips, 1, std::max<Index>(wanted, 1)));
   }
