@@ -165,7 +165,6 @@ Answer<S> of_labels(const Case<S>& c, const Make& make) {
   const Answer<S> out =
       promises<S>([&]() -> nearfar::Result { return make().forward(x.rows(), c.labels); },
                   [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
-                    gy.resize(0, 0);
                     auto result = make().backward(u, x.rows(), c.labels, gx);
                     gy = gx;
                     return result;

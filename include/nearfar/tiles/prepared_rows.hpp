@@ -30,7 +30,7 @@ struct PreparedRows {
   S* data = nullptr;               ///< rows (padded to a whole block) x stride
   double* squared_norm = nullptr;  ///< squared_distance: |row|^2
   double* inverse_norm = nullptr;  ///< cosine: 1 / |row before normalising|, 0 for a zero row
-  double largest_norm = 0;         ///< of the rows before normalising
+  double largest_norm = 0;         ///< of the rows; 0 for cosine
   const S* centred = nullptr;      ///< with a matrix: the rows before mapping, `stride` below
   Index centred_stride = 0;
 
@@ -66,6 +66,29 @@ double norm(const S* x, Index n) {
   if (largest < big && largest > small) return std::sqrt(product_in_double(x, x, n));
   const double unit = static_cast<double>(largest);
   return unit * std::sqrt((v.template cast<double>() / unit).square().sum());
+}
+
+/// Divides a row by its length. Returns 1/|x|, at most the largest finite number; 0 for a zero row.
+template <class S>
+double normalise(S* row, Index n) {
+  double length = norm(row, n);
+  if (!(length > 0)) return 0;
+  double shrunk = 1;
+  if (!std::isfinite(length)) {  // of finite doubles: a power of two takes no digits
+    shrunk = 0x1p-100;
+    for (Index k = 0; k < n; ++k) row[k] *= static_cast<S>(shrunk);
+    length = norm(row, n);
+  }
+  const double inverse = shrunk / length;
+  for (Index k = 0; k < n; ++k) {
+    if constexpr (std::is_same_v<S, float>) {
+      // In double, where 1/|x| of any float row fits, and its rounding is far below a float's.
+      row[k] = static_cast<S>(static_cast<double>(row[k]) * inverse);
+    } else {
+      row[k] /= length;
+    }
+  }
+  return std::min(inverse, std::numeric_limits<double>::max());
 }
 
 /// Rows a task of preparing or finishing takes.
@@ -178,28 +201,19 @@ PreparedRows<S> prepare(Scratch& scratch, int threads, const K& kernel, const Ro
   parallel_tasks(tasks_of(x.rows(), rows_per_task), threads, [&](Index t, int) {
     const Index end = std::min(x.rows(), (t + 1) * rows_per_task);
     for (Index i = t * rows_per_task; i < end; ++i) {
-      norms[i] = norm(out.row(i), out.depth);
       if constexpr (K::geometry == Geometry::cosine) {
-        S* row = out.data + i * out.stride;
-        if (!(norms[i] > 0)) continue;
-        if constexpr (std::is_same_v<S, float>) {
-          // In double, where 1/|x| of any float row fits, and its rounding is far below a float's.
-          const double inverse = 1 / norms[i];
-          for (Index k = 0; k < out.depth; ++k) {
-            row[k] = static_cast<S>(static_cast<double>(row[k]) * inverse);
-          }
-        } else {
-          for (Index k = 0; k < out.depth; ++k) row[k] /= norms[i];
-        }
+        norms[i] = normalise(out.data + i * out.stride, out.depth);
+      } else {
+        norms[i] = norm(out.row(i), out.depth);
       }
     }
   });
-  for (Index i = 0; i < x.rows(); ++i) out.largest_norm = std::max(out.largest_norm, norms[i]);
   if constexpr (K::geometry == Geometry::cosine) {
-    constexpr double most = std::numeric_limits<double>::max();
-    for (Index i = 0; i < x.rows(); ++i) norms[i] = norms[i] > 0 ? std::min(1 / norms[i], most) : 0;
     out.inverse_norm = norms;
-  } else if constexpr (K::geometry == Geometry::squared_distance) {
+    return out;
+  }
+  for (Index i = 0; i < x.rows(); ++i) out.largest_norm = std::max(out.largest_norm, norms[i]);
+  if constexpr (K::geometry == Geometry::squared_distance) {
     for (Index i = 0; i < x.rows(); ++i) norms[i] *= norms[i];
     out.squared_norm = norms;
   }
