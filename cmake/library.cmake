@@ -23,6 +23,6 @@ function(nearfar_library target kind)
               "-DOUT=${exports}" -P "${PROJECT_SOURCE_DIR}/cmake/write_exports.cmake"
       VERBATIM)
     target_link_options(${target} PRIVATE "-Wl,--version-script=${exports}"
-                                          "-Wl,-Bsymbolic-functions" "-Wl,--no-undefined")
+                                          "-Wl,-Bsymbolic-functions")
   endif()
 endfunction()
