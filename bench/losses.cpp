@@ -50,18 +50,23 @@ void labelled(benchmark::State& state, const Loss& loss, const Floor& floor, boo
 }
 
 template <class Body>
-void add(const std::string& name, const Body& body) {
-  benchmark::RegisterBenchmark(name.c_str(), body)->UseRealTime();
+benchmark::internal::Benchmark* add(const std::string& name, const Body& body) {
+  return benchmark::RegisterBenchmark(name.c_str(), body)->UseRealTime();
+}
+
+template <class S>
+benchmark::internal::Benchmark* add_info_nce(const Size& size, bool gradients) {
+  return add(bench::name_of<S>("InfoNce", gradients, size), [=](benchmark::State& state) {
+    two_sided<S>(state, nearfar::InfoNce<S>({.temperature = bench::temperature}),
+                 bench::info_nce_floor, gradients, size, size.n);
+  });
 }
 
 template <class S>
 void add_softmax_family(const Size& size, bool gradients) {
   using namespace nearfar;
   const double t = bench::temperature;
-  add(bench::name_of<S>("InfoNce", gradients, size), [=](benchmark::State& state) {
-    two_sided<S>(state, InfoNce<S>({.temperature = t}), bench::info_nce_floor, gradients, size,
-                 size.n);
-  });
+  add_info_nce<S>(size, gradients);
   add(bench::name_of<S>("Clip", gradients, size), [=](benchmark::State& state) {
     two_sided<S>(state, Clip<S>({.logit_scale = 1 / t}), bench::clip_floor, gradients, size,
                  size.n);
@@ -103,12 +108,13 @@ const bool added = [] {
   }
   for (const int threads : {1, 2}) {
     add_softmax_family<double>({4096, 128, threads}, true);
-    add_over_labels<float>({4096, 128, threads}, true);
+    for (const std::ptrdiff_t d : {128, 512}) add_over_labels<float>({4096, d, threads}, true);
     // Sizes that are no multiple of any block.
     add_softmax_family<float>({4091, 125, threads}, true);
   }
   for (const Size& size : bench::growing_sizes()) add_softmax_family<float>(size, true);
   add_softmax_family<float>(bench::large_size, true);
+  add_info_nce<float>(bench::largest_size, true)->Iterations(1)->Repetitions(1);
   return true;
 }();
 

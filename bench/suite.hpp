@@ -36,4 +36,7 @@ inline std::vector<Size> growing_sizes() {
 /// A size at which a dense matrix is hopeless or nearly so.
 inline constexpr Size large_size{16384, 128, 1};
 
+/// One at which it would take 64 GB.
+inline constexpr Size largest_size{131072, 64, 2};
+
 }  // namespace bench

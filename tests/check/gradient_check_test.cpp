@@ -265,6 +265,41 @@ TYPED_TEST(GradientChecker, RefusesGradientsOfAnotherShape) {
   }
 }
 
+TYPED_TEST(GradientChecker, RefusesOptionsThatMakeNoSenseBeforeItCalls) {
+  using S = TypeParam;
+  Waves<S> f;
+  const Matrix<S> right = f.gradient();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinite = std::numeric_limits<double>::infinity();
+  using Options = nearfar::GradientCheckOptions;
+  const std::pair<const char*, double Options::*> members[] = {
+      {"tolerance", &Options::tolerance}, {"step", &Options::step}, {"kink", &Options::kink}};
+  int calls = 0;
+  const auto value = [&] {
+    ++calls;
+    return f.value();
+  };
+  for (const auto& [name, member] : members) {
+    for (const double bad : {-1e-3, nan, infinite}) {
+      Options options;
+      options.*member = bad;
+      expect_refused({name,
+                      Thrown::invalid_argument,
+                      {std::string(name) + ": wanted a finite number >= 0"},
+                      [&] {
+                        check_gradient<S>(value, {{"x", f.x, right}}, options);
+                      }});
+    }
+  }
+  expect_refused({"no function", Thrown::invalid_argument, {"value: wanted a function"}, [&] {
+                    check_gradient<S>(nullptr, {{"x", f.x, right}});
+                  }});
+  expect_refused({"shape", Thrown::invalid_argument, {"gradient of x: wanted 3 x 4"}, [&] {
+                    check_gradient<S>(value, {{"x", f.x, Matrix<S>(1, 1)}});
+                  }});
+  EXPECT_EQ(calls, 0);
+}
+
 /// What it is for: a loss's gradient with one element off.
 TYPED_TEST(GradientChecker, FindsAnErrorInTheGradientOfALoss) {
   using S = TypeParam;

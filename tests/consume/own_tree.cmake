@@ -44,7 +44,7 @@ if(after)
   message(FATAL_ERROR "nearfar leaves in its user's project:\n  ${after}")
 endif()
 
-foreach(option DEVELOPER BUILD_TESTS BUILD_BENCHMARKS BUILD_EXAMPLES INSTALL BOTH_LIBRARIES)
+foreach(option DEVELOPER BUILD_TESTS BUILD_BENCHMARKS BUILD_EXAMPLES BUILD_SNIPPETS INSTALL BOTH_LIBRARIES)
   if(NOT DEFINED NEARFAR_${option} OR NEARFAR_${option})
     message(FATAL_ERROR "NEARFAR_${option} is for nearfar's developers and is on")
   endif()

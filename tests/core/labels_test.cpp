@@ -3,6 +3,7 @@
 #include <array>
 #include <nearfar/core/classes.hpp>
 #include <nearfar/core/labels.hpp>
+#include <nearfar/core/numbers.hpp>
 #include <span>
 
 namespace {
@@ -51,6 +52,19 @@ TYPED_TEST(Classes, EqualCodesForEqualLabelsOnly) {
     }
     EXPECT_EQ(classes.members[i], members);
   }
+}
+
+TEST(Labels, RefuseWhatCannotBeRead) {
+  const int* none = nullptr;
+  const int one = 1;
+  EXPECT_THROW(nearfar::Labels(none, 3), std::invalid_argument);
+  EXPECT_THROW(nearfar::Labels(&one, -1), std::invalid_argument);
+  EXPECT_NO_THROW(nearfar::Labels(none, 0));
+  const double* no_numbers = nullptr;
+  const double number = 1;
+  EXPECT_THROW(nearfar::Numbers<double>(no_numbers, 3), std::invalid_argument);
+  EXPECT_THROW(nearfar::Numbers<double>(&number, -1), std::invalid_argument);
+  EXPECT_NO_THROW(nearfar::Numbers<double>(no_numbers, 0));
 }
 
 TEST(ClassCode, FloatsStayApartBeyondTheirIntegers) {

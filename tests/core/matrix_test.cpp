@@ -56,6 +56,20 @@ TEST(Rows, RefusesImpossibleLayouts) {
   EXPECT_NO_THROW(Rows<float>(nullptr, 0, 4));
 }
 
+TEST(Rows, SeesMemoryThatIsNotEigens) {
+  std::vector<float> memory(11);
+  const std::span<const float> span(memory);
+  for (const Rows<float>& rows : {Rows<float>(memory.data(), 3, 3, 4), Rows<float>(span, 3, 3, 4),
+                                  Rows<float>(memory, 3, 3, 4)}) {
+    EXPECT_EQ(rows.data(), memory.data());
+    EXPECT_EQ(rows.row(2), &memory[8]);
+    EXPECT_EQ(rows.cols(), 3);
+  }
+  EXPECT_EQ(message_of([&] { Rows<float>(span, 3, 4); }),
+            "nearfar: view: wanted 12 elements, got 11");
+  EXPECT_NO_THROW(Rows<float>(std::span<const float>(), 0, 4));
+}
+
 TEST(GradientRows, ResizesAMatrixOnlyWhenOpened) {
   Matrix<float> m(1, 1);
   GradientRows<float> g = m;
@@ -80,6 +94,16 @@ TEST(GradientRows, AccumulatingNeedsTheShapeThatIsThere) {
   EXPECT_TRUE(g.accumulates());
   EXPECT_NO_THROW(g.check_shape("g", 2, 2));
   EXPECT_NE(message_of([&] { g.check_shape("g", 3, 2); }), "nothing thrown");
+}
+
+TEST(GradientRows, WritesToMemoryThatIsNotEigens) {
+  std::vector<double> memory(11);
+  const GradientRows<double> g(memory, 3, 3, 4);
+  EXPECT_EQ(g.row(2), &memory[8]);
+  EXPECT_FALSE(g.accumulates());
+  EXPECT_TRUE(accumulate(GradientRows<double>(memory.data(), 3, 3)).accumulates());
+  EXPECT_EQ(message_of([&] { GradientRows<double>(memory, 3, 4); }),
+            "nearfar: view: wanted 12 elements, got 11");
 }
 
 TEST(GradientRows, NobodyWantsNoGradient) {

@@ -22,7 +22,9 @@ set_tests_properties(
   PROPERTIES ENVIRONMENT "NEARFAR_ISA=mmx" LABELS dispatch PASS_REGULAR_EXPRESSION
              "NEARFAR_ISA: wanted baseline, avx2 or avx512.*got mmx; using")
 
+list(TRANSFORM nearfar_c_sources REPLACE "^.*/([^/]+)$" "\\1${CMAKE_CXX_OUTPUT_EXTENSION}"
+                                 OUTPUT_VARIABLE once)
 add_test(NAME dispatch.nothing_wide_leaks
-         COMMAND "${CMAKE_COMMAND}" "-DLIBRARY=$<TARGET_FILE:nearfar>" "-DNM=${CMAKE_NM}" -P
-                 "${CMAKE_CURRENT_LIST_DIR}/symbols.cmake")
+         COMMAND "${CMAKE_COMMAND}" "-DLIBRARY=$<TARGET_FILE:nearfar>" "-DNM=${CMAKE_NM}"
+                 "-DONCE=${once}" -P "${CMAKE_CURRENT_LIST_DIR}/symbols.cmake")
 set_tests_properties(dispatch.nothing_wide_leaks PROPERTIES LABELS dispatch)

@@ -205,41 +205,120 @@ TYPED_TEST(Contract, OrderOfRowsDoesNotMatter) {
   }
 }
 
+/// Value and gradients are finite. Where `may_overflow`, an error that says so will do, too.
+template <class S>
+void expect_finite(const Subject<S>& subject, const typename Subject<S>::Inputs& x,
+                   const typename Subject<S>::AllLabels& labels, bool may_overflow) {
+  typename Subject<S>::Inputs g;
+  try {
+    const auto result = subject.call(x, labels, &g, nullptr, nullptr);
+    EXPECT_TRUE(std::isfinite(result.value)) << result.value;
+    for (std::size_t k = 0; k < g.size(); ++k) {
+      EXPECT_TRUE(all_finite<S>(g[k])) << subject.input_names[k];
+    }
+  } catch (const std::domain_error& error) {
+    EXPECT_TRUE(may_overflow) << error.what();
+    EXPECT_NE(std::string(error.what()).find("overflow"), std::string::npos) << error.what();
+  }
+}
+
+/// A bound that is an exponential of scores, not a logarithm of one.
+template <class S>
+bool is_exponential(const Subject<S>& subject) {
+  return subject.name.starts_with("NWJ");
+}
+
 TYPED_TEST(Contract, HardInputsGiveFiniteResultsOrAClearError) {
   using S = TypeParam;
-  using Inputs = typename Subject<S>::Inputs;
   const S tiny = sizeof(S) == sizeof(float) ? S(1e-20) : S(1e-160);
   const S huge = sizeof(S) == sizeof(float) ? S(1e18) : S(1e150);
+  struct Case {
+    const char* name;
+    bool may_overflow;
+    std::function<void(Matrix<S>&)> change;
+  };
+  const Case cases[] = {
+      {"all rows the same", false, [](auto& m) { m.setConstant(S(0.3)); }},
+      {"all zero", false, [](auto& m) { m.setZero(); }},
+      {"some zero", false, [](auto& m) { m.topRows(std::min<Index>(3, m.rows())).setZero(); }},
+      {"duplicates", false, [](auto& m) { m.row(1) = m.row(0); }},
+      {"tiny", false, [&](auto& m) { m *= tiny; }},
+      {"denormal", false, [](auto& m) { m *= std::numeric_limits<S>::denorm_min() * S(8); }},
+      {"tiny and huge", true, [&](auto& m) { m.row(0) *= huge, m.row(1) *= tiny; }},
+      {"huge", true, [&](auto& m) { m *= huge; }},
+      {"large", false, [](auto& m) { m *= S(1e4); }},
+      {"a cluster far from the origin", false,
+       [](auto& m) { m = m * S(1e-2) + Matrix<S>::Constant(m.rows(), m.cols(), S(1e4)); }},
+  };
+  for (const Index cols : {4, 1}) {
+    for (const Subject<S>& subject : all_subjects<S>(9, cols, Reduction::mean)) {
+      for (const Case& c : cases) {
+        SCOPED_TRACE(subject.name + ", " + c.name + ", columns " + std::to_string(cols));
+        typename Subject<S>::Inputs x = subject.inputs;
+        const std::size_t sets = x.size() - (subject.parametric ? 1 : 0);
+        for (std::size_t k = 0; k < sets; ++k) c.change(x[k]);
+        expect_finite(subject, x, subject.labels, c.may_overflow || is_exponential(subject));
+      }
+    }
+  }
+}
+
+/// Temperatures from 1000 to 0.001, and one at which cosines make logits of 100 000 either way.
+TYPED_TEST(Contract, SharpLogitsGiveFiniteResults) {
+  using S = TypeParam;
+  for (const double temperature : {1e3, 1e-3, 1e-5}) {
+    for (const Subject<S>& subject : all_subjects<S>(9, 4, Reduction::mean, 0.5 / temperature)) {
+      SCOPED_TRACE(subject.name + ", temperature " + std::to_string(temperature));
+      expect_finite(subject, subject.inputs, subject.labels, is_exponential(subject));
+      typename Subject<S>::Inputs opposite = subject.inputs;
+      const std::size_t sets = opposite.size() - (subject.parametric ? 1 : 0);
+      for (std::size_t k = 0; k < sets; ++k) {
+        for (Index i = 0; i < opposite[k].rows(); ++i) {
+          opposite[k].row(i).setConstant((i + Index(k)) % 2 == 0 ? S(1) : S(-1));
+        }
+      }
+      expect_finite(subject, opposite, subject.labels, is_exponential(subject));
+    }
+  }
+}
+
+TYPED_TEST(Contract, LabelsThatAreAllTheSameOrAllDifferentGiveFiniteResults) {
+  using S = TypeParam;
+  for (const Reduction reduction : all_reductions()) {
+    for (const Subject<S>& subject : all_subjects<S>(9, 4, reduction)) {
+      if (subject.labels.empty()) continue;
+      for (const bool same : {true, false}) {
+        SCOPED_TRACE(subject.name + (same ? ", all the same" : ", all different"));
+        auto labels = subject.labels;
+        int next = 0;
+        for (auto& of_set : labels) {
+          for (int& label : of_set) label = same ? 7 : next++;
+        }
+        expect_finite(subject, subject.inputs, labels, false);
+      }
+    }
+  }
+}
+
+/// One query or none against many, many against one or none.
+TYPED_TEST(Contract, SetsOfUnequalSizeAreAnswered) {
+  using S = TypeParam;
   for (const Subject<S>& subject : all_subjects<S>(9, 4, Reduction::mean)) {
     const std::size_t sets = subject.inputs.size() - (subject.parametric ? 1 : 0);
-    const auto changed = [&](const std::function<void(Matrix<S>&)>& change) {
-      Inputs x = subject.inputs;
-      for (std::size_t k = 0; k < sets; ++k) change(x[k]);
-      return x;
-    };
-    const std::pair<const char*, Inputs> cases[] = {
-        {"all rows the same", changed([](Matrix<S>& m) { m.setConstant(S(0.3)); })},
-        {"all zero", changed([](Matrix<S>& m) { m.setZero(); })},
-        {"some zero", changed([](Matrix<S>& m) { m.topRows(3).setZero(); })},
-        {"duplicates", changed([](Matrix<S>& m) { m.row(1) = m.row(0); })},
-        {"tiny", changed([&](Matrix<S>& m) { m *= tiny; })},
-        {"denormal",
-         changed([](Matrix<S>& m) { m *= std::numeric_limits<S>::denorm_min() * S(8); })},
-        {"huge", changed([&](Matrix<S>& m) { m *= huge; })},
-        {"large", changed([](Matrix<S>& m) { m *= S(1e4); })},
-    };
-    for (const auto& [name, x] : cases) {
-      SCOPED_TRACE(subject.name + ", " + name);
-      Inputs g;
-      try {
-        const auto result = subject.gradients(x, g);
-        EXPECT_TRUE(std::isfinite(result.value)) << result.value;
-        for (std::size_t k = 0; k < g.size(); ++k) {
-          EXPECT_TRUE(all_finite<S>(g[k])) << subject.input_names[k];
-        }
-      } catch (const std::domain_error& error) {
-        EXPECT_NE(std::string(error.what()).find("overflow"), std::string::npos) << error.what();
+    // The last set is free where it has labels of its own, or is one of shared negatives.
+    const Index last = subject.inputs[sets - 1].rows();
+    if (sets < 2 || last == subject.inputs[0].rows()) continue;
+    for (const auto& [first, others] :
+         {std::pair<Index, Index>(1, last), {9, 1}, {9, 0}, {0, last}, {1, 0}}) {
+      SCOPED_TRACE(subject.name + ", " + std::to_string(first) + " against " +
+                   std::to_string(others));
+      typename Subject<S>::Inputs x = subject.inputs;
+      auto labels = subject.labels;
+      for (std::size_t k = 0; k < sets; ++k) {
+        x[k] = Matrix<S>(x[k].topRows(k + 1 == sets ? others : first));
+        if (k < labels.size()) labels[k].resize(static_cast<std::size_t>(x[k].rows()));
       }
+      expect_finite(subject, x, labels, false);
     }
   }
 }

@@ -101,6 +101,7 @@ TEST(CrossBatchMemory, RefusesWhatDoesNotFit) {
   EXPECT_THROW(memory.push(numbered<float>(2, 2, 0), numbers_from(3, 0)), std::invalid_argument);
   EXPECT_THROW(memory.push(numbered<float>(2, 2, 0), numbers_from(2, 0), numbers_from(1, 0)),
                std::invalid_argument);
+  EXPECT_THROW(memory.push(Matrix<float>(0, 2), numbers_from(1, 0)), std::invalid_argument);
   EXPECT_EQ(memory.size(), 0);
 }
 

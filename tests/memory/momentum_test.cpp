@@ -106,6 +106,23 @@ TEST(MomentumUpdate, RefusesBadInputAndTouchesNothing) {
       {"sizes", Thrown::invalid_argument, {"online: wanted 20000 numbers", "got 7"}, [&] {
          momentum_update(target, shorter, 0.5);
        }});
+  const auto of = [&](const MomentumBuffers<float>& buffer) {
+    return [=] { momentum_update(std::span<const MomentumBuffers<float>>(&buffer, 1), 0.5); };
+  };
+  for (const Index size : {7, 20000}) {
+    expect_refused({"no target",
+                    Thrown::invalid_argument,
+                    {"target: wanted " + std::to_string(size) + " numbers, got a null pointer"},
+                    of({nullptr, online.data(), size})});
+    expect_refused({"nothing to follow",
+                    Thrown::invalid_argument,
+                    {"online: wanted " + std::to_string(size) + " numbers, got a null pointer"},
+                    of({target.data(), nullptr, size})});
+  }
+  expect_refused({"a size below 0",
+                  Thrown::invalid_argument,
+                  {"target: wanted a size >= 0, got -1"},
+                  of({target.data(), online.data(), -1})});
   online[19999] = std::numeric_limits<float>::quiet_NaN();
   expect_refused({"NaN at the end", Thrown::domain_error, {"online: ", "NaN"}, [&] {
                     momentum_update(target, online, 0.5);

@@ -69,7 +69,7 @@ TEST(PoweredCounts, AreThoseOfWord2Vec) {
 TEST(NoiseSampler, RefusesWhatIsNoDistribution) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const NoiseSampler noise({3, 0, 1});
-  std::vector<double> out;
+  std::vector<double> out = {7};
   const BadCall table[] = {
       {"empty",
        Thrown::invalid_argument,
@@ -103,13 +103,44 @@ TEST(NoiseSampler, RefusesWhatIsNoDistribution) {
        Thrown::invalid_argument,
        {"items", "1 at 0"},
        [&] { noise.log_probabilities({1}, out); }},
+      {"item below 0",
+       Thrown::invalid_argument,
+       {"items: wanted items of probability above 0, got -1 at 0"},
+       [&] { noise.log_probabilities({-1}, out); }},
+      {"probability of no item",
+       Thrown::invalid_argument,
+       {"item: wanted an item from 0 to 2, got 3"},
+       [&] { noise.probability(3); }},
+      {"probability of a negative item",
+       Thrown::invalid_argument,
+       {"item: wanted an item from 0 to 2, got -1"},
+       [&] { noise.log_probability(-1); }},
+      {"infinite",
+       Thrown::invalid_argument,
+       {"weights", "inf"},
+       [] {
+         NoiseSampler({1, std::numeric_limits<double>::infinity()});
+       }},
       {"negative count",
        Thrown::invalid_argument,
        {"counts"},
        [] { nearfar::powered_counts({-1}); }},
       {"power", Thrown::invalid_argument, {"power"}, [=] { nearfar::powered_counts({1}, nan); }},
   };
-  for (const BadCall& bad : table) expect_refused(bad);
+  for (const BadCall& bad : table) {
+    expect_refused(bad);
+    EXPECT_EQ(out, std::vector<double>{7}) << bad.name;
+  }
+}
+
+/// Weights need not sum to 1, whatever their size: they are shares of their sum.
+TEST(NoiseSampler, TakesWeightsOfAnySum) {
+  for (const double unit : {1e-300, 1e-20, 1.0, 1e300}) {
+    const NoiseSampler noise({unit, 3 * unit, 0});
+    EXPECT_DOUBLE_EQ(noise.probability(0), 0.25) << unit;
+    EXPECT_DOUBLE_EQ(noise.probability(1), 0.75) << unit;
+    EXPECT_EQ(noise.probability(2), 0) << unit;
+  }
 }
 
 }  // namespace

@@ -105,6 +105,30 @@ TYPED_TEST(Distances, AreNeverNegative) {
   EXPECT_GE(nearfar::paired(a, a, c.kernel()).minCoeff(), S(0));
 }
 
+/// A cluster of spread 0.01 at 10 000: float holds neighbours there no nearer than 0.001, but what
+/// it holds is told apart exactly.
+TYPED_TEST(Distances, OfAClusterFarFromTheOriginKeepTheirDigits) {
+  using S = typename TypeParam::Scalar;
+  for (const Index d : {1, 7, 64}) {
+    const TypeParam c(d);
+    const auto cluster = [&](Index rows, std::uint64_t seed) -> Matrix<S> {
+      return random_rows<S>(rows, d, seed) * S(1e-2) + Matrix<S>::Constant(rows, d, S(1e4));
+    };
+    const Matrix<S> a = cluster(40, 21);
+    const Matrix<S> b = cluster(50, 22);
+    if (TypeParam::Kernel::geometry != nearfar::Geometry::squared_distance) continue;
+    const Matrix<S> got = nearfar::pairwise(a, b, c.kernel());
+    const oracle::Matrix want = oracle::pairwise(c.oracle(), oracle::exact(a), oracle::exact(b));
+    const oracle::Real relative = sizeof(S) == sizeof(float) ? 1e-5L : 1e-12L;
+    for (Index i = 0; i < got.rows(); ++i) {
+      for (Index j = 0; j < got.cols(); ++j) {
+        const oracle::Real error = std::abs(static_cast<oracle::Real>(got(i, j)) - want(i, j));
+        ASSERT_LE(error, relative * want(i, j)) << "(" << i << ", " << j << "), d " << d;
+      }
+    }
+  }
+}
+
 template <class S>
 class Cosines : public testing::Test {};
 TYPED_TEST_SUITE(Cosines, Scalars, CaseNames);

@@ -5,11 +5,53 @@
 #include <new>
 
 /// \file
-/// Counts every allocation of the program it is included in: by one source file of it only.
+/// Counts every allocation of the program it is included in, and lets chosen ones fail: by one
+/// source file of it only. What is taken by malloc, as Eigen's matrices are, counts too where the
+/// linker hands it here (NEARFAR_TEST_WRAPS_MALLOC, with --wrap=malloc and --wrap=free).
 
 namespace support {
 
 inline std::atomic<long> allocations{0};
+inline std::atomic<long> frees{0};  ///< of what was counted
+
+/// While it lives, allocation number `first` from now on (0: the next) fails, or that one and all
+/// after it.
+class FailingAllocations {
+ public:
+  enum class Which { one, all_after };
+
+  FailingAllocations(long first, Which which) {
+    lasting() = which == Which::all_after;
+    left() = first;
+  }
+  ~FailingAllocations() { left() = none; }
+  FailingAllocations(const FailingAllocations&) = delete;
+  FailingAllocations& operator=(const FailingAllocations&) = delete;
+
+  /// Whether any has failed.
+  bool any() const { return left() < 0; }
+
+  /// Asked at each allocation; counts those that do not fail.
+  static bool next_fails() {
+    if (left() != none) {
+      const long before = left().fetch_sub(1);
+      if (lasting() ? before <= 0 : before == 0) return true;
+    }
+    ++allocations;
+    return false;
+  }
+
+ private:
+  static constexpr long none = -0x7fffffff;
+  static std::atomic<long>& left() {
+    static std::atomic<long> count{none};
+    return count;
+  }
+  static std::atomic<bool>& lasting() {
+    static std::atomic<bool> all_after{false};
+    return all_after;
+  }
+};
 
 }  // namespace support
 
@@ -20,20 +62,54 @@ inline std::atomic<long> allocations{0};
 #define NEARFAR_TEST_OUT_OF_LINE
 #endif
 
+#ifdef NEARFAR_TEST_WRAPS_MALLOC
+// Names that the linker's --wrap gives.
+extern "C" {
+void* __real_malloc(std::size_t size);  // NOLINT(bugprone-reserved-identifier)
+void __real_free(void* p);              // NOLINT(bugprone-reserved-identifier)
+NEARFAR_TEST_OUT_OF_LINE void* __wrap_malloc(
+    std::size_t size) {  // NOLINT(bugprone-reserved-identifier)
+  return support::FailingAllocations::next_fails() ? nullptr : __real_malloc(size);
+}
+NEARFAR_TEST_OUT_OF_LINE void __wrap_free(void* p) {  // NOLINT(bugprone-reserved-identifier)
+  if (p != nullptr) ++support::frees;
+  __real_free(p);
+}
+}
+#define NEARFAR_TEST_MALLOC __real_malloc
+#define NEARFAR_TEST_FREE __real_free
+#else
+#define NEARFAR_TEST_MALLOC std::malloc
+#define NEARFAR_TEST_FREE std::free
+#endif
+
+namespace support {
+
+NEARFAR_TEST_OUT_OF_LINE inline void counted_free(void* p) noexcept {
+  if (p != nullptr) ++frees;
+  NEARFAR_TEST_FREE(p);
+}
+
+}  // namespace support
+
 NEARFAR_TEST_OUT_OF_LINE void* operator new(std::size_t size) {
-  ++support::allocations;
-  if (void* p = std::malloc(size)) return p;
+  if (support::FailingAllocations::next_fails()) throw std::bad_alloc();
+  if (void* p = NEARFAR_TEST_MALLOC(size)) return p;
   throw std::bad_alloc();
 }
 NEARFAR_TEST_OUT_OF_LINE void* operator new(std::size_t size, std::align_val_t align) {
-  ++support::allocations;
+  if (support::FailingAllocations::next_fails()) throw std::bad_alloc();
   const auto a = static_cast<std::size_t>(align);
   if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
   throw std::bad_alloc();
 }
-NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p) noexcept { std::free(p); }
-NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p) noexcept { support::counted_free(p); }
+NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p, std::size_t) noexcept {
+  support::counted_free(p);
+}
+NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p, std::align_val_t) noexcept {
+  support::counted_free(p);
+}
 NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-  std::free(p);
+  support::counted_free(p);
 }

@@ -284,12 +284,14 @@ void for_all(const Body& body) {
 }
 
 /// Every loss x kernel it allows x form, with one reduction. Settings are gentle, so that
-/// differences in float can follow the curvature.
+/// differences in float can follow the curvature; `sharpness` multiplies all logits.
 template <class S>
-std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction reduction) {
+std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction reduction,
+                                     double sharpness = 1) {
   using namespace nearfar;
   Subjects<S> all(rows, cols);
-  constexpr double tau = 0.5;
+  const double tau = 0.5 / sharpness;
+  const double scale = 0.7 * sharpness;
   for_all<S>([&]<class K>(const std::string& of) {
     all.template two<InfoNce<S, K>, K>("InfoNce" + of,
                                        InfoNceOptions{.temperature = tau, .reduction = reduction});
@@ -347,19 +349,22 @@ std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction 
   });
   for_similarities<S>([&]<class K>(const std::string& of) {
     all.template two<Clip<S, K>, K>("Clip" + of,
-                                    ClipOptions{.logit_scale = 0.7, .reduction = reduction});
+                                    ClipOptions{.logit_scale = scale, .reduction = reduction});
     all.template two<SigLip<S, K>, K>(
         "SigLip" + of,
-        SigLipOptions{.logit_scale = 0.7, .logit_bias = -0.5, .reduction = reduction});
+        SigLipOptions{.logit_scale = scale, .logit_bias = -0.5, .reduction = reduction});
     all.template three<NegativeSampling<S, K>, K>(
-        "NegativeSampling" + of, NegativeSamplingOptions{.reduction = reduction}, rows + 2, true);
+        "NegativeSampling" + of,
+        NegativeSamplingOptions{.temperature = 1 / sharpness, .reduction = reduction}, rows + 2,
+        true);
   });
   for_symmetric_similarities([&]<class K>(const std::string& of) {
-    const MultiSimilarityOptions multi{.alpha = 2, .beta = 4, .reduction = reduction};
+    const MultiSimilarityOptions multi{
+        .alpha = 2 * sharpness, .beta = 4 * sharpness, .reduction = reduction};
     all.template batch<MultiSimilarity<S, K>, K>("MultiSimilarity" + of, multi, true);
     all.template references<MultiSimilarity<S, K>, K>("MultiSimilarity" + of, multi, true);
     const CircleOptions circle{
-        .gamma = 2, .weights = CircleWeights::differentiated, .reduction = reduction};
+        .gamma = 2 * sharpness, .weights = CircleWeights::differentiated, .reduction = reduction};
     all.template batch<Circle<S, K>, K>("Circle" + of, circle, false);
     all.template references<Circle<S, K>, K>("Circle" + of, circle, false);
   });
@@ -369,13 +374,13 @@ std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction 
           .temperature = tau, .denominator = Denominator::negatives_only, .reduction = reduction});
   all.template two<Clip<S>>(
       "Clip, sum of directions",
-      ClipOptions{.logit_scale = 0.7, .directions = ClipDirections::sum, .reduction = reduction});
+      ClipOptions{.logit_scale = scale, .directions = ClipDirections::sum, .reduction = reduction});
   all.template two<HardNegative<S>>(
       "HardNegative", HardNegativeOptions{.temperature = tau, .reduction = reduction});
   all.template two<Alignment<S>>("Alignment", AlignmentOptions{.reduction = reduction});
   if (reduction == Reduction::mean) {
     all.template two<NPair<S>, InnerProduct>("NPair", reduction);
-    all.template one<Uniformity<S>>("Uniformity", UniformityOptions{});
+    all.template one<Uniformity<S>>("Uniformity", UniformityOptions{.t = 2 * sharpness});
     for_all<S>([&]<class K>(const std::string& of) {
       for (const auto& [bound, name] :
            {std::pair(MutualInformationBound::info_nce, "InfoNCE bound"),
@@ -383,7 +388,7 @@ std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction 
             std::pair(MutualInformationBound::donsker_varadhan, "Donsker-Varadhan bound"),
             std::pair(MutualInformationBound::club, "CLUB bound")}) {
         all.template two<MutualInformation<S, K>, K>(
-            name + of, MutualInformationOptions{.bound = bound, .temperature = 1.5});
+            name + of, MutualInformationOptions{.bound = bound, .temperature = 1.5 / sharpness});
       }
     });
   }

@@ -74,11 +74,24 @@ struct GradientCheckReport {
 /// nothing.
 ///
 /// `value` must return the function at the inputs' present elements. The inputs are left as they
-/// were, also when `value` throws.
+/// were, also when `value` throws. Throws std::invalid_argument, before `value` is called, when
+/// there is no function, a gradient has another shape than its input, or an option is negative or
+/// not finite.
 template <class S>
 GradientCheckReport check_gradient(const std::function<double()>& value,
                                    std::vector<CheckedInput<S>> inputs,
                                    GradientCheckOptions options = {}) {
+  check_not_negative("tolerance", options.tolerance);
+  check_not_negative("step", options.step);
+  check_not_negative("kink", options.kink);
+  if (!value) fail_argument("value", "a function", "none");
+  for (const CheckedInput<S>& input : inputs) {
+    if (input.gradient.rows() != input.values.rows() ||
+        input.gradient.cols() != input.values.cols()) {
+      fail_shape("gradient of " + input.name, input.values.rows(), input.values.cols(),
+                 input.gradient.rows(), input.gradient.cols());
+    }
+  }
   constexpr bool single = sizeof(S) == sizeof(float);
   const double tolerance = options.tolerance > 0 ? options.tolerance : (single ? 2e-3 : 1e-6);
   const double relative_step = options.step > 0 ? options.step : (single ? 2e-2 : 1e-3);
@@ -93,11 +106,6 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
   GradientCheckReport report;
   const double at_rest = value();
   for (CheckedInput<S>& input : inputs) {
-    if (input.gradient.rows() != input.values.rows() ||
-        input.gradient.cols() != input.values.cols()) {
-      fail_shape("gradient of " + input.name, input.values.rows(), input.values.cols(),
-                 input.gradient.rows(), input.gradient.cols());
-    }
     struct Measured {
       double slope;
       double doubt;  // how far apart the slopes of the two steps are

@@ -89,6 +89,16 @@ inline void check_layout(bool has_data, Eigen::Index rows, Eigen::Index cols, Ei
   }
 }
 
+/// Fewer elements than a view of that shape reaches over; to be called after check_layout.
+inline void check_extent(std::size_t elements, Eigen::Index rows, Eigen::Index cols,
+                         Eigen::Index stride) {
+  if (rows == 0 || cols == 0) return;
+  const auto needed = static_cast<std::size_t>((rows - 1) * stride + cols);
+  if (elements < needed) {
+    fail_argument("view", std::to_string(needed) + " elements", std::to_string(elements));
+  }
+}
+
 /// An option that must be finite and positive.
 inline void check_positive(std::string_view option, double value) {
   if (!(value > 0) || !std::isfinite(value)) {

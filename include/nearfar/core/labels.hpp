@@ -20,11 +20,15 @@ class Labels {
  public:
   Labels() = default;
 
+  /// `size` integers at `data`. Throws std::invalid_argument when the size is negative, or data is
+  /// null although there is something to read.
   template <std::integral T>
   Labels(const T* data, Index size)
       : data_(data), size_(size), read_([](const void* p, Index i) {
           return static_cast<std::int64_t>(static_cast<const T*>(p)[i]);
-        }) {}
+        }) {
+    check_layout(data != nullptr, size, 1, 1);
+  }
 
   template <std::ranges::contiguous_range R>
   requires std::ranges::sized_range<R> && std::integral<std::ranges::range_value_t<R>> Labels(

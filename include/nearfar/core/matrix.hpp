@@ -2,6 +2,8 @@
 
 #include <Eigen/Core>
 #include <limits>
+#include <memory>
+#include <span>
 #include <type_traits>
 
 #include "nearfar/core/errors.hpp"
@@ -67,6 +69,13 @@ class Rows {
     check_layout(data != nullptr, rows_, cols_, stride_);
   }
 
+  /// The same of elements in a span, or in a std::vector or std::array, which become one. Throws
+  /// std::invalid_argument also when there are fewer elements than the rows reach over.
+  Rows(std::span<const S> elements, Index rows, Index cols, Index stride = -1)
+      : Rows(elements.data(), rows, cols, stride) {
+    check_extent(elements.size(), rows_, cols_, stride_);
+  }
+
   template <detail::EigenDense M>
   requires std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S> Rows(
       const M& m) {  // NOLINT(google-explicit-constructor): views convert, as std::span does
@@ -104,6 +113,8 @@ inline constexpr NoGradient no_gradient{};
 template <class S>
 class GradientRows {
  public:
+  using Scalar = S;
+
   GradientRows() = default;
   GradientRows(NoGradient) {}  // NOLINT(google-explicit-constructor)
 
@@ -116,13 +127,20 @@ class GradientRows {
         rows_(m.rows()),
         cols_(m.cols()),
         stride_(m.cols()),
-        resize_(&resize<alignment>),
+        resizer_(&resizer_of_caller<alignment>),
         wanted_(true) {}
 
   /// A buffer of fixed shape at `data`, `stride` elements from row to row (`cols` if not given).
+  /// Throws as Rows does. To add to it: `accumulate(GradientRows<S>(data, rows, cols))`.
   GradientRows(S* data, Index rows, Index cols, Index stride = -1)
       : data_(data), rows_(rows), cols_(cols), stride_(stride < 0 ? cols : stride), wanted_(true) {
     check_layout(data != nullptr, rows_, cols_, stride_);
+  }
+
+  /// The same of elements in a span, or in what becomes one. Throws as Rows does.
+  GradientRows(std::span<S> elements, Index rows, Index cols, Index stride = -1)
+      : GradientRows(elements.data(), rows, cols, stride) {
+    check_extent(elements.size(), rows_, cols_, stride_);
   }
 
   template <detail::EigenDense M>
@@ -150,13 +168,34 @@ class GradientRows {
     if (rows_ != rows || cols_ != cols) fail_shape(name, rows, cols, rows_, cols_);
   }
 
-  /// Resizes a Matrix to rows x cols; to be called once check_shape has passed.
+  /// Takes the memory that open(rows, cols) needs and leaves the Matrix as it is: `open`, or else
+  /// `release`, must follow. Throws std::bad_alloc.
+  void reserve(Index rows, Index cols) {
+    if (resizable_ == nullptr || fresh_ != nullptr || rows_ * cols_ == rows * cols) return;
+    fresh_ = resizer_->make(rows, cols);
+  }
+
+  /// Gives back what `reserve` took.
+  void release() noexcept {
+    if (fresh_ != nullptr) resizer_->discard(fresh_);
+    fresh_ = nullptr;
+  }
+
+  /// Resizes a Matrix to rows x cols; to be called once check_shape has passed. Throws
+  /// std::bad_alloc, the Matrix as it was, unless `reserve` has taken the memory.
   void open(Index rows, Index cols) {
     if (resizable_ == nullptr) return;
-    data_ = resize_(resizable_, rows, cols);
+    reserve(rows, cols);
+    data_ = resizer_->fit(resizable_, fresh_, rows, cols);
+    release();
     rows_ = rows;
     cols_ = cols;
     stride_ = cols;
+  }
+
+  /// Whether both resize the same Matrix.
+  bool shares_matrix(const GradientRows& other) const {
+    return resizable_ != nullptr && resizable_ == other.resizable_;
   }
 
   S* row(Index i) const { return data_ + i * stride_; }
@@ -167,19 +206,40 @@ class GradientRows {
   friend auto accumulate(M&& m);
 
  private:
+  /// How the caller's code makes room. A Matrix frees its old memory before it takes the new, and
+  /// where there is none keeps a pointer to what it freed: hence a new one, to change places with.
+  struct Resizer {
+    void* (*make)(Index rows, Index cols);
+    S* (*fit)(void* matrix, void* fresh, Index rows, Index cols);
+    void (*discard)(void* fresh);
+  };
+
   template <int alignment>
-  static S* resize(void* matrix, Index rows, Index cols) {
+  static void* make(Index rows, Index cols) {
+    return std::make_unique<Matrix<S>>(rows, cols).release();
+  }
+  template <int alignment>
+  static S* fit(void* matrix, void* fresh, Index rows, Index cols) {
     auto& m = *static_cast<Matrix<S>*>(matrix);
+    if (fresh != nullptr && m.size() != rows * cols) m.swap(*static_cast<Matrix<S>*>(fresh));
     m.resize(rows, cols);
     return m.data();
   }
+  template <int alignment>
+  static void discard(void* fresh) {
+    const std::unique_ptr<Matrix<S>> last(static_cast<Matrix<S>*>(fresh));
+  }
+  template <int alignment>
+  static constexpr Resizer resizer_of_caller{&make<alignment>, &fit<alignment>,
+                                             &discard<alignment>};
 
   void* resizable_ = nullptr;  ///< the Matrix, if it is one
+  void* fresh_ = nullptr;      ///< what is to take its place, between reserve and open
   S* data_ = nullptr;
   Index rows_ = 0;
   Index cols_ = 0;
   Index stride_ = 0;
-  S* (*resize_)(void* matrix, Index rows, Index cols) = nullptr;
+  const Resizer* resizer_ = nullptr;
   bool wanted_ = false;
   bool accumulates_ = false;
 };

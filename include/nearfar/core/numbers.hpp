@@ -15,7 +15,12 @@ template <class S>
 class Numbers {
  public:
   Numbers() = default;
-  Numbers(const S* data, Index size) : data_(data), size_(size) {}
+
+  /// `size` numbers at `data`. Throws std::invalid_argument when the size is negative, or data is
+  /// null although there is something to read.
+  Numbers(const S* data, Index size) : data_(data), size_(size) {
+    check_layout(data != nullptr, size, 1, 1);
+  }
 
   template <std::ranges::contiguous_range R>
   requires(std::ranges::sized_range<R>&&

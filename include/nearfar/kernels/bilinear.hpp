@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <type_traits>
 
 #include "nearfar/kernels/inner_product.hpp"
@@ -22,6 +23,11 @@ class Bilinear : public InnerProduct {
   template <class M>
   requires(detail::EigenDense<M>&& std::is_lvalue_reference_v<M&&>) explicit Bilinear(M&& weight)
       : weight_(weight) {}
+
+  /// W, B x A, as a view that is there already. No conversion: a view of a temporary matrix is
+  /// refused.
+  template <std::same_as<Rows<S>> View>
+  explicit Bilinear(const View& weight) : weight_(weight) {}
 
   Rows<S> parameter() const { return weight_; }
 

@@ -22,7 +22,7 @@ enum class Geometry {
 /// Whether near means a large score or a small one.
 enum class Orientation { similarity, distance };
 
-/// A kernel without parameters of its own rows. To write one, give a type
+/// A kernel: a score that is a function of one number a pair of rows. To write one, give a type
 /// - `static constexpr Geometry geometry` and `static constexpr Orientation orientation`,
 /// - `score(u)`: the score s for u, and `slope(u, s)`: ds/du, both const, for float and double,
 ///   finite for every u the geometry can produce (at a kink: a subgradient, by custom 0).

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <type_traits>
 
 #include "nearfar/kernels/euclidean.hpp"
@@ -26,6 +27,11 @@ class Mahalanobis : public Euclidean {
   requires(detail::EigenDense<M>&& std::is_lvalue_reference_v<M&&>) explicit Mahalanobis(
       M&& transform)
       : transform_(transform) {}
+
+  /// L, E x D, as a view that is there already. No conversion: a view of a temporary matrix is
+  /// refused.
+  template <std::same_as<Rows<S>> View>
+  explicit Mahalanobis(const View& transform) : transform_(transform) {}
 
   Rows<S> parameter() const { return transform_; }
 

@@ -168,6 +168,8 @@ CpcResult Cpc<S>::run(const Upstream* upstream, const Rows<S>& contexts, const R
   // Nothing of the caller's has been touched so far.
   steps.d_contexts.refuse_overflow("contexts");
   steps.d_targets.refuse_overflow("targets");
+  detail::open_all({steps.d_contexts.output(d_contexts), steps.d_targets.output(d_targets),
+                    steps.d_weights.output(d_weights)});
   steps.d_contexts.hand_out(threads, d_contexts);
   steps.d_targets.hand_out(threads, d_targets);
   steps.d_weights.hand_out(threads, d_weights);

@@ -127,7 +127,8 @@ TemperatureResult HardNegative<S>::run(const Upstream* upstream, const Rows<S>& 
   if (upstream == nullptr) return result;
   const double scale = detail::gradient_scale(options_.reduction, d, *upstream);
   result.d_temperature = loss.temperature_gradient(rows, 2 * n, scale);
-  batch.hand_back(scale, {&d_views}, call);
+  batch.hand_back(scale, {&d_views}, call,
+                  {{&d_view1, n, view1.cols()}, {&d_view2, n, view2.cols()}});
   stacked.hand_out(n, threads, d_view1, d_view2);
   return result;
 }

@@ -124,7 +124,8 @@ TemperatureResult NtXent<S, K>::run(const Upstream* upstream, const Rows<S>& vie
   detail::reduce_softmax_rows(options_.reduction, rows, 2 * n, seen, result);
   const double scale = detail::gradient_scale(options_.reduction, result.diagnostics, *upstream);
   result.d_temperature = loss.temperature_gradient(rows, 2 * n, scale);
-  batch.hand_back(scale, {&d_views}, call);
+  batch.hand_back(scale, {&d_views}, call,
+                  {{&d_view1, n, view1.cols()}, {&d_view2, n, view2.cols()}});
   stacked.hand_out(n, threads, d_view1, d_view2);
   return result;
 }

@@ -50,7 +50,7 @@ class CrossBatchMemory {
   /// and dim. Throws std::runtime_error on a file that cannot be written or read, is truncated,
   /// damaged or of something else; the memory, or the file, is then what it was before.
   void save(const std::filesystem::path& file) const {
-    detail::save_file(file, [&](std::ostream& out) { save(out); });
+    detail::write_whole_file(file, [&](std::ostream& out) { save(out); });
   }
   void load(const std::filesystem::path& file) {
     CrossBatchMemory loaded(*this);

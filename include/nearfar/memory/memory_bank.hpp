@@ -61,7 +61,7 @@ class MemoryBank {
   /// std::invalid_argument on an index that is none.
   void gather(Labels indices, Matrix<S>& out) const {
     check_indices(indices);
-    out.resize(indices.size(), dim_);
+    GradientRows<S>(out).open(indices.size(), dim_);
     for (Index i = 0; i < indices.size(); ++i) {
       std::copy_n(row(indices[i]), dim_, out.data() + i * dim_);
     }
@@ -97,7 +97,7 @@ class MemoryBank {
   /// Throws std::runtime_error on a file that cannot be written or read, is truncated, damaged or
   /// of something else; the bank, or the file, is then what it was before.
   void save(const std::filesystem::path& file) const {
-    detail::save_file(file, [&](std::ostream& out) { save(out); });
+    detail::write_whole_file(file, [&](std::ostream& out) { save(out); });
   }
   void load(const std::filesystem::path& file) {
     MemoryBank loaded(*this);

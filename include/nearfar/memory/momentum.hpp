@@ -28,6 +28,9 @@ namespace detail {
 template <class S>
 void check_momentum_buffer(const char* name, const S* data, Index size, int threads) {
   if (size < 0) fail_argument(name, "a size >= 0", std::to_string(size));
+  if (data == nullptr && size > 0) {
+    fail_argument(name, std::to_string(size) + " numbers", "a null pointer");
+  }
   // In rows, so that threads share them and a complaint can name a place.
   constexpr Index row = 4096;
   check_finite<S>(name, Rows<S>(data, size / row, row), threads);

@@ -36,16 +36,19 @@ class RowRing {
   /// Of more rows than there are slots the last ones stay. Null: no ids, no labels. What the first
   /// rows have, all have: an id that is missing cannot be told from one that is there.
   void push(const char* name, const Rows<S>& rows, const Labels* labels, const Labels* ids) {
-    if (rows.rows() == 0) return;
-    if (rows.cols() != dim_) fail_shape(name, rows.rows(), dim_, rows.rows(), rows.cols());
     if (labels != nullptr) check_label_count("labels", *labels, rows.rows());
     if (ids != nullptr) check_label_count("ids", *ids, rows.rows());
+    if (rows.rows() == 0) return;
+    if (rows.cols() != dim_) fail_shape(name, rows.rows(), dim_, rows.rows(), rows.cols());
     if (size_ > 0 && has_ids_ != (ids != nullptr)) {
       fail_argument("ids", has_ids_ ? "one a row, as the rows before have" : "none, as before",
                     has_ids_ ? "none" : "some");
     }
     check_finite(name, rows, 1);
+    // All that may fail, before anything changes.
     reserve();
+    if (labels != nullptr) labels_.reserve(static_cast<std::size_t>(capacity_));
+    if (ids != nullptr) ids_.reserve(static_cast<std::size_t>(capacity_));
     has_ids_ = ids != nullptr;
     const Index skipped = std::max(Index{0}, rows.rows() - capacity_);
     for (Index i = skipped; i < rows.rows(); ++i) {

@@ -3,17 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <istream>
 #include <ostream>
 #include <string>
-#include <system_error>
 #include <type_traits>
 #include <vector>
 
 #include "nearfar/core/errors.hpp"
+#include "nearfar/memory/whole_file.hpp"
 
 /// \file
 /// How memories are kept in files. Little-endian, whatever the machine:
@@ -57,6 +58,7 @@ std::array<char, sizeof(T)> little_endian(std::array<char, sizeof(T)> bytes) {
 class SavedWriter {
  public:
   SavedWriter(std::ostream& out, SavedKind kind) : out_(out) {
+    errno = 0;  // what it says in the end is then of this file
     write(saved_magic.data(), saved_magic.size());
     put(saved_version);
     put(static_cast<std::uint32_t>(kind));
@@ -78,7 +80,7 @@ class SavedWriter {
   void finish() {
     put(hash_.state());
     out_.flush();
-    if (!out_) fail_file("memory", "could not be written");
+    if (!out_) fail_file("memory", "could not be written" + reason_of(errno));
   }
 
  private:
@@ -147,26 +149,6 @@ class SavedReader {
   std::istream& in_;
   SavedHash hash_;
 };
-
-/// Writes a file by way of a neighbour, so that it is there in full or as it was before.
-template <class Save>
-void save_file(const std::filesystem::path& file, const Save& save) {
-  std::filesystem::path part = file;
-  part += ".part";
-  std::error_code error;
-  try {
-    std::ofstream out(part, std::ios::binary);
-    if (!out) fail_file(file.string(), "could not be written");
-    save(out);
-    out.close();
-    if (!out) fail_file(file.string(), "could not be written");
-    std::filesystem::rename(part, file, error);
-    if (error) fail_file(file.string(), "could not be written");
-  } catch (...) {
-    std::filesystem::remove(part, error);
-    throw;
-  }
-}
 
 template <class Load>
 void load_file(const std::filesystem::path& file, const Load& load) {

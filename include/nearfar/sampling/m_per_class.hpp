@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nearfar/core/labels.hpp"
@@ -46,8 +47,8 @@ class MPerClassSampler {
     if (options.m < 1) fail_argument("m", "a number > 0", std::to_string(options.m));
     rows_.resize(static_cast<std::size_t>(labels.size()));
     std::iota(rows_.begin(), rows_.end(), Index{0});
-    std::stable_sort(rows_.begin(), rows_.end(),
-                     [&](Index a, Index b) { return labels[a] < labels[b]; });
+    std::sort(rows_.begin(), rows_.end(),
+              [&](Index a, Index b) { return std::pair(labels[a], a) < std::pair(labels[b], b); });
     for (auto first = rows_.begin(); first != rows_.end();) {
       const auto last =
           std::find_if(first, rows_.end(), [&](Index i) { return labels[i] != labels[*first]; });

@@ -57,8 +57,14 @@ class NoiseSampler {
 
   Index size() const { return static_cast<Index>(probability_.size()); }
 
-  /// Probability of an item, 0 <= item < size().
-  double probability(Index item) const { return probability_[at(item)]; }
+  /// Probability of an item. Throws std::invalid_argument unless 0 <= item < size().
+  double probability(Index item) const {
+    if (item < 0 || item >= size()) {
+      fail_argument("item", "an item from 0 to " + std::to_string(size() - 1),
+                    std::to_string(item));
+    }
+    return probability_[at(item)];
+  }
 
   /// Its logarithm: -infinity for an item that is never drawn.
   double log_probability(Index item) const { return std::log(probability(item)); }
@@ -80,12 +86,14 @@ class NoiseSampler {
   /// not there or is never drawn: no loss could be finite with it.
   template <class S>
   void log_probabilities(const std::vector<Index>& items, std::vector<S>& out) const {
-    out.resize(items.size());
     for (std::size_t k = 0; k < items.size(); ++k) {
       if (items[k] < 0 || items[k] >= size() || !(probability(items[k]) > 0)) {
         fail_argument("items", "items of probability above 0",
                       std::to_string(items[k]) + " at " + std::to_string(k));
       }
+    }
+    out.resize(items.size());
+    for (std::size_t k = 0; k < items.size(); ++k) {
       out[k] = static_cast<S>(log_probability(items[k]));
     }
   }

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "nearfar/core/opening.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/tiles/prepared_rows.hpp"
 
@@ -97,11 +98,12 @@ class Batch {
     return gradients_[at(set)];
   }
 
-  /// Chain rule, times `scale`, into the caller's buffers. Throws std::domain_error, before any of
-  /// them is touched, when the sums overflowed S.
+  /// Chain rule, times `scale`, into the caller's buffers; `also` are buffers that the caller of
+  /// this will write to, opened together with them. Throws std::domain_error when the sums
+  /// overflowed S, std::bad_alloc when memory runs out, before any buffer is touched.
   void hand_back(double scale,
                  const std::array<GradientRows<S>*, static_cast<std::size_t>(sets)>& outs,
-                 CallOptions<S>& call) {
+                 CallOptions<S>& call, std::initializer_list<Output<S>> also = {}) {
     for (int k = 0; k < sets; ++k) {
       if (gradients_[at(k)].wanted() && !all_finite(threads_, rows(k), gradients_[at(k)])) {
         fail_gradient_overflow(named_[at(k)].name);
@@ -125,13 +127,18 @@ class Batch {
       const Eigen::Map<const Vector<S>> sums(parameter, p.rows() * padded_stride<S>(p.cols()));
       if (!sums.allFinite()) fail_gradient_overflow("kernel parameter");
     }
+    std::array<InputGradients<S>, static_cast<std::size_t>(sets)> results{};
     for (int k = 0; k < sets; ++k) {
-      if (!gradients_[at(k)].wanted() || !outs[at(k)]->wanted()) continue;
-      hand_out_rows(scratch_, threads_, kernel_, rows(k), maps<K>(named_[at(k)].side),
-                    gradients_[at(k)], *outs[at(k)]);
+      if (!handed_out(k, outs)) continue;
+      results[at(k)] = through_parameter(scratch_, threads_, kernel_, rows(k),
+                                         maps<K>(named_[at(k)].side), gradients_[at(k)]);
+    }
+    // The last that can fail.
+    open(outs, Output<S>{&call.d_parameter, p.rows(), p.cols()}, also);
+    for (int k = 0; k < sets; ++k) {
+      if (handed_out(k, outs)) hand_out_rows(threads_, rows(k), results[at(k)], *outs[at(k)]);
     }
     if (parameter == nullptr) return;
-    call.d_parameter.open(p.rows(), p.cols());
     for (Index r = 0; r < p.rows(); ++r) {
       S* to = call.d_parameter.row(r);
       const S* from = parameter + r * padded_stride<S>(p.cols());
@@ -142,7 +149,27 @@ class Batch {
   }
 
  private:
+  using Outputs = std::array<GradientRows<S>*, static_cast<std::size_t>(sets)>;
+
   static constexpr std::size_t at(int k) { return static_cast<std::size_t>(k); }
+
+  bool handed_out(int k, const Outputs& outs) const {
+    return gradients_[at(k)].wanted() && outs[at(k)]->wanted();
+  }
+
+  void open(const Outputs& outs, const Output<S>& parameter,
+            std::initializer_list<Output<S>> also) const {
+    const auto of = [&](int k) {
+      return Output<S>{outs[at(k)], named_[at(k)].rows.rows(), named_[at(k)].rows.cols()};
+    };
+    if constexpr (sets == 1) {
+      open_all({of(0), parameter}, also);
+    } else if constexpr (sets == 2) {
+      open_all({of(0), of(1), parameter}, also);
+    } else {
+      open_all({of(0), of(1), of(2), parameter}, also);
+    }
+  }
 
   void check_overflow() const {
     // Half of the range is left for the sums of the gradient.

@@ -302,42 +302,50 @@ void add_parameter_gradient(int threads, const Rows<S>& p, const PreparedRows<S>
   });
 }
 
-/// Gradients of mapped rows, through the kernel's matrix if it maps these, into `out`.
-template <Kernel K, class S>
-void hand_out_rows(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& x,
-                   bool mapped, const RowGradients<S>& g, GradientRows<S>& out) {
-  const S* result = g.data;
-  Index result_stride = x.stride;
-  if (mapped) {
-    using Shape = BlockShape<S>;
-    const Rows<S> p = parameter_of<S>(kernel);
-    const Index padded_outputs = round_up(p.rows(), Shape::rows);
-    result_stride = padded_stride<S>(p.cols());
-    S* padded_p = scratch.take<S>(padded_outputs * result_stride);
-    copy_padded(p, static_cast<const S*>(nullptr), threads, padded_p, result_stride,
-                padded_outputs);
-    const Index panels = tasks_of(x.rows, Shape::rows);
-    S* unmapped = scratch.take<S>(panels * Shape::rows * result_stride);
-    constexpr Index panels_a_task = 8;
-    parallel_tasks(tasks_of(panels, panels_a_task), threads, [&](Index t, int) {
-      const Index first = t * panels_a_task;
-      const Index count = std::min(panels_a_task, panels - first);
-      S* to = unmapped + first * Shape::rows * result_stride;
-      std::fill(to, to + count * Shape::rows * result_stride, S(0));
-      for (Index block = 0; block < column_blocks<S>(p.cols()); ++block) {
-        const Columns d = column_block<S>(block, p.cols());
-        multiply_rows(g.data + first * Shape::rows * x.stride, x.stride, count, p.rows(),
-                      padded_p + d.first, result_stride, d.count, to + d.first, result_stride);
-      }
-    });
-    result = unmapped;
-  }
+/// Gradients of a set's rows as they came: rows at `data`, `stride` elements from one to the next.
+template <class S>
+struct InputGradients {
+  const S* data;
+  Index stride;
+};
 
-  out.open(x.input.rows(), x.input.cols());
+/// Gradients of mapped rows, through the kernel's matrix if it maps these.
+template <Kernel K, class S>
+InputGradients<S> through_parameter(Scratch& scratch, int threads, const K& kernel,
+                                    const PreparedRows<S>& x, bool mapped,
+                                    const RowGradients<S>& g) {
+  if (!mapped) return {g.data, x.stride};
+  using Shape = BlockShape<S>;
+  const Rows<S> p = parameter_of<S>(kernel);
+  const Index padded_outputs = round_up(p.rows(), Shape::rows);
+  const Index stride = padded_stride<S>(p.cols());
+  S* padded_p = scratch.take<S>(padded_outputs * stride);
+  copy_padded(p, static_cast<const S*>(nullptr), threads, padded_p, stride, padded_outputs);
+  const Index panels = tasks_of(x.rows, Shape::rows);
+  S* unmapped = scratch.take<S>(panels * Shape::rows * stride);
+  constexpr Index panels_a_task = 8;
+  parallel_tasks(tasks_of(panels, panels_a_task), threads, [&](Index t, int) {
+    const Index first = t * panels_a_task;
+    const Index count = std::min(panels_a_task, panels - first);
+    S* to = unmapped + first * Shape::rows * stride;
+    std::fill(to, to + count * Shape::rows * stride, S(0));
+    for (Index block = 0; block < column_blocks<S>(p.cols()); ++block) {
+      const Columns d = column_block<S>(block, p.cols());
+      multiply_rows(g.data + first * Shape::rows * x.stride, x.stride, count, p.rows(),
+                    padded_p + d.first, stride, d.count, to + d.first, stride);
+    }
+  });
+  return {unmapped, stride};
+}
+
+/// Into `out`, which is open.
+template <class S>
+void hand_out_rows(int threads, const PreparedRows<S>& x, const InputGradients<S>& g,
+                   const GradientRows<S>& out) {
   parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
     const Index end = std::min(x.rows, (t + 1) * rows_per_task);
     for (Index i = t * rows_per_task; i < end; ++i) {
-      const S* from = result + i * result_stride;
+      const S* from = g.data + i * g.stride;
       S* to = out.row(i);
       for (Index k = 0; k < x.input.cols(); ++k) {
         to[k] = out.accumulates() ? to[k] + from[k] : from[k];

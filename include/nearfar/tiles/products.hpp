@@ -49,9 +49,26 @@ void pack_panels(const S* rows, Index stride, Index count, Index depth, S* out) 
   }
 }
 
-/// Scores: C = A B^T. `a` holds panels of BlockShape::rows rows, `b` panels of BlockShape::cols,
-/// both `depth` deep; C gets row panels [0, row_panels) and column panels [col_begin, col_end), and
-/// starts (at `c`) with panel row 0 and panel column col_begin.
+/// C = A B, or C += A B where `add`: one register block, as wide as `cols` (a multiple of the
+/// lanes, at most `vectors` of them) asks.
+template <int vectors, class S, class ARow, class Ahead>
+NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, ARow a_row,
+                                          Index a_depth, const S* b, Index b_depth, S* c,
+                                          Index c_row, bool add, const Ahead& ahead) {
+  using Shape = BlockShape<S>;
+  if constexpr (vectors > 1) {
+    if (cols < vectors * Shape::lanes) {
+      block_of_width<vectors - 1>(cols, depth, a, a_row, a_depth, b, b_depth, c, c_row, add, ahead);
+      return;
+    }
+  }
+  register_block<Shape::rows, vectors>(depth, a, a_row, a_depth, b, b_depth, c, c_row, add, ahead);
+}
+
+/// Scores: C = A B^T for columns from `col_begin` (where a vector begins) to the end of column
+/// panel col_end - 1. `a` holds panels of BlockShape::rows rows, `b` panels of BlockShape::cols,
+/// both `depth` deep; C gets row panels [0, row_panels), and starts (at `c`) with panel row 0 and
+/// column col_begin.
 template <class S>
 void multiply_panels(const S* a, const S* b, Index depth, Index row_panels, Index col_begin,
                      Index col_end, S* c, Index c_stride) {
@@ -59,7 +76,8 @@ void multiply_panels(const S* a, const S* b, Index depth, Index row_panels, Inde
   // So deep that a column panel's piece stays in the first cache while all row panels use it.
   constexpr Index deepest = (Index(1) << 15) / (Shape::cols * Index(sizeof(S)));
   const Index pieces = std::max<Index>(1, tasks_of(depth, deepest));
-  for (Index q = col_begin; q < col_end; ++q) {
+  for (Index q = col_begin / Shape::cols; q < col_end; ++q) {
+    const Index skipped = std::max<Index>(col_begin - q * Shape::cols, 0);
     for (Index piece = 0; piece < pieces; ++piece) {
       const Index k0 = depth * piece / pieces;
       const Index k1 = depth * (piece + 1) / pieces;
@@ -68,30 +86,15 @@ void multiply_panels(const S* a, const S* b, Index depth, Index row_panels, Inde
       const Index share = tasks_of(Shape::cols, row_panels);
       for (Index p = 0; p < row_panels; ++p) {
         const S* next = from + (k1 - k0) * (Shape::cols + p * share);
-        register_block<Shape::rows, Shape::vectors>(
-            k1 - k0, a + (p * depth + k0) * Shape::rows, std::integral_constant<Index, 1>{},
-            Index(Shape::rows), from, Index(Shape::cols),
-            c + p * Shape::rows * c_stride + (q - col_begin) * Shape::cols, c_stride, piece > 0,
-            [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * share); });
+        block_of_width<Shape::vectors>(
+            Shape::cols - skipped, k1 - k0, a + (p * depth + k0) * Shape::rows,
+            std::integral_constant<Index, 1>{}, Index(Shape::rows), from + skipped,
+            Index(Shape::cols),
+            c + p * Shape::rows * c_stride + (q * Shape::cols + skipped - col_begin), c_stride,
+            piece > 0, [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * share); });
       }
     }
   }
-}
-
-/// C += A B, one register block wherever it lies, as wide as `cols` (a multiple of the lanes, at
-/// most `vectors` of them) asks.
-template <int vectors, class S, class ARow, class Ahead>
-NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, ARow a_row,
-                                          Index a_depth, const S* b, Index b_depth, S* c,
-                                          Index c_row, const Ahead& ahead) {
-  using Shape = BlockShape<S>;
-  if constexpr (vectors > 1) {
-    if (cols < vectors * Shape::lanes) {
-      block_of_width<vectors - 1>(cols, depth, a, a_row, a_depth, b, b_depth, c, c_row, ahead);
-      return;
-    }
-  }
-  register_block<Shape::rows, vectors>(depth, a, a_row, a_depth, b, b_depth, c, c_row, true, ahead);
 }
 
 /// Some columns of a factor.
@@ -134,7 +137,7 @@ void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, con
       const Index step = share * y_stride / pass;
       block_of_width<Shape::vectors>(
           cols, depth, w + p * Shape::rows * w_stride + j, w_stride, 1, y + j * y_stride, y_stride,
-          c + p * Shape::rows * c_stride, c_stride,
+          c + p * Shape::rows * c_stride, c_stride, true,
           [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * step); });
     }
   }
@@ -153,7 +156,7 @@ void multiply_transposed(const S* w, Index w_stride, Index key_panels, Index row
       const S* panel = w + p * Shape::rows;
       block_of_width<Shape::vectors>(
           d.count, rows, panel, std::integral_constant<Index, 1>{}, w_stride, x + d.first, x_stride,
-          c + p * Shape::rows * c_stride + d.first, c_stride,
+          c + p * Shape::rows * c_stride + d.first, c_stride, true,
           [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(panel + Shape::rows + k * w_stride); });
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/opening.hpp"
 #include "nearfar/tiles/stack.hpp"
 
 /// \file
@@ -153,7 +154,11 @@ class StepSum {
     }
   }
 
-  void hand_out(int threads, GradientRows<S>& out) const {
+  /// `out` in the shape of x.
+  Output<S> output(GradientRows<S>& out) const { return {&out, rows_, cols_}; }
+
+  /// To a buffer that is open.
+  void hand_out(int threads, const GradientRows<S>& out) const {
     if (data_ == nullptr) return;
     detail::hand_out(Rows<S>(data_, rows_, cols_), 0, rows_, threads, out);
   }

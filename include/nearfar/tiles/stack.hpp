@@ -24,11 +24,11 @@ inline const Index* partners(Scratch& scratch, Index samples) {
   return partner;
 }
 
-/// Hands rows [first, first + count) of `from` to a caller's buffer.
+/// Hands rows [first, first + count) of `from` to a caller's buffer, which is open.
 template <class S>
-void hand_out(const Rows<S>& from, Index first, Index count, int threads, GradientRows<S>& out) {
+void hand_out(const Rows<S>& from, Index first, Index count, int threads,
+              const GradientRows<S>& out) {
   if (!out.wanted()) return;
-  out.open(count, from.cols());
   parallel_tasks(tasks_of(count, rows_per_task), threads, [&](Index t, int) {
     const Index end = std::min(count, (t + 1) * rows_per_task);
     for (Index i = t * rows_per_task; i < end; ++i) {
@@ -53,8 +53,9 @@ class StackGradient {
     return GradientRows<S>(data_, rows_, cols_);
   }
 
-  void hand_out(Index upper_rows, int threads, GradientRows<S>& upper,
-                GradientRows<S>& lower) const {
+  /// To buffers that are open.
+  void hand_out(Index upper_rows, int threads, const GradientRows<S>& upper,
+                const GradientRows<S>& lower) const {
     if (data_ == nullptr) return;
     const Rows<S> all(data_, rows_, cols_);
     detail::hand_out(all, 0, upper_rows, threads, upper);

@@ -110,12 +110,12 @@ class StripProducts {
     pack_panels<Shape::rows>(queries_.row(first_row), queries_.stride, count, keys_.depth, packed);
   }
 
-  /// Inner products of packed queries with keys [first, end) of one tile of the strip, from the
-  /// first key's panel on: those before `first` are computed, too.
+  /// Inner products of packed queries with keys [first, end) of one tile of the strip; those before
+  /// and after them that share a vector, or a panel's end, are computed, too.
   void score(const S* packed, Index count, Index first, Index end, const Strip<S>& strip) const {
-    const Index panel = first / Shape::cols;
-    multiply_panels(packed, panels_, keys_.depth, tasks_of(count, Shape::rows), panel,
-                    tasks_of(end, Shape::cols), strip.at(0, panel * Shape::cols), Strip<S>::stride);
+    const Index begin = round_down(first, Shape::lanes);
+    multiply_panels(packed, panels_, keys_.depth, tasks_of(count, Shape::rows), begin,
+                    tasks_of(end, Shape::cols), strip.at(0, begin), Strip<S>::stride);
   }
 
   /// sums (count x queries' stride, padded to whole blocks) += W Y over keys [first, end) of one

@@ -1,0 +1,36 @@
+#include <nearfar/losses/info_nce.hpp>
+
+#include "suite.hpp"
+#include "support/data.hpp"
+
+/// The same code as a program has it that takes the headers alone and compiles them for this
+/// machine: what the library, whose callers need no flags, is to be as fast as. Compiled under a
+/// name of its own.
+
+namespace {
+
+const bool added = [] {
+  for (const bench::Size& size :
+       {bench::Size{512, 128, 1}, bench::Size{4096, 128, 1}, bench::Size{4096, 512, 1}}) {
+    benchmark::RegisterBenchmark(
+        bench::name_of<float>("native/InfoNce", true, size).c_str(),
+        [=](benchmark::State& state) {
+          const bench::TwoViews<float> views(size.n, size.d);
+          const nearfar::InfoNce<float> loss({.temperature = bench::temperature});
+          bench::RowMatrix<float> dx;
+          bench::RowMatrix<float> dy;
+          nearfar::Workspace workspace(size.threads);
+          bench::measure<float>(
+              state, bench::info_nce_floor.forward_backward, size,
+              [&] {
+                return loss.forward_backward(views.x, views.y, dx, dy, {.workspace = &workspace})
+                    .value;
+              },
+              [&] { return workspace.bytes(); });
+        })
+        ->UseRealTime();
+  }
+  return true;
+}();
+
+}  // namespace

@@ -1,0 +1,227 @@
+#include <sys/resource.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/functional/normalization.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/optim/adam.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <limits>
+#include <nearfar/adapters/torch.hpp>
+
+#include "common/progress.hpp"
+#include "common/schedule.hpp"
+#include "common/self_supervised.hpp"
+
+/// \file
+/// SimCLR (Chen et al., A simple framework for contrastive learning of visual representations,
+/// 2020) with an encoder in LibTorch, trained by nearfar's NT-Xent or by the same loss in
+/// LibTorch's own operations, so that their figures can be held against each other.
+
+namespace {
+
+using namespace example;
+using torch::Tensor;
+namespace nn = torch::nn;
+
+struct Options : SelfSupervisedOptions {
+  std::string loss = "nearfar";
+  std::size_t steps = 0;  ///< at most; 0: all of the epochs
+};
+
+/// NT-Xent as it is written in LibTorch: all scores at once.
+Tensor nt_xent_of_libtorch(const Tensor& views, double temperature) {
+  const auto n = views.size(0) / 2;
+  const Tensor z = nn::functional::normalize(views, nn::functional::NormalizeFuncOptions().dim(1));
+  const Tensor self = torch::eye(2 * n, torch::kBool);
+  const Tensor logits =
+      (z.mm(z.t()) / temperature).masked_fill(self, -std::numeric_limits<double>::infinity());
+  const Tensor own = torch::arange(n);
+  return nn::functional::cross_entropy(logits, torch::cat({own + n, own}));
+}
+
+/// First views on top, second views below.
+Tensor loss_of(const Options& o, const Tensor& views) {
+  if (o.loss == "libtorch") return nt_xent_of_libtorch(views, o.temperature);
+  const std::vector<Tensor> halves = views.chunk(2);  // views of the same memory
+  return nearfar::libtorch::nt_xent(halves[0], halves[1], {.temperature = o.temperature});
+}
+
+/// Two convolutions, whose outputs are the representation, and the head that the loss sees.
+class Encoder {
+ public:
+  explicit Encoder(const ImageSet& images)
+      : height_(static_cast<std::int64_t>(images.height)),
+        width_(static_cast<std::int64_t>(images.width)),
+        body_(nn::Conv2d(nn::Conv2dOptions(1, 16, 3).stride(2).padding(1)), nn::ReLU(),
+              nn::Conv2d(nn::Conv2dOptions(16, 32, 3).stride(2).padding(1)), nn::ReLU()),
+        head_(nn::Linear(32 * ((height_ + 3) / 4) * ((width_ + 3) / 4), 256), nn::ReLU(),
+              nn::Linear(256, 64)) {}
+
+  /// A row an image.
+  Tensor represent(const Tensor& images) {
+    return body_->forward(images.view({images.size(0), 1, height_, width_})).flatten(1);
+  }
+  Tensor embed(const Tensor& images) { return head_->forward(represent(images)); }
+
+  std::vector<Tensor> parameters() const {
+    std::vector<Tensor> all = body_->parameters();
+    for (const Tensor& parameter : head_->parameters()) all.push_back(parameter);
+    return all;
+  }
+
+ private:
+  std::int64_t height_;
+  std::int64_t width_;
+  nn::Sequential body_;
+  nn::Sequential head_;
+};
+
+/// The representation of the images `which`, without gradients, some at a time.
+Pixels represent(Encoder& encoder, const ImageSet& set, const PixelScale& scale,
+                 const std::vector<std::size_t>& which) {
+  constexpr std::size_t at_once = 500;
+  const torch::NoGradGuard guard;
+  Pixels out;
+  for (std::size_t first = 0; first < which.size(); first += at_once) {
+    const std::size_t count = std::min(at_once, which.size() - first);
+    Pixels pixels;
+    gather(set, std::span(which).subspan(first, count), scale, pixels);
+    const Tensor rows =
+        encoder.represent(torch::from_blob(pixels.data(), {pixels.rows(), pixels.cols()}));
+    if (first == 0) out.resize(static_cast<Eigen::Index>(which.size()), rows.size(1));
+    out.middleRows(static_cast<Eigen::Index>(first), rows.size(0)) =
+        Eigen::Map<const Pixels>(rows.data_ptr<float>(), rows.size(0), rows.size(1));
+  }
+  return out;
+}
+
+/// Seconds of each step.
+class Stopwatch {
+ public:
+  void next_step() { steps_.push_back(0); }
+  void start() { began_ = Clock::now(); }
+  void stop() { steps_.back() += std::chrono::duration<double>(Clock::now() - began_).count(); }
+  /// Other work on the machine disturbs it less than a mean.
+  double median() const {
+    std::vector<double> sorted = steps_;
+    std::nth_element(sorted.begin(), sorted.begin() + middle(), sorted.end());
+    return sorted[steps_.size() / 2];
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::ptrdiff_t middle() const { return static_cast<std::ptrdiff_t>(steps_.size() / 2); }
+
+  Clock::time_point began_;
+  std::vector<double> steps_;
+};
+
+double peak_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;  // kilobytes on Linux
+}
+
+/// Of an encoder as it is.
+Quality quality_of(Encoder& encoder, const Images& images, const Judge& judge) {
+  const ImageSet& test = images.data.test;
+  return judge.judge(represent(encoder, images.data.train, images.scale, judge.gallery()),
+                     represent(encoder, test, images.scale, spread(test, test.size())));
+}
+
+void run(const Options& o) {
+  use_threads(o.threads);
+  torch::set_num_threads(o.threads);
+  const Images images = Images::read(o);
+  const ImageSet& train = images.data.train;
+  const auto make_seeded = [&] {
+    torch::manual_seed(o.seed);
+    return Encoder(train);
+  };
+  Encoder encoder = make_seeded();
+  torch::optim::Adam adam(encoder.parameters(), torch::optim::AdamOptions(o.learning_rate));
+  Random random(o.seed);
+  ShuffledBatches batches(images.training_size(), o.batch);
+  const std::size_t pairs = batches.batch_size();
+  std::size_t steps = batches.per_epoch() * static_cast<std::size_t>(o.epochs);
+  if (o.steps > 0) steps = std::min(steps, o.steps);
+
+  const double megabytes_before = peak_megabytes();
+  std::vector<Step> history;
+  Stopwatch in_step;
+  Stopwatch in_loss;
+  Pixels views(static_cast<Eigen::Index>(2 * pairs), static_cast<Eigen::Index>(train.image_size()));
+  Progress progress(std::cout, Progress::on_terminal());
+  progress.start(o.epochs, batches.per_epoch(), pairs);
+  for (std::size_t step = 0; step < steps; ++step) {
+    const auto which = batches.next(random);
+    parallel_for(views.rows(), [&](Eigen::Index row) {
+      const auto at = static_cast<std::size_t>(row);
+      images.fill_view(step, which[at % pairs], at / pairs, views.row(row).data());
+    });
+
+    in_step.next_step();
+    in_loss.next_step();
+    in_step.start();
+    adam.zero_grad();
+    const Tensor z = encoder.embed(torch::from_blob(views.data(), {views.rows(), views.cols()}));
+    in_loss.start();
+    const Tensor loss = loss_of(o, z);
+    in_loss.stop();
+    // The loss's part of backward ends where the gradient of its input comes out.
+    z.register_hook([&](const Tensor&) { in_loss.stop(); });
+    in_loss.start();
+    loss.backward();
+    const double rate = scheduled(o.learning_rate, step, steps);
+    static_cast<torch::optim::AdamOptions&>(adam.param_groups()[0].options()).lr(rate);
+    adam.step();
+    in_step.stop();
+
+    const double value = loss.item<double>();
+    history.push_back({static_cast<int>(step / batches.per_epoch()) + 1, rate, value});
+    progress.step(value);
+  }
+  progress.finish();
+  const double megabytes = peak_megabytes();
+
+  const Judge judge(images);
+  Encoder untrained = make_seeded();
+  const ImageSet& test = images.data.test;
+  write_quality(o, images,
+                {{"raw pixels", judge.raw_pixels()},
+                 {"untrained encoder", quality_of(untrained, images, judge)},
+                 {"SimCLR, loss of " + o.loss, quality_of(encoder, images, judge)}},
+                represent(encoder, test, images.scale, spread(test, test.size())), history,
+                "SimCLR in LibTorch");
+  std::printf("\n%zu steps of 2 x %zu views\n", steps, pairs);
+  std::printf("%-28s %9.2f\n", "ms a step, views made", 1000 * in_step.median());
+  std::printf("%-28s %9.2f\n", "ms of them in the loss", 1000 * in_loss.median());
+  std::printf("%-28s %9.0f\n", "peak MB in training", megabytes);
+  std::printf("%-28s %9.0f\n", "peak MB before", megabytes_before);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  options.epochs = 2;
+  return run_program(
+      argc, argv, "libtorch_simclr",
+      "Trains an encoder in LibTorch without labels by SimCLR, with nearfar's loss or LibTorch's.",
+      [&](CLI::App& app) {
+        declare_self_supervised(app, options);
+        app.add_option("--loss", options.loss, "whose NT-Xent")
+            ->check(CLI::IsMember({"nearfar", "libtorch"}))
+            ->capture_default_str();
+        app.add_option("--steps", options.steps, "ends after as many; 0: after all epochs")
+            ->check(digits_only())
+            ->capture_default_str();
+      },
+      [&] { run(options); });
+}

@@ -1,0 +1,26 @@
+// Two losses on the same rows: the second adds its gradient to the first's.
+#include <iostream>
+#include <nearfar/losses/alignment.hpp>
+#include <nearfar/losses/uniformity.hpp>
+
+int main() {
+  using Matrix = nearfar::Matrix<double>;
+  const Matrix x = Matrix::Random(32, 8);
+  const Matrix y = x + 0.2 * Matrix::Random(32, 8);
+  const nearfar::Alignment<double> alignment;
+  const nearfar::Uniformity<double> uniformity;
+
+  // alignment(x, y) + (uniformity(x) + uniformity(y)) / 2
+  Matrix dx, dy;
+  double value = alignment.forward_backward(x, y, dx, dy).value;
+  value += 0.5 * uniformity.backward(0.5, x, nearfar::accumulate(dx)).value;
+  value += 0.5 * uniformity.backward(0.5, y, nearfar::accumulate(dy)).value;
+
+  Matrix alone, other, unused;
+  alignment.forward_backward(x, y, alone, unused);
+  uniformity.backward(0.5, x, other);
+  const double apart = (dx - alone - other).cwiseAbs().maxCoeff();
+  std::cout << "loss " << value << ", |dx| " << dx.norm() << ", off from the sum by " << apart
+            << '\n';
+  return apart < 1e-15 ? 0 : 1;
+}

@@ -1,0 +1,32 @@
+#pragma once
+
+/// \file
+/// The names that the documentation's fragments take for given. They are compiled and not linked:
+/// scripts/snippets makes a function of each.
+
+#include <cstdint>
+#include <nearfar/nearfar.hpp>
+#include <vector>
+
+using Rows = nearfar::Matrix<float>;
+
+// Rows, whatever a loss calls them, and their gradients.
+extern Rows x, y, a, b, queries, keys, negatives, hard, anchors, positives, view1, view2, images,
+    texts;
+extern Rows contexts, targets, weights, W, stored, references;
+extern Rows dx, dy, da, db, dp, dn, dq, dk, d_hard, d_queries, d_view1, d_view2, d_images, d_texts;
+extern Rows d_contexts, d_targets, d_weights, dW;
+
+// Integers.
+extern std::vector<int> labels, stored_labels, query_labels, reference_labels, ids, stored_ids;
+extern std::vector<int> same, key_of;
+extern std::vector<std::uint64_t> words;
+extern std::vector<nearfar::Index> drawn, offsets, columns;
+extern std::uint64_t seed, step;
+
+// Other numbers.
+extern std::vector<float> log_noise_keys, log_noise_negatives;
+extern std::vector<double> counts;
+
+extern nearfar::SupCon<float> loss;
+extern nearfar::CrossBatchMemory<float> memory;

@@ -1,0 +1,223 @@
+#pragma once
+
+#include "nearfar/adapters/torch/call.hpp"
+#include "nearfar/losses/alignment.hpp"
+#include "nearfar/losses/clip.hpp"
+#include "nearfar/losses/cpc.hpp"
+#include "nearfar/losses/hadsell.hpp"
+#include "nearfar/losses/hard_negative.hpp"
+#include "nearfar/losses/info_nce.hpp"
+#include "nearfar/losses/mutual_information.hpp"
+#include "nearfar/losses/nce.hpp"
+#include "nearfar/losses/nt_xent.hpp"
+#include "nearfar/losses/sig_lip.hpp"
+#include "nearfar/losses/triplet.hpp"
+#include "nearfar/losses/uniformity.hpp"
+
+/// \file
+/// Losses of rows that belong together by their place: row i of one tensor with row i of another.
+/// What all functions have in common is said in nearfar/adapters/torch.hpp.
+
+namespace nearfar::libtorch {
+
+namespace detail {
+
+// Losses without a choice of kernel, as `call` takes them.
+template <class S, Kernel>
+using HardNegativeOver = HardNegative<S>;
+template <class S, Kernel>
+using AlignmentOver = Alignment<S>;
+template <class S, Kernel>
+using UniformityOver = Uniformity<S>;
+template <class S, Kernel>
+using CpcOver = Cpc<S>;
+
+/// Arguments of a loss of two sets of rows.
+inline constexpr auto both = [](const auto& views) { return std::tuple(views[0], views[1]); };
+
+}  // namespace detail
+
+/// InfoNce: queries (N x D) against keys (M x D, M >= N), key i the positive of query i.
+template <class K = Cosine>
+Tensor info_nce(const Tensor& queries, const Tensor& keys, const InfoNceOptions& options = {},
+                const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<InfoNce>({{"queries", queries}, {"keys", keys}}, options, kernel,
+                               detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
+                               detail::both);
+}
+
+/// InfoNce with key positives[i] (int64, N) the positive of query i.
+template <class K = Cosine>
+Tensor info_nce_at(const Tensor& queries, const Tensor& keys, const Tensor& positives,
+                   const InfoNceOptions& options = {}, const TemperatureTensor& learnt = {},
+                   const K& kernel = {}) {
+  return detail::call<InfoNce>(
+      {{"queries", queries}, {"keys", keys}}, options, kernel,
+      detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
+      [columns = detail::checked_integers("positives", positives)](const auto& views) {
+        return std::tuple(views[0], views[1], detail::labels_of(columns));
+      });
+}
+
+/// InfoNce with keys (N x D), key i the positive of query i, against negatives: K x D, shared by
+/// all queries, or N x K x D, each query's own.
+template <class K = Cosine>
+Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
+                        const InfoNceOptions& options = {}, const TemperatureTensor& learnt = {},
+                        const K& kernel = {}) {
+  return detail::call<InfoNce>(
+      {{"queries", queries}, {"keys", keys}, {"negatives", negatives, 2, 3}}, options, kernel,
+      detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
+      [shared = negatives.dim() == 2](const auto& views) {
+        return std::tuple(views[0], views[1], detail::negatives_of(views[2], shared));
+      });
+}
+
+/// NPair: anchors and positives, both N x D, row i of each of a class of its own.
+inline Tensor n_pair(const Tensor& anchors, const Tensor& positives,
+                     Reduction reduction = Reduction::mean) {
+  return info_nce(anchors, positives, {.temperature = 1, .reduction = reduction}, {},
+                  InnerProduct());
+}
+
+/// NtXent: two views, both N x D; with Denominator::negatives_only decoupled contrastive learning.
+/// Reduction::none gives view1's N values, then view2's.
+template <class K = Cosine>
+Tensor nt_xent(const Tensor& view1, const Tensor& view2, const NtXentOptions& options = {},
+               const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<NtXent>({{"view1", view1}, {"view2", view2}}, options, kernel,
+                              detail::temperature_of<NtXentOptions, TemperatureResult>(learnt),
+                              detail::both);
+}
+
+/// HardNegative: two views, both N x D, debiased and with near negatives weighted up.
+inline Tensor hard_negative(const Tensor& view1, const Tensor& view2,
+                            const HardNegativeOptions& options = {},
+                            const TemperatureTensor& learnt = {}) {
+  return detail::call<detail::HardNegativeOver>(
+      {{"view1", view1}, {"view2", view2}}, options, Cosine(),
+      detail::temperature_of<HardNegativeOptions, TemperatureResult>(learnt), detail::both);
+}
+
+/// Clip: images and texts, both N x D. CLIP learns the logarithm of the scale:
+/// `clip(images, texts, {.largest_logit_scale = 100}, {.logit_scale = log_scale.exp()})`.
+template <class K = Cosine>
+Tensor clip(const Tensor& images, const Tensor& texts, const ClipOptions& options = {},
+            const LogitScaleTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<Clip, ClipResult>(
+      {{"images", images}, {"texts", texts}}, options, kernel,
+      {{"logit_scale", learnt.logit_scale, &ClipOptions::logit_scale, &ClipResult::d_logit_scale}},
+      detail::both);
+}
+
+/// SigLip: images and texts, both N x D.
+template <class K = Cosine>
+Tensor sig_lip(const Tensor& images, const Tensor& texts, const SigLipOptions& options = {},
+               const LogitTensors& learnt = {}, const K& kernel = {}) {
+  return detail::call<SigLip, SigLipResult>(
+      {{"images", images}, {"texts", texts}}, options, kernel,
+      {{"logit_scale", learnt.logit_scale, &SigLipOptions::logit_scale,
+        &SigLipResult::d_logit_scale},
+       {"logit_bias", learnt.logit_bias, &SigLipOptions::logit_bias, &SigLipResult::d_logit_bias}},
+      detail::both);
+}
+
+/// Cpc: contexts (B x T x Dc), targets (B x T x Dz) and a matrix for each of K steps
+/// (K x Dz x Dc); `length` and `steps` of the options are taken from them. Reduction::none gives
+/// B x T values.
+inline Tensor cpc(const Tensor& contexts, const Tensor& targets, const Tensor& weights,
+                  CpcOptions options = {}, const TemperatureTensor& learnt = {}) {
+  detail::check_rows("contexts", contexts, 3, 3);
+  detail::check_rows("weights", weights, 3, 3);
+  options.length = contexts.size(1);
+  options.steps = weights.size(0);
+  const Tensor value = detail::call<detail::CpcOver>(
+      {{"contexts", contexts, 3, 3}, {"targets", targets, 3, 3}, {"weights", weights, 3, 3}},
+      options, InnerProduct(), detail::temperature_of<CpcOptions, CpcResult>(learnt),
+      [](const auto& views) { return std::tuple(views[0], views[1], views[2]); });
+  return value.dim() == 0 ? value : value.view({contexts.size(0), contexts.size(1)});
+}
+
+/// Nce: queries and keys (both N x D) against negatives drawn from the noise: K x D, shared by all
+/// queries, or N x K x D, each query's own. log_noise_keys (N) and log_noise_negatives (one a
+/// negative, 1-D) are the noise's log probabilities, constants.
+template <class K = InnerProduct>
+Tensor nce(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
+           const Tensor& log_noise_keys, const Tensor& log_noise_negatives,
+           const NceOptions& options = {}, const NceTensors& learnt = {}, const K& kernel = {}) {
+  detail::check_rows("queries", queries, 2, 2);
+  const at::ScalarType type = queries.scalar_type();
+  return detail::call<Nce, NceResult>(
+      {{"queries", queries}, {"keys", keys}, {"negatives", negatives, 2, 3}}, options, kernel,
+      {{"temperature", learnt.temperature, &NceOptions::temperature, &NceResult::d_temperature},
+       {"log_z", learnt.log_z, &NceOptions::log_z, &NceResult::d_log_z}},
+      [shared = negatives.dim() == 2,
+       of_keys = detail::checked_numbers("log_noise_keys", log_noise_keys, type),
+       of_negatives = detail::checked_numbers("log_noise_negatives", log_noise_negatives,
+                                              type)]<class Views>(const Views& views) {
+        using S = typename Views::value_type::Scalar;
+        const auto numbers = [](const Tensor& x) { return Numbers<S>(x.data_ptr<S>(), x.numel()); };
+        return std::tuple(views[0], views[1], detail::negatives_of(views[2], shared),
+                          numbers(of_keys), numbers(of_negatives));
+      });
+}
+
+/// NegativeSampling: queries and keys (both N x D) against negatives, K x D or N x K x D.
+template <class K = InnerProduct>
+Tensor negative_sampling(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
+                         const NegativeSamplingOptions& options = {},
+                         const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<NegativeSampling>(
+      {{"queries", queries}, {"keys", keys}, {"negatives", negatives, 2, 3}}, options, kernel,
+      detail::temperature_of<NegativeSamplingOptions, TemperatureResult>(learnt),
+      [shared = negatives.dim() == 2](const auto& views) {
+        return std::tuple(views[0], views[1], detail::negatives_of(views[2], shared));
+      });
+}
+
+/// MutualInformation: a bound from x and y, N rows each, in nats; minimise its negative to tighten
+/// a lower bound.
+template <class K = InnerProduct>
+Tensor mutual_information(const Tensor& x, const Tensor& y,
+                          const MutualInformationOptions& options = {},
+                          const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<MutualInformation>(
+      {{"x", x}, {"y", y}}, options, kernel,
+      detail::temperature_of<MutualInformationOptions, MutualInformationResult>(learnt),
+      detail::both);
+}
+
+/// Alignment: row i of x with row i of y, both N x D.
+inline Tensor alignment(const Tensor& x, const Tensor& y, const AlignmentOptions& options = {}) {
+  return detail::call<detail::AlignmentOver, Result>({{"x", x}, {"y", y}}, options, Cosine(), {},
+                                                     detail::both);
+}
+
+/// Uniformity of x, N x D.
+inline Tensor uniformity(const Tensor& x, const UniformityOptions& options = {}) {
+  return detail::call<detail::UniformityOver, Result>(
+      {{"x", x}}, options, Cosine(), {}, [](const auto& views) { return std::tuple(views[0]); });
+}
+
+/// Triplet: anchors, positives and negatives, each N x D.
+template <class K = Euclidean>
+Tensor triplet(const Tensor& anchors, const Tensor& positives, const Tensor& negatives,
+               const TripletOptions& options = {}, const K& kernel = {}) {
+  return detail::call<Triplet, Result>(
+      {{"anchors", anchors}, {"positives", positives}, {"negatives", negatives}}, options, kernel,
+      {}, [](const auto& views) { return std::tuple(views[0], views[1], views[2]); });
+}
+
+/// HadsellContrastive of pairs given: row i of a with row i of b (both N x D), same[i] (int64, N)
+/// 1 where they are to be near, 0 where not.
+template <class K = Euclidean>
+Tensor hadsell_pairs(const Tensor& a, const Tensor& b, const Tensor& same,
+                     const HadsellOptions& options = {}, const K& kernel = {}) {
+  return detail::call<HadsellContrastive, Result>(
+      {{"a", a}, {"b", b}}, options, kernel, {},
+      [codes = detail::checked_integers("same", same)](const auto& views) {
+        return std::tuple(views[0], views[1], detail::labels_of(codes));
+      });
+}
+
+}  // namespace nearfar::libtorch

@@ -1,0 +1,128 @@
+#pragma once
+
+#include "nearfar/adapters/torch/views.hpp"
+#include "nearfar/core/tags.hpp"
+
+namespace nearfar::libtorch {
+
+/// Who is positive for whom, as tensors: what nearfar::Tags is for views. Made implicitly from
+/// labels; `ids` and `weights` add to it:
+///
+///     sup_con(x, labels);
+///     sup_con(x, TensorTags(labels).ids(sample).weights(confidence));
+///     sup_con(queries, TensorTags::lists(offsets, columns), references, TensorTags());
+///
+/// Holds the tensors; int64 tensors in one piece are not copied. All on the CPU and without
+/// gradients. What does not fit the rows is the call's error, what is no such tensor c10::Error.
+class TensorTags {
+ public:
+  /// Nothing: for references whose queries list their positives.
+  TensorTags() = default;
+
+  /// Labels, one a row (int64, N); or sets of labels, row i with label l where element (i, l) is
+  /// true (bool, N x C): rows match when they share one.
+  TensorTags(const Tensor& labels) {  // NOLINT(google-explicit-constructor): as nearfar::Tags
+    detail::check_dense("labels", labels);
+    if (labels.scalar_type() == at::kBool) {
+      pack(labels);
+    } else {
+      labels_ = detail::checked_integers("labels", labels);
+    }
+  }
+
+  /// The positives of each anchor, listed (compressed sparse rows; see PositiveLists): offsets
+  /// (int64, N + 1), columns (int64), and a weight > 0 for each column where given.
+  static TensorTags lists(const Tensor& offsets, const Tensor& columns,
+                          const Tensor& weights = {}) {
+    const auto copied = [](const char* name, const Tensor& x) {
+      const Labels values = detail::labels_of(detail::checked_integers(name, x));
+      std::vector<Index> out(static_cast<std::size_t>(values.size()));
+      for (Index i = 0; i < values.size(); ++i) {
+        out[static_cast<std::size_t>(i)] = static_cast<Index>(values[i]);
+      }
+      return out;
+    };
+    TensorTags out;
+    out.rule_ = Tags::Rule::lists;
+    out.offsets_ = copied("offsets", offsets);
+    out.columns_ = copied("columns", columns);
+    if (weights.defined()) {
+      out.column_weights_ = detail::checked_numbers("weights of columns", weights, at::kDouble);
+    }
+    return out;
+  }
+
+  /// The same with ids (int64, N): rows with the same id are neither positive nor negative for each
+  /// other.
+  TensorTags ids(const Tensor& ids) const {
+    TensorTags out = *this;
+    out.ids_ = detail::checked_integers("ids", ids);
+    return out;
+  }
+
+  /// The same with a weight >= 0 for each anchor (N), which multiplies the anchor's loss.
+  TensorTags weights(const Tensor& weights) const {
+    TensorTags out = *this;
+    out.weights_ = detail::checked_numbers("weights", weights, at::kDouble);
+    return out;
+  }
+
+  /// Views of all that, valid while this lives.
+  Tags view() const {
+    Tags out = of_rule();
+    if (ids_.defined()) out = out.ids(detail::labels_of(ids_));
+    if (weights_.defined()) out = out.weights({weights_.data_ptr<double>(), weights_.numel()});
+    return out;
+  }
+
+ private:
+  /// One bit a label, as MultiLabels has them.
+  void pack(const Tensor& sets) {
+    TORCH_CHECK(sets.dim() == 2,
+                "nearfar: labels: wanted two dimensions for sets of labels (bool), got ",
+                sets.dim());
+    const Tensor bits = sets.contiguous();
+    rule_ = Tags::Rule::multi_labels;
+    rows_ = bits.size(0);
+    words_ = std::max<Index>((bits.size(1) + 63) / 64, 1);
+    sets_.assign(static_cast<std::size_t>(rows_ * words_), 0);
+    const bool* bit = bits.data_ptr<bool>();
+    for (Index i = 0; i < rows_; ++i) {
+      for (Index l = 0; l < bits.size(1); ++l, ++bit) {
+        if (*bit) sets_[static_cast<std::size_t>(i * words_ + l / 64)] |= 1ULL << (l % 64);
+      }
+    }
+  }
+
+  Tags of_rule() const {
+    switch (rule_) {
+      case Tags::Rule::multi_labels:
+        return MultiLabels{sets_.data(), rows_, words_};
+      case Tags::Rule::lists: {
+        PositiveLists lists{offsets_, columns_};
+        if (column_weights_.defined()) {
+          lists.weights = {column_weights_.data_ptr<double>(),
+                           static_cast<std::size_t>(column_weights_.numel())};
+        }
+        return lists;
+      }
+      case Tags::Rule::none:
+      case Tags::Rule::labels:
+        break;
+    }
+    return labels_.defined() ? Tags(detail::labels_of(labels_)) : Tags();
+  }
+
+  Tags::Rule rule_ = Tags::Rule::none;  ///< none: labels, where there are any
+  Tensor labels_;
+  std::vector<std::uint64_t> sets_;
+  Index rows_ = 0;
+  Index words_ = 0;
+  std::vector<Index> offsets_;
+  std::vector<Index> columns_;
+  Tensor column_weights_;
+  Tensor ids_;
+  Tensor weights_;
+};
+
+}  // namespace nearfar::libtorch

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "nearfar/core/labels.hpp"
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/core/workspace.hpp"
+
+/// \file
+/// Tensors as the views that losses read, and what a call takes from LibTorch's settings.
+
+namespace nearfar::libtorch {
+
+using ::torch::Tensor;
+
+namespace detail {
+
+inline std::unique_ptr<Workspace>& thread_workspace() {
+  thread_local std::unique_ptr<Workspace> own;
+  return own;
+}
+
+}  // namespace detail
+
+/// The calling thread's scratch memory, which all losses of this adapter use: kept from call to
+/// call, with as many threads as at::get_num_threads() says now (one inside of LibTorch's own
+/// parallel regions).
+inline Workspace& workspace() {
+  std::unique_ptr<Workspace>& own = detail::thread_workspace();
+  const int threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  if (own == nullptr || own->threads() != threads) own = std::make_unique<Workspace>(threads);
+  return *own;
+}
+
+/// Gives back the calling thread's scratch memory, O((N + M) D) of the largest batch so far.
+inline void free_workspace() { detail::thread_workspace().reset(); }
+
+namespace detail {
+
+/// Throws c10::Error unless there is memory of this process to read.
+inline void check_dense(const char* name, const Tensor& x) {
+  TORCH_CHECK(x.defined(), "nearfar: ", name, ": wanted a tensor, got an undefined one");
+  TORCH_CHECK(x.device().is_cpu(), "nearfar: ", name, ": wanted a tensor on the CPU, got one on ",
+              x.device());
+  TORCH_CHECK(x.layout() == at::kStrided, "nearfar: ", name, ": wanted a dense tensor, got ",
+              x.layout());
+}
+
+/// Throws c10::Error unless x is float or double and has one of the numbers of dimensions.
+inline void check_rows(const char* name, const Tensor& x, int dimensions, int or_dimensions) {
+  check_dense(name, x);
+  TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble, "nearfar: ", name,
+              ": wanted float or double, got ", x.scalar_type());
+  TORCH_CHECK(x.dim() == dimensions || x.dim() == or_dimensions, "nearfar: ", name, ": wanted ",
+              dimensions,
+              or_dimensions != dimensions ? " or " + std::to_string(or_dimensions) : std::string(),
+              " dimensions, got ", x.dim());
+}
+
+/// Throws c10::Error when a gradient is expected of something that losses take as given.
+inline void check_constant(const char* name, const Tensor& x) {
+  TORCH_CHECK(!(at::GradMode::is_enabled() && x.requires_grad()), "nearfar: ", name,
+              ": wanted numbers that need no gradient (there is none), got some that require it; "
+              "pass them detached");
+}
+
+/// x as a matrix whose rows have neighbouring elements: the same memory where its strides allow
+/// that, else a contiguous copy. Leading dimensions are numbered through.
+inline Tensor matrix_of(const Tensor& x) {
+  const Tensor flat = (x.dim() > 2 ? x.flatten(0, x.dim() - 2) : x).resolve_neg();
+  const bool elements_adjacent = flat.size(1) <= 1 || flat.stride(1) == 1;
+  const bool rows_apart = flat.size(0) <= 1 || flat.stride(0) >= flat.size(1);
+  return elements_adjacent && rows_apart ? flat : flat.contiguous();
+}
+
+/// A view of what matrix_of returned.
+template <class S>
+Rows<S> rows_of(const Tensor& matrix) {
+  return {matrix.data_ptr<S>(), matrix.size(0), matrix.size(1),
+          matrix.size(0) > 1 ? matrix.stride(0) : matrix.size(1)};
+}
+
+/// A buffer for the gradient of x, to be written to by way of a view.
+template <class S>
+GradientRows<S> gradient_rows(const Tensor& gradient, const Rows<S>& x) {
+  return {gradient.data_ptr<S>(), x.rows(), x.cols()};
+}
+
+/// Whole numbers, one a row, in one piece of memory. Throws c10::Error unless int64 and of one
+/// dimension.
+inline Tensor checked_integers(const char* name, const Tensor& x) {
+  check_dense(name, x);
+  TORCH_CHECK(x.scalar_type() == at::kLong, "nearfar: ", name, ": wanted int64, got ",
+              x.scalar_type());
+  TORCH_CHECK(x.dim() == 1, "nearfar: ", name, ": wanted one dimension, got ", x.dim());
+  return x.contiguous();
+}
+
+/// Real numbers, one a row, in one piece of memory, as `type`.
+inline Tensor checked_numbers(const char* name, const Tensor& x, at::ScalarType type) {
+  check_dense(name, x);
+  check_constant(name, x);
+  TORCH_CHECK(x.is_floating_point(), "nearfar: ", name, ": wanted floating point numbers, got ",
+              x.scalar_type());
+  TORCH_CHECK(x.dim() == 1, "nearfar: ", name, ": wanted one dimension, got ", x.dim());
+  return x.detach().to(type).contiguous();
+}
+
+/// A view of what checked_integers returned.
+inline Labels labels_of(const Tensor& integers) {
+  return {integers.data_ptr<std::int64_t>(), integers.numel()};
+}
+
+}  // namespace detail
+}  // namespace nearfar::libtorch

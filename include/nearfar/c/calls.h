@@ -1,0 +1,247 @@
+#ifndef NEARFAR_C_CALLS_H
+#define NEARFAR_C_CALLS_H
+
+#include "nearfar/c/basics.h"
+
+/// \file
+/// Calls of a loss. There are six forms, by what a loss compares, each with a forward call (the
+/// value) and a forward_backward call (value and gradients). Which forms a loss has is in its
+/// `_create`; for others a call is NEARFAR_INVALID_ARGUMENT.
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// A loss with its settings: immutable, and free to be used by several threads at once.
+typedef struct nearfar_loss nearfar_loss;
+
+/// Frees a loss that no call is using. Null is no error.
+void nearfar_loss_destroy(nearfar_loss* loss);
+
+/// Its name, as that of the C++ class, "InfoNce"; "" for null.
+const char* nearfar_loss_name(const nearfar_loss* loss);
+
+// ---- what every call may be given, and what it gives --------------------------------------------
+
+/// What a call may be given besides its inputs. A null nearfar_call* means: all defaults.
+typedef struct nearfar_call {
+  size_t size;  ///< of this struct; nearfar_call_init sets it
+  /// Scratch memory to reuse; null: the call makes its own.
+  nearfar_workspace* workspace;
+  /// dL/d(value) from what comes after the loss, which all gradients are multiplied by: one number,
+  /// or one a value with NEARFAR_NONE. Not given: 1. For forward_backward only.
+  nearfar_doubles upstream;
+  /// Gradient of the kernel's matrix, in its shape; null: not wanted. For forward_backward only.
+  const nearfar_gradient* d_parameter;
+} nearfar_call;
+
+/// All defaults. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_call).
+nearfar_status nearfar_call_init(nearfar_call* call, size_t size);
+
+/// What a call gives. Buffers are the caller's, and set before the call; all else a call that
+/// succeeds writes, whether its loss has it or not. A call that fails writes nothing.
+typedef struct nearfar_result {
+  size_t size;  ///< of this struct; nearfar_result_init sets it
+
+  // Buffers, each may be null.
+  double* values;           ///< with NEARFAR_NONE: gets a value a row; see values_count
+  int64_t values_capacity;  ///< numbers that `values` has room for
+  double* step_losses;      ///< of Cpc: gets the loss of each prediction step, after reduction
+  double* step_bounds;      ///< of Cpc: gets log(candidates) - mean loss of each step, in nats
+  int64_t steps_capacity;   ///< numbers that step_losses and step_bounds have room for each
+
+  double value;          ///< the loss after reduction; with NEARFAR_NONE the sum of values
+  int64_t values_count;  ///< values a row there are (with NEARFAR_NONE, else 0)
+  int64_t steps_count;   ///< steps of Cpc, else 0
+
+  // Counts of what the value was made of (nearfar::Diagnostics).
+  int64_t anchors;                   ///< rows that could be anchors
+  int64_t anchors_without_positive;  ///< of these, with no positive
+  int64_t anchors_without_negative;  ///< of these, with no negative
+  int64_t terms;                     ///< terms of the loss, the divisor of NEARFAR_MEAN
+  int64_t active_terms;              ///< terms that are not zero
+  int64_t zero_distances;            ///< pairs at distance 0 (distance kernels only)
+  double smallest_score;             ///< of all pairs compared; infinity when there are none
+  double largest_score;              ///< of all pairs compared; -infinity when there are none
+
+  // Gradients of learnable numbers, times upstream; 0 from forward, and where a loss has none.
+  double d_temperature;
+  double d_log_z;        ///< of Nce
+  double d_logit_scale;  ///< of Clip and SigLip
+  double d_logit_bias;   ///< of SigLip
+
+  /// MutualInformation: what the bound can't exceed, log N for NEARFAR_BOUND_INFO_NCE. Else
+  /// infinity.
+  double ceiling;
+
+  // LinearContrastive: ordered pairs, and of these those with a loss above 0.
+  int64_t positive_pairs;
+  int64_t negative_pairs;
+  int64_t active_positive_pairs;
+  int64_t active_negative_pairs;
+
+  // MinedTriplet: triplets by kind (nearfar::MinedTripletResult).
+  int64_t hard_triplets;
+  int64_t semihard_triplets;
+  int64_t easy_triplets;
+} nearfar_result;
+
+/// No buffers, zeros else. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_result).
+nearfar_status nearfar_result_init(nearfar_result* result, size_t size);
+
+// In all calls: `call` may be null, everything else that is not said to be optional may not. A
+// gradient argument may be null: not wanted. Errors are NEARFAR_INVALID_ARGUMENT for a null
+// pointer, for a loss that has no such form, for shapes, scalar types or tags that do not fit and
+// for a workspace in use; NEARFAR_NOT_FINITE for NaN or infinity in the input, named with row and
+// column, and where no finite result exists.
+
+// ---- one set ------------------------------------------------------------------------------------
+
+/// Rows x (N x D) among themselves: Uniformity.
+nearfar_status nearfar_one_set_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                       const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_one_set_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                                const nearfar_gradient* dx,
+                                                const nearfar_call* call, nearfar_result* result);
+
+// ---- two sets -----------------------------------------------------------------------------------
+
+/// Rows of x with rows of y, row i of one belonging to row i of the other:
+/// - Alignment, Clip (images, texts), HardNegative and NtXent (two views), MutualInformation,
+///   SigLip (images, texts): both N x D; `match` null.
+/// - InfoNce and NPair: queries (N x D) and keys (M x D, M >= N). `match` null: key i is query i's
+///   positive; else match[i], N integers from 0 to M - 1, is the number of its key, and M is free.
+/// - HadsellContrastive: pairs, both N x D; `match` has N integers, 1 for a similar pair, 0 for
+///   another.
+/// With the kernel NEARFAR_BILINEAR x has the columns of the matrix and y its rows.
+/// With NEARFAR_NONE there is a value for each row of x; for NtXent and HardNegative 2N, those of x
+/// first.
+nearfar_status nearfar_two_sets_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                        const nearfar_rows* y, const nearfar_integers* match,
+                                        const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_two_sets_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                                 const nearfar_rows* y,
+                                                 const nearfar_integers* match,
+                                                 const nearfar_gradient* dx,
+                                                 const nearfar_gradient* dy,
+                                                 const nearfar_call* call, nearfar_result* result);
+
+// ---- three sets ---------------------------------------------------------------------------------
+
+/// - Triplet: x anchors, y positives, z negatives, all N x D; a value each triplet.
+/// - Cpc: x contexts (B T x Dc), y targets (B T x Dz), z the matrices of all steps (K Dz x Dc), W_k
+///   in rows (k - 1) Dz .. k Dz - 1; a value each context.
+nearfar_status nearfar_three_sets_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                          const nearfar_rows* y, const nearfar_rows* z,
+                                          const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_three_sets_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* y, const nearfar_rows* z,
+    const nearfar_gradient* dx, const nearfar_gradient* dy, const nearfar_gradient* dz,
+    const nearfar_call* call, nearfar_result* result);
+
+// ---- queries and keys against negatives ---------------------------------------------------------
+
+/// Negatives: K x D, shared by all queries; or each query's own.
+typedef struct nearfar_negatives {
+  size_t size;  ///< of this struct; nearfar_negatives_init sets it
+  nearfar_rows rows;
+  /// 0: shared by all queries. 1: each query's own, (N K) x D, those of query i from row i K on.
+  int32_t per_query;
+  /// Optional, for InfoNce and shared negatives: one id a negative and one a query; a query is not
+  /// compared with negatives of its own id. Both or neither.
+  nearfar_integers ids;
+  nearfar_integers query_ids;
+  /// For Nce, which needs both, and for no other: log p_n of the keys (N x 1) and of the negatives
+  /// (one a row), of the rows' scalar type.
+  nearfar_rows log_noise_keys;
+  nearfar_rows log_noise_negatives;
+} nearfar_negatives;
+
+/// Shared, no ids, no rows yet. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_negatives).
+nearfar_status nearfar_negatives_init(nearfar_negatives* negatives, size_t size);
+
+/// Queries with keys (both N x D), key i query i's positive, against negatives: InfoNce, NPair,
+/// Nce, NegativeSampling. A value each query.
+nearfar_status nearfar_negatives_forward(const nearfar_loss* loss, const nearfar_rows* queries,
+                                         const nearfar_rows* keys,
+                                         const nearfar_negatives* negatives,
+                                         const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_negatives_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_rows* keys,
+    const nearfar_negatives* negatives, const nearfar_gradient* d_queries,
+    const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
+    nearfar_result* result);
+
+// ---- rows with labels ---------------------------------------------------------------------------
+
+/// Who is positive for whom.
+typedef int32_t nearfar_rule;
+enum {
+  NEARFAR_NO_RULE = 0,        ///< nothing: for references whose queries list their positives
+  NEARFAR_LABELS = 1,         ///< rows with equal labels
+  NEARFAR_LABEL_SETS = 2,     ///< rows that share at least one label
+  NEARFAR_POSITIVE_LISTS = 3  ///< the keys listed for an anchor
+};
+
+/// What is known of each row of a set: nearfar::Tags. Only what `rule` names is read of the rules.
+typedef struct nearfar_tags {
+  size_t size;  ///< of this struct; nearfar_tags_init sets it
+  nearfar_rule rule;
+  nearfar_integers labels;  ///< NEARFAR_LABELS: one a row, any integers
+  /// NEARFAR_LABEL_SETS: label_set_rows x label_set_words; row i has label l when bit l % 64 of its
+  /// word l / 64 is set.
+  const uint64_t* label_sets;
+  int64_t label_set_rows;
+  int64_t label_set_words;
+  /// NEARFAR_POSITIVE_LISTS (compressed sparse rows): positives of anchor i are the keys
+  /// columns[offsets[i]] .. columns[offsets[i + 1] - 1], ascending. One offset more than anchors.
+  nearfar_integers offsets;
+  nearfar_integers columns;
+  nearfar_doubles column_weights;  ///< optional, SupCon only: one > 0 a column
+  /// Optional: one a row; rows of the same id are nothing to each other. With references both sides
+  /// have ids or neither.
+  nearfar_integers ids;
+  nearfar_doubles weights;  ///< optional: one >= 0 an anchor, which multiplies its loss
+} nearfar_tags;
+
+/// Nothing. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_tags).
+nearfar_status nearfar_tags_init(nearfar_tags* tags, size_t size);
+
+/// Labels and nothing else, one a row.
+static inline nearfar_tags nearfar_tags_of_labels(const int64_t* labels, int64_t count) {
+  nearfar_tags out;
+  nearfar_tags_init(&out, sizeof out);
+  out.rule = NEARFAR_LABELS;
+  out.labels.data = labels;
+  out.labels.count = count;
+  return out;
+}
+
+/// Rows x (N x D), each with all others: Circle, HadsellContrastive, LiftedStructure,
+/// LinearContrastive, MinedTriplet, MultiSimilarity, SupCon. A value each row.
+nearfar_status nearfar_labelled_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                        const nearfar_tags* tags, const nearfar_call* call,
+                                        nearfar_result* result);
+nearfar_status nearfar_labelled_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                                 const nearfar_tags* tags,
+                                                 const nearfar_gradient* dx,
+                                                 const nearfar_call* call, nearfar_result* result);
+
+/// Queries (N x D), the anchors, with references (M x D): the same losses against a memory or a
+/// gallery. A value each query.
+nearfar_status nearfar_references_forward(const nearfar_loss* loss, const nearfar_rows* queries,
+                                          const nearfar_tags* query_tags,
+                                          const nearfar_rows* references,
+                                          const nearfar_tags* reference_tags,
+                                          const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_references_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_tags* query_tags,
+    const nearfar_rows* references, const nearfar_tags* reference_tags,
+    const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
+    const nearfar_call* call, nearfar_result* result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

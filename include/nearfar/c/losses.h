@@ -1,0 +1,542 @@
+#ifndef NEARFAR_C_LOSSES_H
+#define NEARFAR_C_LOSSES_H
+
+#include "nearfar/c/calls.h"
+
+/// \file
+/// The losses: for each its settings, a function that sets them to the defaults of the C++ class,
+/// and one that makes the loss.
+///
+/// `_options_init` takes sizeof its struct and fails with NEARFAR_INVALID_ARGUMENT for another
+/// size.
+/// `_create` makes a loss that the caller destroys with nearfar_loss_destroy; null options are the
+/// defaults. NEARFAR_INVALID_ARGUMENT: a null `loss`, a size that is not the struct's, a choice
+/// that is none, a kernel that the loss has no use for, a matrix where the kernel has none and none
+/// where it has one, numbers out of range. Numbers that are learnt (temperature, logit_scale,
+/// log_z) are settings: after each step make a new loss, which costs less than a microsecond.
+///
+/// At each setting stands its default. What a loss computes, sources and all, is at the C++ class.
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// What turns two rows into a score: nearfar/kernels.
+typedef int32_t nearfar_kernel;
+enum {
+  NEARFAR_COSINE = 0,
+  NEARFAR_INNER_PRODUCT = 1,
+  NEARFAR_EUCLIDEAN = 2,
+  NEARFAR_SQUARED_EUCLIDEAN = 3,
+  NEARFAR_COSINE_DISTANCE = 4,
+  /// |L (x - y)|, `matrix` is L, E x D. Options hold a view: L must outlive the loss, and an
+  /// optimiser may change it in place between calls.
+  NEARFAR_MAHALANOBIS = 5,
+  NEARFAR_BILINEAR = 6  ///< y^T W x, `matrix` is W, (columns of y) x (columns of x); else as above
+};
+
+/// How the terms of a loss become its value: nearfar::Reduction.
+typedef int32_t nearfar_reduction;
+enum {
+  NEARFAR_MEAN = 0,          ///< sum of the terms / number of terms
+  NEARFAR_SUM = 1,           ///< sum of the terms
+  NEARFAR_MEAN_NONZERO = 2,  ///< sum of the terms / number of terms that are not zero
+  NEARFAR_NONE = 3           ///< a value a row: see nearfar_result
+};
+
+/// What happens to an anchor that has nothing to learn from: nearfar::UnusableAnchor.
+typedef int32_t nearfar_unusable;
+enum {
+  NEARFAR_SKIP = 0,   ///< it adds nothing, and anchors_without_... count it
+  NEARFAR_REFUSE = 1  ///< the call is NEARFAR_INVALID_ARGUMENT
+};
+
+/// What the sum below InfoNce's and NtXent's fraction is over: nearfar::Denominator.
+typedef int32_t nearfar_denominator;
+enum {
+  NEARFAR_WITH_POSITIVE = 0,
+  NEARFAR_NEGATIVES_ONLY = 1  ///< decoupled contrastive learning
+};
+
+/// What Circle's gradient takes its weights for: nearfar::CircleWeights.
+typedef int32_t nearfar_circle_weights;
+enum { NEARFAR_CIRCLE_CONSTANT = 0, NEARFAR_CIRCLE_DIFFERENTIATED = 1 };
+
+/// What Clip makes of its two directions: nearfar::ClipDirections.
+typedef int32_t nearfar_clip_directions;
+enum { NEARFAR_CLIP_MEAN = 0, NEARFAR_CLIP_SUM = 1 };
+
+/// Which targets Cpc tells a context's own from: nearfar::SequenceNegatives.
+typedef int32_t nearfar_sequence_negatives;
+enum {
+  NEARFAR_SEQUENCE_SAME_TIME = 0,  ///< those of the other sequences at the same time
+  NEARFAR_SEQUENCE_SAME = 1,       ///< others of the same sequence
+  NEARFAR_SEQUENCE_ALL = 2         ///< all others
+};
+
+/// The factor of Hadsell's squares: nearfar::SquareFactor.
+typedef int32_t nearfar_square_factor;
+enum { NEARFAR_SQUARE_HALF = 0, NEARFAR_SQUARE_ONE = 1 };
+
+/// What a violated triplet costs: nearfar::TripletForm.
+typedef int32_t nearfar_triplet_form;
+enum { NEARFAR_TRIPLET_HINGE = 0, NEARFAR_TRIPLET_SOFT = 1 };
+
+/// Which triplets take part: nearfar::Mining.
+typedef int32_t nearfar_mining;
+enum {
+  NEARFAR_MINING_ALL = 0,
+  NEARFAR_MINING_HARD = 1,
+  NEARFAR_MINING_SEMIHARD = 2,
+  NEARFAR_MINING_EASY = 3,
+  NEARFAR_MINING_BATCH_HARD = 4,
+  NEARFAR_MINING_BATCH_EASY_HARD = 5,
+  NEARFAR_MINING_SEMI_HARD_PER_PAIR = 6,
+  NEARFAR_MINING_DISTANCE_WEIGHTED = 7
+};
+
+/// Which positive, which negative an anchor takes: nearfar::PositiveChoice,
+/// nearfar::NegativeChoice.
+typedef int32_t nearfar_choice;
+enum { NEARFAR_CHOICE_EASY = 0, NEARFAR_CHOICE_SEMIHARD = 1, NEARFAR_CHOICE_HARD = 2 };
+
+/// Which bound: nearfar::MutualInformation has the formulas.
+typedef int32_t nearfar_bound;
+enum {
+  NEARFAR_BOUND_INFO_NCE = 0,
+  NEARFAR_BOUND_NWJ = 1,
+  NEARFAR_BOUND_DONSKER_VARADHAN = 2,
+  NEARFAR_BOUND_CLUB = 3
+};
+
+/// Which of SupCon's two losses: nearfar::SupConVariant.
+typedef int32_t nearfar_sup_con_variant;
+enum { NEARFAR_SUP_CON_OUT = 0, NEARFAR_SUP_CON_IN = 1 };
+
+// ---- the losses ---------------------------------------------------------------------------------
+
+/// Settings of Alignment.
+typedef struct nearfar_alignment_options {
+  size_t size;
+  double alpha;                 ///< 2; > 0: power of the distance
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are pairs
+} nearfar_alignment_options;
+
+/// nearfar::Alignment (nearfar/losses/alignment.hpp): how far apart the rows of a pair are on the
+/// unit sphere,
+///
+///     |x_i / |x_i| - y_i / |y_i||^alpha
+///
+/// Form: two sets. NEARFAR_INVALID_ARGUMENT
+/// unless alpha > 0.
+nearfar_status nearfar_alignment_create(const nearfar_alignment_options* options,
+                                        nearfar_loss** loss);
+nearfar_status nearfar_alignment_options_init(nearfar_alignment_options* options, size_t size);
+
+/// Settings of Circle.
+typedef struct nearfar_circle_options {
+  size_t size;
+  nearfar_kernel kernel;           ///< NEARFAR_COSINE
+  double m;                        ///< 0.4: relaxation
+  double gamma;                    ///< 80; > 0: scale of the logits
+  nearfar_circle_weights weights;  ///< NEARFAR_CIRCLE_CONSTANT
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are anchors with a positive and a negative
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive or no negative
+} nearfar_circle_options;
+
+/// nearfar::Circle (nearfar/losses/circle.hpp): self-paced weights for positives and negatives of
+/// labelled rows,
+///
+///     log(1 + sum_n exp(gamma a_n (s_n - m)) sum_p exp(-gamma a_p (s_p - (1 - m))))
+///
+/// Forms: labelled, references. Kernels: cosine, inner product. NEARFAR_INVALID_ARGUMENT
+/// unless gamma > 0 and m is finite.
+nearfar_status nearfar_circle_create(const nearfar_circle_options* options, nearfar_loss** loss);
+nearfar_status nearfar_circle_options_init(nearfar_circle_options* options, size_t size);
+
+/// Settings of Clip.
+typedef struct nearfar_clip_options {
+  size_t size;
+  nearfar_kernel kernel;       ///< NEARFAR_COSINE
+  nearfar_rows matrix;         ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double logit_scale;          ///< 1 / 0.07; sigma > 0
+  double largest_logit_scale;  ///< infinity; a larger logit_scale counts as this one
+  nearfar_clip_directions directions;  ///< NEARFAR_CLIP_MEAN
+  nearfar_reduction reduction;         ///< NEARFAR_MEAN; terms are pairs
+  nearfar_unusable unusable_anchors;   ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_clip_options;
+
+/// nearfar::Clip (nearfar/losses/clip.hpp): each image finds its text among all texts, each text
+/// its image,
+///
+///     1/2 (-log softmax_j(sigma s_ij)[i] - log softmax_j(sigma s_ji)[i])
+///
+/// Form: two sets. Kernels: cosine, inner product, bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless logit_scale is finite and > 0 and largest_logit_scale > 0.
+nearfar_status nearfar_clip_create(const nearfar_clip_options* options, nearfar_loss** loss);
+nearfar_status nearfar_clip_options_init(nearfar_clip_options* options, size_t size);
+
+/// Settings of Cpc.
+typedef struct nearfar_cpc_options {
+  size_t size;
+  int64_t length;      ///< 0, which is no length: positions of a sequence, > steps
+  int64_t steps;       ///< 1; >= 1: how far ahead is predicted
+  double temperature;  ///< 1; tau > 0
+  nearfar_sequence_negatives negatives;  ///< NEARFAR_SEQUENCE_ALL
+  nearfar_reduction reduction;           ///< NEARFAR_MEAN; terms are contexts, at each step
+  nearfar_unusable unusable_anchors;     ///< NEARFAR_SKIP; unusable: no other target
+} nearfar_cpc_options;
+
+/// nearfar::Cpc (nearfar/losses/cpc.hpp): from what a sequence was, find what comes k steps later,
+///
+///     1/K sum_k mean_i -log softmax_j(z_j^T W_k c_i / tau)[i + k]
+///
+/// Form: three sets. NEARFAR_INVALID_ARGUMENT
+/// unless 1 <= steps < length and temperature > 0.
+nearfar_status nearfar_cpc_create(const nearfar_cpc_options* options, nearfar_loss** loss);
+nearfar_status nearfar_cpc_options_init(nearfar_cpc_options* options, size_t size);
+
+/// Settings of HadsellContrastive.
+typedef struct nearfar_hadsell_contrastive_options {
+  size_t size;
+  nearfar_kernel kernel;         ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;           ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double margin;                 ///< 1; m > 0
+  nearfar_square_factor factor;  ///< NEARFAR_SQUARE_HALF
+  nearfar_reduction reduction;   ///< NEARFAR_MEAN; terms are pairs
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
+} nearfar_hadsell_contrastive_options;
+
+/// nearfar::HadsellContrastive (nearfar/losses/hadsell.hpp): similar pairs drawn together, others
+/// pushed apart until the margin,
+///
+///     same d^2 / 2 + (1 - same) max(0, m - d)^2 / 2
+///
+/// Forms: two sets (pairs given), labelled, references. Kernels: Euclidean, squared Euclidean,
+/// cosine distance, Mahalanobis. NEARFAR_INVALID_ARGUMENT unless margin > 0.
+nearfar_status nearfar_hadsell_contrastive_create(
+    const nearfar_hadsell_contrastive_options* options, nearfar_loss** loss);
+nearfar_status nearfar_hadsell_contrastive_options_init(
+    nearfar_hadsell_contrastive_options* options, size_t size);
+
+/// Settings of HardNegative.
+typedef struct nearfar_hard_negative_options {
+  size_t size;
+  double temperature;                 ///< 0.5; tau > 0
+  double positive_prior;              ///< 0.1; in [0, 1): share of negatives that are positives
+  double concentration;               ///< 1; beta >= 0; 0: debiased only
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are views
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_hard_negative_options;
+
+/// nearfar::HardNegative (nearfar/losses/hard_negative.hpp): two views, debiased, with hard
+/// negatives weighted up,
+///
+///     -log(P / (P + G))
+///
+/// Form: two sets. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0, positive_prior is in [0, 1) and concentration >= 0.
+nearfar_status nearfar_hard_negative_create(const nearfar_hard_negative_options* options,
+                                            nearfar_loss** loss);
+nearfar_status nearfar_hard_negative_options_init(nearfar_hard_negative_options* options,
+                                                  size_t size);
+
+/// Settings of InfoNce.
+typedef struct nearfar_info_nce_options {
+  size_t size;
+  nearfar_kernel kernel;            ///< NEARFAR_COSINE
+  nearfar_rows matrix;              ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;               ///< 0.07; tau > 0
+  nearfar_denominator denominator;  ///< NEARFAR_WITH_POSITIVE; else decoupled
+  nearfar_reduction reduction;      ///< NEARFAR_MEAN; terms are queries
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_info_nce_options;
+
+/// nearfar::InfoNce (nearfar/losses/info_nce.hpp): pick the positive out of all keys,
+///
+///     -log(exp(s_it / tau) / sum_j exp(s_ij / tau))
+///
+/// Forms: two sets, negatives. Kernels: all. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_info_nce_create(const nearfar_info_nce_options* options,
+                                       nearfar_loss** loss);
+nearfar_status nearfar_info_nce_options_init(nearfar_info_nce_options* options, size_t size);
+
+/// Settings of LiftedStructure.
+typedef struct nearfar_lifted_structure_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double margin;                ///< 1: alpha, in the kernel's score
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are positive pairs
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive or no negative
+} nearfar_lifted_structure_options;
+
+/// nearfar::LiftedStructure (nearfar/losses/lifted_structure.hpp): each positive pair against all
+/// negatives of both rows,
+///
+///     max(0, log(sum_k exp(m - d_ik) + sum_l exp(m - d_jl)) + d_ij)^2 / 2
+///
+/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless margin is finite.
+nearfar_status nearfar_lifted_structure_create(const nearfar_lifted_structure_options* options,
+                                               nearfar_loss** loss);
+nearfar_status nearfar_lifted_structure_options_init(nearfar_lifted_structure_options* options,
+                                                     size_t size);
+
+/// Settings of LinearContrastive.
+typedef struct nearfar_linear_contrastive_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double positive_margin;       ///< 0: positives at least that near rest
+  double negative_margin;       ///< 1: negatives at least that far rest
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN_NONZERO; terms are ordered pairs
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
+} nearfar_linear_contrastive_options;
+
+/// nearfar::LinearContrastive (nearfar/losses/linear_contrastive.hpp): linear hinges and a margin
+/// for either kind of pair,
+///
+///     mean max(0, d - m_pos) + mean max(0, m_neg - d)
+///
+/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless both margins are finite.
+nearfar_status nearfar_linear_contrastive_create(const nearfar_linear_contrastive_options* options,
+                                                 nearfar_loss** loss);
+nearfar_status nearfar_linear_contrastive_options_init(nearfar_linear_contrastive_options* options,
+                                                       size_t size);
+
+/// Settings of MinedTriplet.
+typedef struct nearfar_mined_triplet_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double margin;                ///< 0.2; m >= 0, in the kernel's score
+  nearfar_triplet_form form;    ///< NEARFAR_TRIPLET_HINGE
+  nearfar_mining mining;        ///< NEARFAR_MINING_BATCH_HARD
+  nearfar_choice positive;      ///< NEARFAR_CHOICE_EASY; for BATCH_EASY_HARD
+  nearfar_choice negative;      ///< NEARFAR_CHOICE_SEMIHARD; for BATCH_EASY_HARD
+  uint64_t weighting_seed;      ///< 0; this and below: DISTANCE_WEIGHTED
+  uint64_t weighting_step;      ///< 0; each training step its own
+  double weighting_nearest;     ///< 0.5; in (0, 2)
+  double weighting_farthest;    ///< 1.4; > weighting_nearest
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are the triplets mined
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive or no negative
+} nearfar_mined_triplet_options;
+
+/// nearfar::MinedTriplet (nearfar/losses/mined_triplet.hpp): triplets mined from labelled rows,
+///
+///     max(0, d(a, p) - d(a, n) + m)
+///
+/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless margin >= 0, 0 < weighting_nearest < 2, weighting_farthest > weighting_nearest, and
+/// positive and negative are not both semi-hard.
+nearfar_status nearfar_mined_triplet_create(const nearfar_mined_triplet_options* options,
+                                            nearfar_loss** loss);
+nearfar_status nearfar_mined_triplet_options_init(nearfar_mined_triplet_options* options,
+                                                  size_t size);
+
+/// Settings of MultiSimilarity.
+typedef struct nearfar_multi_similarity_options {
+  size_t size;
+  nearfar_kernel kernel;              ///< NEARFAR_COSINE
+  double alpha;                       ///< 2; > 0: how sharply positives are weighted
+  double beta;                        ///< 50; > 0: how sharply negatives are weighted
+  double base;                        ///< 0.5: the score from which on a pair counts for much
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are anchors, all of them
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive and no negative
+} nearfar_multi_similarity_options;
+
+/// nearfar::MultiSimilarity (nearfar/losses/multi_similarity.hpp): soft thresholds on positives and
+/// negatives of labelled rows,
+///
+///     1/alpha log(1 + sum_p exp(-alpha (s_p - base))) + 1/beta log(1 + sum_n exp(beta (s_n -
+///     base)))
+///
+/// Forms: labelled, references. Kernels: cosine, inner product. NEARFAR_INVALID_ARGUMENT
+/// unless alpha > 0, beta > 0 and base is finite.
+nearfar_status nearfar_multi_similarity_create(const nearfar_multi_similarity_options* options,
+                                               nearfar_loss** loss);
+nearfar_status nearfar_multi_similarity_options_init(nearfar_multi_similarity_options* options,
+                                                     size_t size);
+
+/// Settings of MutualInformation.
+typedef struct nearfar_mutual_information_options {
+  size_t size;
+  nearfar_kernel kernel;  ///< NEARFAR_INNER_PRODUCT
+  nearfar_rows matrix;    ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  nearfar_bound bound;    ///< NEARFAR_BOUND_INFO_NCE
+  double temperature;     ///< 1; tau > 0
+} nearfar_mutual_information_options;
+
+/// nearfar::MutualInformation (nearfar/losses/mutual_information.hpp): bounds on the mutual
+/// information of x and y, in nats,
+///
+///     info_nce: log N + 1/N sum_i (f_ii - log sum_j exp(f_ij)), f = s / tau
+///
+/// Form: two sets. Kernels: all. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_mutual_information_create(const nearfar_mutual_information_options* options,
+                                                 nearfar_loss** loss);
+nearfar_status nearfar_mutual_information_options_init(nearfar_mutual_information_options* options,
+                                                       size_t size);
+
+/// Settings of NPair.
+typedef struct nearfar_n_pair_options {
+  size_t size;
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are queries
+} nearfar_n_pair_options;
+
+/// nearfar::NPair (nearfar/losses/info_nce.hpp): InfoNce of inner products at temperature 1,
+///
+///     -log softmax_j(x_i . y_j)[i]
+///
+/// Forms: two sets, negatives. NEARFAR_INVALID_ARGUMENT
+/// on a bad reduction.
+nearfar_status nearfar_n_pair_create(const nearfar_n_pair_options* options, nearfar_loss** loss);
+nearfar_status nearfar_n_pair_options_init(nearfar_n_pair_options* options, size_t size);
+
+/// Settings of Nce.
+typedef struct nearfar_nce_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_INNER_PRODUCT
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 1; tau > 0
+  double log_z;                 ///< 0: log of the model's partition function
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are queries
+} nearfar_nce_options;
+
+/// nearfar::Nce (nearfar/losses/nce.hpp): data told from noise whose distribution is known,
+///
+///     softplus(-D(q, k)) + sum_j softplus(D(q, n_j)), D = s / tau - log Z - log(K p_n)
+///
+/// Form: negatives, with log_noise. Kernels: cosine, inner product, bilinear.
+/// NEARFAR_INVALID_ARGUMENT unless temperature > 0 and log_z is finite.
+nearfar_status nearfar_nce_create(const nearfar_nce_options* options, nearfar_loss** loss);
+nearfar_status nearfar_nce_options_init(nearfar_nce_options* options, size_t size);
+
+/// Settings of NegativeSampling.
+typedef struct nearfar_negative_sampling_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_INNER_PRODUCT
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 1; tau > 0
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are queries
+} nearfar_negative_sampling_options;
+
+/// nearfar::NegativeSampling (nearfar/losses/nce.hpp): word2vec's simplification of Nce,
+///
+///     softplus(-s(q, k) / tau) + sum_j softplus(s(q, n_j) / tau)
+///
+/// Form: negatives. Kernels: cosine, inner product, bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_negative_sampling_create(const nearfar_negative_sampling_options* options,
+                                                nearfar_loss** loss);
+nearfar_status nearfar_negative_sampling_options_init(nearfar_negative_sampling_options* options,
+                                                      size_t size);
+
+/// Settings of NtXent.
+typedef struct nearfar_nt_xent_options {
+  size_t size;
+  nearfar_kernel kernel;            ///< NEARFAR_COSINE
+  nearfar_rows matrix;              ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;               ///< 0.5; tau > 0
+  nearfar_denominator denominator;  ///< NEARFAR_WITH_POSITIVE; else decoupled
+  nearfar_reduction reduction;      ///< NEARFAR_MEAN; terms are views
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_nt_xent_options;
+
+/// nearfar::NtXent (nearfar/losses/nt_xent.hpp): SimCLR: a view's partner among the 2N - 1 other
+/// views,
+///
+///     -log(exp(s_ip / tau) / sum_{j != i} exp(s_ij / tau))
+///
+/// Form: two sets. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_nt_xent_create(const nearfar_nt_xent_options* options, nearfar_loss** loss);
+nearfar_status nearfar_nt_xent_options_init(nearfar_nt_xent_options* options, size_t size);
+
+/// Settings of SigLip.
+typedef struct nearfar_sig_lip_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double logit_scale;           ///< 10; sigma > 0
+  double logit_bias;            ///< -10: b
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are images
+} nearfar_sig_lip_options;
+
+/// nearfar::SigLip (nearfar/losses/sig_lip.hpp): every pair of an image and a text a yes-or-no
+/// question,
+///
+///     -sum_j log sigmoid(y_ij (sigma s_ij + b))
+///
+/// Form: two sets. Kernels: cosine, inner product, bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless logit_scale > 0 and logit_bias is finite.
+nearfar_status nearfar_sig_lip_create(const nearfar_sig_lip_options* options, nearfar_loss** loss);
+nearfar_status nearfar_sig_lip_options_init(nearfar_sig_lip_options* options, size_t size);
+
+/// Settings of SupCon.
+typedef struct nearfar_sup_con_options {
+  size_t size;
+  nearfar_kernel kernel;            ///< NEARFAR_COSINE
+  nearfar_rows matrix;              ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;               ///< 0.1; tau > 0
+  nearfar_sup_con_variant variant;  ///< NEARFAR_SUP_CON_OUT
+  nearfar_reduction reduction;      ///< NEARFAR_MEAN; terms are anchors that have a positive
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive
+} nearfar_sup_con_options;
+
+/// nearfar::SupCon (nearfar/losses/sup_con.hpp): an anchor's positives are all other rows with its
+/// label,
+///
+///     -1/|P| sum_p log(exp(s_ip / tau) / sum_{j != i} exp(s_ij / tau))
+///
+/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_sup_con_create(const nearfar_sup_con_options* options, nearfar_loss** loss);
+nearfar_status nearfar_sup_con_options_init(nearfar_sup_con_options* options, size_t size);
+
+/// Settings of Triplet.
+typedef struct nearfar_triplet_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double margin;                ///< 1; m >= 0, in the kernel's score
+  nearfar_triplet_form form;    ///< NEARFAR_TRIPLET_HINGE
+  int32_t swap;                 ///< 0; 1: the positive in the anchor's place where nearer
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are triplets
+} nearfar_triplet_options;
+
+/// nearfar::Triplet (nearfar/losses/triplet.hpp): an anchor nearer to its positive than to its
+/// negative, by a margin,
+///
+///     max(0, d(a, p) - d(a, n) + m)
+///
+/// Form: three sets. Kernels: all. NEARFAR_INVALID_ARGUMENT
+/// unless margin >= 0 and swap is not set with NEARFAR_BILINEAR.
+nearfar_status nearfar_triplet_create(const nearfar_triplet_options* options, nearfar_loss** loss);
+nearfar_status nearfar_triplet_options_init(nearfar_triplet_options* options, size_t size);
+
+/// Settings of Uniformity.
+typedef struct nearfar_uniformity_options {
+  size_t size;
+  double t;  ///< 2; > 0: the inverse width of the Gaussian
+} nearfar_uniformity_options;
+
+/// nearfar::Uniformity (nearfar/losses/uniformity.hpp): how evenly rows cover the unit sphere,
+///
+///     log(2 / (N (N - 1)) sum_{i < j} exp(-t |x_i / |x_i| - x_j / |x_j||^2))
+///
+/// Form: one set. NEARFAR_INVALID_ARGUMENT
+/// unless t > 0.
+nearfar_status nearfar_uniformity_create(const nearfar_uniformity_options* options,
+                                         nearfar_loss** loss);
+nearfar_status nearfar_uniformity_options_init(nearfar_uniformity_options* options, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

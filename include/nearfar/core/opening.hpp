@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <initializer_list>
+
+#include "nearfar/core/matrix.hpp"
+
+/// \file
+/// Making room for the outputs of a call: for all of them, or, when memory runs out, for none.
+
+namespace nearfar::detail {
+
+/// An output and the shape it is to have. Those that nobody wants may be among them.
+template <class S>
+struct Output {
+  GradientRows<S>* rows;
+  Index count;
+  Index cols;
+};
+
+/// Opens all of them. Throws std::bad_alloc, or std::invalid_argument when one Matrix is to have
+/// two shapes, all of them still as they were.
+template <class S>
+void open_all(std::initializer_list<Output<S>> some, std::initializer_list<Output<S>> others = {}) {
+  const std::array<std::initializer_list<Output<S>>, 2> lists = {some, others};
+  const auto each = [&](const auto& body) {
+    for (const auto& list : lists) {
+      for (const Output<S>& output : list) {
+        if (output.rows->wanted()) body(output);
+      }
+    }
+  };
+  each([&](const Output<S>& a) {
+    each([&](const Output<S>& b) {
+      if (a.rows->shares_matrix(*b.rows) && (a.count != b.count || a.cols != b.cols)) {
+        fail_argument("gradients", "a Matrix for each shape", "one Matrix for two of them");
+      }
+    });
+  });
+  try {
+    each([](const Output<S>& output) { output.rows->reserve(output.count, output.cols); });
+  } catch (...) {
+    each([](const Output<S>& output) { output.rows->release(); });
+    throw;
+  }
+  each([](const Output<S>& output) { output.rows->open(output.count, output.cols); });
+}
+
+}  // namespace nearfar::detail

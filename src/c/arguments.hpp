@@ -1,0 +1,139 @@
+#pragma once
+
+#include <string>
+
+#include "nearfar/c/calls.h"
+#include "nearfar/core/errors.hpp"
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/core/numbers.hpp"
+#include "nearfar/core/tags.hpp"
+
+/// \file
+/// What comes in from C, checked as far as a view can be, as the views of C++.
+
+namespace nearfar::detail::c {
+
+/// What a pointer that must not be null points to.
+template <class T>
+T& required(const char* name, T* given) {
+  if (given == nullptr) fail_argument(name, "a pointer", "null");
+  return *given;
+}
+
+/// Throws unless a struct of type T is of this version of the interface.
+template <class T>
+void check_size(const char* name, std::size_t size) {
+  if (size == sizeof(T)) return;
+  fail_argument(std::string(name) + ".size", std::to_string(sizeof(T)) + ", as its _init sets it",
+                std::to_string(size));
+}
+
+/// Sets a struct to its defaults for an `_init`.
+template <class T>
+void initialise(const char* name, T* given, std::size_t size, T defaults) {
+  T& out = required(name, given);
+  check_size<T>(name, size);
+  defaults.size = size;
+  out = defaults;
+}
+
+template <class T>
+const T& required_of_size(const char* name, const T* given) {
+  check_size<T>(name, required(name, given).size);
+  return *given;
+}
+
+inline const char* name_of_scalar(nearfar_scalar scalar) {
+  if (scalar == NEARFAR_FLOAT) return "NEARFAR_FLOAT";
+  return scalar == NEARFAR_DOUBLE ? "NEARFAR_DOUBLE" : "no scalar type";
+}
+
+template <class S>
+inline constexpr nearfar_scalar scalar_of = sizeof(S) == sizeof(float) ? NEARFAR_FLOAT
+                                                                       : NEARFAR_DOUBLE;
+
+/// Throws unless elements are of type S.
+template <class S>
+void check_scalar(const std::string& name, nearfar_scalar scalar) {
+  if (scalar == scalar_of<S>) return;
+  fail_argument(name + ".scalar", std::string(name_of_scalar(scalar_of<S>)) + ", as other rows",
+                scalar == NEARFAR_FLOAT || scalar == NEARFAR_DOUBLE ? name_of_scalar(scalar)
+                                                                    : std::to_string(scalar));
+}
+
+/// Calls body(S()) for the scalar type S of `rows`.
+template <class Body>
+void with_scalar(const char* name, const nearfar_rows& rows, const Body& body) {
+  if (rows.scalar == NEARFAR_FLOAT) return body(float());
+  if (rows.scalar == NEARFAR_DOUBLE) return body(double());
+  fail_argument(std::string(name) + ".scalar", "NEARFAR_FLOAT or NEARFAR_DOUBLE",
+                std::to_string(rows.scalar));
+}
+
+/// As the views' own checks, which don't know the argument's name.
+inline void check_view(const std::string& name, const void* data, std::int64_t rows,
+                       std::int64_t cols, std::int64_t stride) {
+  if (rows < 0 || cols < 0) {
+    fail_argument(name, "rows >= 0 and cols >= 0",
+                  std::to_string(rows) + " x " + std::to_string(cols));
+  }
+  if (stride != 0 && stride < cols) {
+    fail_argument(name + ".stride", "0 or at least cols = " + std::to_string(cols),
+                  std::to_string(stride));
+  }
+  if (data == nullptr && rows > 0 && cols > 0) {
+    fail_argument(name + ".data",
+                  "elements of " + std::to_string(rows) + " x " + std::to_string(cols), "null");
+  }
+}
+
+template <class S>
+Rows<S> rows_of(const std::string& name, const nearfar_rows& given) {
+  check_scalar<S>(name, given.scalar);
+  check_view(name, given.data, given.rows, given.cols, given.stride);
+  return {static_cast<const S*>(given.data), given.rows, given.cols,
+          given.stride == 0 ? given.cols : given.stride};
+}
+
+template <class S>
+GradientRows<S> gradient_of(const std::string& name, const nearfar_gradient* given) {
+  if (given == nullptr) return no_gradient;
+  check_scalar<S>(name, given->scalar);
+  check_view(name, given->data, given->rows, given->cols, given->stride);
+  const GradientRows<S> out(static_cast<S*>(given->data), given->rows, given->cols,
+                            given->stride == 0 ? given->cols : given->stride);
+  if (given->write == NEARFAR_OVERWRITE) return out;
+  if (given->write == NEARFAR_ACCUMULATE) return accumulate(out);
+  fail_argument(name + ".write", "NEARFAR_OVERWRITE or NEARFAR_ACCUMULATE",
+                std::to_string(given->write));
+}
+
+/// Throws unless `count` items can lie at `data`.
+inline void check_count(const std::string& name, const void* data, std::int64_t count) {
+  if (count < 0) fail_argument(name + ".count", "a number >= 0", std::to_string(count));
+  if (data == nullptr && count > 0) {
+    fail_argument(name + ".data", std::to_string(count) + " items", "null");
+  }
+}
+
+inline Labels labels_of(const std::string& name, const nearfar_integers& given) {
+  check_count(name, given.data, given.count);
+  return {given.data, static_cast<Index>(given.count)};
+}
+
+/// One S a row, given as rows of one column.
+template <class S>
+Numbers<S> numbers_of(const std::string& name, const nearfar_rows& given) {
+  const Rows<S> rows = rows_of<S>(name, given);
+  if (rows.rows() > 0 && (rows.cols() != 1 || rows.stride() != 1)) {
+    fail_argument(
+        name, "one column with stride 1",
+        std::to_string(rows.cols()) + " columns, stride " + std::to_string(rows.stride()));
+  }
+  return {rows.data(), rows.rows()};
+}
+
+/// Throws std::invalid_argument on a struct that does not hold what its rule says.
+Tags tags_of(const std::string& name, const nearfar_tags& given);
+
+}  // namespace nearfar::detail::c

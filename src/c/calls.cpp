@@ -1,0 +1,182 @@
+#include "loss.hpp"
+#include "status.hpp"
+
+using namespace nearfar::detail::c;
+
+namespace {
+
+nearfar_status one_set(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                       const nearfar_gradient* dx, const nearfar_call* call,
+                       nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss).one_set({required("x", x), dx}, pass);
+  });
+}
+
+nearfar_status two_sets(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                        const nearfar_rows* y, const nearfar_integers* match,
+                        const nearfar_gradient* dx, const nearfar_gradient* dy,
+                        const nearfar_call* call, nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss).two_sets({required("x", x), required("y", y), match, dx, dy}, pass);
+  });
+}
+
+nearfar_status three_sets(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                          const nearfar_rows* y, const nearfar_rows* z, const nearfar_gradient* dx,
+                          const nearfar_gradient* dy, const nearfar_gradient* dz,
+                          const nearfar_call* call, nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .three_sets({required("x", x), required("y", y), required("z", z), dx, dy, dz}, pass);
+  });
+}
+
+nearfar_status against_negatives(Direction direction, const nearfar_loss* loss,
+                                 const nearfar_rows* queries, const nearfar_rows* keys,
+                                 const nearfar_negatives* negatives,
+                                 const nearfar_gradient* d_queries, const nearfar_gradient* d_keys,
+                                 const nearfar_gradient* d_negatives, const nearfar_call* call,
+                                 nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .negatives({required("queries", queries), required("keys", keys),
+                    required("negatives", negatives), d_queries, d_keys, d_negatives},
+                   pass);
+  });
+}
+
+nearfar_status labelled(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                        const nearfar_tags* tags, const nearfar_gradient* dx,
+                        const nearfar_call* call, nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss).labelled({required("x", x), required("tags", tags), dx}, pass);
+  });
+}
+
+nearfar_status references(Direction direction, const nearfar_loss* loss,
+                          const nearfar_rows* queries, const nearfar_tags* query_tags,
+                          const nearfar_rows* references, const nearfar_tags* reference_tags,
+                          const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
+                          const nearfar_call* call, nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .references({required("queries", queries), required("query_tags", query_tags),
+                     required("references", references), required("reference_tags", reference_tags),
+                     d_queries, d_references},
+                    pass);
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+void nearfar_loss_destroy(nearfar_loss* loss) { delete loss; }
+
+const char* nearfar_loss_name(const nearfar_loss* loss) {
+  return loss != nullptr ? loss->name() : "";
+}
+
+nearfar_status nearfar_call_init(nearfar_call* call, size_t size) {
+  return guarded([&] { initialise("call", call, size, {}); });
+}
+
+nearfar_status nearfar_result_init(nearfar_result* result, size_t size) {
+  return guarded([&] { initialise("result", result, size, {}); });
+}
+
+nearfar_status nearfar_one_set_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                       const nearfar_call* call, nearfar_result* result) {
+  return one_set(Direction::forward, loss, x, nullptr, call, result);
+}
+
+nearfar_status nearfar_one_set_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                                const nearfar_gradient* dx,
+                                                const nearfar_call* call, nearfar_result* result) {
+  return one_set(Direction::forward_backward, loss, x, dx, call, result);
+}
+
+nearfar_status nearfar_two_sets_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                        const nearfar_rows* y, const nearfar_integers* match,
+                                        const nearfar_call* call, nearfar_result* result) {
+  return two_sets(Direction::forward, loss, x, y, match, nullptr, nullptr, call, result);
+}
+
+nearfar_status nearfar_two_sets_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                                 const nearfar_rows* y,
+                                                 const nearfar_integers* match,
+                                                 const nearfar_gradient* dx,
+                                                 const nearfar_gradient* dy,
+                                                 const nearfar_call* call, nearfar_result* result) {
+  return two_sets(Direction::forward_backward, loss, x, y, match, dx, dy, call, result);
+}
+
+nearfar_status nearfar_three_sets_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                          const nearfar_rows* y, const nearfar_rows* z,
+                                          const nearfar_call* call, nearfar_result* result) {
+  return three_sets(Direction::forward, loss, x, y, z, nullptr, nullptr, nullptr, call, result);
+}
+
+nearfar_status nearfar_three_sets_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* y, const nearfar_rows* z,
+    const nearfar_gradient* dx, const nearfar_gradient* dy, const nearfar_gradient* dz,
+    const nearfar_call* call, nearfar_result* result) {
+  return three_sets(Direction::forward_backward, loss, x, y, z, dx, dy, dz, call, result);
+}
+
+nearfar_status nearfar_negatives_forward(const nearfar_loss* loss, const nearfar_rows* queries,
+                                         const nearfar_rows* keys,
+                                         const nearfar_negatives* negatives,
+                                         const nearfar_call* call, nearfar_result* result) {
+  return against_negatives(Direction::forward, loss, queries, keys, negatives, nullptr, nullptr,
+                           nullptr, call, result);
+}
+
+nearfar_status nearfar_negatives_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_rows* keys,
+    const nearfar_negatives* negatives, const nearfar_gradient* d_queries,
+    const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
+    nearfar_result* result) {
+  return against_negatives(Direction::forward_backward, loss, queries, keys, negatives, d_queries,
+                           d_keys, d_negatives, call, result);
+}
+
+nearfar_status nearfar_labelled_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                        const nearfar_tags* tags, const nearfar_call* call,
+                                        nearfar_result* result) {
+  return labelled(Direction::forward, loss, x, tags, nullptr, call, result);
+}
+
+nearfar_status nearfar_labelled_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                                 const nearfar_tags* tags,
+                                                 const nearfar_gradient* dx,
+                                                 const nearfar_call* call, nearfar_result* result) {
+  return labelled(Direction::forward_backward, loss, x, tags, dx, call, result);
+}
+
+nearfar_status nearfar_references_forward(const nearfar_loss* loss, const nearfar_rows* queries,
+                                          const nearfar_tags* query_tags,
+                                          const nearfar_rows* reference_rows,
+                                          const nearfar_tags* reference_tags,
+                                          const nearfar_call* call, nearfar_result* result) {
+  return references(Direction::forward, loss, queries, query_tags, reference_rows, reference_tags,
+                    nullptr, nullptr, call, result);
+}
+
+nearfar_status nearfar_references_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_tags* query_tags,
+    const nearfar_rows* reference_rows, const nearfar_tags* reference_tags,
+    const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
+    const nearfar_call* call, nearfar_result* result) {
+  return references(Direction::forward_backward, loss, queries, query_tags, reference_rows,
+                    reference_tags, d_queries, d_references, call, result);
+}
+
+}  // extern "C"

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "pass.hpp"
+
+/// \file
+/// What a nearfar_loss is: a call of each form, which a loss that has the form overrides.
+
+namespace nearfar::detail::c {
+
+struct OneSet {
+  const nearfar_rows& x;
+  const nearfar_gradient* dx;
+};
+
+struct TwoSets {
+  const nearfar_rows& x;
+  const nearfar_rows& y;
+  const nearfar_integers* match;
+  const nearfar_gradient* dx;
+  const nearfar_gradient* dy;
+};
+
+struct ThreeSets {
+  const nearfar_rows& x;
+  const nearfar_rows& y;
+  const nearfar_rows& z;
+  const nearfar_gradient* dx;
+  const nearfar_gradient* dy;
+  const nearfar_gradient* dz;
+};
+
+struct AgainstNegatives {
+  const nearfar_rows& queries;
+  const nearfar_rows& keys;
+  const nearfar_negatives& negatives;
+  const nearfar_gradient* d_queries;
+  const nearfar_gradient* d_keys;
+  const nearfar_gradient* d_negatives;
+};
+
+struct Labelled {
+  const nearfar_rows& x;
+  const nearfar_tags& tags;
+  const nearfar_gradient* dx;
+};
+
+struct WithReferences {
+  const nearfar_rows& queries;
+  const nearfar_tags& query_tags;
+  const nearfar_rows& references;
+  const nearfar_tags& reference_tags;
+  const nearfar_gradient* d_queries;
+  const nearfar_gradient* d_references;
+};
+
+}  // namespace nearfar::detail::c
+
+struct nearfar_loss {
+  nearfar_loss() = default;
+  nearfar_loss(const nearfar_loss&) = delete;
+  nearfar_loss& operator=(const nearfar_loss&) = delete;
+  virtual ~nearfar_loss() = default;
+
+  virtual const char* name() const = 0;
+
+  virtual void one_set(const nearfar::detail::c::OneSet&, nearfar::detail::c::Pass&) const {
+    refuse("one set of rows");
+  }
+  virtual void two_sets(const nearfar::detail::c::TwoSets&, nearfar::detail::c::Pass&) const {
+    refuse("two sets of rows");
+  }
+  virtual void three_sets(const nearfar::detail::c::ThreeSets&, nearfar::detail::c::Pass&) const {
+    refuse("three sets of rows");
+  }
+  virtual void negatives(const nearfar::detail::c::AgainstNegatives&,
+                         nearfar::detail::c::Pass&) const {
+    refuse("queries, keys and negatives");
+  }
+  virtual void labelled(const nearfar::detail::c::Labelled&, nearfar::detail::c::Pass&) const {
+    refuse("rows with labels");
+  }
+  virtual void references(const nearfar::detail::c::WithReferences&,
+                          nearfar::detail::c::Pass&) const {
+    refuse("rows with labels and references");
+  }
+
+ private:
+  [[noreturn]] void refuse(const char* form) const {
+    nearfar::fail_argument("loss", std::string("one that compares ") + form, name());
+  }
+};

@@ -1,0 +1,52 @@
+#include "status.hpp"
+
+#include <cstring>
+
+#include "nearfar/core/instruction_set.hpp"
+#include "nearfar/version.hpp"
+
+namespace nearfar::detail::c {
+
+namespace {
+
+// An array, not a string: it can be written where memory has run out.
+thread_local char last_error[1024] = "";
+
+}  // namespace
+
+nearfar_status failed(nearfar_status status, const char* message) noexcept {
+  std::strncpy(last_error, message, sizeof last_error - 1);
+  last_error[sizeof last_error - 1] = '\0';
+  return status;
+}
+
+}  // namespace nearfar::detail::c
+
+extern "C" {
+
+const char* nearfar_status_message(nearfar_status status) {
+  switch (status) {
+    case NEARFAR_OK:
+      return "no error";
+    case NEARFAR_INVALID_ARGUMENT:
+      return "invalid argument";
+    case NEARFAR_NOT_FINITE:
+      return "not finite";
+    case NEARFAR_OUT_OF_MEMORY:
+      return "out of memory";
+    case NEARFAR_INTERNAL:
+      return "internal error";
+    default:
+      return "unknown status";
+  }
+}
+
+const char* nearfar_last_error(void) { return nearfar::detail::c::last_error; }
+
+const char* nearfar_version(void) { return nearfar::version().data(); }
+
+const char* nearfar_instruction_set_name(void) {
+  return nearfar::name_of(nearfar::active_instruction_set());
+}
+
+}  // extern "C"

@@ -1,0 +1,74 @@
+#include "arguments.hpp"
+#include "status.hpp"
+
+namespace nearfar::detail::c {
+
+namespace {
+
+// Where the two are not one type they are two names of the same 64 bits.
+static_assert(sizeof(Index) == sizeof(std::int64_t), "nearfar's C interface needs 64-bit indices");
+
+std::span<const Index> indices_of(const std::string& name, const nearfar_integers& given) {
+  check_count(name, given.data, given.count);
+  return {reinterpret_cast<const Index*>(given.data), static_cast<std::size_t>(given.count)};
+}
+
+std::span<const double> numbers_of(const std::string& name, const nearfar_doubles& given) {
+  check_count(name, given.data, given.count);
+  return {given.data, static_cast<std::size_t>(given.count)};
+}
+
+MultiLabels sets_of(const std::string& name, const nearfar_tags& given) {
+  check_view(name + ".label_sets", given.label_sets, given.label_set_rows, given.label_set_words,
+             0);
+  return {given.label_sets, given.label_set_rows, given.label_set_words};
+}
+
+PositiveLists lists_of(const std::string& name, const nearfar_tags& given) {
+  return {indices_of(name + ".offsets", given.offsets),
+          indices_of(name + ".columns", given.columns),
+          numbers_of(name + ".column_weights", given.column_weights)};
+}
+
+Tags rule_of(const std::string& name, const nearfar_tags& given) {
+  switch (given.rule) {
+    case NEARFAR_NO_RULE:
+      return {};
+    case NEARFAR_LABELS:
+      return labels_of(name + ".labels", given.labels);
+    case NEARFAR_LABEL_SETS:
+      return sets_of(name, given);
+    case NEARFAR_POSITIVE_LISTS:
+      return lists_of(name, given);
+    default:
+      fail_argument(name + ".rule", "one of nearfar_rule, 0 to 3", std::to_string(given.rule));
+  }
+}
+
+}  // namespace
+
+Tags tags_of(const std::string& name, const nearfar_tags& given) {
+  check_size<nearfar_tags>(name.c_str(), given.size);
+  Tags tags = rule_of(name, given);
+  const Labels ids = labels_of(name + ".ids", given.ids);
+  if (given.ids.data != nullptr) tags = tags.ids(ids);
+  const std::span<const double> weights = numbers_of(name + ".weights", given.weights);
+  if (given.weights.data != nullptr) tags = tags.weights(weights);
+  return tags;
+}
+
+}  // namespace nearfar::detail::c
+
+extern "C" {
+
+nearfar_status nearfar_tags_init(nearfar_tags* tags, size_t size) {
+  return nearfar::detail::c::guarded(
+      [&] { nearfar::detail::c::initialise("tags", tags, size, {}); });
+}
+
+nearfar_status nearfar_negatives_init(nearfar_negatives* negatives, size_t size) {
+  return nearfar::detail::c::guarded(
+      [&] { nearfar::detail::c::initialise("negatives", negatives, size, {}); });
+}
+
+}  // extern "C"

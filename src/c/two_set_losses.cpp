@@ -1,0 +1,176 @@
+#include "nearfar/losses/alignment.hpp"
+#include "nearfar/losses/clip.hpp"
+#include "nearfar/losses/hard_negative.hpp"
+#include "nearfar/losses/mutual_information.hpp"
+#include "nearfar/losses/nt_xent.hpp"
+#include "nearfar/losses/sig_lip.hpp"
+#include "settings.hpp"
+
+/// \file
+/// Losses of two sets of rows, row i of one with row i of the other.
+
+namespace nearfar::detail::c {
+
+template <>
+inline constexpr std::int32_t constants_of<ClipDirections> = 2;
+static_assert(static_cast<int>(ClipDirections::sum) == NEARFAR_CLIP_SUM);
+
+template <>
+inline constexpr std::int32_t constants_of<Denominator> = 2;
+static_assert(static_cast<int>(Denominator::negatives_only) == NEARFAR_NEGATIVES_ONLY);
+
+template <>
+inline constexpr std::int32_t constants_of<MutualInformationBound> = 4;
+static_assert(static_cast<int>(MutualInformationBound::info_nce) == NEARFAR_BOUND_INFO_NCE);
+static_assert(static_cast<int>(MutualInformationBound::nwj) == NEARFAR_BOUND_NWJ);
+static_assert(static_cast<int>(MutualInformationBound::donsker_varadhan) ==
+              NEARFAR_BOUND_DONSKER_VARADHAN);
+static_assert(static_cast<int>(MutualInformationBound::club) == NEARFAR_BOUND_CLUB);
+
+namespace {
+
+struct AlignmentForm {
+  static constexpr const char* name = "Alignment";
+  using C = nearfar_alignment_options;
+  using Cpp = AlignmentOptions;
+  template <class S, class>
+  using Loss = Alignment<S>;
+  using Kernels = NoKernels;
+  static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
+  static constexpr Index values_a_row = 1;
+
+  static Cpp start() { return {}; }
+  static void each(const auto& visit, auto& c, auto& cpp) {
+    visit("alpha", c.alpha, cpp.alpha);
+    visit("reduction", c.reduction, cpp.reduction);
+  }
+};
+
+struct ClipForm {
+  static constexpr const char* name = "Clip";
+  using C = nearfar_clip_options;
+  using Cpp = ClipOptions;
+  template <class S, class K>
+  using Loss = Clip<S, K>;
+  using Kernels = Similarities;
+  static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
+  static constexpr Index values_a_row = 1;
+
+  static Cpp start() { return {}; }
+  static void each(const auto& visit, auto& c, auto& cpp) {
+    visit("logit_scale", c.logit_scale, cpp.logit_scale);
+    visit("largest_logit_scale", c.largest_logit_scale, cpp.largest_logit_scale);
+    visit("directions", c.directions, cpp.directions);
+    visit("reduction", c.reduction, cpp.reduction);
+    visit("unusable_anchors", c.unusable_anchors, cpp.unusable_anchors);
+  }
+};
+
+struct HardNegativeForm {
+  static constexpr const char* name = "HardNegative";
+  using C = nearfar_hard_negative_options;
+  using Cpp = HardNegativeOptions;
+  template <class S, class>
+  using Loss = HardNegative<S>;
+  using Kernels = NoKernels;
+  static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
+  static constexpr Index values_a_row = 2;
+
+  static Cpp start() { return {}; }
+  static void each(const auto& visit, auto& c, auto& cpp) {
+    visit("temperature", c.temperature, cpp.temperature);
+    visit("positive_prior", c.positive_prior, cpp.positive_prior);
+    visit("concentration", c.concentration, cpp.concentration);
+    visit("reduction", c.reduction, cpp.reduction);
+    visit("unusable_anchors", c.unusable_anchors, cpp.unusable_anchors);
+  }
+};
+
+struct MutualInformationForm {
+  static constexpr const char* name = "MutualInformation";
+  using C = nearfar_mutual_information_options;
+  using Cpp = MutualInformationOptions;
+  template <class S, class K>
+  using Loss = MutualInformation<S, K>;
+  using Kernels = AllKernels;
+  static constexpr nearfar_kernel kernel = NEARFAR_INNER_PRODUCT;
+  static constexpr Index values_a_row = 0;
+
+  static Cpp start() { return {}; }
+  static void each(const auto& visit, auto& c, auto& cpp) {
+    visit("bound", c.bound, cpp.bound);
+    visit("temperature", c.temperature, cpp.temperature);
+  }
+};
+
+struct NtXentForm {
+  static constexpr const char* name = "NtXent";
+  using C = nearfar_nt_xent_options;
+  using Cpp = NtXentOptions;
+  template <class S, class K>
+  using Loss = NtXent<S, K>;
+  using Kernels = SymmetricKernels;
+  static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
+  static constexpr Index values_a_row = 2;
+
+  static Cpp start() { return {}; }
+  static void each(const auto& visit, auto& c, auto& cpp) {
+    visit("temperature", c.temperature, cpp.temperature);
+    visit("denominator", c.denominator, cpp.denominator);
+    visit("reduction", c.reduction, cpp.reduction);
+    visit("unusable_anchors", c.unusable_anchors, cpp.unusable_anchors);
+  }
+};
+
+struct SigLipForm {
+  static constexpr const char* name = "SigLip";
+  using C = nearfar_sig_lip_options;
+  using Cpp = SigLipOptions;
+  template <class S, class K>
+  using Loss = SigLip<S, K>;
+  using Kernels = Similarities;
+  static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
+  static constexpr Index values_a_row = 1;
+
+  static Cpp start() { return {}; }
+  static void each(const auto& visit, auto& c, auto& cpp) {
+    visit("logit_scale", c.logit_scale, cpp.logit_scale);
+    visit("logit_bias", c.logit_bias, cpp.logit_bias);
+    visit("reduction", c.reduction, cpp.reduction);
+  }
+};
+
+template <class Form>
+class TwoSetLoss : public LossOf<Form> {
+ public:
+  using LossOf<Form>::LossOf;
+
+  void two_sets(const TwoSets& in, Pass& pass) const override {
+    if (in.match != nullptr) fail_argument("match", "none for this loss", "integers");
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const Rows<S> y = rows_of<S>("y", in.y);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
+      const CallOptions<S> call = pass.options<S>();
+      pass.run(
+          this->reduction(), Form::values_a_row * x.rows(),
+          [&] { return loss.forward(x, y, call); },
+          [&](const Upstream& up) { return loss.backward(up, x, y, dx, dy, call); });
+    });
+  }
+};
+
+}  // namespace
+}  // namespace nearfar::detail::c
+
+#define NEARFAR_C_TWO_SET_LOSS(name, Form)       \
+  NEARFAR_C_LOSS(name, nearfar::detail::c::Form, \
+                 nearfar::detail::c::TwoSetLoss<nearfar::detail::c::Form>)
+
+NEARFAR_C_TWO_SET_LOSS(alignment, AlignmentForm)
+NEARFAR_C_TWO_SET_LOSS(clip, ClipForm)
+NEARFAR_C_TWO_SET_LOSS(hard_negative, HardNegativeForm)
+NEARFAR_C_TWO_SET_LOSS(mutual_information, MutualInformationForm)
+NEARFAR_C_TWO_SET_LOSS(nt_xent, NtXentForm)
+NEARFAR_C_TWO_SET_LOSS(sig_lip, SigLipForm)

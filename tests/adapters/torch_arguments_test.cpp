@@ -1,0 +1,213 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "adapters/tensors.hpp"
+#include "support/errors.hpp"
+
+// What the adapter's functions take besides rows, and what they refuse.
+
+namespace adapters {
+namespace {
+
+using nearfar::Reduction;
+using support::Thrown;
+
+// ---- types and arguments
+// ---------------------------------------------------------------------------
+
+TEST(LibTorch, LearntNumbersKeepTheirTypeAndShape) {
+  const Tensor x = rows(10, 4, 1);
+  const Tensor y = rows(10, 4, 2);
+  const Tensor scale = at::full({1, 1}, 5.0, at::kFloat).requires_grad_(true);
+  const Tensor bias = at::scalar_tensor(-2.0, at::kDouble).requires_grad_(true);
+  const Tensor value =
+      libtorch::sig_lip(x, y, {.logit_scale = 99}, {.logit_scale = scale, .logit_bias = bias});
+  (3 * value).backward();
+  nearfar::Matrix<double> dx, dy;
+  const auto result = nearfar::SigLip<double>({.logit_scale = 5, .logit_bias = -2})
+                          .backward(3.0, matrix(x), matrix(y), dx, dy);
+  EXPECT_EQ(value.item<double>(), result.value);
+  EXPECT_EQ(scale.grad().sizes(), scale.sizes());
+  EXPECT_EQ(scale.grad().scalar_type(), at::kFloat);
+  EXPECT_NEAR(scale.grad().item<double>(), result.d_logit_scale,
+              1e-6 * std::abs(result.d_logit_scale));
+  EXPECT_NEAR(bias.grad().item<double>(), result.d_logit_bias, 1e-14);
+}
+
+TEST(LibTorch, AScaleAtItsLimitHasNoGradient) {
+  const Tensor scale = at::scalar_tensor(120.0).requires_grad_(true);
+  libtorch::clip(leaf(10, 4, 1), rows(10, 4, 2), {.largest_logit_scale = 100},
+                 {.logit_scale = scale})
+      .backward();
+  EXPECT_EQ(scale.grad().item<double>(), 0);
+}
+
+struct Gaussian {
+  static constexpr auto geometry = nearfar::Geometry::squared_distance;
+  static constexpr auto orientation = nearfar::Orientation::similarity;
+  template <class S>
+  S score(S u) const {
+    return std::exp(-u / 2);
+  }
+  template <class S>
+  S slope(S, S s) const {
+    return -s / 2;
+  }
+};
+
+TEST(LibTorch, TagsAreThoseOfTheLoss) {
+  const Tensor x = rows(6, 4, 1);
+  const nearfar::SupCon<double> loss;
+  const std::vector<std::int64_t> labels = {0, 1, 0, 1, 2, 2};
+  const std::vector<std::int64_t> ids = {0, 1, 0, 2, 3, 4};
+  const std::vector<double> weights = {1, 2, 0, 0.5, 3, 1};
+  EXPECT_EQ(
+      libtorch::sup_con(
+          x, libtorch::TensorTags(integers(labels)).ids(integers(ids)).weights(at::tensor(weights)))
+          .item<double>(),
+      loss.forward(matrix(x), nearfar::Tags(labels).ids(ids).weights(weights)).value);
+
+  // Sets of labels, of more than a word each: rows 0, 1 and 3, 4 share one.
+  Tensor sets = at::zeros({6, 70}, at::kBool);
+  const std::vector<std::int64_t> shared = {3, 3, 64, 69, 69, 65};
+  for (Index i = 0; i < 6; ++i) sets[i][shared[static_cast<std::size_t>(i)]] = true;
+  EXPECT_EQ(libtorch::sup_con(x, sets).item<double>(), loss.forward(matrix(x), shared).value);
+
+  const std::vector<Index> offsets = {0, 2, 2, 3, 3, 4, 5};
+  const std::vector<Index> columns = {1, 3, 5, 0, 2};
+  const std::vector<double> of_columns = {1, 2, 1, 0.5, 1};
+  EXPECT_EQ(libtorch::sup_con(
+                x, libtorch::TensorTags::lists(integers({0, 2, 2, 3, 3, 4, 5}),
+                                               integers({1, 3, 5, 0, 2}), at::tensor(of_columns)))
+                .item<double>(),
+            loss.forward(matrix(x), nearfar::PositiveLists{offsets, columns, of_columns}).value);
+  // Who lists positives has references without tags.
+  EXPECT_EQ(libtorch::sup_con(x,
+                              libtorch::TensorTags::lists(integers({0, 2, 2, 3, 3, 4, 5}),
+                                                          integers({1, 3, 5, 0, 2})),
+                              x, {})
+                .item<double>(),
+            loss.forward(matrix(x), nearfar::PositiveLists{offsets, columns}, matrix(x), {}).value);
+}
+
+TEST(LibTorch, KernelsOfOnesOwn) {
+  const Tensor x = leaf(6, 4, 1);
+  const Tensor y = rows(6, 4, 2);
+  libtorch::info_nce(x, y, {}, {}, Gaussian()).backward();
+  nearfar::Matrix<double> dx;
+  nearfar::InfoNce<double, Gaussian>().forward_backward(matrix(x), matrix(y), dx,
+                                                        nearfar::no_gradient);
+  EXPECT_TRUE(same(x.grad(), dx));
+}
+
+// ---- errors
+// ----------------------------------------------------------------------------------------
+
+/// c10::Error with these words.
+void expect_refused(const std::vector<std::string>& words, const std::function<void()>& call) {
+  try {
+    call();
+    ADD_FAILURE() << "not refused: " << words[0];
+  } catch (const c10::Error& e) {
+    for (const std::string& word : words) {
+      EXPECT_NE(std::string(e.what()).find(word), std::string::npos)
+          << '"' << e.what() << "\" does not say \"" << word << '"';
+    }
+  }
+}
+
+TEST(LibTorch, TensorsThatCannotBeRead) {
+  const Tensor x = rows(6, 4, 1);
+  expect_refused({"keys", "on the CPU", "meta"}, [&] {
+    libtorch::info_nce(x, at::empty({6, 4}, x.options().device(at::kMeta)));
+  });
+  expect_refused({"queries", "float or double", "Half"},
+                 [&] { libtorch::info_nce(x.to(at::kHalf), x); });
+  expect_refused({"keys", "Double", "queries", "Float"},
+                 [&] { libtorch::info_nce(x, x.to(at::kFloat)); });
+  expect_refused({"x", "float or double", "Long"}, [&] { libtorch::uniformity(x.to(at::kLong)); });
+  expect_refused({"queries", "2 dimensions", "1"}, [&] { libtorch::info_nce(x[0], x); });
+  expect_refused({"negatives", "2 or 3 dimensions", "1"},
+                 [&] { libtorch::info_nce_against(x, x, x[0]); });
+  expect_refused({"keys", "undefined"}, [&] { libtorch::info_nce(x, {}); });
+  expect_refused({"negatives", "undefined"}, [&] { libtorch::info_nce_against(x, x, {}); });
+  expect_refused({"view2", "dense", "Sparse"}, [&] { libtorch::nt_xent(x, x.to_sparse()); });
+  expect_refused({"kernel's matrix", "Double"}, [&] {
+    libtorch::info_nce(x, x, {}, {}, libtorch::BilinearTensor{at::eye(4, at::kFloat)});
+  });
+  expect_refused({"temperature", "one floating point number"},
+                 [&] { libtorch::info_nce(x, x, {}, {.temperature = at::ones({2})}); });
+  expect_refused({"temperature", "on the CPU"}, [&] {
+    libtorch::info_nce(x, x, {}, {.temperature = at::empty({}, at::TensorOptions(at::kMeta))});
+  });
+}
+
+TEST(LibTorch, LabelsThatAreNone) {
+  const Tensor x = rows(6, 4, 1);
+  const Tensor labels = integers({0, 1, 0, 1, 0, 1});
+  expect_refused({"labels", "int64", "Int"}, [&] { libtorch::sup_con(x, labels.to(at::kInt)); });
+  expect_refused({"labels", "int64", "Float"}, [&] { libtorch::sup_con(x, x[0].to(at::kFloat)); });
+  expect_refused({"labels", "one dimension", "2"},
+                 [&] { libtorch::sup_con(x, labels.unsqueeze(1)); });
+  expect_refused({"labels", "undefined"}, [&] { libtorch::sup_con(x, Tensor()); });
+  expect_refused({"labels", "meta"}, [&] { libtorch::sup_con(x, labels.to(at::kMeta)); });
+  expect_refused({"same", "int64"}, [&] { libtorch::hadsell_pairs(x, x, x[0]); });
+  expect_refused({"weights", "no gradient"}, [&] {
+    libtorch::sup_con(
+        x, libtorch::TensorTags(labels).weights(at::ones(6, at::kDouble).requires_grad_(true)));
+  });
+  expect_refused({"log_noise_keys", "no gradient"}, [&] {
+    const Tensor noise = at::zeros(6, at::kDouble);
+    libtorch::nce(x, x, x, noise.clone().requires_grad_(true), noise);
+  });
+}
+
+TEST(LibTorch, ErrorsOfTheLossAreItsOwn) {
+  const Tensor x = rows(6, 4, 1);
+  const support::BadCall bad[] = {
+      {"labels",
+       Thrown::invalid_argument,
+       {"labels", "6", "2"},
+       [&] {
+         libtorch::sup_con(x, integers({0, 1}));
+       }},
+      {"positives",
+       Thrown::invalid_argument,
+       {"positives", "0 to 5"},
+       [&] {
+         libtorch::info_nce_at(x, x, integers({0, 1, 2, 3, 4, 6}));
+       }},
+      {"shapes",
+       Thrown::invalid_argument,
+       {"view2", "6 x 4", "5 x 4"},
+       [&] { libtorch::nt_xent(x, rows(5, 4, 2)); }},
+      {"option",
+       Thrown::invalid_argument,
+       {"temperature", "> 0"},
+       [&] { libtorch::info_nce(x, x, {.temperature = 0}); }},
+      {"learnt",
+       Thrown::invalid_argument,
+       {"temperature", "> 0"},
+       [&] { libtorch::info_nce(x, x, {}, {.temperature = at::scalar_tensor(-1.0)}); }},
+      {"NaN",
+       Thrown::domain_error,
+       {"x", "NaN", "row 0"},
+       [&] { libtorch::uniformity((x * NAN).requires_grad_(true)); }},
+      {"upstream",
+       Thrown::domain_error,
+       {"upstream", "infinity"},
+       [&] {
+         const Tensor y = leaf(6, 4, 3);
+         libtorch::info_nce(y, x, {.reduction = Reduction::none})
+             .backward(at::full({6}, INFINITY, at::kDouble));
+       }},
+  };
+  for (const auto& call : bad) support::expect_refused(call);
+  // A call that failed leaves the workspace free.
+  EXPECT_NO_THROW(libtorch::uniformity(x));
+}
+
+}  // namespace
+}  // namespace adapters

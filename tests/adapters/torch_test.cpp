@@ -1,0 +1,358 @@
+#include <gtest/gtest.h>
+
+#include "adapters/cases.hpp"
+
+// Values and gradients of every loss over tensors against the same loss in LibTorch's operations,
+// in double precision, with upstreams that are not one and, for a value a row, not uniform.
+
+namespace adapters {
+namespace {
+
+void add_picking(Cases& cases) {
+  using namespace nearfar;
+  using libtorch::BilinearTensor;
+  using libtorch::MahalanobisTensor;
+  for_kernels<Cosine, InnerProduct, Euclidean, SquaredEuclidean, CosineDistance, BilinearTensor,
+              MahalanobisTensor>([&](const std::string& of, auto kernel, auto near, auto) {
+    cases.add(
+        "info_nce" + of, {rows(n, d, 1), rows(n + 2, d, 2), rows(d, d, 3), number(tau)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::info_nce(x[0], x[1], {.reduction = r}, {.temperature = x[3]},
+                                    kernel(x[2]));
+        },
+        [=](const Inputs& x, Reduction) {
+          return reference::info_nce(near(x[0], x[1], x[2]) / x[3]);
+        });
+  });
+  const Tensor column = integers({3, 3, 0, 9, 4, 1, 7, 2, 8});
+  cases.add(
+      "info_nce_at", {rows(n, d, 1), rows(n + 2, d, 2), number(tau)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::info_nce_at(x[0], x[1], column, {.reduction = r}, {.temperature = x[2]});
+      },
+      [=](const Inputs& x, Reduction) {
+        return reference::info_nce(reference::cosine(x[0], x[1]) / x[2], column);
+      });
+  const auto against = [](const Tensor& q, const Tensor& k, const Tensor& negatives) {
+    const Tensor own = (reference::unit(q) * reference::unit(k)).sum(1, true);
+    if (negatives.dim() == 2) return at::cat({own, reference::cosine(q, negatives)}, 1);
+    const Tensor unit = negatives / negatives.norm(2, {2}, true);
+    return at::cat({own, (unit * reference::unit(q).unsqueeze(1)).sum(2)}, 1);
+  };
+  for (const bool shared : {true, false}) {
+    cases.add(
+        shared ? "info_nce_against, shared" : "info_nce_against, own",
+        {rows(n, d, 1), rows(n, d, 2), shared ? rows(4, d, 3) : rows(n * 4, d, 3).view({n, 4, d}),
+         number(tau)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::info_nce_against(x[0], x[1], x[2], {.reduction = r},
+                                            {.temperature = x[3]});
+        },
+        [=](const Inputs& x, Reduction) {
+          return reference::info_nce(against(x[0], x[1], x[2]) / x[3], at::zeros({n}, at::kLong));
+        });
+  }
+  cases.add(
+      "n_pair", {rows(n, d, 1), rows(n, d, 2)},
+      [](const Inputs& x, Reduction r) { return libtorch::n_pair(x[0], x[1], r); },
+      [](const Inputs& x, Reduction) {
+        return reference::info_nce(reference::inner_product(x[0], x[1]));
+      });
+  const auto stacked = [](const Inputs& x) { return at::cat({x[0], x[1]}); };
+  for (const bool decoupled : {false, true}) {
+    for_kernels<Cosine, Euclidean>([&](const std::string& of, auto kernel, auto near, auto) {
+      cases.add((decoupled ? "decoupled nt_xent" : "nt_xent") + of,
+                {rows(n, d, 1), rows(n, d, 2), number(tau)},
+                [=](const Inputs& x, Reduction r) {
+                  const auto denominator =
+                      decoupled ? Denominator::negatives_only : Denominator::with_positive;
+                  return libtorch::nt_xent(x[0], x[1], {.denominator = denominator, .reduction = r},
+                                           {.temperature = x[2]}, kernel({}));
+                },
+                [=](const Inputs& x, Reduction) {
+                  return reference::nt_xent(near(stacked(x), stacked(x), {}) / x[2], decoupled);
+                });
+    });
+  }
+  for (const double beta : {0.0, 1.5}) {
+    cases.add(
+        beta > 0 ? "hard_negative" : "hard_negative, only debiased", {rows(n, d, 1), rows(n, d, 2)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::hard_negative(
+              x[0], x[1], {.temperature = tau, .concentration = beta, .reduction = r});
+        },
+        [=](const Inputs& x, Reduction) {
+          const Tensor z = stacked(x);
+          return reference::hard_negative(reference::cosine(z, z), tau, 0.1, beta);
+        });
+  }
+  for_kernels<Cosine, BilinearTensor>([&](const std::string& of, auto kernel, auto near, auto) {
+    cases.add(
+        "clip" + of, {rows(n, d, 1), rows(n, d, 2), rows(d, d, 3), number(1.1)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::clip(x[0], x[1], {.reduction = r}, {.logit_scale = x[3].exp()},
+                                kernel(x[2]));
+        },
+        [=](const Inputs& x, Reduction) {
+          return reference::clip(near(x[0], x[1], x[2]) * x[3].exp());
+        });
+  });
+  cases.add(
+      "cpc",
+      {rows(4 * 3, d, 1).view({3, 4, d}), rows(4 * 3, 6, 2).view({3, 4, 6}),
+       rows(2 * 6, d, 3).view({2, 6, d})},
+      [](const Inputs& x, Reduction r) {
+        return libtorch::cpc(x[0], x[1], x[2], {.temperature = tau, .reduction = r});
+      },
+      [](const Inputs& x, Reduction r) {
+        Terms terms = reference::cpc(x[0], x[1], x[2], tau);
+        if (r == Reduction::mean) {
+          // Each step is divided by its own number of terms.
+          const Tensor first = reference::cpc(x[0], x[1], x[2].slice(0, 0, 1), tau).values / 2;
+          terms.values = first / 9 + (terms.values - first) / 6;
+          terms.count = 1;
+        }
+        return terms;
+      });
+}
+
+void add_logistic(Cases& cases) {
+  using nearfar::InnerProduct;
+  cases.add(
+      "sig_lip", {rows(n, d, 1), rows(n, d, 2), number(3.1), number(-1.3)},
+      [](const Inputs& x, Reduction r) {
+        return libtorch::sig_lip(x[0], x[1], {.reduction = r},
+                                 {.logit_scale = x[2], .logit_bias = x[3]});
+      },
+      [](const Inputs& x, Reduction) {
+        return reference::sig_lip(reference::cosine(x[0], x[1]) * x[2] + x[3]);
+      });
+  for (const bool shared : {true, false}) {
+    const Tensor negatives = shared ? rows(4, d, 3) : rows(n * 4, d, 3).view({n, 4, d});
+    // Numbers that float holds, too: they are taken in the rows' type.
+    const auto noise_of = [](Index count) {
+      return (rows(1, count, 8).flatten() - 3).to(at::kFloat).to(at::kDouble);
+    };
+    const Tensor of_keys = noise_of(n);
+    const Tensor of_negatives = noise_of(shared ? 4 : 4 * n);
+    const auto scores = [](const Tensor& q, const Tensor& negative) {
+      return negative.dim() == 2 ? q.mm(negative.t()) : (negative * q.unsqueeze(1)).sum(2);
+    };
+    const std::string whose = shared ? ", shared" : ", own";
+    cases.add(
+        "nce" + whose, {rows(n, d, 1), rows(n, d, 2), negatives, number(0.8), number(0.3)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::nce(x[0], x[1], x[2], of_keys, of_negatives, {.reduction = r},
+                               {.temperature = x[3], .log_z = x[4]});
+        },
+        [=](const Inputs& x, Reduction) {
+          const Tensor offset = x[4] + std::log(4.0);
+          const Tensor noise = of_negatives.view({shared ? 1 : n, 4});
+          return reference::logistic((x[0] * x[1]).sum(1) / x[3] - offset - of_keys,
+                                     scores(x[0], x[2]) / x[3] - offset - noise);
+        });
+    cases.add(
+        "negative_sampling" + whose, {rows(n, d, 1), rows(n, d, 2), negatives, number(0.8)},
+        [](const Inputs& x, Reduction r) {
+          return libtorch::negative_sampling(x[0], x[1], x[2], {.reduction = r},
+                                             {.temperature = x[3]});
+        },
+        [=](const Inputs& x, Reduction) {
+          return reference::logistic((x[0] * x[1]).sum(1) / x[3], scores(x[0], x[2]) / x[3]);
+        });
+  }
+}
+
+void add_whole_sets(Cases& cases) {
+  using nearfar::MutualInformationBound;
+  for (const double alpha : {2.0, 3.0}) {
+    cases.add(
+        "alignment", {rows(n, d, 1), rows(n, d, 2)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::alignment(x[0], x[1], {.alpha = alpha, .reduction = r});
+        },
+        [=](const Inputs& x, Reduction) {
+          return Terms((reference::unit(x[0]) - reference::unit(x[1])).norm(2, {1}).pow(alpha));
+        });
+  }
+  // No terms: the reduction is of no consequence.
+  cases.list.push_back({"uniformity",
+                        {rows(n, d, 1)},
+                        [](const Inputs& x, Reduction) { return libtorch::uniformity(x[0]); },
+                        [](const Inputs& x, Reduction) { return reference::uniformity(x[0], 2); }});
+  for_kernels<nearfar::InnerProduct, nearfar::SquaredEuclidean>([&](const std::string& of,
+                                                                    auto kernel, auto near, auto) {
+    const auto add = [&](const char* name, MutualInformationBound bound,
+                         Tensor (reference::Critic::*value)() const) {
+      cases.list.push_back({std::string("mutual_information, ") + name + of,
+                            {rows(n, d, 1), rows(n, d, 2), number(1.5)},
+                            [=](const Inputs& x, Reduction) {
+                              return libtorch::mutual_information(
+                                  x[0], x[1], {.bound = bound}, {.temperature = x[2]}, kernel({}));
+                            },
+                            [=](const Inputs& x, Reduction) {
+                              const reference::Critic critic{near(x[0], x[1], {}) / x[2]};
+                              return (critic.*value)();
+                            }});
+    };
+    add("info_nce", MutualInformationBound::info_nce, &reference::Critic::info_nce);
+    add("nwj", MutualInformationBound::nwj, &reference::Critic::nwj);
+    add("donsker_varadhan", MutualInformationBound::donsker_varadhan,
+        &reference::Critic::donsker_varadhan);
+    add("club", MutualInformationBound::club, &reference::Critic::club);
+  });
+}
+
+void add_pairs(Cases& cases) {
+  using namespace nearfar;
+  cases.add(
+      "hadsell_pairs", {rows(n, d, 1), rows(n, d, 2)},
+      [](const Inputs& x, Reduction r) {
+        const Tensor same = integers({1, 0, 1, 0, 0, 1, 1, 0, 0});
+        return libtorch::hadsell_pairs(x[0], x[1], same, {.margin = 1.7, .reduction = r});
+      },
+      [](const Inputs& x, Reduction) {
+        const Tensor same = integers({1, 0, 1, 0, 0, 1, 1, 0, 0}) == 1;
+        const Tensor apart = (x[0] - x[1]).norm(2, {1});
+        return Terms(at::where(same, apart.square() / 2, (1.7 - apart).clamp_min(0).square() / 2));
+      });
+  cases.over_labels<Euclidean, CosineDistance, libtorch::MahalanobisTensor>(
+      "hadsell",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::hadsell(of..., HadsellOptions{.margin = 1.3, .reduction = r}, kernel);
+      },
+      [](const Tensor&, const Tensor& far, const Pairs& pairs, bool batch, Reduction) {
+        Terms terms = reference::hadsell(far, pairs, 1.3);
+        // In a batch the matrix has each pair twice.
+        if (batch) terms = {terms.values / 2, terms.count / 2};
+        return terms;
+      });
+  cases.over_labels<Euclidean>(
+      "linear_contrastive",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::linear_contrastive(
+            of...,
+            LinearContrastiveOptions{
+                .positive_margin = 0.3, .negative_margin = 1.4, .reduction = r},
+            kernel);
+      },
+      [](const Tensor&, const Tensor& far, const Pairs& pairs, bool, Reduction r) {
+        return reference::linear_contrastive(far, pairs, 0.3, 1.4, r);
+      });
+  cases.over_labels<Cosine, InnerProduct>(
+      "multi_similarity",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::multi_similarity(of..., MultiSimilarityOptions{.beta = 5, .reduction = r},
+                                          kernel);
+      },
+      [](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
+        return reference::multi_similarity(near, pairs, 2, 5, 0.5);
+      });
+  for (const CircleWeights weights : {CircleWeights::constant, CircleWeights::differentiated}) {
+    const bool differentiated = weights == CircleWeights::differentiated;
+    cases.over_labels<Cosine>(
+        differentiated ? "circle, weights differentiated" : "circle",
+        [=](Reduction r, const auto& kernel, const auto&... of) {
+          return libtorch::circle(
+              of..., CircleOptions{.gamma = 6, .weights = weights, .reduction = r}, kernel);
+        },
+        [=](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
+          return reference::circle(near, pairs, 0.4, 6, differentiated);
+        });
+  }
+  cases.over_labels<Euclidean, Cosine>(
+      "lifted_structure",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::lifted_structure(of..., LiftedStructureOptions{.reduction = r}, kernel);
+      },
+      [](const Tensor&, const Tensor& far, const Pairs& pairs, bool batch, Reduction) {
+        return reference::lifted_structure(far, pairs, 1, batch);
+      });
+  for (const SupConVariant variant : {SupConVariant::out, SupConVariant::in}) {
+    const bool inside = variant == SupConVariant::in;
+    cases.over_labels<Cosine, SquaredEuclidean>(
+        inside ? "sup_con, in" : "sup_con",
+        [=](Reduction r, const auto& kernel, const auto&... of) {
+          return libtorch::sup_con(of..., SupConOptions{.variant = variant, .reduction = r},
+                                   {.temperature = number(tau)}, kernel);
+        },
+        [=](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
+          return reference::sup_con(near / tau, pairs, inside);
+        });
+  }
+}
+
+void add_triplets(Cases& cases) {
+  using namespace nearfar;
+  for (const bool soft : {false, true}) {
+    const TripletForm form = soft ? TripletForm::soft : TripletForm::hinge;
+    const std::string prefix = soft ? "soft " : "";
+    for (const bool swap : {false, true}) {
+      cases.add(
+          prefix + (swap ? "triplet, swapped" : "triplet"),
+          {rows(n, d, 1), rows(n, d, 2), rows(n, d, 3)},
+          [=](const Inputs& x, Reduction r) {
+            return libtorch::triplet(x[0], x[1], x[2],
+                                     {.form = form, .swap = swap, .reduction = r});
+          },
+          [=](const Inputs& x, Reduction) {
+            const auto apart = [&](std::size_t i, std::size_t j) {
+              return (x[i] - x[j]).norm(2, {1});
+            };
+            const Tensor far = swap ? at::minimum(apart(0, 2), apart(1, 2)) : apart(0, 2);
+            return Terms(reference::triplet_cost(apart(0, 1) - far + 1, soft));
+          });
+    }
+    constexpr double margin = 0.2;
+    const auto mined = [&](const char* name, Mining mining, const auto& terms) {
+      cases.over_labels<Euclidean, Cosine>(
+          prefix + "mined_triplet, " + name,
+          [=](Reduction r, const auto& kernel, const auto&... of) {
+            return libtorch::mined_triplet(
+                of..., MinedTripletOptions{.form = form, .mining = mining, .reduction = r}, kernel);
+          },
+          [=](const Tensor&, const Tensor& far, const Pairs& pairs, bool, Reduction) {
+            return terms(far, pairs);
+          });
+    };
+    const auto of_kind = [&](const char* name, Mining mining, const auto& kind) {
+      mined(name, mining, [=](const Tensor& far, const Pairs& pairs) {
+        return reference::mined_triplets(far, pairs, margin, soft, kind);
+      });
+    };
+    of_kind("all", Mining::all,
+            [](const Tensor& p, const Tensor& q) { return at::ones_like(p + q, at::kBool); });
+    of_kind("hard", Mining::hard, [](const Tensor& p, const Tensor& q) { return q <= p; });
+    of_kind("semihard", Mining::semihard,
+            [](const Tensor& p, const Tensor& q) { return (q > p).logical_and(q <= p + margin); });
+    of_kind("easy", Mining::easy, [](const Tensor& p, const Tensor& q) { return q > p + margin; });
+    mined("batch_hard", Mining::batch_hard, [=](const Tensor& far, const Pairs& pairs) {
+      return reference::batch_hard(far, pairs, margin, soft);
+    });
+    mined("semi_hard_per_pair", Mining::semi_hard_per_pair,
+          [=](const Tensor& far, const Pairs& pairs) {
+            return reference::semi_hard_per_pair(far, pairs, margin, soft);
+          });
+  }
+}
+
+void expect_agreement(void (*add)(Cases&)) {
+  Cases cases;
+  add(cases);
+  EXPECT_FALSE(cases.list.empty());
+  for (const Case& its : cases.list) {
+    for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
+      compare(its, reduction, at::kFloat, 1e-5);
+      compare(its, reduction, at::kDouble, 1e-10);
+    }
+  }
+}
+
+TEST(LibTorchLosses, PickingOneOfMany) { expect_agreement(&add_picking); }
+TEST(LibTorchLosses, YesOrNo) { expect_agreement(&add_logistic); }
+TEST(LibTorchLosses, WholeSets) { expect_agreement(&add_whole_sets); }
+TEST(LibTorchLosses, PairsOverLabels) { expect_agreement(&add_pairs); }
+TEST(LibTorchLosses, Triplets) { expect_agreement(&add_triplets); }
+
+}  // namespace
+}  // namespace adapters

@@ -1,0 +1,354 @@
+#include <gtest/gtest.h>
+#include <nearfar/nearfar.h>
+
+#include <cstdio>
+#include <limits>
+#include <string>
+#include <thread>
+#include <vector>
+
+/// What the interface refuses, with which message; and that nothing was written.
+
+namespace {
+
+constexpr float untouched = -77;
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+/// A call of InfoNce that succeeds, for tests to spoil.
+class CErrors : public testing::Test {
+ protected:
+  ~CErrors() override { nearfar_loss_destroy(loss); }
+
+  static nearfar_loss* make() {
+    nearfar_loss* out = nullptr;
+    EXPECT_EQ(nearfar_info_nce_create(nullptr, &out), NEARFAR_OK) << nearfar_last_error();
+    return out;
+  }
+  static nearfar_call default_call() {
+    nearfar_call out;
+    nearfar_call_init(&out, sizeof out);
+    return out;
+  }
+  static nearfar_result default_result() {
+    nearfar_result out;
+    nearfar_result_init(&out, sizeof out);
+    out.value = untouched;
+    return out;
+  }
+
+  nearfar_status run() {
+    return nearfar_two_sets_forward_backward(loss, &queries, &keys, nullptr, &d_queries, nullptr,
+                                             &call, &result);
+  }
+
+  void expect_refused(nearfar_status status, nearfar_status wanted, const std::string& message) {
+    EXPECT_EQ(status, wanted);
+    EXPECT_EQ(nearfar_last_error(), message);
+    for (const float g : gradient) EXPECT_EQ(g, untouched) << "an output was touched";
+    EXPECT_EQ(result.value, untouched) << "the result was touched";
+  }
+  void expect_invalid(nearfar_status status, const std::string& message) {
+    expect_refused(status, NEARFAR_INVALID_ARGUMENT, message);
+  }
+
+  nearfar_loss* loss = make();
+  std::vector<float> x = {1, 2, 3, 4, 5, 6.5f};
+  std::vector<float> y = {2, 1, 3, 3, 5, -1};
+  std::vector<float> gradient = std::vector<float>(6, untouched);
+  nearfar_rows queries = nearfar_float_rows(x.data(), 3, 2);
+  nearfar_rows keys = nearfar_float_rows(y.data(), 3, 2);
+  nearfar_gradient d_queries = nearfar_float_gradient(gradient.data(), 3, 2);
+  nearfar_call call = default_call();
+  nearfar_result result = default_result();
+};
+
+TEST_F(CErrors, WithoutAnyTheCallSucceeds) {
+  ASSERT_EQ(run(), NEARFAR_OK) << nearfar_last_error();
+  EXPECT_GT(result.value, 0);
+  for (const float g : gradient) EXPECT_NE(g, untouched);
+}
+
+TEST_F(CErrors, NullPointers) {
+  nearfar_loss* const kept = loss;
+  loss = nullptr;
+  expect_invalid(run(), "nearfar: loss: wanted a pointer, got null");
+  loss = kept;
+  expect_invalid(nearfar_two_sets_forward(loss, nullptr, &keys, nullptr, nullptr, &result),
+                 "nearfar: x: wanted a pointer, got null");
+  expect_invalid(nearfar_two_sets_forward(loss, &queries, nullptr, nullptr, nullptr, &result),
+                 "nearfar: y: wanted a pointer, got null");
+  expect_invalid(nearfar_two_sets_forward(loss, &queries, &keys, nullptr, nullptr, nullptr),
+                 "nearfar: result: wanted a pointer, got null");
+  expect_invalid(nearfar_info_nce_create(nullptr, nullptr),
+                 "nearfar: loss: wanted a pointer, got null");
+  expect_invalid(nearfar_info_nce_options_init(nullptr, sizeof(nearfar_info_nce_options)),
+                 "nearfar: options: wanted a pointer, got null");
+  expect_invalid(nearfar_workspace_create(1, nullptr),
+                 "nearfar: workspace: wanted a pointer, got null");
+  d_queries.data = nullptr;
+  expect_invalid(run(), "nearfar: dx.data: wanted elements of 3 x 2, got null");
+  queries.data = nullptr;
+  expect_invalid(run(), "nearfar: x.data: wanted elements of 3 x 2, got null");
+  nearfar_loss_destroy(nullptr);
+  nearfar_workspace_destroy(nullptr);
+  EXPECT_EQ(nearfar_workspace_bytes(nullptr), 0u);
+  EXPECT_STREQ(nearfar_loss_name(nullptr), "");
+}
+
+TEST_F(CErrors, SizesOfStructs) {
+  const std::string size = std::to_string(sizeof(nearfar_result));
+  result.size = 8;
+  expect_invalid(run(), "nearfar: result.size: wanted " + size + ", as its _init sets it, got 8");
+  result.size = sizeof result;
+  call.size = 0;
+  expect_invalid(run(), "nearfar: call.size: wanted " + std::to_string(sizeof call) +
+                            ", as its _init sets it, got 0");
+  nearfar_clip_options options = {};
+  nearfar_loss* none = nullptr;
+  expect_invalid(nearfar_clip_create(&options, &none), "nearfar: options.size: wanted " +
+                                                           std::to_string(sizeof options) +
+                                                           ", as its _init sets it, got 0");
+  EXPECT_EQ(none, nullptr);
+  expect_invalid(nearfar_clip_options_init(&options, 4), "nearfar: options.size: wanted " +
+                                                             std::to_string(sizeof options) +
+                                                             ", as its _init sets it, got 4");
+  EXPECT_EQ(options.size, 0u) << "refused, and written to";
+}
+
+TEST_F(CErrors, ShapesAndScalars) {
+  keys.cols = 1;
+  expect_invalid(run(), "nearfar: keys: wanted 3 x 2, got 3 x 1");
+  keys = nearfar_float_rows(y.data(), -1, 2);
+  expect_invalid(run(), "nearfar: y: wanted rows >= 0 and cols >= 0, got -1 x 2");
+  keys = nearfar_float_rows(y.data(), 3, 2);
+  keys.stride = 1;
+  expect_invalid(run(), "nearfar: y.stride: wanted 0 or at least cols = 2, got 1");
+  keys.stride = 0;
+  keys.scalar = NEARFAR_DOUBLE;
+  expect_invalid(run(),
+                 "nearfar: y.scalar: wanted NEARFAR_FLOAT, as other rows, got NEARFAR_DOUBLE");
+  keys.scalar = NEARFAR_FLOAT;
+  queries.scalar = 0;
+  expect_invalid(run(), "nearfar: x.scalar: wanted NEARFAR_FLOAT or NEARFAR_DOUBLE, got 0");
+  queries.scalar = NEARFAR_FLOAT;
+  d_queries.rows = 2;
+  expect_invalid(run(), "nearfar: d_queries: wanted 3 x 2, got 2 x 2");
+  d_queries.rows = 3;
+  d_queries.write = 7;
+  expect_invalid(run(), "nearfar: dx.write: wanted NEARFAR_OVERWRITE or NEARFAR_ACCUMULATE, got 7");
+}
+
+TEST_F(CErrors, ElementsThatAreNotFinite) {
+  x[3] = nan;
+  expect_refused(run(), NEARFAR_NOT_FINITE,
+                 "nearfar: queries: wanted finite elements, got NaN at row 1, column 1");
+}
+
+TEST_F(CErrors, FormsThatALossLacks) {
+  expect_invalid(nearfar_one_set_forward(loss, &queries, nullptr, &result),
+                 "nearfar: loss: wanted one that compares one set of rows, got InfoNce");
+  const std::vector<int64_t> labels = {0, 0, 1};
+  const nearfar_tags tags = nearfar_tags_of_labels(labels.data(), 3);
+  expect_invalid(nearfar_labelled_forward(loss, &queries, &tags, nullptr, &result),
+                 "nearfar: loss: wanted one that compares rows with labels, got InfoNce");
+}
+
+TEST_F(CErrors, WhatACallIsGivenInVain) {
+  const double one = 1;
+  call.upstream = {&one, 1};
+  expect_invalid(nearfar_two_sets_forward(loss, &queries, &keys, nullptr, &call, &result),
+                 "nearfar: call.upstream: wanted none for a forward call, got numbers");
+  call.upstream = {&one, 3};
+  expect_invalid(run(), "nearfar: upstream: wanted one number, got 3 numbers");
+  call.upstream = {nullptr, 0};
+  call.d_parameter = &d_queries;
+  expect_invalid(nearfar_two_sets_forward(loss, &queries, &keys, nullptr, &call, &result),
+                 "nearfar: call.d_parameter: wanted none for a forward call, got a gradient");
+  expect_invalid(run(),
+                 "nearfar: d_parameter: wanted a kernel with a matrix (Mahalanobis, Bilinear), got "
+                 "a kernel without one");
+}
+
+TEST_F(CErrors, RoomForValues) {
+  nearfar_info_nce_options options;
+  nearfar_info_nce_options_init(&options, sizeof options);
+  options.reduction = NEARFAR_NONE;
+  nearfar_loss* none = nullptr;
+  ASSERT_EQ(nearfar_info_nce_create(&options, &none), NEARFAR_OK);
+  std::vector<double> values(3);
+  result.values = values.data();
+  result.values_capacity = 2;
+  expect_invalid(nearfar_two_sets_forward(none, &queries, &keys, nullptr, nullptr, &result),
+                 "nearfar: result.values: wanted room for 3 numbers, got 2");
+  result.values_capacity = 3;
+  EXPECT_EQ(nearfar_two_sets_forward(none, &queries, &keys, nullptr, nullptr, &result), NEARFAR_OK);
+  EXPECT_EQ(result.values_count, 3);
+  EXPECT_EQ(result.values, values.data()) << "buffers stay";
+  EXPECT_DOUBLE_EQ(values[0] + values[1] + values[2], result.value);
+  nearfar_loss_destroy(none);
+}
+
+TEST_F(CErrors, Settings) {
+  nearfar_loss* none = nullptr;
+  nearfar_info_nce_options options;
+  const auto refused = [&](const std::string& message) {
+    expect_invalid(nearfar_info_nce_create(&options, &none), message);
+    EXPECT_EQ(none, nullptr);
+    nearfar_info_nce_options_init(&options, sizeof options);
+  };
+  nearfar_info_nce_options_init(&options, sizeof options);
+  options.temperature = -1;
+  refused("nearfar: temperature: wanted a finite number > 0, got -1.000000");
+  options.reduction = 4;
+  refused("nearfar: reduction: wanted a choice from 0 to 3, got 4");
+  options.denominator = -1;
+  refused("nearfar: denominator: wanted a choice from 0 to 1, got -1");
+  options.kernel = 99;
+  refused(
+      "nearfar: kernel: wanted one that the loss has, of nearfar_kernel 0, 1, 2, 3, 4, 5, 6, "
+      "got 99");
+  options.kernel = NEARFAR_BILINEAR;
+  refused("nearfar: matrix: wanted the kernel's, got none");
+  options.matrix = queries;
+  refused("nearfar: matrix: wanted none for a kernel without one, got a matrix");
+
+  nearfar_hadsell_contrastive_options hadsell;
+  nearfar_hadsell_contrastive_options_init(&hadsell, sizeof hadsell);
+  hadsell.kernel = NEARFAR_COSINE;
+  expect_invalid(
+      nearfar_hadsell_contrastive_create(&hadsell, &none),
+      "nearfar: kernel: wanted one that the loss has, of nearfar_kernel 2, 3, 4, 5, got 0");
+  nearfar_triplet_options triplet;
+  nearfar_triplet_options_init(&triplet, sizeof triplet);
+  triplet.swap = 2;
+  expect_invalid(nearfar_triplet_create(&triplet, &none),
+                 "nearfar: swap: wanted a choice from 0 to 1, got 2");
+  expect_invalid(nearfar_cpc_create(nullptr, &none),
+                 "nearfar: length: wanted more positions than steps = 1, got 0");
+}
+
+TEST_F(CErrors, AMatrixOfAnotherScalar) {
+  nearfar_info_nce_options options;
+  nearfar_info_nce_options_init(&options, sizeof options);
+  const double matrix[] = {1, 0, 0, 1};
+  options.kernel = NEARFAR_BILINEAR;
+  options.matrix = nearfar_double_rows(matrix, 2, 2);
+  nearfar_loss* bilinear = nullptr;
+  ASSERT_EQ(nearfar_info_nce_create(&options, &bilinear), NEARFAR_OK) << nearfar_last_error();
+  expect_invalid(nearfar_two_sets_forward(bilinear, &queries, &keys, nullptr, nullptr, &result),
+                 "nearfar: matrix.scalar: wanted NEARFAR_FLOAT, as other rows, got NEARFAR_DOUBLE");
+  nearfar_loss_destroy(bilinear);
+}
+
+TEST_F(CErrors, Tags) {
+  nearfar_loss* sup_con = nullptr;
+  ASSERT_EQ(nearfar_sup_con_create(nullptr, &sup_con), NEARFAR_OK);
+  nearfar_tags tags;
+  nearfar_tags_init(&tags, sizeof tags);
+  const auto refused = [&](const std::string& message) {
+    expect_invalid(
+        nearfar_labelled_forward_backward(sup_con, &queries, &tags, &d_queries, &call, &result),
+        message);
+  };
+  refused("nearfar: labels: wanted labels, or lists of positives, got nothing");
+  tags.rule = 9;
+  refused("nearfar: tags.rule: wanted one of nearfar_rule, 0 to 3, got 9");
+  tags.rule = NEARFAR_LABELS;
+  tags.labels.count = 3;
+  refused("nearfar: tags.labels.data: wanted 3 items, got null");
+  const std::vector<int64_t> labels = {0, 0, 1};
+  tags.labels = {labels.data(), 2};
+  refused("nearfar: labels: wanted 3 labels, one a row, got 2");
+  tags.labels.count = -3;
+  refused("nearfar: tags.labels.count: wanted a number >= 0, got -3");
+  tags.rule = NEARFAR_POSITIVE_LISTS;
+  refused("nearfar: labels: wanted 4 offsets, one more than rows, got 0");
+  tags.rule = NEARFAR_LABEL_SETS;
+  tags.label_set_rows = 3;
+  tags.label_set_words = 1;
+  refused("nearfar: tags.label_sets.data: wanted elements of 3 x 1, got null");
+  nearfar_loss_destroy(sup_con);
+}
+
+TEST_F(CErrors, Negatives) {
+  nearfar_negatives negatives;
+  nearfar_negatives_init(&negatives, sizeof negatives);
+  negatives.rows = keys;
+  const auto refused = [&](const nearfar_loss* of, const std::string& message) {
+    expect_invalid(nearfar_negatives_forward(of, &queries, &keys, &negatives, nullptr, &result),
+                   message);
+  };
+  negatives.per_query = 2;
+  refused(loss, "nearfar: negatives.per_query: wanted 0 or 1, got 2");
+  negatives.per_query = 0;
+  negatives.log_noise_keys = keys;
+  refused(loss, "nearfar: negatives.log_noise: wanted none for this loss, got numbers");
+  nearfar_loss* nce = nullptr;
+  ASSERT_EQ(nearfar_nce_create(nullptr, &nce), NEARFAR_OK);
+  refused(nce,
+          "nearfar: negatives.log_noise_keys: wanted one column with stride 1, got 2 columns, "
+          "stride 2");
+  nearfar_loss_destroy(nce);
+}
+
+TEST_F(CErrors, AWorkspaceServesOneCallAtATimeAndKeepsItsMemory) {
+  EXPECT_EQ(nearfar_workspace_create(-1, &call.workspace), NEARFAR_INVALID_ARGUMENT);
+  EXPECT_STREQ(nearfar_last_error(), "nearfar: threads: wanted a number >= 0, got -1");
+  ASSERT_EQ(nearfar_workspace_create(1, &call.workspace), NEARFAR_OK);
+  EXPECT_EQ(nearfar_workspace_bytes(call.workspace), 0u);
+  ASSERT_EQ(run(), NEARFAR_OK);
+  const size_t bytes = nearfar_workspace_bytes(call.workspace);
+  EXPECT_GT(bytes, 0u);
+  ASSERT_EQ(run(), NEARFAR_OK);
+  EXPECT_EQ(nearfar_workspace_bytes(call.workspace), bytes);
+  nearfar_workspace_destroy(call.workspace);
+}
+
+TEST_F(CErrors, MessagesAreAThreadsOwn) {
+  queries.scalar = 0;
+  EXPECT_EQ(run(), NEARFAR_INVALID_ARGUMENT);
+  std::string seen = "not run";
+  std::thread([&] { seen = nearfar_last_error(); }).join();
+  EXPECT_EQ(seen, "");
+  const std::string mine = nearfar_last_error();
+  queries.scalar = NEARFAR_FLOAT;
+  EXPECT_EQ(run(), NEARFAR_OK);
+  EXPECT_EQ(nearfar_last_error(), mine) << "a call that succeeds leaves it";
+}
+
+TEST_F(CErrors, GradientsAccumulateAndLeaveWhatLiesBetweenRows) {
+  std::vector<float> strided(3 * 4, 5);
+  nearfar_gradient wide = d_queries;
+  wide.data = strided.data();
+  wide.stride = 4;
+  wide.write = NEARFAR_ACCUMULATE;
+  ASSERT_EQ(run(), NEARFAR_OK);
+  ASSERT_EQ(nearfar_two_sets_forward_backward(loss, &queries, &keys, nullptr, &wide, nullptr, &call,
+                                              &result),
+            NEARFAR_OK);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t k = 0; k < 2; ++k) {
+      EXPECT_EQ(strided[4 * i + k], 5 + gradient[2 * i + k]);
+      EXPECT_EQ(strided[4 * i + 2 + k], 5);
+    }
+  }
+}
+
+TEST(CStatus, HasWords) {
+  EXPECT_STREQ(nearfar_status_message(NEARFAR_OK), "no error");
+  EXPECT_STREQ(nearfar_status_message(NEARFAR_INVALID_ARGUMENT), "invalid argument");
+  EXPECT_STREQ(nearfar_status_message(NEARFAR_NOT_FINITE), "not finite");
+  EXPECT_STREQ(nearfar_status_message(NEARFAR_OUT_OF_MEMORY), "out of memory");
+  EXPECT_STREQ(nearfar_status_message(NEARFAR_INTERNAL), "internal error");
+  EXPECT_STREQ(nearfar_status_message(17), "unknown status");
+}
+
+TEST(CVersion, IsThreeNumbers) {
+  int major = -1;
+  int minor = -1;
+  int patch = -1;
+  EXPECT_EQ(std::sscanf(nearfar_version(), "%d.%d.%d", &major, &minor, &patch), 3);
+  EXPECT_GE(major + minor + patch, 1);
+}
+
+}  // namespace

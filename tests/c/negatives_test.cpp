@@ -1,0 +1,138 @@
+#include <nearfar/losses/info_nce.hpp>
+#include <nearfar/losses/nce.hpp>
+
+#include "c/same_bits.hpp"
+
+/// Losses of queries, their keys and negatives.
+
+namespace {
+
+using namespace support;
+using nearfar::Negatives;
+using nearfar::per_query;
+
+constexpr Index n = 9;
+
+/// `extra...` come after the negatives in calls of the class.
+template <class S, class K, class Loss, class... Extra>
+void expect_same_negatives(const CLoss& c, const Loss& loss, const K& kernel, Reduction reduction,
+                           const Matrix<S>& rows, const nearfar_negatives& c_negatives,
+                           const Negatives<S>& negatives, const Extra&... extra) {
+  SCOPED_TRACE(nearfar_loss_name(c.get()));
+  const Matrix<S> queries = random_rows<S>(n, depth, 1);
+  const Matrix<S> keys = random_rows<S>(n, depth, 2);
+  const nearfar_rows cq = c_rows(queries);
+  const nearfar_rows ck = c_rows(keys);
+  expect_same_calls<S, K, 3>(
+      kernel, reduction, n, {&queries, &keys, &rows},
+      [&](const nearfar_call* call, nearfar_result* out) {
+        return nearfar_negatives_forward(c.get(), &cq, &ck, &c_negatives, call, out);
+      },
+      [&](const auto& g, const nearfar_call* call, nearfar_result* out) {
+        return nearfar_negatives_forward_backward(c.get(), &cq, &ck, &c_negatives, &g[0], &g[1],
+                                                  &g[2], call, out);
+      },
+      [&](const CallOptions<S>& call) {
+        return loss.forward(queries, keys, negatives, extra..., call);
+      },
+      [&](const Upstream& up, auto& g, const CallOptions<S>& call) {
+        return loss.backward(up, queries, keys, negatives, extra..., g[0], g[1], g[2], call);
+      });
+}
+
+/// Negatives shared by all queries, and each query's own.
+template <class S, class K, class Loss>
+void expect_same_either_way(const CLoss& c, const Loss& loss, const K& kernel,
+                            Reduction reduction) {
+  nearfar_negatives in = defaults(nearfar_negatives_init);
+  const Matrix<S> shared = random_rows<S>(5, depth, 3);
+  in.rows = c_rows(shared);
+  expect_same_negatives<S>(c, loss, kernel, reduction, shared, in, Negatives<S>(shared));
+  const Matrix<S> own = random_rows<S>(n * 4, depth, 3);
+  in.rows = c_rows(own);
+  in.per_query = 1;
+  expect_same_negatives<S>(c, loss, kernel, reduction, own, in, per_query(own));
+}
+
+TEST(CNegatives, InfoNce) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    const auto compare = [&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
+      auto options = defaults(nearfar_info_nce_options_init);
+      options.kernel = kind;
+      options.matrix = matrix;
+      options.temperature = 0.4;
+      options.reduction = number_of(reduction);
+      expect_same_either_way<S>(
+          made(nearfar_info_nce_create, options),
+          nearfar::InfoNce<S, K>({.temperature = 0.4, .reduction = reduction}, k), k, reduction);
+    };
+    each_similarity<S>(compare);
+    each_distance<S>(compare);
+  });
+}
+
+TEST(CNegatives, InfoNceWithIds) {
+  const Matrix<float> shared = random_rows<float>(5, depth, 3);
+  const std::vector<std::int64_t> ids = {0, 3, 8, 1, 3};
+  const std::vector<std::int64_t> query_ids = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+  nearfar_negatives in = defaults(nearfar_negatives_init);
+  in.rows = c_rows(shared);
+  in.ids = {ids.data(), 5};
+  in.query_ids = {query_ids.data(), n};
+  expect_same_negatives<float>(
+      made(nearfar_info_nce_create, defaults(nearfar_info_nce_options_init)),
+      nearfar::InfoNce<float>(), nearfar::Cosine(), Reduction::mean, shared, in,
+      Negatives<float>(shared).ids(ids, query_ids));
+}
+
+TEST(CNegatives, NPair) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    auto options = defaults(nearfar_n_pair_options_init);
+    options.reduction = number_of(reduction);
+    expect_same_either_way<S>(made(nearfar_n_pair_create, options), nearfar::NPair<S>(reduction),
+                              nearfar::InnerProduct(), reduction);
+  });
+}
+
+TEST(CNegatives, NegativeSampling) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    each_similarity<S>([&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
+      auto options = defaults(nearfar_negative_sampling_options_init);
+      options.kernel = kind;
+      options.matrix = matrix;
+      options.temperature = 0.8;
+      options.reduction = number_of(reduction);
+      expect_same_either_way<S>(
+          made(nearfar_negative_sampling_create, options),
+          nearfar::NegativeSampling<S, K>({.temperature = 0.8, .reduction = reduction}, k), k,
+          reduction);
+    });
+  });
+}
+
+TEST(CNegatives, Nce) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    each_similarity<S>([&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
+      auto options = defaults(nearfar_nce_options_init);
+      options.kernel = kind;
+      options.matrix = matrix;
+      options.temperature = 0.8;
+      options.log_z = 0.3;
+      options.reduction = number_of(reduction);
+      const Matrix<S> noise = random_rows<S>(5, depth, 3);
+      const Matrix<S> of_keys = uniform_matrix<S>(n, 1, 4).array() - S(2);
+      const Matrix<S> of_noise = uniform_matrix<S>(5, 1, 5).array() - S(2);
+      nearfar_negatives in = defaults(nearfar_negatives_init);
+      in.rows = c_rows(noise);
+      in.log_noise_keys = c_rows(of_keys);
+      in.log_noise_negatives = c_rows(of_noise);
+      expect_same_negatives<S>(
+          made(nearfar_nce_create, options),
+          nearfar::Nce<S, K>({.temperature = 0.8, .log_z = 0.3, .reduction = reduction}, k), k,
+          reduction, noise, in, Negatives<S>(noise), nearfar::Numbers<S>(of_keys.data(), n),
+          nearfar::Numbers<S>(of_noise.data(), 5));
+    });
+  });
+}
+
+}  // namespace

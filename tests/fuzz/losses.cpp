@@ -1,0 +1,321 @@
+#include <nearfar/losses/alignment.hpp>
+#include <nearfar/losses/circle.hpp>
+#include <nearfar/losses/clip.hpp>
+#include <nearfar/losses/hadsell.hpp>
+#include <nearfar/losses/info_nce.hpp>
+#include <nearfar/losses/lifted_structure.hpp>
+#include <nearfar/losses/linear_contrastive.hpp>
+#include <nearfar/losses/mined_triplet.hpp>
+#include <nearfar/losses/multi_similarity.hpp>
+#include <nearfar/losses/nt_xent.hpp>
+#include <nearfar/losses/sig_lip.hpp>
+#include <nearfar/losses/sup_con.hpp>
+#include <nearfar/losses/triplet.hpp>
+#include <nearfar/losses/uniformity.hpp>
+
+#include "fuzz/bytes.hpp"
+#include "support/loss_oracles.hpp"
+
+/// Any rows, labels and options through the losses: refused as documented, with outputs untouched,
+/// or answered by finite numbers: those of the plain oracle where there is one, the same forward
+/// and backward, and twice the gradient for twice the upstream, for all.
+
+namespace {
+
+using fuzz::Bytes;
+using fuzz::Index;
+using fuzz::Matrix;
+using fuzz::require;
+using nearfar::Reduction;
+using oracle::Real;
+
+/// What a call is given. `x` and `y` have a stride of their own.
+template <class S>
+struct Case {
+  explicit Case(Bytes& bytes)
+      : hard(bytes.flag()),
+        reduction(static_cast<Reduction>(bytes.below(3))),
+        first(bytes.option()),
+        second(bytes.option()) {
+    const Index n = bytes.below(20);
+    const Index m = bytes.below(4) == 3 ? bytes.below(20) : n;
+    const Index d = bytes.below(6);
+    gap = bytes.below(3);
+    x = bytes.rows<S>(n, d, hard);
+    y = bytes.rows<S>(m, d, hard);
+    labels = bytes.labels(n);
+  }
+
+  bool hard;
+  Reduction reduction;
+  double first;   ///< an option
+  double second;  ///< another
+  Index gap = 0;  ///< elements between rows
+  Matrix<S> x;
+  Matrix<S> y;
+  std::vector<int> labels;
+};
+
+/// The same rows with something between them.
+template <class S>
+class Strided {
+ public:
+  Strided(const Matrix<S>& m, Index gap) : memory_(m.rows(), m.cols() + gap), cols_(m.cols()) {
+    memory_.setConstant(std::numeric_limits<S>::quiet_NaN());
+    memory_.leftCols(cols_) = m;
+  }
+  nearfar::Rows<S> rows() const { return {memory_.data(), memory_.rows(), cols_, memory_.cols()}; }
+
+ private:
+  Matrix<S> memory_;
+  Index cols_;
+};
+
+template <class S>
+struct Answer {
+  bool refused = false;
+  nearfar::Result result;
+  Matrix<S> gx = Matrix<S>::Constant(1, 1, S(42));
+  Matrix<S> gy = Matrix<S>::Constant(1, 1, S(42));
+};
+
+template <class S>
+bool untouched(const Matrix<S>& m) {
+  return m.rows() == 1 && m.cols() == 1 && m(0, 0) == S(42);
+}
+
+/// `call(answer)` fills in the result and gradients.
+template <class S, class Call>
+Answer<S> answer(const Call& call) {
+  Answer<S> out;
+  try {
+    out.result = call(out);
+  } catch (const std::invalid_argument&) {
+    out.refused = true;
+  } catch (const std::domain_error&) {
+    out.refused = true;
+  }
+  if (out.refused) {
+    require(untouched(out.gx) && untouched(out.gy), "a refused call leaves outputs alone");
+  } else {
+    require(std::isfinite(out.result.value), "a finite value");
+    require(out.gx.allFinite() && out.gy.allFinite(), "finite gradients");
+  }
+  return out;
+}
+
+template <class S>
+void require_twice(const Matrix<S>& twice, const Matrix<S>& once) {
+  require(twice.rows() == once.rows() && twice.cols() == once.cols(), "gradients of one shape");
+  const double tolerance = 64 * static_cast<double>(std::numeric_limits<S>::epsilon());
+  const double most = static_cast<double>(std::numeric_limits<S>::max());
+  double largest = 0;
+  for (Index k = 0; k < once.size(); ++k) {
+    largest = std::max(largest, std::abs(static_cast<double>(once.data()[k])));
+  }
+  if (largest * 2 >= most) return;  // saturated
+  const double floor = 1e3 * static_cast<double>(std::numeric_limits<S>::min());
+  for (Index k = 0; k < once.size(); ++k) {
+    const double error =
+        std::abs(static_cast<double>(twice.data()[k]) - 2 * static_cast<double>(once.data()[k]));
+    require(error <= tolerance * largest + floor, "twice the upstream, twice the gradient");
+  }
+}
+
+/// What holds of every loss. `forward()`, `backward(upstream, gx, gy)`.
+template <class S, class Forward, class Backward>
+Answer<S> promises(const Forward& forward, const Backward& backward) {
+  const Answer<S> once =
+      answer<S>([&](Answer<S>& a) { return backward(nearfar::Upstream(1.0), a.gx, a.gy); });
+  const Answer<S> value = answer<S>([&](Answer<S>&) { return forward(); });
+  if (once.refused) return once;  // gradients may overflow where values do not
+  require(!value.refused, "forward answers where backward does");
+  require(value.result.value == once.result.value, "one value, forward and backward");
+  const Answer<S> twice =
+      answer<S>([&](Answer<S>& a) { return backward(nearfar::Upstream(2.0), a.gx, a.gy); });
+  if (twice.refused) return once;
+  require_twice(twice.gx, once.gx);
+  require_twice(twice.gy, once.gy);
+  return once;
+}
+
+template <class S>
+bool holds_bad_number(const Matrix<S>& m) {
+  return !m.allFinite();
+}
+
+/// f(x, y).
+template <class S, class Make>
+Answer<S> of_two(const Case<S>& c, const Make& make) {
+  const Strided<S> x(c.x, c.gap);
+  const Strided<S> y(c.y, c.gap);
+  const Answer<S> out =
+      promises<S>([&]() -> nearfar::Result { return make().forward(x.rows(), y.rows()); },
+                  [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
+                    return make().backward(u, x.rows(), y.rows(), gx, gy);
+                  });
+  require(out.refused || (c.x.allFinite() && c.y.allFinite()), "NaN and infinities are refused");
+  return out;
+}
+
+/// f(x, labels).
+template <class S, class Make>
+Answer<S> of_labels(const Case<S>& c, const Make& make) {
+  const Strided<S> x(c.x, c.gap);
+  const Answer<S> out =
+      promises<S>([&]() -> nearfar::Result { return make().forward(x.rows(), c.labels); },
+                  [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
+                    gy.resize(0, 0);
+                    auto result = make().backward(u, x.rows(), c.labels, gx);
+                    gy = gx;
+                    return result;
+                  });
+  require(out.refused || c.x.allFinite(), "NaN and infinities are refused");
+  return out;
+}
+
+// ---- against the oracle ------------------------------------------------------------------------
+
+/// `steepness`: how many times a rounding of the scores is seen in the result.
+void expect_oracle(const Answer<double>& got, const oracle::Loss& want, Real steepness,
+                   const oracle::Gradient& gx, const oracle::Gradient* gy, Real value_scale) {
+  constexpr Real rounding = 1e-13L;
+  if (!(steepness < 1e8L) || !(value_scale < 1e100L)) return;
+  require(std::abs(static_cast<Real>(got.result.value) - want.value) <=
+              rounding * steepness * value_scale + 1e-290L,
+          "the oracle's value, " + std::to_string(static_cast<double>(want.value)) + ", not " +
+              std::to_string(got.result.value));
+  require(got.result.diagnostics.terms == want.diagnostics.terms, "the oracle's terms");
+  const auto near = [&](const Matrix<double>& g, const oracle::Gradient& wanted) {
+    const Real scale = wanted.scale();
+    if (!(scale < 1e200L)) return;  // it may saturate
+    for (Index k = 0; k < g.size(); ++k) {
+      require(std::abs(static_cast<Real>(g.data()[k]) - wanted.values.data()[k]) <=
+                  100 * rounding * steepness * scale + 1e-290L,
+              "the oracle's gradient");
+    }
+  };
+  near(got.gx, gx);
+  if (gy != nullptr) near(got.gy, *gy);
+}
+
+oracle::Request request_of(Reduction reduction) {
+  oracle::Request request;
+  request.reduction = reduction;
+  return request;
+}
+
+template <class K, class O>
+void info_nce(Bytes& bytes) {
+  const Case<double> c(bytes);
+  const Answer<double> got = of_two(c, [&] {
+    return nearfar::InfoNce<double, K>({.temperature = c.first, .reduction = c.reduction});
+  });
+  const bool fits = c.y.rows() >= c.x.rows() && (c.x.cols() > 0 || c.y.rows() == 0);
+  if (got.refused || !fits || c.y.rows() != c.x.rows() || c.x.rows() == 0) return;
+  if (c.reduction == Reduction::mean_nonzero) return;  // values that vanish in roundings
+  const oracle::Matrix x = oracle::exact(c.x);
+  const oracle::Matrix y = oracle::exact(c.y);
+  const Real size = oracle::score_scale(O(), oracle::pairwise(O(), x, y), x, y) / c.first;
+  const auto want = oracle::info_nce(O(), c.first, x, y, nullptr, request_of(c.reduction));
+  const Real terms = c.reduction == Reduction::sum ? static_cast<Real>(c.x.rows()) : 1;
+  expect_oracle(got, want, 1 + size, want.first, &want.second, terms);
+}
+
+template <class K, class O>
+void hadsell(Bytes& bytes) {
+  const Case<double> c(bytes);
+  const Answer<double> got = of_labels(c, [&] {
+    return nearfar::HadsellContrastive<double, K>({.margin = c.first, .reduction = c.reduction});
+  });
+  if (got.refused || c.reduction == Reduction::mean_nonzero || c.x.rows() == 0) return;
+  const oracle::Matrix x = oracle::exact(c.x);
+  const Real reach = oracle::pairwise(O(), x, x).maxCoeff() + c.first;
+  const auto want = oracle::hadsell_batch(O(), c.first, x, c.labels, request_of(c.reduction));
+  if (!(want.first.scale() < 1e100L)) return;
+  expect_oracle(got, want, 1, want.first, nullptr,
+                100 * reach * reach * static_cast<Real>(c.x.rows() * c.x.rows()));
+}
+
+// ---- the others --------------------------------------------------------------------------------
+
+using Target = void (*)(Bytes&);
+
+const Target targets[] = {
+    info_nce<nearfar::Cosine, oracle::Cosine>,
+    info_nce<nearfar::Euclidean, oracle::Euclidean>,
+    hadsell<nearfar::Euclidean, oracle::Euclidean>,
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_two(c, [&] {
+        return nearfar::NtXent<float>({.temperature = c.first, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_two(c, [&] {
+        return nearfar::Clip<float>({.logit_scale = c.first, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_two(c, [&] {
+        return nearfar::SigLip<float>(
+            {.logit_scale = c.first, .logit_bias = c.second, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_two(c, [&] {
+        return nearfar::Alignment<float>({.alpha = c.first, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_labels(c, [&] {
+        return nearfar::SupCon<float>({.temperature = c.first, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      const auto mining = static_cast<nearfar::Mining>(b.below(4));
+      of_labels(c, [&] {
+        return nearfar::MinedTriplet<float, nearfar::SquaredEuclidean>(
+            {.margin = c.first, .mining = mining, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_labels(c, [&] {
+        return nearfar::MultiSimilarity<float>(
+            {.alpha = c.first, .beta = c.second, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_labels(c, [&] {
+        return nearfar::Circle<float>({.m = c.first, .gamma = c.second, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_labels(c, [&] {
+        return nearfar::LiftedStructure<float>({.margin = c.first, .reduction = c.reduction});
+      });
+    },
+    [](Bytes& b) {
+      const Case<float> c(b);
+      of_labels(c, [&] {
+        return nearfar::LinearContrastive<float>(
+            {.positive_margin = c.first, .negative_margin = c.second, .reduction = c.reduction});
+      });
+    },
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Bytes bytes(data, size);
+  targets[bytes.below(static_cast<int>(std::size(targets)))](bytes);
+  return 0;
+}

@@ -1,0 +1,419 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+
+#include "support/errors.hpp"
+#include "support/kernel_cases.hpp"
+#include "support/public_calls.hpp"
+
+/// Every mistake that can be made with any loss, made with every public call of every loss: what is
+/// thrown names the argument, what was wanted and what came, and no byte of an output has changed.
+
+namespace {
+
+using namespace support;
+using nearfar::GradientRows;
+using nearfar::Reduction;
+using nearfar::UnusableAnchor;
+using nearfar::Upstream;
+using nearfar::Workspace;
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+const std::vector<Way> all_ways = {Way::forward, Way::forward_backward, Way::backward};
+const std::vector<Way> ways_back = {Way::forward_backward, Way::backward};
+
+std::string shape(Index rows, Index cols) {
+  return std::to_string(rows) + " x " + std::to_string(cols);
+}
+
+/// Rows as they are, `more` of them added (or taken off), each with `wider` more elements.
+template <class S>
+Matrix<S> resized(const Matrix<S>& m, Index more, Index wider) {
+  Matrix<S> out = Matrix<S>::Constant(m.rows() + more, m.cols() + wider, S(0.25));
+  const Index rows = std::min(m.rows(), out.rows());
+  const Index cols = std::min(m.cols(), out.cols());
+  out.topLeftCorner(rows, cols) = m.topLeftCorner(rows, cols);
+  return out;
+}
+
+/// Outputs of a call: matrices that a good call would resize, and memory of fixed shape. A refused
+/// call may touch neither.
+template <class S>
+class Outputs {
+ public:
+  explicit Outputs(std::size_t sets)
+      : memory_(12, S(6)), matrices_(sets, Matrix<S>::Constant(3, 7, S(7))) {}
+
+  std::vector<GradientRows<S>> gradients() { return {matrices_.begin(), matrices_.end()}; }
+  Matrix<S>& matrix(std::size_t k) { return matrices_[k]; }
+  GradientRows<S> parameter() { return parameter_; }
+  Matrix<S>& parameter_matrix() { return parameter_; }
+  /// 4 x 3, which fits nothing here.
+  GradientRows<S> small() { return {memory_.data(), 4, 3}; }
+
+  void expect_untouched(const std::string& name) const {
+    EXPECT_EQ(memory_, std::vector<S>(12, S(6))) << name;
+    EXPECT_TRUE(untouched(parameter_, S(5))) << name;
+    for (const Matrix<S>& m : matrices_) EXPECT_TRUE(untouched(m, S(7))) << name;
+  }
+
+ private:
+  static bool untouched(const Matrix<S>& m, S was) {
+    return m.rows() == 3 && m.cols() == 7 && (m.array() == was).all();
+  }
+
+  std::vector<S> memory_;
+  std::vector<Matrix<S>> matrices_;
+  Matrix<S> parameter_ = Matrix<S>::Constant(3, 7, S(5));
+};
+
+template <class S>
+class Refusals : public testing::Test {
+ protected:
+  /// Makes the call with good arguments spoilt by `spoil(arguments, outputs)`.
+  template <class Spoil>
+  static void expect(const PublicCall<S>& call, const std::vector<Way>& ways, Thrown type,
+                     const std::vector<std::string>& words, const Spoil& spoil) {
+    for (const Way way : ways) {
+      Outputs<S> out(call.sets.size());
+      Arguments<S> a = call.good;
+      a.gradients = out.gradients();
+      if (call.parametric) a.options.d_parameter = out.parameter();
+      spoil(a, out);
+      const std::string name = call.name + ", way " + std::to_string(static_cast<int>(way));
+      expect_refused({name.c_str(), type, words, [&] { call.call(way, a); }});
+      out.expect_untouched(name + ": " + words[0]);
+    }
+  }
+  template <class Spoil>
+  static void expect_invalid(const PublicCall<S>& call, const std::vector<Way>& ways,
+                             const std::vector<std::string>& words, const Spoil& spoil) {
+    expect(call, ways, Thrown::invalid_argument, words, spoil);
+  }
+};
+TYPED_TEST_SUITE(Refusals, Scalars, CaseNames);
+
+/// What all others rest on: without a mistake, nothing is refused and outputs are written.
+TYPED_TEST(Refusals, AreNotOfGoodCalls) {
+  using S = TypeParam;
+  const auto calls = all_public_calls<S>();
+  EXPECT_GT(calls.size(), 40u);
+  for (const PublicCall<S>& call : calls) {
+    for (const Way way : all_ways) {
+      Outputs<S> out(call.sets.size());
+      Arguments<S> a = call.good;
+      a.gradients = out.gradients();
+      if (call.parametric) a.options.d_parameter = out.parameter();
+      EXPECT_NO_THROW(call.call(way, a)) << call.name;
+      for (std::size_t k = 0; way != Way::forward && k < call.sets.size(); ++k) {
+        EXPECT_EQ(out.matrix(k).rows(), call.sets[k].rows) << call.name;
+      }
+    }
+  }
+}
+
+TYPED_TEST(Refusals, OfShapes) {
+  using S = TypeParam;
+  for (const PublicCall<S>& call : all_public_calls<S>()) {
+    constexpr Index cols = PublicCalls<S>::cols;
+    for (std::size_t k = 0; k < call.sets.size(); ++k) {
+      const NamedSet& set = call.sets[k];
+      const std::string wanted = std::string("nearfar: ") + set.name + ": wanted ";
+      for (const Index more : {-1, 1}) {
+        // Of more keys than queries there may be one more, too, but two fewer are too few.
+        const Index by = set.fit == Fit::at_least ? -2 : more;
+        if (set.fit == Fit::free || k == 0) continue;
+        this->expect_invalid(call, all_ways, {wanted, "got " + std::to_string(set.rows + by)},
+                             [&](auto& a, auto&) { a.rows[k] = resized(a.rows[k], by, 0); });
+      }
+      // The first set is the measure of the others, unless the kernel's matrix is.
+      const bool others = k == 0 && call.sets.size() > 1 && !call.parametric;
+      if (call.sets.size() == 1 && !call.parametric) continue;
+      const NamedSet& blamed = others ? call.sets[1] : set;
+      this->expect_invalid(call, all_ways,
+                           {std::string("nearfar: ") + blamed.name + ": wanted " +
+                                shape(blamed.rows, others ? cols + 2 : cols),
+                            "got " + shape(blamed.rows, others ? cols : cols + 2)},
+                           [&](auto& a, auto&) { a.rows[k] = resized(a.rows[k], 0, 2); });
+    }
+    if (!call.parametric) {
+      this->expect_invalid(
+          call, all_ways,
+          {std::string(call.sets[0].name) + ": wanted rows of at least one element", "0 columns"},
+          [&](auto& a, auto&) {
+            for (Matrix<S>& m : a.rows) m = resized(m, 0, -cols);
+          });
+    } else {
+      this->expect_invalid(call, all_ways,
+                           {std::string("nearfar: ") + call.sets[0].name + ": wanted " +
+                            shape(call.sets[0].rows, cols + 1)},
+                           [&](auto& a, auto&) { a.parameter = resized(a.parameter, 0, 1); });
+    }
+  }
+}
+
+TYPED_TEST(Refusals, OfElementsThatAreNotFinite) {
+  using S = TypeParam;
+  const std::pair<double, const char*> elements[] = {
+      {not_a_number, "got NaN"}, {infinite, "got infinity"}, {-infinite, "got -infinity"}};
+  for (const PublicCall<S>& call : all_public_calls<S>()) {
+    for (const auto& [element, got] : elements) {
+      const S bad = static_cast<S>(element);
+      for (std::size_t k = 0; k < call.sets.size(); ++k) {
+        const Index row = call.sets[k].rows - 1;
+        const std::string set = std::string("nearfar: ") + call.sets[k].name;
+        this->expect(call, all_ways, Thrown::domain_error,
+                     {set + ": wanted finite elements, " + got + " at row " + std::to_string(row) +
+                      ", column 2"},
+                     [&](auto& a, auto&) { a.rows[k](row, 2) = bad; });
+        // The first in row order is the one that is named.
+        this->expect(call, all_ways, Thrown::domain_error,
+                     {set + ": wanted finite elements, " + got + " at row 1, column 3"},
+                     [&](auto& a, auto&) { a.rows[k](1, 3) = a.rows[k](row, 0) = bad; });
+      }
+      for (std::size_t k = 0; k < call.numbers.size(); ++k) {
+        this->expect(call, all_ways, Thrown::domain_error,
+                     {std::string("nearfar: ") + call.numbers[k].name, got, "at row 3"},
+                     [&](auto& a, auto&) { a.numbers[k][3] = bad; });
+      }
+      if (!call.parametric) continue;
+      this->expect(call, all_ways, Thrown::domain_error,
+                   {std::string("nearfar: kernel parameter: wanted finite elements, ") + got +
+                    " at row 2, column 1"},
+                   [&](auto& a, auto&) { a.parameter(2, 1) = bad; });
+    }
+  }
+}
+
+TYPED_TEST(Refusals, OfLabelsAndNumbersOfAnotherCount) {
+  using S = TypeParam;
+  for (const PublicCall<S>& call : all_public_calls<S>()) {
+    const auto each = [&](const auto& columns, const char* what, const auto& member) {
+      for (std::size_t k = 0; k < columns.size(); ++k) {
+        for (const Index more : {-1, 1}) {
+          const Index size = columns[k].size;
+          this->expect_invalid(
+              call, all_ways,
+              {std::string("nearfar: ") + columns[k].name + ": wanted " + std::to_string(size) +
+                   " " + what + ", one a row",
+               "got " + std::to_string(size + more)},
+              [&](auto& a, auto&) { member(a)[k].resize(static_cast<std::size_t>(size + more)); });
+        }
+      }
+    };
+    each(
+        call.labels, "labels", [](auto& a) -> auto& { return a.labels; });
+    each(
+        call.numbers, "numbers", [](auto& a) -> auto& { return a.numbers; });
+  }
+}
+
+TYPED_TEST(Refusals, OfGradientsThatDoNotFit) {
+  using S = TypeParam;
+  for (const PublicCall<S>& call : all_public_calls<S>()) {
+    constexpr Index cols = PublicCalls<S>::cols;
+    for (std::size_t k = 0; k < call.sets.size(); ++k) {
+      const std::string wanted = "nearfar: " + call.gradient_name(k) + ": wanted " +
+                                 shape(call.sets[k].rows, cols) + ", got ";
+      this->expect_invalid(call, ways_back, {wanted + "4 x 3"},
+                           [&](auto& a, auto& out) { a.gradients[k] = out.small(); });
+      this->expect_invalid(call, ways_back, {wanted + "3 x 7"}, [&](auto& a, auto& out) {
+        a.gradients[k] = nearfar::accumulate(out.matrix(k));
+      });
+    }
+    if (call.parametric) {
+      this->expect_invalid(call, ways_back,
+                           {"nearfar: d_parameter: wanted " + shape(cols, cols) + ", got 3 x 7"},
+                           [&](auto& a, auto& out) {
+                             a.options.d_parameter = nearfar::accumulate(out.parameter_matrix());
+                           });
+    } else {
+      this->expect_invalid(
+          call, ways_back,
+          {"nearfar: d_parameter: wanted a kernel with a matrix", "got a kernel without one"},
+          [&](auto& a, auto& out) { a.options.d_parameter = out.parameter(); });
+    }
+  }
+}
+
+TYPED_TEST(Refusals, OfUpstreamThatDoesNotFit) {
+  using S = TypeParam;
+  const std::vector<Way> back = {Way::backward};
+  for (const PublicCall<S>& call : all_public_calls<S>()) {
+    const Index n = call.upstream_rows;
+    const std::string each = std::to_string(n) + " numbers";
+    std::vector<double> numbers(static_cast<std::size_t>(n), 1.0);
+    this->expect_invalid(call, back, {"nearfar: upstream: wanted one number, got " + each},
+                         [&](auto& a, auto&) { a.upstream = Upstream(numbers); });
+    for (const auto& [element, got] :
+         {std::pair(not_a_number, "NaN"), std::pair(infinite, "inf")}) {
+      this->expect(call, back, Thrown::domain_error,
+                   {std::string("nearfar: upstream: wanted finite elements, got ") + got},
+                   [&, bad = element](auto& a, auto&) { a.upstream = Upstream(bad); });
+    }
+    if (!call.reduces || call.name == "NPair") continue;
+    this->expect_invalid(call, back, {"nearfar: upstream: wanted " + each, "got one number"},
+                         [&](auto& a, auto&) { a.reduction = Reduction::none; });
+    for (const Index more : {-1, 1}) {
+      const std::vector<double> other(static_cast<std::size_t>(n + more), 1.0);
+      this->expect_invalid(
+          call, back,
+          {"nearfar: upstream: wanted " + each, "got " + std::to_string(n + more) + " numbers"},
+          [&](auto& a, auto&) {
+            a.reduction = Reduction::none;
+            a.upstream = Upstream(other);
+          });
+    }
+    numbers[2] = -infinite;
+    this->expect(call, back, Thrown::domain_error,
+                 {"nearfar: upstream: wanted finite elements, got -infinity at row 2"},
+                 [&](auto& a, auto&) {
+                   a.reduction = Reduction::none;
+                   a.upstream = Upstream(numbers);
+                 });
+  }
+}
+
+TYPED_TEST(Refusals, OfAnchorsThatCannotLearnWhereAsked) {
+  using S = TypeParam;
+  int found = 0;
+  for (const PublicCall<S>& call : all_public_calls<S>()) {
+    if (call.unusable == nullptr) continue;
+    ++found;
+    const auto alone = [](auto& a) {
+      for (Matrix<S>& m : a.rows) m = Matrix<S>(m.topRows(1));
+      for (auto& labels : a.labels) labels.resize(1);
+      a.unusable = UnusableAnchor::error;
+    };
+    this->expect_invalid(
+        call, all_ways,
+        {"nearfar: batch: wanted every anchor to have something to learn from", call.unusable},
+        [&](auto& a, auto&) { alone(a); });
+  }
+  EXPECT_GE(found, 20);
+}
+
+/// A workspace that another call holds; and one that a refused call has held is free again.
+TYPED_TEST(Refusals, OfAWorkspaceInUse) {
+  using S = TypeParam;
+  for (const PublicCall<S>& call : all_public_calls<S>()) {
+    Workspace workspace;
+    {
+      const nearfar::detail::Scratch other_call(&workspace);
+      this->expect_invalid(call, all_ways,
+                           {"nearfar: workspace: wanted one that no other call is using"},
+                           [&](auto& a, auto&) { a.options.workspace = &workspace; });
+    }
+    this->expect(call, all_ways, Thrown::domain_error, {call.sets[0].name}, [&](auto& a, auto&) {
+      a.options.workspace = &workspace;
+      a.rows[0](0, 0) = static_cast<S>(not_a_number);
+    });
+    Arguments<S> good = call.good;
+    good.options.workspace = &workspace;
+    EXPECT_NO_THROW(call.call(Way::forward, good)) << call.name;
+  }
+}
+
+// ---- options ------------------------------------------------------------------------------------
+
+/// An option, what makes a loss with it, and what it must be.
+struct Option {
+  const char* name;
+  const char* wanted;
+  std::function<void(double)> make;
+};
+
+/// Values that an option of a kind refuses, as they are written in the message.
+void expect_refuses(const Option& option, const std::vector<std::pair<double, const char*>>& bad) {
+  for (const auto& [value, got] : bad) {
+    expect_refused({option.name,
+                    Thrown::invalid_argument,
+                    {std::string("nearfar: ") + option.name + ": wanted " + option.wanted,
+                     std::string("got ") + got},
+                    [&, v = value] { option.make(v); }});
+  }
+}
+
+TEST(RefusalsOfOptions, ThatMustBePositive) {
+  using namespace nearfar;
+  const char* wanted = "a finite number > 0";
+  const Option table[] = {
+      {"temperature", wanted, [](double v) { InfoNce<float>({.temperature = v}); }},
+      {"temperature", wanted, [](double v) { NtXent<float>({.temperature = v}); }},
+      {"temperature", wanted, [](double v) { HardNegative<float>({.temperature = v}); }},
+      {"temperature", wanted, [](double v) { SupCon<float>({.temperature = v}); }},
+      {"temperature", wanted, [](double v) { Nce<float>({.temperature = v}); }},
+      {"temperature", wanted, [](double v) { NegativeSampling<float>({.temperature = v}); }},
+      {"temperature", wanted, [](double v) { MutualInformation<float>({.temperature = v}); }},
+      {"temperature", wanted, [](double v) { Cpc<float>({.length = 3, .temperature = v}); }},
+      {"temperature", wanted, [](double v) { KnnAccuracy<float>({.temperature = v}); }},
+      {"logit_scale", wanted, [](double v) { Clip<float>({.logit_scale = v}); }},
+      {"logit_scale", wanted, [](double v) { SigLip<float>({.logit_scale = v}); }},
+      {"margin", wanted, [](double v) { HadsellContrastive<float>({.margin = v}); }},
+      {"alpha", wanted, [](double v) { MultiSimilarity<float>({.alpha = v}); }},
+      {"beta", wanted, [](double v) { MultiSimilarity<float>({.beta = v}); }},
+      {"gamma", wanted, [](double v) { Circle<float>({.gamma = v}); }},
+      {"alpha", wanted, [](double v) { Alignment<float>({.alpha = v}); }},
+      {"t", wanted, [](double v) { Uniformity<float>({.t = v}); }},
+  };
+  for (const Option& option : table) {
+    expect_refuses(option, {{0, "0"}, {-1, "-1"}, {not_a_number, "nan"}, {infinite, "inf"}});
+    EXPECT_NO_THROW(option.make(1e-3));
+    EXPECT_NO_THROW(option.make(1e3));
+  }
+}
+
+TEST(RefusalsOfOptions, ThatMustBeFiniteOrWithinBounds) {
+  using namespace nearfar;
+  const std::vector<std::pair<double, const char*>> infinities = {
+      {not_a_number, "nan"}, {infinite, "inf"}, {-infinite, "-inf"}};
+  const Option finite[] = {
+      {"positive_margin", "a finite number",
+       [](double v) { LinearContrastive<float>({.positive_margin = v}); }},
+      {"negative_margin", "a finite number",
+       [](double v) { LinearContrastive<float>({.negative_margin = v}); }},
+      {"margin", "a finite number", [](double v) { LiftedStructure<float>({.margin = v}); }},
+      {"margin", "a finite number >= 0", [](double v) { Triplet<float>({.margin = v}); }},
+      {"margin", "a finite number >= 0", [](double v) { MinedTriplet<float>({.margin = v}); }},
+      {"concentration", "a finite number >= 0",
+       [](double v) { HardNegative<float>({.concentration = v}); }},
+      {"base", "a finite number", [](double v) { MultiSimilarity<float>({.base = v}); }},
+      {"m", "a finite number", [](double v) { Circle<float>({.m = v}); }},
+      {"logit_bias", "a finite number", [](double v) { SigLip<float>({.logit_bias = v}); }},
+      {"log_z", "a finite number", [](double v) { Nce<float>({.log_z = v}); }},
+      {"positive_prior", "a number in [0, 1)",
+       [](double v) { HardNegative<float>({.positive_prior = v}); }},
+      {"weighting.nearest", "a number between 0 and 2",
+       [](double v) { MinedTriplet<float>({.weighting = {.nearest = v}}); }},
+  };
+  for (const Option& option : finite) expect_refuses(option, infinities);
+  expect_refuses(finite[3], {{-0.5, "-0.5"}});
+  expect_refuses(finite[4], {{-0.5, "-0.5"}});
+  expect_refuses(finite[5], {{-1, "-1"}});
+  expect_refuses(finite[10], {{-0.1, "-0.1"}, {1, "1"}});
+  expect_refuses(finite[11], {{0, "0"}, {2, "2"}});
+  expect_refuses({"weighting.farthest", "a number above nearest",
+                  [](double v) { MinedTriplet<float>({.weighting = {.farthest = v}}); }},
+                 {{0.5, "0.5"}, {not_a_number, "nan"}});
+  expect_refuses({"largest_logit_scale", "a number > 0",
+                  [](double v) { Clip<float>({.largest_logit_scale = v}); }},
+                 {{0, "0"}, {-1, "-1"}, {not_a_number, "nan"}});
+  expect_refused({"both semihard",
+                  Thrown::invalid_argument,
+                  {"positive, negative: wanted at most one of them semihard, got both"},
+                  [] {
+                    MinedTriplet<float>({.mining = Mining::batch_easy_hard,
+                                         .positive = PositiveChoice::semihard,
+                                         .negative = NegativeChoice::semihard});
+                  }});
+  const Matrix<float> matrix = Matrix<float>::Identity(2, 2);
+  expect_refused(
+      {"swap of Bilinear",
+       Thrown::invalid_argument,
+       {"swap: wanted a kernel that treats both rows alike"},
+       [&] { Triplet<float, Bilinear<float>>({.swap = true}, Bilinear<float>(matrix)); }});
+}
+
+}  // namespace
