@@ -22,7 +22,9 @@ function(nearfar_library target kind)
       COMMAND "${CMAKE_COMMAND}" "-DOBJECTS=$<TARGET_OBJECTS:nearfar_objects>" "-DNM=${CMAKE_NM}"
               "-DOUT=${exports}" -P "${PROJECT_SOURCE_DIR}/cmake/write_exports.cmake"
       VERBATIM)
+    set_target_properties(
+      ${target} PROPERTIES LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/write_exports.cmake")
     target_link_options(${target} PRIVATE "-Wl,--version-script=${exports}"
-                                          "-Wl,-Bsymbolic-functions" "-Wl,--no-undefined")
+                                          "-Wl,-Bsymbolic-functions")
   endif()
 endfunction()

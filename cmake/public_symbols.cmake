@@ -11,11 +11,11 @@ function(nearfar_symbols object nm namespace out)
   set(${out} "${symbols}" PARENT_SCOPE)
 endfunction()
 
-# Those of them that users call: not of namespace detail, and not with its types, which the library
-# has under names of its own. Within a mangled name, the first mention of a namespace is spelt out.
+# Those of them that users call.
 function(nearfar_public_symbols object nm namespace out)
   nearfar_symbols("${object}" "${nm}" "${namespace}" symbols)
-  list(FILTER symbols EXCLUDE REGEX "6detail|15compiled_detail")
+  string(LENGTH "${namespace}" length)
+  list(FILTER symbols EXCLUDE REGEX "^_ZNK?${length}${namespace}6detail")
   set(${out} "${symbols}" PARENT_SCOPE)
 endfunction()
 

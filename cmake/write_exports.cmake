@@ -11,6 +11,9 @@ endforeach()
 if(NOT exports)
   message(FATAL_ERROR "the library's objects define nothing in namespace nearfar")
 endif()
+# What has types of namespace detail or of the library's own Eigen in its name cannot be called from
+# outside, where these are others.
+list(FILTER exports EXCLUDE REGEX "6detail|15compiled_detail|14EigenInNearfar")
 list(REMOVE_DUPLICATES exports)
 list(SORT exports)
 list(JOIN exports ";\n  " exports)

@@ -70,5 +70,6 @@ endforeach()
 execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK}/build" --parallel 2 --target ${programs}
                         COMMAND_ERROR_IS_FATAL ANY)
 foreach(program IN LISTS programs)
-  execute_process(COMMAND "${WORK}/build/${program}" COMMAND_ERROR_IS_FATAL ANY)
+  file(GLOB path "${WORK}/build/${program}" "${WORK}/build/Debug/${program}")
+  execute_process(COMMAND "${path}" COMMAND_ERROR_IS_FATAL ANY)
 endforeach()
