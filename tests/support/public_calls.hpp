@@ -63,7 +63,8 @@ struct PublicCall {
   Index upstream_rows = 0;  ///< numbers of upstream with Reduction::none
   /// Rows of every set and what the message says of them where anchors may be unusable.
   const char* unusable = nullptr;
-  std::function<double(Way, const Arguments<S>&)> call;  ///< gives the value
+  /// Gives numbers_of what the call returns.
+  std::function<std::vector<double>(Way, const Arguments<S>&)> call;
 
   /// The name of a set's gradient: dx, da, but d_queries.
   std::string gradient_name(std::size_t k) const {
@@ -72,15 +73,47 @@ struct PublicCall {
   }
 };
 
-/// The value of `loss`, asked for one way or another; the first `sets` gradients are those of its
-/// sets of rows.
+/// Everything a call returns, the value first.
+template <class Result>
+std::vector<double> numbers_of(const Result& r) {
+  const nearfar::Diagnostics& d = r.diagnostics;
+  std::vector<double> out = {r.value};
+  out.insert(out.end(), r.values.begin(), r.values.end());
+  for (const std::int64_t count :
+       {d.anchors, d.anchors_without_positive, d.anchors_without_negative, d.terms, d.active_terms,
+        d.zero_distances}) {
+    out.push_back(static_cast<double>(count));
+  }
+  out.push_back(d.smallest_score);
+  out.push_back(d.largest_score);
+  if constexpr (requires { r.d_temperature; }) out.push_back(r.d_temperature);
+  if constexpr (requires { r.d_logit_scale; }) out.push_back(r.d_logit_scale);
+  if constexpr (requires { r.d_logit_bias; }) out.push_back(r.d_logit_bias);
+  if constexpr (requires { r.d_log_z; }) out.push_back(r.d_log_z);
+  if constexpr (requires { r.ceiling; }) out.push_back(r.ceiling);
+  if constexpr (requires { r.hard_triplets; }) {
+    for (const std::int64_t count : {r.hard_triplets, r.semihard_triplets, r.easy_triplets}) {
+      out.push_back(static_cast<double>(count));
+    }
+  }
+  if constexpr (requires { r.positive_pairs; }) {
+    for (const std::int64_t count :
+         {r.positive_pairs, r.negative_pairs, r.active_positive_pairs, r.active_negative_pairs}) {
+      out.push_back(static_cast<double>(count));
+    }
+  }
+  return out;
+}
+
+/// Calls `loss` one way or another; the first `sets` gradients are those of its sets of rows.
 template <std::size_t sets, class S, class Loss, class... Inputs>
-double call_one_way(const Loss& loss, Way way, const Arguments<S>& a, const Inputs&... inputs) {
-  if (way == Way::forward) return loss.forward(inputs..., a.options).value;
+std::vector<double> call_one_way(const Loss& loss, Way way, const Arguments<S>& a,
+                                 const Inputs&... inputs) {
+  if (way == Way::forward) return numbers_of(loss.forward(inputs..., a.options));
   return [&]<std::size_t... k>(std::index_sequence<k...>) {
     return way == Way::forward_backward
-               ? loss.forward_backward(inputs..., a.gradients[k]..., a.options).value
-               : loss.backward(a.upstream, inputs..., a.gradients[k]..., a.options).value;
+               ? numbers_of(loss.forward_backward(inputs..., a.gradients[k]..., a.options))
+               : numbers_of(loss.backward(a.upstream, inputs..., a.gradients[k]..., a.options));
   }
   (std::make_index_sequence<sets>());
 }
@@ -166,8 +199,9 @@ class PublicCalls {
 template <class S>
 void add_choices(PublicCalls<S>& all) {
   using namespace nearfar;
+  namespace detail = nearfar::detail;
   using A = Arguments<S>;
-  constexpr Index n = PublicCalls<S>::rows;
+  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
   const auto info_nce = [&]<class K>(const std::string& of) {
     const auto make = [](const A& a) {
       return InfoNce<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
@@ -196,8 +230,9 @@ void add_choices(PublicCalls<S>& all) {
 template <class S>
 void add_views(PublicCalls<S>& all) {
   using namespace nearfar;
+  namespace detail = nearfar::detail;
   using A = Arguments<S>;
-  constexpr Index n = PublicCalls<S>::rows;
+  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
   const auto nt_xent = [&]<class K>(const std::string& of) {
     auto& call = all.template two<K>("NtXent" + of, {"view1", n}, {"view2", n}, [](const A& a) {
       return NtXent<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
@@ -219,8 +254,9 @@ void add_views(PublicCalls<S>& all) {
 template <class S>
 void add_questions(PublicCalls<S>& all) {
   using namespace nearfar;
+  namespace detail = nearfar::detail;
   using A = Arguments<S>;
-  constexpr Index n = PublicCalls<S>::rows;
+  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
   const auto pairs = [&]<class K>(const std::string& of) {
     all.template two<K>("Clip" + of, {"images", n}, {"texts", n},
                         [](const A& a) {
@@ -254,15 +290,32 @@ void add_questions(PublicCalls<S>& all) {
 template <class S>
 void add_triplets(PublicCalls<S>& all) {
   using namespace nearfar;
+  namespace detail = nearfar::detail;
   using A = Arguments<S>;
-  constexpr Index n = PublicCalls<S>::rows;
+  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
   const auto triplet = [&]<class K>(const std::string& of) {
-    all.template three<K>(
-        "Triplet" + of, {"anchors", n}, {"positives", n}, {"negatives", n},
-        [](const A& a) { return Triplet<S, K>({.reduction = a.reduction}, kernel_for<K>(a)); });
-    all.template two<K>("MutualInformation" + of, {"x", n}, {"y", n},
-                        [](const A& a) { return MutualInformation<S, K>({}, kernel_for<K>(a)); })
-        .reduces = false;
+    for (const TripletForm form : {TripletForm::hinge, TripletForm::soft}) {
+      for (const bool swap : {false, true}) {
+        if (swap && detail::maps_queries<K>() != detail::maps_keys<K>()) continue;
+        all.template three<K>(
+            "Triplet" + of, {"anchors", n}, {"positives", n}, {"negatives", n},
+            [form, swap](const A& a) {
+              return Triplet<S, K>(
+                  {.margin = 0.3, .form = form, .swap = swap, .reduction = a.reduction},
+                  kernel_for<K>(a));
+            });
+      }
+    }
+    for (const auto bound :
+         {MutualInformationBound::info_nce, MutualInformationBound::nwj,
+          MutualInformationBound::donsker_varadhan, MutualInformationBound::club}) {
+      all.template two<K>("MutualInformation" + of, {"x", n}, {"y", n},
+                          [bound](const A& a) {
+                            return MutualInformation<S, K>({.bound = bound, .temperature = 0.6},
+                                                           kernel_for<K>(a));
+                          })
+          .reduces = false;
+    }
   };
   triplet.template operator()<Euclidean>("");
   triplet.template operator()<Bilinear<S>>(" of Bilinear");
@@ -271,8 +324,9 @@ void add_triplets(PublicCalls<S>& all) {
 template <class S>
 void add_label_losses(PublicCalls<S>& all) {
   using namespace nearfar;
+  namespace detail = nearfar::detail;
   using A = Arguments<S>;
-  constexpr Index n = PublicCalls<S>::rows;
+  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
   const auto over_labels = [&]<class K>(const std::string& of) {
     all.template labelled<K>("SupCon" + of, "1 anchors without a positive", [](const A& a) {
       return SupCon<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
@@ -305,8 +359,9 @@ void add_label_losses(PublicCalls<S>& all) {
 template <class S>
 void add_hadsell(PublicCalls<S>& all) {
   using namespace nearfar;
+  namespace detail = nearfar::detail;
   using A = Arguments<S>;
-  constexpr Index n = PublicCalls<S>::rows;
+  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
   const auto hadsell = [&]<class K>(const std::string& of) {
     const auto make = [](const A& a) {
       return HadsellContrastive<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
@@ -326,8 +381,9 @@ void add_hadsell(PublicCalls<S>& all) {
 template <class S>
 void add_others(PublicCalls<S>& all) {
   using namespace nearfar;
+  namespace detail = nearfar::detail;
   using A = Arguments<S>;
-  constexpr Index n = PublicCalls<S>::rows;
+  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
   all.template labelled<Cosine>(
       "MultiSimilarity", "1 anchors without any other row", [](const A& a) {
         return MultiSimilarity<S>({.reduction = a.reduction, .unusable_anchors = a.unusable});
