@@ -145,7 +145,9 @@ TYPED_TEST(MutualWalkOf, OnePassIsAWalkOverAllOthers) {
       EXPECT_LE(static_cast<double>((of(got, rows) - of(want, rows)).norm()), 1e-5 * scale);
       EXPECT_EQ(seen.zero_distances, want_seen.zero_distances);
       EXPECT_EQ(seen.smallest_score, want_seen.smallest_score);
-      EXPECT_NEAR(seen.largest_score, want_seen.largest_score, 1e-5);
+      if (n > 1) {
+        EXPECT_NEAR(seen.largest_score, want_seen.largest_score, 1e-5);
+      }
     }
   }
 }
