@@ -43,6 +43,24 @@ struct Witness {
   static S weight(Index i, Index j) { return static_cast<S>((3 * i + 7 * j) % 5 - 2); }
 };
 
+/// The same as far as one pass goes.
+template <class S>
+struct OnePassWitness {
+  struct Row {
+    Index pairs;
+    double sum;
+  };
+
+  Row start(Index) const { return {0, 0}; }
+  void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
+    for (Index k = 0; k < n; ++k) {
+      g[k] = Witness<S>::weight(i, first + k);
+      row.sum += static_cast<double>(s[k]) * static_cast<double>(g[k]);
+    }
+    row.pairs += n;
+  }
+};
+
 template <class S>
 Matrix<S> whole_rows(Index rows, Index cols, unsigned seed) {
   std::mt19937 generator(seed);
@@ -98,6 +116,39 @@ TYPED_TEST(MutualWalkOf, RowsWithThemselvesAreAWalkOverAllOthers) {
     EXPECT_EQ(seen.largest_score, want_seen.largest_score);
     Diagnostics forward_seen;
     expect_equal(mutual.forward(Witness<S>(), forward_seen).queries, want_rows, n);
+  }
+}
+
+TYPED_TEST(MutualWalkOf, OnePassIsAWalkOverAllOthers) {
+  using S = TypeParam;
+  const Euclidean kernel;
+  for (const Index n : edges) {
+    for (const Index height : {48, 192}) {
+      Scratch scratch(nullptr);
+      Matrix<S> x = whole_rows<S>(n, 2, 1);  // with rows that are equal
+      x.col(1).setZero();                    // and distances that are whole
+      Batch<S, Euclidean, 1> batch(scratch, 3, kernel, {{{"x", x, Side::query}}});
+      const PreparedRows<S>& rows = batch.rows(0);
+      Walk<S, Euclidean> walk(scratch, 3, kernel, rows, rows, Pairing::others);
+      MutualWalk<S, Euclidean> mutual(scratch, 3, kernel, rows, rows, {}, height);
+      Diagnostics want_seen;
+      Diagnostics seen;
+      auto want = take_gradients(scratch, rows);
+      auto got = take_gradients(scratch, rows);
+      const auto* want_rows = walk.forward_backward(Witness<S>(), want, want, want_seen);
+      const auto* got_rows = mutual.one_pass(OnePassWitness<S>(), got, seen);
+      for (Index i = 0; i < n; ++i) {
+        EXPECT_EQ(got_rows[i].pairs, want_rows[i].pairs);
+        EXPECT_NEAR(got_rows[i].sum, want_rows[i].sum, 1e-2);
+      }
+      const auto scale = static_cast<double>(of(want, rows).norm());
+      EXPECT_LE(static_cast<double>((of(got, rows) - of(want, rows)).norm()), 1e-5 * scale);
+      EXPECT_EQ(seen.zero_distances, want_seen.zero_distances);
+      EXPECT_EQ(seen.smallest_score, want_seen.smallest_score);
+      if (n > 1) {
+        EXPECT_NEAR(seen.largest_score, want_seen.largest_score, 1e-5);
+      }
+    }
   }
 }
 
