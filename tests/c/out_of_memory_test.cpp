@@ -31,6 +31,16 @@ NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p, std::align_val_t) noexcep
 NEARFAR_TEST_OUT_OF_LINE void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
   std::free(p);
 }
+// Sanitizers bring arrays' functions of their own, which don't call those above.
+NEARFAR_TEST_OUT_OF_LINE void* operator new[](std::size_t size, std::align_val_t align) {
+  return operator new(size, align);
+}
+NEARFAR_TEST_OUT_OF_LINE void operator delete[](void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+NEARFAR_TEST_OUT_OF_LINE void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
 
 namespace {
 
