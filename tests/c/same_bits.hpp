@@ -6,7 +6,9 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <memory>
+#include <nearfar/core/reduction.hpp>
 #include <nearfar/core/result.hpp>
 #include <nearfar/core/tags.hpp>
 #include <nearfar/kernels/bilinear.hpp>
@@ -119,14 +121,13 @@ void expect_same_result(const nearfar_result& got, const R& wanted) {
   number(got.d_logit_scale, NEARFAR_MEMBER(d_logit_scale, 0.0), "d_logit_scale");
   number(got.d_logit_bias, NEARFAR_MEMBER(d_logit_bias, 0.0), "d_logit_bias");
   number(got.ceiling, NEARFAR_MEMBER(ceiling, std::numeric_limits<double>::infinity()), "ceiling");
-  constexpr std::int64_t none = 0;
-  count(got.positive_pairs, NEARFAR_MEMBER(positive_pairs, none));
-  count(got.negative_pairs, NEARFAR_MEMBER(negative_pairs, none));
-  count(got.active_positive_pairs, NEARFAR_MEMBER(active_positive_pairs, none));
-  count(got.active_negative_pairs, NEARFAR_MEMBER(active_negative_pairs, none));
-  count(got.hard_triplets, NEARFAR_MEMBER(hard_triplets, none));
-  count(got.semihard_triplets, NEARFAR_MEMBER(semihard_triplets, none));
-  count(got.easy_triplets, NEARFAR_MEMBER(easy_triplets, none));
+  count(got.positive_pairs, NEARFAR_MEMBER(positive_pairs, std::int64_t(0)));
+  count(got.negative_pairs, NEARFAR_MEMBER(negative_pairs, std::int64_t(0)));
+  count(got.active_positive_pairs, NEARFAR_MEMBER(active_positive_pairs, std::int64_t(0)));
+  count(got.active_negative_pairs, NEARFAR_MEMBER(active_negative_pairs, std::int64_t(0)));
+  count(got.hard_triplets, NEARFAR_MEMBER(hard_triplets, std::int64_t(0)));
+  count(got.semihard_triplets, NEARFAR_MEMBER(semihard_triplets, std::int64_t(0)));
+  count(got.easy_triplets, NEARFAR_MEMBER(easy_triplets, std::int64_t(0)));
 #undef NEARFAR_MEMBER
 }
 
