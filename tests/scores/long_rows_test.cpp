@@ -4,7 +4,8 @@
 #include <nearfar/kernels/cosine.hpp>
 #include <nearfar/scores/paired.hpp>
 
-/// Rows that are longer than the largest number, of elements that are not.
+/// Rows that are longer than the largest number, of elements that are not; and rows whose lengths
+/// are too small for all their digits.
 
 namespace {
 
@@ -29,6 +30,18 @@ TEST(CosineOfLongRows, IsThatOfTheirDirections) {
   nearfar::paired_backward(ones, shorter, y, nearfar::no_gradient, wanted, nearfar::Cosine());
   EXPECT_TRUE(dx.allFinite());
   EXPECT_LE((dy - wanted).cwiseAbs().maxCoeff(), 1e-15);
+}
+
+TEST(CosineOfShortRows, IsThatOfTheirDirections) {
+  constexpr double least = std::numeric_limits<double>::denorm_min();
+  nearfar::Matrix<double> x(3, 2);
+  nearfar::Matrix<double> y(3, 2);
+  x << least, -least, 3 * least, 4 * least, least, 0;
+  y << 2, 5, 1, 0, 7 * least, 24 * least;
+  const nearfar::Vector<double> s = nearfar::paired(x, y, nearfar::Cosine());
+  EXPECT_NEAR(s(0), (2 - 5) / std::sqrt(2 * 29.0), 1e-15);
+  EXPECT_NEAR(s(1), 0.6, 1e-15);
+  EXPECT_NEAR(s(2), 0.28, 1e-15);
 }
 
 }  // namespace

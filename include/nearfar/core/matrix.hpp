@@ -171,7 +171,8 @@ class GradientRows {
   /// Takes the memory that open(rows, cols) needs and leaves the Matrix as it is: `open`, or else
   /// `release`, must follow. Throws std::bad_alloc.
   void reserve(Index rows, Index cols) {
-    if (resizable_ == nullptr || fresh_ != nullptr || rows_ * cols_ == rows * cols) return;
+    if (resizable_ == nullptr || fresh_ != nullptr) return;
+    if (resizer_->size(resizable_) == rows * cols) return;
     fresh_ = resizer_->make(rows, cols);
   }
 
@@ -209,11 +210,16 @@ class GradientRows {
   /// How the caller's code makes room. A Matrix frees its old memory before it takes the new, and
   /// where there is none keeps a pointer to what it freed: hence a new one, to change places with.
   struct Resizer {
+    Index (*size)(const void* matrix);
     void* (*make)(Index rows, Index cols);
     S* (*fit)(void* matrix, void* fresh, Index rows, Index cols);
     void (*discard)(void* fresh);
   };
 
+  template <int alignment>
+  static Index size(const void* matrix) {
+    return static_cast<const Matrix<S>*>(matrix)->size();
+  }
   template <int alignment>
   static void* make(Index rows, Index cols) {
     return std::make_unique<Matrix<S>>(rows, cols).release();
@@ -230,7 +236,7 @@ class GradientRows {
     const std::unique_ptr<Matrix<S>> last(static_cast<Matrix<S>*>(fresh));
   }
   template <int alignment>
-  static constexpr Resizer resizer_of_caller{&make<alignment>, &fit<alignment>,
+  static constexpr Resizer resizer_of_caller{&size<alignment>, &make<alignment>, &fit<alignment>,
                                              &discard<alignment>};
 
   void* resizable_ = nullptr;  ///< the Matrix, if it is one

@@ -73,13 +73,16 @@ template <class S>
 double normalise(S* row, Index n) {
   double length = norm(row, n);
   if (!(length > 0)) return 0;
-  double shrunk = 1;
-  if (!std::isfinite(length)) {  // of finite doubles: a power of two takes no digits
-    shrunk = 0x1p-100;
-    for (Index k = 0; k < n; ++k) row[k] *= static_cast<S>(shrunk);
+  // Doubles of which the length is no double, or too small a one to have all its digits: a power of
+  // two changes none of the elements' digits.
+  double scale = 1;
+  if (!std::isfinite(length)) scale = 0x1p-100;
+  if (std::is_same_v<S, double> && length < 0x1p-960) scale = 0x1p100;
+  if (scale != 1) {
+    for (Index k = 0; k < n; ++k) row[k] *= static_cast<S>(scale);
     length = norm(row, n);
   }
-  const double inverse = shrunk / length;
+  const double inverse = scale / length;
   for (Index k = 0; k < n; ++k) {
     if constexpr (std::is_same_v<S, float>) {
       // In double, where 1/|x| of any float row fits, and its rounding is far below a float's.
