@@ -25,10 +25,6 @@ inline constexpr std::int32_t constants_of<SupConVariant> = 2;
 static_assert(static_cast<int>(SupConVariant::in) == NEARFAR_SUP_CON_IN);
 
 template <>
-inline constexpr std::int32_t constants_of<TripletForm> = 2;
-static_assert(static_cast<int>(TripletForm::soft) == NEARFAR_TRIPLET_SOFT);
-
-template <>
 inline constexpr std::int32_t constants_of<Mining> = 8;
 static_assert(static_cast<int>(Mining::all) == NEARFAR_MINING_ALL);
 static_assert(static_cast<int>(Mining::hard) == NEARFAR_MINING_HARD);
@@ -53,16 +49,13 @@ static_assert(static_cast<int>(NegativeChoice::hard) == NEARFAR_CHOICE_HARD);
 
 namespace {
 
-struct CircleForm {
+struct CircleForm : FormOf<nearfar_circle_options, CircleOptions> {
   static constexpr const char* name = "Circle";
-  using C = nearfar_circle_options;
-  using Cpp = CircleOptions;
   template <class S, class K>
   using Loss = Circle<S, K>;
   using Kernels = SymmetricSimilarities;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("m", c.m, cpp.m);
     visit("gamma", c.gamma, cpp.gamma);
@@ -72,16 +65,13 @@ struct CircleForm {
   }
 };
 
-struct HadsellForm {
+struct HadsellForm : FormOf<nearfar_hadsell_contrastive_options, HadsellOptions> {
   static constexpr const char* name = "HadsellContrastive";
-  using C = nearfar_hadsell_contrastive_options;
-  using Cpp = HadsellOptions;
   template <class S, class K>
   using Loss = HadsellContrastive<S, K>;
   using Kernels = Distances;
   static constexpr nearfar_kernel kernel = NEARFAR_EUCLIDEAN;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("margin", c.margin, cpp.margin);
     visit("factor", c.factor, cpp.factor);
@@ -90,16 +80,13 @@ struct HadsellForm {
   }
 };
 
-struct LiftedStructureForm {
+struct LiftedStructureForm : FormOf<nearfar_lifted_structure_options, LiftedStructureOptions> {
   static constexpr const char* name = "LiftedStructure";
-  using C = nearfar_lifted_structure_options;
-  using Cpp = LiftedStructureOptions;
   template <class S, class K>
   using Loss = LiftedStructure<S, K>;
   using Kernels = SymmetricKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_EUCLIDEAN;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("margin", c.margin, cpp.margin);
     visit("reduction", c.reduction, cpp.reduction);
@@ -107,16 +94,14 @@ struct LiftedStructureForm {
   }
 };
 
-struct LinearContrastiveForm {
+struct LinearContrastiveForm
+    : FormOf<nearfar_linear_contrastive_options, LinearContrastiveOptions> {
   static constexpr const char* name = "LinearContrastive";
-  using C = nearfar_linear_contrastive_options;
-  using Cpp = LinearContrastiveOptions;
   template <class S, class K>
   using Loss = LinearContrastive<S, K>;
   using Kernels = SymmetricKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_EUCLIDEAN;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("positive_margin", c.positive_margin, cpp.positive_margin);
     visit("negative_margin", c.negative_margin, cpp.negative_margin);
@@ -125,16 +110,13 @@ struct LinearContrastiveForm {
   }
 };
 
-struct MinedTripletForm {
+struct MinedTripletForm : FormOf<nearfar_mined_triplet_options, MinedTripletOptions> {
   static constexpr const char* name = "MinedTriplet";
-  using C = nearfar_mined_triplet_options;
-  using Cpp = MinedTripletOptions;
   template <class S, class K>
   using Loss = MinedTriplet<S, K>;
   using Kernels = SymmetricKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_EUCLIDEAN;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("margin", c.margin, cpp.margin);
     visit("form", c.form, cpp.form);
@@ -150,16 +132,13 @@ struct MinedTripletForm {
   }
 };
 
-struct MultiSimilarityForm {
+struct MultiSimilarityForm : FormOf<nearfar_multi_similarity_options, MultiSimilarityOptions> {
   static constexpr const char* name = "MultiSimilarity";
-  using C = nearfar_multi_similarity_options;
-  using Cpp = MultiSimilarityOptions;
   template <class S, class K>
   using Loss = MultiSimilarity<S, K>;
   using Kernels = SymmetricSimilarities;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("alpha", c.alpha, cpp.alpha);
     visit("beta", c.beta, cpp.beta);
@@ -169,16 +148,13 @@ struct MultiSimilarityForm {
   }
 };
 
-struct SupConForm {
+struct SupConForm : FormOf<nearfar_sup_con_options, SupConOptions> {
   static constexpr const char* name = "SupCon";
-  using C = nearfar_sup_con_options;
-  using Cpp = SupConOptions;
   template <class S, class K>
   using Loss = SupCon<S, K>;
   using Kernels = SymmetricKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("temperature", c.temperature, cpp.temperature);
     visit("variant", c.variant, cpp.variant);

@@ -14,23 +14,16 @@ static_assert(static_cast<int>(SequenceNegatives::same_time) == NEARFAR_SEQUENCE
 static_assert(static_cast<int>(SequenceNegatives::same_sequence) == NEARFAR_SEQUENCE_SAME);
 static_assert(static_cast<int>(SequenceNegatives::all) == NEARFAR_SEQUENCE_ALL);
 
-template <>
-inline constexpr std::int32_t constants_of<TripletForm> = 2;
-static_assert(static_cast<int>(TripletForm::soft) == NEARFAR_TRIPLET_SOFT);
-
 namespace {
 
-struct CpcForm {
+struct CpcForm : FormOf<nearfar_cpc_options, CpcOptions> {
   static constexpr const char* name = "Cpc";
-  using C = nearfar_cpc_options;
-  using Cpp = CpcOptions;
   template <class S, class>
   using Loss = Cpc<S>;
   using Kernels = NoKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
   static Index steps(const Cpp& options) { return options.steps; }
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("length", c.length, cpp.length);
     visit("steps", c.steps, cpp.steps);
@@ -41,17 +34,14 @@ struct CpcForm {
   }
 };
 
-struct TripletLossForm {
+struct TripletLossForm : FormOf<nearfar_triplet_options, TripletOptions> {
   static constexpr const char* name = "Triplet";
-  using C = nearfar_triplet_options;
-  using Cpp = TripletOptions;
   template <class S, class K>
   using Loss = Triplet<S, K>;
   using Kernels = AllKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_EUCLIDEAN;
   static Index steps(const Cpp&) { return 0; }
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("margin", c.margin, cpp.margin);
     visit("form", c.form, cpp.form);
@@ -60,16 +50,13 @@ struct TripletLossForm {
   }
 };
 
-struct UniformityForm {
+struct UniformityForm : FormOf<nearfar_uniformity_options, UniformityOptions> {
   static constexpr const char* name = "Uniformity";
-  using C = nearfar_uniformity_options;
-  using Cpp = UniformityOptions;
   template <class S, class>
   using Loss = Uniformity<S>;
   using Kernels = NoKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) { visit("t", c.t, cpp.t); }
 };
 

@@ -7,22 +7,15 @@
 
 namespace nearfar::detail::c {
 
-template <>
-inline constexpr std::int32_t constants_of<Denominator> = 2;
-static_assert(static_cast<int>(Denominator::negatives_only) == NEARFAR_NEGATIVES_ONLY);
-
 namespace {
 
-struct InfoNceForm {
+struct InfoNceForm : FormOf<nearfar_info_nce_options, InfoNceOptions> {
   static constexpr const char* name = "InfoNce";
-  using C = nearfar_info_nce_options;
-  using Cpp = InfoNceOptions;
   template <class S, class K>
   using Loss = InfoNce<S, K>;
   using Kernels = AllKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("temperature", c.temperature, cpp.temperature);
     visit("denominator", c.denominator, cpp.denominator);
@@ -31,10 +24,8 @@ struct InfoNceForm {
   }
 };
 
-struct NPairForm {
+struct NPairForm : FormOf<nearfar_n_pair_options, InfoNceOptions> {
   static constexpr const char* name = "NPair";
-  using C = nearfar_n_pair_options;
-  using Cpp = InfoNceOptions;
   template <class S, class K>
   using Loss = InfoNce<S, K>;
   using Kernels = c::Kernels<NEARFAR_INNER_PRODUCT>;
@@ -46,16 +37,13 @@ struct NPairForm {
   }
 };
 
-struct NceForm {
+struct NceForm : FormOf<nearfar_nce_options, NceOptions> {
   static constexpr const char* name = "Nce";
-  using C = nearfar_nce_options;
-  using Cpp = NceOptions;
   template <class S, class K>
   using Loss = Nce<S, K>;
   using Kernels = Similarities;
   static constexpr nearfar_kernel kernel = NEARFAR_INNER_PRODUCT;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("temperature", c.temperature, cpp.temperature);
     visit("log_z", c.log_z, cpp.log_z);
@@ -63,16 +51,13 @@ struct NceForm {
   }
 };
 
-struct NegativeSamplingForm {
+struct NegativeSamplingForm : FormOf<nearfar_negative_sampling_options, NegativeSamplingOptions> {
   static constexpr const char* name = "NegativeSampling";
-  using C = nearfar_negative_sampling_options;
-  using Cpp = NegativeSamplingOptions;
   template <class S, class K>
   using Loss = NegativeSampling<S, K>;
   using Kernels = Similarities;
   static constexpr nearfar_kernel kernel = NEARFAR_INNER_PRODUCT;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("temperature", c.temperature, cpp.temperature);
     visit("reduction", c.reduction, cpp.reduction);

@@ -5,6 +5,8 @@
 #include "kernels.hpp"
 #include "loss.hpp"
 #include "nearfar/core/reduction.hpp"
+#include "nearfar/terms/softmax_rows.hpp"
+#include "nearfar/terms/triplet_term.hpp"
 #include "status.hpp"
 
 /// \file
@@ -23,6 +25,14 @@ namespace nearfar::detail::c {
 /// For losses that are no template over kernels.
 struct NoKernels {};
 
+/// What most forms have alike: their options, and no setting made before the interface's.
+template <class Options, class CppOptions>
+struct FormOf {
+  using C = Options;
+  using Cpp = CppOptions;
+  static Cpp start() { return {}; }
+};
+
 /// How many constants an enum has, the same numbers from 0 on on both sides.
 template <class E>
 inline constexpr std::int32_t constants_of = 0;
@@ -30,6 +40,10 @@ template <>
 inline constexpr std::int32_t constants_of<Reduction> = 4;
 template <>
 inline constexpr std::int32_t constants_of<UnusableAnchor> = 2;
+template <>
+inline constexpr std::int32_t constants_of<Denominator> = 2;
+template <>
+inline constexpr std::int32_t constants_of<TripletForm> = 2;
 
 static_assert(static_cast<int>(Reduction::mean) == NEARFAR_MEAN);
 static_assert(static_cast<int>(Reduction::sum) == NEARFAR_SUM);
@@ -37,6 +51,8 @@ static_assert(static_cast<int>(Reduction::mean_nonzero) == NEARFAR_MEAN_NONZERO)
 static_assert(static_cast<int>(Reduction::none) == NEARFAR_NONE);
 static_assert(static_cast<int>(UnusableAnchor::skip) == NEARFAR_SKIP);
 static_assert(static_cast<int>(UnusableAnchor::error) == NEARFAR_REFUSE);
+static_assert(static_cast<int>(Denominator::negatives_only) == NEARFAR_NEGATIVES_ONLY);
+static_assert(static_cast<int>(TripletForm::soft) == NEARFAR_TRIPLET_SOFT);
 
 /// Sets a setting of the interface's to that of the class.
 struct ToC {

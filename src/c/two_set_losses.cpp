@@ -16,10 +16,6 @@ inline constexpr std::int32_t constants_of<ClipDirections> = 2;
 static_assert(static_cast<int>(ClipDirections::sum) == NEARFAR_CLIP_SUM);
 
 template <>
-inline constexpr std::int32_t constants_of<Denominator> = 2;
-static_assert(static_cast<int>(Denominator::negatives_only) == NEARFAR_NEGATIVES_ONLY);
-
-template <>
 inline constexpr std::int32_t constants_of<MutualInformationBound> = 4;
 static_assert(static_cast<int>(MutualInformationBound::info_nce) == NEARFAR_BOUND_INFO_NCE);
 static_assert(static_cast<int>(MutualInformationBound::nwj) == NEARFAR_BOUND_NWJ);
@@ -29,34 +25,28 @@ static_assert(static_cast<int>(MutualInformationBound::club) == NEARFAR_BOUND_CL
 
 namespace {
 
-struct AlignmentForm {
+struct AlignmentForm : FormOf<nearfar_alignment_options, AlignmentOptions> {
   static constexpr const char* name = "Alignment";
-  using C = nearfar_alignment_options;
-  using Cpp = AlignmentOptions;
   template <class S, class>
   using Loss = Alignment<S>;
   using Kernels = NoKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
   static constexpr Index values_a_row = 1;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("alpha", c.alpha, cpp.alpha);
     visit("reduction", c.reduction, cpp.reduction);
   }
 };
 
-struct ClipForm {
+struct ClipForm : FormOf<nearfar_clip_options, ClipOptions> {
   static constexpr const char* name = "Clip";
-  using C = nearfar_clip_options;
-  using Cpp = ClipOptions;
   template <class S, class K>
   using Loss = Clip<S, K>;
   using Kernels = Similarities;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
   static constexpr Index values_a_row = 1;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("logit_scale", c.logit_scale, cpp.logit_scale);
     visit("largest_logit_scale", c.largest_logit_scale, cpp.largest_logit_scale);
@@ -66,17 +56,14 @@ struct ClipForm {
   }
 };
 
-struct HardNegativeForm {
+struct HardNegativeForm : FormOf<nearfar_hard_negative_options, HardNegativeOptions> {
   static constexpr const char* name = "HardNegative";
-  using C = nearfar_hard_negative_options;
-  using Cpp = HardNegativeOptions;
   template <class S, class>
   using Loss = HardNegative<S>;
   using Kernels = NoKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
   static constexpr Index values_a_row = 2;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("temperature", c.temperature, cpp.temperature);
     visit("positive_prior", c.positive_prior, cpp.positive_prior);
@@ -86,34 +73,29 @@ struct HardNegativeForm {
   }
 };
 
-struct MutualInformationForm {
+struct MutualInformationForm
+    : FormOf<nearfar_mutual_information_options, MutualInformationOptions> {
   static constexpr const char* name = "MutualInformation";
-  using C = nearfar_mutual_information_options;
-  using Cpp = MutualInformationOptions;
   template <class S, class K>
   using Loss = MutualInformation<S, K>;
   using Kernels = AllKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_INNER_PRODUCT;
   static constexpr Index values_a_row = 0;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("bound", c.bound, cpp.bound);
     visit("temperature", c.temperature, cpp.temperature);
   }
 };
 
-struct NtXentForm {
+struct NtXentForm : FormOf<nearfar_nt_xent_options, NtXentOptions> {
   static constexpr const char* name = "NtXent";
-  using C = nearfar_nt_xent_options;
-  using Cpp = NtXentOptions;
   template <class S, class K>
   using Loss = NtXent<S, K>;
   using Kernels = SymmetricKernels;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
   static constexpr Index values_a_row = 2;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("temperature", c.temperature, cpp.temperature);
     visit("denominator", c.denominator, cpp.denominator);
@@ -122,17 +104,14 @@ struct NtXentForm {
   }
 };
 
-struct SigLipForm {
+struct SigLipForm : FormOf<nearfar_sig_lip_options, SigLipOptions> {
   static constexpr const char* name = "SigLip";
-  using C = nearfar_sig_lip_options;
-  using Cpp = SigLipOptions;
   template <class S, class K>
   using Loss = SigLip<S, K>;
   using Kernels = Similarities;
   static constexpr nearfar_kernel kernel = NEARFAR_COSINE;
   static constexpr Index values_a_row = 1;
 
-  static Cpp start() { return {}; }
   static void each(const auto& visit, auto& c, auto& cpp) {
     visit("logit_scale", c.logit_scale, cpp.logit_scale);
     visit("logit_bias", c.logit_bias, cpp.logit_bias);
