@@ -2,6 +2,7 @@
 
 #include "suite.hpp"
 #include "support/data.hpp"
+#include "support/two_sided.hpp"
 
 /// nearfar's losses.
 
@@ -12,25 +13,6 @@ using bench::RowMatrix;
 using bench::Size;
 using nearfar::Index;
 using nearfar::Workspace;
-
-/// Two sets of rows, one gradient each.
-template <class S, class Loss>
-void two_sided(benchmark::State& state, const Loss& loss, const Floor& floor, bool gradients,
-               const Size& size, Index rows) {
-  const bench::TwoViews<S> views(rows, size.d);
-  RowMatrix<S> dx;
-  RowMatrix<S> dy;
-  Workspace workspace(size.threads);
-  bench::measure<S>(
-      state, gradients ? floor.forward_backward : floor.forward, size,
-      [&] {
-        return gradients
-                   ? loss.forward_backward(views.x, views.y, dx, dy, {.workspace = &workspace})
-                         .value
-                   : loss.forward(views.x, views.y, {.workspace = &workspace}).value;
-      },
-      [&] { return workspace.bytes(); });
-}
 
 /// Rows with labels.
 template <class S, class Loss>
@@ -57,8 +39,8 @@ benchmark::internal::Benchmark* add(const std::string& name, const Body& body) {
 template <class S>
 benchmark::internal::Benchmark* add_info_nce(const Size& size, bool gradients) {
   return add(bench::name_of<S>("InfoNce", gradients, size), [=](benchmark::State& state) {
-    two_sided<S>(state, nearfar::InfoNce<S>({.temperature = bench::temperature}),
-                 bench::info_nce_floor, gradients, size, size.n);
+    bench::two_sided<S>(state, nearfar::InfoNce<S>({.temperature = bench::temperature}),
+                        bench::info_nce_floor, gradients, size, size.n);
   });
 }
 
@@ -68,13 +50,13 @@ void add_softmax_family(const Size& size, bool gradients) {
   const double t = bench::temperature;
   add_info_nce<S>(size, gradients);
   add(bench::name_of<S>("Clip", gradients, size), [=](benchmark::State& state) {
-    two_sided<S>(state, Clip<S>({.logit_scale = 1 / t}), bench::clip_floor, gradients, size,
-                 size.n);
+    bench::two_sided<S>(state, Clip<S>({.logit_scale = 1 / t}), bench::clip_floor, gradients, size,
+                        size.n);
   });
   // N rows in all: two views of N / 2 samples.
   add(bench::name_of<S>("NtXent", gradients, size), [=](benchmark::State& state) {
-    two_sided<S>(state, NtXent<S>({.temperature = t}), bench::symmetric_floor, gradients, size,
-                 size.n / 2);
+    bench::two_sided<S>(state, NtXent<S>({.temperature = t}), bench::symmetric_floor, gradients,
+                        size, size.n / 2);
   });
   add(bench::name_of<S>("SupCon", gradients, size), [=](benchmark::State& state) {
     labelled<S>(state, SupCon<S>({.temperature = t}), bench::symmetric_floor, gradients, size);

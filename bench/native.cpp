@@ -1,7 +1,7 @@
 #include <nearfar/losses/info_nce.hpp>
 
 #include "suite.hpp"
-#include "support/data.hpp"
+#include "support/two_sided.hpp"
 
 /// The same code as a program has it that takes the headers alone and compiles them for this
 /// machine: what the library, whose callers need no flags, is to be as fast as. Compiled under a
@@ -15,18 +15,8 @@ const bool added = [] {
     benchmark::RegisterBenchmark(
         bench::name_of<float>("native/InfoNce", true, size).c_str(),
         [=](benchmark::State& state) {
-          const bench::TwoViews<float> views(size.n, size.d);
           const nearfar::InfoNce<float> loss({.temperature = bench::temperature});
-          bench::RowMatrix<float> dx;
-          bench::RowMatrix<float> dy;
-          nearfar::Workspace workspace(size.threads);
-          bench::measure<float>(
-              state, bench::info_nce_floor.forward_backward, size,
-              [&] {
-                return loss.forward_backward(views.x, views.y, dx, dy, {.workspace = &workspace})
-                    .value;
-              },
-              [&] { return workspace.bytes(); });
+          bench::two_sided<float>(state, loss, bench::info_nce_floor, true, size, size.n);
         })
         ->UseRealTime();
   }

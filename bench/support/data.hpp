@@ -20,11 +20,12 @@ RowMatrix<S> normal_rows(Eigen::Index rows, Eigen::Index cols, unsigned seed) {
   return RowMatrix<S>::NullaryExpr(rows, cols, [&] { return static_cast<S>(normal(generator)); });
 }
 
-/// Queries, and keys near them.
-template <class S>
+/// Queries, and keys near them. The matrix is part of the name: files that know Eigen by other
+/// names have other bodies of it.
+template <class S, class M = RowMatrix<S>>
 struct TwoViews {
-  RowMatrix<S> x;
-  RowMatrix<S> y;
+  M x;
+  M y;
 
   TwoViews(Eigen::Index n, Eigen::Index d)
       : x(normal_rows<S>(n, d, 1)), y(x + normal_rows<S>(n, d, 2)) {}
