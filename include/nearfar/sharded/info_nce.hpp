@@ -32,28 +32,33 @@ class InfoNce {
   /// std::runtime_error when one has no memory; its text names the first rank with a reason.
   InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                         CallOptions<S> call = {}) const {
-    return run(where, nullptr, queries, keys, std::nullopt, no_gradient, no_gradient, call);
+    return run(where, nullptr, {queries, no_gradient}, {keys, no_gradient}, std::nullopt, call);
   }
 
   /// The same with any key the positive of a query: `positives` are N_r numbers of keys, counted
   /// over all processes in order of ranks. Throws also on an index that is none.
   InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys, Labels positives,
                         CallOptions<S> call = {}) const {
-    return run(where, nullptr, queries, keys, positives, no_gradient, no_gradient, call);
+    return run(where, nullptr, {queries, no_gradient}, {keys, no_gradient}, positives, call);
   }
 
   /// Value and the gradients of it for own rows. d_temperature is of the whole batch.
   InfoNceResult forward_backward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                                  GradientRows<S> d_queries, GradientRows<S> d_keys,
                                  CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options().reduction, queries.rows());
-    return run(where, &one, queries, keys, std::nullopt, d_queries, d_keys, call);
+    return forward_backward(where, Chunks<S>(queries, d_queries), Chunks<S>(keys, d_keys), call);
   }
   InfoNceResult forward_backward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                                  Labels positives, GradientRows<S> d_queries,
                                  GradientRows<S> d_keys, CallOptions<S> call = {}) const {
     const Upstream one = detail::unit_upstream(options().reduction, queries.rows());
-    return run(where, &one, queries, keys, positives, d_queries, d_keys, call);
+    return run(where, &one, {queries, d_queries}, {keys, d_keys}, positives, call);
+  }
+  /// The same of rows in chunks; sizes of chunks of the two need not be the same.
+  InfoNceResult forward_backward(const Sharding& where, const Chunks<S>& queries,
+                                 const Chunks<S>& keys, CallOptions<S> call = {}) const {
+    const Upstream one = detail::unit_upstream(options().reduction, queries.rows());
+    return run(where, &one, queries, keys, std::nullopt, call);
   }
 
   /// As forward_backward with gradients times `upstream` = dL/d(value): one number, the same on all
@@ -61,31 +66,34 @@ class InfoNce {
   InfoNceResult backward(const Sharding& where, const Upstream& upstream, Rows<S> queries,
                          Rows<S> keys, GradientRows<S> d_queries, GradientRows<S> d_keys,
                          CallOptions<S> call = {}) const {
-    return run(where, &upstream, queries, keys, std::nullopt, d_queries, d_keys, call);
+    return run(where, &upstream, {queries, d_queries}, {keys, d_keys}, std::nullopt, call);
   }
   InfoNceResult backward(const Sharding& where, const Upstream& upstream, Rows<S> queries,
                          Rows<S> keys, Labels positives, GradientRows<S> d_queries,
                          GradientRows<S> d_keys, CallOptions<S> call = {}) const {
-    return run(where, &upstream, queries, keys, positives, d_queries, d_keys, call);
+    return run(where, &upstream, {queries, d_queries}, {keys, d_keys}, positives, call);
+  }
+  InfoNceResult backward(const Sharding& where, const Upstream& upstream, const Chunks<S>& queries,
+                         const Chunks<S>& keys, CallOptions<S> call = {}) const {
+    return run(where, &upstream, queries, keys, std::nullopt, call);
   }
 
  private:
-  InfoNceResult run(const Sharding& where, const Upstream* upstream, const Rows<S>& queries,
-                    const Rows<S>& keys, const std::optional<Labels>& positives,
-                    GradientRows<S> d_queries, GradientRows<S> d_keys, CallOptions<S> call) const;
+  InfoNceResult run(const Sharding& where, const Upstream* upstream, const Chunks<S>& queries,
+                    const Chunks<S>& keys, const std::optional<Labels>& positives,
+                    CallOptions<S> call) const;
 
   nearfar::InfoNce<S, K> loss_;
 };
 
 template <class S, Kernel K>
 InfoNceResult InfoNce<S, K>::run(const Sharding& where, const Upstream* upstream,
-                                 const Rows<S>& queries, const Rows<S>& keys,
-                                 const std::optional<Labels>& positives, GradientRows<S> d_queries,
-                                 GradientRows<S> d_keys, CallOptions<S> call) const {
+                                 const Chunks<S>& queries, const Chunks<S>& keys,
+                                 const std::optional<Labels>& positives,
+                                 CallOptions<S> call) const {
   const Index n = queries.rows();
   const InfoNceOptions& options = loss_.options();
-  typename detail::ShardedBatch<S, K, 2>::Sets sets = {
-      {{{{"queries", queries, d_queries}}}, {{{"keys", keys, d_keys}}}}};
+  typename detail::ShardedBatch<S, K, 2>::Sets sets = {{{"queries", queries}, {"keys", keys}}};
   detail::ShardedBatch<S, K, 2> batch(
       where, loss_.kernel(),
       detail::introduction<S, K>(
@@ -102,13 +110,13 @@ InfoNceResult InfoNce<S, K>::run(const Sharding& where, const Upstream* upstream
         }
         if (upstream != nullptr) detail::check_upstream(*upstream, options.reduction, n);
       });
-  detail::refuse_unusable(options.unusable_anchors,
-                          batch.all_rows(1) == 1 ? batch.all_rows(0) : 0, "without a negative");
+  detail::refuse_unusable(options.unusable_anchors, batch.all_rows(1) == 1 ? batch.all_rows(0) : 0,
+                          "without a negative");
   Index* column = nullptr;  // keys are numbered from one's own first
   batch.team().agree([&] {
     if (!positives) return;
-    const Index* number = detail::checked_indices(batch.scratch(), "positives", *positives, n,
-                                                  batch.all_rows(1));
+    const Index* number =
+        detail::checked_indices(batch.scratch(), "positives", *positives, n, batch.all_rows(1));
     column = batch.scratch().template take<Index>(n);
     for (Index i = 0; i < n; ++i) column[i] = number[i] - batch.first_row(1);
   });
@@ -123,7 +131,8 @@ InfoNceResult InfoNce<S, K>::run(const Sharding& where, const Upstream* upstream
       0, 1, detail::KeyNumbers::from_own, [&](const auto&, const auto&) { return loss; }, d);
   detail::count_softmax_rows(rows, n, d);
   batch.team().combine(d);
-  batch.reduce(options.reduction, n, [&](Index i) { return rows[i].value; }, result);
+  batch.reduce(
+      options.reduction, n, [&](Index i) { return rows[i].value; }, result);
   if (upstream == nullptr) return result;
   const double scale = detail::gradient_scale(options.reduction, d, *upstream);
   const double moments = batch.sum_over_all(n, [&](Index i) { return rows[i].temperature; });

@@ -14,16 +14,15 @@ namespace nearfar::detail {
 template <class S, Kernel K>
 Introduction introduction(const char* loss, const Sharding& where, const Upstream* upstream,
                           std::initializer_list<NamedOption> options) {
-  Introduction out(loss, {{"bytes of a scalar", static_cast<double>(sizeof(S))},
-                          {"gradients", upstream != nullptr ? 1.0 : 0.0},
-                          {"upstream", upstream != nullptr && upstream->is_scalar()
-                                           ? upstream->scalar()
-                                           : 0.0},
-                          {"kernel (geometry)", static_cast<double>(K::geometry)},
-                          {"kernel (orientation)", static_cast<double>(K::orientation)},
-                          {"kernel (identity)", is_identity<K>() ? 1.0 : 0.0},
-                          {"schedule", static_cast<double>(where.schedule)},
-                          {"gradient scale", static_cast<double>(where.gradients)}});
+  Introduction out(
+      loss, {{"bytes of a scalar", static_cast<double>(sizeof(S))},
+             {"gradients", upstream != nullptr ? 1.0 : 0.0},
+             {"upstream", upstream != nullptr && upstream->is_scalar() ? upstream->scalar() : 0.0},
+             {"kernel (geometry)", static_cast<double>(K::geometry)},
+             {"kernel (orientation)", static_cast<double>(K::orientation)},
+             {"kernel (identity)", is_identity<K>() ? 1.0 : 0.0},
+             {"schedule", static_cast<double>(where.schedule)},
+             {"gradient scale", static_cast<double>(where.gradients)}});
   out.add(options);
   return out;
 }

@@ -67,7 +67,8 @@ class Rounds {
     const Index padded = round_up(all ? total : most, BlockShape<S>::rows);
     sums_.data = scratch.take<S>(padded * stride_);
     sums_.weight = scratch.take<double>(padded);
-    for (GradientMemory<S>* memory : {&arriving_gradients_, &leaving_gradients_, &last_gradients_}) {
+    for (GradientMemory<S>* memory :
+         {&arriving_gradients_, &leaving_gradients_, &last_gradients_}) {
       *memory = GradientMemory<S>(scratch, most, shard.cols, weights);
     }
   }

@@ -7,6 +7,7 @@
 
 #include "nearfar/core/opening.hpp"
 #include "nearfar/core/reduce.hpp"
+#include "nearfar/sharded/chunks.hpp"
 #include "nearfar/sharded/rounds.hpp"
 #include "nearfar/tiles/batch.hpp"
 #include "nearfar/tiles/relation.hpp"
@@ -31,10 +32,28 @@ template <class S>
 struct ShardedSet {
   std::vector<Piece<S>> pieces;
   bool labelled = false;
-  Labels labels = {};
+  Labels labels;
   bool has_ids = false;
-  Labels ids = {};
+  Labels ids;
 
+  ShardedSet() = default;
+  ShardedSet(const char* name, const Chunks<S>& chunks) { add(name, chunks); }
+
+  void add(const char* name, const Chunks<S>& chunks) {
+    for (const auto& chunk : chunks.all()) pieces.push_back({name, chunk.rows, chunk.gradient});
+  }
+  ShardedSet& with_labels(const Labels& some) {
+    labelled = true;
+    labels = some;
+    return *this;
+  }
+  ShardedSet& with_ids(const Labels& some) {
+    has_ids = true;
+    ids = some;
+    return *this;
+  }
+
+  const char* name() const { return pieces.empty() ? "rows" : pieces.front().name; }
   Index rows() const {
     Index sum = 0;
     for (const Piece<S>& piece : pieces) sum += piece.rows.rows();
@@ -55,8 +74,8 @@ struct ShardedSet {
 
 /// How a loss knows keys by number.
 enum class KeyNumbers {
-  of_block,   ///< from 0 in each block
-  from_own,   ///< own keys from 0, those of processes before have negative numbers
+  of_block,  ///< from 0 in each block
+  from_own,  ///< own keys from 0, those of processes before have negative numbers
 };
 
 /// One call; `sets` is 1 for rows compared with each other, 2 for queries and keys.
@@ -99,7 +118,8 @@ class ShardedBatch {
     if constexpr (K::geometry == Geometry::squared_distance) find_centre(sums);
     team_.agree([&] {
       for (int k = 0; k < sets; ++k) {
-        prepared_[at(k)] = prepare(scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
+        prepared_[at(k)] =
+            prepare(scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
         if (!wanted_[at(k)]) continue;
         gradients_[at(k)] = take_gradients(scratch_, prepared_[at(k)]);
         if (sets == 1) from_others_ = take_gradients(scratch_, prepared_[0]);
@@ -175,8 +195,7 @@ class ShardedBatch {
 
   /// A round of scores that only folds into rows, which are the caller's.
   template <class LossOf, class Row>
-  void observe(int q, int k, KeyNumbers numbers, const LossOf& loss_of, Row* rows,
-               Diagnostics& d) {
+  void observe(int q, int k, KeyNumbers numbers, const LossOf& loss_of, Row* rows, Diagnostics& d) {
     Extremes<S, K>* extremes = nullptr;
     const Index n = prepared_[at(q)].rows;
     team_.agree([&] {
@@ -232,18 +251,16 @@ class ShardedBatch {
     });
   }
 
-  /// For labelled sets of one kind: how many positives and negatives each own row has among all.
+  /// For labelled sets: how many positives and negatives each own row has among all keys.
   void count_pairs(Index* positives, Index* negatives) {
-    static_assert(sets == 1);
     std::fill_n(positives, rows(0), Index(0));
     std::fill_n(negatives, rows(0), Index(0));
-    labels_only_ = shards_[0];
+    labels_only_ = shards_.back();
     labels_only_.cols = 0;
-    labels_only_.rows = Rows<S>(nullptr, rows(0), 0);
+    labels_only_.rows = Rows<S>(nullptr, rows(sets - 1), 0);
     std::optional<Rounds<S>> numbers;
-    team_.agree([&] {
-      numbers.emplace(scratch_, team_, where_.schedule, labels_only_, false, false);
-    });
+    team_.agree(
+        [&] { numbers.emplace(scratch_, team_, where_.schedule, labels_only_, false, false); });
     team_.agree([&] {
       numbers->each_block([&](const KeyBlock<S>& block) {
         const ScratchLoan loan(scratch_);
@@ -284,7 +301,7 @@ class ShardedBatch {
         if (!gradients_[at(k)].wanted()) continue;
         if (sets == 1) add_from_others();
         if (!all_finite(threads_, prepared_[at(k)], gradients_[at(k)])) {
-          fail_gradient_overflow(sets_[at(k)].pieces.front().name);
+          fail_gradient_overflow(sets_[at(k)].name());
         }
       }
     });
@@ -387,7 +404,7 @@ class ShardedBatch {
     }
     // Half of the range is left for the sums of the gradient.
     if (most[0] * most[1] > static_cast<double>(std::numeric_limits<S>::max()) / 2) {
-      fail_overflow(sets_.front().pieces.front().name, sets_.back().pieces.front().name);
+      fail_overflow(sets_.front().name(), sets_.back().name());
     }
   }
 
@@ -395,8 +412,8 @@ class ShardedBatch {
 
   void begin_rounds(int k) {
     if (rounds_[at(k)]) return;
-    rounds_[at(k)].emplace(scratch_, team_, where_.schedule, shards_[at(k)],
-                           wanted_[at(k)], weighted);
+    rounds_[at(k)].emplace(scratch_, team_, where_.schedule, shards_[at(k)], wanted_[at(k)],
+                           weighted);
   }
   Rounds<S>& rounds(int k) { return *rounds_[at(k)]; }
 
@@ -408,8 +425,7 @@ class ShardedBatch {
              const Body& body) {
     if (block.rows.rows() == 0) return;
     const ScratchLoan loan(scratch_);
-    const PreparedRows<S> keys =
-        prepare(scratch_, threads_, kernel_, block.rows, false, centre_);
+    const PreparedRows<S> keys = prepare(scratch_, threads_, kernel_, block.rows, false, centre_);
     const ShardedSet<S>& own = sets_[at(q)];
     Relation<S> relation;
     if (own.labelled) relation = Relation<S>(scratch_, Tags(own.labels), Tags(block.labels));
@@ -444,7 +460,7 @@ class ShardedBatch {
       };
       if (own.has_ids) {
         exclusions.each(i, leave_out);
-      } else if (block.has_own) {
+      } else if (sets == 1 && block.has_own) {
         leave_out(i + block.own);
       }
       positives[i] += same - left_out_same;

@@ -38,9 +38,9 @@ struct Introduction {
   char call[64] = {};
   std::array<Option, most> options = {};
   std::int64_t option_count = 0;
-  std::array<Index, 2> rows = {};            ///< of each set
+  std::array<Index, 2> rows = {};           ///< of each set
   std::array<bool, 2> wants_gradient = {};  ///< likewise
-  Index cols = 0;                            ///< 0 where there are no rows
+  Index cols = 0;                           ///< 0 where there are no rows
 
   Introduction() = default;
   Introduction(const char* name, std::initializer_list<NamedOption> list) {

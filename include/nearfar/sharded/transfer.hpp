@@ -24,14 +24,12 @@ class Transfer {
   template <class T>
   void send(int to, const T* data, Index count) {
     if (data == nullptr || count == 0) return;
-    tickets_[pending_++] =
-        exchange_.start_send(to, channel_, data, count * Index(sizeof(T)));
+    tickets_[pending_++] = exchange_.start_send(to, channel_, data, count * Index(sizeof(T)));
   }
   template <class T>
   void receive(int from, T* data, Index count) {
     if (data == nullptr || count == 0) return;
-    tickets_[pending_++] =
-        exchange_.start_receive(from, channel_, data, count * Index(sizeof(T)));
+    tickets_[pending_++] = exchange_.start_receive(from, channel_, data, count * Index(sizeof(T)));
   }
   void wait() {
     while (pending_ > 0) exchange_.wait(tickets_[--pending_]);

@@ -310,8 +310,8 @@ class Walk {
   /// Shows the loss all scores, in strips that between `before(span)` and `after(span)` are one
   /// thread's.
   template <class P, class Before, class After>
-  void show_all(const P& loss, typename P::Row* rows, RowExtremes* extremes,
-                const Before& before, const After& after) {
+  void show_all(const P& loss, typename P::Row* rows, RowExtremes* extremes, const Before& before,
+                const After& after) {
     constexpr Index height = 8 * Shape::rows;
     auto* memory = StripMemory<S>::take(scratch_, threads_, queries_, height, stretch);
     parallel_tasks(tasks_of(queries_.rows, height), threads_, [&](Index t, int worker) {
@@ -330,8 +330,8 @@ class Walk {
 
   /// Inner products of a tile to u, and its scores to the loss.
   template <class P>
-  void show_tile(const P& loss, const StripMemory<S>& mine, const Span& span,
-                 Index first, Index end, typename P::Row* rows, RowExtremes* extremes) const {
+  void show_tile(const P& loss, const StripMemory<S>& mine, const Span& span, Index first,
+                 Index end, typename P::Row* rows, RowExtremes* extremes) const {
     for (Index r = 0; r < span.count; ++r) {
       const Index i = span.first + r;
       pairs_.each_part(i, first, end, [&](Index from, Index n) {
@@ -349,8 +349,8 @@ class Walk {
 
   /// A tile's u become weights, in place, now that rows know their statistics.
   template <class P>
-  void weigh_tile(const P& loss, StripMemory<S>& mine, const Span& span, Index first,
-                  Index end, typename P::Row* rows) const {
+  void weigh_tile(const P& loss, StripMemory<S>& mine, const Span& span, Index first, Index end,
+                  typename P::Row* rows) const {
     for (Index r = 0; r < span.count; ++r) {
       const Index i = span.first + r;
       Gaps gaps(mine.strip, r, first);
