@@ -14,6 +14,11 @@
 #include <tuple>
 #include <vector>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/// \file
 /// Processes that share a batch, as threads of one: what sharded calls do is then seen without a
 /// transport.
 
@@ -137,6 +142,9 @@ inline std::size_t run_team(int size, const std::function<void(nearfar::Exchange
   std::vector<std::thread> threads;
   for (int rank = 0; rank < size; ++rank) {
     threads.emplace_back([&, rank] {
+#ifdef _OPENMP
+      omp_set_num_threads(1);  // there are enough
+#endif
       Thread exchange(mail, rank);
       try {
         body(exchange);

@@ -12,8 +12,8 @@
 #include "nearfar/sharded/exchange.hpp"
 
 /// \file
-/// Batches that are shared out to the processes of an MPI program. Component nearfar::mpi. Losses and
-/// metrics that take them: <nearfar/sharded.hpp>.
+/// Batches that are shared out to the processes of an MPI program. Component nearfar::mpi. Losses
+/// and metrics that take them: <nearfar/sharded.hpp>.
 
 namespace nearfar::mpi {
 

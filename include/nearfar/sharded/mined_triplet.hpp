@@ -99,19 +99,26 @@ void MinedTriplet<S, K>::mine_one(Shards& shards, detail::AnchorTriplets* rows,
   // Anchors whose key is in another block are paired with any row of this one, for nothing.
   batch.each_block(0, [&](const auto& block, const auto& keys, detail::RowGradients<S>& dk) {
     if (keys.rows == 0) return;
-    const auto add = [&](const S* weight, detail::ChosenKey<S> Choice::*kind) {
-      for (Index i = 0; i < n; ++i) {
-        const Index key = (chosen[i].*kind).key - block.first;
+    const auto add = [&](Index first, Index count, const S* weight,
+                         detail::ChosenKey<S> Choice::*kind) {
+      for (Index i = 0; i < count; ++i) {
+        const Index key = (chosen[first + i].*kind).key - block.first;
         const bool here = key >= 0 && key < keys.rows;
         partner[i] = here ? key : 0;
-        g[i] = here ? weight[i] : S(0);
+        g[i] = here ? weight[first + i] : S(0);
       }
-      detail::paired_scores(batch.threads(), kernel(), batch.prepared(0), keys, u, s, partner);
-      detail::add_paired_gradients(batch.threads(), kernel(), batch.prepared(0), keys, u, s, g,
-                                   batch.gradients(0), dk, partner);
+      const auto own = detail::part_of(batch.prepared(0), first, count);
+      auto of_own = detail::part_of(batch.gradients(0), batch.prepared(0), first);
+      detail::paired_scores(batch.threads(), kernel(), own, keys, u, s, partner);
+      detail::add_paired_gradients(batch.threads(), kernel(), own, keys, u, s, g, of_own, dk,
+                                   partner);
     };
-    add(of_positive, &Choice::positive);
-    add(of_negative, &Choice::negative);
+    // Some anchors after others, so that sums have an order that shards on the grid share.
+    for (Index first = 0; first < n; first += detail::part_grid) {
+      const Index count = std::min(detail::part_grid, n - first);
+      add(first, count, of_positive, &Choice::positive);
+      add(first, count, of_negative, &Choice::negative);
+    }
   });
 }
 

@@ -153,24 +153,19 @@ class ShardedBatch {
     Extremes<S, K>* extremes = nullptr;
     const Index n = prepared_[at(q)].rows;
     const Loss any = loss_of(none_, KeyBlock<S>());
-    const bool whole = where_.schedule == Schedule::all_gather;
     Diagnostics seen;
     team_.agree([&] {
       rows = scratch_.template take<Row>(n);
       extremes = scratch_.template take<Extremes<S, K>>(n);
       begin_rounds(k);
     });
-    if (whole && wants_gradients_) {
-      team_.agree([&] {
-        rounds(k).each_block(to_others(k), [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
-          RowGradients<S> nobody;
-          visit(q, k, numbers, loss_of, block, [&](auto& walk, const Loss& loss) {
-            RowGradients<S>& dy = wanted_[at(k)] ? dk : nobody;
-            const Row* found = walk.forward_backward(loss, gradients_[at(q)], dy, seen);
-            std::copy_n(found, n, rows);
-          });
+    if (where_.schedule == Schedule::all_gather && wants_gradients_) {
+      const auto walk_all = [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
+        visit(q, k, numbers, loss_of, block, [&](auto& walk, const Loss& loss) {
+          std::copy_n(walk.forward_backward(loss, gradients_[at(q)], dk, seen), n, rows);
         });
-      });
+      };
+      each_block_with_gradients(k, walk_all);
       fold(seen, d);
       return rows;
     }
@@ -223,31 +218,16 @@ class ShardedBatch {
         walk.differentiate(loss, rows, gradients_[at(q)], dk);
       });
     };
-    team_.agree([&] {
-      if (wanted_[at(k)]) {
-        rounds(k).each_block(to_others(k), weigh);
-      } else {
-        RowGradients<S> nobody;
-        rounds(k).each_block([&](const KeyBlock<S>& block) { weigh(block, nobody); });
-      }
-    });
+    each_block_with_gradients(k, weigh);
   }
 
   /// A round of blocks of set k: body(block, prepared rows of it, gradients of them if wanted).
   template <class Body>
   void each_block(int k, const Body& body) {
     team_.agree([&] { begin_rounds(k); });
-    team_.agree([&] {
-      const auto look = [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
-        const ScratchLoan loan(scratch_);
-        body(block, prepare(scratch_, threads_, kernel_, block.rows, false, centre_), dk);
-      };
-      if (wanted_[at(k)]) {
-        rounds(k).each_block(to_others(k), look);
-      } else {
-        RowGradients<S> nobody;
-        rounds(k).each_block([&](const KeyBlock<S>& block) { look(block, nobody); });
-      }
+    each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
+      const ScratchLoan loan(scratch_);
+      body(block, prepare(scratch_, threads_, kernel_, block.rows, false, centre_), dk);
     });
   }
 
@@ -416,6 +396,19 @@ class ShardedBatch {
                            weighted);
   }
   Rounds<S>& rounds(int k) { return *rounds_[at(k)]; }
+
+  /// look(block, gradients of its rows), which are not wanted where nobody wants those of the set.
+  template <class Look>
+  void each_block_with_gradients(int k, const Look& look) {
+    team_.agree([&] {
+      if (wanted_[at(k)]) {
+        rounds(k).each_block(to_others(k), look);
+      } else {
+        RowGradients<S> nobody;
+        rounds(k).each_block([&](const KeyBlock<S>& block) { look(block, nobody); });
+      }
+    });
+  }
 
   /// Where what others find about own keys is added.
   RowGradients<S>& to_others(int k) { return sets == 1 ? from_others_ : gradients_[at(k)]; }
