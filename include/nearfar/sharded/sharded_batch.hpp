@@ -96,12 +96,12 @@ class ShardedBatch {
                const Upstream* upstream, CallOptions<S>& call, const Check& check)
       : where_(where),
         team_(where.exchange),
-        scratch_(call.workspace),
-        threads_(std::max(1, available_threads(scratch_.threads()))),
         kernel_(kernel),
         sets_(set),
         wants_gradients_(upstream != nullptr) {
     introductions_ = team_.introduce(introduction, [&](Introduction& own) {
+      scratch_.emplace(call.workspace);
+      threads_ = std::max(1, available_threads(scratch_->threads()));
       introduce(own, call);
       check();
     });
@@ -113,23 +113,23 @@ class ShardedBatch {
     double* sums = nullptr;
     team_.agree([&] {
       for (int k = 0; k < sets; ++k) lay_out(k);
-      sums = scratch_.template take<double>(cols_);
+      sums = scratch_->template take<double>(cols_);
     });
     if constexpr (K::geometry == Geometry::squared_distance) find_centre(sums);
     team_.agree([&] {
       for (int k = 0; k < sets; ++k) {
         prepared_[at(k)] =
-            prepare(scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
+            prepare(*scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
         if (!wanted_[at(k)]) continue;
-        gradients_[at(k)] = take_gradients(scratch_, prepared_[at(k)]);
-        if (sets == 1) from_others_ = take_gradients(scratch_, prepared_[0]);
+        gradients_[at(k)] = take_gradients(*scratch_, prepared_[at(k)]);
+        if (sets == 1) from_others_ = take_gradients(*scratch_, prepared_[0]);
       }
     });
     if constexpr (K::geometry == Geometry::inner_product) check_overflow();
   }
 
   const Team& team() const { return team_; }
-  Scratch& scratch() { return scratch_; }
+  Scratch& scratch() { return *scratch_; }
   int threads() const { return threads_; }
   const K& kernel() const { return kernel_; }
   bool wants_gradients() const { return wants_gradients_; }
@@ -155,8 +155,8 @@ class ShardedBatch {
     const Loss any = loss_of(none_, KeyBlock<S>());
     Diagnostics seen;
     team_.agree([&] {
-      rows = scratch_.template take<Row>(n);
-      extremes = scratch_.template take<Extremes<S, K>>(n);
+      rows = scratch_->template take<Row>(n);
+      extremes = scratch_->template take<Extremes<S, K>>(n);
       begin_rounds(k);
     });
     if (where_.schedule == Schedule::all_gather && wants_gradients_) {
@@ -194,7 +194,7 @@ class ShardedBatch {
     Extremes<S, K>* extremes = nullptr;
     const Index n = prepared_[at(q)].rows;
     team_.agree([&] {
-      extremes = scratch_.template take<Extremes<S, K>>(n);
+      extremes = scratch_->template take<Extremes<S, K>>(n);
       for (Index i = 0; i < n; ++i) extremes[i] = {};
       begin_rounds(k);
     });
@@ -226,8 +226,8 @@ class ShardedBatch {
   void each_block(int k, const Body& body) {
     team_.agree([&] { begin_rounds(k); });
     each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
-      const ScratchLoan loan(scratch_);
-      body(block, prepare(scratch_, threads_, kernel_, block.rows, false, centre_), dk);
+      const ScratchLoan loan(*scratch_);
+      body(block, prepare(*scratch_, threads_, kernel_, block.rows, false, centre_), dk);
     });
   }
 
@@ -240,10 +240,10 @@ class ShardedBatch {
     labels_only_.rows = Rows<S>(nullptr, rows(sets - 1), 0);
     std::optional<Rounds<S>> numbers;
     team_.agree(
-        [&] { numbers.emplace(scratch_, team_, where_.schedule, labels_only_, false, false); });
+        [&] { numbers.emplace(*scratch_, team_, where_.schedule, labels_only_, false, false); });
     team_.agree([&] {
       numbers->each_block([&](const KeyBlock<S>& block) {
-        const ScratchLoan loan(scratch_);
+        const ScratchLoan loan(*scratch_);
         count_pairs_with(block, positives, negatives);
       });
     });
@@ -349,7 +349,7 @@ class ShardedBatch {
       shard.rows = set.pieces.front().rows;
       return;
     }
-    S* data = scratch_.template take<S>(n * cols_);
+    S* data = scratch_->template take<S>(n * cols_);
     shard.rows = Rows<S>(data, n, cols_);
     for (const Piece<S>& piece : set.pieces) {
       copy_padded(piece.rows, static_cast<const S*>(nullptr), threads_, data, cols_,
@@ -368,7 +368,7 @@ class ShardedBatch {
       count += all_rows(k);
     }
     S* centre = nullptr;
-    team_.agree([&] { centre = scratch_.template take<S>(cols_); });
+    team_.agree([&] { centre = scratch_->template take<S>(cols_); });
     for (Index c = 0; c < cols_; ++c) {
       centre[c] = static_cast<S>(sums[c] / static_cast<double>(std::max<Index>(count, 1)));
     }
@@ -392,7 +392,7 @@ class ShardedBatch {
 
   void begin_rounds(int k) {
     if (rounds_[at(k)]) return;
-    rounds_[at(k)].emplace(scratch_, team_, where_.schedule, shards_[at(k)], wanted_[at(k)],
+    rounds_[at(k)].emplace(*scratch_, team_, where_.schedule, shards_[at(k)], wanted_[at(k)],
                            weighted);
   }
   Rounds<S>& rounds(int k) { return *rounds_[at(k)]; }
@@ -417,16 +417,16 @@ class ShardedBatch {
   void visit(int q, int k, KeyNumbers numbers, const LossOf& loss_of, const KeyBlock<S>& block,
              const Body& body) {
     if (block.rows.rows() == 0) return;
-    const ScratchLoan loan(scratch_);
-    const PreparedRows<S> keys = prepare(scratch_, threads_, kernel_, block.rows, false, centre_);
+    const ScratchLoan loan(*scratch_);
+    const PreparedRows<S> keys = prepare(*scratch_, threads_, kernel_, block.rows, false, centre_);
     const ShardedSet<S>& own = sets_[at(q)];
     Relation<S> relation;
-    if (own.labelled) relation = Relation<S>(scratch_, Tags(own.labels), Tags(block.labels));
+    if (own.labelled) relation = Relation<S>(*scratch_, Tags(own.labels), Tags(block.labels));
     Exclusions exclusions;
-    if (own.has_ids) exclusions = Exclusions(scratch_, own.ids, block.ids);
+    if (own.has_ids) exclusions = Exclusions(*scratch_, own.ids, block.ids);
     const bool same = sets == 1 && block.has_own;
     const Index number = numbers == KeyNumbers::from_own ? block.first - first_row(k) : 0;
-    Walk<S, K> walk(scratch_, threads_, kernel_, prepared_[at(q)], keys,
+    Walk<S, K> walk(*scratch_, threads_, kernel_, prepared_[at(q)], keys,
                     same ? Pairing::others : Pairing::all, exclusions, {number, block.own});
     body(walk, loss_of(relation, block));
   }
@@ -440,9 +440,9 @@ class ShardedBatch {
   void count_pairs_with(const KeyBlock<S>& block, Index* positives, Index* negatives) {
     const ShardedSet<S>& own = sets_[0];
     S* key_code = nullptr;
-    const Classes<S> classes = classify<S>(scratch_, own.labels, block.labels, key_code);
+    const Classes<S> classes = classify<S>(*scratch_, own.labels, block.labels, key_code);
     const Exclusions exclusions =
-        own.has_ids ? Exclusions(scratch_, own.ids, block.ids) : Exclusions();
+        own.has_ids ? Exclusions(*scratch_, own.ids, block.ids) : Exclusions();
     for (Index i = 0; i < rows(0); ++i) {
       Index same = classes.members[i];
       Index left_out_same = 0;
@@ -493,8 +493,8 @@ class ShardedBatch {
 
   const Sharding where_;
   Team team_;
-  Scratch scratch_;
-  int threads_;
+  std::optional<Scratch> scratch_;
+  int threads_ = 1;
   const K& kernel_;
   Sets& sets_;
   bool wants_gradients_;
