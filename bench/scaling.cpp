@@ -33,9 +33,8 @@ using Labels = std::vector<int>;
 constexpr Index cols = 128;
 constexpr int tries = 7;
 
-const std::pair<Schedule, const char*> schedules[] = {{Schedule::ring, "ring"},
-                                                      {Schedule::ordered, "ordered"},
-                                                      {Schedule::all_gather, "all_gather"}};
+const std::pair<Schedule, const char*> schedules[] = {
+    {Schedule::ring, "ring"}, {Schedule::ordered, "ordered"}, {Schedule::all_gather, "all_gather"}};
 
 /// Rows of one process, and where their gradients go.
 struct Shard {
@@ -110,8 +109,7 @@ std::vector<Subject> subjects() {
       of_two_sets("InfoNCE", nearfar::InfoNce<float>({.temperature = bench::temperature}),
                   sharded::InfoNce<float>({.temperature = bench::temperature}),
                   counts(6, 8, 6, 3, 2)),
-      of_two_sets("CLIP", nearfar::Clip<float>(), sharded::Clip<float>(),
-                  counts(8, 16, 12, 6, 4)),
+      of_two_sets("CLIP", nearfar::Clip<float>(), sharded::Clip<float>(), counts(8, 16, 12, 6, 4)),
       of_two_sets("SigLIP", nearfar::SigLip<float>(), sharded::SigLip<float>(),
                   counts(6, 6, 6, 2, 2)),
       of_two_sets("NT-Xent", nearfar::NtXent<float>({.temperature = bench::temperature}),
@@ -242,7 +240,8 @@ void run(const std::vector<Index>& sizes) {
     std::printf("%d processes of one thread, float, D = %td, forward and backward, %s.\n\n",
                 world.size(), cols, nearfar::name_of(nearfar::active_instruction_set()));
     std::printf(
-        "| loss | N in all | schedule | ms of one process | ms of %d | times as fast | at most | kB "
+        "| loss | N in all | schedule | ms of one process | ms of %d | times as fast | at most | "
+        "kB "
         "sent by a process | model |\n|---|--:|---|--:|--:|--:|--:|--:|--:|\n",
         world.size());
   }
