@@ -262,32 +262,6 @@ TEST(ShardedCalls, WithoutARowAnywhereAreZero) {
   });
 }
 
-/// What a process takes beside its rows grows with them, and not with the processes; gathered, it
-/// grows with the whole batch.
-TEST(ShardedCalls, TakeMemoryForAShard) {
-  constexpr Index rows = 400;
-  const auto bytes = [&](int size, Schedule schedule) {
-    std::size_t of_first = 0;
-    run_team(size, [&](Exchange& e) {
-      const Matrix<float> x = random_rows<float>(rows, 40, static_cast<std::uint64_t>(e.rank()));
-      const Matrix<float> y = random_rows<float>(rows, 40, 100);
-      const std::vector<int> labels = random_labels(rows, 5, 3);
-      nearfar::Workspace workspace(1);
-      Matrix<float> dx, dy;
-      nearfar::sharded::Clip<float>().forward_backward({e, schedule}, x, y, dx, dy,
-                                                       {.workspace = &workspace});
-      nearfar::sharded::SupCon<float>().forward_backward({e, schedule}, x, labels, dx,
-                                                         {.workspace = &workspace});
-      if (e.rank() == 0) of_first = workspace.bytes();
-    });
-    return static_cast<double>(of_first);
-  };
-  for (const Schedule schedule : {Schedule::ring, Schedule::ordered}) {
-    EXPECT_LT(bytes(8, schedule), 1.02 * bytes(2, schedule));
-  }
-  EXPECT_GT(bytes(8, Schedule::all_gather), 2 * bytes(2, Schedule::all_gather));
-}
-
 /// Bytes between processes are what docs/sharded.md counts.
 TEST(ShardedCalls, SendWhatTheModelSays) {
   constexpr Index rows = 20;
