@@ -15,7 +15,7 @@ using namespace support;
 using nearfar::Reduction;
 
 TEST(LinearContrastiveValues, AreThoseOfEveryPair) {
-  for (const Batch& batch : batches()) {
+  for (const Batch& batch : small_and_large_batches()) {
     SCOPED_TRACE(batch.name);
     const oracle::Matrix d = distances(oracle::Euclidean(), oracle::exact(batch.x));
     Real positive = 0;
@@ -61,7 +61,7 @@ TEST(LinearContrastiveValues, AreThoseOfEveryPair) {
 }
 
 TEST(MultiSimilarityValues, AreThoseOfTheFormula) {
-  for (const Batch& batch : batches()) {
+  for (const Batch& batch : small_and_large_batches()) {
     SCOPED_TRACE(batch.name);
     const oracle::Matrix x = oracle::exact(batch.x);
     const oracle::Matrix s = oracle::pairwise(oracle::Cosine(), x, x);
@@ -80,7 +80,7 @@ TEST(MultiSimilarityValues, AreThoseOfTheFormula) {
 }
 
 TEST(CircleValues, AreThoseOfTheFormula) {
-  for (const Batch& batch : batches()) {
+  for (const Batch& batch : small_and_large_batches()) {
     SCOPED_TRACE(batch.name);
     const oracle::Matrix x = oracle::exact(batch.x);
     const oracle::Matrix s = oracle::pairwise(oracle::Cosine(), x, x);
@@ -197,7 +197,7 @@ TEST(LiftedStructureValues, AreThoseOfTheFormula) {
 }
 
 TEST(SupConValues, AreThoseOfTheFormulas) {
-  for (const Batch& batch : batches()) {
+  for (const Batch& batch : small_and_large_batches()) {
     SCOPED_TRACE(batch.name);
     const oracle::Matrix x = oracle::exact(batch.x);
     const oracle::Matrix s = oracle::pairwise(oracle::Cosine(), x, x) / Real(0.25);

@@ -114,13 +114,13 @@ void expect_mined_alike(const O& kernel) {
     for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy,
                                 Mining::batch_hard, Mining::semi_hard_per_pair}) {
       for (const auto form : {nearfar::TripletForm::hinge, nearfar::TripletForm::soft}) {
+        nearfar::MinedTripletOptions options{.margin = 0.2, .form = form, .mining = mining};
+        const Mined want = mine(d, batch, options);
         for (const Reduction reduction :
              {Reduction::sum, Reduction::mean, Reduction::mean_nonzero}) {
           SCOPED_TRACE(batch.name + ", mining " + std::to_string(static_cast<int>(mining)) +
                        ", form " + std::to_string(static_cast<int>(form)));
-          const nearfar::MinedTripletOptions options{
-              .margin = 0.2, .form = form, .mining = mining, .reduction = reduction};
-          const Mined want = mine(d, batch, options);
+          options.reduction = reduction;
           const auto got = nearfar::MinedTriplet<double, K>(options).forward(batch.x, batch.labels);
           const std::int64_t divisor = reduction == Reduction::sum    ? 1
                                        : reduction == Reduction::mean ? want.terms

@@ -38,7 +38,7 @@ struct Views {
 };
 
 TEST(NtXentValues, AreThoseOfTheFormulaWithAndWithoutThePositiveBelow) {
-  for (const Index n : {2, 7, 33, 130}) {
+  for (const Index n : {2, 7, 33, 200}) {
     const Views v(n, 0.25);
     Real with = 0;
     Real without = 0;
@@ -61,7 +61,7 @@ TEST(NtXentValues, AreThoseOfTheFormulaWithAndWithoutThePositiveBelow) {
 }
 
 TEST(HardNegativeValues, AreThoseOfTheFormula) {
-  for (const Index n : {2, 7, 33}) {
+  for (const Index n : {2, 7, 200}) {
     for (const auto& [prior, beta] :
          {std::pair(0.0, 0.0), std::pair(0.1, 1.0), std::pair(0.1, 0.0), std::pair(0.6, 2.0)}) {
       const Real tau = 0.25;
@@ -107,7 +107,7 @@ TEST(SupConValues, WithTwoViewsAndNoSharedLabelAreNtXents) {
 // ---- whole sets --------------------------------------------------------------------------------
 
 TEST(AlignmentAndUniformityValues, AreThoseOfTheFormulas) {
-  for (const Index n : {2, 7, 130}) {
+  for (const Index n : {2, 7, 400}) {
     const Views v(n, 1);
     Real alignment = 0;
     Real potential = 0;
@@ -123,7 +123,7 @@ TEST(AlignmentAndUniformityValues, AreThoseOfTheFormulas) {
 
 TEST(MutualInformationValues, AreThoseOfTheFormulas) {
   using Bound = nearfar::MutualInformationBound;
-  for (const Index n : {2, 7, 130}) {
+  for (const Index n : {2, 7, 400}) {
     const Views v(n, 1);
     const oracle::Matrix f =
         oracle::pairwise(oracle::InnerProduct(), oracle::exact(v.a), oracle::exact(v.b)) /

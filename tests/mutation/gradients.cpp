@@ -47,9 +47,10 @@ struct WithGradients {
   WithGradients(const WithGradients&) = delete;
 };
 
-/// The arguments with `times` as many rows in every set: more than a walk shows at once. Labels
-/// are of as few classes as before for what takes two numbers for an answer, and else of more.
-Arguments<double> larger(const PublicCall<double>& call, Index times) {
+/// The arguments with so many rows that anchors are more than a walk shows at once. Labels are of
+/// as few classes as before for what takes two numbers for an answer, and else of more.
+Arguments<double> larger(const PublicCall<double>& call) {
+  const Index times = 400 / call.upstream_rows;
   Arguments<double> a = call.good;
   for (std::size_t k = 0; k < a.rows.size(); ++k) {
     a.rows[k] = random_rows<double>(times * a.rows[k].rows(), a.rows[k].cols(), 51 + k);
@@ -97,21 +98,21 @@ TEST(Mutants, HaveGradientsThatAreNotThoseOfTheValue) {
 /// Of many rows along one line through all elements.
 TEST(Mutants, HaveAnotherSlopeOfManyRows) {
   for (const PublicCall<double>& call : calls()) {
-    // A row's choice that jumps has no slope.
-    const bool jumps = call.name.find("MinedTriplet 5") == 0 ||
-                       call.name.find("MinedTriplet 6") == 0 ||
-                       call.name.find("MinedTriplet 7") == 0;
-    if (jumps) continue;
-    WithGradients at(call, larger(call, 80));
-    const double value = call.call(Way::forward_backward, at.a)[0];
-    ASSERT_EQ(value, call.call(Way::forward, at.a)[0]) << call.name;
+    // Choices of triplets that jump have no slope: all but every one, and each row's hardest.
+    const bool mined = call.name.find("MinedTriplet") == 0;
+    if (mined && call.name.find(" 0") == std::string::npos &&
+        call.name.find(" 4") == std::string::npos) {
+      continue;
+    }
+    WithGradients at(call, larger(call));
+    call.call(Way::forward_backward, at.a);
     double claimed = 0;
     std::vector<Matrix<double>> line;
     for (std::size_t k = 0; k < at.a.rows.size(); ++k) {
       line.push_back(uniform_matrix<double>(at.a.rows[k].rows(), at.a.rows[k].cols(), 71 + k));
       claimed += line[k].cwiseProduct(at.gradients[k]).sum();
     }
-    constexpr double step = 1e-6;
+    constexpr double step = 1e-7;
     const auto moved = [&](double by) {
       Arguments<double> a = at.a;
       for (std::size_t k = 0; k < a.rows.size(); ++k) a.rows[k] += by * line[k];
@@ -120,7 +121,40 @@ TEST(Mutants, HaveAnotherSlopeOfManyRows) {
     const double measured = (moved(step) - moved(-step)) / (2 * step);
     double size = 0;
     for (const Matrix<double>& g : at.gradients) size += g.norm();
-    ASSERT_NEAR(claimed, measured, 1e-5 * size) << call.name;
+    ASSERT_NEAR(claimed, measured, 1e-4 * size) << call.name;
+  }
+}
+
+/// How many numbers a loss can learn: their derivatives come after the value and eight counts and
+/// extremes.
+std::size_t learnt_by(const std::string& name) {
+  for (const char* two : {"Nce", "SigLip"}) {
+    if (name.find(two) == 0) return 2;
+  }
+  for (const char* one : {"InfoNce", "NtXent", "HardNegative", "Clip", "NegativeSampling",
+                          "MutualInformation", "SupCon"}) {
+    if (name.find(one) == 0) return 1;
+  }
+  return 0;
+}
+
+TEST(Mutants, LearnNumbersByOtherDerivatives) {
+  for (const PublicCall<double>& call : calls()) {
+    WithGradients at(call, call.good);
+    at.a.upstream = 3;
+    for (std::size_t k = 0; k < learnt_by(call.name); ++k) {
+      constexpr double step = 1e-6;
+      const auto value = [&](double by) {
+        at.a.moved[k] = by;
+        return call.call(Way::forward, at.a)[0];
+      };
+      const double measured = (value(step) - value(-step)) / (2 * step);
+      at.a.moved[k] = 0;
+      const double close = 1e-7 * std::max(1.0, std::abs(measured));
+      ASSERT_NEAR(call.call(Way::forward_backward, at.a)[9 + k], measured, close) << call.name;
+      ASSERT_NEAR(call.call(Way::backward, at.a)[9 + k], 3 * measured, 3 * close) << call.name;
+      ASSERT_EQ(call.call(Way::forward, at.a)[9 + k], 0) << call.name;
+    }
   }
 }
 
@@ -155,30 +189,30 @@ TEST(Mutants, IgnoreTheUpstream) {
   }
 }
 
+/// Of none, each a row's share of the sum, and the mean's divisors are the counts.
 TEST(Mutants, HaveValuesOfRowsThatAreNotThoseOfOneSum) {
   for (const PublicCall<double>& call : calls()) {
     if (!call.reduces) continue;
-    for (const Index times : {1, 80}) {
-      Arguments<double> a = times > 1 ? larger(call, times) : call.good;
-      const auto value = [&](Reduction reduction) {
-        a.reduction = reduction;
-        return call.call(Way::forward, a);
-      };
-      const double sum = value(Reduction::sum)[0];
-      const std::vector<double> each = value(Reduction::none);
-      ASSERT_NEAR(each[0], sum, 1e-12 * std::abs(sum)) << call.name;
-      double rows = 0;
-      const auto count = static_cast<std::size_t>(call.upstream_rows * times);
-      for (std::size_t i = 1; i <= count; ++i) rows += each[i];
-      ASSERT_NEAR(rows, sum, 1e-12 * std::abs(sum)) << call.name;
-      // Of the counts that follow, terms and active terms are the fourth and the fifth. Pairs of
-      // two kinds that are reduced apart have none in common.
-      if (call.name.find("LinearContrastive") == 0) continue;
-      ASSERT_NEAR(value(Reduction::mean)[0], sum / each[count + 4], 1e-12 * std::abs(sum))
-          << call.name;
-      ASSERT_NEAR(value(Reduction::mean_nonzero)[0], sum / each[count + 5], 1e-12 * std::abs(sum))
-          << call.name;
-    }
+    Arguments<double> a = call.good;
+    const auto value = [&](Reduction reduction) {
+      a.reduction = reduction;
+      return call.call(Way::forward, a);
+    };
+    const double sum = value(Reduction::sum)[0];
+    const std::vector<double> each = value(Reduction::none);
+    ASSERT_NEAR(each[0], sum, 1e-12 * std::abs(sum)) << call.name;
+    double rows = 0;
+    const auto count = static_cast<std::size_t>(call.upstream_rows);
+    for (std::size_t i = 1; i <= count; ++i) rows += each[i];
+    ASSERT_NEAR(rows, sum, 1e-12 * std::abs(sum)) << call.name;
+    // Of the counts that follow, terms and active terms are the fourth and the fifth. Pairs of two
+    // kinds that are reduced apart have none in common.
+    if (call.name.find("LinearContrastive") == 0) continue;
+    const double mean = sum / std::max(1.0, each[count + 4]);
+    const double mean_nonzero = sum / std::max(1.0, each[count + 5]);
+    ASSERT_NEAR(value(Reduction::mean)[0], mean, 1e-12 * std::abs(mean)) << call.name;
+    ASSERT_NEAR(value(Reduction::mean_nonzero)[0], mean_nonzero, 1e-12 * std::abs(mean_nonzero))
+        << call.name;
   }
 }
 
@@ -187,19 +221,23 @@ TEST(Mutants, HaveOtherValues) {
   const char* file = std::getenv("NEARFAR_VALUES");
   ASSERT_NE(file, nullptr);
   std::vector<double> got;
+  const auto call_with = [&](const PublicCall<double>& call, Reduction reduction, Way way,
+                             Arguments<double> arguments) {
+    WithGradients at(call, std::move(arguments));
+    at.a.reduction = reduction;
+    try {
+      for (const double number : call.call(way, at.a)) got.push_back(number);
+      for (const Matrix<double>& m : at.gradients) got.push_back(m.norm());
+    } catch (const std::exception& error) {
+      got.push_back(static_cast<double>(std::string(error.what()).size()));
+    }
+  };
   const auto take = [&](const PublicCall<double>& call, const auto& change) {
+    Arguments<double> changed = call.good;
+    change(changed);
     for (const Reduction reduction : reductions_of(call)) {
       for (const Way way : {Way::forward, Way::forward_backward}) {
-        Arguments<double> changed = call.good;
-        change(changed);
-        WithGradients at(call, std::move(changed));
-        at.a.reduction = reduction;
-        try {
-          for (const double number : call.call(way, at.a)) got.push_back(number);
-          for (const Matrix<double>& m : at.gradients) got.push_back(m.norm());
-        } catch (const std::exception& error) {
-          got.push_back(static_cast<double>(std::string(error.what()).size()));
-        }
+        call_with(call, reduction, way, changed);
       }
     }
   };
@@ -214,7 +252,6 @@ TEST(Mutants, HaveOtherValues) {
     take(call, [](auto& a) {
       for (Matrix<double>& m : a.rows) m *= 30;
     });
-    take(call, [&](auto& a) { a = larger(call, 80); });
     for (const Index rows : {0, 1, 2}) {
       take(call, [&](auto& a) {
         const auto some = static_cast<std::size_t>(rows);
@@ -223,6 +260,12 @@ TEST(Mutants, HaveOtherValues) {
         for (auto& numbers : a.numbers) numbers.resize(some);
       });
     }
+    // An anchor that cannot learn, refused.
+    take(call, [](auto& a) {
+      for (auto& labels : a.labels) labels[0] = 7;
+      a.unusable = nearfar::UnusableAnchor::error;
+    });
+    call_with(call, Reduction::mean, Way::forward_backward, larger(call));
   }
   for (double& number : got) number = std::isfinite(number) ? number : 1e300;
   const char* mutant = std::getenv("NEARFAR_MUTANT");

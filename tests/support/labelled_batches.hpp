@@ -59,6 +59,15 @@ inline std::vector<Batch> batches() {
   return all;
 }
 
+/// The same and one of more rows than a walk shows at once.
+inline std::vector<Batch> small_and_large_batches() {
+  std::vector<Batch> all = batches();
+  Batch large{"random 400", random_rows<double>(400, 5, 8), {}};
+  for (const int label : random_labels(400, 11, 9)) large.labels.push_back(label);
+  all.push_back(large);
+  return all;
+}
+
 /// Distances, or minus scores, of all pairs.
 template <class O>
 oracle::Matrix distances(const O& kernel, const oracle::Matrix& x) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <nearfar/nearfar.hpp>
 #include <string>
@@ -22,6 +23,7 @@ struct Arguments {
   Matrix<S> parameter;  ///< the kernel's matrix, when it has one
   std::vector<std::vector<int>> labels;
   std::vector<std::vector<S>> numbers;
+  std::array<double, 2> moved = {};  ///< added to the numbers that the loss can learn
   std::vector<nearfar::GradientRows<S>> gradients;  ///< one a set of rows
   nearfar::CallOptions<S> options = {};
   nearfar::Upstream upstream{1.0};

@@ -23,7 +23,7 @@ void add_choices(PublicCalls<S>& all) {
   [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
   const auto info_nce = [&]<class K>(const std::string& of, Denominator denominator) {
     const auto make = [denominator](const A& a) {
-      return InfoNce<S, K>({.temperature = 0.3,
+      return InfoNce<S, K>({.temperature = 0.3 + a.moved[0],
                             .denominator = denominator,
                             .reduction = a.reduction,
                             .unusable_anchors = a.unusable},
@@ -63,7 +63,7 @@ void add_views(PublicCalls<S>& all) {
   };
   const auto nt_xent = [&]<class K>(const std::string& of, Denominator denominator) {
     of_views.template operator()<K>("NtXent" + of, [denominator](const A& a) {
-      return NtXent<S, K>({.temperature = 0.3,
+      return NtXent<S, K>({.temperature = 0.3 + a.moved[0],
                            .denominator = denominator,
                            .reduction = a.reduction,
                            .unusable_anchors = a.unusable},
@@ -77,7 +77,7 @@ void add_views(PublicCalls<S>& all) {
   // With the second prior most rows are held by the floor.
   for (const double prior : {0.1, 0.9}) {
     of_views.template operator()<Cosine>("HardNegative", [prior](const A& a) {
-      return HardNegative<S>({.temperature = 0.4,
+      return HardNegative<S>({.temperature = 0.4 + a.moved[0],
                               .positive_prior = prior,
                               .concentration = 0.7,
                               .reduction = a.reduction,
@@ -96,7 +96,7 @@ void add_questions(PublicCalls<S>& all) {
     for (const ClipDirections directions : {ClipDirections::mean, ClipDirections::sum}) {
       all.template two<K>("Clip" + of, {"images", n}, {"texts", n},
                           [directions](const A& a) {
-                            return Clip<S, K>({.logit_scale = 3,
+                            return Clip<S, K>({.logit_scale = 3 + a.moved[0],
                                                .directions = directions,
                                                .reduction = a.reduction,
                                                .unusable_anchors = a.unusable},
@@ -105,23 +105,26 @@ void add_questions(PublicCalls<S>& all) {
           .unusable = "1 anchors without a negative";
     }
     all.template two<K>("SigLip" + of, {"images", n}, {"texts", n}, [](const A& a) {
-      return SigLip<S, K>({.logit_scale = 3, .logit_bias = -1, .reduction = a.reduction},
-                          kernel_for<K>(a));
+      return SigLip<S, K>(
+          {.logit_scale = 3 + a.moved[0], .logit_bias = -1 + a.moved[1], .reduction = a.reduction},
+          kernel_for<K>(a));
     });
     const NamedSet negatives{"negatives", n + 2, Fit::free};
     const auto sampling = [](const A& a) {
-      return NegativeSampling<S, K>({.temperature = 0.6, .reduction = a.reduction},
+      return NegativeSampling<S, K>({.temperature = 0.6 + a.moved[0], .reduction = a.reduction},
                                     kernel_for<K>(a));
     };
     all.template three<K>("NegativeSampling" + of, {"queries", n}, {"keys", n}, negatives,
                           sampling);
-    auto& nce = all.template add<K>(
-        "Nce" + of, {{"queries", n}, {"keys", n}, negatives}, {}, [](Way way, const A& x) {
-          const Nce<S, K> loss({.temperature = 0.6, .log_z = 0.4, .reduction = x.reduction},
-                               kernel_for<K>(x));
-          return call_one_way<3>(loss, way, x, x.rows[0], x.rows[1], x.rows[2], x.numbers[0],
-                                 x.numbers[1]);
-        });
+    auto& nce = all.template add<K>("Nce" + of, {{"queries", n}, {"keys", n}, negatives}, {},
+                                    [](Way way, const A& x) {
+                                      const Nce<S, K> loss({.temperature = 0.6 + x.moved[0],
+                                                            .log_z = 0.4 + x.moved[1],
+                                                            .reduction = x.reduction},
+                                                           kernel_for<K>(x));
+                                      return call_one_way<3>(loss, way, x, x.rows[0], x.rows[1],
+                                                             x.rows[2], x.numbers[0], x.numbers[1]);
+                                    });
     nce.numbers = {{"log_noise_keys", n}, {"log_noise_negatives", n + 2}};
     nce.good.numbers = {std::vector<S>(n, S(-2)), std::vector<S>(n + 2, S(-2))};
   };
@@ -153,8 +156,9 @@ void add_triplets(PublicCalls<S>& all) {
           MutualInformationBound::donsker_varadhan, MutualInformationBound::club}) {
       all.template two<K>("MutualInformation" + of, {"x", n}, {"y", n},
                           [bound](const A& a) {
-                            return MutualInformation<S, K>({.bound = bound, .temperature = 0.6},
-                                                           kernel_for<K>(a));
+                            return MutualInformation<S, K>(
+                                {.bound = bound, .temperature = 0.6 + a.moved[0]},
+                                kernel_for<K>(a));
                           })
           .reduces = false;
     }
@@ -173,7 +177,7 @@ void add_label_losses(PublicCalls<S>& all) {
     for (const SupConVariant variant : {SupConVariant::out, SupConVariant::in}) {
       all.template labelled<K>("SupCon" + of, "1 anchors without a positive",
                                [variant](const A& a) {
-                                 return SupCon<S, K>({.temperature = 0.4,
+                                 return SupCon<S, K>({.temperature = 0.4 + a.moved[0],
                                                       .variant = variant,
                                                       .reduction = a.reduction,
                                                       .unusable_anchors = a.unusable},
