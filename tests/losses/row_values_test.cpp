@@ -89,6 +89,38 @@ TEST(HardNegativeValues, AreThoseOfTheFormula) {
   }
 }
 
+/// Two samples whose views are alike, and two whose views point apart: losses from 1e-174 to 1000.
+TEST(HardNegativeValues, OfSharpTemperaturesKeepTheirDigits) {
+  for (const double tau : {0.02, 0.002}) {
+    for (const double side : {1.0, -1.0}) {
+      SCOPED_TRACE(testing::Message() << "temperature " << tau << ", side " << side);
+      const Matrix<double> a = random_rows<double>(2, 17, 23);
+      const Matrix<double> b = side * a + 0.05 * random_rows<double>(2, 17, 24);
+      oracle::Matrix all(4, 17);
+      all << oracle::exact(a), oracle::exact(b);
+      const oracle::Matrix s =
+          oracle::pairwise(oracle::Cosine(), all, all) / static_cast<Real>(tau);
+      Real want = 0;
+      for (Index i = 0; i < 4; ++i) {
+        const Index partner = (i + 2) % 4;
+        Real hardened = 0;
+        Real weights = 0;
+        for (Index j = 0; j < 4; ++j) {
+          if (j == i || j == partner) continue;
+          hardened += std::exp(2 * s(i, j));
+          weights += std::exp(s(i, j));
+        }
+        const Real g = std::max(2 * hardened / weights, 2 * std::exp(-1 / static_cast<Real>(tau)));
+        want += std::log1p(g / std::exp(s(i, partner))) / 4;
+      }
+      const nearfar::HardNegative<double> loss({.temperature = tau, .positive_prior = 0});
+      const Real got = loss.forward(a, b).value;
+      EXPECT_GT(got, 0);
+      EXPECT_LE(std::abs(got - want), Real(1e-11) * want) << got << ", wanted " << want;
+    }
+  }
+}
+
 TEST(SupConValues, WithTwoViewsAndNoSharedLabelAreNtXents) {
   const Views v(33, 1);
   Matrix<double> all(66, 17);

@@ -189,6 +189,52 @@ TEST(Mutants, IgnoreTheUpstream) {
   }
 }
 
+/// Leaving one set's gradient out changes no other, and what is added to is what was there.
+TEST(Mutants, ChangeGradientsWhereOneIsLeftOut) {
+  for (const PublicCall<double>& call : calls()) {
+    WithGradients all(call, call.good);
+    const std::vector<double> result = call.call(Way::forward_backward, all.a);
+    for (std::size_t k = 0; k < all.gradients.size(); ++k) {
+      WithGradients only(call, call.good);
+      for (std::size_t other = 0; other < all.gradients.size(); ++other) {
+        if (other != k) only.a.gradients[other] = nearfar::no_gradient;
+      }
+      only.gradients[k] = Matrix<double>::Ones(all.gradients[k].rows(), all.gradients[k].cols());
+      only.a.gradients[k] = nearfar::accumulate(only.gradients[k]);
+      ASSERT_EQ(call.call(Way::forward_backward, only.a), result) << call.name;
+      const Matrix<double> added = only.gradients[k].array() - 1;
+      ASSERT_LE((added - all.gradients[k]).norm(), 1e-12) << call.name;
+    }
+    WithGradients none(call, call.good);
+    none.a.gradients.assign(none.gradients.size(), nearfar::no_gradient);
+    ASSERT_EQ(call.call(Way::forward_backward, none.a), result) << call.name;
+    if (call.parametric) {
+      ASSERT_LE((none.d_parameter - all.d_parameter).norm(), 1e-12) << call.name;
+    }
+  }
+}
+
+/// The only row, and no other: two rows are two anchors, or each other's negatives.
+TEST(Mutants, TakeAnchorsThatCannotLearn) {
+  for (const PublicCall<double>& call : calls()) {
+    if (call.unusable == nullptr) continue;
+    Arguments<double> a = call.good;
+    a.unusable = nearfar::UnusableAnchor::error;
+    ASSERT_NO_THROW(call.call(Way::forward, a)) << call.name;
+    for (Matrix<double>& m : a.rows) m = Matrix<double>(m.topRows(1));
+    for (auto& labels : a.labels) labels.resize(1);
+    try {
+      call.call(Way::forward, a);
+      FAIL() << call.name << " takes them";
+    } catch (const std::invalid_argument& error) {
+      const std::string words = error.what();
+      ASSERT_NE(words.find(call.unusable), std::string::npos) << call.name << ": " << words;
+    }
+    a.unusable = nearfar::UnusableAnchor::skip;
+    ASSERT_NO_THROW(call.call(Way::forward, a)) << call.name;
+  }
+}
+
 /// Of none, each a row's share of the sum, and the mean's divisors are the counts.
 TEST(Mutants, HaveValuesOfRowsThatAreNotThoseOfOneSum) {
   for (const PublicCall<double>& call : calls()) {
