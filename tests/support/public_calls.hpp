@@ -288,10 +288,14 @@ void add_others(PublicCalls<S>& all) {
   });
   all.template two<InnerProduct>("NPair", {"queries", n}, {"keys", n, Fit::at_least},
                                  [](const A& a) { return NPair<S>(a.reduction); });
-  all.template add<Cosine>(
-         "Uniformity", {{"x", n}}, {},
-         [](Way way, const A& x) { return call_one_way<1>(Uniformity<S>(), way, x, x.rows[0]); })
-      .reduces = false;
+  // The second Gaussian is so narrow that only the nearest pairs count.
+  for (const double t : {2.0, 500.0}) {
+    all.template add<Cosine>("Uniformity", {{"x", n}}, {},
+                             [t](Way way, const A& x) {
+                               return call_one_way<1>(Uniformity<S>({.t = t}), way, x, x.rows[0]);
+                             })
+        .reduces = false;
+  }
 }
 
 template <class S>
