@@ -8,7 +8,7 @@
 #include "support/gradient.hpp"
 #include "support/public_calls.hpp"
 
-/// For scripts/mutate, of every public call of the family NEARFAR_FAMILY: what holds whatever the
+/// For scripts/mutate, of every public call that NEARFAR_FAMILY adds: what holds whatever the
 /// loss is. Gradients are the derivatives of the value, of few rows and of many, upstream is their
 /// factor, reductions are shares of one sum; in one scalar type and with few kernels. (The tests
 /// proper hold every loss with every kernel against oracles.) Last, what a mutant changes at all.
@@ -21,7 +21,7 @@ using nearfar::Reduction;
 std::vector<PublicCall<double>> calls() {
 #ifdef NEARFAR_FAMILY
   PublicCalls<double> all;
-  NEARFAR_FAMILY(all);
+  NEARFAR_FAMILY;
   return std::move(all.list);
 #else
   return all_public_calls<double>();
