@@ -306,4 +306,11 @@ TEST(TripletValues, AtTheCornerCostNothingAndPullAtNothing) {
   EXPECT_EQ(dk(0, 0), -1);
 }
 
+TEST(MutualInformation, OfNoRowsIsZeroAndSoIsItsCeiling) {
+  const Matrix<double> none(0, 4);
+  const auto result = nearfar::MutualInformation<double>().forward(none, none);
+  EXPECT_EQ(result.value, 0);
+  EXPECT_EQ(result.ceiling, 0);
+}
+
 }  // namespace
