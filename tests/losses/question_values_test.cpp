@@ -1,10 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <limits>
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <nearfar/nearfar.hpp>
 
 #include "support/labelled_batches.hpp"
