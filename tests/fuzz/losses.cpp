@@ -119,7 +119,9 @@ void require_twice(const Matrix<S>& twice, const Matrix<S>& once, double amplifi
   for (Index k = 0; k < once.size(); ++k) {
     largest = std::max(largest, std::abs(static_cast<double>(once.data()[k])));
   }
-  if (largest * 2 >= most) return;  // saturated
+  // Saturated; of a row that is shorter than the least normal number the factor is, which is yet to
+  // be multiplied by a small number.
+  if (largest * 1e10 >= most) return;
   const double floor = 1e3 * amplification * static_cast<double>(std::numeric_limits<S>::min());
   for (Index k = 0; k < once.size(); ++k) {
     const double error =
