@@ -307,6 +307,79 @@ TEST(TripletValues, AtTheCornerCostNothingAndPullAtNothing) {
   EXPECT_EQ(dk(0, 0), -1);
 }
 
+// ---- where terms vanish ------------------------------------------------------------------------
+
+/// Two pairs as right as they can be, at logits of +-5000: no exponential is left.
+TEST(SigLipValues, ThatVanishAreNotActive) {
+  const Matrix<double> x = Matrix<double>::Identity(2, 2);
+  const auto r = nearfar::SigLip<double>({.logit_scale = 1e4, .logit_bias = -5e3}).forward(x, x);
+  EXPECT_EQ(r.value, 0);
+  EXPECT_EQ(r.diagnostics.active_terms, 0);
+}
+
+TEST(NoiseContrastValues, ThatVanishAreNotActive) {
+  Matrix<double> x(2, 2), noise(1, 2);
+  x << 1, 0, 1, 0;
+  noise << -1, 0;
+  const nearfar::Nce<double> loss({.temperature = 1e-4});
+  const std::vector<double> of_keys(2, -1), of_noise(1, -1);
+  const auto r = loss.forward(x, x, noise, of_keys, of_noise);
+  EXPECT_EQ(r.value, 0);
+  EXPECT_EQ(r.diagnostics.active_terms, 0);
+}
+
+/// A scale that is as large as it may be still learns.
+TEST(ClipValues, AtTheLargestScaleHaveItsDerivative) {
+  const Matrix<double> x = random_rows<double>(4, 3, 1);
+  const Matrix<double> y = random_rows<double>(4, 3, 2);
+  Matrix<double> dx, dy;
+  const nearfar::Clip<double> at({.logit_scale = 5, .largest_logit_scale = 5});
+  const nearfar::Clip<double> free({.logit_scale = 5});
+  EXPECT_EQ(at.forward_backward(x, y, dx, dy).d_logit_scale,
+            free.forward_backward(x, y, dx, dy).d_logit_scale);
+}
+
+// ---- negatives given ---------------------------------------------------------------------------
+
+TEST(InfoNceNegatives, MayBeNoneWithoutColumns) {
+  const Matrix<double> x = random_rows<double>(3, 4, 1);
+  EXPECT_EQ(nearfar::InfoNce<double>().forward(x, x, Matrix<double>(0, 0)).value, 0);
+}
+
+TEST(InfoNceNegatives, AreLookedAtWhereThereIsOne) {
+  const Matrix<double> x = random_rows<double>(3, 4, 1);
+  Matrix<double> bad = random_rows<double>(1, 4, 2);
+  bad(0, 2) = std::numeric_limits<double>::quiet_NaN();
+  const nearfar::InfoNce<double> loss;
+  EXPECT_THROW(loss.forward(x, x, bad), std::domain_error);
+  EXPECT_THROW(loss.forward(x, x, random_rows<double>(1, 5, 2)), std::invalid_argument);
+}
+
+/// Negatives are -1000 and the positive is 1000, which no exponential of a negative may be relative
+/// to.
+TEST(InfoNceNegatives, FarBelowAPositiveThatIsNotAmongThemAreNotLost) {
+  Matrix<double> q(1, 2), k(1, 2), negatives(2, 2), dq, dk, dn;
+  q << 1, 0;
+  k << 1, 0;
+  negatives << -1, 0, -1, 0;
+  const nearfar::InfoNce<double> loss(
+      {.temperature = 1e-3, .denominator = nearfar::Denominator::negatives_only});
+  const double value = loss.forward_backward(q, k, negatives, dq, dk, dn).value;
+  EXPECT_DOUBLE_EQ(value, -2000 + std::log(2));
+  EXPECT_TRUE(dq.allFinite() && dk.allFinite() && dn.allFinite());
+}
+
+TEST(NoiseNegatives, MayBeNoneWithoutColumnsAndAreLookedAtWhereThereIsOne) {
+  const Matrix<double> x = random_rows<double>(3, 4, 1);
+  const std::vector<double> log_p(3, -1);
+  const nearfar::Nce<double> loss;
+  const Matrix<double> none(0, 0);
+  EXPECT_TRUE(std::isfinite(loss.forward(x, x, none, log_p, std::vector<double>()).value));
+  Matrix<double> bad = random_rows<double>(1, 4, 2);
+  bad(0, 2) = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THROW(loss.forward(x, x, bad, log_p, std::vector<double>(1, -1)), std::domain_error);
+}
+
 TEST(MutualInformation, OfNoRowsIsZeroAndHasNoCeiling) {
   const Matrix<double> none(0, 4);
   const auto result = nearfar::MutualInformation<double>().forward(none, none);

@@ -121,6 +121,39 @@ TEST(HardNegativeValues, OfSharpTemperaturesKeepTheirDigits) {
   }
 }
 
+TEST(HardNegativeValues, AreCounted) {
+  for (const Index n : {Index(1), Index(4)}) {
+    const Views v(n, 1);
+    const auto r = nearfar::HardNegative<double>({.reduction = Reduction::none}).forward(v.a, v.b);
+    const auto active =
+        std::count_if(r.values.begin(), r.values.end(), [](double x) { return x > 0; });
+    EXPECT_EQ(r.diagnostics.terms, 2 * n);
+    EXPECT_EQ(r.diagnostics.active_terms, active);
+    EXPECT_EQ(r.diagnostics.anchors_without_negative, n == 1 ? 2 : 0);
+  }
+}
+
+/// forward_backward without a reduction is that of the sum of the values.
+template <class Loss, class Options>
+void expect_gradients_of_the_sum(Options options) {
+  const Views v(3, 1);
+  Matrix<double> da, db, da_of_sum, db_of_sum;
+  options.reduction = Reduction::none;
+  Loss(options).forward_backward(v.a, v.b, da, db);
+  options.reduction = Reduction::sum;
+  Loss(options).forward_backward(v.a, v.b, da_of_sum, db_of_sum);
+  EXPECT_LE((da - da_of_sum).norm(), same * da_of_sum.norm());
+  EXPECT_LE((db - db_of_sum).norm(), same * db_of_sum.norm());
+}
+
+TEST(NtXentValues, WithoutAReductionHaveTheGradientsOfTheirSum) {
+  expect_gradients_of_the_sum<nearfar::NtXent<double>>(nearfar::NtXentOptions());
+}
+
+TEST(HardNegativeValues, WithoutAReductionHaveTheGradientsOfTheirSum) {
+  expect_gradients_of_the_sum<nearfar::HardNegative<double>>(nearfar::HardNegativeOptions());
+}
+
 TEST(SupConValues, WithTwoViewsAndNoSharedLabelAreNtXents) {
   const Views v(33, 1);
   Matrix<double> all(66, 17);
@@ -229,6 +262,25 @@ TEST(MutualInformationValues, AreThoseOfTheFormulas) {
     expect_value(run(Bound::donsker_varadhan).value, joint - std::log(others));
     expect_value(run(Bound::club).value, joint - all / (count * count));
   }
+}
+
+TEST(MutualInformationValues, OfOneRowHaveNoPairThatIsNotJoint) {
+  const Matrix<double> x = random_rows<double>(1, 3, 1);
+  using Bound = nearfar::MutualInformationBound;
+  for (const Bound bound : {Bound::nwj, Bound::donsker_varadhan}) {
+    EXPECT_THROW(nearfar::MutualInformation<double>({.bound = bound}).forward(x, x),
+                 std::invalid_argument);
+  }
+  for (const Bound bound : {Bound::info_nce, Bound::club}) {
+    const auto r = nearfar::MutualInformation<double>({.bound = bound}).forward(x, x);
+    EXPECT_EQ(r.diagnostics.anchors_without_negative, 1);
+    EXPECT_EQ(r.diagnostics.terms, 1);
+  }
+  const Matrix<double> two = random_rows<double>(2, 3, 1);
+  EXPECT_EQ(nearfar::MutualInformation<double>({.bound = Bound::nwj})
+                .forward(two, two)
+                .diagnostics.anchors_without_negative,
+            0);
 }
 
 TEST(MutualInformationValues, OfCorrelatedGaussiansAreBelowTheTruth) {
