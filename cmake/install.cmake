@@ -29,7 +29,9 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/nearfarConfigVersion.cma
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/nearfarConfig.cmake"
               "${PROJECT_BINARY_DIR}/nearfarConfigVersion.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/nearfar-mpi.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/nearfar-torch.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/nearfarMpi.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/nearfarTorch.cmake"
         DESTINATION "${nearfar_package_dir}" COMPONENT development)
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <initializer_list>
+#include <span>
 
 #include "nearfar/core/matrix.hpp"
 
@@ -21,8 +22,8 @@ struct Output {
 /// Opens all of them. Throws std::bad_alloc, or std::invalid_argument when one Matrix is to have
 /// two shapes, all of them still as they were.
 template <class S>
-void open_all(std::initializer_list<Output<S>> some, std::initializer_list<Output<S>> others = {}) {
-  const std::array<std::initializer_list<Output<S>>, 2> lists = {some, others};
+void open_all(std::span<const Output<S>> some, std::span<const Output<S>> others = {}) {
+  const std::array<std::span<const Output<S>>, 2> lists = {some, others};
   const auto each = [&](const auto& body) {
     for (const auto& list : lists) {
       for (const Output<S>& output : list) {
@@ -44,6 +45,12 @@ void open_all(std::initializer_list<Output<S>> some, std::initializer_list<Outpu
     throw;
   }
   each([](const Output<S>& output) { output.rows->open(output.count, output.cols); });
+}
+
+template <class S>
+void open_all(std::initializer_list<Output<S>> some, std::initializer_list<Output<S>> others = {}) {
+  open_all(std::span<const Output<S>>(some.begin(), some.size()),
+           std::span<const Output<S>>(others.begin(), others.size()));
 }
 
 }  // namespace nearfar::detail

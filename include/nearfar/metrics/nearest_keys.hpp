@@ -22,7 +22,7 @@ struct Neighbour {
   }
 };
 
-/// The `wanted` nearest of all keys offered, in order of keys. Keys that are nearer than the
+/// The `wanted` nearest of all keys offered, in any order. Keys that are nearer than the
 /// farthest one kept gather behind those kept; once there are as many again, the farther half is
 /// dropped. M keys take O(M) comparisons however they are ordered, and sorting what is left
 /// O(wanted log wanted).
@@ -37,8 +37,14 @@ class NearestKeys {
   /// No more keys may be offered than the `keys` that `memory` was taken for.
   NearestKeys(Neighbour<S>* memory, Index wanted) : kept_(memory), wanted_(wanted) {}
 
-  /// Scores with keys first .. first + n - 1, which come after all keys offered before.
+  /// Scores with keys first .. first + n - 1.
   void offer(const S* s, Index first, Index n) {
+    offer_each(s, n, [first](Index c) { return first + c; });
+  }
+
+  /// Scores with n keys, key(c) the c-th.
+  template <class Key>
+  void offer_each(const S* s, Index n, const Key& key) {
     using Part = Eigen::Map<const Eigen::Array<S, Eigen::Dynamic, 1>>;
     // Far on, hardly a key is near enough: a look at many at once finds none.
     constexpr Index at_once = 64;
@@ -46,8 +52,8 @@ class NearestKeys {
       const Index size = std::min(at_once, n - j);
       const Part part(s + j, size);
       const S nearest = sign > 0 ? -part.maxCoeff() : part.minCoeff();
-      if (!(nearest < bound_)) continue;
-      for (Index c = j; c < j + size; ++c) offer(S(-sign) * s[c], first + c);
+      if (nearest > bound_.distance) continue;
+      for (Index c = j; c < j + size; ++c) offer({S(-sign) * s[c], key(c)});
     }
   }
 
@@ -57,27 +63,27 @@ class NearestKeys {
     std::sort(kept_, kept_ + count_);
   }
 
+  Index wanted() const { return wanted_; }
   Index count() const { return count_; }
   const Neighbour<S>& operator[](Index rank) const { return kept_[rank]; }
 
  private:
-  void offer(S distance, Index key) {
-    // As near as the farthest one kept is not enough: that one's index is lower.
-    if (!(distance < bound_)) return;
-    kept_[count_++] = {distance, key};
+  void offer(const Neighbour<S>& one) {
+    if (!(one < bound_)) return;
+    kept_[count_++] = one;
     if (count_ - wanted_ == wanted_) drop_farther();
   }
 
   void drop_farther() {
     std::nth_element(kept_, kept_ + (wanted_ - 1), kept_ + count_);
     count_ = wanted_;
-    bound_ = kept_[wanted_ - 1].distance;
+    bound_ = kept_[wanted_ - 1];
   }
 
   Neighbour<S>* kept_;
   Index wanted_;
   Index count_ = 0;
-  S bound_ = std::numeric_limits<S>::infinity();
+  Neighbour<S> bound_{std::numeric_limits<S>::infinity(), std::numeric_limits<Index>::max()};
 };
 
 }  // namespace nearfar::detail

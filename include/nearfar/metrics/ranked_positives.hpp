@@ -34,6 +34,62 @@ struct CutOffs {
   Index count;
 };
 
+/// What the positives among a query's nearest keys come to, and how many are within each cut-off.
+class CountedRanks {
+ public:
+  /// For queries with so many candidates.
+  CountedRanks(Scratch& scratch, const CutOffs& cut_offs, Index candidates)
+      : count_(cut_offs.count), sorted_(scratch.take<CutOff>(cut_offs.count)) {
+    for (Index t = 0; t < count_; ++t) sorted_[t] = {std::min(cut_offs.k[t], candidates), t};
+    std::sort(sorted_, sorted_ + count_,
+              [](const CutOff& a, const CutOff& b) { return a.k < b.k; });
+  }
+
+  Index cut_offs() const { return count_; }
+
+  /// Ranks to look at for a query with so many positives: R and every k.
+  Index wanted(Index positives) const {
+    const Index most_k = count_ > 0 ? sorted_[count_ - 1].k : 0;
+    return std::max(positives, most_k);
+  }
+
+  /// Of a query with `positives` of them, whose `ranks` nearest keys are known: is_positive(rank),
+  /// from 1. `first` stays 0 when none is among these. Sets hits[cut-off].
+  template <class IsPositive>
+  RankedPositives count(Index positives, Index ranks, const IsPositive& is_positive,
+                        Index* hits) const {
+    RankedPositives out{positives, 0, 0, 0};
+    if (positives == 0) {
+      std::fill_n(hits, count_, Index(0));
+      return out;
+    }
+    Index found = 0;
+    Index next = 0;
+    for (Index rank = 1; rank <= ranks; ++rank) {
+      if (is_positive(rank)) {
+        ++found;
+        if (found == 1) out.first = rank;
+        if (rank <= positives) {
+          out.within_r = found;
+          out.average_precision += static_cast<double>(found) / static_cast<double>(rank);
+        }
+      }
+      for (; next < count_ && sorted_[next].k == rank; ++next) hits[sorted_[next].place] = found;
+    }
+    for (; next < count_; ++next) hits[sorted_[next].place] = found;
+    out.average_precision /= static_cast<double>(positives);
+    return out;
+  }
+
+ private:
+  struct CutOff {
+    Index k;      ///< at most the number of candidates
+    Index place;  ///< among the caller's
+  };
+  Index count_;
+  CutOff* sorted_;
+};
+
 /// Ranks each query's nearest keys, as many as anything is asked about, and counts the positives
 /// among the k nearest into hits[i * cut-offs + t].
 template <class S, int sign>
@@ -47,63 +103,30 @@ class RankPositives {
                 Index* hits)
       : relation_(relation),
         members_(members),
-        candidates_(keys - (relation.same_rows ? 1 : 0)),
-        cut_offs_(cut_offs.count),
-        sorted_(scratch.take<CutOff>(cut_offs.count)),
+        ranks_(scratch, cut_offs, keys - (relation.same_rows ? 1 : 0)),
         hits_(hits) {
-    for (Index t = 0; t < cut_offs_; ++t) {
-      sorted_[t] = {std::min(cut_offs.k[t], candidates_), t};
-    }
-    std::sort(sorted_, sorted_ + cut_offs_,
-              [](const CutOff& a, const CutOff& b) { return a.k < b.k; });
     Index most = 0;
-    for (Index i = 0; i < queries; ++i) most = std::max(most, wanted(positives(i)));
+    for (Index i = 0; i < queries; ++i) most = std::max(most, ranks_.wanted(positives(i)));
     memory_size_ = NearestKeys<S, sign>::memory(most, keys);
     memory_ = scratch.take<Neighbour<S>>(threads * memory_size_);
   }
 
   Row row(Index i, int worker, Index keys, const S* s, S*) const {
-    Row out{positives(i), 0, 0, 0};
-    Index* hits = hits_ + i * cut_offs_;
-    if (out.positives == 0) {
-      std::fill_n(hits, cut_offs_, Index(0));
-      return out;
+    NearestKeys<S, sign> nearest(memory_ + worker * memory_size_, ranks_.wanted(positives(i)));
+    if (positives(i) > 0) {
+      offer_candidates(nearest, relation_.same_rows ? i : -1, keys, s);
+      nearest.sort();
     }
-    NearestKeys<S, sign> nearest(memory_ + worker * memory_size_, wanted(out.positives));
-    offer_candidates(nearest, relation_.same_rows ? i : -1, keys, s);
-    nearest.sort();
-    Index found = 0;
-    Index next = 0;
-    for (Index rank = 1; rank <= nearest.count(); ++rank) {
-      if (relation_.positive(i, nearest[rank - 1].key)) {
-        ++found;
-        if (found == 1) out.first = rank;
-        if (rank <= out.positives) {
-          out.within_r = found;
-          out.average_precision += static_cast<double>(found) / static_cast<double>(rank);
-        }
-      }
-      for (; next < cut_offs_ && sorted_[next].k == rank; ++next) hits[sorted_[next].place] = found;
-    }
-    for (; next < cut_offs_; ++next) hits[sorted_[next].place] = found;
-    out.average_precision /= static_cast<double>(out.positives);
-    if (found == 0) out.first = rank_of_first(i, keys, s);
+    Row out = ranks_.count(
+        positives(i), nearest.count(),
+        [&](Index rank) { return relation_.positive(i, nearest[rank - 1].key); },
+        hits_ + i * ranks_.cut_offs());
+    if (out.positives > 0 && out.first == 0) out.first = rank_of_first(i, keys, s);
     return out;
   }
 
  private:
-  struct CutOff {
-    Index k;      ///< at most the number of candidates
-    Index place;  ///< among the caller's
-  };
-
   Index positives(Index i) const { return members_[i] - (relation_.same_rows ? 1 : 0); }
-
-  /// Ranks to look at for a query with so many positives: R and every k.
-  Index wanted(Index positives) const {
-    const Index most_k = cut_offs_ > 0 ? sorted_[cut_offs_ - 1].k : 0;
-    return std::max(positives, most_k);
-  }
 
   /// Of the nearest positive, when it is beyond all ranks looked at.
   Index rank_of_first(Index i, Index keys, const S* s) const {
@@ -122,9 +145,7 @@ class RankPositives {
 
   const SameClass<S>& relation_;
   const Index* members_;
-  Index candidates_;
-  Index cut_offs_;
-  CutOff* sorted_;
+  CountedRanks ranks_;
   Index* hits_;
   Index memory_size_ = 0;
   Neighbour<S>* memory_ = nullptr;

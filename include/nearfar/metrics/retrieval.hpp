@@ -46,6 +46,75 @@ struct RetrievalResult {
   std::vector<double> precision_per_query;
 };
 
+namespace detail {
+
+/// Sums over queries, on the way to their means.
+class RetrievalSums {
+ public:
+  RetrievalSums(const RetrievalOptions& options, Index queries, Index candidates)
+      : options_(options), candidates_(candidates) {
+    const std::size_t size = options.ks.size();
+    out_.recall.assign(size, 0);
+    out_.precision.assign(size, 0);
+    if (!options.per_query) return;
+    out_.per_query.resize(static_cast<std::size_t>(queries));
+    out_.precision_per_query.assign(static_cast<std::size_t>(queries) * size, 0);
+  }
+
+  /// Query i, with its hits at each cut-off.
+  void add(Index i, const RankedPositives& row, const Index* hits) {
+    if (row.positives == 0) return;
+    ++counted_;
+    const double r_precision =
+        static_cast<double>(row.within_r) / static_cast<double>(row.positives);
+    out_.map_at_r += row.average_precision;
+    out_.r_precision += r_precision;
+    out_.mean_reciprocal_rank += 1 / static_cast<double>(row.first);
+    const std::size_t size = options_.ks.size();
+    for (std::size_t t = 0; t < size; ++t) {
+      const double precision =
+          static_cast<double>(hits[t]) / static_cast<double>(std::min(options_.ks[t], candidates_));
+      out_.recall[t] += row.first <= options_.ks[t] ? 1 : 0;
+      out_.precision[t] += precision;
+      if (options_.per_query) {
+        out_.precision_per_query[static_cast<std::size_t>(i) * size + t] = precision;
+      }
+    }
+    if (options_.per_query) {
+      out_.per_query[static_cast<std::size_t>(i)] = {row.positives, row.first,
+                                                     row.average_precision, r_precision};
+    }
+  }
+
+  /// body(sum) for each of the sums so far, always in the same order.
+  template <class Body>
+  void each(const Body& body) {
+    for (double* sum : {&out_.map_at_r, &out_.r_precision, &out_.mean_reciprocal_rank}) body(*sum);
+    for (std::vector<double>* sums : {&out_.recall, &out_.precision}) {
+      for (double& sum : *sums) body(sum);
+    }
+  }
+
+  /// Queries with a positive.
+  Index& counted() { return counted_; }
+
+  RetrievalResult means(Index queries) {
+    out_.queries = queries;
+    out_.queries_without_positive = queries - counted_;
+    const double divisor = static_cast<double>(std::max<Index>(counted_, 1));
+    each([divisor](double& sum) { sum /= divisor; });
+    return std::move(out_);
+  }
+
+ private:
+  const RetrievalOptions& options_;
+  Index candidates_;
+  Index counted_ = 0;
+  RetrievalResult out_;
+};
+
+}  // namespace detail
+
 /// Retrieval metrics: whether the nearest references of a query are of its label.
 ///
 /// A query's candidates are M references (in a batch compared with itself: all other rows), ranked
@@ -144,50 +213,10 @@ template <class S, Kernel K>
 RetrievalResult Retrieval<S, K>::averaged(Index queries, Index candidates,
                                           const detail::RankedPositives* rows,
                                           const Index* hits) const {
-  const std::vector<Index>& ks = options_.ks;
-  const auto size = static_cast<Index>(ks.size());
-  RetrievalResult out;
-  out.recall.assign(ks.size(), 0);
-  out.precision.assign(ks.size(), 0);
-  out.queries = queries;
-  out.queries_without_positive = queries;
-  if (options_.per_query) {
-    out.per_query.resize(static_cast<std::size_t>(queries));
-    out.precision_per_query.assign(static_cast<std::size_t>(queries * size), 0);
-  }
-  if (rows == nullptr) return out;
-  Index counted = 0;
-  for (Index i = 0; i < queries; ++i) {
-    const detail::RankedPositives& row = rows[i];
-    if (row.positives == 0) continue;
-    ++counted;
-    const double r_precision =
-        static_cast<double>(row.within_r) / static_cast<double>(row.positives);
-    out.map_at_r += row.average_precision;
-    out.r_precision += r_precision;
-    out.mean_reciprocal_rank += 1 / static_cast<double>(row.first);
-    for (Index t = 0; t < size; ++t) {
-      const auto at = static_cast<std::size_t>(t);
-      const double precision = static_cast<double>(hits[i * size + t]) /
-                               static_cast<double>(std::min(ks[at], candidates));
-      out.recall[at] += row.first <= ks[at] ? 1 : 0;
-      out.precision[at] += precision;
-      if (options_.per_query) {
-        out.precision_per_query[static_cast<std::size_t>(i * size + t)] = precision;
-      }
-    }
-    if (options_.per_query) {
-      out.per_query[static_cast<std::size_t>(i)] = {row.positives, row.first, row.average_precision,
-                                                    r_precision};
-    }
-  }
-  out.queries_without_positive = queries - counted;
-  const double divisor = static_cast<double>(std::max<Index>(counted, 1));
-  for (double* sum : {&out.map_at_r, &out.r_precision, &out.mean_reciprocal_rank}) *sum /= divisor;
-  for (std::vector<double>* sums : {&out.recall, &out.precision}) {
-    for (double& sum : *sums) sum /= divisor;
-  }
-  return out;
+  const auto size = static_cast<Index>(options_.ks.size());
+  detail::RetrievalSums sums(options_, queries, candidates);
+  for (Index i = 0; rows != nullptr && i < queries; ++i) sums.add(i, rows[i], hits + i * size);
+  return sums.means(queries);
 }
 
 #ifndef NEARFAR_HEADER_ONLY

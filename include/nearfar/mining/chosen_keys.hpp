@@ -31,15 +31,17 @@ class ChosenKeys {
     ChosenKey<S> negative;
   };
 
-  /// `first_look`: its rows, or null when this is the first.
+  /// `first_look`: its rows, or null when this is the first. Keys of the walk are known to rows by
+  /// numbers from `number` on: where they come in parts, in any order.
   ChosenKeys(PositiveChoice positive, NegativeChoice negative, const Relation<S>& relation,
-             const Row* first_look)
+             const Row* first_look, Index number = 0)
       : positive_waits_(positive == PositiveChoice::semihard),
         negative_waits_(negative == NegativeChoice::semihard),
         positive_merit_(S(positive == PositiveChoice::easy ? sign : -sign)),
         negative_merit_(S(negative == NegativeChoice::easy ? -sign : sign)),
         relation_(relation),
-        first_look_(first_look) {}
+        first_look_(first_look),
+        number_(number) {}
 
   Row start(Index i) const {
     Row row;
@@ -72,10 +74,10 @@ class ChosenKeys {
       positive.see(codes.if_positive(k, suits_positive, none));
       negative.see(codes.if_positive(k, none, suits_negative));
     });
-    improve(row.positive, positive.value(), first, [&](Index k, S merit) {
+    improve(row.positive, positive.value(), number_ + first, [&](Index k, S merit) {
       return codes.key[k] == codes.own && s[k] * positive_merit_ == merit;
     });
-    improve(row.negative, negative.value(), first, [&](Index k, S merit) {
+    improve(row.negative, negative.value(), number_ + first, [&](Index k, S merit) {
       return codes.key[k] != codes.own && s[k] * negative_merit_ == merit;
     });
   }
@@ -86,10 +88,11 @@ class ChosenKeys {
  private:
   static constexpr S infinity = std::numeric_limits<S>::infinity();
 
-  /// The best of a stretch is seldom better than all before: only then is it looked for.
+  /// The best of a stretch is seldom better than all before, or as good with a lower number: only
+  /// then is it looked for.
   template <class IsAt>
   static void improve(ChosenKey<S>& chosen, S merit, Index first, const IsAt& is_at) {
-    if (!(merit > chosen.merit)) return;
+    if (!(merit > chosen.merit) && !(merit == chosen.merit && first < chosen.key)) return;
     Index k = 0;
     while (!is_at(k, merit)) ++k;
     chosen.merit = merit;
@@ -102,6 +105,7 @@ class ChosenKeys {
   S negative_merit_;
   const Relation<S>& relation_;
   const Row* first_look_;
+  Index number_;
 };
 
 }  // namespace nearfar::detail

@@ -294,8 +294,8 @@ class HingeTriplets {
   double margin_;
 };
 
-/// As the walk that shows each score to both of its rows, once, sees the negatives of anchors whose
-/// positives it knows.
+/// As a walk sees the negatives of anchors whose positives it knows: one that shows each score to
+/// both of its rows, once, or one of keys in parts.
 template <class S, int sign>
 class HingeNegatives {
  public:
@@ -311,6 +311,12 @@ class HingeNegatives {
     const RowCodes<S> codes(relation_, i, first, n);
     triplets_.see(row, row_upstream(upstream_, i), codes, n, s, g);
   }
+
+  // Where there are no gradients.
+  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
+    differentiate(row, i, first, n, s, nullptr);
+  }
+  void close(Row&, Index) const {}
 
  private:
   HingeTriplets<S, sign> triplets_;

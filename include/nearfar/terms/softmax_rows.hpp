@@ -239,17 +239,22 @@ class SoftmaxRows {
   const Upstream& upstream_;
 };
 
-/// Counts, value and values from the statistics of `count` rows.
+/// Counts of `count` rows.
 template <class S>
-void reduce_softmax_rows(Reduction reduction, const SoftmaxRow<S>* rows, Index count,
-                         const Diagnostics& seen, Result& result) {
-  result.diagnostics = seen;
-  Diagnostics& d = result.diagnostics;
+void count_softmax_rows(const SoftmaxRow<S>* rows, Index count, Diagnostics& d) {
   d.anchors = d.terms = count;
   for (Index i = 0; i < count; ++i) {
     if (rows[i].negatives == 0) ++d.anchors_without_negative;
     if (rows[i].value != 0) ++d.active_terms;
   }
+}
+
+/// Counts, value and values from the statistics of `count` rows.
+template <class S>
+void reduce_softmax_rows(Reduction reduction, const SoftmaxRow<S>* rows, Index count,
+                         const Diagnostics& seen, Result& result) {
+  result.diagnostics = seen;
+  count_softmax_rows(rows, count, result.diagnostics);
   reduce_rows(
       reduction, count, [&](Index i) { return rows[i].value; }, result);
 }

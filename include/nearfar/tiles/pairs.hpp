@@ -9,7 +9,7 @@ namespace nearfar::detail {
 
 enum class Pairing {
   all,     ///< every query with every key
-  others,  ///< queries and keys are the same rows: j != i
+  others,  ///< queries are rows of the keys: j is another one
   upper    ///< queries and keys are the same rows: j > i, each unordered pair once
 };
 
@@ -17,6 +17,7 @@ enum class Pairing {
 struct Pairs {
   Pairing pairing = Pairing::all;
   Exclusions exclusions;
+  Index own = 0;  ///< others: query i is key i + own
 
   /// body(from, n) for the parts of columns [first, end) that row i is compared with.
   template <class Body>
@@ -25,13 +26,14 @@ struct Pairs {
       exclusions.each_part(i, first, end, body);
       return;
     }
-    if (pairing == Pairing::all || i < first || i >= end) {
-      if (pairing == Pairing::upper && i >= end) return;
+    const Index self = i + own;
+    if (pairing == Pairing::all || self < first || self >= end) {
+      if (pairing == Pairing::upper && self >= end) return;
       body(first, end - first);
       return;
     }
-    if (pairing == Pairing::others && i > first) body(first, i - first);
-    if (i + 1 < end) body(i + 1, end - i - 1);
+    if (pairing == Pairing::others && self > first) body(first, self - first);
+    if (self + 1 < end) body(self + 1, end - self - 1);
   }
 };
 

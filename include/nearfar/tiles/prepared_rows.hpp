@@ -262,6 +262,19 @@ void add(const S* v, Index n, S* to) {
   });
 }
 
+/// Rows first .. first + count - 1 of rows in their own order, where they lie.
+template <class S>
+PreparedRows<S> part_of(const PreparedRows<S>& x, Index first, Index count) {
+  PreparedRows<S> out = x;
+  out.input = Rows<S>(x.input.row(first), count, x.input.cols(), x.input.stride());
+  out.rows = count;
+  out.data = x.data + first * x.stride;
+  if (x.squared_norm != nullptr) out.squared_norm = x.squared_norm + first;
+  if (x.inverse_norm != nullptr) out.inverse_norm = x.inverse_norm + first;
+  if (x.centred != nullptr) out.centred = x.centred + first * x.centred_stride;
+  return out;
+}
+
 /// Gradient with respect to prepared rows, kept apart until the whole walk is done.
 template <class S>
 struct RowGradients {
@@ -269,6 +282,13 @@ struct RowGradients {
   double* weight = nullptr;  ///< squared_distance: dL/d(row) also has weight x the row itself
   bool wanted() const { return data != nullptr; }
 };
+
+/// Those of rows of x from `first` on, where they lie; not wanted where the whole is not.
+template <class S>
+RowGradients<S> part_of(const RowGradients<S>& g, const PreparedRows<S>& x, Index first) {
+  if (!g.wanted()) return {};
+  return {g.data + first * x.stride, g.weight + first};
+}
 
 /// Zeroed gradients in the shape of `x`.
 template <class S>

@@ -11,22 +11,38 @@
 /// to threads; once a strip's scores are complete its rows know their loss, the scores become
 /// weights in place, and two products add the strip's share of both gradients. Strips add to the
 /// keys' gradient in turn, tile by tile, so every sum has one order, at any number of threads.
+///
+/// Keys may come in parts, a walk for each: `observe` folds a part into statistics of rows that go
+/// from part to part, and once they are closed `differentiate` takes the parts again. Where parts
+/// are multiples of `part_grid` rows, every sum has the order that one part of all keys has.
 
 namespace nearfar::detail {
+
+/// Where a walk's keys are among all keys, when they are not all.
+struct KeyPart {
+  Index number = 0;  ///< what the loss knows the first of them by
+  Index own = 0;     ///< with Pairing::others: query i is key i + own
+};
+
+/// Rows that strips and tiles both end with.
+inline constexpr Index part_grid = stretch;
 
 template <class S, Kernel K>
 class Walk {
  public:
+  using RowExtremes = Extremes<S, K>;
+
   /// Both sides must outlive the walk; the same object twice for a set compared with itself.
   /// Where there are exclusions, they are what is left out, and `pairing` is not asked.
   Walk(Scratch& scratch, int threads, const K& kernel, const PreparedRows<S>& queries,
        const PreparedRows<S>& keys, Pairing pairing = Pairing::all,
-       const Exclusions& exclusions = {})
+       const Exclusions& exclusions = {}, const KeyPart& part = {})
       : scratch_(scratch),
         threads_(std::max(1, threads)),
         queries_(queries),
         keys_(keys),
-        pairs_{pairing, exclusions},
+        pairs_{pairing, exclusions, part.own},
+        number_(part.number),
         products_(scratch, threads, queries, keys),
         score_rows_(scratch, kernel, queries, keys) {}
 
@@ -41,20 +57,11 @@ class Walk {
     }
     Row* rows = scratch_.take<Row>(queries_.rows);
     RowExtremes* extremes = scratch_.take<RowExtremes>(queries_.rows);
-    constexpr Index height = 8 * Shape::rows;
-    auto* memory = StripMemory<S>::take(scratch_, threads_, queries_, height, stretch);
-    parallel_tasks(tasks_of(queries_.rows, height), threads_, [&](Index t, int worker) {
-      StripMemory<S>& mine = memory[worker];
-      const Span span = span_of(t, height);
-      products_.pack_queries(span.first, span.count, mine.packed);
-      start_rows(loss, span, rows, extremes);
-      each_tile(span, [&](Index first, Index end) {
-        mine.strip.first = round_down(first, stretch);
-        products_.score(mine.packed, span.count, first, end, mine.strip);
-        show_tile(loss, mine, span, first, end, rows, extremes);
-      });
-      for (Index i = span.first; i < span.end(); ++i) loss.close(rows[i], i);
-    });
+    show_all(
+        loss, rows, extremes, [&](const Span& span) { start_rows(loss, span, rows, extremes); },
+        [&](const Span& span) {
+          for (Index i = span.first; i < span.end(); ++i) loss.close(rows[i], i);
+        });
     gather(extremes, diagnostics);
     return rows;
   }
@@ -90,6 +97,55 @@ class Walk {
                });
     gather(extremes, diagnostics);
     return rows;
+  }
+
+  /// A part of the keys: folds its scores into rows that were started and not yet closed.
+  template <RowLoss<S> P>
+  void observe(const P& loss, typename P::Row* rows, RowExtremes* extremes) {
+    const auto nothing = [](const Span&) {};
+    show_all(loss, rows, extremes, nothing, nothing);
+  }
+
+  /// A part of the keys of closed rows: adds its share of the gradients to `dx` and `dy`, each
+  /// where wanted, two different ones.
+  template <RowLoss<S> P>
+  void differentiate(const P& loss, typename P::Row* rows, RowGradients<S>& dx,
+                     RowGradients<S>& dy) {
+    if (dx.wanted()) products_.prepare_gradients();
+    constexpr Index height = 96;  // whatever the number of rows: strips must end where parts do
+    static_assert(part_grid % height == 0);
+    const Index strips = tasks_of(queries_.rows, height);
+    auto* memory = StripMemory<S>::take(scratch_, threads_, queries_, height, stretch);
+    parallel_turns(strips, threads_, scratch_.take<Index>(strips),
+                   [&](Index t, int worker, const Turn& turn) {
+                     StripMemory<S>& mine = memory[worker];
+                     const Span span = span_of(t, height);
+                     products_.pack_queries(span.first, span.count, mine.packed);
+                     // Sums go on where the parts before have left them.
+                     const bool weighs = dx.wanted() && K::geometry == Geometry::squared_distance;
+                     for (Index r = 0; r < span.count; ++r) {
+                       mine.weights[r] = weighs ? -dx.weight[span.first + r] : 0;
+                     }
+                     each_tile(span, [&](Index first, Index end) {
+                       mine.strip.first = first;
+                       products_.score(mine.packed, span.count, first, end, mine.strip);
+                       u_of_pairs(mine, span, first, end);
+                       weigh_tile(loss, mine, span, first, end, rows);
+                       if (dx.wanted()) {
+                         products_.add_query_gradients(mine.strip, span.count, first, end,
+                                                       dx.data + span.first * queries_.stride);
+                       }
+                       turn.wait_for(first / stretch);
+                       if (dy.wanted()) {
+                         products_.add_key_gradients(mine.strip, queries_.row(span.first),
+                                                     span.count, first, end, dy);
+                       }
+                       turn.leave(first / stretch);
+                     });
+                     for (Index r = 0; weighs && r < span.count; ++r) {
+                       dx.weight[span.first + r] = -mine.weights[r];
+                     }
+                   });
   }
 
   /// Strips of whole rows for a loss that needs them; gradients where wanted, for none only the
@@ -142,7 +198,6 @@ class Walk {
 
  private:
   using Shape = BlockShape<S>;
-  using RowExtremes = Extremes<S, K>;
 
   template <class P>
   static constexpr bool can_be_in_place = InPlaceLoss<P, S>&& ScoreRows<S, K>::are_products;
@@ -242,6 +297,37 @@ class Walk {
     }
   }
 
+  /// The same of those pairs alone that count.
+  void u_of_pairs(const StripMemory<S>& mine, const Span& span, Index first, Index end) const {
+    for (Index r = 0; r < span.count; ++r) {
+      const Index i = span.first + r;
+      pairs_.each_part(i, first, end, [&](Index from, Index n) {
+        score_rows_.inner_products_to_u(i, from, n, mine.strip.at(r, from));
+      });
+    }
+  }
+
+  /// Shows the loss all scores, in strips that between `before(span)` and `after(span)` are one
+  /// thread's.
+  template <class P, class Before, class After>
+  void show_all(const P& loss, typename P::Row* rows, RowExtremes* extremes, const Before& before,
+                const After& after) {
+    constexpr Index height = 8 * Shape::rows;
+    auto* memory = StripMemory<S>::take(scratch_, threads_, queries_, height, stretch);
+    parallel_tasks(tasks_of(queries_.rows, height), threads_, [&](Index t, int worker) {
+      StripMemory<S>& mine = memory[worker];
+      const Span span = span_of(t, height);
+      products_.pack_queries(span.first, span.count, mine.packed);
+      before(span);
+      each_tile(span, [&](Index first, Index end) {
+        mine.strip.first = round_down(first, stretch);
+        products_.score(mine.packed, span.count, first, end, mine.strip);
+        show_tile(loss, mine, span, first, end, rows, extremes);
+      });
+      after(span);
+    });
+  }
+
   /// Inner products of a tile to u, and its scores to the loss.
   template <class P>
   void show_tile(const P& loss, const StripMemory<S>& mine, const Span& span, Index first,
@@ -252,7 +338,7 @@ class Walk {
         S* u = mine.strip.at(r, from);
         score_rows_.inner_products_to_u(i, from, n, u);
         const S* s = score_rows_.scores(u, n, mine.buffers);
-        show(loss, rows[i], i, from, n, s);
+        show(loss, rows[i], i, number_ + from, n, s);
         extremes[i].fold(s, n);
       });
     }
@@ -273,7 +359,7 @@ class Walk {
         S* u = mine.strip.at(r, from);
         const S* s = score_rows_.scores(u, n, mine.buffers);
         S* g = mine.buffers + stretch;
-        ask(loss, rows[i], i, from, n, s, g);
+        ask(loss, rows[i], i, number_ + from, n, s, g);
         mine.weights[r] += score_rows_.weights(n, g, s, u);
         gaps.skip_to(from + n);
       });
@@ -297,7 +383,7 @@ class Walk {
       }
     });
     const auto score_of_row = [&](Index r) {
-      return [&mine, r](Index j) -> S& { return *mine.strip.at(r, j); };
+      return [this, &mine, r](Index j) -> S& { return *mine.strip.at(r, j - number_); };
     };
     for (Index r = 0; r < span.count; ++r) {
       const Index i = span.first + r;
@@ -310,7 +396,7 @@ class Walk {
         Gaps gaps(mine.strip, r, first);
         pairs_.each_part(i, first, end, [&](Index from, Index n) {
           gaps.clear_until(from);
-          loss.exponentiate(rows[i], i, from, n, mine.strip.at(r, from));
+          loss.exponentiate(rows[i], i, number_ + from, n, mine.strip.at(r, from));
           gaps.skip_to(from + n);
         });
         gaps.clear_until(padded_end(end));
@@ -333,6 +419,7 @@ class Walk {
   const PreparedRows<S>& queries_;
   const PreparedRows<S>& keys_;
   Pairs pairs_;
+  Index number_;
   StripProducts<S> products_;
   ScoreRows<S, K> score_rows_;
 };

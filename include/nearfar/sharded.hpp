@@ -1,0 +1,13 @@
+#pragma once
+
+/// \file
+/// Losses and metrics of a batch that is shared out to processes.
+
+#include "nearfar/sharded/clip.hpp"
+#include "nearfar/sharded/hadsell.hpp"
+#include "nearfar/sharded/info_nce.hpp"
+#include "nearfar/sharded/mined_triplet.hpp"
+#include "nearfar/sharded/nt_xent.hpp"
+#include "nearfar/sharded/retrieval.hpp"
+#include "nearfar/sharded/sig_lip.hpp"
+#include "nearfar/sharded/sup_con.hpp"

@@ -1,0 +1,225 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <initializer_list>
+#include <new>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "nearfar/core/result.hpp"
+#include "nearfar/sharded/sharding.hpp"
+
+/// \file
+/// What processes of a sharded call agree on before they go on: that nobody has failed, that all
+/// make the same call, and sums over all. Whatever can fail on one of them is done by `agree`, so
+/// that it is thrown on all of them and nobody waits for one that is gone.
+
+namespace nearfar::detail {
+
+/// An option of a call, by its name.
+struct NamedOption {
+  const char* name;
+  double value;
+};
+
+/// What a process says of its call; to be the same on all, but for the rows.
+struct Introduction {
+  static constexpr std::size_t most = 16;
+  struct Option {
+    char name[32];
+    double value;
+  };
+  char call[64] = {};
+  std::array<Option, most> options = {};
+  std::int64_t option_count = 0;
+  std::array<Index, 2> rows = {};           ///< of each set
+  std::array<bool, 2> wants_gradient = {};  ///< likewise
+  Index cols = 0;                           ///< 0 where there are no rows
+
+  Introduction() = default;
+  Introduction(const char* name, std::initializer_list<NamedOption> list) {
+    copy(name, call);
+    add(list);
+  }
+  void add(std::initializer_list<NamedOption> list) {
+    for (const NamedOption& option : list) {
+      Option& to = options[static_cast<std::size_t>(option_count++)];
+      copy(option.name, to.name);
+      to.value = option.value;
+    }
+  }
+
+ private:
+  template <std::size_t size>
+  static void copy(const char* text, char (&to)[size]) {
+    std::strncpy(to, text, size - 1);
+  }
+};
+
+/// The processes of one call.
+class Team {
+ public:
+  explicit Team(Exchange& exchange) : exchange_(exchange) {}
+
+  Exchange& exchange() const { return exchange_; }
+  int rank() const { return exchange_.rank(); }
+  int size() const { return exchange_.size(); }
+  int left() const { return (rank() + size() - 1) % size(); }
+  int right() const { return (rank() + 1) % size(); }
+
+  /// Runs what may throw here and there, without messages of its own or with all of them whatever
+  /// it throws. Then all go on, or all throw what the first of them threw, with its rank.
+  template <class Body>
+  void agree(const Body& body) const {
+    throw_first(everyone(status_of(body)));
+  }
+
+  /// The same before anything else; then all introductions, in order of ranks, or an error on all
+  /// when they do not make the same call. The body completes its own.
+  template <class Body>
+  std::vector<Introduction> introduce(Introduction& own, const Body& body) const {
+    Greeting greeting{status_of([&] { body(own); }), own};
+    const std::vector<Greeting> all = everyone(greeting);
+    std::vector<Status> statuses;
+    std::vector<Introduction> introductions;
+    for (const Greeting& one : all) {
+      statuses.push_back(one.status);
+      introductions.push_back(one.introduction);
+    }
+    throw_first(statuses);
+    compare(introductions);
+    return introductions;
+  }
+
+  /// Everyone's, in order of ranks.
+  template <class T>
+  std::vector<T> everyone(const T& own) const {
+    static_assert(std::is_trivially_copyable_v<T>);
+    std::vector<T> all(static_cast<std::size_t>(size()));
+    exchange_.gather(&own, Index(sizeof(T)), all.data());
+    return all;
+  }
+
+  /// Sums of doubles in the order of all rows: `add` continues those of the processes before, and
+  /// everyone gets the last one's. One process after the other, twice round.
+  template <class Add>
+  void sum_in_order(double* sums, Index count, const Add& add) const {
+    constexpr int channel = 0;
+    const Index bytes = count * Index(sizeof(double));
+    const auto pass_on = [&] { wait(exchange_.start_send(right(), channel, sums, bytes)); };
+    const auto take = [&] { wait(exchange_.start_receive(left(), channel, sums, bytes)); };
+    const int last = size() - 1;
+    if (rank() > 0) take();
+    add();
+    if (size() == 1) return;
+    pass_on();
+    if (rank() == last) return;
+    take();
+    if (rank() != last - 1) pass_on();
+  }
+
+  /// Counts summed, extremes of all.
+  void combine(Diagnostics& d) const {
+    const std::vector<Diagnostics> all = everyone(d);
+    d = {};
+    for (const Diagnostics& one : all) {
+      d.anchors += one.anchors;
+      d.anchors_without_positive += one.anchors_without_positive;
+      d.anchors_without_negative += one.anchors_without_negative;
+      d.terms += one.terms;
+      d.active_terms += one.active_terms;
+      d.zero_distances += one.zero_distances;
+      d.smallest_score = std::min(d.smallest_score, one.smallest_score);
+      d.largest_score = std::max(d.largest_score, one.largest_score);
+    }
+  }
+
+ private:
+  enum class Trouble : std::int32_t { none, argument, domain, other };
+
+  struct Status {
+    Trouble trouble = Trouble::none;
+    char message[380] = {};
+  };
+  struct Greeting {
+    Status status;
+    Introduction introduction;
+  };
+
+  void wait(Exchange::Ticket ticket) const { exchange_.wait(ticket); }
+
+  template <class Body>
+  static Status status_of(const Body& body) {
+    Status status;
+    const auto note = [&](Trouble trouble, const char* message) {
+      status.trouble = trouble;
+      std::strncpy(status.message, message, sizeof status.message - 1);
+    };
+    try {
+      body();
+    } catch (const std::invalid_argument& error) {
+      note(Trouble::argument, error.what());
+    } catch (const std::domain_error& error) {
+      note(Trouble::domain, error.what());
+    } catch (const std::bad_alloc&) {
+      note(Trouble::other, "nearfar: out of memory");
+    } catch (const std::exception& error) {
+      note(Trouble::other, error.what());
+    }
+    return status;
+  }
+
+  static void throw_first(const std::vector<Status>& all) {
+    for (std::size_t rank = 0; rank < all.size(); ++rank) {
+      const Status& status = all[rank];
+      if (status.trouble == Trouble::none) continue;
+      std::string message = status.message;
+      const std::string prefix = "nearfar: ";
+      if (message.starts_with(prefix)) message.erase(0, prefix.size());
+      message = prefix + "rank " + std::to_string(rank) + ": " + message;
+      if (status.trouble == Trouble::argument) throw std::invalid_argument(message);
+      if (status.trouble == Trouble::domain) throw std::domain_error(message);
+      throw std::runtime_error(message);
+    }
+  }
+
+  template <class Wanted, class Got>
+  [[noreturn]] static void fail_unlike(std::size_t rank, const std::string& what,
+                                       const Wanted& wanted, const Got& got, std::size_t model) {
+    std::ostringstream text;
+    text << "nearfar: rank " << rank << ": " << what << ": wanted " << wanted << " as on rank "
+         << model << ", got " << got;
+    throw std::invalid_argument(text.str());
+  }
+
+  static void compare(const std::vector<Introduction>& all) {
+    const Introduction& first = all.front();
+    std::size_t with_rows = all.size();
+    for (std::size_t rank = 0; rank < all.size(); ++rank) {
+      const Introduction& one = all[rank];
+      if (std::strcmp(first.call, one.call) != 0) {
+        fail_unlike(rank, "call", first.call, one.call, 0);
+      }
+      for (std::size_t k = 0; k < static_cast<std::size_t>(first.option_count); ++k) {
+        if (one.options[k].value != first.options[k].value) {
+          fail_unlike(rank, one.options[k].name, first.options[k].value, one.options[k].value, 0);
+        }
+      }
+      if (one.rows[0] == 0 && one.rows[1] == 0) continue;
+      if (with_rows == all.size()) with_rows = rank;
+      if (one.cols != all[with_rows].cols) {
+        fail_unlike(rank, "columns", all[with_rows].cols, one.cols, with_rows);
+      }
+    }
+  }
+
+  Exchange& exchange_;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+#include <mpi.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <nearfar/adapters/mpi.hpp>
+#include <string_view>
+
+#include "support/sharded_cases.hpp"
+
+/// Sharded losses over MPI, run by mpirun with any number of processes, and what MPI adds: copies of
+/// communicators, groups of processes, bytes. With the argument "die" its last process ends in the
+/// middle of a call.
+
+namespace {
+
+using namespace support;
+using nearfar::Schedule;
+using nearfar::mpi::Communicator;
+
+const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
+
+TEST(Mpi, LossesAreThoseOfOneProcess) {
+  Communicator world(MPI_COMM_WORLD);
+  for (const Schedule schedule : schedules) {
+    for (const Split split : {Split::even, Split::growing, Split::first_has_none}) {
+      SCOPED_TRACE("schedule " + std::to_string(static_cast<int>(schedule)) + ", split " +
+                   std::to_string(static_cast<int>(split)));
+      expect_equal_to_one_process<float>(world, split, schedule);
+      expect_equal_to_one_process<double>(world, split, schedule);
+    }
+  }
+}
+
+TEST(Mpi, ErrorsOfOneProcessAreThoseOfAllAndTheNextCallIsGood) {
+  Communicator world(MPI_COMM_WORLD);
+  if (world.size() == 1) GTEST_SKIP() << "needs another process";
+  for (const Schedule schedule : schedules) expect_errors_on_all(world, schedule);
+}
+
+TEST(Mpi, RetrievalIsThatOfOneProcess) {
+  Communicator world(MPI_COMM_WORLD);
+  const Matrix<float> x = random_rows<float>(60, 5, 2);
+  const std::vector<int> labels = random_labels(60, 9, 3);
+  const auto want = nearfar::Retrieval<float>().evaluate(x, labels);
+  const Index first = first_row(Split::growing, world.rank(), world.size(), 60);
+  const Index count = first_row(Split::growing, world.rank() + 1, world.size(), 60) - first;
+  const auto got = nearfar::sharded::Retrieval<float>().evaluate(
+      world, x.middleRows(first, count), nearfar::Labels(labels.data() + first, count));
+  EXPECT_EQ(got.recall, want.recall);
+  EXPECT_EQ(got.map_at_r, want.map_at_r);
+}
+
+/// Groups of a communicator that was split work side by side, each on its own batch.
+TEST(Mpi, GroupsDoNotHearEachOther) {
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm half = MPI_COMM_NULL;
+  MPI_Comm_split(MPI_COMM_WORLD, rank % 2, rank, &half);
+  {
+    Communicator group(half);
+    const Matrix<double> all = random_rows<double>(40, 6, static_cast<std::uint64_t>(rank % 2));
+    const std::vector<int> labels = random_labels(40, 5, 1);
+    const Index first = first_row(Split::even, group.rank(), group.size(), 40);
+    const Index count = first_row(Split::even, group.rank() + 1, group.size(), 40) - first;
+    const double want = nearfar::SupCon<double>().forward(all, labels).value;
+    const double got =
+        nearfar::sharded::SupCon<double>()
+            .forward(group, all.middleRows(first, count),
+                     nearfar::Labels(labels.data() + first, count))
+            .value;
+    EXPECT_NEAR(got, want, 1e-12 * want);
+  }
+  MPI_Comm_free(&half);
+}
+
+/// What the caller has under way on the communicator is not taken for ours.
+TEST(Mpi, MessagesOfTheCallersStayTheCallers) {
+  Communicator world(MPI_COMM_WORLD);
+  if (world.size() == 1) GTEST_SKIP() << "needs another process";
+  const int right = (world.rank() + 1) % world.size();
+  const int left = (world.rank() + world.size() - 1) % world.size();
+  const int sent = 100 + world.rank();
+  int received = 0;
+  MPI_Request requests[2];
+  MPI_Isend(&sent, 1, MPI_INT, right, 1, MPI_COMM_WORLD, &requests[0]);
+  const Matrix<float> x = random_rows<float>(8, 4, 1);
+  Matrix<float> dq;
+  Matrix<float> dk;
+  nearfar::sharded::InfoNce<float>().forward_backward(world, x, x, dq, dk);
+  MPI_Irecv(&received, 1, MPI_INT, left, 1, MPI_COMM_WORLD, &requests[1]);
+  MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
+  EXPECT_EQ(received, 100 + left);
+}
+
+TEST(Mpi, BytesSentAreThoseOfTheModel) {
+  Communicator world(MPI_COMM_WORLD);
+  constexpr Index rows = 30;
+  constexpr Index cols = 7;
+  const Matrix<double> x = random_rows<double>(rows, cols, 1);
+  Matrix<double> dq;
+  Matrix<double> dk;
+  const auto bytes_of = [&](Schedule schedule) {
+    const std::int64_t before = world.bytes_sent();
+    nearfar::sharded::InfoNce<double>().forward_backward({world, schedule}, x, x, dq, dk);
+    return world.bytes_sent() - before;
+  };
+  // Keys twice and their gradients once, to each other process; sums are two times eight bytes, at
+  // most twice.
+  const Index hops = world.size() - 1;
+  const Index shard = rows * cols * Index(sizeof(double));
+  const auto close = [](std::int64_t bytes, Index model) {
+    EXPECT_GE(bytes, model);
+    EXPECT_LE(bytes, model + 32);
+  };
+  close(bytes_of(Schedule::ring), 3 * hops * shard);
+  close(bytes_of(Schedule::all_gather), 2 * hops * shard);
+}
+
+bool refuses_before_init() {
+  try {
+    const Communicator world(MPI_COMM_WORLD);
+  } catch (const std::runtime_error& error) {
+    return std::string_view(error.what()).find("MPI_Init") != std::string_view::npos;
+  }
+  return false;
+}
+
+/// The last process is gone before the ring has gone round; MPI is to end the others.
+void die_in_a_call() {
+  Communicator world(MPI_COMM_WORLD);
+  const Matrix<float> x = random_rows<float>(64, 8, 1);
+  const nearfar::sharded::NtXent<float> loss;
+  loss.forward(world, x, x);
+  if (world.rank() == world.size() - 1) std::_Exit(3);
+  Matrix<float> d1;
+  Matrix<float> d2;
+  for (;;) loss.forward_backward(world, x, x, d1, d2);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool refuses = refuses_before_init();
+  MPI_Init(&argc, &argv);
+  if (argc > 1 && std::string_view(argv[1]) == "die") die_in_a_call();
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  testing::InitGoogleTest(&argc, argv);
+  if (rank > 0) testing::FLAGS_gtest_brief = true;  // failures alone
+  int failed = RUN_ALL_TESTS();
+  if (!refuses) {
+    std::cerr << "a Communicator before MPI_Init was not refused\n";
+    failed = 1;
+  }
+  int any_failed = 0;
+  MPI_Allreduce(&failed, &any_failed, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Finalize();
+  return any_failed;
+}

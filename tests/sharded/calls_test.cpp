@@ -1,0 +1,292 @@
+#include <gtest/gtest.h>
+
+#include <nearfar/sharded.hpp>
+
+#include "support/compare.hpp"
+#include "support/random.hpp"
+#include "support/sharded_cases.hpp"
+#include "support/team.hpp"
+
+/// What calls may be given: scales of gradients, upstream, reductions, ids, numbered positives,
+/// gradients that some do not want, chunks.
+
+namespace {
+
+using namespace support;
+using nearfar::Exchange;
+using nearfar::GradientScale;
+using nearfar::InfoNceOptions;
+using nearfar::no_gradient;
+using nearfar::Reduction;
+using nearfar::Schedule;
+using nearfar::Sharding;
+
+const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
+
+/// Three processes with 10, 0 and 14 rows.
+constexpr int processes = 3;
+constexpr Index n = 24;
+Index first_of(int rank) { return rank == 0 ? 0 : rank < processes ? 10 : n; }
+
+struct Pair {
+  Matrix<double> queries = random_rows<double>(n, 6, 1);
+  Matrix<double> keys = random_rows<double>(n, 6, 2);
+};
+
+Matrix<double> own(const Matrix<double>& x, const Exchange& e) {
+  const Index first = first_of(e.rank());
+  return x.middleRows(first, first_of(e.rank() + 1) - first);
+}
+
+void expect_close(const Matrix<double>& got, const Matrix<double>& want) {
+  ASSERT_EQ(got.rows(), want.rows());
+  if (want.size() == 0) return;
+  EXPECT_LE((got - want).cwiseAbs().maxCoeff(), 1e-13) << got << "\n\n" << want;
+}
+
+TEST(ShardedCalls, ForAveragingGradientsAreTimesTheProcesses) {
+  const Pair all;
+  run_team(processes, [&](Exchange& e) {
+    const nearfar::sharded::InfoNce<double> loss;
+    const Matrix<double> q = own(all.queries, e);
+    const Matrix<double> k = own(all.keys, e);
+    for (const Schedule schedule : schedules) {
+      Matrix<double> dq, dk, dq_times, dk_times;
+      const auto sum = loss.forward_backward({e, schedule}, q, k, dq, dk);
+      const auto times = loss.forward_backward({e, schedule, GradientScale::for_averaging}, q, k,
+                                               dq_times, dk_times);
+      EXPECT_EQ(times.value, sum.value);
+      EXPECT_EQ(times.d_temperature, sum.d_temperature);
+      expect_close(dq_times, dq * processes);
+      expect_close(dk_times, dk * processes);
+    }
+  });
+}
+
+TEST(ShardedCalls, UpstreamAndReductionsAreTheGlobalOnes) {
+  const Pair all;
+  const std::vector<double> upstream = random_upstream(n, 3);
+  for (const Reduction reduction :
+       {Reduction::sum, Reduction::mean_nonzero, Reduction::none, Reduction::mean}) {
+    const InfoNceOptions options{.temperature = 0.4, .reduction = reduction};
+    const bool each = reduction == Reduction::none;
+    Matrix<double> dq, dk;
+    const auto want = nearfar::InfoNce<double>(options).backward(
+        each ? nearfar::Upstream(upstream) : nearfar::Upstream(1.5), all.queries, all.keys, dq, dk);
+    run_team(processes, [&](Exchange& e) {
+      const Index first = first_of(e.rank());
+      const Index end = first_of(e.rank() + 1);
+      for (const Schedule schedule : schedules) {
+        Matrix<double> own_dq, own_dk;
+        const auto got = nearfar::sharded::InfoNce<double>(options).backward(
+            {e, schedule},
+            each ? nearfar::Upstream(upstream.data() + first, end - first) : nearfar::Upstream(1.5),
+            own(all.queries, e), own(all.keys, e), own_dq, own_dk);
+        EXPECT_NEAR(got.value, want.value, 1e-13 * std::abs(want.value));
+        EXPECT_NEAR(got.d_temperature, want.d_temperature, 1e-12);
+        expect_close(own_dq, own(dq, e));
+        expect_close(own_dk, own(dk, e));
+        ASSERT_EQ(got.values.size(), each ? static_cast<std::size_t>(end - first) : 0u);
+        for (std::size_t i = 0; i < got.values.size(); ++i) {
+          EXPECT_NEAR(got.values[i], want.values[static_cast<std::size_t>(first) + i], 1e-12);
+        }
+      }
+    });
+  }
+}
+
+TEST(ShardedCalls, PositivesMayBeOnOtherProcesses) {
+  const Pair all;
+  std::vector<Index> positives;
+  for (Index i = 0; i < n; ++i) positives.push_back((5 * i + 3) % n);
+  Matrix<double> dq, dk;
+  const auto want = nearfar::InfoNce<double>().forward_backward(all.queries, all.keys,
+                                                                nearfar::Labels(positives), dq, dk);
+  run_team(processes, [&](Exchange& e) {
+    const Index first = first_of(e.rank());
+    const nearfar::Labels mine(positives.data() + first, first_of(e.rank() + 1) - first);
+    for (const Schedule schedule : schedules) {
+      const nearfar::sharded::InfoNce<double> loss;
+      Matrix<double> own_dq, own_dk;
+      const auto got = loss.forward_backward({e, schedule}, own(all.queries, e), own(all.keys, e),
+                                             mine, own_dq, own_dk);
+      EXPECT_NEAR(got.value, want.value, 1e-13);
+      EXPECT_NEAR(loss.forward({e, schedule}, own(all.queries, e), own(all.keys, e), mine).value,
+                  want.value, 1e-13);
+      expect_close(own_dq, own(dq, e));
+      expect_close(own_dk, own(dk, e));
+    }
+  });
+}
+
+/// Keys without a query of their own are negatives of everyone.
+TEST(ShardedCalls, AProcessMayHaveMoreKeysThanQueries) {
+  const Pair all;
+  const Matrix<double> extra = random_rows<double>(3, 6, 7);
+  Matrix<double> keys(n + 3, 6);
+  keys << all.keys, extra;
+  Matrix<double> dq, dk;
+  const auto want = nearfar::InfoNce<double>().forward_backward(all.queries, keys, dq, dk);
+  run_team(processes, [&](Exchange& e) {
+    Matrix<double> own_keys = own(all.keys, e);
+    if (e.rank() == 0) {
+      own_keys.conservativeResize(13, 6);
+      own_keys.bottomRows(3) = extra;
+    }
+    Matrix<double> own_dq, own_dk;
+    const auto got = nearfar::sharded::InfoNce<double>().forward_backward(e, own(all.queries, e),
+                                                                          own_keys, own_dq, own_dk);
+    EXPECT_NEAR(got.value, want.value, 1e-13);
+    expect_close(own_dq, own(dq, e));
+    if (e.rank() == 0) expect_close(own_dk.bottomRows(3), dk.bottomRows(3));
+  });
+}
+
+TEST(ShardedCalls, RowsOfOneIdAreNotComparedWhereverTheyAre) {
+  const Matrix<double> x = random_rows<double>(n, 6, 1);
+  const std::vector<int> labels = random_labels(n, 3, 4);
+  std::vector<int> ids;
+  for (Index i = 0; i < n; ++i) ids.push_back(static_cast<int>(i % 13));
+  const auto check = [&](const auto& one, const auto& many) {
+    Matrix<double> dx;
+    const auto want = one.forward_backward(x, nearfar::Tags(labels).ids(ids), dx);
+    run_team(processes, [&](Exchange& e) {
+      const Index first = first_of(e.rank());
+      const Index count = first_of(e.rank() + 1) - first;
+      const nearfar::Labels own_labels(labels.data() + first, count);
+      const nearfar::Labels own_ids(ids.data() + first, count);
+      for (const Schedule schedule : schedules) {
+        Matrix<double> own_dx;
+        const auto got = many.forward_backward({e, schedule}, own(x, e),
+                                               nearfar::Tags(own_labels).ids(own_ids), own_dx);
+        EXPECT_NEAR(got.value, want.value, 1e-13 * std::abs(want.value));
+        expect_same_counts(got.diagnostics, want.diagnostics);
+        expect_close(own_dx, own(dx, e));
+      }
+    });
+  };
+  check(nearfar::SupCon<double>(), nearfar::sharded::SupCon<double>());
+  check(nearfar::HadsellContrastive<double>(), nearfar::sharded::HadsellContrastive<double>());
+  for (const nearfar::Mining mining :
+       {nearfar::Mining::batch_hard, nearfar::Mining::all, nearfar::Mining::semihard}) {
+    const nearfar::MinedTripletOptions options{.mining = mining};
+    check(nearfar::MinedTriplet<double>(options), nearfar::sharded::MinedTriplet<double>(options));
+  }
+}
+
+/// Gradients that some processes want are found by all of them.
+TEST(ShardedCalls, GradientsNeedNotBeWantedEverywhere) {
+  const Pair all;
+  Matrix<double> dq, dk;
+  nearfar::InfoNce<double>().forward_backward(all.queries, all.keys, dq, dk);
+  run_team(processes, [&](Exchange& e) {
+    const nearfar::sharded::InfoNce<double> loss;
+    const Matrix<double> q = own(all.queries, e);
+    const Matrix<double> k = own(all.keys, e);
+    for (const Schedule schedule : schedules) {
+      Matrix<double> own_dq = Matrix<double>::Constant(q.rows(), 6, 0.5);
+      Matrix<double> own_dk;
+      if (e.rank() == 0) {
+        loss.forward_backward({e, schedule}, q, k, nearfar::accumulate(own_dq), no_gradient);
+        expect_close(own_dq, (own(dq, e).array() + 0.5).matrix());
+      } else {
+        loss.forward_backward({e, schedule}, q, k, no_gradient, own_dk);
+        expect_close(own_dk, own(dk, e));
+      }
+    }
+  });
+}
+
+TEST(ShardedCalls, ChunksAreAsOneMatrix) {
+  const Pair all;
+  const std::vector<int> labels = random_labels(n, 4, 4);
+  nearfar::Alone alone;
+  for (const Schedule schedule : schedules) {
+    const Sharding where(alone, schedule);
+    const auto in_chunks = [&](const Matrix<double>& x, const std::vector<Index>& ends,
+                               std::vector<Matrix<double>>& gradients) {
+      nearfar::Chunks<double> out;
+      gradients.resize(ends.size());
+      Index first = 0;
+      for (std::size_t c = 0; c < ends.size(); ++c) {
+        out.add(x.middleRows(first, ends[c] - first), gradients[c]);
+        first = ends[c];
+      }
+      return out;
+    };
+    const auto together = [](const std::vector<Matrix<double>>& parts) {
+      Matrix<double> out(n, 6);
+      Index first = 0;
+      for (const Matrix<double>& part : parts) {
+        out.middleRows(first, part.rows()) = part;
+        first += part.rows();
+      }
+      return out;
+    };
+    const auto check_pairs = [&](const auto& loss) {
+      Matrix<double> dq, dk;
+      const auto want = loss.forward_backward(where, all.queries, all.keys, dq, dk);
+      std::vector<Matrix<double>> chunked_dq, chunked_dk;
+      const auto got =
+          loss.forward_backward(where, in_chunks(all.queries, {5, 5, 11, n}, chunked_dq),
+                                in_chunks(all.keys, {16, n}, chunked_dk));
+      EXPECT_EQ(got.value, want.value);
+      EXPECT_TRUE(same_bits(together(chunked_dq), dq));
+      EXPECT_TRUE(same_bits(together(chunked_dk), dk));
+    };
+    check_pairs(nearfar::sharded::InfoNce<double>());
+    check_pairs(nearfar::sharded::NtXent<double>());
+    check_pairs(nearfar::sharded::Clip<double>());
+    check_pairs(nearfar::sharded::SigLip<double>());
+    Matrix<double> dx;
+    std::vector<Matrix<double>> chunked;
+    const nearfar::sharded::SupCon<double> loss;
+    const auto want = loss.forward_backward(where, all.queries, labels, dx);
+    const auto got =
+        loss.forward_backward(where, in_chunks(all.queries, {1, 20, n}, chunked), labels);
+    EXPECT_EQ(got.value, want.value);
+    EXPECT_TRUE(same_bits(together(chunked), dx));
+  }
+}
+
+TEST(ShardedCalls, WithoutARowAnywhereAreZero) {
+  run_team(2, [&](Exchange& e) {
+    for (const Schedule schedule : schedules) {
+      const Matrix<double> none(0, 0);
+      Matrix<double> dq, dk;
+      const auto result =
+          nearfar::sharded::InfoNce<double>().forward_backward({e, schedule}, none, none, dq, dk);
+      EXPECT_EQ(result.value, 0);
+      EXPECT_EQ(dq.rows(), 0);
+    }
+  });
+}
+
+/// Bytes between processes are what docs/sharded.md counts.
+TEST(ShardedCalls, SendWhatTheModelSays) {
+  constexpr Index rows = 20;
+  constexpr Index cols = 6;
+  const auto bytes = [&](int size, Schedule schedule, bool gradients) {
+    return static_cast<Index>(run_team(size, [&](Exchange& e) {
+      const Matrix<float> x = random_rows<float>(rows, cols, 1);
+      Matrix<float> dq, dk;
+      const nearfar::sharded::InfoNce<float> loss;
+      if (gradients) {
+        loss.forward_backward({e, schedule}, x, x, dq, dk);
+      } else {
+        loss.forward({e, schedule}, x, x);
+      }
+    }));
+  };
+  constexpr Index shard = rows * cols * 4;
+  for (const int size : {1, 2, 3, 5}) {
+    const Index hops = Index(size) * (size - 1);
+    // One number is summed in order: to the last process and on to all but it; with gradients two.
+    const Index sum = size > 1 ? 8 * (2 * size - 2) : 0;
+    EXPECT_EQ(bytes(size, Schedule::ring, false), hops * shard + sum) << size;
+    EXPECT_EQ(bytes(size, Schedule::ring, true), 3 * hops * shard + 2 * sum) << size;
+    EXPECT_EQ(bytes(size, Schedule::all_gather, true), 2 * hops * shard + 2 * sum) << size;
+  }
+}
+
+}  // namespace

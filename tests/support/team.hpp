@@ -1,0 +1,163 @@
+#pragma once
+
+#include <nearfar/sharded/exchange.hpp>
+
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/// \file
+/// Processes that share a batch, as threads of one: what sharded calls do is then seen without a
+/// transport.
+
+namespace support {
+
+/// What threads of a team have in common: messages that were sent and not yet received.
+class Mail {
+ public:
+  explicit Mail(int size) : size_(size), gathered_(static_cast<std::size_t>(size)) {}
+
+  int size() const { return size_; }
+
+  void put(int from, int to, int channel, std::vector<unsigned char> message) {
+    const std::lock_guard lock(mutex_);
+    boxes_[{from, to, channel}].push_back(std::move(message));
+    bytes_ += boxes_[{from, to, channel}].back().size();
+    news_.notify_all();
+  }
+
+  std::vector<unsigned char> take(int from, int to, int channel) {
+    std::unique_lock lock(mutex_);
+    auto& box = boxes_[{from, to, channel}];
+    news_.wait(lock, [&] { return !box.empty(); });
+    std::vector<unsigned char> message = std::move(box.front());
+    box.pop_front();
+    return message;
+  }
+
+  std::vector<unsigned char> gather(int rank, const void* own, std::size_t bytes) {
+    std::unique_lock lock(mutex_);
+    const auto* from = static_cast<const unsigned char*>(own);
+    news_.wait(lock, [&] { return leaving_ == 0; });
+    gathered_[static_cast<std::size_t>(rank)].assign(from, from + bytes);
+    if (++arrived_ == size_) {
+      leaving_ = size_;
+      arrived_ = 0;
+    }
+    news_.notify_all();
+    news_.wait(lock, [&] { return leaving_ > 0; });
+    std::vector<unsigned char> all;
+    for (const auto& part : gathered_) all.insert(all.end(), part.begin(), part.end());
+    --leaving_;
+    news_.notify_all();
+    return all;
+  }
+
+  /// Of all messages between two so far.
+  std::size_t bytes() {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
+ private:
+  int size_;
+  std::mutex mutex_;
+  std::condition_variable news_;
+  std::map<std::tuple<int, int, int>, std::deque<std::vector<unsigned char>>> boxes_;
+  std::vector<std::vector<unsigned char>> gathered_;
+  int arrived_ = 0;
+  int leaving_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+class Thread final : public nearfar::Exchange {
+ public:
+  Thread(Mail& mail, int rank) : mail_(mail), rank_(rank) {}
+
+  int rank() const override { return rank_; }
+  int size() const override { return mail_.size(); }
+  Ticket start_send(int to, int channel, const void* data, nearfar::Index bytes) override {
+    const auto* from = static_cast<const unsigned char*>(data);
+    mail_.put(rank_, to, channel, {from, from + bytes});
+    return 0;
+  }
+  Ticket start_receive(int from, int channel, void* data, nearfar::Index bytes) override {
+    expected_.push_back({from, channel, data, static_cast<std::size_t>(bytes)});
+    return static_cast<Ticket>(expected_.size());
+  }
+  // Of what was expected of one sender in one channel the first comes first, whichever ticket is
+  // waited for.
+  void wait(Ticket ticket) override {
+    if (ticket == 0) return;
+    const auto wanted = static_cast<std::size_t>(ticket - 1);
+    for (std::size_t k = 0; k <= wanted; ++k) {
+      Expected& one = expected_[k];
+      if (one.data == nullptr || one.from != expected_[wanted].from ||
+          one.channel != expected_[wanted].channel) {
+        continue;
+      }
+      const std::vector<unsigned char> message = mail_.take(one.from, rank_, one.channel);
+      if (message.size() != one.bytes) throw std::logic_error("a message of another size");
+      std::memcpy(one.data, message.data(), message.size());
+      if (k != wanted) one.data = nullptr;
+    }
+    expected_[wanted].data = nullptr;
+    while (!expected_.empty() && expected_.back().data == nullptr) expected_.pop_back();
+  }
+  void gather(const void* own, nearfar::Index bytes, void* all) override {
+    const std::vector<unsigned char> got =
+        mail_.gather(rank_, own, static_cast<std::size_t>(bytes));
+    std::memcpy(all, got.data(), got.size());
+  }
+
+ private:
+  struct Expected {
+    int from;
+    int channel;
+    void* data;
+    std::size_t bytes;
+  };
+  Mail& mail_;
+  int rank_;
+  std::vector<Expected> expected_;
+};
+
+/// Runs body(exchange) for each of `size` processes, and returns the bytes they sent each other.
+/// Rethrows what the first of them threw.
+inline std::size_t run_team(int size, const std::function<void(nearfar::Exchange&)>& body) {
+  Mail mail(size);
+  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(size));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+#ifdef _OPENMP
+      omp_set_num_threads(1);  // there are enough
+#endif
+      Thread exchange(mail, rank);
+      try {
+        body(exchange);
+      } catch (...) {
+        failures[static_cast<std::size_t>(rank)] = std::current_exception();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& failure : failures) {
+    if (failure != nullptr) std::rethrow_exception(failure);
+  }
+  return mail.bytes();
+}
+
+}  // namespace support
