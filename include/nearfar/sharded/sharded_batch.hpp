@@ -302,7 +302,9 @@ class ShardedBatch {
 
  private:
   static constexpr std::size_t at(int k) { return static_cast<std::size_t>(k); }
-  static constexpr bool weighted = K::geometry == Geometry::squared_distance;
+  /// A function, for objects of one instruction set offer each other functions alone
+  /// (cmake/isolate_objects.cmake).
+  static constexpr bool weighted() { return K::geometry == Geometry::squared_distance; }
 
   // ---- before -------------------------------------------------------------------------------
 
@@ -393,7 +395,7 @@ class ShardedBatch {
   void begin_rounds(int k) {
     if (rounds_[at(k)]) return;
     rounds_[at(k)].emplace(*scratch_, team_, where_.schedule, shards_[at(k)], wanted_[at(k)],
-                           weighted);
+                           weighted());
   }
   Rounds<S>& rounds(int k) { return *rounds_[at(k)]; }
 
