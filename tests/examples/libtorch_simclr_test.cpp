@@ -1,5 +1,4 @@
 #include <cmath>
-#include <sstream>
 
 #include "run_program.hpp"
 
@@ -18,22 +17,6 @@ class LibTorchSimClr : public testing::Test {
              more));
   }
 
-  /// The losses of all steps.
-  std::vector<double> curve() const {
-    std::istringstream lines(contents(folder_ / "out/loss.csv"));
-    std::string line;
-    std::getline(lines, line);
-    EXPECT_TRUE(line.starts_with("step,epoch,learning_rate,loss")) << line;
-    std::vector<double> losses;
-    while (std::getline(lines, line)) {
-      std::istringstream cells(line);
-      for (int skipped = 0; skipped < 3; ++skipped) std::getline(cells, line, ',');
-      losses.push_back(0);
-      cells >> losses.back();
-    }
-    return losses;
-  }
-
   Folder folder_;
 };
 
@@ -46,11 +29,11 @@ TEST_F(LibTorchSimClr, BothLossesGiveTheSameCurve) {
               table_row(outcome.out, "ms of them in the loss", 1)[0]);
     EXPECT_GT(table_row(outcome.out, "peak MB in training", 1)[0], 1);
     table_row(outcome.out, "SimCLR, loss of " + loss, 2);
-    curves.push_back(curve());
+    curves.push_back(loss_curve(folder_ / "out"));
   }
   // Steps without gradients would follow another curve.
   ASSERT_EQ(run({"--learning-rate", "1e-9"}).code, 0);
-  curves.push_back(curve());
+  curves.push_back(loss_curve(folder_ / "out"));
   for (const auto& losses : curves) ASSERT_EQ(losses.size(), 8u);
   double untrained_apart = 0;
   for (std::size_t step = 0; step < 8; ++step) {

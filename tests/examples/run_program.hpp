@@ -23,12 +23,11 @@ struct Outcome {
   std::string err;
 };
 
-/// Runs an example, its output kept in `folder`; `path`, when given, replaces the PATH it sees.
-inline Outcome run_program(const Folder& folder, const std::string& program,
-                           std::vector<std::string> arguments, const char* path = nullptr) {
-  arguments.insert(arguments.begin(), NEARFAR_EXAMPLES_DIR "/" + program);
+/// Runs a command, its output kept in `folder`; `path`, when given, replaces the PATH it sees.
+inline Outcome run_command(const Folder& folder, std::vector<std::string> command,
+                           const char* path = nullptr) {
   std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
+  for (std::string& argument : command) argv.push_back(argument.data());
   argv.push_back(nullptr);
   const fs::path out = folder / "stdout.txt";
   const fs::path err = folder / "stderr.txt";
@@ -39,13 +38,20 @@ inline Outcome run_program(const Folder& folder, const std::string& program,
     dup2(out_file, STDOUT_FILENO);
     dup2(err_file, STDERR_FILENO);
     if (path != nullptr) setenv("PATH", path, 1);
-    execv(argv[0], argv.data());
+    execvp(argv[0], argv.data());
     _exit(99);
   }
   int status = 0;
   EXPECT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(out), contents(err)};
+}
+
+/// Runs an example, as run_command.
+inline Outcome run_program(const Folder& folder, const std::string& program,
+                           std::vector<std::string> arguments, const char* path = nullptr) {
+  arguments.insert(arguments.begin(), NEARFAR_EXAMPLES_DIR "/" + program);
+  return run_command(folder, std::move(arguments), path);
 }
 
 /// The arguments with more of them; a flag with a value takes the place of an earlier one.
@@ -71,6 +77,22 @@ inline std::vector<double> table_row(const std::string& out, const std::string& 
   std::vector<double> row(numbers, -1);
   for (double& number : row) EXPECT_TRUE(cells >> number) << name;
   return row;
+}
+
+/// The losses of all steps that a program left in `out`.
+inline std::vector<double> loss_curve(const fs::path& out) {
+  std::istringstream lines(contents(out / "loss.csv"));
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_TRUE(line.starts_with("step,epoch,learning_rate,loss")) << line;
+  std::vector<double> losses;
+  while (std::getline(lines, line)) {
+    std::istringstream cells(line);
+    for (int skipped = 0; skipped < 3; ++skipped) std::getline(cells, line, ',');
+    losses.push_back(0);
+    cells >> losses.back();
+  }
+  return losses;
 }
 
 /// Exit code, one line that names the trouble, nothing written.

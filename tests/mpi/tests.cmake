@@ -1,10 +1,4 @@
-# Programs of several processes, run as many would: as root in a container, with more processes than
-# processors. MPI implementations are told so by environment variables, each its own.
-
-set(nearfar_mpi_environment
-    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-    OMPI_MCA_btl_base_warn_component_unused=0 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
-    OMP_NUM_THREADS=1)
+# Programs of several processes.
 
 # Adds the test `name`, labelled `labels`, of `processes` processes of a program and its arguments.
 function(nearfar_mpi_test name labels processes)
@@ -14,7 +8,6 @@ function(nearfar_mpi_test name labels processes)
                                           ENVIRONMENT "${nearfar_mpi_environment}")
 endfunction()
 
-find_package(MPI REQUIRED COMPONENTS CXX)
 add_executable(mpi_processes mpi/processes.cpp)
 target_include_directories(mpi_processes PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
 target_link_libraries(mpi_processes PRIVATE nearfar::mpi GTest::gtest)
@@ -30,3 +23,18 @@ add_test(NAME mpi.a_process_that_dies
                  "${CMAKE_CURRENT_LIST_DIR}/a_process_that_dies.cmake")
 set_tests_properties(mpi.a_process_that_dies PROPERTIES LABELS "mpi;once" TIMEOUT 120 PROCESSORS 2
                                                         ENVIRONMENT "${nearfar_mpi_environment}")
+
+# nearfar::mpi as the installed package's component. A Debug build: does it compile, link and run?
+if(NEARFAR_INSTALL)
+  set(work "${CMAKE_CURRENT_BINARY_DIR}/mpi/consume")
+  add_test(
+    NAME mpi.consume
+    COMMAND
+      "${CMAKE_CTEST_COMMAND}" --build-and-test "${CMAKE_CURRENT_LIST_DIR}/consume" "${work}"
+      --build-generator "${CMAKE_GENERATOR}" --build-options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}"
+      "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}" -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_PREFIX_PATH=${prefix}"
+      -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF --test-command ${MPIEXEC_EXECUTABLE}
+      ${MPIEXEC_NUMPROC_FLAG} 2 "${work}/consumer")
+  set_tests_properties(mpi.consume PROPERTIES LABELS "mpi;once" FIXTURES_REQUIRED installed
+                                              ENVIRONMENT "${nearfar_mpi_environment}")
+endif()
