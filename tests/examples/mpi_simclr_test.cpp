@@ -14,10 +14,10 @@ class MpiSimClr : public testing::Test {
     std::istringstream launch(NEARFAR_MPI_LAUNCH " " + std::to_string(processes));
     std::vector<std::string> command{std::istream_iterator<std::string>(launch), {}};
     command.push_back(NEARFAR_EXAMPLES_DIR "/mpi_simclr");
-    const auto arguments = with({"--data", (folder_ / "data").string(), "--out",
-                                 (folder_ / "out").string(), "--images", "600", "--batch", "90",
-                                 "--epochs", "2", "--learning-rate", "0.003"},
-                                more);
+    const auto arguments =
+        with({"--data", (folder_ / "data").string(), "--out", (folder_ / "out").string(),
+              "--images", "600", "--batch", "90", "--epochs", "2", "--learning-rate", "0.003"},
+             more);
     command.insert(command.end(), arguments.begin(), arguments.end());
     return run_command(folder_, command);
   }

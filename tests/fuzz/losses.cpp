@@ -54,6 +54,12 @@ struct Case {
   Matrix<S> x;
   Matrix<S> y;
   std::vector<int> labels;
+
+  /// How far an option may carry what is lost where a number is nearly 0: a temperature of 1e-300
+  /// makes 1e-290 of a weight that has two digits left.
+  double amplification() const {
+    return std::max({1.0, std::abs(first), 1 / std::abs(first), std::abs(second)});
+  }
 };
 
 /// The same rows with something between them.
@@ -105,7 +111,7 @@ Answer<S> answer(const Call& call) {
 }
 
 template <class S>
-void require_twice(const Matrix<S>& twice, const Matrix<S>& once) {
+void require_twice(const Matrix<S>& twice, const Matrix<S>& once, double amplification) {
   require(twice.rows() == once.rows() && twice.cols() == once.cols(), "gradients of one shape");
   const double tolerance = 64 * static_cast<double>(std::numeric_limits<S>::epsilon());
   const double most = static_cast<double>(std::numeric_limits<S>::max());
@@ -114,7 +120,7 @@ void require_twice(const Matrix<S>& twice, const Matrix<S>& once) {
     largest = std::max(largest, std::abs(static_cast<double>(once.data()[k])));
   }
   if (largest * 2 >= most) return;  // saturated
-  const double floor = 1e3 * static_cast<double>(std::numeric_limits<S>::min());
+  const double floor = 1e3 * amplification * static_cast<double>(std::numeric_limits<S>::min());
   for (Index k = 0; k < once.size(); ++k) {
     const double error =
         std::abs(static_cast<double>(twice.data()[k]) - 2 * static_cast<double>(once.data()[k]));
@@ -122,9 +128,21 @@ void require_twice(const Matrix<S>& twice, const Matrix<S>& once) {
   }
 }
 
+/// Whether a row's length is not 0 and less than the least normal number: where rows are divided by
+/// it the gradient's factor saturates, and not the product of the factor and a small number.
+template <class S>
+bool shorter_than_normal(const Matrix<S>& m) {
+  for (Index i = 0; i < m.rows(); ++i) {
+    Real squares = 0;
+    for (Index j = 0; j < m.cols(); ++j) squares += Real(m(i, j)) * Real(m(i, j));
+    if (squares > 0 && std::sqrt(squares) < Real(std::numeric_limits<S>::min())) return true;
+  }
+  return false;
+}
+
 /// What holds of every loss. `forward()`, `backward(upstream, gx, gy)`.
 template <class S, class Forward, class Backward>
-Answer<S> promises(const Forward& forward, const Backward& backward) {
+Answer<S> promises(const Case<S>& c, const Forward& forward, const Backward& backward) {
   const Answer<S> once =
       answer<S>([&](Answer<S>& a) { return backward(nearfar::Upstream(1.0), a.gx, a.gy); });
   const Answer<S> value = answer<S>([&](Answer<S>&) { return forward(); });
@@ -133,9 +151,9 @@ Answer<S> promises(const Forward& forward, const Backward& backward) {
   require(value.result.value == once.result.value, "one value, forward and backward");
   const Answer<S> twice =
       answer<S>([&](Answer<S>& a) { return backward(nearfar::Upstream(2.0), a.gx, a.gy); });
-  if (twice.refused) return once;
-  require_twice(twice.gx, once.gx);
-  require_twice(twice.gy, once.gy);
+  if (twice.refused || shorter_than_normal(c.x) || shorter_than_normal(c.y)) return once;
+  require_twice(twice.gx, once.gx, c.amplification());
+  require_twice(twice.gy, once.gy, c.amplification());
   return once;
 }
 
@@ -149,11 +167,11 @@ template <class S, class Make>
 Answer<S> of_two(const Case<S>& c, const Make& make) {
   const Strided<S> x(c.x, c.gap);
   const Strided<S> y(c.y, c.gap);
-  const Answer<S> out =
-      promises<S>([&]() -> nearfar::Result { return make().forward(x.rows(), y.rows()); },
-                  [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
-                    return make().backward(u, x.rows(), y.rows(), gx, gy);
-                  });
+  const Answer<S> out = promises<S>(
+      c, [&]() -> nearfar::Result { return make().forward(x.rows(), y.rows()); },
+      [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
+        return make().backward(u, x.rows(), y.rows(), gx, gy);
+      });
   require(out.refused || (c.x.allFinite() && c.y.allFinite()), "NaN and infinities are refused");
   return out;
 }
@@ -162,13 +180,13 @@ Answer<S> of_two(const Case<S>& c, const Make& make) {
 template <class S, class Make>
 Answer<S> of_labels(const Case<S>& c, const Make& make) {
   const Strided<S> x(c.x, c.gap);
-  const Answer<S> out =
-      promises<S>([&]() -> nearfar::Result { return make().forward(x.rows(), c.labels); },
-                  [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
-                    auto result = make().backward(u, x.rows(), c.labels, gx);
-                    gy = gx;
-                    return result;
-                  });
+  const Answer<S> out = promises<S>(
+      c, [&]() -> nearfar::Result { return make().forward(x.rows(), c.labels); },
+      [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
+        auto result = make().backward(u, x.rows(), c.labels, gx);
+        gy = gx;
+        return result;
+      });
   require(out.refused || c.x.allFinite(), "NaN and infinities are refused");
   return out;
 }

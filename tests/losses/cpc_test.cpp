@@ -685,6 +685,27 @@ TYPED_TEST(Cpc, OfNoSequencesIsZero) {
   }
 }
 
+/// No rows may come without columns.
+TYPED_TEST(Cpc, OfNothingAtAllIsZero) {
+  using S = TypeParam;
+  const Matrix<S> none(0, 0);
+  const CpcResult result = nearfar::Cpc<S>({.length = 4, .steps = 2}).forward(none, none, none);
+  EXPECT_EQ(result.value, 0);
+  ASSERT_EQ(result.steps.size(), 2u);
+  for (const auto& step : result.steps) EXPECT_EQ(step.loss, 0);
+}
+
+/// Its only step is its first.
+TYPED_TEST(Cpc, RefusesSequencesTooShortForANegativeWhereAsked) {
+  using S = TypeParam;
+  const Inputs<S> x({3, 2, 1});
+  const nearfar::Cpc<S> loss({.length = 2,
+                              .steps = 1,
+                              .negatives = SequenceNegatives::same_sequence,
+                              .unusable_anchors = UnusableAnchor::error});
+  EXPECT_THROW(loss.forward(x.contexts, x.targets, x.weights), std::invalid_argument);
+}
+
 TYPED_TEST(Cpc, HardInputsGiveFiniteResultsOrAClearError) {
   using S = TypeParam;
   const bool is_float = sizeof(S) == sizeof(float);

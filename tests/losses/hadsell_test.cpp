@@ -272,4 +272,33 @@ TYPED_TEST(HadsellContrastive, OfNoRowsIsZero) {
   }
 }
 
+/// SquareFactor::one, in all three forms.
+TEST(HadsellSquares, WithoutTheHalfAreTwice) {
+  const Matrix<double> x = random_rows<double>(9, 4, 1);
+  const Matrix<double> y = random_rows<double>(9, 4, 2);
+  const std::vector<int> labels = random_labels(9, 3, 3);
+  const std::vector<int> same = {1, 0, 1, 0, 0, 1, 1, 0, 0};
+  const nearfar::HadsellContrastive<double> half({.margin = 2});
+  const nearfar::HadsellContrastive<double> one(
+      {.margin = 2, .factor = nearfar::SquareFactor::one});
+  const auto expect_twice = [&](const auto& call) {
+    Matrix<double> dx, dy, dx_of_one, dy_of_one;
+    const double value = call(half, dx, dy);
+    EXPECT_GT(value, 0);
+    EXPECT_DOUBLE_EQ(call(one, dx_of_one, dy_of_one), 2 * value);
+    EXPECT_LE((dx_of_one - 2 * dx).norm(), 1e-15 * dx.norm());
+    EXPECT_LE((dy_of_one - 2 * dy).norm(), 1e-15 * dy.norm());
+  };
+  expect_twice([&](const auto& loss, Matrix<double>& dx, Matrix<double>& dy) {
+    return loss.forward_backward(x, y, same, dx, dy).value;
+  });
+  expect_twice([&](const auto& loss, Matrix<double>& dx, Matrix<double>& dy) {
+    return loss.forward_backward(x, labels, y, same, dx, dy).value;
+  });
+  expect_twice([&](const auto& loss, Matrix<double>& dx, Matrix<double>& dy) {
+    dy = Matrix<double>::Zero(1, 1);
+    return loss.forward_backward(x, labels, dx).value;
+  });
+}
+
 }  // namespace

@@ -8,9 +8,9 @@
 
 #include "support/sharded_cases.hpp"
 
-/// Sharded losses over MPI, run by mpirun with any number of processes, and what MPI adds: copies of
-/// communicators, groups of processes, bytes. With the argument "die" its last process ends in the
-/// middle of a call.
+/// Sharded losses over MPI, run by mpirun with any number of processes, and what MPI adds: copies
+/// of communicators, groups of processes, bytes. With the argument "die" its last process ends in
+/// the middle of a call.
 
 namespace {
 
@@ -20,7 +20,8 @@ using nearfar::mpi::Communicator;
 
 const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
 
-/// All schedules with all splits are tried over threads (tests/sharded); over MPI, each of them once.
+/// All schedules with all splits are tried over threads (tests/sharded); over MPI, each of them
+/// once.
 TEST(Mpi, LossesAreThoseOfOneProcess) {
   Communicator world(MPI_COMM_WORLD);
   for (const auto& [schedule, split] : {std::pair{Schedule::ring, Split::growing},
@@ -65,11 +66,10 @@ TEST(Mpi, GroupsDoNotHearEachOther) {
     const Index first = first_row(Split::even, group.rank(), group.size(), 40);
     const Index count = first_row(Split::even, group.rank() + 1, group.size(), 40) - first;
     const double want = nearfar::SupCon<double>().forward(all, labels).value;
-    const double got =
-        nearfar::sharded::SupCon<double>()
-            .forward(group, all.middleRows(first, count),
-                     nearfar::Labels(labels.data() + first, count))
-            .value;
+    const double got = nearfar::sharded::SupCon<double>()
+                           .forward(group, all.middleRows(first, count),
+                                    nearfar::Labels(labels.data() + first, count))
+                           .value;
     EXPECT_NEAR(got, want, 1e-12 * want);
   }
   MPI_Comm_free(&half);

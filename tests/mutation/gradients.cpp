@@ -6,12 +6,13 @@
 #include <string>
 
 #include "support/gradient.hpp"
+#include "support/left_out_gradients.hpp"
 #include "support/public_calls.hpp"
 
-/// For scripts/mutate: of every public call of the family NEARFAR_FAMILY that its value is the one
-/// it has without a mutant, that gradients are the derivatives of the value and upstream is their
-/// factor; in one scalar type and with few kernels. (The tests proper hold every loss with every
-/// kernel against oracles.)
+/// For scripts/mutate, of every public call that NEARFAR_FAMILY adds: what holds whatever the
+/// loss is. Gradients are the derivatives of the value, of few rows and of many, upstream is their
+/// factor, reductions are shares of one sum; in one scalar type and with few kernels. (The tests
+/// proper hold every loss with every kernel against oracles.) Last, what a mutant changes at all.
 
 namespace {
 
@@ -21,11 +22,213 @@ using nearfar::Reduction;
 std::vector<PublicCall<double>> calls() {
 #ifdef NEARFAR_FAMILY
   PublicCalls<double> all;
-  NEARFAR_FAMILY(all);
+  NEARFAR_FAMILY;
   return std::move(all.list);
 #else
   return all_public_calls<double>();
 #endif
+}
+
+std::vector<Reduction> reductions_of(const PublicCall<double>& call) {
+  if (!call.reduces) return {Reduction::mean};
+  return {Reduction::mean, Reduction::sum, Reduction::mean_nonzero, Reduction::none};
+}
+
+/// The arguments with so many rows that anchors are more than a walk shows at once. Labels are of
+/// as few classes as before for what takes two numbers for an answer, and else of more.
+Arguments<double> larger(const PublicCall<double>& call) {
+  const Index times = 400 / call.upstream_rows;
+  Arguments<double> a = call.good;
+  for (std::size_t k = 0; k < a.rows.size(); ++k) {
+    a.rows[k] = random_rows<double>(times * a.rows[k].rows(), a.rows[k].cols(), 51 + k);
+  }
+  for (std::size_t k = 0; k < a.labels.size(); ++k) {
+    const int classes = std::string(call.labels[k].name) == "same" ? 2 : 17;
+    const auto count = static_cast<Index>(a.labels[k].size()) * times;
+    a.labels[k] = random_labels(count, classes, 57 + k);
+  }
+  for (std::size_t k = 0; k < a.numbers.size(); ++k) {
+    const auto count = static_cast<Index>(a.numbers[k].size()) * times;
+    a.numbers[k].clear();
+    for (const double u : random_upstream(count, 61 + k)) a.numbers[k].push_back(-2 * u);
+  }
+  return a;
+}
+
+TEST(Mutants, HaveGradientsThatAreNotThoseOfTheValue) {
+  for (const PublicCall<double>& call : calls()) {
+    for (const Reduction reduction : reductions_of(call)) {
+      if (reduction == Reduction::none) continue;
+      WithGradients at(call, call.good);
+      at.a.reduction = reduction;
+      const double value = call.call(Way::forward_backward, at.a)[0];
+      ASSERT_EQ(value, call.call(Way::forward, at.a)[0]) << call.name;
+      std::vector<nearfar::CheckedInput<double>> checked;
+      for (std::size_t k = 0; k < at.a.rows.size(); ++k) {
+        checked.push_back({call.sets[k].name, at.a.rows[k], at.gradients[k]});
+      }
+      if (call.parametric) checked.push_back({"matrix", at.a.parameter, at.d_parameter});
+      Arguments<double> moved = at.a;
+      const auto report = nearfar::check_gradient<double>(
+          [&] {
+            moved.rows = at.a.rows;
+            moved.parameter = at.a.parameter;
+            return call.call(Way::forward, moved)[0];
+          },
+          checked, {.step = 1e-5});
+      ASSERT_TRUE(report.passed) << call.name << ": " << report;
+      ASSERT_LE(report.kinks, report.checked / 2) << call.name << ": " << report;
+    }
+  }
+}
+
+/// Of many rows along one line through all elements.
+TEST(Mutants, HaveAnotherSlopeOfManyRows) {
+  for (const PublicCall<double>& call : calls()) {
+    // Choices of triplets that jump have no slope: all but every one, and each row's hardest.
+    const bool mined = call.name.find("MinedTriplet") == 0;
+    if (mined && call.name.find(" 0") == std::string::npos &&
+        call.name.find(" 4") == std::string::npos) {
+      continue;
+    }
+    WithGradients at(call, larger(call));
+    call.call(Way::forward_backward, at.a);
+    double claimed = 0;
+    std::vector<Matrix<double>> line;
+    for (std::size_t k = 0; k < at.a.rows.size(); ++k) {
+      line.push_back(uniform_matrix<double>(at.a.rows[k].rows(), at.a.rows[k].cols(), 71 + k));
+      claimed += line[k].cwiseProduct(at.gradients[k]).sum();
+    }
+    constexpr double step = 1e-7;
+    const auto moved = [&](double by) {
+      Arguments<double> a = at.a;
+      for (std::size_t k = 0; k < a.rows.size(); ++k) a.rows[k] += by * line[k];
+      return call.call(Way::forward, a)[0];
+    };
+    const double measured = (moved(step) - moved(-step)) / (2 * step);
+    double size = 0;
+    for (const Matrix<double>& g : at.gradients) size += g.norm();
+    ASSERT_NEAR(claimed, measured, 1e-4 * size) << call.name;
+  }
+}
+
+/// How many numbers a loss can learn: their derivatives come after the value and eight counts and
+/// extremes.
+std::size_t learnt_by(const std::string& name) {
+  for (const char* two : {"Nce", "SigLip"}) {
+    if (name.find(two) == 0) return 2;
+  }
+  for (const char* one : {"InfoNce", "NtXent", "HardNegative", "Clip", "NegativeSampling",
+                          "MutualInformation", "SupCon"}) {
+    if (name.find(one) == 0) return 1;
+  }
+  return 0;
+}
+
+TEST(Mutants, LearnNumbersByOtherDerivatives) {
+  for (const PublicCall<double>& call : calls()) {
+    WithGradients at(call, call.good);
+    at.a.upstream = 3;
+    for (std::size_t k = 0; k < learnt_by(call.name); ++k) {
+      constexpr double step = 1e-6;
+      const auto value = [&](double by) {
+        at.a.moved[k] = by;
+        return call.call(Way::forward, at.a)[0];
+      };
+      const double measured = (value(step) - value(-step)) / (2 * step);
+      at.a.moved[k] = 0;
+      const double close = 1e-7 * std::max(1.0, std::abs(measured));
+      ASSERT_NEAR(call.call(Way::forward_backward, at.a)[9 + k], measured, close) << call.name;
+      ASSERT_NEAR(call.call(Way::backward, at.a)[9 + k], 3 * measured, 3 * close) << call.name;
+      ASSERT_EQ(call.call(Way::forward, at.a)[9 + k], 0) << call.name;
+    }
+  }
+}
+
+TEST(Mutants, IgnoreTheUpstream) {
+  for (const PublicCall<double>& call : calls()) {
+    Arguments<double> a = call.good;
+    std::vector<Matrix<double>> once(a.rows.size());
+    std::vector<Matrix<double>> thrice(a.rows.size());
+    a.gradients.assign(once.begin(), once.end());
+    call.call(Way::forward_backward, a);
+    a.gradients.assign(thrice.begin(), thrice.end());
+    a.upstream = 3;
+    call.call(Way::backward, a);
+    for (std::size_t k = 0; k < once.size(); ++k) {
+      ASSERT_LE((3 * once[k] - thrice[k]).norm(), 1e-12 * thrice[k].norm()) << call.name;
+    }
+    if (!call.reduces) continue;
+    a.reduction = Reduction::none;
+    const std::vector<double> threes(static_cast<std::size_t>(call.upstream_rows), 3.0);
+    std::vector<Matrix<double>> each(a.rows.size());
+    a.gradients.assign(each.begin(), each.end());
+    a.upstream = nearfar::Upstream(threes);
+    call.call(Way::backward, a);
+    a.reduction = Reduction::sum;
+    a.upstream = 3;
+    std::vector<Matrix<double>> all(a.rows.size());
+    a.gradients.assign(all.begin(), all.end());
+    call.call(Way::backward, a);
+    for (std::size_t k = 0; k < each.size(); ++k) {
+      ASSERT_LE((each[k] - all[k]).norm(), 1e-12 * all[k].norm()) << call.name;
+    }
+  }
+}
+
+TEST(Mutants, ChangeGradientsWhereOneIsLeftOut) {
+  for (const PublicCall<double>& call : calls()) {
+    expect_left_out_gradients_to_change_nothing(call);
+    if (HasFailure()) return;
+  }
+}
+
+/// The only row, and no other: two rows are two anchors, or each other's negatives.
+TEST(Mutants, TakeAnchorsThatCannotLearn) {
+  for (const PublicCall<double>& call : calls()) {
+    if (call.unusable == nullptr) continue;
+    Arguments<double> a = call.good;
+    a.unusable = nearfar::UnusableAnchor::error;
+    ASSERT_NO_THROW(call.call(Way::forward, a)) << call.name;
+    for (Matrix<double>& m : a.rows) m = Matrix<double>(m.topRows(1));
+    for (auto& labels : a.labels) labels.resize(1);
+    try {
+      call.call(Way::forward, a);
+      FAIL() << call.name << " takes them";
+    } catch (const std::invalid_argument& error) {
+      const std::string words = error.what();
+      ASSERT_NE(words.find(call.unusable), std::string::npos) << call.name << ": " << words;
+    }
+    a.unusable = nearfar::UnusableAnchor::skip;
+    ASSERT_NO_THROW(call.call(Way::forward, a)) << call.name;
+  }
+}
+
+/// Of none, each a row's share of the sum, and the mean's divisors are the counts.
+TEST(Mutants, HaveValuesOfRowsThatAreNotThoseOfOneSum) {
+  for (const PublicCall<double>& call : calls()) {
+    if (!call.reduces) continue;
+    Arguments<double> a = call.good;
+    const auto value = [&](Reduction reduction) {
+      a.reduction = reduction;
+      return call.call(Way::forward, a);
+    };
+    const double sum = value(Reduction::sum)[0];
+    const std::vector<double> each = value(Reduction::none);
+    ASSERT_NEAR(each[0], sum, 1e-12 * std::abs(sum)) << call.name;
+    double rows = 0;
+    const auto count = static_cast<std::size_t>(call.upstream_rows);
+    for (std::size_t i = 1; i <= count; ++i) rows += each[i];
+    ASSERT_NEAR(rows, sum, 1e-12 * std::abs(sum)) << call.name;
+    // Of the counts that follow, terms and active terms are the fourth and the fifth. Pairs of two
+    // kinds that are reduced apart have none in common.
+    if (call.name.find("LinearContrastive") == 0) continue;
+    const double mean = sum / std::max(1.0, each[count + 4]);
+    const double mean_nonzero = sum / std::max(1.0, each[count + 5]);
+    ASSERT_NEAR(value(Reduction::mean)[0], mean, 1e-12 * std::abs(mean)) << call.name;
+    ASSERT_NEAR(value(Reduction::mean_nonzero)[0], mean_nonzero, 1e-12 * std::abs(mean_nonzero))
+        << call.name;
+  }
 }
 
 /// The first program, without a mutant, leaves its values in the file NEARFAR_VALUES.
@@ -33,22 +236,23 @@ TEST(Mutants, HaveOtherValues) {
   const char* file = std::getenv("NEARFAR_VALUES");
   ASSERT_NE(file, nullptr);
   std::vector<double> got;
+  const auto call_with = [&](const PublicCall<double>& call, Reduction reduction, Way way,
+                             Arguments<double> arguments) {
+    WithGradients at(call, std::move(arguments));
+    at.a.reduction = reduction;
+    try {
+      for (const double number : call.call(way, at.a)) got.push_back(number);
+      for (const Matrix<double>& m : at.gradients) got.push_back(m.norm());
+    } catch (const std::exception& error) {
+      got.push_back(static_cast<double>(std::string(error.what()).size()));
+    }
+  };
   const auto take = [&](const PublicCall<double>& call, const auto& change) {
-    for (const Reduction reduction :
-         {Reduction::mean, Reduction::sum, Reduction::mean_nonzero, Reduction::none}) {
-      if (!call.reduces && reduction != Reduction::mean) continue;
+    Arguments<double> changed = call.good;
+    change(changed);
+    for (const Reduction reduction : reductions_of(call)) {
       for (const Way way : {Way::forward, Way::forward_backward}) {
-        Arguments<double> a = call.good;
-        a.reduction = reduction;
-        std::vector<Matrix<double>> gradients(a.rows.size());
-        a.gradients.assign(gradients.begin(), gradients.end());
-        change(a);
-        try {
-          for (const double number : call.call(way, a)) got.push_back(number);
-          for (const Matrix<double>& m : gradients) got.push_back(m.norm());
-        } catch (const std::exception& error) {
-          got.push_back(static_cast<double>(std::string(error.what()).size()));
-        }
+        call_with(call, reduction, way, changed);
       }
     }
   };
@@ -71,6 +275,12 @@ TEST(Mutants, HaveOtherValues) {
         for (auto& numbers : a.numbers) numbers.resize(some);
       });
     }
+    // An anchor that cannot learn, refused.
+    take(call, [](auto& a) {
+      for (auto& labels : a.labels) labels[0] = 7;
+      a.unusable = nearfar::UnusableAnchor::error;
+    });
+    call_with(call, Reduction::mean, Way::forward_backward, larger(call));
   }
   for (double& number : got) number = std::isfinite(number) ? number : 1e300;
   const char* mutant = std::getenv("NEARFAR_MUTANT");
@@ -85,66 +295,6 @@ TEST(Mutants, HaveOtherValues) {
     double want = 0;
     ASSERT_TRUE(in >> want);
     ASSERT_NEAR(value, want, 1e-10 * std::max(1.0, std::abs(want)));
-  }
-}
-
-TEST(Mutants, HaveGradientsThatAreNotThoseOfTheValue) {
-  for (const PublicCall<double>& call : calls()) {
-    for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::mean_nonzero}) {
-      if (!call.reduces && reduction != Reduction::mean) continue;
-      Arguments<double> a = call.good;
-      a.reduction = reduction;
-      std::vector<Matrix<double>> gradients(a.rows.size());
-      Matrix<double> d_parameter;
-      a.gradients.assign(gradients.begin(), gradients.end());
-      if (call.parametric) a.options.d_parameter = d_parameter;
-      const double value = call.call(Way::forward_backward, a)[0];
-      ASSERT_EQ(value, call.call(Way::forward, a)[0]) << call.name;
-      std::vector<nearfar::CheckedInput<double>> checked;
-      for (std::size_t k = 0; k < a.rows.size(); ++k) {
-        checked.push_back({call.sets[k].name, a.rows[k], gradients[k]});
-      }
-      if (call.parametric) checked.push_back({"matrix", a.parameter, d_parameter});
-      Arguments<double> again = a;
-      const auto report = nearfar::check_gradient<double>(
-          [&] {
-            again.rows = a.rows;
-            again.parameter = a.parameter;
-            return call.call(Way::forward, again)[0];
-          },
-          checked, {.step = 1e-5});
-      ASSERT_TRUE(report.passed) << call.name << ": " << report;
-      ASSERT_LE(report.kinks, report.checked / 2) << call.name << ": " << report;
-    }
-  }
-}
-
-TEST(Mutants, IgnoreTheUpstream) {
-  for (const PublicCall<double>& call : calls()) {
-    Arguments<double> a = call.good;
-    std::vector<Matrix<double>> once(a.rows.size());
-    std::vector<Matrix<double>> thrice(a.rows.size());
-    a.gradients.assign(once.begin(), once.end());
-    call.call(Way::forward_backward, a);
-    a.gradients.assign(thrice.begin(), thrice.end());
-    a.upstream = 3;
-    call.call(Way::backward, a);
-    if (call.name == "NPair" || !call.reduces) continue;
-    a.reduction = Reduction::none;
-    const std::vector<double> threes(static_cast<std::size_t>(call.upstream_rows), 3.0);
-    std::vector<Matrix<double>> each(a.rows.size());
-    a.gradients.assign(each.begin(), each.end());
-    a.upstream = nearfar::Upstream(threes);
-    call.call(Way::backward, a);
-    a.reduction = Reduction::sum;
-    a.upstream = 3;
-    std::vector<Matrix<double>> all(a.rows.size());
-    a.gradients.assign(all.begin(), all.end());
-    call.call(Way::backward, a);
-    for (std::size_t k = 0; k < once.size(); ++k) {
-      ASSERT_LE((3 * once[k] - thrice[k]).norm(), 1e-12 * thrice[k].norm()) << call.name;
-      ASSERT_LE((each[k] - all[k]).norm(), 1e-12 * all[k].norm()) << call.name;
-    }
   }
 }
 

@@ -54,15 +54,20 @@ TYPED_TEST_SUITE(ShardedBits, Scalars);
 
 TYPED_TEST(ShardedBits, InOrderAreThoseOfAnyNumberOfProcessesOnTheGrid) {
   using S = TypeParam;
+  constexpr Index n = 2 * grid + 50;
   for (const ShardedSubject<S>& subject : sharded_subjects<S>()) {
     // A view's number is not its place in the global batch: its samples' views lie together.
     if (subject.name.starts_with("NtXent")) continue;
+    // A kernel of each geometry.
+    if (subject.name.find(" Cosine") == std::string::npos &&
+        subject.name.find(" Euclidean") == std::string::npos) {
+      continue;
+    }
     SCOPED_TRACE(subject.name);
-    const Batch<S> all = batch_for(subject, 3 * grid + 50, 6, 23);
-    const Index n = 3 * grid + 50;
+    const Batch<S> all = batch_for(subject, n, 6, 23);
     const Outcome<S> want = all_together(subject, all, 1, {n}, Schedule::ordered);
-    expect_same_bits(all_together(subject, all, 2, {2 * grid, n}, Schedule::ordered), want);
-    expect_same_bits(all_together(subject, all, 4, {grid, grid, 3 * grid, n}, Schedule::ordered),
+    expect_same_bits(all_together(subject, all, 2, {grid, n}, Schedule::ordered), want);
+    expect_same_bits(all_together(subject, all, 4, {grid, grid, 2 * grid, n}, Schedule::ordered),
                      want);
   }
 }

@@ -266,11 +266,10 @@ TEST(ShardedCalls, WithoutARowAnywhereAreZero) {
 TEST(ShardedCalls, SendWhatTheModelSays) {
   constexpr Index rows = 20;
   constexpr Index cols = 6;
-  const auto bytes = [&](int size, Schedule schedule, bool gradients) {
+  const auto bytes = [&](const auto& loss, int size, Schedule schedule, bool gradients) {
     return static_cast<Index>(run_team(size, [&](Exchange& e) {
       const Matrix<float> x = random_rows<float>(rows, cols, 1);
       Matrix<float> dq, dk;
-      const nearfar::sharded::InfoNce<float> loss;
       if (gradients) {
         loss.forward_backward({e, schedule}, x, x, dq, dk);
       } else {
@@ -279,13 +278,19 @@ TEST(ShardedCalls, SendWhatTheModelSays) {
     }));
   };
   constexpr Index shard = rows * cols * 4;
+  const nearfar::sharded::InfoNce<float> info_nce;
+  const nearfar::sharded::SigLip<float> sig_lip;
   for (const int size : {1, 2, 3, 5}) {
+    SCOPED_TRACE(size);
     const Index hops = Index(size) * (size - 1);
-    // One number is summed in order: to the last process and on to all but it; with gradients two.
+    // A number is summed in order: to the last process and on to all but it.
     const Index sum = size > 1 ? 8 * (2 * size - 2) : 0;
-    EXPECT_EQ(bytes(size, Schedule::ring, false), hops * shard + sum) << size;
-    EXPECT_EQ(bytes(size, Schedule::ring, true), 3 * hops * shard + 2 * sum) << size;
-    EXPECT_EQ(bytes(size, Schedule::all_gather, true), 2 * hops * shard + 2 * sum) << size;
+    EXPECT_EQ(bytes(info_nce, size, Schedule::ring, false), hops * shard + sum);
+    EXPECT_EQ(bytes(info_nce, size, Schedule::ring, true), 3 * hops * shard + 2 * sum);
+    EXPECT_EQ(bytes(info_nce, size, Schedule::all_gather, true), 2 * hops * shard + 2 * sum);
+    EXPECT_EQ(bytes(sig_lip, size, Schedule::ring, false), hops * shard + sum);
+    EXPECT_EQ(bytes(sig_lip, size, Schedule::ring, true), 2 * hops * shard + 3 * sum);
+    EXPECT_EQ(bytes(sig_lip, size, Schedule::all_gather, true), 2 * hops * shard + 3 * sum);
   }
 }
 

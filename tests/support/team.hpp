@@ -41,7 +41,7 @@ class Mail {
   std::vector<unsigned char> take(int from, int to, int channel) {
     std::unique_lock lock(mutex_);
     auto& box = boxes_[{from, to, channel}];
-    news_.wait(lock, [&] { return !box.empty(); });
+    wait(lock, [&] { return !box.empty(); });
     std::vector<unsigned char> message = std::move(box.front());
     box.pop_front();
     return message;
@@ -50,19 +50,26 @@ class Mail {
   std::vector<unsigned char> gather(int rank, const void* own, std::size_t bytes) {
     std::unique_lock lock(mutex_);
     const auto* from = static_cast<const unsigned char*>(own);
-    news_.wait(lock, [&] { return leaving_ == 0; });
+    wait(lock, [&] { return leaving_ == 0; });
     gathered_[static_cast<std::size_t>(rank)].assign(from, from + bytes);
     if (++arrived_ == size_) {
       leaving_ = size_;
       arrived_ = 0;
     }
     news_.notify_all();
-    news_.wait(lock, [&] { return leaving_ > 0; });
+    wait(lock, [&] { return leaving_ > 0; });
     std::vector<unsigned char> all;
     for (const auto& part : gathered_) all.insert(all.end(), part.begin(), part.end());
     --leaving_;
     news_.notify_all();
     return all;
+  }
+
+  /// One of them has gone: whoever waits, or will, is told.
+  void abandon() {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    news_.notify_all();
   }
 
   /// Of all messages between two so far.
@@ -72,6 +79,12 @@ class Mail {
   }
 
  private:
+  template <class Ready>
+  void wait(std::unique_lock<std::mutex>& lock, const Ready& ready) {
+    news_.wait(lock, [&] { return ready() || abandoned_; });
+    if (!ready()) throw std::logic_error("a process that others wait for has gone");
+  }
+
   int size_;
   std::mutex mutex_;
   std::condition_variable news_;
@@ -79,6 +92,7 @@ class Mail {
   std::vector<std::vector<unsigned char>> gathered_;
   int arrived_ = 0;
   int leaving_ = 0;
+  bool abandoned_ = false;
   std::size_t bytes_ = 0;
 };
 
@@ -150,6 +164,7 @@ inline std::size_t run_team(int size, const std::function<void(nearfar::Exchange
         body(exchange);
       } catch (...) {
         failures[static_cast<std::size_t>(rank)] = std::current_exception();
+        mail.abandon();
       }
     });
   }

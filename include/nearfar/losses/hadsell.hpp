@@ -57,6 +57,7 @@ template <class S>
 class HadsellRows {
  public:
   using Row = HadsellRow;
+  static constexpr bool scores_are_independent = true;
 
   HadsellRows(double margin, double share, const Relation<S>& relation, const Upstream& upstream)
       : margin_(static_cast<S>(margin)), share_(share), relation_(relation), upstream_(upstream) {}

@@ -218,7 +218,7 @@ detail::AnchorTriplets* MinedTriplet<S, K>::mine_by_class(detail::LabelledBatch<
       detail::HingeNegatives<S, sign>(triplets, anchors, batch.relation(), batch.upstream()), d);
 
   auto* rows = scratch.template take<detail::AnchorTriplets>(n);
-  if (!batch.wants_gradients()) {
+  if (!batch.d_queries().wanted()) {
     for (Index i = 0; i < n; ++i) rows[i] = triplets.finish(anchors[i], [](Index, double) {});
     return rows;
   }

@@ -12,8 +12,8 @@ namespace nearfar::sharded {
 /// own rows with their labels. Every process makes the same call; see Sharding for what the value
 /// and the gradients are.
 ///
-/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather), where one process
-/// takes 3 N^2 D by the symmetry of distances.
+/// 6 N^2 D floating point operations in all, where one process takes 3 N^2 D by the symmetry of
+/// distances. Rows and their gradients travel once, labels before them.
 template <class S, Kernel K = Euclidean>
 class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result> {
  public:

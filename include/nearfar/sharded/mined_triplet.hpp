@@ -63,11 +63,17 @@ void MinedTriplet<S, K>::mine_one(Shards& shards, detail::AnchorTriplets* rows,
   const Index n = shards.anchors();
   Choice* chosen = nullptr;
   Index* partner = nullptr;
-  std::array<S*, 5> numbers{};
+  S* of_positive = nullptr;
+  S* of_negative = nullptr;
+  S* u = nullptr;
+  S* s = nullptr;
+  S* g = nullptr;
   shards.team().agree([&] {
     chosen = batch.scratch().template take<Choice>(n);
     partner = batch.scratch().template take<Index>(n);
-    for (S*& some : numbers) some = batch.scratch().template take<S>(n);
+    for (S** some : {&of_positive, &of_negative, &u, &s, &g}) {
+      *some = batch.scratch().template take<S>(n);
+    }
   });
   for (Index i = 0; i < n; ++i) chosen[i] = Choice();
   batch.observe(
@@ -77,7 +83,6 @@ void MinedTriplet<S, K>::mine_one(Shards& shards, detail::AnchorTriplets* rows,
       },
       chosen, d);
 
-  const auto [of_positive, of_negative, u, s, g] = numbers;
   for (Index i = 0; i < n; ++i) {
     rows[i] = {0, 0, 0, 0, 0, 0};
     of_positive[i] = of_negative[i] = 0;

@@ -160,12 +160,11 @@ class ShardedBatch {
       begin_rounds(k);
     });
     if (where_.schedule == Schedule::all_gather && wants_gradients_) {
-      const auto walk_all = [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
+      each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
         visit(q, k, numbers, loss_of, block, [&](auto& walk, const Loss& loss) {
           std::copy_n(walk.forward_backward(loss, gradients_[at(q)], dk, seen), n, rows);
         });
-      };
-      each_block_with_gradients(k, walk_all);
+      });
       fold(seen, d);
       return rows;
     }
@@ -173,18 +172,30 @@ class ShardedBatch {
       rows[i] = any.start(i);
       extremes[i] = {};
     }
-    team_.agree([&] {
-      rounds(k).each_block([&](const KeyBlock<S>& block) {
-        visit(q, k, numbers, loss_of, block,
-              [&](auto& walk, const Loss& loss) { walk.observe(loss, rows, extremes); });
+    constexpr bool independent = IndependentScoresLoss<Loss, S>;
+    const bool at_once = independent && wants_gradients_;
+    if (at_once) {
+      each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
+        visit(q, k, numbers, loss_of, block, [&](auto& walk, const Loss& loss) {
+          if constexpr (independent) {
+            walk.observe_and_differentiate(loss, rows, extremes, gradients_[at(q)], dk);
+          }
+        });
       });
-    });
+    } else {
+      team_.agree([&] {
+        rounds(k).each_block([&](const KeyBlock<S>& block) {
+          visit(q, k, numbers, loss_of, block,
+                [&](auto& walk, const Loss& loss) { walk.observe(loss, rows, extremes); });
+        });
+      });
+    }
     for (Index i = 0; i < n; ++i) {
       any.close(rows[i], i);
       extremes[i].add_to(seen);
     }
     fold(seen, d);
-    if (wants_gradients_) differentiate(q, k, numbers, loss_of, rows);
+    if (wants_gradients_ && !at_once) differentiate(q, k, numbers, loss_of, rows);
     return rows;
   }
 

@@ -30,6 +30,7 @@ template <class S>
 class LogisticRows {
  public:
   using Row = LogisticRow;
+  static constexpr bool scores_are_independent = true;
 
   LogisticRows(LogisticSettings<S> settings, const Upstream& upstream)
       : scale_(static_cast<S>(settings.scale)),

@@ -39,6 +39,12 @@ NEARFAR_NOT_INLINE void ask(const P& loss, typename P::Row& row, Index i, Index 
   loss.differentiate(row, i, first, n, s, g);
 }
 
+/// A RowLoss whose derivative with respect to a score asks for nothing but that score:
+/// `differentiate` may be called before the row has seen them all. Says so by
+/// `scores_are_independent`.
+template <class P, class S>
+concept IndependentScoresLoss = RowLoss<P, S> && P::scores_are_independent;
+
 /// A RowLoss whose gradients are exponentials of its scores, but for one score a row: these then
 /// take the scores' place as soon as they are known and are computed once. `in_place()` says
 /// whether it is so with the options at hand. In the order of calls:

@@ -13,7 +13,8 @@
 /// keys' gradient in turn, tile by tile, so every sum has one order, at any number of threads.
 ///
 /// Keys may come in parts, a walk for each: `observe` folds a part into statistics of rows that go
-/// from part to part, and once they are closed `differentiate` takes the parts again. Where parts
+/// from part to part, and once they are closed `differentiate` takes the parts again; a loss whose
+/// gradients do not wait for the statistics takes each part once. Where parts
 /// are multiples of `part_grid` rows, every sum has the order that one part of all keys has.
 
 namespace nearfar::detail {
@@ -111,41 +112,20 @@ class Walk {
   template <RowLoss<S> P>
   void differentiate(const P& loss, typename P::Row* rows, RowGradients<S>& dx,
                      RowGradients<S>& dy) {
-    if (dx.wanted()) products_.prepare_gradients();
-    constexpr Index height = 96;  // whatever the number of rows: strips must end where parts do
-    static_assert(part_grid % height == 0);
-    const Index strips = tasks_of(queries_.rows, height);
-    auto* memory = StripMemory<S>::take(scratch_, threads_, queries_, height, stretch);
-    parallel_turns(strips, threads_, scratch_.take<Index>(strips),
-                   [&](Index t, int worker, const Turn& turn) {
-                     StripMemory<S>& mine = memory[worker];
-                     const Span span = span_of(t, height);
-                     products_.pack_queries(span.first, span.count, mine.packed);
-                     // Sums go on where the parts before have left them.
-                     const bool weighs = dx.wanted() && K::geometry == Geometry::squared_distance;
-                     for (Index r = 0; r < span.count; ++r) {
-                       mine.weights[r] = weighs ? -dx.weight[span.first + r] : 0;
-                     }
-                     each_tile(span, [&](Index first, Index end) {
-                       mine.strip.first = first;
-                       products_.score(mine.packed, span.count, first, end, mine.strip);
-                       u_of_pairs(mine, span, first, end);
-                       weigh_tile(loss, mine, span, first, end, rows);
-                       if (dx.wanted()) {
-                         products_.add_query_gradients(mine.strip, span.count, first, end,
-                                                       dx.data + span.first * queries_.stride);
-                       }
-                       turn.wait_for(first / stretch);
-                       if (dy.wanted()) {
-                         products_.add_key_gradients(mine.strip, queries_.row(span.first),
-                                                     span.count, first, end, dy);
-                       }
-                       turn.leave(first / stretch);
-                     });
-                     for (Index r = 0; weighs && r < span.count; ++r) {
-                       dx.weight[span.first + r] = -mine.weights[r];
-                     }
-                   });
+    weigh_all(loss, rows, dx, dy,
+              [&](const StripMemory<S>& mine, const Span& span, Index first, Index end) {
+                u_of_pairs(mine, span, first, end);
+              });
+  }
+
+  /// Both at once.
+  template <IndependentScoresLoss<S> P>
+  void observe_and_differentiate(const P& loss, typename P::Row* rows, RowExtremes* extremes,
+                                 RowGradients<S>& dx, RowGradients<S>& dy) {
+    weigh_all(loss, rows, dx, dy,
+              [&](const StripMemory<S>& mine, const Span& span, Index first, Index end) {
+                show_tile(loss, mine, span, first, end, rows, extremes);
+              });
   }
 
   /// Strips of whole rows for a loss that needs them; gradients where wanted, for none only the
@@ -326,6 +306,48 @@ class Walk {
       });
       after(span);
     });
+  }
+
+  /// Adds the gradients of closed rows, or of rows that need not be: tiles of scores, which
+  /// look(memory, span, first, end) makes u of, become weights.
+  template <class P, class Look>
+  void weigh_all(const P& loss, typename P::Row* rows, RowGradients<S>& dx, RowGradients<S>& dy,
+                 const Look& look) {
+    if (dx.wanted()) products_.prepare_gradients();
+    constexpr Index height = 96;  // whatever the number of rows: strips must end where parts do
+    static_assert(part_grid % height == 0);
+    const Index strips = tasks_of(queries_.rows, height);
+    auto* memory = StripMemory<S>::take(scratch_, threads_, queries_, height, stretch);
+    parallel_turns(strips, threads_, scratch_.take<Index>(strips),
+                   [&](Index t, int worker, const Turn& turn) {
+                     StripMemory<S>& mine = memory[worker];
+                     const Span span = span_of(t, height);
+                     products_.pack_queries(span.first, span.count, mine.packed);
+                     // Sums go on where the parts before have left them.
+                     const bool weighs = dx.wanted() && K::geometry == Geometry::squared_distance;
+                     for (Index r = 0; r < span.count; ++r) {
+                       mine.weights[r] = weighs ? -dx.weight[span.first + r] : 0;
+                     }
+                     each_tile(span, [&](Index first, Index end) {
+                       mine.strip.first = first;
+                       products_.score(mine.packed, span.count, first, end, mine.strip);
+                       look(mine, span, first, end);
+                       weigh_tile(loss, mine, span, first, end, rows);
+                       if (dx.wanted()) {
+                         products_.add_query_gradients(mine.strip, span.count, first, end,
+                                                       dx.data + span.first * queries_.stride);
+                       }
+                       turn.wait_for(first / stretch);
+                       if (dy.wanted()) {
+                         products_.add_key_gradients(mine.strip, queries_.row(span.first),
+                                                     span.count, first, end, dy);
+                       }
+                       turn.leave(first / stretch);
+                     });
+                     for (Index r = 0; weighs && r < span.count; ++r) {
+                       dx.weight[span.first + r] = -mine.weights[r];
+                     }
+                   });
   }
 
   /// Inner products of a tile to u, and its scores to the loss.

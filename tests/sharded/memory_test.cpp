@@ -1,0 +1,142 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <thread>
+
+#include "support/sharded_cases.hpp"
+#include "support/team.hpp"
+
+/// What sharded calls take, and what happens when one process has none left.
+
+namespace {
+
+/// Blocks of a workspace, which nobody else takes in this way, until this thread has none left.
+thread_local long blocks_left = -1;  // negative: as many as wanted
+
+}  // namespace
+
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  if (blocks_left == 0) throw std::bad_alloc();
+  if (blocks_left > 0) --blocks_left;
+  const auto unit = static_cast<std::size_t>(alignment);
+  void* memory = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace {
+
+using namespace support;
+using nearfar::Exchange;
+using nearfar::Schedule;
+using nearfar::Sharding;
+
+const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
+
+/// What a process takes beside its rows grows with them, and not with the processes; gathered, it
+/// grows with the whole batch.
+TEST(ShardedMemory, IsThatOfAShard) {
+  constexpr Index rows = 400;
+  const auto bytes = [&](int size, Schedule schedule) {
+    std::size_t of_first = 0;
+    run_team(size, [&](Exchange& e) {
+      const Matrix<float> x = random_rows<float>(rows, 40, static_cast<std::uint64_t>(e.rank()));
+      const Matrix<float> y = random_rows<float>(rows, 40, 100);
+      const std::vector<int> labels = random_labels(rows, 5, 3);
+      nearfar::Workspace workspace(1);
+      Matrix<float> dx, dy;
+      nearfar::sharded::Clip<float>().forward_backward({e, schedule}, x, y, dx, dy,
+                                                       {.workspace = &workspace});
+      nearfar::sharded::SupCon<float>().forward_backward({e, schedule}, x, labels, dx,
+                                                         {.workspace = &workspace});
+      if (e.rank() == 0) of_first = workspace.bytes();
+    });
+    return static_cast<double>(of_first);
+  };
+  for (const Schedule schedule : {Schedule::ring, Schedule::ordered}) {
+    EXPECT_LT(bytes(8, schedule), 1.02 * bytes(2, schedule));
+  }
+  EXPECT_GT(bytes(8, Schedule::all_gather), 2 * bytes(2, Schedule::all_gather));
+}
+
+/// Whether a call of two processes ended well although the second had so many blocks only; if not,
+/// both must know.
+template <class S>
+bool ends_well(const ShardedSubject<S>& subject, const Batch<S>& all, Schedule schedule,
+               long blocks) {
+  std::atomic<int> told = 0;
+  run_team(2, [&](Exchange& exchange) {
+    const Batch<S> own = shard_of(all, Split::even, exchange);
+    if (exchange.rank() == 1) blocks_left = blocks;
+    try {
+      subject.many(Sharding(exchange, schedule), own);
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "nearfar: rank 1: out of memory");
+      ++told;
+    }
+    blocks_left = -1;
+    // Neither has anything of it left to hear.
+    EXPECT_NO_THROW(subject.many(Sharding(exchange, schedule), own));
+  });
+  EXPECT_NE(told, 1) << "one of two was told";
+  return told == 0;
+}
+
+TEST(ShardedMemory, LackOfItOnOneProcessIsToldToAll) {
+  for (const ShardedSubject<float>& subject : sharded_subjects<float>()) {
+    const bool one_of_a_kind = subject.name.ends_with(" Cosine") ||
+                               subject.name == "HadsellContrastive Euclidean" ||
+                               subject.name.starts_with("MinedTriplet Euclidean");
+    if (!one_of_a_kind) continue;
+    const Batch<float> all = batch_for(subject, 240, 40, 3);
+    for (const Schedule schedule : schedules) {
+      SCOPED_TRACE(subject.name + ", schedule " + std::to_string(static_cast<int>(schedule)));
+      long blocks = 0;
+      while (!ends_well(subject, all, schedule, blocks)) ++blocks;
+      EXPECT_GT(blocks, 2);
+    }
+  }
+}
+
+/// One process, whose call goes on when it is told to.
+class Held final : public Exchange {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 1; }
+  Ticket start_send(int, int, const void*, Index) override { return 0; }
+  Ticket start_receive(int, int, void*, Index) override { return 0; }
+  void wait(Ticket) override {}
+  void gather(const void* own, Index bytes, void* all) override {
+    begun = true;
+    begun.notify_all();
+    go_on.wait(false);
+    std::memcpy(all, own, static_cast<std::size_t>(bytes));
+  }
+  std::atomic<bool> begun = false;
+  std::atomic<bool> go_on = false;
+};
+
+TEST(ShardedMemory, AWorkspaceInUseOnOneProcessIsRefusedOnAll) {
+  const Matrix<float> x = random_rows<float>(20, 4, 1);
+  const nearfar::sharded::InfoNce<float> loss;
+  nearfar::Workspace workspace(1);
+  Held held;
+  std::thread other([&] { loss.forward(held, x, x, {.workspace = &workspace}); });
+  held.begun.wait(false);
+  run_team(2, [&](Exchange& exchange) {
+    expect_error_everywhere(
+        [&] {
+          loss.forward(exchange, x, x, {.workspace = exchange.rank() == 1 ? &workspace : nullptr});
+        },
+        "nearfar: rank 1: workspace: wanted one that no other call is using");
+  });
+  held.go_on = true;
+  held.go_on.notify_all();
+  other.join();
+}
+
+}  // namespace
