@@ -232,8 +232,7 @@ inline Terms lifted_structure(const Tensor& d, const Pairs& pairs, double margin
           share * as_numbers(pairs.positive).sum().item<double>()};
 }
 
-// ---- triplets
-// ------------------------------------------------------------------------------------
+// ---- triplets ----------------------------------------------------------------------------------
 
 inline Tensor triplet_cost(const Tensor& gap, bool soft) {
   return soft ? log_one_plus_exp(gap) : gap.clamp_min(0);
@@ -258,6 +257,16 @@ inline Terms batch_hard(const Tensor& d, const Pairs& pairs, double margin, bool
   const Tensor near = -std::get<0>(masked(-d, pairs.negative).max(1));
   const Tensor usable = pairs.positive.any(1).logical_and(pairs.negative.any(1));
   return {zeroed(triplet_cost(far - near + margin, soft), usable),
+          as_numbers(usable).sum().item<double>()};
+}
+
+/// Each anchor's nearest positive and the nearest negative beyond it.
+inline Terms easy_semihard(const Tensor& d, const Pairs& pairs, double margin, bool soft) {
+  const Tensor near = -std::get<0>(masked(-d, pairs.positive).max(1));
+  const Tensor beyond = (d > near.unsqueeze(1)).logical_and(pairs.negative);
+  const Tensor chosen = -std::get<0>(masked(-d, beyond).max(1));
+  const Tensor usable = pairs.positive.any(1).logical_and(beyond.any(1));
+  return {zeroed(triplet_cost(near - chosen + margin, soft), usable),
           as_numbers(usable).sum().item<double>()};
 }
 

@@ -329,6 +329,9 @@ void add_triplets(Cases& cases) {
     mined("batch_hard", Mining::batch_hard, [=](const Tensor& far, const Pairs& pairs) {
       return reference::batch_hard(far, pairs, margin, soft);
     });
+    mined("batch_easy_hard", Mining::batch_easy_hard, [=](const Tensor& d, const Pairs& pairs) {
+      return reference::easy_semihard(d, pairs, margin, soft);
+    });
     mined("semi_hard_per_pair", Mining::semi_hard_per_pair,
           [=](const Tensor& far, const Pairs& pairs) {
             return reference::semi_hard_per_pair(far, pairs, margin, soft);
