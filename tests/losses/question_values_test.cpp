@@ -378,6 +378,8 @@ TEST(NoiseNegatives, MayBeNoneWithoutColumnsAndAreLookedAtWhereThereIsOne) {
   Matrix<double> bad = random_rows<double>(1, 4, 2);
   bad(0, 2) = std::numeric_limits<double>::quiet_NaN();
   EXPECT_THROW(loss.forward(x, x, bad, log_p, std::vector<double>(1, -1)), std::domain_error);
+  EXPECT_THROW(loss.forward(x, x, random_rows<double>(1, 5, 2), log_p, std::vector<double>(1, -1)),
+               std::invalid_argument);
 }
 
 TEST(MutualInformation, OfNoRowsIsZeroAndHasNoCeiling) {
