@@ -53,77 +53,63 @@ struct Shard {
   nearfar::Workspace workspace{1};
 };
 
-/// Forward and backward of one loss, in one process and in many. Operations and bytes are of N rows
-/// a set, in units of N^2 D operations, and of one shard for each other process.
-struct Subject {
-  std::string name;
+/// Of N rows a set: in units of N^2 D operations, and of one shard for each other process.
+struct Counts {
   double floor;             // operations of one process
   double ring, all_gather;  // of many
   double bytes_ring, bytes_all_gather;
+};
+
+/// Forward and backward of one loss, in one process and in many.
+struct Subject {
+  std::string name;
+  Counts counts;
   std::function<void(Shard&)> one;
   std::function<void(const Sharding&, Shard&)> many;
 
   double operations(Schedule schedule) const {
-    return schedule == Schedule::all_gather ? all_gather : ring;
+    return schedule == Schedule::all_gather ? counts.all_gather : counts.ring;
   }
 };
 
 template <class One, class Many>
-Subject of_two_sets(const char* name, const One& one, const Many& many, Subject counts) {
-  counts.name = name;
-  counts.one = [one](Shard& s) {
-    one.forward_backward(s.x, s.y, s.dx, s.dy, {.workspace = &s.workspace});
-  };
-  counts.many = [many](const Sharding& where, Shard& s) {
-    many.forward_backward(where, s.x, s.y, s.dx, s.dy, {.workspace = &s.workspace});
-  };
-  return counts;
+Subject of_two_sets(const char* name, const One& one, const Many& many, const Counts& counts) {
+  return {
+      name, counts,
+      [one](Shard& s) { one.forward_backward(s.x, s.y, s.dx, s.dy, {.workspace = &s.workspace}); },
+      [many](const Sharding& where, Shard& s) {
+        many.forward_backward(where, s.x, s.y, s.dx, s.dy, {.workspace = &s.workspace});
+      }};
 }
 
 template <class One, class Many>
-Subject over_labels(const char* name, const One& one, const Many& many, Subject counts) {
-  counts.name = name;
-  counts.one = [one](Shard& s) {
-    one.forward_backward(s.x, s.labels, s.dx, {.workspace = &s.workspace});
-  };
-  counts.many = [many](const Sharding& where, Shard& s) {
-    many.forward_backward(where, s.x, s.labels, s.dx, {.workspace = &s.workspace});
-  };
-  return counts;
+Subject over_labels(const char* name, const One& one, const Many& many, const Counts& counts) {
+  return {
+      name, counts,
+      [one](Shard& s) { one.forward_backward(s.x, s.labels, s.dx, {.workspace = &s.workspace}); },
+      [many](const Sharding& where, Shard& s) {
+        many.forward_backward(where, s.x, s.labels, s.dx, {.workspace = &s.workspace});
+      }};
 }
 
 std::vector<Subject> subjects() {
   namespace sharded = nearfar::sharded;
-  const auto counts = [](double floor, double ring, double all_gather, double bytes_ring,
-                         double bytes_all_gather) {
-    Subject subject;
-    subject.floor = floor;
-    subject.ring = ring;
-    subject.all_gather = all_gather;
-    subject.bytes_ring = bytes_ring;
-    subject.bytes_all_gather = bytes_all_gather;
-    return subject;
-  };
   const double margin = bench::triplet_margin(cols);
   return {
       of_two_sets("InfoNCE", nearfar::InfoNce<float>({.temperature = bench::temperature}),
-                  sharded::InfoNce<float>({.temperature = bench::temperature}),
-                  counts(6, 8, 6, 3, 2)),
-      of_two_sets("CLIP", nearfar::Clip<float>(), sharded::Clip<float>(), counts(8, 16, 12, 6, 4)),
-      of_two_sets("SigLIP", nearfar::SigLip<float>(), sharded::SigLip<float>(),
-                  counts(6, 6, 6, 2, 2)),
+                  sharded::InfoNce<float>({.temperature = bench::temperature}), {6, 8, 6, 3, 2}),
+      of_two_sets("CLIP", nearfar::Clip<float>(), sharded::Clip<float>(), {8, 16, 12, 6, 4}),
+      of_two_sets("SigLIP", nearfar::SigLip<float>(), sharded::SigLip<float>(), {6, 6, 6, 2, 2}),
       of_two_sets("NT-Xent", nearfar::NtXent<float>({.temperature = bench::temperature}),
-                  sharded::NtXent<float>({.temperature = bench::temperature}),
-                  counts(16, 32, 24, 6, 4)),
+                  sharded::NtXent<float>({.temperature = bench::temperature}), {16, 32, 24, 6, 4}),
       over_labels("SupCon", nearfar::SupCon<float>({.temperature = bench::temperature}),
-                  sharded::SupCon<float>({.temperature = bench::temperature}),
-                  counts(4, 8, 6, 3, 2)),
+                  sharded::SupCon<float>({.temperature = bench::temperature}), {4, 8, 6, 3, 2}),
       over_labels("Hadsell, all pairs",
                   nearfar::HadsellContrastive<float>({.margin = bench::hadsell_margin(cols)}),
                   sharded::HadsellContrastive<float>({.margin = bench::hadsell_margin(cols)}),
-                  counts(3, 6, 6, 2, 2)),
+                  {3, 6, 6, 2, 2}),
       over_labels("triplets, batch-hard", nearfar::MinedTriplet<float>({.margin = margin}),
-                  sharded::MinedTriplet<float>({.margin = margin}), counts(1, 2, 2, 3, 2)),
+                  sharded::MinedTriplet<float>({.margin = margin}), {1, 2, 2, 3, 2}),
   };
 }
 
@@ -191,9 +177,9 @@ void strong(Communicator& world, Index n) {
       const double sent = bytes_of(subject, {world, schedule}, world, shard);
       if (rank > 0) continue;
       const double hop = static_cast<double>(own) * cols * sizeof(float) * (processes - 1);
-      const double model =
-          hop * (schedule == Schedule::all_gather ? subject.bytes_all_gather : subject.bytes_ring);
-      const double ideal = processes * subject.floor / subject.operations(schedule);
+      const double model = hop * (schedule == Schedule::all_gather ? subject.counts.bytes_all_gather
+                                                                   : subject.counts.bytes_ring);
+      const double ideal = processes * subject.counts.floor / subject.operations(schedule);
       std::printf("| %s | %td | %s | %.2f | %.2f | %.2f | %.2f | %.0f | ", subject.name.c_str(), n,
                   name, alone, many[k], alone / many[k], ideal, sent / 1e3);
       // In order some send more than others.

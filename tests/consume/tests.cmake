@@ -12,6 +12,21 @@ function(nearfar_once_test name)
   set_tests_properties(${name} PROPERTIES LABELS once)
 endfunction()
 
+# Somebody else's project in tests/`room`/consume, which asks the installed package for a component; what
+# follows runs its program, consumer. A Debug build: does it compile, link and run?
+function(nearfar_component_test room environment)
+  set(work "${CMAKE_CURRENT_BINARY_DIR}/${room}/consume")
+  add_test(
+    NAME ${room}.consume
+    COMMAND
+      "${CMAKE_CTEST_COMMAND}" --build-and-test "${CMAKE_CURRENT_SOURCE_DIR}/${room}/consume" "${work}"
+      --build-generator "${CMAKE_GENERATOR}" --build-options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}"
+      "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}" -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_PREFIX_PATH=${prefix}"
+      -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF --test-command ${ARGN} "${work}/consumer")
+  set_tests_properties(${room}.consume PROPERTIES LABELS "${room};once" FIXTURES_REQUIRED installed
+                                                  ENVIRONMENT "${environment}")
+endfunction()
+
 # nearfar_consume_test(name from -D...)
 function(nearfar_consume_test name from)
   nearfar_once_test(

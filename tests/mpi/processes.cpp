@@ -45,10 +45,8 @@ TEST(Mpi, RetrievalIsThatOfOneProcess) {
   const Matrix<float> x = random_rows<float>(60, 5, 2);
   const std::vector<int> labels = random_labels(60, 9, 3);
   const auto want = nearfar::Retrieval<float>().evaluate(x, labels);
-  const Index first = first_row(Split::growing, world.rank(), world.size(), 60);
-  const Index count = first_row(Split::growing, world.rank() + 1, world.size(), 60) - first;
-  const auto got = nearfar::sharded::Retrieval<float>().evaluate(
-      world, x.middleRows(first, count), nearfar::Labels(labels.data() + first, count));
+  const Batch<float> own = shard_of(Batch<float>{{x}, labels}, Split::growing, world);
+  const auto got = nearfar::sharded::Retrieval<float>().evaluate(world, own.rows[0], own.labels);
   EXPECT_EQ(got.recall, want.recall);
   EXPECT_EQ(got.map_at_r, want.map_at_r);
 }
@@ -63,13 +61,10 @@ TEST(Mpi, GroupsDoNotHearEachOther) {
     Communicator group(half);
     const Matrix<double> all = random_rows<double>(40, 6, static_cast<std::uint64_t>(rank % 2));
     const std::vector<int> labels = random_labels(40, 5, 1);
-    const Index first = first_row(Split::even, group.rank(), group.size(), 40);
-    const Index count = first_row(Split::even, group.rank() + 1, group.size(), 40) - first;
+    const Batch<double> own = shard_of(Batch<double>{{all}, labels}, Split::even, group);
     const double want = nearfar::SupCon<double>().forward(all, labels).value;
-    const double got = nearfar::sharded::SupCon<double>()
-                           .forward(group, all.middleRows(first, count),
-                                    nearfar::Labels(labels.data() + first, count))
-                           .value;
+    const double got =
+        nearfar::sharded::SupCon<double>().forward(group, own.rows[0], own.labels).value;
     EXPECT_NEAR(got, want, 1e-12 * want);
   }
   MPI_Comm_free(&half);

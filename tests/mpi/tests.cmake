@@ -24,17 +24,7 @@ add_test(NAME mpi.a_process_that_dies
 set_tests_properties(mpi.a_process_that_dies PROPERTIES LABELS "mpi;once" TIMEOUT 120 PROCESSORS 2
                                                         ENVIRONMENT "${nearfar_mpi_environment}")
 
-# nearfar::mpi as the installed package's component. A Debug build: does it compile, link and run?
+# nearfar::mpi as the installed package's component.
 if(NEARFAR_INSTALL)
-  set(work "${CMAKE_CURRENT_BINARY_DIR}/mpi/consume")
-  add_test(
-    NAME mpi.consume
-    COMMAND
-      "${CMAKE_CTEST_COMMAND}" --build-and-test "${CMAKE_CURRENT_LIST_DIR}/consume" "${work}"
-      --build-generator "${CMAKE_GENERATOR}" --build-options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}"
-      "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}" -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_PREFIX_PATH=${prefix}"
-      -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF --test-command ${MPIEXEC_EXECUTABLE}
-      ${MPIEXEC_NUMPROC_FLAG} 2 "${work}/consumer")
-  set_tests_properties(mpi.consume PROPERTIES LABELS "mpi;once" FIXTURES_REQUIRED installed
-                                              ENVIRONMENT "${nearfar_mpi_environment}")
+  nearfar_component_test(mpi "${nearfar_mpi_environment}" ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} 2)
 endif()
