@@ -151,7 +151,7 @@ class LossOf : public nearfar_loss {
 
 /// What a loss's `_create` does: makes a Loss, which derives from LossOf<Form>.
 template <class Form, class Loss>
-nearfar_status create(const typename Form::C* options, nearfar_loss** loss) noexcept {
+nearfar_status create(const typename Form::C* options, nearfar_loss** loss) {
   return guarded([&] {
     nearfar_loss*& out = required("loss", loss);
     out = new Loss(options != nullptr ? required_of_size("options", options) : defaults_of<Form>());

@@ -146,16 +146,15 @@ class SortedPositives {
     S own[few];
     std::int32_t nearer[few];
     std::int32_t placed[few];  // of those nearer by as many
-    for (Index k = 0; k < count_; ++k) {
-      key[k] = memory.keys[k];
-      own[k] = distance(key[k]);
-      placed[k] = 0;
-    }
+    std::copy_n(memory.keys, count_, key);
+    std::fill_n(placed, count_, 0);
+    for (Index k = 0; k < count_; ++k) own[k] = distance(key[k]);
     std::fill(own + count_, own + tasks_of(count_, bounds_at_once) * bounds_at_once, S(0));
     for (Index k = 0; k < count_; k += bounds_at_once) {
       count_below(own, count_, own + k, nearer + k);
     }
     for (Index k = 0; k < count_; ++k) {
+      // cppcheck-suppress uninitvar  ; count_below has written it
       const Index rank = nearer[k] + placed[nearer[k]]++;
       memory.keys[rank] = key[k];
       memory.distances[rank] = own[k];

@@ -187,6 +187,11 @@ class HingeTriplets {
     return positives.margin_is_met() ? positives.easy().template rank<levels>(distance) : costless;
   }
 
+  template <class T>
+  static NEARFAR_ALWAYS_INLINE T distance_of(const S* score) {
+    return constant<T>(-sign) * load<T>(score);
+  }
+
   template <int levels, class Keys>
   void see_run(HingeAnchor<S>& anchor, S unit, const Keys& keys, Index first, Index n, const S* s,
                S* g) const {
@@ -196,8 +201,9 @@ class HingeTriplets {
     Sums sums;
     Changes begins(anchor.changes, 1);
     Changes ends(anchor.changes, -1);
-    const auto fold = [&]<class T>(Index k, T distance, T semihard,
-                                   T costless) NEARFAR_LAMBDA_INLINE {
+    const auto fold = [&](Index k, auto distance, auto semihard,
+                          auto costless) NEARFAR_LAMBDA_INLINE {
+      using T = decltype(distance);
       const T zero = constant<T>(0);
       const T negative = keys.template if_negative<T>(first + k, constant<T>(1), zero);
       const T easy = easy_rank<levels>(positives, distance, costless);
@@ -212,9 +218,6 @@ class HingeTriplets {
       // Empty ranges neither begin nor end.
       if (ends_vary()) ends.add(zero, min(size, spread<T>(count) - range.to), range.to);
     };
-    const auto distance_at = [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
-      return constant<T>(-sign) * load<T>(s + first + k);
-    };
     constexpr int group = 3;  // of 16 make 48: the heights of strips are multiples
     Index k = 0;
     for (; k + group * V::lanes <= n; k += group * V::lanes) {
@@ -222,7 +225,7 @@ class HingeTriplets {
       V semihard[group];
       V costless[group];
       for (int v = 0; v < group; ++v) {
-        distance[v] = distance_at.template operator()<V>(k + v * V::lanes);
+        distance[v] = distance_of<V>(s + first + k + v * V::lanes);
       }
       if (smallest_of(distance) > anchor.reference) {  // beyond all positives and their margin
         for (int v = 0; v < group; ++v) semihard[v] = costless[v] = V::broadcast(count);
@@ -234,14 +237,13 @@ class HingeTriplets {
       begins.count_most();
       if (ends_vary()) ends.count_most();
       for (int v = 0; v < group; ++v) {
-        fold.template operator()<V>(k + v * V::lanes, distance[v], semihard[v], costless[v]);
+        fold(k + v * V::lanes, distance[v], semihard[v], costless[v]);
       }
     }
     each_element<S>(n - k, [&]<class T>(Index rest) NEARFAR_LAMBDA_INLINE {
-      const T distance = distance_at.template operator()<T>(k + rest);
-      fold.template operator()<T>(k + rest, distance,
-                                  positives.nearer().template rank<levels>(distance),
-                                  positives.costless().template rank<levels>(distance));
+      const T distance = distance_of<T>(s + first + k + rest);
+      fold(k + rest, distance, positives.nearer().template rank<levels>(distance),
+           positives.costless().template rank<levels>(distance));
     });
     begins.count_all();
     ends.count_all();

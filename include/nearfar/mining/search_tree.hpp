@@ -218,7 +218,8 @@ class SearchTree {
 
   static int levels_for(Index count) {
     const auto levels = static_cast<int>(std::bit_width(static_cast<std::size_t>(count)));
-    return looks_up<S> ? std::max(levels, least_levels) : levels;
+    if constexpr (looks_up<S>) return std::max(levels, least_levels);
+    return levels;
   }
 
   const S* nodes_ = nullptr;
