@@ -1,0 +1,12 @@
+/// \file
+/// A data race: two threads of a parallel region add to one number. What the thread sanitizer must
+/// report, for its silence about the tests to say anything.
+
+#include <cstdio>
+
+int main() {
+  int sum = 0;
+#pragma omp parallel num_threads(2)
+  for (int k = 0; k < 1000; ++k) ++sum;
+  std::printf("%d\n", sum);
+}
