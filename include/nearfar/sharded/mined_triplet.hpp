@@ -69,11 +69,14 @@ void MinedTriplet<S, K>::mine_one(Shards& shards, detail::AnchorTriplets* rows,
   S* s = nullptr;
   S* g = nullptr;
   shards.team().agree([&] {
-    chosen = batch.scratch().template take<Choice>(n);
-    partner = batch.scratch().template take<Index>(n);
-    for (S** some : {&of_positive, &of_negative, &u, &s, &g}) {
-      *some = batch.scratch().template take<S>(n);
-    }
+    auto& scratch = batch.scratch();
+    chosen = scratch.template take<Choice>(n);
+    partner = scratch.template take<Index>(n);
+    of_positive = scratch.template take<S>(n);
+    of_negative = scratch.template take<S>(n);
+    u = scratch.template take<S>(n);
+    s = scratch.template take<S>(n);
+    g = scratch.template take<S>(n);
   });
   for (Index i = 0; i < n; ++i) chosen[i] = Choice();
   batch.observe(
