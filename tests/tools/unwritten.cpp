@@ -10,5 +10,4 @@ int main(int arguments, char**) {
   numbers[0] = arguments;
   // One, without arguments: which compilers, which would warn, do not know.
   std::puts(numbers[arguments] == numbers[0] ? "equal" : "different");
-  numbers = nullptr;
 }

@@ -266,7 +266,7 @@ class HingeTriplets {
     const SortedPositives<S>& positives = anchor.positives;
     double value = 0;
     for (Index k = first; k < first + n; ++k) {
-      const S distance = S(-sign) * s[k];
+      const S distance = distance_of<S>(s + k);
       const S costless = positives.costless().template rank<-1>(distance);
       const Costly<S> range =
           costly(static_cast<S>(positives.count()), positives.nearer().template rank<-1>(distance),
