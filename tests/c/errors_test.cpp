@@ -127,7 +127,12 @@ TEST_F(CErrors, ShapesAndScalars) {
   keys.scalar = NEARFAR_DOUBLE;
   expect_invalid(run(),
                  "nearfar: y.scalar: wanted NEARFAR_FLOAT, as other rows, got NEARFAR_DOUBLE");
+  keys.scalar = 5;
+  expect_invalid(run(), "nearfar: y.scalar: wanted NEARFAR_FLOAT, as other rows, got 5");
   keys.scalar = NEARFAR_FLOAT;
+  queries.scalar = NEARFAR_DOUBLE;
+  expect_invalid(run(),
+                 "nearfar: y.scalar: wanted NEARFAR_DOUBLE, as other rows, got NEARFAR_FLOAT");
   queries.scalar = 0;
   expect_invalid(run(), "nearfar: x.scalar: wanted NEARFAR_FLOAT or NEARFAR_DOUBLE, got 0");
   queries.scalar = NEARFAR_FLOAT;
@@ -151,6 +156,26 @@ TEST_F(CErrors, FormsThatALossLacks) {
   const nearfar_tags tags = nearfar_tags_of_labels(labels.data(), 3);
   expect_invalid(nearfar_labelled_forward(loss, &queries, &tags, nullptr, &result),
                  "nearfar: loss: wanted one that compares rows with labels, got InfoNce");
+  expect_invalid(nearfar_references_forward(loss, &queries, &tags, &keys, &tags, nullptr, &result),
+                 "nearfar: loss: wanted one that compares rows with labels and references, got "
+                 "InfoNce");
+  expect_invalid(nearfar_three_sets_forward(loss, &queries, &keys, &keys, nullptr, &result),
+                 "nearfar: loss: wanted one that compares three sets of rows, got InfoNce");
+  nearfar_loss* sup_con = nullptr;
+  ASSERT_EQ(nearfar_sup_con_create(nullptr, &sup_con), NEARFAR_OK);
+  expect_invalid(nearfar_two_sets_forward(sup_con, &queries, &keys, nullptr, nullptr, &result),
+                 "nearfar: loss: wanted one that compares two sets of rows, got SupCon");
+  nearfar_negatives negatives;
+  nearfar_negatives_init(&negatives, sizeof negatives);
+  expect_invalid(nearfar_negatives_forward(sup_con, &queries, &keys, &negatives, nullptr, &result),
+                 "nearfar: loss: wanted one that compares queries, keys and negatives, got SupCon");
+  nearfar_loss_destroy(sup_con);
+  nearfar_loss* clip = nullptr;
+  ASSERT_EQ(nearfar_clip_create(nullptr, &clip), NEARFAR_OK);
+  const nearfar_integers match = {labels.data(), 3};
+  expect_invalid(nearfar_two_sets_forward(clip, &queries, &keys, &match, nullptr, &result),
+                 "nearfar: match: wanted none for this loss, got integers");
+  nearfar_loss_destroy(clip);
 }
 
 TEST_F(CErrors, WhatACallIsGivenInVain) {
@@ -288,7 +313,16 @@ TEST_F(CErrors, Negatives) {
   refused(nce,
           "nearfar: negatives.log_noise_keys: wanted one column with stride 1, got 2 columns, "
           "stride 2");
+  negatives.log_noise_keys.cols = 1;
+  negatives.log_noise_keys.stride = 2;
+  refused(nce,
+          "nearfar: negatives.log_noise_keys: wanted one column with stride 1, got 1 columns, "
+          "stride 2");
   nearfar_loss_destroy(nce);
+  negatives.log_noise_keys = {};
+  const std::vector<int64_t> ids = {1, 2, 3};
+  negatives.ids = {ids.data(), 2};
+  refused(loss, "nearfar: ids of negatives: wanted 3 labels, one a row, got 2");
 }
 
 TEST_F(CErrors, AWorkspaceServesOneCallAtATimeAndKeepsItsMemory) {

@@ -212,6 +212,45 @@ TYPED_TEST(GradientChecker, ToleranceIsTheOneAskedFor) {
   EXPECT_FALSE(f.check(off, {.tolerance = 0.005}).passed);
 }
 
+TYPED_TEST(GradientChecker, SaysWhatItFoundAndWhere) {
+  using S = TypeParam;
+  const auto told = [](const GradientCheckReport& report) {
+    std::ostringstream out;
+    out << report;
+    return out.str();
+  };
+  Waves<S> f;
+  EXPECT_EQ(told(f.check(f.gradient())).find("passed: 12 elements checked, 0 at kinks skipped; "),
+            0u);
+  Matrix<S> wrong = f.gradient();
+  wrong(2, 1) += S(3);
+  const std::string failed = told(f.check(wrong));
+  EXPECT_EQ(failed.find("FAILED: 12 elements checked, 0 at kinks skipped; worst error "), 0u)
+      << failed;
+  EXPECT_NE(failed.find(" at x(2, 1): claimed "), std::string::npos) << failed;
+  EXPECT_EQ(told(check_gradient<S>([] { return 1.0; }, {})),
+            "FAILED: 0 elements checked, 0 at kinks skipped");
+}
+
+/// Of a corner that is rounded over less than a step, it depends on the limit what is a kink.
+TYPED_TEST(GradientChecker, KinksAreWhatIsAskedFor) {
+  using S = TypeParam;
+  Matrix<S> x(1, 2);
+  x << S(0.25), S(1);
+  Matrix<S> gradient(1, 2);
+  gradient << S(0), S(1);
+  const auto value = [&] {
+    const double d = static_cast<double>(x(0, 0)) - 0.25;
+    return std::sqrt(d * d + 1e-2) + static_cast<double>(x(0, 1));
+  };
+  const auto check = [&](double kink) {
+    return check_gradient<S>(value, {{"x", x, gradient}}, {.step = 0.2, .kink = kink});
+  };
+  EXPECT_EQ(check(0.01).kinks, 1);
+  EXPECT_EQ(check(0.5).kinks, 0);
+  EXPECT_TRUE(check(0.5).passed);
+}
+
 TYPED_TEST(GradientChecker, PutsEveryElementBack) {
   using S = TypeParam;
   Waves<S> f;

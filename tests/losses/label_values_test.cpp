@@ -57,7 +57,20 @@ TEST(LinearContrastiveValues, AreThoseOfEveryPair) {
     EXPECT_EQ(got.negative_pairs, negatives);
     EXPECT_EQ(got.active_positive_pairs, active_positives);
     EXPECT_EQ(got.active_negative_pairs, active_negatives);
+    EXPECT_EQ(got.diagnostics.terms, positives + negatives);
+    EXPECT_EQ(got.diagnostics.active_terms, active_positives + active_negatives);
   }
+}
+
+TEST(LinearContrastiveValues, OfASinglePairOfAKindAreItsHinge) {
+  Matrix<double> x(1, 1);
+  x << 0;
+  Matrix<double> y(2, 1);
+  y << 2, 1;
+  const auto got =
+      nearfar::LinearContrastive<double>({.positive_margin = 0.5, .negative_margin = 4})
+          .forward(x, std::vector<int>{1}, y, std::vector<int>{1, 0});
+  expect_value(got.value, 1.5 + 3);
 }
 
 TEST(MultiSimilarityValues, AreThoseOfTheFormula) {
@@ -140,73 +153,107 @@ TEST(CircleGradients, OfConstantWeightsAreThoseOfFrozenOnes) {
   EXPECT_TRUE(report.passed) << report;
 }
 
-/// At right angles weights are 1 with m = 0, and change with the scores all the same.
-TEST(CircleGradients, OfRowsAtRightAnglesAreDerivatives) {
-  Matrix<double> x = Matrix<double>::Identity(4, 4);
+/// A weight of one is a weight like any other: it changes with its score.
+TEST(CircleGradients, OfWeightsOfOneAreDerivatives) {
+  // s(0, 1) = m of a positive, s(0, 2) = 1 - m of a negative, both exactly.
+  Matrix<double> x(4, 3);
+  x << 1, 0, 0, 0.25, 1, 0.5, 0.75, 0.25, -1, 0.5, -1, 0.25;
   const std::vector<int> labels = {0, 0, 1, 1};
-  const nearfar::Circle<double> loss(
-      {.m = 0, .gamma = 2, .weights = nearfar::CircleWeights::differentiated});
+  const nearfar::Circle<double, nearfar::InnerProduct> loss(
+      {.m = 0.25, .gamma = 2, .weights = nearfar::CircleWeights::differentiated});
   Matrix<double> dx;
   loss.forward_backward(x, labels, dx);
-  // Of a negative the weight max(0, s) has its corner there: positives alone are compared.
-  EXPECT_NEAR(dx(0, 1), dx(1, 0), 1e-15);
-  const oracle::Real slope = 2 * 2 * (-2) / (1 + std::exp(Real(-2))) / 4 * std::exp(Real(0));
-  static_cast<void>(slope);
+  const auto report = nearfar::check_gradient<double>([&] { return loss.forward(x, labels).value; },
+                                                      {{"x", x, dx}});
+  EXPECT_TRUE(report.passed) << report;
+  EXPECT_EQ(report.kinks, 0) << report;
 }
+
+/// Lifted structure of one set against another, or against itself: the sum over pairs, half of
+/// it where a pair is met twice, and how many pairs there are and do not rest.
+struct Lifted {
+  Real sum = 0;
+  std::int64_t pairs = 0;
+  std::int64_t active = 0;
+
+  /// `pairs_from(i)` is the first row that i is paired with.
+  template <class Label, class PairsFrom>
+  Lifted(const oracle::Matrix& d, double margin, const std::vector<Label>& of_x,
+         const std::vector<Label>& of_y, const PairsFrom& pairs_from) {
+    const auto alike = [&](Index i, Index j) {
+      return of_x[std::size_t(i)] == of_y[std::size_t(j)];
+    };
+    std::vector<Real> of_row(std::size_t(d.rows()), 0);
+    std::vector<Real> of_column(std::size_t(d.cols()), 0);
+    for (Index i = 0; i < d.rows(); ++i) {
+      for (Index j = 0; j < d.cols(); ++j) {
+        if (alike(i, j)) continue;
+        of_row[std::size_t(i)] += std::exp(margin - d(i, j));
+        of_column[std::size_t(j)] += std::exp(margin - d(i, j));
+      }
+    }
+    for (Index i = 0; i < d.rows(); ++i) {
+      for (Index j = pairs_from(i); j < d.cols(); ++j) {
+        if (!alike(i, j)) continue;
+        ++pairs;
+        const Real negatives = of_row[std::size_t(i)] + of_column[std::size_t(j)];
+        if (negatives == 0) continue;
+        const Real over = std::max<Real>(std::log(negatives) + d(i, j), 0);
+        sum += over * over / 2;
+        active += over > 0 ? 1 : 0;
+      }
+    }
+  }
+
+  Real mean() const { return pairs > 0 ? sum / static_cast<Real>(pairs) : 0; }
+};
+
+void expect_lifted(const nearfar::Result& got, const Lifted& want) {
+  expect_value(got.value, want.mean());
+  EXPECT_EQ(got.diagnostics.terms, want.pairs);
+  EXPECT_EQ(got.diagnostics.active_terms, want.active);
+}
+
+/// Margins so small that pairs rest, all of them, or some.
+constexpr double margins[] = {1, -1, -3, -20};
 
 TEST(LiftedStructureValues, AgainstReferencesAreThoseOfTheFormula) {
   const Matrix<double> x = random_rows<double>(33, 17, 8);
   const Matrix<double> y = random_rows<double>(40, 17, 9);
-  const std::vector<int> of_x = random_labels(33, 4, 10);
-  const std::vector<int> of_y = random_labels(40, 4, 11);
   const oracle::Matrix d =
       oracle::pairwise(oracle::Euclidean(), oracle::exact(x), oracle::exact(y));
-  const auto alike = [&](Index i, Index j) { return of_x[std::size_t(i)] == of_y[std::size_t(j)]; };
-  Real sum = 0;
-  std::int64_t pairs = 0;
-  for (Index i = 0; i < d.rows(); ++i) {
-    for (Index j = 0; j < d.cols(); ++j) {
-      if (!alike(i, j)) continue;
-      Real negatives = 0;
-      for (Index k = 0; k < d.cols(); ++k) {
-        if (!alike(i, k)) negatives += std::exp(1 - d(i, k));
-      }
-      for (Index k = 0; k < d.rows(); ++k) {
-        if (!alike(k, j)) negatives += std::exp(1 - d(k, j));
-      }
-      const Real over = std::max<Real>(std::log(negatives) + d(i, j), 0);
-      sum += over * over / 2;
-      ++pairs;
+  // Of the second labels one row has negatives and the other rows of its class have none.
+  std::vector<int> lonely(40, 7);
+  std::vector<int> but_one(33, 7);
+  but_one[0] = 8;
+  for (const auto& [of_x, of_y] : {std::pair(random_labels(33, 4, 10), random_labels(40, 4, 11)),
+                                   std::pair(but_one, lonely)}) {
+    for (const double margin : margins) {
+      const auto got =
+          nearfar::LiftedStructure<double>({.margin = margin}).forward(x, of_x, y, of_y);
+      expect_lifted(got, Lifted(d, margin, of_x, of_y, [](Index) { return Index(0); }));
     }
   }
-  const auto got = nearfar::LiftedStructure<double>().forward(x, of_x, y, of_y);
-  expect_value(got.value, sum / static_cast<Real>(pairs));
-  EXPECT_EQ(got.diagnostics.terms, pairs);
 }
 
 TEST(LiftedStructureValues, AreThoseOfTheFormula) {
-  for (const Batch& batch : batches()) {
+  std::vector<Batch> all = small_and_large_batches();
+  // Classes in blocks: a tile may be without a negative.
+  Batch sorted = all.back();
+  sorted.name = "sorted 400";
+  std::sort(sorted.labels.begin(), sorted.labels.end(),
+            [](auto a, auto b) { return a / 4 < b / 4; });
+  for (auto& label : sorted.labels) label /= 4;
+  all.push_back(sorted);
+  for (const Batch& batch : all) {
     SCOPED_TRACE(batch.name);
     const oracle::Matrix d = distances(oracle::Euclidean(), oracle::exact(batch.x));
-    Real sum = 0;
-    std::int64_t pairs = 0;
-    for (Index i = 0; i < d.rows(); ++i) {
-      for (Index j = i + 1; j < d.rows(); ++j) {
-        if (batch.labels[std::size_t(i)] != batch.labels[std::size_t(j)]) continue;
-        ++pairs;
-        Real negatives = 0;
-        for (Index k = 0; k < d.rows(); ++k) {
-          if (batch.labels[std::size_t(k)] == batch.labels[std::size_t(i)]) continue;
-          negatives += std::exp(1 - d(i, k)) + std::exp(1 - d(j, k));
-        }
-        if (negatives == 0) continue;
-        const Real excess = std::max<Real>(0, std::log(negatives) + d(i, j));
-        sum += excess * excess;
-      }
+    for (const double margin : margins) {
+      const auto got =
+          nearfar::LiftedStructure<double>({.margin = margin}).forward(batch.x, batch.labels);
+      expect_lifted(got,
+                    Lifted(d, margin, batch.labels, batch.labels, [](Index i) { return i + 1; }));
     }
-    const auto got = nearfar::LiftedStructure<double>().forward(batch.x, batch.labels);
-    expect_value(got.value, pairs > 0 ? sum / (2 * static_cast<Real>(pairs)) : 0);
-    EXPECT_EQ(got.diagnostics.terms, pairs);
   }
 }
 
@@ -240,6 +287,40 @@ TEST(SupConValues, AreThoseOfTheFormulas) {
       EXPECT_EQ(got.diagnostics.terms, terms);
     }
   }
+}
+
+/// Sums of exponentials of what is measured from the nearest row, or they would overflow.
+TEST(SupConValues, OfSharpTemperaturesKeepTheirDigits) {
+  const Matrix<double> x = random_rows<double>(40, 5, 12);
+  const std::vector<int> labels = random_labels(40, 4, 13);
+  const double temperature = 1e-3;
+  const auto expect_mean = [&](const auto& kernel, const oracle::Matrix& nearness) {
+    const oracle::Matrix s = nearness / Real(temperature);
+    Real sum = 0;
+    for (Index i = 0; i < 40; ++i) {
+      Real best = -std::numeric_limits<Real>::infinity();
+      for (Index j = 0; j < 40; ++j) best = i == j ? best : std::max(best, s(i, j));
+      Real all = 0;
+      Real positives = 0;
+      Real count = 0;
+      for (Index j = 0; j < 40; ++j) {
+        if (i == j) continue;
+        all += std::exp(s(i, j) - best);
+        if (labels[std::size_t(i)] != labels[std::size_t(j)]) continue;
+        positives += s(i, j);
+        ++count;
+      }
+      if (count > 0) sum += best + std::log(all) - positives / count;
+    }
+    expect_value(nearfar::SupCon<double, std::decay_t<decltype(kernel)>>(
+                     {.temperature = temperature, .reduction = Reduction::sum})
+                     .forward(x, labels)
+                     .value,
+                 sum);
+  };
+  const oracle::Matrix exact = oracle::exact(x);
+  expect_mean(nearfar::InnerProduct(), oracle::pairwise(oracle::InnerProduct(), exact, exact));
+  expect_mean(nearfar::Euclidean(), -oracle::pairwise(oracle::Euclidean(), exact, exact));
 }
 
 }  // namespace

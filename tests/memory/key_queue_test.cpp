@@ -158,6 +158,10 @@ TEST(KeyQueue, RefusesWhatDoesNotFit) {
   expect_refused({"query ids", Thrown::invalid_argument, {"ids: wanted keys pushed with ids"}, [&] {
                     without.negatives(two);
                   }});
+  expect_refused(
+      {"some ids", Thrown::invalid_argument, {"ids: wanted none, as before", "got some"}, [&] {
+         without.push(numbered<float>(2, 2, 0), two);
+       }});
   // A queue that was emptied may start anew.
   without.clear();
   EXPECT_EQ(without.size(), 0);

@@ -145,6 +145,7 @@ TEST(CosineMomentum, RisesFromItsBaseToOne) {
     EXPECT_LT(cosine_momentum(0.9, k, 100), cosine_momentum(0.9, k + 1, 100));
   }
   EXPECT_THROW(cosine_momentum(1.1, 0, 1), std::invalid_argument);
+  EXPECT_THROW(cosine_momentum(-0.1, 0, 1), std::invalid_argument);
   EXPECT_THROW(cosine_momentum(0.9, -1, 1), std::invalid_argument);
   EXPECT_THROW(cosine_momentum(0.9, 0, 0), std::invalid_argument);
 }

@@ -1,9 +1,12 @@
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <nearfar/memory/key_queue.hpp>
 #include <nearfar/memory/memory_bank.hpp>
+#include <sstream>
 
 #include "memory/rings.hpp"
 
@@ -138,6 +141,63 @@ TEST(SavedFiles, AFullDiskIsNamed) {
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "nearfar: memory could not be written: No space left on device");
   }
+}
+
+TEST(SavedFiles, OfNoFolderAreNamed) {
+  const Folder folder;
+  const std::filesystem::path file = folder.path() / "none" / "queue";
+  try {
+    queue_of(1).save(file);
+    FAIL() << "written, though there is no folder";
+  } catch (const std::runtime_error& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "nearfar: " + file.string() + " could not be written: No such file or directory");
+  }
+}
+
+/// Files whose checksum is right and whose content cannot be.
+TEST(SavedFiles, ThatNobodySavedAreRefused) {
+  using nearfar::detail::SavedKind;
+  using nearfar::detail::SavedWriter;
+  struct Content {
+    Index size;
+    Index next;
+    double number;
+    const char* says;
+  };
+  const char* damaged = "is damaged: its rows cannot be where it says";
+  for (const Content& content :
+       {Content{-1, 0, 1, damaged}, Content{4, 0, 1, damaged}, Content{3, -1, 1, damaged},
+        Content{3, 3, 1, damaged}, Content{2, 1, 1, damaged},
+        Content{3, 1, std::nan(""), "holds a number that is not finite"}}) {
+    std::stringstream file;
+    SavedWriter writer(file, SavedKind::key_queue);
+    writer.put(static_cast<std::uint32_t>(sizeof(double)));
+    for (const Index number : {Index(3), Index(2), content.size, content.next}) {
+      writer.put(static_cast<std::int64_t>(number));
+    }
+    writer.put(std::uint32_t{0});
+    for (Index k = 0; k < 2 * content.size; ++k) writer.put(content.number);
+    writer.finish();
+    KeyQueue<double> queue = queue_of(1);
+    try {
+      queue.load(file);
+      FAIL() << "read: " << content.size << " rows, the next " << content.next;
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find(content.says), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(listed(queue.ids()), numbers_from(3, 1));
+  }
+
+  std::stringstream file;
+  SavedWriter writer(file, SavedKind::memory_bank);
+  writer.put(static_cast<std::uint32_t>(sizeof(float)));
+  for (const Index number : {2, 1}) writer.put(static_cast<std::int64_t>(number));
+  writer.put(1.0f);
+  writer.put(std::numeric_limits<float>::infinity());
+  writer.finish();
+  nearfar::MemoryBank<float> bank(2, 1);
+  EXPECT_THROW(bank.load(file), std::runtime_error);
 }
 
 TEST(SavedFiles, DevicesAndFoldersAreNotReplaced) {

@@ -53,4 +53,36 @@ std::string name_of(const testing::TestParamInfo<Case>& at) {
 
 INSTANTIATE_TEST_SUITE_P(Splits, ShardedLosses, testing::ValuesIn(cases()), name_of);
 
+/// Batches without a pair of rows, a positive or a negative.
+template <class S>
+void expect_equal_of_few() {
+  const auto expect = [](const auto& batch_of) {
+    const std::vector<ShardedCase<S>> cases = sharded_cases<S>(batch_of);
+    for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
+      for (const Split split : {Split::even, Split::last_has_all}) {
+        run_team(3, [&](Exchange& exchange) {
+          expect_equal_to_one_process<S>(exchange, split, schedule, cases);
+        });
+      }
+    }
+  };
+  for (const Index n : {0, 1, 2, 3}) {
+    SCOPED_TRACE(std::to_string(n) + " rows");
+    expect([n](const auto& subject) { return batch_for(subject, n, 9, 17); });
+  }
+  for (const bool alike : {false, true}) {
+    SCOPED_TRACE(alike ? "one label" : "no label twice");
+    expect([alike](const auto& subject) {
+      Batch<S> all = batch_for(subject, 7, 9, 17);
+      for (std::size_t i = 0; i < all.labels.size(); ++i) {
+        all.labels[i] = alike ? 4 : static_cast<int>(i);
+      }
+      return all;
+    });
+  }
+}
+
+TEST(ShardedLossesOfFewRows, AreThoseOfOneProcessInFloat) { expect_equal_of_few<float>(); }
+TEST(ShardedLossesOfFewRows, AreThoseOfOneProcessInDouble) { expect_equal_of_few<double>(); }
+
 }  // namespace

@@ -43,6 +43,61 @@ TEST(ShardedErrors, TagsThatShardsDoNotHaveAreRefused) {
   EXPECT_THROW(loss.forward(alone, x, nearfar::Tags()), std::invalid_argument);
 }
 
+/// One row too few of the second set, of the losses whose rows are pairs.
+TEST(ShardedErrors, SetsOfPairsAreOfEqualSize) {
+  run_team(2, [&](nearfar::Exchange& exchange) {
+    const Matrix<float> x = random_rows<float>(3, 4, 1);
+    const Matrix<float> y = random_rows<float>(exchange.rank() == 1 ? 2 : 3, 4, 2);
+    using namespace nearfar::sharded;
+    expect_error_everywhere([&] { Clip<float>().forward(exchange, x, y); },
+                            "rank 1: texts: wanted a row for each of 3 images, got 2");
+    expect_error_everywhere([&] { SigLip<float>().forward(exchange, x, y); },
+                            "rank 1: texts: wanted a row for each of 3 images, got 2");
+    expect_error_everywhere([&] { NtXent<float>().forward(exchange, x, y); },
+                            "rank 1: view2: wanted a row for each of 3 view1, got 2");
+  });
+}
+
+/// A pair that has no other, wherever it is.
+TEST(ShardedErrors, PairsWithoutANegativeAreRefusedOnAllWhereAsked) {
+  run_team(2, [&](nearfar::Exchange& exchange) {
+    const Matrix<float> x = random_rows<float>(exchange.rank() == 1 ? 1 : 0, 4, 1);
+    using namespace nearfar::sharded;
+    constexpr auto error = nearfar::UnusableAnchor::error;
+    const std::string text = "wanted every anchor to have something to learn from, got ";
+    expect_error_everywhere(
+        [&] { Clip<float>({.unusable_anchors = error}).forward(exchange, x, x); },
+        text + "1 anchors without a negative");
+    expect_error_everywhere(
+        [&] { NtXent<float>({.unusable_anchors = error}).forward(exchange, x, x); },
+        text + "2 anchors without a negative");
+    expect_error_everywhere(
+        [&] { InfoNce<float>({.unusable_anchors = error}).forward(exchange, x, x); },
+        text + "1 anchors without a negative");
+  });
+}
+
+/// Labels of another count, another kind of tags and rows without elements, of losses over labels.
+TEST(ShardedErrors, OfLossesOverLabelsAreThoseOfAll) {
+  run_team(2, [&](nearfar::Exchange& exchange) {
+    const bool mine = exchange.rank() == 1;
+    const Matrix<float> x = random_rows<float>(3, 4, 1);
+    const std::vector<int> labels(mine ? 2 : 3, 1);
+    using namespace nearfar::sharded;
+    const char* text = "rank 1: labels: wanted 3 labels, one a row, got 2";
+    expect_error_everywhere([&] { HadsellContrastive<float>().forward(exchange, x, labels); },
+                            text);
+    expect_error_everywhere([&] { MinedTriplet<float>().forward(exchange, x, labels); }, text);
+    const std::vector<int> three(3, 1);
+    expect_error_everywhere(
+        [&] { HadsellContrastive<float>().forward(exchange, x, mine ? nearfar::Tags() : three); },
+        "rank 1: labels: wanted ");
+    const Matrix<float> nothing(3, 0);
+    expect_error_everywhere(
+        [&] { MinedTriplet<float>().forward(exchange, mine ? nothing : x, three); }, "rank 1: ");
+  });
+}
+
 TEST(ShardedErrors, AnchorsThatCannotLearnAreRefusedOnAllWhereAsked) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const Matrix<float> x = random_rows<float>(2, 3, 1);

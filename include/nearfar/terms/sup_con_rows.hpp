@@ -23,7 +23,6 @@ struct SupConRow {
   double among_positives;  ///< the same among positives, for the mean inside of the logarithm
   double positive_scores;  ///< weighted sum of the positives' nearness
   double positives;        ///< sum of the positives' weights: their number, where there are none
-  std::int64_t others;
   double value;
   double temperature;  ///< sum of g_j s_j
 };
@@ -70,7 +69,6 @@ class SupConRows {
     });
     row.all += all.total();
     row.positive_scores += scores.total();
-    row.others += n;
     if (relation_.weighted()) row.positives += count.total();
     if (mean_ == MeanOverPositives::inside_log && count.total() > 0) {
       observe_among_positives(row, codes, n, s);
@@ -128,9 +126,8 @@ class SupConRows {
   const S* key_codes() const { return relation_.codes().key; }
   S query_code(Index i) const { return relation_.codes().query[i]; }
 
-  void fold(Row& row, S reference, Rebase<S>& memo, double sum, Index n) const {
+  void fold(Row& row, S reference, Rebase<S>& memo, double sum, Index) const {
     add_exponentials(reference, sum, rate_, memo, row.best, row.all);
-    row.others += n;
   }
   void fold_positives(Row& row, double scores) const { row.positive_scores += scores; }
 
