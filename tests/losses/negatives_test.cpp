@@ -212,6 +212,14 @@ TYPED_TEST(OwnNegatives, HaveTheSameBitsAtAnyNumberOfThreadsAndMemoryOnce) {
   }
 }
 
+TYPED_TEST(OwnNegatives, OfNoQueriesAreNone) {
+  using S = typename TypeParam::Scalar;
+  const Matrix<S> none(0, 3);
+  const nearfar::Negatives<S> negatives = nearfar::per_query(none);
+  EXPECT_EQ(negatives.per_query(0), 0);
+  EXPECT_EQ(nearfar::InfoNce<S>().forward(none, none, negatives).value, 0);
+}
+
 TYPED_TEST(OwnNegatives, MustBeAsManyForEachQuery) {
   using S = typename TypeParam::Scalar;
   Problem<TypeParam> p(3, 2, 4);

@@ -82,10 +82,12 @@ TEST(Mutants, HaveGradientsThatAreNotThoseOfTheValue) {
   }
 }
 
-/// Gives one row a label of its own, where labels are of classes.
+/// Where labels are of classes, gives one row a label of its own, and two of many rows another.
 void leave_alone(const PublicCall<double>& call, Arguments<double>& a) {
   if (call.labels.empty()) return;
-  if (std::string(call.labels[0].name).find("labels") != std::string::npos) a.labels[0][3] = 99;
+  if (std::string(call.labels[0].name).find("labels") == std::string::npos) return;
+  a.labels[0][3] = 99;
+  if (a.labels[0].size() > 100) a.labels[0][40] = a.labels[0][77] = 98;
 }
 
 /// Many rows with an upstream for each, one of them without a positive.
@@ -124,7 +126,7 @@ void expect_slope(const PublicCall<double>& call, const Arguments<double>& rows,
     return sum;
   };
   const double measured = (moved(step) - moved(-step)) / (2 * step);
-  ASSERT_NEAR(claimed, measured, 1e-4 * size) << call.name << (by_rows ? ", rows" : "");
+  ASSERT_NEAR(claimed, measured, 2e-5 * size) << call.name << (by_rows ? ", rows" : "");
 }
 
 TEST(Mutants, HaveAnotherSlopeOfManyRows) {
@@ -252,9 +254,9 @@ TEST(Mutants, TakeAnchorsThatCannotLearn) {
   }
 }
 
+/// Losses whose terms are rows, active where they are above 0.
 bool terms_are_rows(const std::string& name) {
-  for (const char* loss : {"SupCon", "MultiSimilarity", "Circle", "Alignment", "InfoNce", "NtXent",
-                           "Clip", "SigLip", "NPair"}) {
+  for (const char* loss : {"SupCon", "MultiSimilarity", "Circle", "Alignment"}) {
     if (name.find(loss) == 0) return true;
   }
   return false;

@@ -58,6 +58,29 @@ TEST(ShardedErrors, SetsOfPairsAreOfEqualSize) {
   });
 }
 
+/// Sets of other elements, and the gradient of a matrix that no kernel of shards has.
+TEST(ShardedErrors, ArgumentsThatFitNoShardAreThoseOfAll) {
+  run_team(2, [&](nearfar::Exchange& exchange) {
+    const bool mine = exchange.rank() == 1;
+    const Matrix<float> x = random_rows<float>(3, 4, 1);
+    const Matrix<float> y = random_rows<float>(3, mine ? 5 : 4, 2);
+    const nearfar::sharded::InfoNce<float> loss;
+    expect_error_everywhere([&] { loss.forward(exchange, x, y); },
+                            "rank 1: keys: wanted 3 x 4, got 3 x 5");
+    Matrix<float> dx;
+    Matrix<float> dy;
+    Matrix<float> matrix;
+    expect_error_everywhere(
+        [&] {
+          nearfar::CallOptions<float> call;
+          if (mine) call.d_parameter = matrix;
+          loss.forward_backward(exchange, x, x, dx, dy, call);
+        },
+        "rank 1: d_parameter: wanted a kernel with a matrix, in a call of one process");
+    EXPECT_EQ(dx.size() + dy.size() + matrix.size(), 0);
+  });
+}
+
 /// A pair that has no other, wherever it is.
 TEST(ShardedErrors, PairsWithoutANegativeAreRefusedOnAllWhereAsked) {
   run_team(2, [&](nearfar::Exchange& exchange) {
