@@ -182,7 +182,7 @@ class Team {
       std::string message = status.message;
       const std::string prefix = "nearfar: ";
       if (message.starts_with(prefix)) message.erase(0, prefix.size());
-      message = prefix + "rank " + std::to_string(rank) + ": " + message;
+      message.insert(0, prefix + "rank " + std::to_string(rank) + ": ");
       if (status.trouble == Trouble::argument) throw std::invalid_argument(message);
       if (status.trouble == Trouble::domain) throw std::domain_error(message);
       throw std::runtime_error(message);
