@@ -2,8 +2,8 @@
 
 #include <nearfar/sharded/exchange.hpp>
 
+#include <algorithm>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -108,7 +108,8 @@ class Thread final : public nearfar::Exchange {
     return 0;
   }
   Ticket start_receive(int from, int channel, void* data, nearfar::Index bytes) override {
-    expected_.push_back({from, channel, data, static_cast<std::size_t>(bytes)});
+    expected_.push_back(
+        {from, channel, static_cast<unsigned char*>(data), static_cast<std::size_t>(bytes)});
     return static_cast<Ticket>(expected_.size());
   }
   // Of what was expected of one sender in one channel the first comes first, whichever ticket is
@@ -118,30 +119,30 @@ class Thread final : public nearfar::Exchange {
     const auto wanted = static_cast<std::size_t>(ticket - 1);
     for (std::size_t k = 0; k <= wanted; ++k) {
       Expected& one = expected_[k];
-      if (one.data == nullptr || one.from != expected_[wanted].from ||
+      if (one.done || one.from != expected_[wanted].from ||
           one.channel != expected_[wanted].channel) {
         continue;
       }
       const std::vector<unsigned char> message = mail_.take(one.from, rank_, one.channel);
       if (message.size() != one.bytes) throw std::logic_error("a message of another size");
-      std::memcpy(one.data, message.data(), message.size());
-      if (k != wanted) one.data = nullptr;
+      std::copy(message.begin(), message.end(), one.data);
+      one.done = true;
     }
-    expected_[wanted].data = nullptr;
-    while (!expected_.empty() && expected_.back().data == nullptr) expected_.pop_back();
+    while (!expected_.empty() && expected_.back().done) expected_.pop_back();
   }
   void gather(const void* own, nearfar::Index bytes, void* all) override {
     const std::vector<unsigned char> got =
         mail_.gather(rank_, own, static_cast<std::size_t>(bytes));
-    std::memcpy(all, got.data(), got.size());
+    std::copy(got.begin(), got.end(), static_cast<unsigned char*>(all));
   }
 
  private:
   struct Expected {
     int from;
     int channel;
-    void* data;
+    unsigned char* data;
     std::size_t bytes;
+    bool done = false;
   };
   Mail& mail_;
   int rank_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "nearfar/core/matrix.hpp"
 
 namespace nearfar {
@@ -22,9 +24,9 @@ class Exchange {
   /// What is under way until it is waited for.
   using Ticket = int;
 
-  /// Begins to send `bytes` >= 0 bytes to another process. They must stay as they are until the
-  /// wait for the ticket. Messages of one channel (a small number) from one process to another
-  /// arrive in the order they were sent in.
+  /// Begins to send `bytes` >= 0 bytes to another process; where there are none, `data` may be null
+  /// here and below. They must stay as they are until the wait for the ticket. Messages of one
+  /// channel (a small number) from one process to another arrive in the order they were sent in.
   virtual Ticket start_send(int to, int channel, const void* data, Index bytes) = 0;
 
   /// Begins to receive the next message of a channel, of exactly `bytes` bytes.
