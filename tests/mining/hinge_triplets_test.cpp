@@ -1,0 +1,221 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nearfar/mining/hinge_triplets.hpp>
+#include <numeric>
+#include <vector>
+
+#include "support/kernel_cases.hpp"
+#include "support/random.hpp"
+
+/// The triplets of one anchor against the plainest loop over them. Distances are whole numbers, so
+/// that sums are exact and ties many, those at the margin among them.
+
+namespace {
+
+using namespace support;
+using nearfar::Mining;
+using nearfar::detail::AnchorTriplets;
+using nearfar::detail::HingeAnchor;
+using nearfar::detail::HingeTriplets;
+using nearfar::detail::NegativeRoles;
+using nearfar::detail::PositivesMemory;
+using nearfar::detail::Role;
+using nearfar::detail::Scratch;
+using nearfar::detail::SortedPositives;
+
+/// An anchor's positives, and keys in a row: negatives, and others that are none of its concern.
+template <class S>
+struct Anchor {
+  std::vector<S> positives;
+  std::vector<S> keys;
+  std::vector<S> roles = std::vector<S>(keys.size(), Role<S>::negative);
+
+  Index negatives() const { return std::count(roles.begin(), roles.end(), Role<S>::negative); }
+};
+
+struct Found {
+  AnchorTriplets sums{0, 0, 0, 0, 0, 0};
+  long double value = 0;
+  std::vector<double> of_positives;  ///< active triplets with each
+  std::vector<double> of_keys;
+};
+
+template <class S>
+Found one_by_one(const Anchor<S>& anchor, Mining mining, double margin) {
+  Found found;
+  found.of_positives.assign(anchor.positives.size(), 0);
+  found.of_keys.assign(anchor.keys.size(), 0);
+  for (std::size_t k = 0; k < anchor.keys.size(); ++k) {
+    if (anchor.roles[k] != Role<S>::negative) continue;
+    for (std::size_t p = 0; p < anchor.positives.size(); ++p) {
+      const auto farther = static_cast<double>(anchor.keys[k]);
+      const auto nearer = static_cast<double>(anchor.positives[p]);
+      const bool hard = farther <= nearer;
+      const bool easy = farther > nearer + margin;
+      ++(hard ? found.sums.hard : easy ? found.sums.easy : found.sums.semihard);
+      if ((mining == Mining::hard && !hard) || (mining == Mining::easy && !easy) ||
+          (mining == Mining::semihard && (hard || easy))) {
+        continue;
+      }
+      ++found.sums.terms;
+      const long double loss = static_cast<long double>(nearer) - farther + margin;
+      if (loss <= 0) continue;
+      ++found.sums.active;
+      found.value += loss;
+      ++found.of_positives[p];
+      ++found.of_keys[k];
+    }
+  }
+  return found;
+}
+
+/// Scores are `sign` times the nearness; keys are seen in parts.
+template <class S, int sign>
+Found by_ranks(const Anchor<S>& anchor, Mining mining, double margin, bool with_gradients,
+               Index part) {
+  constexpr double upstream = 0.5;
+  const auto count = static_cast<Index>(anchor.positives.size());
+  const auto n = static_cast<Index>(anchor.keys.size());
+  Scratch scratch(nullptr);
+  PositivesMemory<S> memory(scratch, count);
+  std::iota(memory.keys, memory.keys + count, 0);
+  const SortedPositives<S> positives(
+      count, [&](Index k) { return anchor.positives[static_cast<std::size_t>(k)]; }, margin,
+      memory);
+  const HingeTriplets<S, sign> triplets(mining, margin);
+  std::vector<std::int32_t> changes(static_cast<std::size_t>(triplets.changes_size(count)));
+  HingeAnchor<S> seen = triplets.start(positives, anchor.negatives(), changes.data());
+  std::vector<S> scores;
+  for (const S distance : anchor.keys) scores.push_back(S(-sign) * distance);
+  std::vector<S> gradients(anchor.keys.size(), S(77));
+  for (Index first = 0; first < n; first += part) {
+    triplets.see(seen, upstream, NegativeRoles<S>{anchor.roles.data() + first},
+                 std::min(part, n - first), scores.data() + first,
+                 with_gradients ? gradients.data() + first : nullptr);
+  }
+  Found found;
+  for (const S g : gradients) found.of_keys.push_back(static_cast<double>(g) / (sign * upstream));
+  found.of_positives.assign(anchor.positives.size(), 0);
+  found.sums = triplets.finish(seen, [&](Index key, double times) {
+    found.of_positives[static_cast<std::size_t>(key)] += times;
+  });
+  found.value = found.sums.value;
+  return found;
+}
+
+template <class S, int sign>
+void expect_alike(const Anchor<S>& anchor, double margin, Index part) {
+  const double most = anchor.positives.empty()
+                          ? 0
+                          : static_cast<double>(*std::max_element(anchor.positives.begin(),
+                                                                  anchor.positives.end()));
+  for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
+    SCOPED_TRACE(std::to_string(anchor.positives.size()) + " positives, " +
+                 std::to_string(anchor.keys.size()) + " keys, margin " + std::to_string(margin) +
+                 ", mining " + std::to_string(static_cast<int>(mining)));
+    const Found want = one_by_one(anchor, mining, margin);
+    for (const bool with_gradients : {true, false}) {
+      const Found got = by_ranks<S, sign>(anchor, mining, margin, with_gradients, part);
+      EXPECT_EQ(got.sums.hard, want.sums.hard);
+      EXPECT_EQ(got.sums.semihard, want.sums.semihard);
+      EXPECT_EQ(got.sums.easy, want.sums.easy);
+      EXPECT_EQ(got.sums.terms, want.sums.terms);
+      EXPECT_EQ(got.sums.active, want.sums.active);
+      // Sums are of distances from the farthest that costs, and only their difference is small.
+      EXPECT_LE(std::abs(got.value - want.value), std::numeric_limits<S>::epsilon() *
+                                                      (most + margin) *
+                                                      static_cast<double>(want.sums.active));
+      EXPECT_TRUE(got.of_positives == want.of_positives);
+      if (with_gradients) {
+        EXPECT_TRUE(got.of_keys == want.of_keys);
+      }
+    }
+  }
+}
+
+/// Whole numbers below `most`.
+template <class S>
+std::vector<S> whole_numbers(Index count, Index most, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<S> out;
+  for (Index k = 0; k < count; ++k) out.push_back(static_cast<S>(random.below(most)));
+  return out;
+}
+
+template <class S>
+class Hinges : public testing::Test {};
+TYPED_TEST_SUITE(Hinges, Scalars, CaseNames);
+
+/// Around what fits registers, what is looked up at once and what a run has.
+TYPED_TEST(Hinges, AreThoseOfEveryTriplet) {
+  using S = TypeParam;
+  for (const Index count : {0, 1, 2, 5, 31, 32, 33, 64, 200, 511, 512, 513, 700}) {
+    for (const Index n : {0, 1, 7, 47, 48, 50, 383, 384, 385, 900}) {
+      for (const double margin : {0.0, 2.0}) {
+        const Anchor<S> anchor{whole_numbers<S>(count, 9, 1), whole_numbers<S>(n, 12, 2)};
+        expect_alike<S, 1>(anchor, margin, n + 1);
+        expect_alike<S, -1>(anchor, margin, 131);
+      }
+    }
+  }
+}
+
+TYPED_TEST(Hinges, AreNegativesOnly) {
+  using S = TypeParam;
+  Random random(3);
+  Anchor<S> anchor{whole_numbers<S>(40, 9, 4), whole_numbers<S>(500, 12, 5)};
+  for (S& role : anchor.roles) role = static_cast<S>(random.below(3) - 1);
+  expect_alike<S, 1>(anchor, 2, 501);
+  std::fill(anchor.roles.begin(), anchor.roles.end(), Role<S>::nobody);
+  expect_alike<S, -1>(anchor, 2, 501);
+}
+
+/// Where no sum of two distances and no margin is a whole number, or a number of S.
+TYPED_TEST(Hinges, OfMarginsThatNoDistanceMeets) {
+  using S = TypeParam;
+  const Anchor<S> anchor{whole_numbers<S>(60, 9, 6), whole_numbers<S>(200, 12, 7)};
+  for (const double margin : {0.5, 1.75, 1e-9}) expect_alike<S, 1>(anchor, margin, 201);
+}
+
+/// Many at once that cost nothing, at the last distance that could and beyond.
+TYPED_TEST(Hinges, BeyondAllPositives) {
+  using S = TypeParam;
+  Anchor<S> anchor{whole_numbers<S>(60, 9, 6), std::vector<S>(600, S(1000))};
+  for (const double margin : {0.0, 2.0}) {
+    const S last = *std::max_element(anchor.positives.begin(), anchor.positives.end());
+    std::fill_n(anchor.keys.begin(), 200, last + static_cast<S>(margin));
+    expect_alike<S, 1>(anchor, margin, 601);
+    expect_alike<S, -1>(anchor, margin, 601);
+  }
+}
+
+/// So many that the ranks of a run have a sum beyond the whole numbers of a float.
+TYPED_TEST(Hinges, OfPositivesWithoutNumberAreCountedExactly) {
+  using S = TypeParam;
+  const Anchor<S> anchor{whole_numbers<S>(65003, 500, 8), whole_numbers<S>(400, 600, 9)};
+  expect_alike<S, 1>(anchor, 100, 401);
+}
+
+/// Sums out of the range of float are those of double.
+TYPED_TEST(Hinges, FarApartAddUpInDouble) {
+  using S = TypeParam;
+  Anchor<S> anchor{whole_numbers<S>(100, 9, 10), whole_numbers<S>(300, 9, 11)};
+  Random random(12);
+  for (S& role : anchor.roles) role = static_cast<S>(random.below(2));
+  for (auto* distances : {&anchor.positives, &anchor.keys}) {
+    for (S& d : *distances) d = std::ldexp(d, std::numeric_limits<S>::max_exponent - 6);
+  }
+  for (const Mining mining : {Mining::all, Mining::hard}) {
+    const Found want = one_by_one(anchor, mining, 0);
+    const Found got = by_ranks<S, 1>(anchor, mining, 0, false, 301);
+    EXPECT_EQ(got.sums.active, want.sums.active);
+    if constexpr (sizeof(S) == sizeof(float)) {
+      EXPECT_EQ(got.value, want.value);
+    }
+  }
+}
+
+}  // namespace
