@@ -85,6 +85,26 @@ TEST(Workspace, IsFreeAgainAfterACallThatWasRefused) {
   EXPECT_NO_THROW(Scratch{&workspace});
 }
 
+#ifdef NEARFAR_GUARDS
+/// Which by itself knows whole blocks only.
+TEST(WorkspaceDeathTest, TheAddressSanitizerSeesWhoLeavesAnArray) {
+  Workspace workspace;
+  { Scratch(&workspace).take<float>(1000); }
+  Scratch scratch(&workspace);
+  const volatile float* a = scratch.take<float>(3);
+  const volatile float* given_back = nullptr;
+  {
+    const ScratchLoan loan(scratch);
+    given_back = scratch.take<float>(3);
+    EXPECT_DEATH(static_cast<void>(given_back[3]), "use-after-poison");
+  }
+  EXPECT_DEATH(static_cast<void>(a[3]), "use-after-poison");
+  EXPECT_DEATH(static_cast<void>(a[-1]), "heap-buffer-overflow");
+  EXPECT_DEATH(static_cast<void>(given_back[0]), "use-after-poison");
+  EXPECT_DEATH(static_cast<void>(a[500]), "use-after-poison") << "what nobody took";
+}
+#endif
+
 TEST(Workspace, RefusesNegativeThreads) { EXPECT_THROW(Workspace(-1), std::invalid_argument); }
 
 }  // namespace

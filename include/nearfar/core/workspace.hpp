@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nearfar/core/errors.hpp"
+#include "nearfar/core/guards.hpp"
 #include "nearfar/core/huge_pages.hpp"
 
 /// \file
@@ -75,6 +76,7 @@ class Scratch {
     if (workspace_.taken_.exchange(true)) {
       fail_argument("workspace", "one that no other call is using", "one in use by another call");
     }
+    forbid_rest();
   }
   ~Scratch() { workspace_.taken_ = false; }
   Scratch(const Scratch&) = delete;
@@ -87,7 +89,8 @@ class Scratch {
   template <class T>
   T* take(Eigen::Index count) {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
-    const std::size_t bytes = round_up(static_cast<std::size_t>(count) * sizeof(T));
+    const std::size_t size = static_cast<std::size_t>(count) * sizeof(T);
+    const std::size_t bytes = round_up(size) + guard_bytes;
     auto& blocks = workspace_.blocks_;
     while (block_ < blocks.size() && used_ + bytes > blocks[block_].size) {
       ++block_;
@@ -96,11 +99,21 @@ class Scratch {
     if (block_ == blocks.size()) add_block(bytes);
     std::byte* at = blocks[block_].memory.get() + used_;
     used_ += bytes;
+    allow(at, size);
     return reinterpret_cast<T*>(at);
   }
 
  private:
   friend class ScratchLoan;
+
+  /// What is not taken is nobody's.
+  void forbid_rest() const {
+    for (std::size_t k = block_; k < workspace_.blocks_.size(); ++k) {
+      const std::size_t from = k == block_ ? used_ : 0;
+      const auto& block = workspace_.blocks_[k];
+      forbid(block.memory.get() + from, block.size - from);
+    }
+  }
 
   static std::size_t round_up(std::size_t n) {
     return (n + Workspace::alignment - 1) / Workspace::alignment * Workspace::alignment;
@@ -120,6 +133,7 @@ class Scratch {
     workspace_.blocks_.push_back(
         {std::unique_ptr<std::byte[], Workspace::Free>(p, {alignment}), size});
     used_ = 0;
+    forbid_rest();
   }
 
   Workspace own_;
@@ -137,6 +151,7 @@ class ScratchLoan {
   ~ScratchLoan() {
     scratch_.block_ = block_;
     scratch_.used_ = used_;
+    scratch_.forbid_rest();
   }
   ScratchLoan(const ScratchLoan&) = delete;
   ScratchLoan& operator=(const ScratchLoan&) = delete;
