@@ -75,6 +75,8 @@ class Oracle {
         take_one(a, positives, negatives, options.positive, options.negative);
       } else if (options.mining == Mining::batch_hard) {
         take_one(a, positives, negatives, PositiveChoice::hard, NegativeChoice::hard);
+      } else if (options.mining == Mining::semi_hard_per_pair) {
+        take_one_a_pair(a, positives, negatives);
       } else {
         take_all(a, positives, negatives, options.mining);
       }
@@ -114,6 +116,20 @@ class Oracle {
                                                          : k;
         if (k == wanted) take(a, p, n);
       }
+    }
+  }
+
+  /// With each positive the nearest negative beyond it, or else the farthest.
+  void take_one_a_pair(Index a, const std::vector<Index>& positives,
+                       const std::vector<Index>& negatives) {
+    const auto near = [&](Index j) { return d_(a, j); };
+    const auto far = [&](Index j) { return -d_(a, j); };
+    for (const Index p : positives) {
+      for (const Index n : negatives) ++out_.kinds[kind(a, p, n)];
+      std::vector<Index> beyond = negatives;
+      std::erase_if(beyond, [&](Index j) { return d_(a, j) <= d_(a, p); });
+      const Index n = beyond.empty() ? first_best(negatives, far) : first_best(beyond, near);
+      if (n >= 0) take(a, p, n);
     }
   }
 
@@ -231,6 +247,19 @@ TYPED_TEST(MinedTriplets, OneAnAnchorAreTheLowestOfTheBest) {
           expect_exactly<TypeParam>(rows, options, {1, 3});
         }
       }
+    }
+  }
+}
+
+TYPED_TEST(MinedTriplets, OneAPairAreTheLowestOfTheBest) {
+  for (const Rows& rows : batches()) {
+    for (const int margin : {0, 2}) {
+      SCOPED_TRACE(std::to_string(rows.queries.rows()) + " rows, margin " + std::to_string(margin));
+      expect_exactly<TypeParam>(rows,
+                                {.margin = static_cast<double>(margin),
+                                 .mining = Mining::semi_hard_per_pair,
+                                 .reduction = Reduction::sum},
+                                {2});
     }
   }
 }

@@ -173,6 +173,22 @@ TEST(MinedTripletValues, OfOneTripletAnAnchorAreThoseOfTheChoices) {
   }
 }
 
+TEST(MinedTripletValues, AgainstNoReferencesAreNothing) {
+  using nearfar::Mining;
+  const Matrix<double> x = random_rows<double>(5, 3, 1);
+  const Matrix<double> none(0, 3);
+  const std::vector<int> labels = {0, 0, 1, 1, 1};
+  for (const Mining mining :
+       {Mining::all, Mining::hard, Mining::semihard, Mining::easy, Mining::batch_hard,
+        Mining::batch_easy_hard, Mining::semi_hard_per_pair, Mining::distance_weighted}) {
+    const auto got = nearfar::MinedTriplet<double>({.mining = mining, .reduction = Reduction::none})
+                         .forward(x, labels, none, std::vector<int>());
+    EXPECT_EQ(got.value, 0);
+    EXPECT_EQ(got.values, std::vector<double>(5, 0));
+    EXPECT_EQ(got.diagnostics.terms, 0);
+  }
+}
+
 TEST(MinedTripletValues, CountsOfAllTripletsHaveAClosedForm) {
   for (const Batch& batch : batches()) {
     std::int64_t want = 0;

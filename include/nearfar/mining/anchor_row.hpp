@@ -65,7 +65,7 @@ struct PositivesMemory {
 
   /// For up to n positives.
   PositivesMemory(Scratch& scratch, Index n)
-      : keys(scratch.take<std::int32_t>(n + 1)),
+      : keys(scratch.take<std::int32_t>(n)),
         distances(scratch.take<S>(n)),
         nearer(scratch.take<S>(SearchTree<S>::size(n))),
         costless(scratch.take<S>(SearchTree<S>::size(n))),
@@ -177,13 +177,13 @@ template <class S>
 struct AnchorScratch {
   PositivesMemory<S> positives;
   S* role;                ///< of each key
-  double* sums;           ///< one more than keys
+  double* sums;           ///< of as many numbers as keys
   std::int32_t* changes;  ///< as HingeTriplets has them
 
   AnchorScratch(Scratch& scratch, Index n, Index changes_size)
       : positives(scratch, n),
         role(scratch.take<S>(n)),
-        sums(scratch.take<double>(n + 1)),
+        sums(scratch.take<double>(n)),
         changes(scratch.take<std::int32_t>(changes_size)) {}
 };
 

@@ -102,7 +102,8 @@ class CountedTriplets {
                        AnchorScratch<S>& memory, Row& row) const {
     const Index count = positives.count();
     // A negative of rank r, farther than r positives, is a candidate for positives below r: first
-    // the nearest of each rank, then from the last rank down the nearest of it and all above.
+    // the nearest of each rank, then from the last rank down that of the lowest so far, which is
+    // nearer than those above.
     std::int32_t* candidate = memory.changes;
     std::fill(candidate, candidate + count + 1, -1);
     Index farthest = -1;
@@ -117,11 +118,7 @@ class CountedTriplets {
     if (farthest < 0) return;
     Index best = -1;
     for (Index r = count - 1; r >= 0; --r) {
-      const Index here = candidate[r + 1];
-      if (here >= 0 && (best < 0 || distance(here) < distance(best) ||
-                        (distance(here) == distance(best) && here < best))) {
-        best = here;
-      }
+      if (candidate[r + 1] >= 0) best = candidate[r + 1];
       const Index negative = best >= 0 ? best : farthest;
       const TripletTerm term(form_, static_cast<double>(positives.distance(r)) -
                                         static_cast<double>(distance(negative)) + margin_);
