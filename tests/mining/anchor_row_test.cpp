@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <nearfar/mining/anchor_row.hpp>
-#include <numeric>
 #include <vector>
 
 #include "support/kernel_cases.hpp"

@@ -173,7 +173,7 @@ TYPED_TEST(Hinges, AreNegativesOnly) {
   expect_alike<S, -1>(anchor, 2, 501);
 }
 
-/// Where no sum of two distances and no margin is a whole number, or a number of S.
+/// Where the sum of a distance and the margin is no distance, and perhaps no number of S.
 TYPED_TEST(Hinges, OfMarginsThatNoDistanceMeets) {
   using S = TypeParam;
   const Anchor<S> anchor{whole_numbers<S>(60, 9, 6), whole_numbers<S>(200, 12, 7)};

@@ -73,6 +73,20 @@ inline void expect_same_counts(const nearfar::Diagnostics& got, const nearfar::D
   EXPECT_EQ(got.zero_distances, want.zero_distances);
 }
 
+/// The smallest and the largest score by near(got, wanted); where no pair was compared, infinities
+/// of another sign each.
+template <class Near>
+void expect_scores(const nearfar::Diagnostics& got, const nearfar::Diagnostics& want,
+                   const Near& near) {
+  if (want.smallest_score > want.largest_score) {
+    EXPECT_EQ(got.smallest_score, want.smallest_score);
+    EXPECT_EQ(got.largest_score, want.largest_score);
+    return;
+  }
+  near(got.smallest_score, want.smallest_score);
+  near(got.largest_score, want.largest_score);
+}
+
 /// Every bit of two results.
 inline void expect_identical(const nearfar::Result& got, const nearfar::Result& want) {
   EXPECT_EQ(got.value, want.value);
@@ -100,15 +114,10 @@ void expect_result(const nearfar::Result& got, const oracle::Loss& want,
     EXPECT_TRUE(got.values.empty());
   }
   expect_same_counts(got.diagnostics, want.diagnostics);
-  if (want.diagnostics.smallest_score > want.diagnostics.largest_score) {  // no pair was compared
-    EXPECT_EQ(got.diagnostics.smallest_score, want.diagnostics.smallest_score);
-    EXPECT_EQ(got.diagnostics.largest_score, want.diagnostics.largest_score);
-    return;
-  }
   const double scale = Tolerance<S>::score * std::max({1.0, want.diagnostics.largest_score,
                                                        -want.diagnostics.smallest_score});
-  EXPECT_NEAR(got.diagnostics.smallest_score, want.diagnostics.smallest_score, scale);
-  EXPECT_NEAR(got.diagnostics.largest_score, want.diagnostics.largest_score, scale);
+  expect_scores(got.diagnostics, want.diagnostics,
+                [&](double score, double wanted) { EXPECT_NEAR(score, wanted, scale); });
 }
 
 template <class S>

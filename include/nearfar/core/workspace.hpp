@@ -89,6 +89,7 @@ class Scratch {
   template <class T>
   T* take(Eigen::Index count) {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+    static_assert(guard_bytes % Workspace::alignment == 0);
     const std::size_t size = static_cast<std::size_t>(count) * sizeof(T);
     const std::size_t bytes = round_up(size) + guard_bytes;
     auto& blocks = workspace_.blocks_;
