@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <nearfar/nearfar.hpp>
+
 #include "support/allocations.hpp"
 #include "support/compare.hpp"
 #include "support/kernel_cases.hpp"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <nearfar/check/gradient_check.hpp>
 
 #include "support/allocations.hpp"
 #include "support/compare.hpp"

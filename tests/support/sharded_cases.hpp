@@ -2,36 +2,18 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <nearfar/nearfar.hpp>
-#include <nearfar/sharded.hpp>
+#include <limits>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "support/compare.hpp"
 #include "support/random.hpp"
+#include "support/sharded_subjects.hpp"
 
 /// \file
-/// Every sharded loss beside the one of one process, behind one signature, and what is promised of
-/// all of them, as a process of any exchange sees it.
+/// What is promised of every sharded loss, as a process of any exchange sees it.
 
 namespace support {
-
-/// What came of a call.
-template <class S>
-struct Outcome {
-  nearfar::Result result;
-  std::vector<double> numbers;  ///< gradients of learnable numbers, counts by kind
-  std::vector<Matrix<S>> gradients;
-};
-
-/// Sets of rows, and labels of the first where there are any.
-template <class S>
-struct Batch {
-  std::vector<Matrix<S>> rows;
-  std::vector<int> labels;
-};
 
 /// Rows [first, first + count) of each set.
 template <class S>
@@ -42,159 +24,6 @@ Batch<S> part_of(const Batch<S>& all, Index first, Index count) {
     out.labels.assign(all.labels.begin() + first, all.labels.begin() + first + count);
   }
   return out;
-}
-
-template <class S>
-struct ShardedSubject {
-  std::string name;
-  int sets;
-  bool labelled;
-  std::function<Outcome<S>(const Batch<S>&)> one;
-  std::function<Outcome<S>(const nearfar::Sharding&, const Batch<S>&)> many;
-  std::function<nearfar::Result(const nearfar::Sharding&, const Batch<S>&)> forward;
-};
-
-template <class R>
-std::vector<double> numbers_of(const R& r) {
-  std::vector<double> out;
-  if constexpr (requires { r.d_temperature; }) out.push_back(r.d_temperature);
-  if constexpr (requires { r.d_logit_scale; }) out.push_back(r.d_logit_scale);
-  if constexpr (requires { r.d_logit_bias; }) out.push_back(r.d_logit_bias);
-  if constexpr (requires { r.hard_triplets; }) {
-    for (const std::int64_t count : {r.hard_triplets, r.semihard_triplets, r.easy_triplets}) {
-      out.push_back(static_cast<double>(count));
-    }
-  }
-  return out;
-}
-
-template <class S>
-class ShardedSubjects {
- public:
-  /// Losses of two sets of rows.
-  template <class One, class Many, class Options>
-  void add_pairs(const std::string& name, const Options& options) {
-    list.push_back({name, 2, false,
-                    [=](const Batch<S>& x) {
-                      Outcome<S> out;
-                      out.gradients.resize(2);
-                      fill(out, One(options).forward_backward(x.rows[0], x.rows[1],
-                                                              out.gradients[0], out.gradients[1]));
-                      return out;
-                    },
-                    [=](const nearfar::Sharding& where, const Batch<S>& x) {
-                      Outcome<S> out;
-                      out.gradients.resize(2);
-                      fill(out, Many(options).forward_backward(where, x.rows[0], x.rows[1],
-                                                               out.gradients[0], out.gradients[1]));
-                      return out;
-                    },
-                    [=](const nearfar::Sharding& where, const Batch<S>& x) -> nearfar::Result {
-                      return Many(options).forward(where, x.rows[0], x.rows[1]);
-                    }});
-  }
-
-  /// Losses over labels.
-  template <class One, class Many, class Options>
-  void add_labelled(const std::string& name, const Options& options) {
-    list.push_back(
-        {name, 1, true,
-         [=](const Batch<S>& x) {
-           Outcome<S> out;
-           out.gradients.resize(1);
-           fill(out, One(options).forward_backward(x.rows[0], x.labels, out.gradients[0]));
-           return out;
-         },
-         [=](const nearfar::Sharding& where, const Batch<S>& x) {
-           Outcome<S> out;
-           out.gradients.resize(1);
-           fill(out, Many(options).forward_backward(where, x.rows[0], x.labels, out.gradients[0]));
-           return out;
-         },
-         [=](const nearfar::Sharding& where, const Batch<S>& x) -> nearfar::Result {
-           return Many(options).forward(where, x.rows[0], x.labels);
-         }});
-  }
-
-  std::vector<ShardedSubject<S>> list;
-
- private:
-  template <class R>
-  static void fill(Outcome<S>& out, const R& r) {
-    out.result = r;
-    out.numbers = numbers_of(r);
-  }
-};
-
-template <class S, class K>
-void add_sharded_similarities(ShardedSubjects<S>& all, const std::string& kernel) {
-  using namespace nearfar;
-  for (const Denominator d : {Denominator::with_positive, Denominator::negatives_only}) {
-    const std::string name = kernel + (d == Denominator::with_positive ? "" : ", decoupled");
-    all.template add_pairs<InfoNce<S, K>, sharded::InfoNce<S, K>>(
-        "InfoNce " + name, InfoNceOptions{.temperature = 0.3, .denominator = d});
-    all.template add_pairs<NtXent<S, K>, sharded::NtXent<S, K>>(
-        "NtXent " + name, NtXentOptions{.temperature = 0.3, .denominator = d});
-  }
-  for (const SupConVariant v : {SupConVariant::out, SupConVariant::in}) {
-    all.template add_labelled<SupCon<S, K>, sharded::SupCon<S, K>>(
-        "SupCon " + kernel, SupConOptions{.temperature = 0.4, .variant = v});
-  }
-  if constexpr (K::orientation == Orientation::similarity) {
-    for (const ClipDirections d : {ClipDirections::mean, ClipDirections::sum}) {
-      all.template add_pairs<Clip<S, K>, sharded::Clip<S, K>>(
-          "Clip " + kernel, ClipOptions{.logit_scale = 4, .directions = d});
-    }
-    all.template add_pairs<Clip<S, K>, sharded::Clip<S, K>>(
-        "Clip " + kernel + ", clamped", ClipOptions{.logit_scale = 4, .largest_logit_scale = 3});
-    all.template add_pairs<SigLip<S, K>, sharded::SigLip<S, K>>(
-        "SigLip " + kernel, SigLipOptions{.logit_scale = 4, .logit_bias = -2});
-  }
-}
-
-template <class S, class K>
-void add_sharded_triplets(ShardedSubjects<S>& all, const std::string& kernel) {
-  using namespace nearfar;
-  for (const Mining mining :
-       {Mining::batch_hard, Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
-    all.template add_labelled<MinedTriplet<S, K>, sharded::MinedTriplet<S, K>>(
-        "MinedTriplet " + kernel + ", mining " + std::to_string(static_cast<int>(mining)),
-        MinedTripletOptions{.margin = 0.4, .mining = mining});
-  }
-  all.template add_labelled<MinedTriplet<S, K>, sharded::MinedTriplet<S, K>>(
-      "MinedTriplet " + kernel + ", soft",
-      MinedTripletOptions{.margin = 0.4, .form = TripletForm::soft});
-}
-
-/// Every loss with every kernel that shards have.
-template <class S>
-std::vector<ShardedSubject<S>> sharded_subjects() {
-  using namespace nearfar;
-  ShardedSubjects<S> all;
-  add_sharded_similarities<S, Cosine>(all, "Cosine");
-  add_sharded_similarities<S, InnerProduct>(all, "InnerProduct");
-  add_sharded_similarities<S, Euclidean>(all, "Euclidean");
-  add_sharded_similarities<S, SquaredEuclidean>(all, "SquaredEuclidean");
-  add_sharded_similarities<S, CosineDistance>(all, "CosineDistance");
-  const auto add_hadsell = [&]<class K>(K, const std::string& kernel) {
-    for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {
-      all.template add_labelled<HadsellContrastive<S, K>, sharded::HadsellContrastive<S, K>>(
-          "HadsellContrastive " + kernel, HadsellOptions{.margin = 1.2, .reduction = r});
-    }
-  };
-  all.template add_labelled<HadsellContrastive<S, Euclidean>,
-                            sharded::HadsellContrastive<S, Euclidean>>(
-      "HadsellContrastive Euclidean, factor one",
-      HadsellOptions{.margin = 1.2, .factor = SquareFactor::one});
-  add_hadsell(Euclidean(), "Euclidean");
-  add_hadsell(SquaredEuclidean(), "SquaredEuclidean");
-  add_hadsell(CosineDistance(), "CosineDistance");
-  add_sharded_triplets<S, Euclidean>(all, "Euclidean");
-  add_sharded_triplets<S, SquaredEuclidean>(all, "SquaredEuclidean");
-  add_sharded_triplets<S, CosineDistance>(all, "CosineDistance");
-  add_sharded_triplets<S, Cosine>(all, "Cosine");
-  add_sharded_triplets<S, InnerProduct>(all, "InnerProduct");
-  return std::move(all.list);
 }
 
 template <class S>

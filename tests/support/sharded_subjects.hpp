@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <nearfar/sharded.hpp>
+#include <string>
+#include <vector>
+
+#include "support/random.hpp"
+
+/// \file
+/// Every sharded loss beside the one of one process, behind one signature.
+
+namespace support {
+
+/// What came of a call.
+template <class S>
+struct Outcome {
+  nearfar::Result result;
+  std::vector<double> numbers;  ///< gradients of learnable numbers, counts by kind
+  std::vector<Matrix<S>> gradients;
+};
+
+/// Sets of rows, and labels of the first where there are any.
+template <class S>
+struct Batch {
+  std::vector<Matrix<S>> rows;
+  std::vector<int> labels;
+};
+
+template <class S>
+struct ShardedSubject {
+  std::string name;
+  int sets;
+  bool labelled;
+  std::function<Outcome<S>(const Batch<S>&)> one;
+  std::function<Outcome<S>(const nearfar::Sharding&, const Batch<S>&)> many;
+  std::function<nearfar::Result(const nearfar::Sharding&, const Batch<S>&)> forward;
+};
+
+/// Every loss with every kernel that shards have.
+template <class S>
+std::vector<ShardedSubject<S>> sharded_subjects();
+
+}  // namespace support
