@@ -2,7 +2,10 @@
 
 #include <cmath>
 #include <nearfar/check/gradient_check.hpp>
+#include <nearfar/core/random.hpp>
 #include <nearfar/losses/mined_triplet.hpp>
+#include <utility>
+#include <vector>
 
 #include "support/compare.hpp"
 #include "support/kernel_cases.hpp"
@@ -31,65 +34,193 @@ template <class S>
 class DistanceWeighted : public testing::Test {};
 TYPED_TEST_SUITE(DistanceWeighted, Scalars, CaseNames);
 
-/// One anchor, one positive and negatives from very near to the other end of the sphere: the one
-/// drawn is the one that has a gradient.
-TYPED_TEST(DistanceWeighted, DrawsNegativesByTheInverseOfTheirDensity) {
+/// One anchor and keys on a great circle of the unit sphere, at these distances from it. Those of
+/// one index are its positive, all others negatives.
+template <class S>
+struct OneAnchor {
+  OneAnchor(Index depth, std::vector<double> at, Index of_positive)
+      : distances(std::move(at)),
+        positive(of_positive),
+        row(Matrix<S>::Zero(1, depth)),
+        keys(Matrix<S>::Zero(static_cast<Index>(distances.size()), depth)),
+        labels(distances.size(), 0) {
+    row(0, 0) = 1;
+    labels[static_cast<std::size_t>(positive)] = 1;
+    for (std::size_t j = 0; j < distances.size(); ++j) {
+      const double angle = 2 * std::asin(distances[j] / 2);
+      keys(static_cast<Index>(j), 0) = static_cast<S>(std::cos(angle));
+      keys(static_cast<Index>(j), depth - 1) = static_cast<S>(std::sin(angle));
+    }
+  }
+
+  template <class K>
+  nearfar::MinedTripletResult call(const MinedTripletOptions& options, Matrix<S>& d_keys) const {
+    return MinedTriplet<S, K>(options).forward_backward(row, std::vector<int>{1}, keys, labels,
+                                                        nearfar::no_gradient, d_keys);
+  }
+
+  /// The negative that is drawn: the one that has a gradient, for the soft margin has no zeros.
+  template <class K>
+  Index drawn(const DistanceWeighting& weighting) const {
+    Matrix<S> d_keys;
+    EXPECT_EQ(call<K>(drawing(weighting), d_keys).diagnostics.terms, 1);
+    Index found = -1;
+    for (Index j = 0; j < keys.rows(); ++j) {
+      if (j == positive || d_keys.row(j).norm() == 0) continue;
+      EXPECT_EQ(found, -1) << "two negatives have gradients";
+      found = j;
+    }
+    return found;
+  }
+
+  std::vector<double> distances;
+  Index positive;
+  Matrix<S> row;
+  Matrix<S> keys;
+  std::vector<int> labels;
+};
+
+/// The first negative whose weight and those before it are more than the number drawn, or -1 where
+/// rounding decides.
+template <class S>
+Index wanted_draw(const OneAnchor<S>& anchor, const DistanceWeighting& w) {
+  const auto depth = static_cast<long double>(anchor.row.cols());
+  std::vector<long double> weights;
+  long double total = 0;
+  for (const bool alike : {false, true}) {
+    weights.clear();
+    for (std::size_t j = 0; j < anchor.distances.size(); ++j) {
+      const long double d = std::max(anchor.distances[j], w.nearest);
+      const bool can_be = static_cast<Index>(j) != anchor.positive && (alike || d < w.farthest);
+      const long double q =
+          alike ? 1 : std::pow(d, depth - 2) * std::pow(1 - d * d / 4, (depth - 3) / 2);
+      weights.push_back(can_be ? 1 / q : 0);
+      total += weights.back();
+    }
+    if (total > 0) break;
+  }
+  const auto bits =
+      nearfar::random_bits(w.seed, w.step, 0, static_cast<std::uint64_t>(anchor.positive));
+  const long double at = nearfar::unit_interval(bits[0]);
+  long double sum = 0;
+  for (std::size_t j = 0; j < weights.size(); ++j) {
+    sum += weights[j] / total;
+    if (std::abs(sum - at) < 2e-3L) return -1;
+    if (sum > at) return static_cast<Index>(j);
+  }
+  return -1;
+}
+
+/// The draw follows from the formula and the number of seed, step, anchor and positive.
+TYPED_TEST(DistanceWeighted, DrawsByTheInverseOfTheDensityOfDistances) {
   using S = TypeParam;
-  constexpr Index depth = 5;
-  constexpr int negatives = 12;
-  constexpr int draws = 6000;
-  const DistanceWeighting bounds;
-  Matrix<S> anchor = Matrix<S>::Zero(1, depth);
-  anchor(0, 0) = 1;
-  Matrix<S> others = Matrix<S>::Zero(negatives + 1, depth);
-  std::vector<int> labels(negatives + 1, 0);
-  labels[0] = 1;
-  others(0, 0) = 1;
-  std::vector<double> expected(negatives + 1, 0);
-  double total = 0;
-  for (int j = 1; j <= negatives; ++j) {
-    const double distance = 0.15 * j;  // of points of the unit sphere
-    const double angle = 2 * std::asin(distance / 2);
-    others(j, 0) = static_cast<S>(std::cos(angle));
-    others(j, 1 + j % 4) = static_cast<S>(std::sin(angle));
-    if (distance >= bounds.farthest) continue;
-    const double d = std::max(distance, bounds.nearest);
-    expected[static_cast<std::size_t>(j)] =
-        1 / (std::pow(d, depth - 2) * std::pow(1 - d * d / 4, (depth - 3) / 2.0));
-    total += expected[static_cast<std::size_t>(j)];
-  }
-  std::vector<int> seen(negatives + 1, 0);
-  Matrix<S> d_others;
-  nearfar::Workspace workspace(1);
-  for (int step = 0; step < draws; ++step) {
-    const MinedTriplet<S> loss(drawing({.seed = 3, .step = static_cast<std::uint64_t>(step)}));
-    const auto result =
-        loss.forward_backward(anchor, std::vector<int>{1}, others, labels, nearfar::no_gradient,
-                              d_others, {.workspace = &workspace});
-    ASSERT_EQ(result.diagnostics.terms, 1);
-    int drawn = 0;
-    for (int j = 1; j <= negatives; ++j) {
-      if (d_others.row(j).norm() > 0) {
-        ++seen[static_cast<std::size_t>(j)];
-        ++drawn;
-      }
+  const std::vector<double> spread = {0.3, 1.35, 0.9, 0.15, 1.5, 0.75, 1.2, 0.4, 1.65, 0.6, 1.05};
+  const std::vector<double> near = {0.5003, 0.4, 0.5, 0.5006, 0.3};
+  const std::vector<std::pair<OneAnchor<S>, DistanceWeighting>> cases = {
+      {{5, spread, 3}, {}},
+      {{2, spread, 0}, {.nearest = 0.2, .farthest = 1.6}},
+      {{9, spread, 5}, {.nearest = 0.85}},
+      // Weights of which a double has only the logarithms.
+      {{1100, near, 2}, {}},
+      // All of them too far: alike.
+      {{5, spread, 10}, {.nearest = 0.05, .farthest = 0.1}},
+  };
+  int compared = 0;
+  for (const auto& [anchor, bounds] : cases) {
+    SCOPED_TRACE(anchor.row.cols());
+    for (std::uint64_t step = 0; step < 300; ++step) {
+      DistanceWeighting weighting = bounds;
+      weighting.seed = 3;
+      weighting.step = step;
+      const Index wanted = wanted_draw(anchor, weighting);
+      if (wanted < 0) continue;
+      ASSERT_EQ(anchor.template drawn<nearfar::Euclidean>(weighting), wanted);
+      ASSERT_EQ(anchor.template drawn<nearfar::SquaredEuclidean>(weighting), wanted);
+      ASSERT_EQ(anchor.template drawn<nearfar::CosineDistance>(weighting), wanted);
+      ASSERT_EQ(anchor.template drawn<nearfar::Cosine>(weighting), wanted);
+      ASSERT_EQ(anchor.template drawn<nearfar::InnerProduct>(weighting), wanted);
+      ++compared;
     }
-    ASSERT_EQ(drawn, 1);
   }
+  EXPECT_GT(compared, 1400);
+}
+
+/// Numbers that seeds and steps lead to are as good as random ones: draws come in shares as wanted.
+TYPED_TEST(DistanceWeighted, DrawsInShares) {
+  using S = TypeParam;
+  const OneAnchor<S> anchor(3, {0.6, 0.7, 0.9, 1.1, 1.3, 1.5}, 0);
+  constexpr int draws = 4000;
+  std::vector<int> seen(anchor.distances.size(), 0);
+  for (std::uint64_t step = 0; step < draws; ++step) {
+    ++seen[static_cast<std::size_t>(
+        anchor.template drawn<nearfar::Euclidean>({.seed = 3, .step = step}))];
+  }
+  const auto share = [&](std::size_t j) {
+    const double inverse = 1 / anchor.distances[j];
+    return inverse / (1 / 0.7 + 1 / 0.9 + 1 / 1.1 + 1 / 1.3);
+  };
   double chi_square = 0;
-  int cells = 0;
-  for (std::size_t j = 1; j <= negatives; ++j) {
-    const double mean = draws * expected[j] / total;
-    if (expected[j] == 0) {
-      EXPECT_EQ(seen[j], 0) << "negative " << j << " is too far away to be drawn";
-      continue;
-    }
-    ++cells;
+  for (const std::size_t j : {1u, 2u, 3u, 4u}) {
+    const double mean = draws * share(j);
     chi_square += (seen[j] - mean) * (seen[j] - mean) / mean;
   }
   // The draws are the same in every run; a right sampler passes this bound 999 times of 1000.
-  ASSERT_EQ(cells, 9);
-  EXPECT_LT(chi_square, 26.1);
+  EXPECT_LT(chi_square, 16.3);
+  EXPECT_EQ(seen[5], 0) << "too far away to be drawn";
+}
+
+TYPED_TEST(DistanceWeighted, DrawsNoneThatIsExactlyTooFar) {
+  using S = TypeParam;
+  OneAnchor<S> anchor(4, {0.9, 0, 1}, 1);
+  anchor.row.setZero();
+  anchor.keys.setZero();
+  anchor.keys(0, 0) = S(0.875);
+  anchor.keys(2, 1) = 1;
+  for (std::uint64_t step = 0; step < 100; ++step) {
+    ASSERT_EQ(anchor.template drawn<nearfar::Euclidean>({.step = step, .farthest = 1}), 0);
+  }
+}
+
+/// The hinge takes the same draws as the soft margin, and counts what they cost; by kinds it counts
+/// all triplets there are.
+TYPED_TEST(DistanceWeighted, CountsLossesOfDrawsAndKindsOfAll) {
+  using S = TypeParam;
+  const OneAnchor<S> anchor(5, {0.3, 1.35, 0.9, 0.6, 1.5, 0.75, 1.2, 0.4}, 3);
+  std::int64_t active = 0;
+  constexpr std::int64_t draws = 200;
+  for (std::uint64_t step = 0; step < draws; ++step) {
+    MinedTripletOptions options = drawing({.step = step});
+    const Index drawn = anchor.template drawn<nearfar::Euclidean>(options.weighting);
+    options.form = nearfar::TripletForm::hinge;
+    Matrix<S> d_keys;
+    const auto got = anchor.template call<nearfar::Euclidean>(options, d_keys);
+    const double cost =
+        std::max(0.6 - anchor.distances[static_cast<std::size_t>(drawn)] + options.margin, 0.0);
+    EXPECT_NEAR(got.value, cost, 1e-6);
+    EXPECT_EQ(got.diagnostics.terms, 1);
+    EXPECT_EQ(got.diagnostics.active_terms, cost > 0 ? 1 : 0);
+    EXPECT_EQ(got.hard_triplets, 2);
+    EXPECT_EQ(got.semihard_triplets, 1);
+    EXPECT_EQ(got.easy_triplets, 4);
+    active += got.diagnostics.active_terms;
+  }
+  EXPECT_GT(active, 0);
+  EXPECT_LT(active, draws);
+}
+
+TYPED_TEST(DistanceWeighted, HasNoTripletsWithoutAPositiveOrANegative) {
+  using S = TypeParam;
+  OneAnchor<S> anchor(5, {0.3, 0.9, 0.6}, 0);
+  for (const int label : {0, 1}) {
+    std::fill(anchor.labels.begin(), anchor.labels.end(), label);
+    Matrix<S> d_keys;
+    const auto got = anchor.template call<nearfar::Euclidean>(drawing({}), d_keys);
+    EXPECT_EQ(got.value, 0);
+    EXPECT_EQ(got.diagnostics.terms, 0);
+    EXPECT_EQ(got.diagnostics.active_terms, 0);
+    EXPECT_EQ(got.hard_triplets + got.semihard_triplets + got.easy_triplets, 0);
+    EXPECT_TRUE(d_keys.isZero(0));
+  }
 }
 
 /// Each pair of an anchor and a positive has a negative, from the negatives even when all of them

@@ -100,10 +100,9 @@ class SampledTriplets {
   Index draw(Index i, Index positive, Index n, const double* sums) const {
     const auto bits = random_bits(weighting_.seed, weighting_.step, static_cast<std::uint64_t>(i),
                                   static_cast<std::uint64_t>(positive));
+    // At most 1 - 2^-53 of the last sum, which rounds to less than it.
     const double at = unit_interval(bits[0]) * sums[n - 1];
-    const double* found = std::upper_bound(sums, sums + n, at);
-    // at < sums[n - 1] but for rounding: then the first key that has all of the weight.
-    return (found != sums + n ? found : std::lower_bound(sums, sums + n, sums[n - 1])) - sums;
+    return std::upper_bound(sums, sums + n, at) - sums;
   }
 
   DistanceWeighting weighting_;
