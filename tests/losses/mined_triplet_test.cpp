@@ -264,6 +264,27 @@ TYPED_TEST(MinedTriplets, OneAPairAreTheLowestOfTheBest) {
   }
 }
 
+/// In float no distance of whole numbers and this margin add up to a float: kinds are those of the
+/// margin rounded down.
+TYPED_TEST(MinedTriplets, OneAPairCountKindsOfAMarginThatIsNeverMet) {
+  using S = TypeParam;
+  for (const Rows& rows : batches()) {
+    SCOPED_TRACE(std::to_string(rows.queries.rows()) + " rows");
+    MinedTripletOptions options{.margin = 2, .mining = Mining::semi_hard_per_pair};
+    const Expected want = Oracle(rows, options).expected();
+    options.margin = 2 + 0x1p-30;
+    const MinedTriplet<S, InnerProduct> loss(options);
+    const Matrix<S> x = rows.queries.cast<S>();
+    const MinedTripletResult got =
+        rows.references ? loss.forward(x, rows.labels, Matrix<S>(rows.references->cast<S>()),
+                                       rows.reference_labels)
+                        : loss.forward(x, rows.labels);
+    EXPECT_EQ(got.hard_triplets, want.kinds[hard]);
+    EXPECT_EQ(got.semihard_triplets, want.kinds[semihard]);
+    EXPECT_EQ(got.easy_triplets, want.kinds[easy]);
+  }
+}
+
 TYPED_TEST(MinedTriplets, OfAKindAreAllOfThem) {
   std::vector<Rows> all = batches();
   // More positives than are sorted or looked up at once.

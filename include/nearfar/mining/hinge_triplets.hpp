@@ -102,7 +102,8 @@ class HingeTriplets {
                       Index(Vec<S>::lanes), stretch);
   }
 
-  bool ends_vary() const { return mining_ == Mining::semihard || mining_ == Mining::easy; }
+  /// All others end with the last rank, but easy ones, which cost nothing and so are in no range.
+  bool ends_vary() const { return mining_ == Mining::semihard; }
 
   template <int levels, class Keys>
   void see(HingeAnchor<S>& anchor, S unit, const Keys& keys, Index n, const S* s, S* g) const {
