@@ -223,6 +223,8 @@ std::vector<Rows> batches() {
   Rows rows{whole_rows(200, 2), random_labels(200, 6, 3), whole_rows(770, 4),
             random_labels(770, 5, 6)};
   all.push_back(rows);
+  all.push_back({whole_rows(9, 7), std::vector<int>(9, 4), whole_rows(70, 8),
+                 std::vector<int>(70, 4)});  // nothing but positives
   return all;
 }
 
@@ -266,7 +268,7 @@ TYPED_TEST(MinedTriplets, OneAPairAreTheLowestOfTheBest) {
 
 /// In float no distance of whole numbers and this margin add up to a float: kinds are those of the
 /// margin rounded down.
-TYPED_TEST(MinedTriplets, OneAPairCountKindsOfAMarginThatIsNeverMet) {
+TYPED_TEST(MinedTriplets, CountKindsOfAMarginThatIsNeverMet) {
   using S = TypeParam;
   for (const Rows& rows : batches()) {
     SCOPED_TRACE(std::to_string(rows.queries.rows()) + " rows");
