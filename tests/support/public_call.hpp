@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/any_loss.hpp"
 #include "support/random.hpp"
 
 /// \file
@@ -87,22 +88,8 @@ std::vector<double> numbers_of(const Result& r) {
   }
   out.push_back(d.smallest_score);
   out.push_back(d.largest_score);
-  if constexpr (requires { r.d_temperature; }) out.push_back(r.d_temperature);
-  if constexpr (requires { r.d_logit_scale; }) out.push_back(r.d_logit_scale);
-  if constexpr (requires { r.d_logit_bias; }) out.push_back(r.d_logit_bias);
-  if constexpr (requires { r.d_log_z; }) out.push_back(r.d_log_z);
-  if constexpr (requires { r.ceiling; }) out.push_back(r.ceiling);
-  if constexpr (requires { r.hard_triplets; }) {
-    for (const std::int64_t count : {r.hard_triplets, r.semihard_triplets, r.easy_triplets}) {
-      out.push_back(static_cast<double>(count));
-    }
-  }
-  if constexpr (requires { r.positive_pairs; }) {
-    for (const std::int64_t count :
-         {r.positive_pairs, r.negative_pairs, r.active_positive_pairs, r.active_negative_pairs}) {
-      out.push_back(static_cast<double>(count));
-    }
-  }
+  const std::vector<double> own = own_numbers_of(r);
+  out.insert(out.end(), own.begin(), own.end());
   return out;
 }
 
@@ -117,15 +104,6 @@ std::vector<double> call_one_way(const Loss& loss, Way way, const Arguments<S>& 
                : numbers_of(loss.backward(a.upstream, inputs..., a.gradients[k]..., a.options));
   }
   (std::make_index_sequence<sets>());
-}
-
-template <class K, class S>
-K kernel_for(const Arguments<S>& a) {
-  if constexpr (nearfar::ParametricKernel<K>) {
-    return K(a.parameter);
-  } else {
-    return K();
-  }
 }
 
 template <class S>

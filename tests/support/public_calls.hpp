@@ -27,7 +27,7 @@ void add_choices(PublicCalls<S>& all) {
                             .denominator = denominator,
                             .reduction = a.reduction,
                             .unusable_anchors = a.unusable},
-                           kernel_for<K>(a));
+                           kernel_of<K>(a.parameter));
     };
     all.template two<K>("InfoNce" + of, {"queries", n}, {"keys", n + 1, Fit::at_least}, make)
         .unusable = "without a negative";
@@ -67,7 +67,7 @@ void add_views(PublicCalls<S>& all) {
                            .denominator = denominator,
                            .reduction = a.reduction,
                            .unusable_anchors = a.unusable},
-                          kernel_for<K>(a));
+                          kernel_of<K>(a.parameter));
     });
   };
   nt_xent.template operator()<Cosine>("", Denominator::with_positive);
@@ -100,19 +100,19 @@ void add_questions(PublicCalls<S>& all) {
                                                .directions = directions,
                                                .reduction = a.reduction,
                                                .unusable_anchors = a.unusable},
-                                              kernel_for<K>(a));
+                                              kernel_of<K>(a.parameter));
                           })
           .unusable = "1 anchors without a negative";
     }
     all.template two<K>("SigLip" + of, {"images", n}, {"texts", n}, [](const A& a) {
       return SigLip<S, K>(
           {.logit_scale = 3 + a.moved[0], .logit_bias = -1 + a.moved[1], .reduction = a.reduction},
-          kernel_for<K>(a));
+          kernel_of<K>(a.parameter));
     });
     const NamedSet negatives{"negatives", n + 2, Fit::free};
     const auto sampling = [](const A& a) {
       return NegativeSampling<S, K>({.temperature = 0.6 + a.moved[0], .reduction = a.reduction},
-                                    kernel_for<K>(a));
+                                    kernel_of<K>(a.parameter));
     };
     all.template three<K>("NegativeSampling" + of, {"queries", n}, {"keys", n}, negatives,
                           sampling);
@@ -121,7 +121,7 @@ void add_questions(PublicCalls<S>& all) {
                                       const Nce<S, K> loss({.temperature = 0.6 + x.moved[0],
                                                             .log_z = 0.4 + x.moved[1],
                                                             .reduction = x.reduction},
-                                                           kernel_for<K>(x));
+                                                           kernel_of<K>(x.parameter));
                                       return call_one_way<3>(loss, way, x, x.rows[0], x.rows[1],
                                                              x.rows[2], x.numbers[0], x.numbers[1]);
                                     });
@@ -147,7 +147,7 @@ void add_triplets(PublicCalls<S>& all) {
             [form, swap](const A& a) {
               return Triplet<S, K>(
                   {.margin = 0.3, .form = form, .swap = swap, .reduction = a.reduction},
-                  kernel_for<K>(a));
+                  kernel_of<K>(a.parameter));
             });
       }
     }
@@ -158,7 +158,7 @@ void add_triplets(PublicCalls<S>& all) {
                           [bound](const A& a) {
                             return MutualInformation<S, K>(
                                 {.bound = bound, .temperature = 0.6 + a.moved[0]},
-                                kernel_for<K>(a));
+                                kernel_of<K>(a.parameter));
                           })
           .reduces = false;
     }
@@ -181,7 +181,7 @@ void add_label_losses(PublicCalls<S>& all) {
                                                       .variant = variant,
                                                       .reduction = a.reduction,
                                                       .unusable_anchors = a.unusable},
-                                                     kernel_for<K>(a));
+                                                     kernel_of<K>(a.parameter));
                                });
     }
     all.template labelled<K>("LinearContrastive" + of, "1 anchors without any other row",
@@ -190,12 +190,12 @@ void add_label_losses(PublicCalls<S>& all) {
                                                                .negative_margin = 1.5,
                                                                .reduction = a.reduction,
                                                                .unusable_anchors = a.unusable},
-                                                              kernel_for<K>(a));
+                                                              kernel_of<K>(a.parameter));
                              });
     all.template labelled<K>(
         "LiftedStructure" + of, "1 anchors without a positive or a negative", [](const A& a) {
           return LiftedStructure<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
-                                       kernel_for<K>(a));
+                                       kernel_of<K>(a.parameter));
         });
   };
   over_labels.template operator()<Euclidean>("");
@@ -217,7 +217,7 @@ void add_mined(PublicCalls<S>& all) {
             MinedTripletOptions own = options;
             own.reduction = a.reduction;
             own.unusable_anchors = a.unusable;
-            return MinedTriplet<S, K>(own, kernel_for<K>(a));
+            return MinedTriplet<S, K>(own, kernel_of<K>(a.parameter));
           });
     };
     for (const Mining mining :
@@ -248,7 +248,7 @@ void add_hadsell(PublicCalls<S>& all) {
     const auto make = [](const A& a) {
       return HadsellContrastive<S, K>(
           {.margin = 1.3, .reduction = a.reduction, .unusable_anchors = a.unusable},
-          kernel_for<K>(a));
+          kernel_of<K>(a.parameter));
     };
     all.template labelled<K>("HadsellContrastive" + of, "1 anchors without another row", make);
     all.template add<K>("HadsellContrastive of pairs" + of, {{"a", n}, {"b", n}}, {{"same", n}},

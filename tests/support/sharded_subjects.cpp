@@ -3,23 +3,11 @@
 #include <nearfar/nearfar.hpp>
 #include <utility>
 
+#include "support/any_loss.hpp"
+
 namespace support {
 
 namespace {
-
-template <class R>
-std::vector<double> numbers_of(const R& r) {
-  std::vector<double> out;
-  if constexpr (requires { r.d_temperature; }) out.push_back(r.d_temperature);
-  if constexpr (requires { r.d_logit_scale; }) out.push_back(r.d_logit_scale);
-  if constexpr (requires { r.d_logit_bias; }) out.push_back(r.d_logit_bias);
-  if constexpr (requires { r.hard_triplets; }) {
-    for (const std::int64_t count : {r.hard_triplets, r.semihard_triplets, r.easy_triplets}) {
-      out.push_back(static_cast<double>(count));
-    }
-  }
-  return out;
-}
 
 template <class S>
 class ShardedSubjects {
@@ -75,7 +63,7 @@ class ShardedSubjects {
   template <class R>
   static void fill(Outcome<S>& out, const R& r) {
     out.result = r;
-    out.numbers = numbers_of(r);
+    out.numbers = own_numbers_of(r);
   }
 };
 

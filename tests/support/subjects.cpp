@@ -4,18 +4,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "support/any_loss.hpp"
+
 namespace support {
 
 namespace {
-
-template <class K, class S>
-K kernel_of(const Matrix<S>& parameter) {
-  if constexpr (nearfar::ParametricKernel<K>) {
-    return K(parameter);
-  } else {
-    return K();
-  }
-}
 
 /// What the names of options and results have in common.
 template <class Make, class Result, class Options>

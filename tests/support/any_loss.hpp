@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <nearfar/core/matrix.hpp>
+#include <nearfar/kernels/kernel.hpp>
+#include <vector>
+
+/// \file
+/// What tests that go through all losses ask of any of them.
+
+namespace support {
+
+/// A kernel, with this matrix if it has one.
+template <class K, class S>
+K kernel_of(const nearfar::Matrix<S>& parameter) {
+  if constexpr (nearfar::ParametricKernel<K>) {
+    return K(parameter);
+  } else {
+    return K();
+  }
+}
+
+/// What a loss's result has besides that of every loss: derivatives of learnable numbers, a bound,
+/// counts by kind.
+template <class Result>
+std::vector<double> own_numbers_of(const Result& r) {
+  std::vector<double> out;
+  if constexpr (requires { r.d_temperature; }) out.push_back(r.d_temperature);
+  if constexpr (requires { r.d_logit_scale; }) out.push_back(r.d_logit_scale);
+  if constexpr (requires { r.d_logit_bias; }) out.push_back(r.d_logit_bias);
+  if constexpr (requires { r.d_log_z; }) out.push_back(r.d_log_z);
+  if constexpr (requires { r.ceiling; }) out.push_back(r.ceiling);
+  if constexpr (requires { r.hard_triplets; }) {
+    for (const std::int64_t count : {r.hard_triplets, r.semihard_triplets, r.easy_triplets}) {
+      out.push_back(static_cast<double>(count));
+    }
+  }
+  if constexpr (requires { r.positive_pairs; }) {
+    for (const std::int64_t count :
+         {r.positive_pairs, r.negative_pairs, r.active_positive_pairs, r.active_negative_pairs}) {
+      out.push_back(static_cast<double>(count));
+    }
+  }
+  return out;
+}
+
+}  // namespace support
