@@ -163,6 +163,8 @@ TEST(AllocationFailure, OfLossesWithArgumentsOfTheirOwn) {
 TEST(AllocationFailure, OfMemoriesLeavesThemAsTheyWere) {
   const Matrix<float> x = random_rows<float>(5, 4, 3);
   const std::vector<int> labels = {0, 1, 2, 3, 4};
+  // OpenMP has started then: memory that it misses itself, it does not survive.
+  nearfar::CrossBatchMemory<float>(8, 4).push(x, labels, labels);
   for (long nth = 0;; ++nth) {
     nearfar::CrossBatchMemory<float> memory(8, 4);
     const bool failed = [&] {
