@@ -369,6 +369,34 @@ TEST(InfoNceNegatives, FarBelowAPositiveThatIsNotAmongThemAreNotLost) {
   EXPECT_TRUE(dq.allFinite() && dk.allFinite() && dn.allFinite());
 }
 
+TEST(InfoNceNegatives, FarBelowAPositiveThatIsAmongTheKeysAreNotLost) {
+  Matrix<double> q(2, 2), dq, dk;
+  q << 1, 0, -1, 0;
+  const nearfar::InfoNce<double> loss(
+      {.temperature = 1e-3, .denominator = nearfar::Denominator::negatives_only});
+  EXPECT_EQ(loss.forward(q, q).value, -2000);
+  EXPECT_EQ(loss.forward_backward(q, q, dq, dk).value, -2000);
+  EXPECT_TRUE(dq.allFinite() && dk.allFinite());
+}
+
+/// Every logit is near -3000, which no exponential holds.
+TEST(InfoNceDistances, FarAboveTheTemperatureAreComparedWithEachOther) {
+  const Matrix<double> x = random_rows<double>(4, 3, 5);
+  Matrix<double> y = random_rows<double>(4, 3, 6);
+  y.col(0).array() += 3000;
+  const oracle::Matrix d =
+      oracle::pairwise(oracle::Euclidean(), oracle::exact(x), oracle::exact(y));
+  Real want = 0;
+  for (Index i = 0; i < 4; ++i) {
+    Real total = 0;
+    for (Index j = 0; j < 4; ++j) total += std::exp(d(i, i) - d(i, j));
+    want += std::log(total) / 4;
+  }
+  const nearfar::InfoNce<double, nearfar::Euclidean> loss({.temperature = 1});
+  const Real got = loss.forward(x, y).value;
+  EXPECT_LE(std::abs(got - want), Real(1e-10)) << got << ", wanted " << want;
+}
+
 TEST(NoiseNegatives, MayBeNoneWithoutColumnsAndAreLookedAtWhereThereIsOne) {
   const Matrix<double> x = random_rows<double>(3, 4, 1);
   const std::vector<double> log_p(3, -1);

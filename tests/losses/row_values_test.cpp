@@ -121,6 +121,28 @@ TEST(HardNegativeValues, OfSharpTemperaturesKeepTheirDigits) {
   }
 }
 
+/// Lengths do not matter. Of many rows: some positives are the first keys of a stretch.
+TEST(HardNegativeValues, HaveGradientsAcrossTheirRows) {
+  const Matrix<double> a = random_rows<double>(400, 4, 25);
+  const Matrix<double> b = random_rows<double>(400, 4, 26);
+  Matrix<double> da, db;
+  nearfar::HardNegative<double>().forward_backward(a, b, da, db);
+  EXPECT_GT(da.rowwise().norm().minCoeff(), 0);
+  EXPECT_GT(db.rowwise().norm().minCoeff(), 0);
+  EXPECT_LE(a.cwiseProduct(da).rowwise().sum().cwiseAbs().maxCoeff(), same);
+  EXPECT_LE(b.cwiseProduct(db).rowwise().sum().cwiseAbs().maxCoeff(), same);
+}
+
+/// Every cosine is -1/3: a thousand times less than the largest is less than any exponential holds.
+TEST(HardNegativeValues, OfRowsAsFarApartAsTheyCanBe) {
+  Matrix<double> a(2, 3), b(2, 3), da, db;
+  a << 1, 1, 1, 1, -1, -1;
+  b << -1, 1, -1, -1, -1, 1;
+  const nearfar::HardNegative<double> loss({.temperature = 1e-3});
+  EXPECT_NEAR(loss.forward_backward(a, b, da, db).value, std::log(3.0), 1e-10);
+  EXPECT_TRUE(da.allFinite() && db.allFinite());
+}
+
 TEST(HardNegativeValues, AreCounted) {
   for (const Index n : {Index(1), Index(4)}) {
     const Views v(n, 1);
@@ -262,6 +284,25 @@ TEST(MutualInformationValues, AreThoseOfTheFormulas) {
     expect_value(run(Bound::donsker_varadhan).value, joint - std::log(others));
     expect_value(run(Bound::club).value, joint - all / (count * count));
   }
+}
+
+/// Every critic is near -3000, which no exponential holds.
+TEST(MutualInformationValues, OfDistancesFarAboveTheTemperature) {
+  const Matrix<double> x = random_rows<double>(4, 3, 5);
+  Matrix<double> y = random_rows<double>(4, 3, 6);
+  y.col(0).array() += 3000;
+  const oracle::Matrix d =
+      oracle::pairwise(oracle::Euclidean(), oracle::exact(x), oracle::exact(y));
+  Real want = std::log(Real(4));
+  for (Index i = 0; i < 4; ++i) {
+    Real sum = 0;
+    for (Index j = 0; j < 4; ++j) sum += std::exp(d(i, i) - d(i, j));
+    want -= std::log(sum) / 4;
+  }
+  const nearfar::MutualInformation<double, nearfar::Euclidean> bound(
+      {.bound = nearfar::MutualInformationBound::info_nce, .temperature = 1});
+  const Real got = bound.forward(x, y).value;
+  EXPECT_LE(std::abs(got - want), Real(1e-10)) << got << ", wanted " << want;
 }
 
 TEST(MutualInformationValues, OfOneRowHaveNoPairThatIsNotJoint) {

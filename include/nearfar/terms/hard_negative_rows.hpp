@@ -49,11 +49,11 @@ class HardNegativeRows {
   }
 
   void observe(Row& row, Index i, Index first, Index n, const S* s) const {
-    const Index at = positives_[i] - first;
-    if (at < 0 || at >= n) {
+    if (!holds_positive(i, first, n)) {
       observe_negatives(row, n, s);
       return;
     }
+    const Index at = positives_[i] - first;
     row.positive = s[at];
     observe_negatives(row, at, s);
     observe_negatives(row, n - at - 1, s + at + 1);
@@ -83,11 +83,11 @@ class HardNegativeRows {
   }
 
   void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
-    const Index at = positives_[i] - first;
-    if (at < 0 || at >= n) {
+    if (!holds_positive(i, first, n)) {
       differentiate_negatives(row, n, s, g);
       return;
     }
+    const Index at = positives_[i] - first;
     differentiate_negatives(row, at, s, g);
     g[at] = static_cast<S>(row.of_positive);
     differentiate_negatives(row, n - at - 1, s + at + 1, g + at + 1);
@@ -101,6 +101,10 @@ class HardNegativeRows {
   }
 
  private:
+  bool holds_positive(Index i, Index first, Index n) const {
+    return positives_[i] >= first && positives_[i] < first + n;
+  }
+
   template <class T>
   struct Shares {
     T plain;

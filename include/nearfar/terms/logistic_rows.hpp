@@ -12,8 +12,8 @@ namespace nearfar::detail {
 /// How a score becomes a logit, and which pairs match.
 template <class S>
 struct LogisticSettings {
-  double scale = 1;
-  double bias = 0;
+  double scale;
+  double bias;
   const S* key_bias = nullptr;  ///< added to every logit of a key, if not null
   bool positives_on_diagonal = false;
 };
