@@ -185,10 +185,23 @@ TEST(Concurrency, AWorkspaceInUseIsRefused) {
 }
 
 #ifdef _OPENMP
+/// Without nesting, and with; but for the thread sanitizer's view of OpenMP (Archer of clang 14),
+/// which now and then follows a wild pointer of its own where nested regions end.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NEARFAR_TEST_WITHOUT_NESTING
+#endif
+#endif
+#if defined(NEARFAR_TEST_WITHOUT_NESTING)
+constexpr int caller_levels[] = {1};
+#else
+constexpr int caller_levels[] = {1, 2};
+#endif
+
 TEST(Concurrency, CallsInsideTheCallersParallelRegion) {
   const Losses losses;
   const auto want = alone(losses);
-  for (const int levels : {1, 2}) {  // without nesting, and with
+  for (const int levels : caller_levels) {
     const int before = omp_get_max_active_levels();
     omp_set_max_active_levels(levels);
     std::atomic<int> wrong{0};
