@@ -138,8 +138,9 @@ class SupConRows {
   S reference_of(const Row& row) const { return row.best; }
   /// A positive's share of the anchor's mean over positives.
   S positive_share(const Row& row, Index i) const {
-    if (!(row.positives > 0)) return 0;
-    return static_cast<S>(sign * row_upstream(upstream_, i) / (temperature_ * row.positives));
+    return row.positives > 0
+               ? static_cast<S>(sign * row_upstream(upstream_, i) / (temperature_ * row.positives))
+               : S(0);
   }
 
   /// dL/dtau = -1/tau sum_ij dL/ds_ij s_ij, times `scale`.
