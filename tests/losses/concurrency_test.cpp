@@ -16,10 +16,9 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-// The thread sanitizer does not follow a fork.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define NEARFAR_NO_FORK
+#define NEARFAR_THREAD_SANITIZER
 #endif
 #endif
 #if defined(__linux__)
@@ -187,12 +186,7 @@ TEST(Concurrency, AWorkspaceInUseIsRefused) {
 #ifdef _OPENMP
 /// Without nesting, and with; but for the thread sanitizer's view of OpenMP (Archer of clang 14),
 /// which now and then follows a wild pointer of its own where nested regions end.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NEARFAR_TEST_WITHOUT_NESTING
-#endif
-#endif
-#if defined(NEARFAR_TEST_WITHOUT_NESTING)
+#if defined(NEARFAR_THREAD_SANITIZER)
 constexpr int caller_levels[] = {1};
 #else
 constexpr int caller_levels[] = {1, 2};
@@ -224,7 +218,8 @@ TEST(Concurrency, ThreadsOfBothKindsAtOnce) {
 }
 #endif
 
-#if defined(__linux__) && !defined(NEARFAR_NO_FORK)
+// The thread sanitizer does not follow a fork.
+#if defined(__linux__) && !defined(NEARFAR_THREAD_SANITIZER)
 /// The exit status of a child that computes with so many threads, 99 when it hangs.
 int status_of_child(const Losses& losses, const std::vector<Outcome>& want, int threads) {
   const pid_t child = fork();

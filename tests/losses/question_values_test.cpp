@@ -379,24 +379,6 @@ TEST(InfoNceNegatives, FarBelowAPositiveThatIsAmongTheKeysAreNotLost) {
   EXPECT_TRUE(dq.allFinite() && dk.allFinite());
 }
 
-/// Every logit is near -3000, which no exponential holds.
-TEST(InfoNceDistances, FarAboveTheTemperatureAreComparedWithEachOther) {
-  const Matrix<double> x = random_rows<double>(4, 3, 5);
-  Matrix<double> y = random_rows<double>(4, 3, 6);
-  y.col(0).array() += 3000;
-  const oracle::Matrix d =
-      oracle::pairwise(oracle::Euclidean(), oracle::exact(x), oracle::exact(y));
-  Real want = 0;
-  for (Index i = 0; i < 4; ++i) {
-    Real total = 0;
-    for (Index j = 0; j < 4; ++j) total += std::exp(d(i, i) - d(i, j));
-    want += std::log(total) / 4;
-  }
-  const nearfar::InfoNce<double, nearfar::Euclidean> loss({.temperature = 1});
-  const Real got = loss.forward(x, y).value;
-  EXPECT_LE(std::abs(got - want), Real(1e-10)) << got << ", wanted " << want;
-}
-
 TEST(NoiseNegatives, MayBeNoneWithoutColumnsAndAreLookedAtWhereThereIsOne) {
   const Matrix<double> x = random_rows<double>(3, 4, 1);
   const std::vector<double> log_p(3, -1);

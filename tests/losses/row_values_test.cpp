@@ -5,6 +5,7 @@
 #include <nearfar/nearfar.hpp>
 
 #include "support/labelled_batches.hpp"
+#include "support/loss_oracles.hpp"
 
 /// Values of losses without labels against the plainest loops over rows, in long double. (Gradients
 /// are held against differences of these values elsewhere.)
@@ -286,22 +287,33 @@ TEST(MutualInformationValues, AreThoseOfTheFormulas) {
   }
 }
 
-/// Every critic is near -3000, which no exponential holds.
-TEST(MutualInformationValues, OfDistancesFarAboveTheTemperature) {
-  const Matrix<double> x = random_rows<double>(4, 3, 5);
+/// Distances near 3000, whose exponential is none: what counts is how they differ.
+struct FarDistances {
+  Matrix<double> x = random_rows<double>(4, 3, 5);
   Matrix<double> y = random_rows<double>(4, 3, 6);
-  y.col(0).array() += 3000;
-  const oracle::Matrix d =
-      oracle::pairwise(oracle::Euclidean(), oracle::exact(x), oracle::exact(y));
-  Real want = std::log(Real(4));
-  for (Index i = 0; i < 4; ++i) {
-    Real sum = 0;
-    for (Index j = 0; j < 4; ++j) sum += std::exp(d(i, i) - d(i, j));
-    want -= std::log(sum) / 4;
+  Real info_nce;  ///< at temperature 1
+
+  FarDistances() {
+    y.col(0).array() += 3000;
+    info_nce = oracle::info_nce(oracle::Euclidean(), 1, oracle::exact(x), oracle::exact(y), nullptr,
+                                oracle::Request())
+                   .value;
   }
+};
+
+TEST(InfoNceDistances, FarAboveTheTemperatureAreComparedWithEachOther) {
+  const FarDistances far;
+  const nearfar::InfoNce<double, nearfar::Euclidean> loss({.temperature = 1});
+  const Real got = loss.forward(far.x, far.y).value;
+  EXPECT_LE(std::abs(got - far.info_nce), Real(1e-10)) << got << ", wanted " << far.info_nce;
+}
+
+TEST(MutualInformationValues, OfDistancesFarAboveTheTemperature) {
+  const FarDistances far;
   const nearfar::MutualInformation<double, nearfar::Euclidean> bound(
       {.bound = nearfar::MutualInformationBound::info_nce, .temperature = 1});
-  const Real got = bound.forward(x, y).value;
+  const Real got = bound.forward(far.x, far.y).value;
+  const Real want = std::log(Real(4)) - far.info_nce;
   EXPECT_LE(std::abs(got - want), Real(1e-10)) << got << ", wanted " << want;
 }
 
