@@ -106,27 +106,31 @@ TEST(ClipValues, AreThoseOfTheFormula) {
 
 // ---- SigLIP ------------------------------------------------------------------------------------
 
+/// The sum over pairs of images and texts, each image's times its factor.
+Real sig_lip_sum(const oracle::Matrix& s, Real sigma, Real bias,
+                 const std::vector<double>& factors) {
+  Real sum = 0;
+  for (Index i = 0; i < s.rows(); ++i) {
+    for (Index j = 0; j < s.cols(); ++j) {
+      const Real z = sigma * s(i, j) + bias;
+      sum += static_cast<Real>(factors[static_cast<std::size_t>(i)]) * softplus(i == j ? -z : z);
+    }
+  }
+  return sum;
+}
+
 TEST(SigLipValues, AreThoseOfTheFormula) {
   for (const Index n : sizes) {
     SCOPED_TRACE(std::to_string(n) + " pairs");
     const ImagesAndTexts x(n);
-    const auto sum = [&](Real sigma, Real bias) {
-      Real out = 0;
-      for (Index i = 0; i < n; ++i) {
-        for (Index j = 0; j < n; ++j) {
-          const Real z = sigma * x.s(i, j) + bias;
-          out += softplus(i == j ? -z : z);
-        }
-      }
-      return out;
-    };
+    const std::vector<double> ones(static_cast<std::size_t>(n), 1.0);
     const nearfar::SigLip<double, nearfar::InnerProduct> loss(
         {.logit_scale = 3, .logit_bias = -1.5, .reduction = Reduction::sum});
     Matrix<double> d_images;
     Matrix<double> d_texts;
     const auto got = loss.forward_backward(x.images, x.texts, d_images, d_texts);
-    const Slope by_scale([&](Real sigma) { return sum(sigma, -1.5); }, 3);
-    const Slope by_bias([&](Real bias) { return sum(3, bias); }, -1.5);
+    const Slope by_scale([&](Real sigma) { return sig_lip_sum(x.s, sigma, -1.5, ones); }, 3);
+    const Slope by_bias([&](Real bias) { return sig_lip_sum(x.s, 3, bias, ones); }, -1.5);
     expect_value(got.value, by_scale.value);
     expect_derivative(got.d_logit_scale, by_scale.derivative, "d_logit_scale");
     expect_derivative(got.d_logit_bias, by_bias.derivative, "d_logit_bias");
@@ -137,6 +141,23 @@ TEST(SigLipValues, AreThoseOfTheFormula) {
     const auto forward = loss.forward(x.images, x.texts);
     EXPECT_EQ(forward.d_logit_scale, 0);
     EXPECT_EQ(forward.d_logit_bias, 0);
+  }
+}
+
+TEST(SigLipValues, WeighTheirNumbersSlopesByTheUpstreamOfEachImage) {
+  for (const Index n : sizes) {
+    SCOPED_TRACE(std::to_string(n) + " pairs");
+    const ImagesAndTexts x(n);
+    const std::vector<double> upstream = random_upstream(n, 38);
+    const nearfar::SigLip<double, nearfar::InnerProduct> loss(
+        {.logit_scale = 3, .logit_bias = -1.5, .reduction = Reduction::none});
+    Matrix<double> d_images;
+    Matrix<double> d_texts;
+    const auto got = loss.backward(upstream, x.images, x.texts, d_images, d_texts);
+    const Slope by_scale([&](Real sigma) { return sig_lip_sum(x.s, sigma, -1.5, upstream); }, 3);
+    const Slope by_bias([&](Real bias) { return sig_lip_sum(x.s, 3, bias, upstream); }, -1.5);
+    expect_derivative(got.d_logit_scale, by_scale.derivative, "d_logit_scale");
+    expect_derivative(got.d_logit_bias, by_bias.derivative, "d_logit_bias");
   }
 }
 
