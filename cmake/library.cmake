@@ -1,29 +1,35 @@
 # Libraries made of one set of objects. They are position independent whatever they end up in, which
 # costs nothing that could be measured on x86-64: so a static and a shared library come of one build.
 
+# How all of the library's own objects are compiled.
+function(nearfar_compiled target)
+  nearfar_warnings(${target})
+  target_compile_definitions(${target} PRIVATE NEARFAR_BUILDING)
+  set_target_properties(
+    ${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
+                         VISIBILITY_INLINES_HIDDEN ON)
+  # An element must have the same bits in a vector and in what is left over: multiply-adds are fused
+  # where the source says so, not where a compiler sees one.
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE -ffp-contract=off)
+  endif()
+endfunction()
+
 # Adds `target` as a library of `kind`, static or shared, also known as nearfar::<kind>.
 function(nearfar_library target kind)
   string(TOUPPER ${kind} type)
-  add_library(${target} ${type} "$<TARGET_OBJECTS:nearfar_objects>" ${nearfar_isolated_objects})
+  list(TRANSFORM nearfar_object_targets REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+  add_library(${target} ${type} ${objects})
   add_library(nearfar::${kind} ALIAS ${target})
   set_target_properties(
     ${target} PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME nearfar VERSION ${PROJECT_VERSION}
                          SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   nearfar_usage(${target} PUBLIC)
-  if(TARGET nearfar_isolate)
-    add_dependencies(${target} nearfar_isolate)  # else both libraries would make them at once
-  endif()
-  if(kind STREQUAL "shared" AND CMAKE_NM AND UNIX AND NOT APPLE)
-    # Offered to others is what users call, by name: nothing of Eigen's, of the standard library's or
-    # of namespace detail. Inside, the library's own functions are called, not a program's.
-    set(exports "${CMAKE_CURRENT_BINARY_DIR}/${target}.map")
-    add_custom_command(
-      TARGET ${target} PRE_LINK
-      COMMAND "${CMAKE_COMMAND}" "-DOBJECTS=$<TARGET_OBJECTS:nearfar_objects>" "-DNM=${CMAKE_NM}"
-              "-DOUT=${exports}" -P "${PROJECT_SOURCE_DIR}/cmake/write_exports.cmake"
-      VERBATIM)
-    set_target_properties(
-      ${target} PROPERTIES LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/write_exports.cmake")
+  if(kind STREQUAL "shared" AND UNIX AND NOT APPLE)
+    # Offered to others is what users call: nothing of the standard library's. Inside, the library's
+    # own functions are called, not a program's.
+    set(exports "${PROJECT_SOURCE_DIR}/cmake/nearfar.map")
+    set_target_properties(${target} PROPERTIES LINK_DEPENDS "${exports}")
     target_link_options(${target} PRIVATE "-Wl,--version-script=${exports}"
                                           "-Wl,-Bsymbolic-functions")
   endif()

@@ -131,7 +131,7 @@ double with_trained_critic(Bound bound, const Options& o, Index d, double rho, R
     const Pixels& v = pass_h.forward(count, rows_of(s.y));
     // Upstream -1: what the optimizer brings down is minus the bound.
     const auto result =
-        estimate.backward(nearfar::Upstream(-1.0), u, v, d_u, d_v, {.workspace = &workspace});
+        estimate.forward_backward(u, v, d_u, d_v, {.workspace = &workspace, .upstream = -1.0});
     const double rate = scheduled(1e-3, step, steps);
     adam_g.step(g.parameters(), pass_g.backward(d_u), rate);
     adam_h.step(h.parameters(), pass_h.backward(d_v), rate);

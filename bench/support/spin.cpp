@@ -1,31 +1,33 @@
-#include <nearfar/core/simd.hpp>
+#include <Eigen/Core>
 
 // Compiled once for each instruction set: BENCH_SET is its name.
 
 namespace {
 
-/// Multiply-adds of one thread: 24 independent sums (12 with 16 registers), no memory. Returns
-/// their number in floating point operations.
+/// Multiply-adds of one thread: as many independent sums as registers hold, 24 or 12, no memory.
+/// Returns their number in floating point operations.
 template <class S>
 double spin(long rounds) {
-  using V = nearfar::detail::Vec<S>;
-  constexpr int sums = nearfar::detail::vector_registers >= 32 ? 24 : 12;
-  V sum[sums];
-  for (V& s : sum) s = V::broadcast(S(1));
+  using V = typename Eigen::internal::packet_traits<S>::type;
+  constexpr int sums = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 24 : 12;
   // Read at run time: a compiler that knew them would do the sums itself.
   const volatile S numbers[] = {S(0.999), S(0.001)};
-  const V factor = V::broadcast(numbers[0]);
-  const V offset = V::broadcast(numbers[1]);
+  const V factor = Eigen::internal::pset1<V>(S(numbers[0]));
+  const V offset = Eigen::internal::pset1<V>(S(numbers[1]));
+  V sum[sums];
+  for (V& s : sum) s = Eigen::internal::pset1<V>(S(1));
   for (long r = 0; r < rounds; ++r) {
 #pragma GCC unroll 24
-    for (int k = 0; k < sums; ++k) sum[k] = nearfar::detail::multiply_add(sum[k], factor, offset);
+    for (int k = 0; k < sums; ++k) sum[k] = Eigen::internal::pmadd(sum[k], factor, offset);
   }
-  S total = 0;
-  for (const V& s : sum) total += s.sum();
+  for (int k = 1; k < sums; ++k) sum[0] = Eigen::internal::padd(sum[0], sum[k]);
+  S total[sizeof(V) / sizeof(S)];
+  Eigen::internal::pstoreu(total, sum[0]);
   // Used, so that the loop is not thrown away.
-  volatile S sink = total;
+  const volatile S sink = total[0];
   static_cast<void>(sink);
-  return 2.0 * static_cast<double>(rounds) * sums * V::lanes;
+  constexpr double lanes = sizeof(V) / sizeof(S);
+  return 2 * static_cast<double>(rounds) * sums * lanes;
 }
 
 }  // namespace

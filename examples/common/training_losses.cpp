@@ -160,10 +160,11 @@ LossFunction make_alignment_uniformity(const LossSettings& s) {
   return over_halves(
       s, [](auto first, auto partners, auto d_first, auto d_partners, const auto& call) {
         const nearfar::Uniformity<float> uniformity;
-        const nearfar::Upstream half(0.5);
+        auto half = call;
+        half.upstream = 0.5;
         const double spread =
-            uniformity.backward(half, first, nearfar::accumulate(d_first), call).value +
-            uniformity.backward(half, partners, nearfar::accumulate(d_partners), call).value;
+            uniformity.forward_backward(first, nearfar::accumulate(d_first), half).value +
+            uniformity.forward_backward(partners, nearfar::accumulate(d_partners), half).value;
         return spread / 2 + nearfar::Alignment<float>()
                                 .forward_backward(first, partners, nearfar::accumulate(d_first),
                                                   nearfar::accumulate(d_partners), call)
@@ -178,7 +179,9 @@ LossFunction make_mutual_information(const LossSettings& s) {
       {.bound = bound, .temperature = s.temperature.value_or(1.0)});
   return over_halves(
       s, [estimate](auto first, auto partners, auto d_first, auto d_partners, const auto& call) {
-        return -estimate.backward(-1.0, first, partners, d_first, d_partners, call).value;
+        auto negated = call;
+        negated.upstream = -1.0;
+        return -estimate.forward_backward(first, partners, d_first, d_partners, negated).value;
       });
 }
 

@@ -13,12 +13,12 @@ int main() {
   // alignment(x, y) + (uniformity(x) + uniformity(y)) / 2
   Matrix dx, dy;
   double value = alignment.forward_backward(x, y, dx, dy).value;
-  value += 0.5 * uniformity.backward(0.5, x, nearfar::accumulate(dx)).value;
-  value += 0.5 * uniformity.backward(0.5, y, nearfar::accumulate(dy)).value;
+  value += 0.5 * uniformity.forward_backward(x, nearfar::accumulate(dx), {.upstream = 0.5}).value;
+  value += 0.5 * uniformity.forward_backward(y, nearfar::accumulate(dy), {.upstream = 0.5}).value;
 
   Matrix alone, other, unused;
   alignment.forward_backward(x, y, alone, unused);
-  uniformity.backward(0.5, x, other);
+  uniformity.forward_backward(x, other, {.upstream = 0.5});
   const double apart = (dx - alone - other).cwiseAbs().maxCoeff();
   std::cout << "loss " << value << ", |dx| " << dx.norm() << ", off from the sum by " << apart
             << '\n';

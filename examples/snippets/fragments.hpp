@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <nearfar/nearfar.hpp>
+#include <nearfar/terms/score_pass.hpp>
 #include <vector>
 
 using Rows = nearfar::Matrix<float>;
@@ -29,4 +30,5 @@ extern std::vector<float> log_noise_keys, log_noise_negatives;
 extern std::vector<double> counts;
 
 extern nearfar::SupCon<float> loss;
+extern nearfar::RowTerm<float>& term;
 extern nearfar::CrossBatchMemory<float> memory;

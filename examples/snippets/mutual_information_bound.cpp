@@ -27,8 +27,8 @@ int main() {
     y.leftCols(4) += std::sqrt(1 - rho * rho) * Matrix::NullaryExpr(256, 4, noise);
     y.col(4) = y.leftCols(4).rowwise().squaredNorm();
     Matrix d_weight;  // upstream -1: something to descend that raises the bound
-    const auto result = bound.backward(-1.0, x, y, nearfar::no_gradient, nearfar::no_gradient,
-                                       {.d_parameter = d_weight});
+    const auto result = bound.forward_backward(x, y, nearfar::no_gradient, nearfar::no_gradient,
+                                               {.d_parameter = d_weight, .upstream = -1.0});
     weight -= 0.2 * d_weight;
     value = result.value;
   }

@@ -15,11 +15,12 @@ int main() {
   std::vector<double> upstream;
   for (const double v : values) upstream.push_back(2.0 / 8 * v);
   Matrix da, dp, dn;
-  each.backward(upstream, a, p, n, da, dp, dn);
+  each.forward_backward(a, p, n, da, dp, dn, {.upstream = upstream});
 
   // With 1/N for each row it is the mean.
   Matrix da1, dp1, dn1, da2, dp2, dn2;
-  each.backward(std::vector<double>(8, 1.0 / 8), a, p, n, da1, dp1, dn1);
+  const std::vector<double> eighths(8, 1.0 / 8);
+  each.forward_backward(a, p, n, da1, dp1, dn1, {.upstream = eighths});
   mean.forward_backward(a, p, n, da2, dp2, dn2);
   const double apart = (da1 - da2).cwiseAbs().maxCoeff();
 

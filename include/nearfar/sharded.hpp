@@ -3,10 +3,13 @@
 /// \file
 /// Losses and metrics of a batch that is shared out to processes.
 
+#include "nearfar/sharded/circle.hpp"
 #include "nearfar/sharded/clip.hpp"
 #include "nearfar/sharded/hadsell.hpp"
 #include "nearfar/sharded/info_nce.hpp"
+#include "nearfar/sharded/linear_contrastive.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
+#include "nearfar/sharded/multi_similarity.hpp"
 #include "nearfar/sharded/nt_xent.hpp"
 #include "nearfar/sharded/retrieval.hpp"
 #include "nearfar/sharded/sig_lip.hpp"

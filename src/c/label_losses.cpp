@@ -173,10 +173,10 @@ class LabelLoss : public LossOf<Form> {
     this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
       const Rows<S> x = rows_of<S>("x", in.x);
       const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(this->reduction());
       pass.run(
           this->reduction(), x.rows(), [&] { return loss.forward(x, tags, call); },
-          [&](const Upstream& up) { return loss.backward(up, x, tags, dx, call); });
+          [&] { return loss.forward_backward(x, tags, dx, call); });
     });
   }
 
@@ -188,12 +188,13 @@ class LabelLoss : public LossOf<Form> {
       const Rows<S> references = rows_of<S>("references", in.references);
       const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
       const GradientRows<S> dr = gradient_of<S>("d_references", in.d_references);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(this->reduction());
       pass.run(
           this->reduction(), queries.rows(),
           [&] { return loss.forward(queries, query_tags, references, reference_tags, call); },
-          [&](const Upstream& up) {
-            return loss.backward(up, queries, query_tags, references, reference_tags, dq, dr, call);
+          [&] {
+            return loss.forward_backward(queries, query_tags, references, reference_tags, dq, dr,
+                                         call);
           });
     });
   }
@@ -211,10 +212,10 @@ class HadsellLoss : public LabelLoss<HadsellForm> {
       const Rows<S> b = rows_of<S>("y", in.y);
       const GradientRows<S> da = gradient_of<S>("dx", in.dx);
       const GradientRows<S> db = gradient_of<S>("dy", in.dy);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(reduction());
       pass.run(
           reduction(), a.rows(), [&] { return loss.forward(a, b, same, call); },
-          [&](const Upstream& up) { return loss.backward(up, a, b, same, da, db, call); });
+          [&] { return loss.forward_backward(a, b, same, da, db, call); });
     });
   }
 };

@@ -73,10 +73,10 @@ class ThreeSetLoss : public LossOf<Form> {
       const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
       const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
       const GradientRows<S> dz = gradient_of<S>("dz", in.dz);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(this->reduction());
       pass.run(
           this->reduction(), x.rows(), [&] { return loss.forward(x, y, z, call); },
-          [&](const Upstream& up) { return loss.backward(up, x, y, z, dx, dy, dz, call); },
+          [&] { return loss.forward_backward(x, y, z, dx, dy, dz, call); },
           Form::steps(this->options()));
     });
   }
@@ -90,10 +90,10 @@ class UniformityLoss : public LossOf<UniformityForm> {
     with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
       const Rows<S> x = rows_of<S>("x", in.x);
       const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(reduction());
       pass.run(
           reduction(), 0, [&] { return loss.forward(x, call); },
-          [&](const Upstream& up) { return loss.backward(up, x, dx, call); });
+          [&] { return loss.forward_backward(x, dx, call); });
     });
   }
 };

@@ -37,23 +37,24 @@ class Pass {
     }
   }
 
-  /// Runs forward() or backward(upstream), as the call wants, and hands out what it returns.
-  /// `values`: how many values a row there are with Reduction::none. `steps`: of Cpc.
-  template <class Forward, class Backward>
-  void run(Reduction reduction, Index values, const Forward& forward, const Backward& backward,
-           Index steps = 0) {
+  /// Runs forward() or forward_backward(), as the call wants, and returns its result to the
+  /// caller. `values`: how many values there are with Reduction::none. `steps`: of Cpc.
+  template <class Forward, class ForwardBackward>
+  void run(Reduction reduction, Index values, const Forward& forward,
+           const ForwardBackward& forward_backward, Index steps = 0) {
     const Index wanted = reduction == Reduction::none ? values : 0;
     check_room("result.values", result_.values != nullptr, result_.values_capacity, wanted);
     check_room("result.step_losses, step_bounds",
                result_.step_losses != nullptr || result_.step_bounds != nullptr,
                result_.steps_capacity, steps);
-    hand_out(backward_ ? backward(upstream(reduction, values)) : forward());
+    hand_out(backward_ ? forward_backward() : forward());
   }
 
   template <class S>
-  CallOptions<S> options() const {
-    return {call_.workspace != nullptr ? &call_.workspace->workspace : nullptr,
-            gradient_of<S>("call.d_parameter", call_.d_parameter)};
+  CallOptions<S> options(Reduction reduction) const {
+    return {.workspace = call_.workspace != nullptr ? &call_.workspace->workspace : nullptr,
+            .d_parameter = gradient_of<S>("call.d_parameter", call_.d_parameter),
+            .upstream = upstream(reduction)};
   }
 
  private:
@@ -63,12 +64,11 @@ class Pass {
     }
   }
 
-  Upstream upstream(Reduction reduction, Index values) const {
+  Upstream upstream(Reduction reduction) const {
     const nearfar_doubles& given = call_.upstream;
-    const bool rows = reduction == Reduction::none;
-    if (given.data == nullptr) return rows ? Upstream::ones(values) : Upstream(1.0);
-    if (rows || given.count != 1) return {given.data, static_cast<Index>(given.count)};
-    return given.data[0];
+    if (given.data == nullptr) return {};
+    if (reduction != Reduction::none && given.count == 1) return given.data[0];
+    return {given.data, static_cast<Index>(given.count)};
   }
 
   template <class R>

@@ -97,13 +97,11 @@ class NegativesLoss : public LossOf<Form> {
       const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
       const GradientRows<S> dk = gradient_of<S>("d_keys", in.d_keys);
       const GradientRows<S> dn = gradient_of<S>("d_negatives", in.d_negatives);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(this->reduction());
       pass.run(
           this->reduction(), queries.rows(),
           [&] { return loss.forward(queries, keys, negatives, call); },
-          [&](const Upstream& up) {
-            return loss.backward(up, queries, keys, negatives, dq, dk, dn, call);
-          });
+          [&] { return loss.forward_backward(queries, keys, negatives, dq, dk, dn, call); });
     });
   }
 };
@@ -120,17 +118,17 @@ class InfoNceLoss : public NegativesLoss<Form> {
       const Rows<S> y = rows_of<S>("y", in.y);
       const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
       const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(this->reduction());
       if (in.match == nullptr) {
         pass.run(
             this->reduction(), x.rows(), [&] { return loss.forward(x, y, call); },
-            [&](const Upstream& up) { return loss.backward(up, x, y, dx, dy, call); });
+            [&] { return loss.forward_backward(x, y, dx, dy, call); });
         return;
       }
       const Labels match = labels_of("match", *in.match);
       pass.run(
           this->reduction(), x.rows(), [&] { return loss.forward(x, y, match, call); },
-          [&](const Upstream& up) { return loss.backward(up, x, y, match, dx, dy, call); });
+          [&] { return loss.forward_backward(x, y, match, dx, dy, call); });
     });
   }
 };
@@ -151,12 +149,13 @@ class NceLoss : public LossOf<NceForm> {
       const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
       const GradientRows<S> dk = gradient_of<S>("d_keys", in.d_keys);
       const GradientRows<S> dn = gradient_of<S>("d_negatives", in.d_negatives);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(reduction());
       pass.run(
           reduction(), queries.rows(),
           [&] { return loss.forward(queries, keys, negatives, key_noise, noise, call); },
-          [&](const Upstream& up) {
-            return loss.backward(up, queries, keys, negatives, key_noise, noise, dq, dk, dn, call);
+          [&] {
+            return loss.forward_backward(queries, keys, negatives, key_noise, noise, dq, dk, dn,
+                                         call);
           });
     });
   }

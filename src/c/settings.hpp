@@ -4,9 +4,9 @@
 
 #include "kernels.hpp"
 #include "loss.hpp"
+#include "nearfar/core/denominator.hpp"
 #include "nearfar/core/reduction.hpp"
-#include "nearfar/terms/softmax_rows.hpp"
-#include "nearfar/terms/triplet_term.hpp"
+#include "nearfar/core/triplet_form.hpp"
 #include "status.hpp"
 
 /// \file

@@ -131,11 +131,11 @@ class TwoSetLoss : public LossOf<Form> {
       const Rows<S> y = rows_of<S>("y", in.y);
       const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
       const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
-      const CallOptions<S> call = pass.options<S>();
+      const CallOptions<S> call = pass.options<S>(this->reduction());
       pass.run(
           this->reduction(), Form::values_a_row * x.rows(),
           [&] { return loss.forward(x, y, call); },
-          [&](const Upstream& up) { return loss.backward(up, x, y, dx, dy, call); });
+          [&] { return loss.forward_backward(x, y, dx, dy, call); });
     });
   }
 };

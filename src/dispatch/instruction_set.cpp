@@ -1,47 +1,57 @@
 #include "nearfar/core/instruction_set.hpp"
 
+#include <type_traits>
+
+#include "nearfar/loops/tables.hpp"
+
+#ifdef NEARFAR_DISPATCH
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 
-// The one part of the library that is compiled once: it says which of the others runs.
+#include "processor.hpp"
+#endif
 
-#ifndef NEARFAR_DISPATCH
+// Which set's loops run.
 
 namespace nearfar {
 
-InstructionSet active_instruction_set() { return detail::compiled_instruction_set(); }
+namespace detail {
 
-}  // namespace nearfar
-
+#define NEARFAR_TABLES_OF(set)                   \
+  inline namespace set {                         \
+  extern const LoopTables<float> float_tables;   \
+  extern const LoopTables<double> double_tables; \
+  }
+#ifdef NEARFAR_DISPATCH
+NEARFAR_TABLES_OF(baseline)
+NEARFAR_TABLES_OF(avx2)
+NEARFAR_TABLES_OF(avx512)
+#define NEARFAR_FIRST_SET baseline
 #else
-
-extern "C" {
-// What entries (see cmake/write_entries.cmake) jump by. Until the constructor below has run it says
-// baseline, which every processor has.
-__attribute__((visibility("hidden"))) int nearfar_instruction_set = 0;
-}
-
-namespace nearfar {
+NEARFAR_TABLES_OF(native)
+#define NEARFAR_FIRST_SET native
+#endif
 
 namespace {
 
-bool processor_has(InstructionSet set) {
-  switch (set) {
-    case InstructionSet::avx512:
-      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-             __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
-             processor_has(InstructionSet::avx2);
-    case InstructionSet::avx2:
-      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-    case InstructionSet::baseline:
-      break;
+// Until choose() has run, before constructors without a priority, the set that every processor has.
+constinit const LoopTables<float>* chosen_float = &NEARFAR_FIRST_SET::float_tables;
+constinit const LoopTables<double>* chosen_double = &NEARFAR_FIRST_SET::double_tables;
+
+template <class S>
+const LoopTables<S>& chosen_tables() {
+  if constexpr (std::is_same_v<S, float>) {
+    return *chosen_float;
+  } else {
+    return *chosen_double;
   }
-  return true;
 }
 
-InstructionSet chosen() {
+#ifdef NEARFAR_DISPATCH
+
+InstructionSet chosen_set() {
   InstructionSet widest = InstructionSet::baseline;
   const char* const wanted = std::getenv("NEARFAR_ISA");
   for (const InstructionSet set :
@@ -59,18 +69,37 @@ InstructionSet chosen() {
   return widest;
 }
 
-// Before constructors without a priority, whose losses then run as all others.
 __attribute__((constructor(101))) void choose() {
   __builtin_cpu_init();
-  nearfar_instruction_set = static_cast<int>(chosen());
+  switch (chosen_set()) {
+    case InstructionSet::avx512:
+      chosen_float = &avx512::float_tables;
+      chosen_double = &avx512::double_tables;
+      break;
+    case InstructionSet::avx2:
+      chosen_float = &avx2::float_tables;
+      chosen_double = &avx2::double_tables;
+      break;
+    case InstructionSet::baseline:
+      break;
+  }
 }
+
+#endif
 
 }  // namespace
 
-InstructionSet active_instruction_set() {
-  return static_cast<InstructionSet>(nearfar_instruction_set);
-}
+#define NEARFAR_CHOSEN_LOOPS(Loops, loops)     \
+  template <class S>                           \
+  const Loops<S>& loops() {                    \
+    return chosen_tables<S>().loops;           \
+  }                                            \
+  template const Loops<float>& loops<float>(); \
+  template const Loops<double>& loops<double>();
+NEARFAR_LOOP_FAMILIES(NEARFAR_CHOSEN_LOOPS)
+
+}  // namespace detail
+
+InstructionSet active_instruction_set() { return detail::chosen_float->set; }
 
 }  // namespace nearfar
-
-#endif

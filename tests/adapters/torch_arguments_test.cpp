@@ -27,7 +27,7 @@ TEST(LibTorch, LearntNumbersKeepTheirTypeAndShape) {
   (3 * value).backward();
   nearfar::Matrix<double> dx, dy;
   const auto result = nearfar::SigLip<double>({.logit_scale = 5, .logit_bias = -2})
-                          .backward(3.0, matrix(x), matrix(y), dx, dy);
+                          .forward_backward(matrix(x), matrix(y), dx, dy, {.upstream = 3.0});
   EXPECT_EQ(value.item<double>(), result.value);
   EXPECT_EQ(scale.grad().sizes(), scale.sizes());
   EXPECT_EQ(scale.grad().scalar_type(), at::kFloat);

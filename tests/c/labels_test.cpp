@@ -38,8 +38,8 @@ void expect_same_batch(const CLoss& c, const Loss& loss, const K& kernel, Reduct
         return nearfar_labelled_forward_backward(c.get(), &cx, &c_tags, &g[0], call, out);
       },
       [&](const CallOptions<S>& call) { return loss.forward(x, tags, call); },
-      [&](const Upstream& up, auto& g, const CallOptions<S>& call) {
-        return loss.backward(up, x, tags, g[0], call);
+      [&](auto& g, const CallOptions<S>& call) {
+        return loss.forward_backward(x, tags, g[0], call);
       });
 }
 
@@ -61,8 +61,8 @@ void expect_same_references(const CLoss& c, const Loss& loss, const K& kernel, R
                                                    &g[1], call, out);
       },
       [&](const CallOptions<S>& call) { return loss.forward(x, tags, y, others, call); },
-      [&](const Upstream& up, auto& g, const CallOptions<S>& call) {
-        return loss.backward(up, x, tags, y, others, g[0], g[1], call);
+      [&](auto& g, const CallOptions<S>& call) {
+        return loss.forward_backward(x, tags, y, others, g[0], g[1], call);
       });
 }
 

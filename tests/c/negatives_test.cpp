@@ -35,8 +35,8 @@ void expect_same_negatives(const CLoss& c, const Loss& loss, const K& kernel, Re
       [&](const CallOptions<S>& call) {
         return loss.forward(queries, keys, negatives, extra..., call);
       },
-      [&](const Upstream& up, auto& g, const CallOptions<S>& call) {
-        return loss.backward(up, queries, keys, negatives, extra..., g[0], g[1], g[2], call);
+      [&](auto& g, const CallOptions<S>& call) {
+        return loss.forward_backward(queries, keys, negatives, extra..., g[0], g[1], g[2], call);
       });
 }
 

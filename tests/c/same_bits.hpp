@@ -130,16 +130,16 @@ void expect_same_result(const nearfar_result& got, const R& wanted) {
 #undef NEARFAR_MEMBER
 }
 
-/// Runs both forward and backward. `c_forward(call, result)` and
-/// `c_backward(gradients, call, result)` are those of the interface; `forward(call)` and
-/// `backward(upstream, gradients, call)` those of the class, whose gradients have the shapes of
-/// `inputs`. `values`: numbers of upstream with Reduction::none, 0 for a loss without reduction.
-template <class S, class K, std::size_t count, class CForward, class CBackward, class Forward,
-          class Backward>
+/// Makes both calls. `c_forward(call, result)` and `c_forward_backward(gradients, call, result)`
+/// are those of the interface; `forward(call)` and `forward_backward(gradients, call)` those of the
+/// class, whose gradients have the shapes of `inputs`. `values`: numbers of upstream with
+/// Reduction::none, 0 for a loss without reduction.
+template <class S, class K, std::size_t count, class CForward, class CForwardBackward,
+          class Forward, class ForwardBackward>
 void expect_same_calls(const K& kernel, Reduction reduction, Index values,
                        const std::array<const Matrix<S>*, count>& inputs, const CForward& c_forward,
-                       const CBackward& c_backward, const Forward& forward,
-                       const Backward& backward) {
+                       const CForwardBackward& c_forward_backward, const Forward& forward,
+                       const ForwardBackward& forward_backward) {
   std::vector<double> buffer(static_cast<std::size_t>(values) + 1);
   nearfar_result got = defaults(nearfar_result_init);
   got.values = buffer.data();
@@ -169,17 +169,19 @@ void expect_same_calls(const K& kernel, Reduction reduction, Index values,
   std::vector<double> upstream = {0.75};
   if (reduction == Reduction::none) upstream = random_upstream(values, 9);
   call.upstream = {upstream.data(), static_cast<std::int64_t>(upstream.size())};
-  ASSERT_EQ(c_backward(gradients, &call, &got), NEARFAR_OK) << nearfar_last_error();
-  const auto wanted =
-      backward(reduction == Reduction::none ? Upstream(upstream) : Upstream(0.75), theirs, options);
+  options.upstream = reduction == Reduction::none ? Upstream(upstream) : Upstream(0.75);
+  ASSERT_EQ(c_forward_backward(gradients, &call, &got), NEARFAR_OK) << nearfar_last_error();
+  const auto wanted = forward_backward(theirs, options);
   expect_same_result(got, wanted);
   for (std::size_t i = 0; i < count; ++i) expect_same_bits(mine[i], theirs[i], "gradient");
   expect_same_bits(my_parameter, their_parameter, "d_parameter");
 
   // Without upstream it is 1.
+  const std::vector<double> ones(static_cast<std::size_t>(values), 1.0);
   call.upstream = {nullptr, 0};
-  ASSERT_EQ(c_backward(gradients, &call, &got), NEARFAR_OK) << nearfar_last_error();
-  backward(reduction == Reduction::none ? Upstream::ones(values) : Upstream(1.0), theirs, options);
+  options.upstream = reduction == Reduction::none ? Upstream(ones) : Upstream(1.0);
+  ASSERT_EQ(c_forward_backward(gradients, &call, &got), NEARFAR_OK) << nearfar_last_error();
+  forward_backward(theirs, options);
   for (std::size_t i = 0; i < count; ++i) expect_same_bits(mine[i], theirs[i], "gradient");
 }
 

@@ -40,8 +40,8 @@ void expect_same_two_sets(const CLoss& c, const Loss& loss, const K& kernel, Red
                                                  out);
       },
       [&](const CallOptions<S>& call) { return loss.forward(x, y, call); },
-      [&](const Upstream& up, auto& g, const CallOptions<S>& call) {
-        return loss.backward(up, x, y, g[0], g[1], call);
+      [&](auto& g, const CallOptions<S>& call) {
+        return loss.forward_backward(x, y, g[0], g[1], call);
       });
 }
 
@@ -64,8 +64,8 @@ void expect_same_matches(const CLoss& c, const Loss& loss, const K& kernel, Redu
                                                  out);
       },
       [&](const CallOptions<S>& call) { return loss.forward(x, y, match, call); },
-      [&](const Upstream& up, auto& g, const CallOptions<S>& call) {
-        return loss.backward(up, x, y, match, g[0], g[1], call);
+      [&](auto& g, const CallOptions<S>& call) {
+        return loss.forward_backward(x, y, match, g[0], g[1], call);
       });
 }
 
@@ -85,8 +85,8 @@ void expect_same_three_sets(const CLoss& c, const Loss& loss, const K& kernel, R
                                                    call, out);
       },
       [&](const CallOptions<S>& call) { return loss.forward(x, y, z, call); },
-      [&](const Upstream& up, auto& g, const CallOptions<S>& call) {
-        return loss.backward(up, x, y, z, g[0], g[1], g[2], call);
+      [&](auto& g, const CallOptions<S>& call) {
+        return loss.forward_backward(x, y, z, g[0], g[1], g[2], call);
       });
 }
 
@@ -329,9 +329,7 @@ TEST(COneSet, Uniformity) {
           return nearfar_one_set_forward_backward(c.get(), &cx, &g[0], call, out);
         },
         [&](const CallOptions<S>& call) { return loss.forward(x, call); },
-        [&](const Upstream& up, auto& g, const CallOptions<S>& call) {
-          return loss.backward(up, x, g[0], call);
-        });
+        [&](auto& g, const CallOptions<S>& call) { return loss.forward_backward(x, g[0], call); });
   };
   compare(float());
   compare(double());

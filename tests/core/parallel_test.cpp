@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <nearfar/core/finite.hpp>
 #include <nearfar/core/parallel.hpp>
+#include <nearfar/engine/finite.hpp>
 #include <vector>
 
 namespace {
@@ -28,22 +28,22 @@ TEST(ParallelTasks, NoTasksNoCalls) {
 }
 
 TEST(ParallelTurns, PassEveryStageInTheOrderOfTasks) {
-  using nearfar::detail::parallel_turns;
+  using nearfar::detail::parallel_pipeline;
   constexpr Eigen::Index tasks = 50;
   constexpr Eigen::Index stages = 8;
   for (const int threads : {1, 2, 3, 16}) {
     std::vector<Eigen::Index> left(tasks);
     // Written without locks: each stage is one task's at a time.
     std::vector<std::vector<Eigen::Index>> passed(stages);
-    parallel_turns(tasks, threads, left.data(),
-                   [&](Eigen::Index t, int, const nearfar::detail::Turn& turn) {
-                     // Tasks may join late, as strips of a symmetric matrix do.
-                     for (Eigen::Index stage = t * stages / tasks; stage < stages; ++stage) {
-                       turn.wait_for(stage);
-                       passed[static_cast<std::size_t>(stage)].push_back(t);
-                       turn.leave(stage);
-                     }
-                   });
+    parallel_pipeline(tasks, threads, left.data(),
+                      [&](Eigen::Index t, int, const nearfar::detail::Ticket& ticket) {
+                        // Tasks may join late, as strips of a symmetric matrix do.
+                        for (Eigen::Index stage = t * stages / tasks; stage < stages; ++stage) {
+                          ticket.wait_for(stage);
+                          passed[static_cast<std::size_t>(stage)].push_back(t);
+                          ticket.leave(stage);
+                        }
+                      });
     for (std::size_t stage = 0; stage < passed.size(); ++stage) {
       const auto& order = passed[stage];
       EXPECT_TRUE(std::is_sorted(order.begin(), order.end())) << "stage " << stage;

@@ -1,25 +1,50 @@
-# Fails when LIBRARY offers a function or variable that is not of nearfar's own namespaces: compiled
-# with wide instructions, it could become the one body of it in a whole program. Objects called ONCE,
-# the C interface's, are compiled without such instructions, and offer what they were compiled from.
+# What is compiled with wide instructions must not become the one body of it in a whole program:
+#
+# -DSET=<set> -DOBJECTS=... fails when these objects offer a function or variable that is not of
+# namespace nearfar::detail::<set>.
+# -DLIBRARY=... fails when the library holds anything of Eigen's, whose functions' bodies depend on
+# whoever compiles them, or when what is of a set's namespace can be had from outside.
 
-execute_process(COMMAND "${NM}" --defined-only --extern-only --format=posix "${LIBRARY}"
-                OUTPUT_VARIABLE lines COMMAND_ERROR_IS_FATAL ANY)
-string(REGEX MATCHALL "[^\n]+" lines "${lines}")
-set(count 0)
-set(of_once -1)
-foreach(line IN LISTS lines)
-  if(line MATCHES "\\[([^]]+)\\]:$")
-    list(FIND ONCE "${CMAKE_MATCH_1}" of_once)
-    continue()
+set(all_sets "8baseline|4avx2|6avx512|6native")
+if(SET)
+  set(files ${OBJECTS})
+  set(options --extern-only)
+  string(LENGTH "${SET}" length)
+  # A function or variable, what it keeps (_ZGV, _ZGR), what is local to it (_ZZ).
+  set(allowed "^_Z(GV|GR)?Z*N[KVrRO]*7nearfar6detail${length}${SET}[0-9a-zA-Z]")
+  set(forbidden "^$")
+  foreach(scalar float double)
+    list(APPEND wanted "_ZN7nearfar6detail${length}${SET}[0-9]+${scalar}_tablesE")
+  endforeach()
+elseif(CONFIG STREQUAL "Debug")
+  message(STATUS "SKIPPED: without optimisation Eigen's headers leave their constants' constructors")
+  return()
+else()
+  set(files "${LIBRARY}")
+  set(allowed "")
+  set(forbidden "5Eigen")
+  set(wanted "_ZN7nearfar22active_instruction_setEv")
+  if(LIBRARY MATCHES "\\.so")
+    set(options --dynamic)
+    string(APPEND forbidden "|7nearfar6detail(${all_sets})")
+  else()
+    set(options --extern-only)
   endif()
-  math(EXPR count "${count} + 1")
-  if(NOT line MATCHES "^_ZNK?(7nearfar|16nearfar_baseline|12nearfar_avx2|14nearfar_avx512)[0-9A-Z]"
-     AND NOT line MATCHES "^nearfar_instruction_set "
-     AND NOT (of_once GREATER -1 AND line MATCHES "^(nearfar_[a-z_]+ T|[^ ]+ [WVu]) "))
+endif()
+
+execute_process(COMMAND "${NM}" ${options} --defined-only --format=posix ${files} OUTPUT_VARIABLE lines
+                                                                COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[^\n]+" lines "${lines}")
+list(FILTER lines EXCLUDE REGEX ":$")  # names of files
+foreach(line IN LISTS lines)
+  if(NOT line MATCHES "${allowed}" OR line MATCHES "${forbidden}")
     message(SEND_ERROR "offered to everybody: ${line}")
   endif()
 endforeach()
-if(count LESS 1000)
-  message(SEND_ERROR "only ${count} symbols: is this the library?")
-endif()
-message(STATUS "${count} symbols, all of nearfar's own namespaces")
+foreach(symbol IN LISTS wanted)
+  if(NOT lines MATCHES "(^|;)${symbol} ")
+    message(SEND_ERROR "not offered: ${symbol}")
+  endif()
+endforeach()
+list(LENGTH lines count)
+message(STATUS "${count} symbols")

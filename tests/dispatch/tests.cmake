@@ -1,7 +1,19 @@
-# The library in each of its instruction sets. One that the processor lacks is the widest it has, once
-# more.
+# The library in each instruction set that the processor at hand has but the widest, with which all
+# other tests run.
 
-foreach(set IN LISTS nearfar_instruction_sets)
+set(sets ${nearfar_instruction_sets})
+if(NOT CMAKE_CROSSCOMPILING)
+  try_run(ran compiled SOURCES "${CMAKE_CURRENT_LIST_DIR}/processor_sets.cpp" NO_CACHE
+          CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${PROJECT_SOURCE_DIR}/include"
+          COMPILE_OUTPUT_VARIABLE output RUN_OUTPUT_VARIABLE sets CXX_STANDARD 20
+                                                                  CXX_STANDARD_REQUIRED ON)
+  if(NOT compiled OR NOT ran EQUAL 0)
+    message(FATAL_ERROR "which instruction sets does this processor have? ${output}")
+  endif()
+  list(REMOVE_ITEM sets "")
+  list(POP_BACK sets)
+endif()
+foreach(set IN LISTS sets)
   foreach(target golden_golden_test losses_contract_test losses_label_values_test losses_mined_values_test
                  losses_properties_test losses_row_values_test losses_tags_test scores_gradients_test
                  scores_values_test)
@@ -9,6 +21,9 @@ foreach(set IN LISTS nearfar_instruction_sets)
     set_tests_properties(dispatch.${set}.${target} PROPERTIES ENVIRONMENT "NEARFAR_ISA=${set}"
                                                               LABELS dispatch)
   endforeach()
+endforeach()
+
+foreach(set IN LISTS nearfar_instruction_sets)
   add_test(NAME dispatch.${set}.is_what_runs COMMAND dispatch_instruction_set_test
                                                      --gtest_filter=*IsTheOneAskedFor*)
   set_tests_properties(
@@ -23,9 +38,40 @@ set_tests_properties(
   PROPERTIES ENVIRONMENT "NEARFAR_ISA=mmx" LABELS dispatch PASS_REGULAR_EXPRESSION
              "NEARFAR_ISA: wanted baseline, avx2 or avx512.*got mmx; using")
 
-list(TRANSFORM nearfar_c_sources REPLACE "^.*/([^/]+)$" "\\1${CMAKE_CXX_OUTPUT_EXTENSION}"
-                                 OUTPUT_VARIABLE once)
-add_test(NAME dispatch.nothing_wide_leaks
-         COMMAND "${CMAKE_COMMAND}" "-DLIBRARY=$<TARGET_FILE:nearfar>" "-DNM=${CMAKE_NM}"
-                 "-DONCE=${once}" -P "${CMAKE_CURRENT_LIST_DIR}/symbols.cmake")
-set_tests_properties(dispatch.nothing_wide_leaks PROPERTIES LABELS dispatch)
+function(nearfar_symbols_test name)
+  add_test(NAME dispatch.${name}.symbols
+           COMMAND "${CMAKE_COMMAND}" ${ARGN} "-DNM=${CMAKE_NM}" -P
+                   "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/symbols.cmake")
+  set_tests_properties(dispatch.${name}.symbols PROPERTIES LABELS dispatch SKIP_REGULAR_EXPRESSION
+                                                           "SKIPPED")
+endfunction()
+
+foreach(set IN LISTS nearfar_instruction_sets)
+  nearfar_symbols_test(${set} -DSET=${set} "-DOBJECTS=$<TARGET_OBJECTS:nearfar_loops_${set}>")
+endforeach()
+# A user's library without optimisation, where nothing is inlined that need not be.
+nearfar_loops(loops_unoptimised avx512)
+target_compile_options(loops_unoptimised PRIVATE -O0)
+nearfar_symbols_test(unoptimised -DSET=avx512 "-DOBJECTS=$<TARGET_OBJECTS:loops_unoptimised>")
+foreach(kind static shared)
+  if(TARGET nearfar::${kind})
+    nearfar_symbols_test(${kind} "-DLIBRARY=$<TARGET_FILE:nearfar::${kind}>" -DCONFIG=$<CONFIG>)
+  endif()
+endforeach()
+
+# A user's own kernel: in each set the same engine as the library's kernels, and none of it in the
+# user's program. (The widest set runs with all other tests.)
+foreach(set IN LISTS sets)
+  foreach(target dispatch_own_kernel_test kernels_own_kernel_test)
+    add_test(NAME dispatch.${set}.${target} COMMAND ${target} --gtest_brief=1)
+    set_tests_properties(dispatch.${set}.${target} PROPERTIES ENVIRONMENT "NEARFAR_ISA=${set}"
+                                                              LABELS dispatch)
+  endforeach()
+endforeach()
+add_library(own_kernel OBJECT "${CMAKE_CURRENT_LIST_DIR}/own_kernel.cpp")
+target_link_libraries(own_kernel PRIVATE nearfar::nearfar)
+nearfar_warnings(own_kernel)
+add_test(NAME dispatch.own_kernel.symbols
+         COMMAND "${CMAKE_COMMAND}" "-DNM=${CMAKE_NM}" "-DOBJECT=$<TARGET_OBJECTS:own_kernel>" -P
+                 "${CMAKE_CURRENT_LIST_DIR}/own_kernel_symbols.cmake")
+set_tests_properties(dispatch.own_kernel.symbols PROPERTIES LABELS dispatch)

@@ -17,8 +17,8 @@
 #include "support/loss_oracles.hpp"
 
 /// Any rows, labels and options through the losses: refused as documented, with outputs untouched,
-/// or answered by finite numbers: those of the plain oracle where there is one, the same forward
-/// and backward, and twice the gradient for twice the upstream, for all.
+/// or answered by finite numbers: those of the plain oracle where there is one, and for all one
+/// value with gradients and without, and twice the gradient for twice the upstream.
 
 namespace {
 
@@ -140,17 +140,17 @@ bool shorter_than_normal(const Matrix<S>& m) {
   return false;
 }
 
-/// What holds of every loss. `forward()`, `backward(upstream, gx, gy)`.
-template <class S, class Forward, class Backward>
-Answer<S> promises(const Case<S>& c, const Forward& forward, const Backward& backward) {
-  const Answer<S> once =
-      answer<S>([&](Answer<S>& a) { return backward(nearfar::Upstream(1.0), a.gx, a.gy); });
+/// What holds of every loss. `forward()`, `forward_backward(upstream, gx, gy)`.
+template <class S, class Forward, class ForwardBackward>
+Answer<S> promises(const Case<S>& c, const Forward& forward,
+                   const ForwardBackward& forward_backward) {
+  const Answer<S> once = answer<S>([&](Answer<S>& a) { return forward_backward(1.0, a.gx, a.gy); });
   const Answer<S> value = answer<S>([&](Answer<S>&) { return forward(); });
   if (once.refused) return once;  // gradients may overflow where values do not
-  require(!value.refused, "forward answers where backward does");
-  require(value.result.value == once.result.value, "one value, forward and backward");
+  require(!value.refused, "forward answers where forward_backward does");
+  require(value.result.value == once.result.value, "one value, with gradients and without");
   const Answer<S> twice =
-      answer<S>([&](Answer<S>& a) { return backward(nearfar::Upstream(2.0), a.gx, a.gy); });
+      answer<S>([&](Answer<S>& a) { return forward_backward(2.0, a.gx, a.gy); });
   if (twice.refused || shorter_than_normal(c.x) || shorter_than_normal(c.y)) return once;
   require_twice(twice.gx, once.gx, c.amplification());
   require_twice(twice.gy, once.gy, c.amplification());
@@ -170,7 +170,7 @@ Answer<S> of_two(const Case<S>& c, const Make& make) {
   const Answer<S> out = promises<S>(
       c, [&]() -> nearfar::Result { return make().forward(x.rows(), y.rows()); },
       [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
-        return make().backward(u, x.rows(), y.rows(), gx, gy);
+        return make().forward_backward(x.rows(), y.rows(), gx, gy, {.upstream = u});
       });
   require(out.refused || (c.x.allFinite() && c.y.allFinite()), "NaN and infinities are refused");
   return out;
@@ -183,7 +183,7 @@ Answer<S> of_labels(const Case<S>& c, const Make& make) {
   const Answer<S> out = promises<S>(
       c, [&]() -> nearfar::Result { return make().forward(x.rows(), c.labels); },
       [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
-        auto result = make().backward(u, x.rows(), c.labels, gx);
+        auto result = make().forward_backward(x.rows(), c.labels, gx, {.upstream = u});
         gy = gx;
         return result;
       });
@@ -221,6 +221,18 @@ void expect_oracle(const Answer<double>& got, const oracle::Loss& want, Real ste
 bool near_a_kink(const oracle::Matrix& scores, const oracle::Matrix& x, const oracle::Matrix& y) {
   const Real rows = std::max(x.cwiseAbs().maxCoeff(), y.cwiseAbs().maxCoeff());
   return (scores.array() != 0 && scores.array().abs() < 1e-12L * rows).any();
+}
+
+/// By how much the largest row exceeds the smallest distance that is not 0: gradients of a distance
+/// are sums over rows with weights of the size of 1 / distance, and lose as many digits.
+template <class K>
+Real rows_over_nearest(const oracle::Matrix& scores, const oracle::Matrix& x) {
+  if (!std::is_same_v<K, nearfar::Euclidean>) return 1;
+  Real nearest = std::numeric_limits<Real>::infinity();
+  for (Index k = 0; k < scores.size(); ++k) {
+    if (scores.data()[k] > 0) nearest = std::min(nearest, scores.data()[k]);
+  }
+  return 1 + x.cwiseAbs().maxCoeff() / nearest;
 }
 
 oracle::Request request_of(Reduction reduction) {
@@ -261,7 +273,7 @@ void hadsell(Bytes& bytes) {
   const Real reach = scores.maxCoeff() + c.first;
   const auto want = oracle::hadsell_batch(O(), c.first, x, c.labels, request_of(c.reduction));
   if (!(want.first.scale() < 1e100L)) return;
-  expect_oracle(got, want, 1, want.first, nullptr,
+  expect_oracle(got, want, rows_over_nearest<K>(scores, x), want.first, nullptr,
                 100 * reach * reach * static_cast<Real>(c.x.rows() * c.x.rows()));
 }
 

@@ -118,13 +118,13 @@ TYPED_TEST(BadLosses, RefuseOptionsThatMakeNoSense) {
 
 // ---- InfoNce ------------------------------------------------------------------------------------
 
-/// Rows that no call takes; `call` is each of forward, forward_backward and backward in turn.
+/// Rows that no call takes: forward, forward_backward, and forward_backward with an upstream.
 TYPED_TEST(BadLosses, InfoNceRefusesRows) {
   using S = TypeParam;
   using M = Matrix<S>;
   const auto& t = *this;
   Untouched<S> out;
-  enum { forward, forward_backward, backward, ways };
+  enum { forward, forward_backward, with_upstream, ways };
   for (int way = forward; way < ways; ++way) {
     const auto keys_of = [&](const auto& kernel, const M& queries, const M& keys,
                              UnusableAnchor unusable = UnusableAnchor::skip) {
@@ -132,7 +132,9 @@ TYPED_TEST(BadLosses, InfoNceRefusesRows) {
                                                                      kernel);
       if (way == forward) loss.forward(queries, keys);
       if (way == forward_backward) loss.forward_backward(queries, keys, out.first, out.second);
-      if (way == backward) loss.backward(2.0, queries, keys, out.first, out.second);
+      if (way == with_upstream) {
+        loss.forward_backward(queries, keys, out.first, out.second, {.upstream = 2.0});
+      }
     };
     const auto negatives_of = [&](const auto& kernel, const M& queries, const M& keys,
                                   const M& negatives,
@@ -143,8 +145,9 @@ TYPED_TEST(BadLosses, InfoNceRefusesRows) {
       if (way == forward_backward) {
         loss.forward_backward(queries, keys, negatives, out.first, out.second, out.third);
       }
-      if (way == backward) {
-        loss.backward(2.0, queries, keys, negatives, out.first, out.second, out.third);
+      if (way == with_upstream) {
+        loss.forward_backward(queries, keys, negatives, out.first, out.second, out.third,
+                              {.upstream = 2.0});
       }
     };
     const nearfar::Cosine cosine;
@@ -253,14 +256,14 @@ TYPED_TEST(BadLosses, InfoNceRefusesGradientsAndUpstream) {
   const std::vector<double> with_nan = {1, 1, 1, not_a_number, 1};
   const auto keys = [&](const auto& loss, const Upstream& upstream, GradientRows<S> d_queries,
                         GradientRows<S> d_keys, GradientRows<S> d_parameter = {}) {
-    loss.backward(upstream, t.five, t.six, d_queries, d_keys,
-                  CallOptions<S>{.d_parameter = d_parameter});
+    loss.forward_backward(t.five, t.six, d_queries, d_keys,
+                          CallOptions<S>{.d_parameter = d_parameter, .upstream = upstream});
   };
   const auto negatives = [&](const auto& loss, const Upstream& upstream, GradientRows<S> d_queries,
                              GradientRows<S> d_keys, GradientRows<S> d_negatives,
                              GradientRows<S> d_parameter = {}) {
-    loss.backward(upstream, t.five, t.other_five, t.six, d_queries, d_keys, d_negatives,
-                  CallOptions<S>{.d_parameter = d_parameter});
+    loss.forward_backward(t.five, t.other_five, t.six, d_queries, d_keys, d_negatives,
+                          CallOptions<S>{.d_parameter = d_parameter, .upstream = upstream});
   };
   const BadCall table[] = {
       {"queries' buffer",
@@ -363,14 +366,16 @@ TYPED_TEST(BadLosses, HadsellRefusesRowsAndLabels) {
   using M = Matrix<S>;
   const auto& t = *this;
   Untouched<S> out;
-  enum { forward, forward_backward, backward, ways };
+  enum { forward, forward_backward, with_upstream, ways };
   for (int way = forward; way < ways; ++way) {
     const auto pairs_of = [&](const auto& kernel, const M& x, const M& y,
                               const std::vector<int>& same) {
       const nearfar::HadsellContrastive<S, std::decay_t<decltype(kernel)>> loss({}, kernel);
       if (way == forward) loss.forward(x, y, same);
       if (way == forward_backward) loss.forward_backward(x, y, same, out.first, out.second);
-      if (way == backward) loss.backward(2.0, x, y, same, out.first, out.second);
+      if (way == with_upstream) {
+        loss.forward_backward(x, y, same, out.first, out.second, {.upstream = 2.0});
+      }
     };
     const auto batch_of = [&](const auto& kernel, const M& x, const std::vector<int>& classes,
                               UnusableAnchor unusable = UnusableAnchor::skip) {
@@ -378,7 +383,9 @@ TYPED_TEST(BadLosses, HadsellRefusesRowsAndLabels) {
           {.unusable_anchors = unusable}, kernel);
       if (way == forward) loss.forward(x, classes);
       if (way == forward_backward) loss.forward_backward(x, classes, out.first);
-      if (way == backward) loss.backward(2.0, x, classes, out.first);
+      if (way == with_upstream) {
+        loss.forward_backward(x, classes, out.first, {.upstream = 2.0});
+      }
     };
     const nearfar::Euclidean euclidean;
     const BadCall table[] = {
@@ -488,12 +495,13 @@ TYPED_TEST(BadLosses, HadsellRefusesGradientsAndUpstream) {
   const std::vector<double> with_infinity = {1, infinite, 1, 1, 1};
   const auto pairs = [&](const auto& loss, const Upstream& upstream, GradientRows<S> da,
                          GradientRows<S> db, GradientRows<S> d_parameter = {}) {
-    loss.backward(upstream, t.five, t.other_five, t.labels, da, db,
-                  CallOptions<S>{.d_parameter = d_parameter});
+    loss.forward_backward(t.five, t.other_five, t.labels, da, db,
+                          CallOptions<S>{.d_parameter = d_parameter, .upstream = upstream});
   };
   const auto batch = [&](const auto& loss, const Upstream& upstream, GradientRows<S> dx,
                          GradientRows<S> d_parameter = {}) {
-    loss.backward(upstream, t.five, t.labels, dx, CallOptions<S>{.d_parameter = d_parameter});
+    loss.forward_backward(t.five, t.labels, dx,
+                          CallOptions<S>{.d_parameter = d_parameter, .upstream = upstream});
   };
   const BadCall table[] = {
       {"buffer of a",

@@ -65,13 +65,10 @@ struct Gradients {
 
 template <class S>
 CpcResult run(const CpcOptions& o, const Inputs<S>& x, Gradients<S>& d,
-              const Upstream* upstream = nullptr, Workspace* workspace = nullptr) {
-  const nearfar::Cpc<S> loss(o);
-  const CallOptions<S> call{.workspace = workspace};
-  return upstream == nullptr ? loss.forward_backward(x.contexts, x.targets, x.weights, d.contexts,
-                                                     d.targets, d.weights, call)
-                             : loss.backward(*upstream, x.contexts, x.targets, x.weights,
-                                             d.contexts, d.targets, d.weights, call);
+              const Upstream& upstream = {}, Workspace* workspace = nullptr) {
+  return nearfar::Cpc<S>(o).forward_backward(x.contexts, x.targets, x.weights, d.contexts,
+                                             d.targets, d.weights,
+                                             {.workspace = workspace, .upstream = upstream});
 }
 
 template <class S>
@@ -213,7 +210,7 @@ TYPED_TEST(Cpc, IsWhatItsDefinitionSays) {
         const Upstream upstream = reduction == Reduction::none ? Upstream(above) : above[0];
         const Expected want = expected(options, x, above);
         Gradients<S> d;
-        const CpcResult got = run(options, x, d, &upstream);
+        const CpcResult got = run(options, x, d, upstream);
         expect_result<S>(got, want, reduction);
         ASSERT_EQ(got.steps.size(), want.step_losses.size());
         for (std::size_t k = 0; k < got.steps.size(); ++k) {
@@ -382,7 +379,7 @@ TYPED_TEST(Cpc, OrderOfSequencesDoesNotMatter) {
 
 // ---- calls --------------------------------------------------------------------------------------
 
-TYPED_TEST(Cpc, ForwardGivesTheResultOfForwardBackwardAndOfBackwardOfOne) {
+TYPED_TEST(Cpc, ForwardGivesTheResultOfForwardBackwardAndAnUpstreamOfOneChangesNothing) {
   using S = TypeParam;
   const Inputs<S> x({5, 7, 3});
   const std::vector<double> ones(35, 1);
@@ -396,7 +393,7 @@ TYPED_TEST(Cpc, ForwardGivesTheResultOfForwardBackwardAndOfBackwardOfOne) {
       const CpcResult result = run(options, x, want);
       expect_identical_steps(nearfar::Cpc<S>(options).forward(x.contexts, x.targets, x.weights),
                              result);
-      expect_identical_steps(run(options, x, got, &one), result);
+      expect_identical_steps(run(options, x, got, one), result);
       expect_same_bits(got, want);
       EXPECT_GT(want.weights.norm(), S(0));
     }
@@ -471,12 +468,12 @@ TYPED_TEST(Cpc, ThreadsChangeNoBit) {
         .length = 11, .steps = 3, .negatives = negatives, .reduction = Reduction::none};
     Workspace alone(1);
     Gradients<S> want;
-    const CpcResult result = run(options, x, want, nullptr, &alone);
+    const CpcResult result = run(options, x, want, {}, &alone);
     for (const int threads : {2, 3, 4, 7, 16}) {
       SCOPED_TRACE(testing::Message() << threads << " threads");
       Workspace workspace(threads);
       Gradients<S> got;
-      const CpcResult again = run(options, x, got, nullptr, &workspace);
+      const CpcResult again = run(options, x, got, {}, &workspace);
       expect_identical_steps(again, result);
       EXPECT_EQ(again.d_temperature, result.d_temperature);
       expect_same_bits(got, want);
@@ -492,10 +489,10 @@ TYPED_TEST(Cpc, ASecondCallAllocatesNothingButTheStepsItReturns) {
       const CpcOptions options{.length = 11, .steps = 3, .negatives = negatives};
       Workspace workspace(threads);
       Gradients<S> d;
-      run(options, x, d, nullptr, &workspace);
+      run(options, x, d, {}, &workspace);
       const std::size_t bytes = workspace.bytes();
       const long before = allocations;
-      run(options, x, d, nullptr, &workspace);
+      run(options, x, d, {}, &workspace);
       EXPECT_EQ(allocations - before, 1);
       EXPECT_EQ(workspace.bytes(), bytes);
     }
@@ -510,7 +507,7 @@ TYPED_TEST(Cpc, MemoryGrowsWithRowsAndNotWithSteps) {
     const Inputs<S> x({sequences, 16, steps, cols, cols});
     Workspace workspace(1);
     Gradients<S> d;
-    run({.length = 16, .steps = steps, .negatives = negatives}, x, d, nullptr, &workspace);
+    run({.length = 16, .steps = steps, .negatives = negatives}, x, d, {}, &workspace);
     return static_cast<double>(workspace.bytes());
   };
   for (const SequenceNegatives negatives : kinds) {
@@ -575,8 +572,8 @@ TYPED_TEST(Cpc, RefusesBadCallsAndTouchesNothing) {
                         GradientRows<S> dw, Reduction reduction = Reduction::mean,
                         GradientRows<S> d_parameter = {}) {
     nearfar::Cpc<S>({.length = 4, .steps = 2, .reduction = reduction})
-        .backward(upstream, x.contexts, x.targets, x.weights, dc, dz, dw,
-                  {.d_parameter = d_parameter});
+        .forward_backward(x.contexts, x.targets, x.weights, dc, dz, dw,
+                          {.d_parameter = d_parameter, .upstream = upstream});
   };
   const std::vector<double> eleven(11, 1.0);
   const std::vector<double> ones(12, 1.0);

@@ -53,8 +53,8 @@ struct Problem {
     return Loss(HadsellOptions{.margin = margin, .reduction = reduction}, of_kernel.kernel());
   }
 
-  nearfar::CallOptions<S> with_parameter() {
-    return {.d_parameter = parameter_gradient<Case>(d_parameter)};
+  nearfar::CallOptions<S> with_parameter(const Upstream& upstream) {
+    return {.d_parameter = parameter_gradient<Case>(d_parameter), .upstream = upstream};
   }
 
   oracle::Request sized(oracle::Request request) const {
@@ -96,11 +96,9 @@ struct Pairs : Problem<Case> {
   Result forward(const Loss& loss, nearfar::Workspace* workspace = nullptr) const {
     return loss.forward(first, second, same, nearfar::CallOptions<S>{.workspace = workspace});
   }
-  Result gradients(const Loss& loss) {
-    return loss.forward_backward(first, second, same, d_first, d_second, this->with_parameter());
-  }
-  Result gradients(const Loss& loss, const Upstream& upstream) {
-    return loss.backward(upstream, first, second, same, d_first, d_second, this->with_parameter());
+  Result gradients(const Loss& loss, const Upstream& upstream = {}) {
+    return loss.forward_backward(first, second, same, d_first, d_second,
+                                 this->with_parameter(upstream));
   }
   oracle::Loss want(const oracle::Request& request) const {
     return oracle::hadsell_pairs(this->of_kernel.oracle(), this->margin, oracle::exact(first),
@@ -145,11 +143,8 @@ struct LabelledBatch : Problem<Case> {
   Result forward(const Loss& loss, nearfar::Workspace* workspace = nullptr) const {
     return loss.forward(rows, labels, nearfar::CallOptions<S>{.workspace = workspace});
   }
-  Result gradients(const Loss& loss) {
-    return loss.forward_backward(rows, labels, d_rows, this->with_parameter());
-  }
-  Result gradients(const Loss& loss, const Upstream& upstream) {
-    return loss.backward(upstream, rows, labels, d_rows, this->with_parameter());
+  Result gradients(const Loss& loss, const Upstream& upstream = {}) {
+    return loss.forward_backward(rows, labels, d_rows, this->with_parameter(upstream));
   }
   oracle::Loss want(const oracle::Request& request) const {
     return oracle::hadsell_batch(this->of_kernel.oracle(), this->margin, oracle::exact(rows),

@@ -66,17 +66,12 @@ struct Problem {
                               : loss.forward(queries, keys, call);
   }
 
-  /// forward_backward, or with `upstream` backward.
-  InfoNceResult gradients(const Loss& loss, const Upstream* upstream = nullptr) {
-    const nearfar::CallOptions<S> call{.d_parameter = parameter_gradient<Case>(d_parameter)};
-    if (explicit_negatives) {
-      return upstream != nullptr ? loss.backward(*upstream, queries, keys, negatives, d_queries,
-                                                 d_keys, d_negatives, call)
-                                 : loss.forward_backward(queries, keys, negatives, d_queries,
-                                                         d_keys, d_negatives, call);
-    }
-    return upstream != nullptr ? loss.backward(*upstream, queries, keys, d_queries, d_keys, call)
-                               : loss.forward_backward(queries, keys, d_queries, d_keys, call);
+  InfoNceResult gradients(const Loss& loss, const Upstream& upstream = {}) {
+    const nearfar::CallOptions<S> call{.d_parameter = parameter_gradient<Case>(d_parameter),
+                                       .upstream = upstream};
+    return explicit_negatives ? loss.forward_backward(queries, keys, negatives, d_queries, d_keys,
+                                                      d_negatives, call)
+                              : loss.forward_backward(queries, keys, d_queries, d_keys, call);
   }
 
   oracle::Loss want(oracle::Request request) const {
@@ -125,7 +120,7 @@ TYPED_TEST(InfoNce, IsTheOraclesOnOddSizes) {
     const std::vector<double> weights = random_upstream(sizes.queries, 34);
     const Upstream upstream(weights);
     const oracle::Loss want = p.want({.reduction = Reduction::none, .upstream = weights});
-    const InfoNceResult got = p.gradients(p.loss(Reduction::none), &upstream);
+    const InfoNceResult got = p.gradients(p.loss(Reduction::none), upstream);
     expect_result<S>(got, want, Reduction::none);
     p.expect_gradients(got, want);
     if (testing::Test::HasFailure()) return;
@@ -158,7 +153,7 @@ TYPED_TEST(InfoNce, UpstreamMultipliesGradientsAndNotTheValue) {
       SCOPED_TRACE(text(sizes) + ", reduction " + std::to_string(static_cast<int>(reduction)));
       Problem<TypeParam> p(sizes);
       const oracle::Loss want = p.want({.reduction = reduction, .upstream = {-1.75}});
-      const InfoNceResult got = p.gradients(p.loss(reduction), &upstream);
+      const InfoNceResult got = p.gradients(p.loss(reduction), upstream);
       expect_result<S>(got, want, reduction);
       p.expect_gradients(got, want);
       if (testing::Test::HasFailure()) return;

@@ -44,7 +44,7 @@ struct Problem {
 };
 
 /// `make(kernel)` gives the loss; `together` runs it on all rows, `alone` on those of one query,
-/// both backward.
+/// both with gradients.
 template <class Case, class Make, class Together, class Alone>
 void expect_as_if_alone(Problem<Case>& p, const Make& make, const Together& together,
                         const Alone& alone) {
@@ -100,11 +100,12 @@ TYPED_TEST(OwnNegatives, OfInfoNceAreSeenByTheirQueryAlone) {
                 kernel);
           },
           [&](const auto& loss, const Upstream& up, auto& dq, auto& dk, auto& dn) {
-            return loss.backward(up, p.queries, p.keys, per_query(p.negatives), dq, dk, dn);
+            return loss.forward_backward(p.queries, p.keys, per_query(p.negatives), dq, dk, dn,
+                                         {.upstream = up});
           },
           [](const auto& loss, const Upstream& up, Index, const auto& q, const auto& key,
              const auto& m, auto& dq, auto& dk,
-             auto& dn) { return loss.backward(up, q, key, m, dq, dk, dn); });
+             auto& dn) { return loss.forward_backward(q, key, m, dq, dk, dn, {.upstream = up}); });
     }
   }
 }
@@ -133,14 +134,14 @@ TYPED_TEST(OwnNoise, OfNceIsSeenByItsQueryAlone) {
               {.temperature = 0.7, .log_z = 0.3, .reduction = Reduction::none}, kernel);
         },
         [&](const auto& loss, const Upstream& up, auto& dq, auto& dk, auto& dn) {
-          return loss.backward(up, p.queries, p.keys, per_query(p.negatives), of_keys, of_negatives,
-                               dq, dk, dn);
+          return loss.forward_backward(p.queries, p.keys, per_query(p.negatives), of_keys,
+                                       of_negatives, dq, dk, dn, {.upstream = up});
         },
         [&, count = k](const auto& loss, const Upstream& up, Index i, const auto& q,
                        const auto& key, const auto& m, auto& dq, auto& dk, auto& dn) {
           const nearfar::Numbers<S> own_key(of_keys.data() + i, 1);
           const nearfar::Numbers<S> own(of_negatives.data() + i * count, count);
-          return loss.backward(up, q, key, m, own_key, own, dq, dk, dn);
+          return loss.forward_backward(q, key, m, own_key, own, dq, dk, dn, {.upstream = up});
         });
     expect_as_if_alone(
         p,
@@ -149,11 +150,12 @@ TYPED_TEST(OwnNoise, OfNceIsSeenByItsQueryAlone) {
               {.temperature = 0.7, .reduction = Reduction::none}, kernel);
         },
         [&](const auto& loss, const Upstream& up, auto& dq, auto& dk, auto& dn) {
-          return loss.backward(up, p.queries, p.keys, per_query(p.negatives), dq, dk, dn);
+          return loss.forward_backward(p.queries, p.keys, per_query(p.negatives), dq, dk, dn,
+                                       {.upstream = up});
         },
         [](const auto& loss, const Upstream& up, Index, const auto& q, const auto& key,
            const auto& m, auto& dq, auto& dk,
-           auto& dn) { return loss.backward(up, q, key, m, dq, dk, dn); });
+           auto& dn) { return loss.forward_backward(q, key, m, dq, dk, dn, {.upstream = up}); });
   }
 }
 
@@ -264,7 +266,8 @@ TYPED_TEST(NegativeIds, LeaveOutAQuerysOwn) {
   Matrix<S> dq;
   Matrix<S> dk;
   Matrix<S> dn;
-  const auto got = loss.backward(Upstream(weights), queries, keys, negatives, dq, dk, dn);
+  const auto got =
+      loss.forward_backward(queries, keys, negatives, dq, dk, dn, {.upstream = weights});
   EXPECT_EQ(loss.forward(queries, keys, negatives).values.size(), static_cast<std::size_t>(n));
   Matrix<S> want_dn = Matrix<S>::Zero(k, rows.cols());
   for (Index i = 0; i < n; ++i) {
@@ -278,8 +281,8 @@ TYPED_TEST(NegativeIds, LeaveOutAQuerysOwn) {
     Matrix<S> key;
     Matrix<S> m;
     const std::vector<double> weight = {weights[at]};
-    const auto want = loss.backward(Upstream(weight), rows_of(queries, i, 1), rows_of(keys, i, 1),
-                                    others, q, key, m);
+    const auto want = loss.forward_backward(rows_of(queries, i, 1), rows_of(keys, i, 1), others, q,
+                                            key, m, {.upstream = weight});
     EXPECT_NEAR(got.values[at], want.value, Tolerance<S>::same * std::max(1.0, want.value));
     expect_same<S>(rows_of(dq, i, 1), q, "d_queries");
     expect_same<S>(rows_of(dk, i, 1), key, "d_keys");

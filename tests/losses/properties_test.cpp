@@ -26,7 +26,7 @@ using nearfar::Workspace;
 template <class S>
 struct Ask {
   Reduction reduction = Reduction::mean;
-  const Upstream* upstream = nullptr;  ///< null: forward_backward
+  Upstream upstream = {};
   std::vector<GradientRows<S>> gradients = {};
   GradientRows<S> d_parameter = {};
   Workspace* workspace = nullptr;
@@ -110,7 +110,8 @@ constexpr double temperature = 0.4;
 template <class S, class Loss, class... Inputs>
 Result called(const Loss& loss, const Ask<S>& ask, const Inputs&... inputs) {
   const std::vector<GradientRows<S>>& g = ask.gradients;
-  const nearfar::CallOptions<S> call{.workspace = ask.workspace, .d_parameter = ask.d_parameter};
+  const nearfar::CallOptions<S> call{
+      .workspace = ask.workspace, .d_parameter = ask.d_parameter, .upstream = ask.upstream};
   const auto finish = [&](auto result) -> Result {
     if constexpr (requires { result.d_temperature; }) {
       if (ask.d_temperature != nullptr) *ask.d_temperature = result.d_temperature;
@@ -118,8 +119,7 @@ Result called(const Loss& loss, const Ask<S>& ask, const Inputs&... inputs) {
     return result;
   };
   const auto with = [&](const auto&... out) -> Result {
-    return finish(ask.upstream != nullptr ? loss.backward(*ask.upstream, inputs..., out..., call)
-                                          : loss.forward_backward(inputs..., out..., call));
+    return finish(loss.forward_backward(inputs..., out..., call));
   };
   if (g.empty()) return finish(loss.forward(inputs..., call));
   if constexpr (requires { loss.forward_backward(inputs..., g[0], call); }) {
@@ -449,7 +449,7 @@ TYPED_TEST(EqualRows, AreAtDistanceZero) {
 
 // ---- ways to ask for the same thing -------------------------------------------------------------
 
-TYPED_TEST(Properties, ForwardGivesTheResultOfForwardBackwardAndOfBackwardOfOne) {
+TYPED_TEST(Properties, ForwardGivesTheResultOfForwardBackwardAndAnUpstreamOfOneChangesNothing) {
   using S = TypeParam;
   const std::vector<double> ones(33, 1);
   for (const Form<S>& form : forms<S>(33, 7)) {
@@ -459,7 +459,7 @@ TYPED_TEST(Properties, ForwardGivesTheResultOfForwardBackwardAndOfBackwardOfOne)
       const Upstream one = reduction == Reduction::none ? Upstream(ones) : Upstream(1.0);
       const Computed<S> want = compute(form, {.reduction = reduction});
       expect_identical(form({.reduction = reduction}), want.result);
-      expect_same_bits(compute(form, {.reduction = reduction, .upstream = &one}), want);
+      expect_same_bits(compute(form, {.reduction = reduction, .upstream = one}), want);
     }
   }
 }
@@ -543,7 +543,6 @@ TYPED_TEST(Properties, ThreadsChangeNoBit) {
 
 TYPED_TEST(Properties, SecondCallsAllocateNothing) {
   using S = TypeParam;
-  const Upstream half(0.5);
   for (const Form<S>& form : forms<S>(130, 19)) {
     for (const int threads : {1, 3}) {
       SCOPED_TRACE(form.name + ", threads " + std::to_string(threads));
@@ -551,16 +550,16 @@ TYPED_TEST(Properties, SecondCallsAllocateNothing) {
       Sets<S> d(form.x.size());
       Matrix<S> d_parameter;
       Ask<S> forward{.workspace = &workspace};
-      Ask<S> backward{.upstream = &half, .workspace = &workspace};
-      for (Matrix<S>& m : d) backward.gradients.push_back(m);
-      if (form.parametric()) backward.d_parameter = d_parameter;
+      Ask<S> gradients{.upstream = 0.5, .workspace = &workspace};
+      for (Matrix<S>& m : d) gradients.gradients.push_back(m);
+      if (form.parametric()) gradients.d_parameter = d_parameter;
       const long at_first = allocations;
-      form(backward);
+      form(gradients);
       EXPECT_GT(allocations - at_first, 0) << "the count counts";
       const std::size_t bytes = workspace.bytes();
       const long before = allocations;
-      form(backward);
-      form(backward);
+      form(gradients);
+      form(gradients);
       EXPECT_EQ(allocations - before, 0);
       EXPECT_EQ(workspace.bytes(), bytes);
       form(forward);

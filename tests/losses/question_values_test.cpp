@@ -153,7 +153,8 @@ TEST(SigLipValues, WeighTheirNumbersSlopesByTheUpstreamOfEachImage) {
         {.logit_scale = 3, .logit_bias = -1.5, .reduction = Reduction::none});
     Matrix<double> d_images;
     Matrix<double> d_texts;
-    const auto got = loss.backward(upstream, x.images, x.texts, d_images, d_texts);
+    const auto got =
+        loss.forward_backward(x.images, x.texts, d_images, d_texts, {.upstream = upstream});
     const Slope by_scale([&](Real sigma) { return sig_lip_sum(x.s, sigma, -1.5, upstream); }, 3);
     const Slope by_bias([&](Real bias) { return sig_lip_sum(x.s, 3, bias, upstream); }, -1.5);
     expect_derivative(got.d_logit_scale, by_scale.derivative, "d_logit_scale");

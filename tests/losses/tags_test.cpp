@@ -32,7 +32,7 @@ template <class S>
 struct Loss {
   std::string name;
   std::function<Result(Rows<S>, Tags, GradientRows<S>, nearfar::Workspace*)> batch;
-  std::function<Result(Upstream, Rows<S>, Tags, GradientRows<S>)> backward;
+  std::function<Result(Rows<S>, Tags, GradientRows<S>, Upstream)> with_upstream;
   std::function<Result(Rows<S>, Tags, Rows<S>, Tags, GradientRows<S>, GradientRows<S>)> references;
   bool alone = true;  ///< what a query comes to depends on it and the references alone
 };
@@ -44,8 +44,8 @@ Loss<S> make(std::string name, const Options& options, bool alone = true) {
           [loss](Rows<S> x, const Tags& tags, GradientRows<S> dx, nearfar::Workspace* workspace) {
             return loss.forward_backward(x, tags, dx, {.workspace = workspace});
           },
-          [loss](const Upstream& up, Rows<S> x, const Tags& tags, GradientRows<S> dx) {
-            return loss.backward(up, x, tags, dx);
+          [loss](Rows<S> x, const Tags& tags, GradientRows<S> dx, const Upstream& upstream) {
+            return loss.forward_backward(x, tags, dx, {.upstream = upstream});
           },
           [loss](Rows<S> q, const Tags& of_q, Rows<S> r, const Tags& of_r, GradientRows<S> dq,
                  GradientRows<S> dr) { return loss.forward_backward(q, of_q, r, of_r, dq, dr); },
@@ -280,7 +280,7 @@ TYPED_TEST(TagsOf, WeightsMultiplyAnchors) {
     SCOPED_TRACE(apart[k].name);
     const Tags weighted = Tags(this->x_labels).weights(weights);
     Matrix<S> want;
-    const Result values = apart[k].backward(Upstream(weights), this->x, this->x_labels, want);
+    const Result values = apart[k].with_upstream(this->x, this->x_labels, want, weights);
     double sum = 0;
     for (std::size_t i = 0; i < weights.size(); ++i) sum += weights[i] * values.values[i];
     Matrix<S> got;

@@ -20,7 +20,7 @@ using nearfar::Mining;
 using nearfar::detail::AnchorTriplets;
 using nearfar::detail::HingeAnchor;
 using nearfar::detail::HingeTriplets;
-using nearfar::detail::NegativeRoles;
+using nearfar::detail::negatives_of;
 using nearfar::detail::PositivesMemory;
 using nearfar::detail::Role;
 using nearfar::detail::Scratch;
@@ -72,7 +72,7 @@ Found one_by_one(const Anchor<S>& anchor, Mining mining, double margin) {
   return found;
 }
 
-/// Scores are `sign` times the nearness; keys are seen in parts.
+/// Scores are `sign` times the nearness; keys come in parts.
 template <class S, int sign>
 Found by_ranks(const Anchor<S>& anchor, Mining mining, double margin, bool with_gradients,
                Index part) {
@@ -85,21 +85,21 @@ Found by_ranks(const Anchor<S>& anchor, Mining mining, double margin, bool with_
   const SortedPositives<S> positives(
       count, [&](Index k) { return anchor.positives[static_cast<std::size_t>(k)]; }, margin,
       memory);
-  const HingeTriplets<S, sign> triplets(mining, margin);
+  const HingeTriplets<S> triplets(mining, margin, sign);
   std::vector<std::int32_t> changes(static_cast<std::size_t>(triplets.changes_size(count)));
-  HingeAnchor<S> seen = triplets.start(positives, anchor.negatives(), changes.data());
+  HingeAnchor<S> folded = triplets.start(positives, anchor.negatives(), changes.data());
   std::vector<S> scores;
   for (const S distance : anchor.keys) scores.push_back(S(-sign) * distance);
   std::vector<S> gradients(anchor.keys.size(), S(77));
   for (Index first = 0; first < n; first += part) {
-    triplets.see(seen, upstream, NegativeRoles<S>{anchor.roles.data() + first},
-                 std::min(part, n - first), scores.data() + first,
-                 with_gradients ? gradients.data() + first : nullptr);
+    triplets.fold(folded, upstream, negatives_of<S>(anchor.roles.data() + first),
+                  std::min(part, n - first), scores.data() + first,
+                  with_gradients ? gradients.data() + first : nullptr);
   }
   Found found;
   for (const S g : gradients) found.of_keys.push_back(static_cast<double>(g) / (sign * upstream));
   found.of_positives.assign(anchor.positives.size(), 0);
-  found.sums = triplets.finish(seen, [&](Index key, double times) {
+  found.sums = triplets.finish(folded, [&](Index key, double times) {
     found.of_positives[static_cast<std::size_t>(key)] += times;
   });
   found.value = found.sums.value;

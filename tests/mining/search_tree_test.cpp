@@ -15,8 +15,10 @@ namespace {
 
 using namespace support;
 using nearfar::detail::bounds_at_once;
-using nearfar::detail::count_below;
+using nearfar::detail::search_tree;
+using nearfar::detail::search_tree_size;
 using nearfar::detail::SearchTree;
+using nearfar::detail::triplet_loops;
 
 template <class S>
 class Ranks : public testing::Test {};
@@ -67,11 +69,11 @@ TYPED_TEST(Ranks, AreHowManyNumbersAreBelow) {
     SCOPED_TRACE(count);
     const std::vector<S> numbers = sorted_numbers<S>(count);
     const std::vector<S> bounds = some_bounds(numbers);
-    std::vector<S> memory(static_cast<std::size_t>(SearchTree<S>::size(count)));
-    const SearchTree<S> tree(count, memory.data(),
-                             [&](Index rank) { return numbers[static_cast<std::size_t>(rank)]; });
+    std::vector<S> memory(static_cast<std::size_t>(search_tree_size<S>(count)));
+    const SearchTree<S> tree = search_tree(
+        count, memory.data(), [&](Index rank) { return numbers[static_cast<std::size_t>(rank)]; });
     std::vector<std::int32_t> ranks(bounds.size());
-    tree.ranks(bounds.data(), ranks.data());
+    triplet_loops<S>().ranks(tree, bounds.data(), ranks.data());
     EXPECT_EQ(ranks, counted(numbers, bounds));
   }
 }
@@ -84,7 +86,7 @@ TYPED_TEST(Ranks, AreCountedInAnyOrder) {
     const std::vector<S> bounds = some_bounds(numbers);
     std::reverse(numbers.begin(), numbers.end());
     std::vector<std::int32_t> below(bounds.size());
-    count_below(numbers.data(), count, bounds.data(), below.data());
+    triplet_loops<S>().count_below(numbers.data(), count, bounds.data(), below.data());
     EXPECT_EQ(below, counted(numbers, bounds));
   }
 }

@@ -71,17 +71,19 @@ TEST(ShardedCalls, UpstreamAndReductionsAreTheGlobalOnes) {
     const InfoNceOptions options{.temperature = 0.4, .reduction = reduction};
     const bool each = reduction == Reduction::none;
     Matrix<double> dq, dk;
-    const auto want = nearfar::InfoNce<double>(options).backward(
-        each ? nearfar::Upstream(upstream) : nearfar::Upstream(1.5), all.queries, all.keys, dq, dk);
+    const auto want = nearfar::InfoNce<double>(options).forward_backward(
+        all.queries, all.keys, dq, dk,
+        {.upstream = each ? nearfar::Upstream(upstream) : nearfar::Upstream(1.5)});
     run_team(processes, [&](Exchange& e) {
       const Index first = first_of(e.rank());
       const Index end = first_of(e.rank() + 1);
+      const nearfar::Upstream own_upstream =
+          each ? nearfar::Upstream(upstream.data() + first, end - first) : nearfar::Upstream(1.5);
       for (const Schedule schedule : schedules) {
         Matrix<double> own_dq, own_dk;
-        const auto got = nearfar::sharded::InfoNce<double>(options).backward(
-            {e, schedule},
-            each ? nearfar::Upstream(upstream.data() + first, end - first) : nearfar::Upstream(1.5),
-            own(all.queries, e), own(all.keys, e), own_dq, own_dk);
+        const auto got = nearfar::sharded::InfoNce<double>(options).forward_backward(
+            {e, schedule}, own(all.queries, e), own(all.keys, e), own_dq, own_dk,
+            {.upstream = own_upstream});
         EXPECT_NEAR(got.value, want.value, 1e-13 * std::abs(want.value));
         EXPECT_NEAR(got.d_temperature, want.d_temperature, 1e-12);
         expect_close(own_dq, own(dq, e));

@@ -15,7 +15,7 @@
 
 namespace support {
 
-enum class Way { forward, forward_backward, backward };
+enum class Way { forward, forward_backward };
 
 /// What a call is given.
 template <class S>
@@ -27,7 +27,6 @@ struct Arguments {
   std::array<double, 2> moved = {};  ///< added to the numbers that the loss can learn
   std::vector<nearfar::GradientRows<S>> gradients;  ///< one a set of rows
   nearfar::CallOptions<S> options = {};
-  nearfar::Upstream upstream{1.0};
   nearfar::Reduction reduction = nearfar::Reduction::mean;
   nearfar::UnusableAnchor unusable = nearfar::UnusableAnchor::skip;
 };
@@ -99,9 +98,7 @@ std::vector<double> call_one_way(const Loss& loss, Way way, const Arguments<S>& 
                                  const Inputs&... inputs) {
   if (way == Way::forward) return numbers_of(loss.forward(inputs..., a.options));
   return [&]<std::size_t... k>(std::index_sequence<k...>) {
-    return way == Way::forward_backward
-               ? numbers_of(loss.forward_backward(inputs..., a.gradients[k]..., a.options))
-               : numbers_of(loss.backward(a.upstream, inputs..., a.gradients[k]..., a.options));
+    return numbers_of(loss.forward_backward(inputs..., a.gradients[k]..., a.options));
   }
   (std::make_index_sequence<sets>());
 }

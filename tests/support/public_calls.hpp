@@ -141,7 +141,7 @@ void add_triplets(PublicCalls<S>& all) {
   const auto triplet = [&]<class K>(const std::string& of) {
     for (const TripletForm form : {TripletForm::hinge, TripletForm::soft}) {
       for (const bool swap : {false, true}) {
-        if (swap && detail::maps_queries<K>() != detail::maps_keys<K>()) continue;
+        if (swap && !is_symmetric<K>()) continue;
         all.template three<K>(
             "Triplet" + of, {"anchors", n}, {"positives", n}, {"negatives", n},
             [form, swap](const A& a) {

@@ -213,8 +213,11 @@ inline void expect_errors_on_all(nearfar::Exchange& exchange, nearfar::Schedule 
         loss.forward_backward({exchange, mine ? Schedule::ordered : Schedule::ring}, x, y, dx, dy);
       },
       rank + "schedule: wanted 0 as on rank 0, got 1");
-  expect([&](auto& dx, auto& dy) { loss.backward(where, mine ? 2.0 : 1.0, x, y, dx, dy); },
-         rank + "upstream: wanted 1 as on rank 0, got 2");
+  expect(
+      [&](auto& dx, auto& dy) {
+        loss.forward_backward(where, x, y, dx, dy, {.upstream = mine ? 2.0 : 1.0});
+      },
+      rank + "upstream: wanted 1 as on rank 0, got 2");
 
   const std::vector<int> some(labels.begin(), labels.end() - (mine ? 1 : 0));
   expect([&](auto& dx, auto&) { sharded::SupCon<float>().forward_backward(where, x, some, dx); },

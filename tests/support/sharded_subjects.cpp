@@ -131,6 +131,25 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
   add_hadsell(Euclidean(), "Euclidean");
   add_hadsell(SquaredEuclidean(), "SquaredEuclidean");
   add_hadsell(CosineDistance(), "CosineDistance");
+  const auto add_pair_losses = [&]<class K>(K, const std::string& kernel) {
+    if constexpr (K::orientation == Orientation::similarity) {
+      all.template add_labelled<MultiSimilarity<S, K>, sharded::MultiSimilarity<S, K>>(
+          "MultiSimilarity " + kernel, MultiSimilarityOptions{.alpha = 2, .beta = 5});
+      for (const CircleWeights w : {CircleWeights::constant, CircleWeights::differentiated}) {
+        all.template add_labelled<Circle<S, K>, sharded::Circle<S, K>>(
+            "Circle " + kernel, CircleOptions{.gamma = 4, .weights = w});
+      }
+    }
+    for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {
+      all.template add_labelled<LinearContrastive<S, K>, sharded::LinearContrastive<S, K>>(
+          "LinearContrastive " + kernel,
+          LinearContrastiveOptions{.positive_margin = 0.2, .negative_margin = 0.9, .reduction = r});
+    }
+  };
+  add_pair_losses(Cosine(), "Cosine");
+  add_pair_losses(InnerProduct(), "InnerProduct");
+  add_pair_losses(Euclidean(), "Euclidean");
+  add_pair_losses(CosineDistance(), "CosineDistance");
   add_sharded_triplets<S, Euclidean>(all, "Euclidean");
   add_sharded_triplets<S, SquaredEuclidean>(all, "SquaredEuclidean");
   add_sharded_triplets<S, CosineDistance>(all, "CosineDistance");

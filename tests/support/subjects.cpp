@@ -84,12 +84,9 @@ class Subjects {
       }
       g->resize(x.size());
       if (parametric) call.d_parameter = g->back();
-      return gradient_arguments(
-          [&](auto&&... a) {
-            return upstream == nullptr ? loss.forward_backward(a..., call)
-                                       : loss.backward(*upstream, a..., call);
-          },
-          x, labels, *g);
+      if (upstream != nullptr) call.upstream = *upstream;
+      return gradient_arguments([&](auto&&... a) { return loss.forward_backward(a..., call); }, x,
+                                labels, *g);
     };
     s.scalars = [=](const Inputs& x, const AllLabels& labels) {
       Inputs g(x.size());

@@ -35,7 +35,7 @@ struct Subject {
   bool paired = true;  ///< row i of one set belongs to row i of the others
   bool parametric = false;
   bool smooth = true;  ///< no hinge, no mining
-  /// Forward when `gradients` is null, else forward_backward (or backward, with upstream).
+  /// Forward when `gradients` is null, else forward_backward, times the upstream where given.
   std::function<nearfar::Result(const Inputs&, const AllLabels&, Inputs* gradients,
                                 nearfar::Workspace*, const nearfar::Upstream*)>
       call;

@@ -10,6 +10,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 // ---- errors and version -------------------------------------------------------------------------
 
@@ -124,6 +127,10 @@ size_t nearfar_workspace_bytes(const nearfar_workspace* workspace);
 
 /// Frees a workspace that no call is using. Null is no error.
 void nearfar_workspace_destroy(nearfar_workspace* workspace);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

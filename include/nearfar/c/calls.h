@@ -11,6 +11,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 /// A loss with its settings: immutable, and free to be used by several threads at once.
 typedef struct nearfar_loss nearfar_loss;
@@ -239,6 +242,10 @@ nearfar_status nearfar_references_forward_backward(
     const nearfar_rows* references, const nearfar_tags* reference_tags,
     const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
     const nearfar_call* call, nearfar_result* result);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 /// What turns two rows into a score: nearfar/kernels.
 typedef int32_t nearfar_kernel;
@@ -534,6 +537,10 @@ typedef struct nearfar_uniformity_options {
 nearfar_status nearfar_uniformity_create(const nearfar_uniformity_options* options,
                                          nearfar_loss** loss);
 nearfar_status nearfar_uniformity_options_init(nearfar_uniformity_options* options, size_t size);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

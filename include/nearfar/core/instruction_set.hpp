@@ -1,11 +1,13 @@
 #pragma once
 
+#include "nearfar/core/export.hpp"
+
 /// \file
 /// Which vector instructions losses are computed with.
 
 namespace nearfar {
 
-/// Instruction sets that the compiled library may hold its losses in.
+/// Instruction sets that the compiled library may hold its loops in.
 enum class InstructionSet {
   baseline,  ///< what every processor of the architecture has (x86-64: SSE2)
   avx2,      ///< AVX2 and FMA
@@ -14,8 +16,8 @@ enum class InstructionSet {
 
 namespace detail {
 
-/// What the compiler was told to use.
-constexpr InstructionSet compiled_instruction_set() {
+/// What the compiler was told to use. Immediate, since its body depends on that: no object has it.
+consteval InstructionSet compiled_instruction_set() {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
   return InstructionSet::avx512;
 #elif defined(__AVX2__) && defined(__FMA__)
@@ -29,13 +31,12 @@ constexpr InstructionSet compiled_instruction_set() {
 
 /// The instruction set that losses run with. With the compiled library: the widest that the
 /// processor has and the library holds, chosen once when the program starts; or the one named by
-/// the environment variable NEARFAR_ISA (baseline, avx2 or avx512), where it can be had. What is
-/// compiled outside of the library, all of it when used header-only, has the instructions its
-/// compiler was told.
+/// the environment variable NEARFAR_ISA (baseline, avx2 or avx512), where it can be had.
+/// Header-only: the one that the compiler was told to use.
 #ifdef NEARFAR_HEADER_ONLY
 constexpr InstructionSet active_instruction_set() { return detail::compiled_instruction_set(); }
 #else
-InstructionSet active_instruction_set();
+NEARFAR_EXPORT InstructionSet active_instruction_set();
 #endif
 
 /// The name that NEARFAR_ISA knows it by.

@@ -43,12 +43,11 @@ void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
   for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0);
 }
 
-/// A task's place in the order in which tasks pass common stages: each stage is passed by one task
-/// after another.
-class Turn {
+/// A task's place in a pipeline: each stage takes one task after another, in order of tasks.
+class Ticket {
  public:
   /// `before`, null for the first task, and `own` count the stages a task has left behind.
-  Turn(Eigen::Index* before, Eigen::Index* own) : before_(before), own_(own) {}
+  Ticket(Eigen::Index* before, Eigen::Index* own) : before_(before), own_(own) {}
 
   /// Returns once the task before has left `stage`, and with that all tasks before it.
   void wait_for(Eigen::Index stage) const {
@@ -70,26 +69,28 @@ class Turn {
   Eigen::Index* own_;
 };
 
-/// Runs body(task, thread, turn) as parallel_tasks does, for tasks that add to common sums. What a
-/// task does between turn.wait_for(stage) and turn.leave(stage) comes after what all tasks before
-/// it did there; stages are left in ascending order, the last one, `stages` - 1, by every task.
-/// `left` is memory for one number a task.
+/// Runs body(task, thread, ticket) as parallel_tasks does, for tasks that add to common sums. What
+/// a task does between ticket.wait_for(stage) and ticket.leave(stage) comes after what all tasks
+/// before it did there; stages are left in ascending order, the last one, `stages` - 1, by every
+/// task. `left` is memory for one number a task.
 template <class Body>
-void parallel_turns(Eigen::Index tasks, int threads, Eigen::Index* left, const Body& body) {
+void parallel_pipeline(Eigen::Index tasks, int threads, Eigen::Index* left, const Body& body) {
   for (Eigen::Index t = 0; t < tasks; ++t) left[t] = 0;
-  const auto turn = [&](Eigen::Index t) { return Turn(t > 0 ? left + t - 1 : nullptr, left + t); };
+  const auto ticket = [&](Eigen::Index t) {
+    return Ticket(t > 0 ? left + t - 1 : nullptr, left + t);
+  };
 #ifdef _OPENMP
   if (threads > 1 && tasks > 1) {
     // Who waits, waits for a task that was taken before and so is being run: nobody waits forever.
     std::atomic<Eigen::Index> next = 0;
 #pragma omp parallel num_threads(threads)
-    for (Eigen::Index t = next++; t < tasks; t = next++) body(t, omp_get_thread_num(), turn(t));
+    for (Eigen::Index t = next++; t < tasks; t = next++) body(t, omp_get_thread_num(), ticket(t));
     return;
   }
 #else
   static_cast<void>(threads);
 #endif
-  for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0, turn(t));
+  for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0, ticket(t));
 }
 
 }  // namespace nearfar::detail

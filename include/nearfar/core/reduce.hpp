@@ -13,6 +13,7 @@ namespace nearfar::detail {
 
 /// Throws unless `upstream` is one number, or, with Reduction::none, one a row.
 inline void check_upstream(const Upstream& upstream, Reduction reduction, Index rows) {
+  if (!upstream.is_given()) return;
   const bool wants_rows = reduction == Reduction::none;
   if (upstream.is_scalar() == wants_rows || (wants_rows && upstream.size() != rows)) {
     fail_argument(
@@ -23,11 +24,6 @@ inline void check_upstream(const Upstream& upstream, Reduction reduction, Index 
   for (Index i = 0; i < (upstream.is_scalar() ? 1 : rows); ++i) {
     if (!std::isfinite(upstream[i])) fail_not_finite("upstream", i, 0, upstream[i]);
   }
-}
-
-/// The upstream of a value that is itself the end: 1, for each row with Reduction::none.
-inline Upstream unit_upstream(Reduction reduction, Index rows) {
-  return reduction == Reduction::none ? Upstream::ones(rows) : Upstream(1.0);
 }
 
 /// What the sum of all terms is multiplied by.

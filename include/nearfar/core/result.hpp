@@ -36,24 +36,15 @@ struct TemperatureResult : Result {
   double d_temperature = 0;  ///< dL/dtau (times upstream); 0 from forward
 };
 
-/// What every call may be given besides its inputs; a struct so that members are named:
-/// `loss.forward(queries, keys, {.workspace = &workspace})`.
-template <class S>
-struct CallOptions {
-  Workspace* workspace = nullptr;    ///< scratch memory to reuse; null: the call makes its own
-  GradientRows<S> d_parameter = {};  ///< gradient of the kernel's matrix (Mahalanobis, Bilinear)
-};
-
 /// dL/d(value) from what comes after the loss: one number; or one a row with Reduction::none.
 class Upstream {
  public:
-  Upstream(double scalar) : scalar_(scalar) {}  // NOLINT(google-explicit-constructor)
-  Upstream(const std::vector<double>& rows)     // NOLINT(google-explicit-constructor)
-      : rows_(rows.data()), size_(static_cast<Index>(rows.size())) {}
-  Upstream(const double* rows, Index size) : rows_(rows), size_(size) {}
-
-  /// 1 for each of `size` rows.
-  static Upstream ones(Index size) { return {nullptr, size}; }
+  /// 1, or 1 for each row.
+  Upstream() = default;
+  Upstream(double scalar) : scalar_(scalar), given_(true) {}  // NOLINT(google-explicit-constructor)
+  Upstream(const std::vector<double>& rows)                   // NOLINT(google-explicit-constructor)
+      : Upstream(rows.data(), static_cast<Index>(rows.size())) {}
+  Upstream(const double* rows, Index size) : rows_(rows), size_(size), given_(true) {}
 
   /// The same, and one more factor a row.
   Upstream weighted(const double* weights) const {
@@ -62,6 +53,8 @@ class Upstream {
     return out;
   }
 
+  /// Whether a caller gave it.
+  bool is_given() const { return given_; }
   bool is_scalar() const { return size_ < 0; }
   Index size() const { return size_; }
   double scalar() const { return scalar_; }
@@ -73,6 +66,16 @@ class Upstream {
   const double* rows_ = nullptr;
   const double* weights_ = nullptr;
   Index size_ = -1;
+  bool given_ = false;
+};
+
+/// What every call may be given besides its inputs; a struct so that members are named:
+/// `loss.forward(queries, keys, {.workspace = &workspace})`.
+template <class S>
+struct CallOptions {
+  Workspace* workspace = nullptr;    ///< scratch memory to reuse; null: the call makes its own
+  GradientRows<S> d_parameter = {};  ///< gradient of the kernel's matrix (Mahalanobis, Bilinear)
+  Upstream upstream = {};  ///< dL/d(value), which gradients are multiplied by; 1 unless given
 };
 
 }  // namespace nearfar

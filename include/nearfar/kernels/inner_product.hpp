@@ -1,6 +1,5 @@
 #pragma once
 
-#include "nearfar/core/simd.hpp"
 #include "nearfar/kernels/kernel.hpp"
 
 namespace nearfar {
@@ -9,10 +8,10 @@ namespace nearfar {
 /// ds/dx = y, ds/dy = x. Throws std::domain_error from a call when rows are so long that x . y
 /// overflows the scalar type.
 struct InnerProduct {
-  static constexpr bool vectorised = true;
-  static constexpr bool identity = true;
   static constexpr Geometry geometry = Geometry::inner_product;
   static constexpr Orientation orientation = Orientation::similarity;
+  using FunctionOf = InnerProduct;
+  static constexpr auto function = detail::ScoreFunction::identity;
 
   template <class T>
   T score(T u) const {
@@ -20,7 +19,7 @@ struct InnerProduct {
   }
   template <class T>
   T slope(T, T) const {
-    return detail::constant<T>(1);
+    return T(1);
   }
 };
 

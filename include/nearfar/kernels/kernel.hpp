@@ -6,13 +6,13 @@
 #include "nearfar/core/matrix.hpp"
 
 /// \file
-/// What a kernel is. A kernel turns two rows into a score in two steps: a geometry, computed by
+/// The kernel concept. A kernel turns two rows into a score in two steps: a geometry, computed by
 /// the library for whole tiles at once, gives one number u for a pair of rows; the kernel's own
-/// function turns u into the score s and says how s changes with u.
+/// function turns u into the score s and gives ds/du.
 
 namespace nearfar {
 
-/// The number u that a kernel is a function of, for rows x and y.
+/// The geometry value u of two rows x and y, which a kernel is a function of.
 enum class Geometry {
   inner_product,    ///< u = x . y
   cosine,           ///< u = x . y / (|x| |y|), 0 when a row is zero
@@ -25,10 +25,11 @@ enum class Orientation { similarity, distance };
 /// A kernel: a score that is a function of one number a pair of rows. To write one, give a type
 /// - `static constexpr Geometry geometry` and `static constexpr Orientation orientation`,
 /// - `score(u)`: the score s for u, and `slope(u, s)`: ds/du, both const, for float and double,
-///   finite for every u the geometry can produce (at a kink: a subgradient, by custom 0).
+///   finite for every u the geometry can produce (at a kink: a subgradient, by custom 0), and
+///   without exceptions.
 ///
-/// A kernel that also accepts the library's vectors (see euclidean.hpp) says so by
-/// `static constexpr bool vectorised = true`, and is then computed several scores at a time.
+/// The library calls both from a loop over many pairs, compiled in the file that names the kernel;
+/// everything else runs in the library's engine, with the processor's widest vectors.
 ///
 /// Example, a Gaussian similarity s = exp(-|x - y|^2 / 2):
 /// ```cpp
@@ -49,8 +50,8 @@ concept Kernel = requires(const K& k, float f, double d) {
   { k.slope(d, d) } -> std::same_as<double>;
 };
 
-/// A kernel with a matrix parameter: rows are mapped by it (x -> P x) before the geometry sees
-/// them. `maps_queries` and `maps_keys` say which side; `parameter()` is the matrix, outputs x
+/// A kernel with a matrix parameter: rows are mapped by it (x -> P x) before the geometry is
+/// computed. `maps_queries` and `maps_keys` say which side; `parameter()` is the matrix, outputs x
 /// inputs. Its gradient is dL/dP = sum_i g_i x_i^T over the mapped rows, g_i = dL/d(P x_i).
 template <class K>
 concept ParametricKernel = Kernel<K> && requires(const K& k) {
@@ -60,61 +61,97 @@ concept ParametricKernel = Kernel<K> && requires(const K& k) {
   { k.parameter() } -> std::same_as<Rows<typename K::Scalar>>;
 };
 
+/// Whether a kernel treats both rows of a pair alike: what a loss over one set of rows needs.
+template <Kernel K>
+constexpr bool is_symmetric() {
+  if constexpr (ParametricKernel<K>) {
+    return K::maps_queries == K::maps_keys;
+  } else {
+    return true;
+  }
+}
+
 namespace detail {
 
-template <class K>
-constexpr bool is_vectorised() {
-  if constexpr (requires { K::vectorised; }) {
-    return K::vectorised;
-  } else {
-    return false;
+/// The functions of u for which the engine has vector code of its own, and `custom` for others.
+enum class ScoreFunction {
+  identity,     ///< s = u
+  square_root,  ///< s = sqrt(u)
+  one_minus,    ///< s = 1 - u
+  custom
+};
+
+/// A kernel of the library names its function, and itself as the class whose `score` and `slope`
+/// that is: a kernel derived from it with a `score`, `slope` or geometry of its own is custom.
+template <Kernel K>
+constexpr ScoreFunction score_function() {
+  if constexpr (requires { typename K::FunctionOf; }) {
+    using Of = typename K::FunctionOf;
+    if constexpr (K::geometry == Of::geometry && requires {
+                    requires std::is_same_v<decltype(&K::template score<float>),
+                                            float (Of::*)(float) const>;
+                    requires std::is_same_v<decltype(&K::template slope<float>),
+                                            float (Of::*)(float, float) const>;
+                  }) {
+      return K::function;
+    }
   }
+  return ScoreFunction::custom;
 }
 
-/// Whether s = u, so that there is nothing to compute.
-template <class K>
-constexpr bool is_identity() {
-  if constexpr (requires { K::identity; }) {
-    return K::identity;
-  } else {
-    return false;
-  }
-}
+/// A kernel as the engine takes it. Refers to the kernel it is made of.
+template <class S>
+struct KernelValue {
+  Geometry geometry = Geometry::inner_product;
+  Orientation orientation = Orientation::similarity;
+  ScoreFunction function = ScoreFunction::identity;
+  bool maps_queries = false;
+  bool maps_keys = false;
+  Rows<S> parameter;             ///< empty for a kernel without a matrix
+  const void* kernel = nullptr;  ///< the first argument of the two functions below
+  /// s = score(u) for n geometry values; null unless the function is custom.
+  void (*scores)(const void* kernel, Index n, const S* u, S* s) = nullptr;
+  /// g *= slope(u, s) for n derivatives g = dL/ds, which become dL/du; null likewise.
+  void (*chain)(const void* kernel, Index n, const S* u, const S* s, S* g) = nullptr;
 
-template <class K>
-constexpr bool maps_queries() {
-  if constexpr (ParametricKernel<K>) {
-    return K::maps_queries;
-  } else {
-    return false;
+  bool is_parametric() const { return maps_queries || maps_keys; }
+  bool is_symmetric() const { return maps_queries == maps_keys; }
+  /// 1 when a larger score is nearer, -1 when a smaller one is.
+  int sign() const { return orientation == Orientation::similarity ? 1 : -1; }
+  bool is_distance() const { return geometry == Geometry::squared_distance; }
+  /// Whether a score is an inner product of packed rows as it is, at most clamped.
+  bool scores_are_products() const {
+    return !is_distance() && function == ScoreFunction::identity &&
+           orientation == Orientation::similarity;
   }
-}
+};
 
-template <class K>
-constexpr bool maps_keys() {
-  if constexpr (ParametricKernel<K>) {
-    return K::maps_keys;
-  } else {
-    return false;
-  }
-}
-
-/// The kernel's matrix, or an empty view.
 template <class S, Kernel K>
-Rows<S> parameter_of(const K& k) {
+KernelValue<S> kernel_value(const K& kernel) {
+  KernelValue<S> out;
+  out.geometry = K::geometry;
+  out.orientation = K::orientation;
+  out.function = score_function<K>();
   if constexpr (ParametricKernel<K>) {
     static_assert(std::is_same_v<typename K::Scalar, S>,
                   "nearfar: a kernel's matrix and the rows must have the same scalar type");
-    return k.parameter();
-  } else {
-    static_cast<void>(k);
-    return {};
+    out.maps_queries = K::maps_queries;
+    out.maps_keys = K::maps_keys;
+    out.parameter = kernel.parameter();
   }
+  if constexpr (score_function<K>() == ScoreFunction::custom) {
+    out.kernel = &kernel;
+    out.scores = [](const void* k, Index n, const S* u, S* s) {
+      const K& own = *static_cast<const K*>(k);
+      for (Index j = 0; j < n; ++j) s[j] = own.score(u[j]);
+    };
+    out.chain = [](const void* k, Index n, const S* u, const S* s, S* g) {
+      const K& own = *static_cast<const K*>(k);
+      for (Index j = 0; j < n; ++j) g[j] *= own.slope(u[j], s[j]);
+    };
+  }
+  return out;
 }
-
-/// +1 when a larger score is nearer, -1 when a smaller one is.
-template <Kernel K>
-constexpr int nearness_sign = K::orientation == Orientation::similarity ? 1 : -1;
 
 }  // namespace detail
 }  // namespace nearfar

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "nearfar/core/simd.hpp"
 #include "nearfar/kernels/kernel.hpp"
 
 namespace nearfar {
@@ -8,10 +7,10 @@ namespace nearfar {
 /// Distance d(x, y) = |x - y|^2 = sum_k (x_k - y_k)^2 >= 0.
 /// dd/dx = 2 (x - y). Values above the largest finite number of the scalar type saturate there.
 struct SquaredEuclidean {
-  static constexpr bool vectorised = true;
-  static constexpr bool identity = true;
   static constexpr Geometry geometry = Geometry::squared_distance;
   static constexpr Orientation orientation = Orientation::distance;
+  using FunctionOf = SquaredEuclidean;
+  static constexpr auto function = detail::ScoreFunction::identity;
 
   template <class T>
   T score(T u) const {
@@ -19,7 +18,7 @@ struct SquaredEuclidean {
   }
   template <class T>
   T slope(T, T) const {
-    return detail::constant<T>(1);
+    return T(1);
   }
 };
 

@@ -1,22 +1,11 @@
 #pragma once
 
-#include <optional>
-
-#include "nearfar/core/instantiate.hpp"
+#include "nearfar/core/denominator.hpp"
+#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/negatives.hpp"
-#include "nearfar/core/reduce.hpp"
-#include "nearfar/kernels/bilinear.hpp"
-#include "nearfar/kernels/cosine.hpp"
-#include "nearfar/kernels/euclidean.hpp"
-#include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/kernels/mahalanobis.hpp"
-#include "nearfar/kernels/squared_euclidean.hpp"
-#include "nearfar/terms/softmax_rows.hpp"
-#include "nearfar/tiles/batch.hpp"
-#include "nearfar/tiles/own_keys.hpp"
-#include "nearfar/tiles/paired_rows.hpp"
-#include "nearfar/tiles/walk.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
 
 namespace nearfar {
 
@@ -31,6 +20,20 @@ struct InfoNceOptions {
 
 /// What InfoNce returns.
 using InfoNceResult = TemperatureResult;
+
+namespace detail {
+
+/// `positives`: the number of each query's positive key; null: key i is that of query i.
+template <class S>
+InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
+                       const Inputs<S, 2>& inputs, const Labels* positives);
+
+/// The third set are the rows of the negatives.
+template <class S>
+InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
+                       const Inputs<S, 3>& inputs, const Negatives<S>& negatives);
+
+}  // namespace detail
 
 /// InfoNCE: pick the positive out of all keys.
 ///
@@ -76,14 +79,14 @@ class InfoNce {
   /// An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
   /// std::domain_error on an element that is not finite.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, CallOptions<S> call = {}) const {
-    return run(nullptr, queries, keys, std::nullopt, no_gradient, no_gradient, call);
+    return evaluate({{queries, keys}, {}, false, call}, nullptr);
   }
 
   /// The loss of queries (N x D) against keys (M x D), key positives[i] the positive of query i
   /// (N integers from 0 to M - 1). Throws as above, and on an index that is none.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, Labels positives,
                         CallOptions<S> call = {}) const {
-    return run(nullptr, queries, keys, positives, no_gradient, no_gradient, call);
+    return evaluate({{queries, keys}, {}, false, call}, &positives);
   }
 
   /// The loss of queries (N x D) with keys (N x D, key i the positive of query i) against
@@ -91,192 +94,40 @@ class InfoNce {
   /// (Negatives::ids, KeyQueue::negatives) a query's sum leaves out negatives of its own id.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                         CallOptions<S> call = {}) const {
-    return run(nullptr, queries, keys, negatives, no_gradient, no_gradient, no_gradient, call);
+    return evaluate({{queries, keys, negatives.rows()}, {}, false, call}, negatives);
   }
 
-  /// Value and gradients in one go, cheaper than the two apart. Gradients (the shapes of their
-  /// inputs) are those of the value returned; each may be `no_gradient` or `accumulate(buffer)`.
-  /// With Reduction::none, those of the sum.
+  /// Value and gradients in one go. Gradients (the shapes of their inputs) are those of the value
+  /// returned, times `call.upstream`: one number, or N numbers with Reduction::none; each may be
+  /// `no_gradient` or `accumulate(buffer)`.
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, GradientRows<S> d_queries,
                                  GradientRows<S> d_keys, CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
-    return run(&one, queries, keys, std::nullopt, d_queries, d_keys, call);
+    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call}, nullptr);
   }
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Labels positives,
                                  GradientRows<S> d_queries, GradientRows<S> d_keys,
                                  CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
-    return run(&one, queries, keys, positives, d_queries, d_keys, call);
+    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call}, &positives);
   }
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                                  GradientRows<S> d_queries, GradientRows<S> d_keys,
                                  GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
-    return run(&one, queries, keys, negatives, d_queries, d_keys, d_negatives, call);
-  }
-
-  /// As forward_backward with gradients times `upstream` = dL/d(value): one number, or N numbers
-  /// with Reduction::none. Depends on nothing but its arguments: no forward need come before.
-  InfoNceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys,
-                         GradientRows<S> d_queries, GradientRows<S> d_keys,
-                         CallOptions<S> call = {}) const {
-    return run(&upstream, queries, keys, std::nullopt, d_queries, d_keys, call);
-  }
-  InfoNceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys, Labels positives,
-                         GradientRows<S> d_queries, GradientRows<S> d_keys,
-                         CallOptions<S> call = {}) const {
-    return run(&upstream, queries, keys, positives, d_queries, d_keys, call);
-  }
-  InfoNceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys,
-                         Negatives<S> negatives, GradientRows<S> d_queries, GradientRows<S> d_keys,
-                         GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
-    return run(&upstream, queries, keys, negatives, d_queries, d_keys, d_negatives, call);
+    return evaluate(
+        {{queries, keys, negatives.rows()}, {d_queries, d_keys, d_negatives}, true, call},
+        negatives);
   }
 
  private:
-  using RowsLoss = detail::SoftmaxRows<S, detail::nearness_sign<K>>;
-
-  // Without upstream: forward only. Without positives: key i is query i's.
-  InfoNceResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                    const std::optional<Labels>& positives, GradientRows<S> d_queries,
-                    GradientRows<S> d_keys, CallOptions<S> call) const;
-  InfoNceResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                    const Negatives<S>& negatives, GradientRows<S> d_queries,
-                    GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call) const;
-  /// NegativeScores: what shows each query its negatives.
-  template <class NegativeScores>
-  InfoNceResult run_against(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                            const Negatives<S>& negatives, GradientRows<S> d_queries,
-                            GradientRows<S> d_keys, GradientRows<S> d_negatives,
-                            CallOptions<S> call) const;
+  InfoNceResult evaluate(const detail::Inputs<S, 2>& inputs, const Labels* positives) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, positives);
+  }
+  InfoNceResult evaluate(const detail::Inputs<S, 3>& inputs, const Negatives<S>& negatives) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, negatives);
+  }
 
   InfoNceOptions options_;
   K kernel_;
 };
-
-template <class S, Kernel K>
-InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& queries,
-                                 const Rows<S>& keys, const std::optional<Labels>& positives,
-                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
-                                 CallOptions<S> call) const {
-  using detail::Side;
-  detail::Scratch scratch(call.workspace);
-  const int threads = detail::available_threads(scratch.threads());
-  const Index n = queries.rows();
-  if (!positives && keys.rows() < n) {
-    fail_argument("keys", "a key for each of " + std::to_string(n) + " queries",
-                  std::to_string(keys.rows()) + " keys");
-  }
-  detail::check_rows<S>(kernel_, threads,
-                        {{"queries", queries, Side::query}, {"keys", keys, Side::key}});
-  const Index* column = nullptr;
-  if (positives) column = detail::checked_indices(scratch, "positives", *positives, n, keys.rows());
-  detail::refuse_unusable(options_.unusable_anchors, keys.rows() == 1 ? n : 0,
-                          "without a negative");
-  if (upstream != nullptr) {
-    detail::check_upstream(*upstream, options_.reduction, n);
-    d_queries.check_shape("d_queries", n, queries.cols());
-    d_keys.check_shape("d_keys", keys.rows(), keys.cols());
-    detail::check_parameter_gradient<S>(kernel_, call);
-  }
-
-  detail::Batch<S, K, 2> batch(scratch, threads, kernel_,
-                               {{{"queries", queries, Side::query}, {"keys", keys, Side::key}}});
-  detail::Walk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(1));
-  const Upstream one(1.0);
-  const RowsLoss loss(options_.temperature, options_.denominator, {.column = column},
-                      upstream != nullptr ? *upstream : one);
-  InfoNceResult result;
-  Diagnostics seen;
-  if (upstream == nullptr) {
-    detail::reduce_softmax_rows(options_.reduction, walk.forward(loss, seen), n, seen, result);
-    return result;
-  }
-  const auto* rows = walk.forward_backward(loss, batch.want(0, d_queries, call),
-                                           batch.want(1, d_keys, call), seen);
-  detail::reduce_softmax_rows(options_.reduction, rows, n, seen, result);
-  const double scale = detail::gradient_scale(options_.reduction, result.diagnostics, *upstream);
-  result.d_temperature = loss.temperature_gradient(rows, n, scale);
-  batch.hand_back(scale, {&d_queries, &d_keys}, call);
-  return result;
-}
-
-template <class S, Kernel K>
-InfoNceResult InfoNce<S, K>::run(const Upstream* upstream, const Rows<S>& queries,
-                                 const Rows<S>& keys, const Negatives<S>& negatives,
-                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
-                                 GradientRows<S> d_negatives, CallOptions<S> call) const {
-  return negatives.shared()
-             ? run_against<detail::Walk<S, K>>(upstream, queries, keys, negatives, d_queries,
-                                               d_keys, d_negatives, call)
-             : run_against<detail::OwnKeys<S, K>>(upstream, queries, keys, negatives, d_queries,
-                                                  d_keys, d_negatives, call);
-}
-
-template <class S, Kernel K>
-template <class NegativeScores>
-InfoNceResult InfoNce<S, K>::run_against(const Upstream* upstream, const Rows<S>& queries,
-                                         const Rows<S>& keys, const Negatives<S>& negatives,
-                                         GradientRows<S> d_queries, GradientRows<S> d_keys,
-                                         GradientRows<S> d_negatives, CallOptions<S> call) const {
-  using detail::Side;
-  detail::Scratch scratch(call.workspace);
-  const int threads = detail::available_threads(scratch.threads());
-  const Index n = queries.rows();
-  if (keys.rows() != n) {
-    fail_argument("keys", "one key for each of " + std::to_string(n) + " queries",
-                  std::to_string(keys.rows()) + " keys");
-  }
-  const Rows<S>& others = negatives.rows();
-  negatives.check_count("negatives", n);
-  // An empty set of negatives may come without columns.
-  detail::check_rows<S>(kernel_, threads,
-                        {{"queries", queries, Side::query},
-                         {"keys", keys, Side::key},
-                         {"negatives", others.rows() > 0 ? others : keys, Side::key}});
-  const detail::Exclusions exclusions = detail::exclusions_of(scratch, negatives);
-  detail::refuse_unusable(options_.unusable_anchors,
-                          detail::queries_without_negative(negatives, n, exclusions),
-                          "without a negative");
-  if (upstream != nullptr) {
-    detail::check_upstream(*upstream, options_.reduction, n);
-    d_queries.check_shape("d_queries", n, queries.cols());
-    d_keys.check_shape("d_keys", n, keys.cols());
-    d_negatives.check_shape("d_negatives", others.rows(), others.cols());
-    detail::check_parameter_gradient<S>(kernel_, call);
-  }
-
-  detail::Batch<S, K, 3> batch(scratch, threads, kernel_,
-                               {{{"queries", queries, Side::query},
-                                 {"keys", keys, Side::key},
-                                 {"negatives", others, Side::key}}});
-  S* u = scratch.take<S>(n);
-  S* positives = scratch.take<S>(n);
-  detail::paired_scores(threads, kernel_, batch.rows(0), batch.rows(1), u, positives);
-  NegativeScores walk(scratch, threads, kernel_, batch.rows(0), batch.rows(2), detail::Pairing::all,
-                      exclusions);
-  const Upstream one(1.0);
-  const RowsLoss loss(options_.temperature, options_.denominator, {.paired = positives},
-                      upstream != nullptr ? *upstream : one);
-  InfoNceResult result;
-  Diagnostics seen = detail::score_extremes<K>(positives, n);
-  if (upstream == nullptr) {
-    detail::reduce_softmax_rows(options_.reduction, walk.forward(loss, seen), n, seen, result);
-    return result;
-  }
-  detail::RowGradients<S>& dq = batch.want(0, d_queries, call);
-  detail::RowGradients<S>& dk = batch.want(1, d_keys, call);
-  const auto* rows = walk.forward_backward(loss, dq, batch.want(2, d_negatives, call), seen);
-  S* g = scratch.take<S>(n);
-  for (Index i = 0; i < n; ++i) g[i] = loss.positive_gradient(rows[i], i);
-  detail::add_paired_gradients(threads, kernel_, batch.rows(0), batch.rows(1), u, positives, g, dq,
-                               dk);
-  detail::reduce_softmax_rows(options_.reduction, rows, n, seen, result);
-  const double scale = detail::gradient_scale(options_.reduction, result.diagnostics, *upstream);
-  result.d_temperature = loss.temperature_gradient(rows, n, scale);
-  batch.hand_back(scale, {&d_queries, &d_keys, &d_negatives}, call);
-  return result;
-}
 
 /// The multi-class N-pair loss (Sohn, Improved deep metric learning with multi-class N-pair loss
 /// objective, 2016, eq. 4), of anchors (N x D) and positives (N x D), one pair a class:
@@ -292,9 +143,8 @@ class NPair : public InfoNce<S, InnerProduct> {
       : InfoNce<S, InnerProduct>({.temperature = 1, .reduction = reduction}) {}
 };
 
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_EXTERN_LOSS, InfoNce)
-NEARFAR_FOR_EACH_DISTANCE(NEARFAR_EXTERN_LOSS, InfoNce)
-#endif
-
 }  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/info_nce.hpp"
+#endif

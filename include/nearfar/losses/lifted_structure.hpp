@@ -1,13 +1,8 @@
 #pragma once
 
-#include "nearfar/core/instantiate.hpp"
-#include "nearfar/kernels/cosine.hpp"
-#include "nearfar/kernels/euclidean.hpp"
-#include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/kernels/mahalanobis.hpp"
-#include "nearfar/kernels/squared_euclidean.hpp"
-#include "nearfar/terms/label_calls.hpp"
-#include "nearfar/terms/lifted_rows.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/label_calls.hpp"
 
 namespace nearfar {
 
@@ -19,6 +14,14 @@ struct LiftedStructureOptions {
   /// A row is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 };
+
+namespace detail {
+
+template <class S>
+Result evaluate(const LiftedStructureOptions& options, const KernelValue<S>& kernel,
+                const LabelledInputs<S>& inputs);
+
+}  // namespace detail
 
 /// Lifted structured loss (Song et al., Deep metric learning via lifted structured feature
 /// embedding, 2016, eq. 4): every positive pair against all negatives of both of its rows, softly
@@ -35,13 +38,14 @@ struct LiftedStructureOptions {
 ///
 /// A rule other than labels must say the same of (i, j) and (j, i) in a batch. Extra memory
 /// O((N + M) D); 5 N^2 D floating point operations forward and backward of a batch, 16 N M D with
-/// references: looks at the scores for the sums over negatives come before. Immutable; shared by
+/// references: score passes for the sums over negatives come before. Immutable; shared by
 /// threads each with its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
-class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, K, Result> {
- public:
-  using Outcome = Result;
+class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, Result> {
+  static_assert(is_symmetric<K>(),
+                "nearfar: LiftedStructure needs a kernel that treats both rows alike");
 
+ public:
   /// Throws std::invalid_argument unless the margin is finite.
   explicit LiftedStructure(LiftedStructureOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
@@ -52,63 +56,12 @@ class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, K, Result> {
   const K& kernel() const { return kernel_; }
 
  private:
-  friend class LabelCalls<LiftedStructure, S, K, Result>;
-
-  template <int sets>
-  Result run(detail::LabelledBatch<S, K, sets>& batch) const;
-
   LiftedStructureOptions options_;
   K kernel_;
 };
 
-template <class S, Kernel K>
-template <int sets>
-Result LiftedStructure<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) const {
-  using detail::LiftedSide;
-  constexpr int sign = detail::nearness_sign<K>;
-  using Rows = detail::LiftedRows<S, sign>;
-  Result result;
-  Diagnostics& d = result.diagnostics;
-  batch.count_anchors(d);
-  detail::refuse_unusable(
-      options_.unusable_anchors,
-      batch.anchors_where([](bool positive, bool negative) { return !positive || !negative; }),
-      "without a positive or a negative");
-  const detail::Relation<S> from_keys = batch.relation_from_keys();
-  Diagnostics first_look;
-  const auto* of_queries =
-      batch.look(detail::NegativeLogSums<S, sign>(batch.relation()), first_look);
-  const auto* of_keys = of_queries;
-  if constexpr (sets == 2) {
-    of_keys = batch.run_from_keys(detail::NegativeLogSums<S, sign>(from_keys), false);
-  }
-  const detail::LiftedRow* rows =
-      batch.run(Rows(batch.same_rows ? LiftedSide::both : LiftedSide::query, options_.margin,
-                     of_queries, of_keys, batch.relation(), batch.upstream()),
-                d);
-  if constexpr (sets == 2) {
-    if (batch.wants_gradients()) {
-      batch.run_from_keys(
-          Rows(LiftedSide::key, options_.margin, of_keys, of_queries, from_keys, batch.upstream()),
-          true);
-    }
-  }
-  for (Index i = 0; i < d.anchors; ++i) {
-    d.terms += batch.positives(i);
-    d.active_terms += rows[i].active;
-  }
-  if (batch.same_rows) {
-    d.terms /= 2;
-    d.active_terms /= 2;
-  }
-  batch.reduce([&](Index i) { return rows[i].value; }, result);
-  batch.hand_back(batch.scale(d));
-  return result;
-}
-
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_EXTERN_LABEL_LOSS, LiftedStructure)
-NEARFAR_FOR_EACH_DISTANCE(NEARFAR_EXTERN_LABEL_LOSS, LiftedStructure)
-#endif
-
 }  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/lifted_structure.hpp"
+#endif

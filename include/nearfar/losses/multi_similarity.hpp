@@ -1,11 +1,8 @@
 #pragma once
 
-#include "nearfar/core/instantiate.hpp"
-#include "nearfar/kernels/cosine.hpp"
-#include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/terms/label_calls.hpp"
-#include "nearfar/terms/logistic.hpp"
-#include "nearfar/terms/pair_logit_rows.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/label_calls.hpp"
 
 namespace nearfar {
 
@@ -21,35 +18,9 @@ struct MultiSimilarityOptions {
 
 namespace detail {
 
-/// Logits -alpha (s - base) and beta (s - base).
-struct MultiSimilarityForm {
-  double alpha;
-  double beta;
-  double base;
-
-  template <class T>
-  NEARFAR_ALWAYS_INLINE T positive(T s) const {
-    return (s - constant<T>(base)) * constant<T>(-alpha);
-  }
-  template <class T>
-  NEARFAR_ALWAYS_INLINE T negative(T s) const {
-    return (s - constant<T>(base)) * constant<T>(beta);
-  }
-  template <class T>
-  NEARFAR_ALWAYS_INLINE T positive_slope(T) const {
-    return constant<T>(-alpha);
-  }
-  template <class T>
-  NEARFAR_ALWAYS_INLINE T negative_slope(T) const {
-    return constant<T>(beta);
-  }
-
-  PairLogitLoss loss(double positives, double negatives) const {
-    const Softplus<double> near(positives);
-    const Softplus<double> far(negatives);
-    return {near.value / alpha + far.value / beta, near.slope / alpha, far.slope / beta};
-  }
-};
+template <class S>
+Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& kernel,
+                const LabelledInputs<S>& inputs);
 
 }  // namespace detail
 
@@ -65,13 +36,13 @@ struct MultiSimilarityForm {
 /// Extra memory O((N + M) D), 4 N^2 D floating point operations for a batch. Immutable; shared by
 /// threads each with its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
-class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, K, Result> {
+class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
+  static_assert(is_symmetric<K>(),
+                "nearfar: MultiSimilarity needs a kernel that treats both rows alike");
   static_assert(K::orientation == Orientation::similarity,
                 "nearfar: MultiSimilarity needs a kernel that is a similarity");
 
  public:
-  using Outcome = Result;
-
   /// Throws std::invalid_argument unless alpha and beta are finite and > 0 and base is finite.
   explicit MultiSimilarity(MultiSimilarityOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
@@ -84,37 +55,12 @@ class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, K, Result> {
   const K& kernel() const { return kernel_; }
 
  private:
-  friend class LabelCalls<MultiSimilarity, S, K, Result>;
-
-  template <int sets>
-  Result run(detail::LabelledBatch<S, K, sets>& batch) const;
-
   MultiSimilarityOptions options_;
   K kernel_;
 };
 
-template <class S, Kernel K>
-template <int sets>
-Result MultiSimilarity<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) const {
-  Result result;
-  Diagnostics& d = result.diagnostics;
-  batch.count_anchors(d);
-  detail::refuse_unusable(
-      options_.unusable_anchors,
-      batch.anchors_where([](bool positive, bool negative) { return !positive && !negative; }),
-      "without any other row");
-  const detail::MultiSimilarityForm form{options_.alpha, options_.beta, options_.base};
-  const detail::PairLogitRows<S, detail::MultiSimilarityForm> loss(form, batch.relation(),
-                                                                   batch.upstream());
-  const auto* rows = batch.run(loss, d);
-  detail::reduce_pair_logit_rows(
-      batch, rows, [](Index) { return true; }, result);
-  batch.hand_back(batch.scale(d));
-  return result;
-}
-
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_EXTERN_LABEL_LOSS, MultiSimilarity)
-#endif
-
 }  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/multi_similarity.hpp"
+#endif

@@ -1,19 +1,10 @@
 #pragma once
 
-#include <cmath>
-
-#include "nearfar/core/instantiate.hpp"
+#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/negatives.hpp"
 #include "nearfar/core/numbers.hpp"
-#include "nearfar/core/reduce.hpp"
-#include "nearfar/kernels/bilinear.hpp"
-#include "nearfar/kernels/cosine.hpp"
-#include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/terms/logistic_rows.hpp"
-#include "nearfar/tiles/batch.hpp"
-#include "nearfar/tiles/own_keys.hpp"
-#include "nearfar/tiles/paired_rows.hpp"
-#include "nearfar/tiles/walk.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
 
 namespace nearfar {
 
@@ -37,113 +28,14 @@ struct NceResult : TemperatureResult {
 
 namespace detail {
 
-/// Logistic losses of each query's own key against noise: the pass that NCE and negative sampling
-/// are. Offsets are subtracted from the logits; null: none. NegativeScores: what shows each query
-/// its negatives.
-template <class NegativeScores, class S, Kernel K>
-NceResult noise_contrast(const K& kernel, double temperature, Reduction reduction,
-                         const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                         const Rows<S>& negatives, double offset, const S* key_offsets,
-                         const S* negative_offsets, GradientRows<S> d_queries,
-                         GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call,
-                         Scratch& scratch, int threads) {
-  const Index n = queries.rows();
-  if (upstream != nullptr) {
-    check_upstream(*upstream, reduction, n);
-    d_queries.check_shape("d_queries", n, queries.cols());
-    d_keys.check_shape("d_keys", n, keys.cols());
-    d_negatives.check_shape("d_negatives", negatives.rows(), negatives.cols());
-    check_parameter_gradient<S>(kernel, call);
-  }
-  Batch<S, K, 3> batch(scratch, threads, kernel,
-                       {{{"queries", queries, Side::query},
-                         {"keys", keys, Side::key},
-                         {"negatives", negatives, Side::key}}});
-  S* u = scratch.take<S>(n);
-  S* positives = scratch.take<S>(n);
-  paired_scores(threads, kernel, batch.rows(0), batch.rows(1), u, positives);
-  S* biases = nullptr;
-  if (negative_offsets != nullptr) {
-    biases = scratch.take<S>(negatives.rows());
-    for (Index j = 0; j < negatives.rows(); ++j) biases[j] = -negative_offsets[j];
-  }
-  NegativeScores walk(scratch, threads, kernel, batch.rows(0), batch.rows(2));
-  const Upstream one(1.0);
-  const Upstream& above = upstream != nullptr ? *upstream : one;
-  const LogisticRows<S> loss({.scale = 1 / temperature, .bias = -offset, .key_bias = biases},
-                             above);
-
-  NceResult result;
-  Diagnostics& d = result.diagnostics;
-  d = score_extremes<K>(positives, n);
-  d.anchors = d.terms = n;
-  d.anchors_without_negative = negatives.rows() == 0 ? n : 0;
-  RowGradients<S> none;
-  RowGradients<S>& dq = upstream != nullptr ? batch.want(0, d_queries, call) : none;
-  RowGradients<S>& dk = upstream != nullptr ? batch.want(1, d_keys, call) : none;
-  const LogisticRow* rows =
-      upstream == nullptr ? walk.forward(loss, d)
-                          : walk.forward_backward(loss, dq, batch.want(2, d_negatives, call), d);
-
-  const auto own = [&](Index i) {
-    const double key_offset = key_offsets != nullptr ? static_cast<double>(key_offsets[i]) : 0;
-    return Softplus<double>(offset + key_offset - static_cast<double>(positives[i]) / temperature);
-  };
-  const auto value_of = [&](Index i) { return rows[i].value + own(i).value; };
-  for (Index i = 0; i < n; ++i) {
-    if (value_of(i) > 0) ++d.active_terms;
-  }
-  reduce_rows(reduction, n, value_of, result);
-  if (upstream == nullptr) return result;
-
-  const double scale = gradient_scale(reduction, d, *upstream);
-  S* g = scratch.take<S>(n);
-  double d_inverse = 0;  // with respect to 1 / tau
-  for (Index i = 0; i < n; ++i) {
-    const double dz = -own(i).slope * row_upstream(above, i);
-    g[i] = static_cast<S>(dz / temperature);
-    d_inverse += rows[i].d_scale + dz * static_cast<double>(positives[i]);
-    result.d_log_z -= rows[i].d_bias + dz;
-  }
-  result.d_log_z *= scale;
-  result.d_temperature = -scale * d_inverse / (temperature * temperature);
-  add_paired_gradients(threads, kernel, batch.rows(0), batch.rows(1), u, positives, g, dq, dk);
-  batch.hand_back(scale, {&d_queries, &d_keys, &d_negatives}, call);
-  return result;
-}
-
-/// The same, whoever the negatives are for.
-template <class S, Kernel K>
-NceResult noise_contrast(const K& kernel, double temperature, Reduction reduction,
-                         const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                         const Negatives<S>& negatives, double offset, const S* key_offsets,
-                         const S* negative_offsets, GradientRows<S> d_queries,
-                         GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call,
-                         Scratch& scratch, int threads) {
-  const auto run =
-      negatives.shared() ? noise_contrast<Walk<S, K>, S, K> : noise_contrast<OwnKeys<S, K>, S, K>;
-  return run(kernel, temperature, reduction, upstream, queries, keys, negatives.rows(), offset,
-             key_offsets, negative_offsets, d_queries, d_keys, d_negatives, call, scratch, threads);
-}
-
-template <class S, Kernel K>
-void check_noise_contrast(const K& kernel, int threads, const Rows<S>& queries, const Rows<S>& keys,
-                          const Negatives<S>& negatives) {
-  if (keys.rows() != queries.rows()) {
-    fail_argument("keys", "one key for each of " + std::to_string(queries.rows()) + " queries",
-                  std::to_string(keys.rows()) + " keys");
-  }
-  if (negatives.has_ids()) {
-    fail_argument("negatives", "all of the noise: its distribution includes a query's own key",
-                  "ids");
-  }
-  negatives.check_count("negatives", queries.rows());
-  const Rows<S>& rows = negatives.rows();
-  check_rows<S>(kernel, threads,
-                {{"queries", queries, Side::query},
-                 {"keys", keys, Side::key},
-                 {"negatives", rows.rows() > 0 ? rows : keys, Side::key}});
-}
+/// The third set are the rows of the negatives.
+template <class S>
+NceResult evaluate(const NceOptions& options, const KernelValue<S>& kernel,
+                   const Inputs<S, 3>& inputs, const Negatives<S>& negatives,
+                   const Numbers<S>& log_noise_keys, const Numbers<S>& log_noise_negatives);
+template <class S>
+TemperatureResult evaluate(const NegativeSamplingOptions& options, const KernelValue<S>& kernel,
+                           const Inputs<S, 3>& inputs, const Negatives<S>& negatives);
 
 }  // namespace detail
 
@@ -185,59 +77,32 @@ class Nce {
   NceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                     Numbers<S> log_noise_keys, Numbers<S> log_noise_negatives,
                     CallOptions<S> call = {}) const {
-    return run(nullptr, queries, keys, negatives, log_noise_keys, log_noise_negatives, no_gradient,
-               no_gradient, no_gradient, call);
+    return evaluate({{queries, keys, negatives.rows()}, {}, false, call}, negatives, log_noise_keys,
+                    log_noise_negatives);
   }
 
-  /// Value and the gradients of it, in the shapes of their inputs.
+  /// Value and gradients, in the shapes of their inputs, times `call.upstream`: one number, or N
+  /// numbers with Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   NceResult forward_backward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                              Numbers<S> log_noise_keys, Numbers<S> log_noise_negatives,
                              GradientRows<S> d_queries, GradientRows<S> d_keys,
                              GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
-    return run(&one, queries, keys, negatives, log_noise_keys, log_noise_negatives, d_queries,
-               d_keys, d_negatives, call);
-  }
-
-  /// As forward_backward with gradients times `upstream` = dL/d(value): one number, or N numbers
-  /// with Reduction::none.
-  NceResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys,
-                     Negatives<S> negatives, Numbers<S> log_noise_keys,
-                     Numbers<S> log_noise_negatives, GradientRows<S> d_queries,
-                     GradientRows<S> d_keys, GradientRows<S> d_negatives,
-                     CallOptions<S> call = {}) const {
-    return run(&upstream, queries, keys, negatives, log_noise_keys, log_noise_negatives, d_queries,
-               d_keys, d_negatives, call);
+    return evaluate(
+        {{queries, keys, negatives.rows()}, {d_queries, d_keys, d_negatives}, true, call},
+        negatives, log_noise_keys, log_noise_negatives);
   }
 
  private:
-  NceResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                const Negatives<S>& negatives, const Numbers<S>& log_noise_keys,
-                const Numbers<S>& log_noise_negatives, GradientRows<S> d_queries,
-                GradientRows<S> d_keys, GradientRows<S> d_negatives, CallOptions<S> call) const;
+  NceResult evaluate(const detail::Inputs<S, 3>& inputs, const Negatives<S>& negatives,
+                     const Numbers<S>& log_noise_keys,
+                     const Numbers<S>& log_noise_negatives) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, negatives,
+                            log_noise_keys, log_noise_negatives);
+  }
 
   NceOptions options_;
   K kernel_;
 };
-
-template <class S, Kernel K>
-NceResult Nce<S, K>::run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                         const Negatives<S>& negatives, const Numbers<S>& log_noise_keys,
-                         const Numbers<S>& log_noise_negatives, GradientRows<S> d_queries,
-                         GradientRows<S> d_keys, GradientRows<S> d_negatives,
-                         CallOptions<S> call) const {
-  detail::Scratch scratch(call.workspace);
-  const int threads = detail::available_threads(scratch.threads());
-  detail::check_noise_contrast(kernel_, threads, queries, keys, negatives);
-  check_numbers("log_noise_keys", log_noise_keys, keys.rows());
-  check_numbers("log_noise_negatives", log_noise_negatives, negatives.rows().rows());
-  const Index samples = negatives.per_query(queries.rows());
-  const double log_count = samples > 0 ? std::log(static_cast<double>(samples)) : 0;
-  return detail::noise_contrast(kernel_, options_.temperature, options_.reduction, upstream,
-                                queries, keys, negatives, options_.log_z + log_count,
-                                log_noise_keys.data(), log_noise_negatives.data(), d_queries,
-                                d_keys, d_negatives, call, scratch, threads);
-}
 
 /// Negative sampling, word2vec's simplification of NCE without the noise's probabilities
 /// (Mikolov et al., Distributed representations of words and phrases, 2013, eq. 4):
@@ -264,53 +129,31 @@ class NegativeSampling {
   /// by all, or per_query(negatives), (N K) x D.
   TemperatureResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                             CallOptions<S> call = {}) const {
-    return run(nullptr, queries, keys, negatives, no_gradient, no_gradient, no_gradient, call);
+    return evaluate({{queries, keys, negatives.rows()}, {}, false, call}, negatives);
   }
 
-  /// Value and the gradients of it, in the shapes of their inputs.
+  /// Value and gradients, in the shapes of their inputs, times `call.upstream`: one number, or N
+  /// numbers with Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   TemperatureResult forward_backward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                                      GradientRows<S> d_queries, GradientRows<S> d_keys,
                                      GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options_.reduction, queries.rows());
-    return run(&one, queries, keys, negatives, d_queries, d_keys, d_negatives, call);
-  }
-
-  /// As forward_backward with gradients times `upstream` = dL/d(value): one number, or N numbers
-  /// with Reduction::none.
-  TemperatureResult backward(const Upstream& upstream, Rows<S> queries, Rows<S> keys,
-                             Negatives<S> negatives, GradientRows<S> d_queries,
-                             GradientRows<S> d_keys, GradientRows<S> d_negatives,
-                             CallOptions<S> call = {}) const {
-    return run(&upstream, queries, keys, negatives, d_queries, d_keys, d_negatives, call);
+    return evaluate(
+        {{queries, keys, negatives.rows()}, {d_queries, d_keys, d_negatives}, true, call},
+        negatives);
   }
 
  private:
-  TemperatureResult run(const Upstream* upstream, const Rows<S>& queries, const Rows<S>& keys,
-                        const Negatives<S>& negatives, GradientRows<S> d_queries,
-                        GradientRows<S> d_keys, GradientRows<S> d_negatives,
-                        CallOptions<S> call) const;
+  TemperatureResult evaluate(const detail::Inputs<S, 3>& inputs,
+                             const Negatives<S>& negatives) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, negatives);
+  }
 
   NegativeSamplingOptions options_;
   K kernel_;
 };
 
-template <class S, Kernel K>
-TemperatureResult NegativeSampling<S, K>::run(const Upstream* upstream, const Rows<S>& queries,
-                                              const Rows<S>& keys, const Negatives<S>& negatives,
-                                              GradientRows<S> d_queries, GradientRows<S> d_keys,
-                                              GradientRows<S> d_negatives,
-                                              CallOptions<S> call) const {
-  detail::Scratch scratch(call.workspace);
-  const int threads = detail::available_threads(scratch.threads());
-  detail::check_noise_contrast(kernel_, threads, queries, keys, negatives);
-  return detail::noise_contrast<S>(kernel_, options_.temperature, options_.reduction, upstream,
-                                   queries, keys, negatives, 0, nullptr, nullptr, d_queries, d_keys,
-                                   d_negatives, call, scratch, threads);
-}
-
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_EXTERN_LOSS, Nce)
-NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_EXTERN_LOSS, NegativeSampling)
-#endif
-
 }  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/nce.hpp"
+#endif

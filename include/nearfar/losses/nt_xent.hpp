@@ -1,15 +1,9 @@
 #pragma once
 
-#include "nearfar/core/instantiate.hpp"
-#include "nearfar/kernels/cosine.hpp"
-#include "nearfar/kernels/euclidean.hpp"
-#include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/kernels/mahalanobis.hpp"
-#include "nearfar/kernels/squared_euclidean.hpp"
-#include "nearfar/terms/softmax_rows.hpp"
-#include "nearfar/tiles/batch.hpp"
-#include "nearfar/tiles/mutual_walk.hpp"
-#include "nearfar/tiles/stack.hpp"
+#include "nearfar/core/denominator.hpp"
+#include "nearfar/core/inputs.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
 
 namespace nearfar {
 
@@ -21,6 +15,14 @@ struct NtXentOptions {
   /// A view is unusable when there is no other sample to tell its partner from.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 };
+
+namespace detail {
+
+template <class S>
+TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& kernel,
+                           const Inputs<S, 2>& inputs);
+
+}  // namespace detail
 
 /// NT-Xent, SimCLR's normalised temperature-scaled cross entropy: of two views of each of N
 /// samples, find a view's partner among the 2N - 1 other views
@@ -39,8 +41,7 @@ struct NtXentOptions {
 /// any number of threads.
 template <class S, Kernel K = Cosine>
 class NtXent {
-  static_assert(detail::maps_queries<K>() == detail::maps_keys<K>(),
-                "nearfar: NtXent needs a kernel that treats both rows alike");
+  static_assert(is_symmetric<K>(), "nearfar: NtXent needs a kernel that treats both rows alike");
 
  public:
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
@@ -55,84 +56,27 @@ class NtXent {
   /// other. An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
   /// std::domain_error on an element that is not finite.
   TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return run(nullptr, view1, view2, no_gradient, no_gradient, call);
+    return evaluate({{view1, view2}, {}, false, call});
   }
 
-  /// Value and gradients of it, N x D.
+  /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
+  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
                                      GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options_.reduction, 2 * view1.rows());
-    return run(&one, view1, view2, d_view1, d_view2, call);
-  }
-
-  /// As forward_backward with gradients times `upstream` = dL/d(value): one number, or 2N numbers
-  /// with Reduction::none.
-  TemperatureResult backward(const Upstream& upstream, Rows<S> view1, Rows<S> view2,
-                             GradientRows<S> d_view1, GradientRows<S> d_view2,
-                             CallOptions<S> call = {}) const {
-    return run(&upstream, view1, view2, d_view1, d_view2, call);
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
   }
 
  private:
-  TemperatureResult run(const Upstream* upstream, const Rows<S>& view1, const Rows<S>& view2,
-                        GradientRows<S> d_view1, GradientRows<S> d_view2,
-                        CallOptions<S> call) const;
+  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  }
 
   NtXentOptions options_;
   K kernel_;
 };
 
-template <class S, Kernel K>
-TemperatureResult NtXent<S, K>::run(const Upstream* upstream, const Rows<S>& view1,
-                                    const Rows<S>& view2, GradientRows<S> d_view1,
-                                    GradientRows<S> d_view2, CallOptions<S> call) const {
-  using detail::Side;
-  detail::Scratch scratch(call.workspace);
-  const int threads = detail::available_threads(scratch.threads());
-  const Index n = view1.rows();
-  if (view2.rows() != n) fail_shape("view2", n, view1.cols(), view2.rows(), view2.cols());
-  detail::check_rows<S>(kernel_, threads,
-                        {{"view1", view1, Side::query}, {"view2", view2, Side::query}});
-  detail::refuse_unusable(options_.unusable_anchors, n == 1 ? 2 : 0, "without a negative");
-  if (upstream != nullptr) {
-    detail::check_upstream(*upstream, options_.reduction, 2 * n);
-    d_view1.check_shape("d_view1", n, view1.cols());
-    d_view2.check_shape("d_view2", n, view2.cols());
-    detail::check_parameter_gradient<S>(kernel_, call);
-  }
-
-  const Rows<S> views = detail::stack(scratch, threads, view1, view2);
-  const Index* partner = detail::partners(scratch, n);
-  detail::Batch<S, K, 1> batch(scratch, threads, kernel_, {{{"views", views, Side::query}}});
-  detail::MutualWalk<S, K> walk(scratch, threads, kernel_, batch.rows(0), batch.rows(0));
-  const Upstream one(1.0);
-  const detail::SoftmaxRows<S, detail::nearness_sign<K>> loss(
-      options_.temperature, options_.denominator, {.column = partner},
-      upstream != nullptr ? *upstream : one);
-
-  TemperatureResult result;
-  Diagnostics seen;
-  if (upstream == nullptr) {
-    const auto* rows = walk.forward(loss, seen).queries;
-    detail::reduce_softmax_rows(options_.reduction, rows, 2 * n, seen, result);
-    return result;
-  }
-  const detail::StackGradient<S> stacked(scratch, views, d_view1.wanted() || d_view2.wanted());
-  GradientRows<S> d_views = stacked.rows();
-  detail::RowGradients<S>& gradients = batch.want(0, d_views, call);
-  const auto* rows = walk.forward_backward(loss, gradients, gradients, seen).queries;
-  detail::reduce_softmax_rows(options_.reduction, rows, 2 * n, seen, result);
-  const double scale = detail::gradient_scale(options_.reduction, result.diagnostics, *upstream);
-  result.d_temperature = loss.temperature_gradient(rows, 2 * n, scale);
-  batch.hand_back(scale, {&d_views}, call,
-                  {{&d_view1, n, view1.cols()}, {&d_view2, n, view2.cols()}});
-  stacked.hand_out(n, threads, d_view1, d_view2);
-  return result;
-}
-
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_EXTERN_LOSS, NtXent)
-NEARFAR_FOR_EACH_DISTANCE(NEARFAR_EXTERN_LOSS, NtXent)
-#endif
-
 }  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/nt_xent.hpp"
+#endif

@@ -1,13 +1,8 @@
 #pragma once
 
-#include "nearfar/core/instantiate.hpp"
-#include "nearfar/kernels/cosine.hpp"
-#include "nearfar/kernels/euclidean.hpp"
-#include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/kernels/mahalanobis.hpp"
-#include "nearfar/kernels/squared_euclidean.hpp"
-#include "nearfar/terms/label_calls.hpp"
-#include "nearfar/terms/sup_con_rows.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/label_calls.hpp"
 
 namespace nearfar {
 
@@ -27,6 +22,14 @@ struct SupConOptions {
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 };
 
+namespace detail {
+
+template <class S>
+TemperatureResult evaluate(const SupConOptions& options, const KernelValue<S>& kernel,
+                           const LabelledInputs<S>& inputs);
+
+}  // namespace detail
+
 /// Supervised contrastive loss: an anchor's positives are all other rows with its label
 /// (Khosla et al., Supervised contrastive learning, 2020):
 ///
@@ -41,11 +44,10 @@ struct SupConOptions {
 /// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
 /// any number of threads.
 template <class S, Kernel K = Cosine>
-class SupCon : public LabelCalls<SupCon<S, K>, S, K, TemperatureResult> {
- public:
-  using Outcome = TemperatureResult;
-  static constexpr bool takes_pair_weights = true;
+class SupCon : public LabelCalls<SupCon<S, K>, S, TemperatureResult> {
+  static_assert(is_symmetric<K>(), "nearfar: SupCon needs a kernel that treats both rows alike");
 
+ public:
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
   explicit SupCon(SupConOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
     check_positive("temperature", options.temperature);
@@ -55,41 +57,12 @@ class SupCon : public LabelCalls<SupCon<S, K>, S, K, TemperatureResult> {
   const K& kernel() const { return kernel_; }
 
  private:
-  friend class LabelCalls<SupCon, S, K, TemperatureResult>;
-
-  template <int sets>
-  TemperatureResult run(detail::LabelledBatch<S, K, sets>& batch) const;
-
   SupConOptions options_;
   K kernel_;
 };
 
-template <class S, Kernel K>
-template <int sets>
-TemperatureResult SupCon<S, K>::run(detail::LabelledBatch<S, K, sets>& batch) const {
-  TemperatureResult result;
-  Diagnostics& d = result.diagnostics;
-  batch.count_anchors(d);
-  detail::refuse_unusable(options_.unusable_anchors, d.anchors_without_positive,
-                          "without a positive");
-  d.terms = d.anchors - d.anchors_without_positive;
-  const detail::SupConRows<S, detail::nearness_sign<K>> loss(
-      options_.temperature,
-      options_.variant == SupConVariant::out ? detail::MeanOverPositives::outside_log
-                                             : detail::MeanOverPositives::inside_log,
-      batch.relation(), batch.positive_counts(), batch.upstream());
-  const detail::SupConRow<S>* rows = batch.run(loss, d);
-  for (Index i = 0; i < d.anchors; ++i) d.active_terms += rows[i].value > 0 ? 1 : 0;
-  batch.reduce([&](Index i) { return rows[i].value; }, result);
-  if (!batch.wants_gradients()) return result;
-  result.d_temperature = loss.temperature_gradient(rows, d.anchors, batch.scale(d));
-  batch.hand_back(batch.scale(d));
-  return result;
-}
-
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_EXTERN_LABEL_LOSS, SupCon)
-NEARFAR_FOR_EACH_DISTANCE(NEARFAR_EXTERN_LABEL_LOSS, SupCon)
-#endif
-
 }  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/sup_con.hpp"
+#endif

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "nearfar/core/finite.hpp"
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/matrix.hpp"
 #include "nearfar/core/random.hpp"
+#include "nearfar/engine/finite.hpp"
 #include "nearfar/memory/saved.hpp"
 
 namespace nearfar {

@@ -6,9 +6,9 @@
 #include <span>
 #include <string>
 
-#include "nearfar/core/finite.hpp"
 #include "nearfar/core/matrix.hpp"
 #include "nearfar/core/parallel.hpp"
+#include "nearfar/engine/finite.hpp"
 
 /// \file
 /// Parameters that follow others slowly: the momentum encoder of MoCo, the teacher of BYOL.

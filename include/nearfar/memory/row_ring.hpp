@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "nearfar/core/finite.hpp"
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/engine/finite.hpp"
 #include "nearfar/memory/saved.hpp"
 
 /// \file

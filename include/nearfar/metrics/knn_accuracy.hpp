@@ -1,19 +1,11 @@
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "nearfar/core/instantiate.hpp"
-#include "nearfar/kernels/bilinear.hpp"
-#include "nearfar/kernels/cosine.hpp"
-#include "nearfar/kernels/euclidean.hpp"
-#include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/kernels/mahalanobis.hpp"
-#include "nearfar/kernels/squared_euclidean.hpp"
-#include "nearfar/metrics/nearest_keys.hpp"
-#include "nearfar/metrics/ranking.hpp"
+#include "nearfar/kernels/kernels.hpp"
+#include "nearfar/metrics/ranked_inputs.hpp"
 
 namespace nearfar {
 
@@ -43,79 +35,9 @@ struct KnnResult {
 
 namespace detail {
 
-/// One vote.
-struct Ballot {
-  std::int64_t label;
-  Index rank;  ///< of the neighbour, 0 the nearest
-  double weight;
-};
-
-/// The label that a query's nearest keys vote for.
-template <class S, int sign>
-class VoteRows {
- public:
-  struct Row {
-    std::int64_t prediction;
-  };
-
-  /// `labels` are the keys'; `k` at most the number of candidates and at least 1. The arrays must
-  /// outlive the object.
-  VoteRows(Scratch& scratch, int threads, const KnnOptions& options, Index k, Index keys,
-           bool same_rows, const std::int64_t* labels)
-      : vote_(options.vote),
-        temperature_(options.temperature),
-        k_(k),
-        same_rows_(same_rows),
-        labels_(labels),
-        memory_size_(NearestKeys<S, sign>::memory(k, keys)),
-        memory_(scratch.take<Neighbour<S>>(threads * memory_size_)),
-        ballots_(scratch.take<Ballot>(threads * k)) {}
-
-  Row row(Index i, int worker, Index keys, const S* s, S*) const {
-    NearestKeys<S, sign> nearest(memory_ + worker * memory_size_, k_);
-    offer_candidates(nearest, same_rows_ ? i : -1, keys, s);
-    nearest.sort();
-    Ballot* ballots = ballots_ + worker * k_;
-    for (Index rank = 0; rank < nearest.count(); ++rank) {
-      // Relative to the nearest one, whose weight is then 1: nothing overflows, and not all of
-      // them underflow. Which label has most does not change.
-      const double behind =
-          static_cast<double>(nearest[rank].distance) - static_cast<double>(nearest[0].distance);
-      ballots[rank] = {labels_[nearest[rank].key], rank,
-                       vote_ == KnnVote::weighted ? std::exp(-behind / temperature_) : 1};
-    }
-    return {winner(ballots, nearest.count())};
-  }
-
- private:
-  static std::int64_t winner(Ballot* ballots, Index count) {
-    // A label's votes are added nearest first, so that equal votes have equal sums.
-    std::sort(ballots, ballots + count, [](const Ballot& a, const Ballot& b) {
-      return a.label != b.label ? a.label < b.label : a.rank < b.rank;
-    });
-    std::int64_t best = 0;
-    double most = 0;
-    for (Index j = 0; j < count;) {
-      const std::int64_t label = ballots[j].label;
-      double sum = 0;
-      for (; j < count && ballots[j].label == label; ++j) sum += ballots[j].weight;
-      if (sum > most) {
-        most = sum;
-        best = label;
-      }
-    }
-    return best;
-  }
-
-  KnnVote vote_;
-  double temperature_;
-  Index k_;
-  bool same_rows_;
-  const std::int64_t* labels_;
-  Index memory_size_;
-  Neighbour<S>* memory_;
-  Ballot* ballots_;
-};
+template <class S>
+KnnResult evaluate(const KnnOptions& options, const KernelValue<S>& kernel,
+                   const RankedInputs<S>& inputs);
 
 }  // namespace detail
 
@@ -151,62 +73,28 @@ class KnnAccuracy {
   /// Of a batch x (N x D) with one label a row: each row by its nearest others (leave one out).
   /// Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element that
   /// is not finite and on inner products that overflow S.
-  KnnResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const;
+  KnnResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const {
+    return run({x, labels, x, labels, true, call});
+  }
 
   /// Of queries (N x D) by references (M x D), each with one label a row. A set without rows may
   /// come without columns. Throws as the other does.
   KnnResult evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
-                     Labels reference_labels, CallOptions<S> call = {}) const;
+                     Labels reference_labels, CallOptions<S> call = {}) const {
+    return run({queries, query_labels, references, reference_labels, false, call});
+  }
 
  private:
-  KnnResult run(const detail::RankedSets<S>& sets, const CallOptions<S>& call) const;
+  KnnResult run(const detail::RankedInputs<S>& inputs) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  }
 
   KnnOptions options_;
   K kernel_;
 };
 
-template <class S, Kernel K>
-KnnResult KnnAccuracy<S, K>::evaluate(Rows<S> x, Labels labels, CallOptions<S> call) const {
-  return run(detail::RankedSets<S>::one(x, labels), call);
-}
-
-template <class S, Kernel K>
-KnnResult KnnAccuracy<S, K>::evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
-                                      Labels reference_labels, CallOptions<S> call) const {
-  return run(detail::RankedSets<S>::two(queries, query_labels, references, reference_labels), call);
-}
-
-template <class S, Kernel K>
-KnnResult KnnAccuracy<S, K>::run(const detail::RankedSets<S>& sets,
-                                 const CallOptions<S>& call) const {
-  using Votes = detail::VoteRows<S, detail::nearness_sign<K>>;
-  detail::Ranking<S, K> ranking(kernel_, sets, call);
-  KnnResult out;
-  out.queries = ranking.queries();
-  if (ranking.queries() == 0) return out;
-  if (ranking.candidates() == 0) {
-    out.queries_without_neighbour = out.queries;
-    return out;
-  }
-  detail::Scratch& scratch = ranking.scratch();
-  auto* labels = scratch.template take<std::int64_t>(ranking.keys());
-  for (Index j = 0; j < ranking.keys(); ++j) labels[j] = ranking.reference_labels()[j];
-  const Votes votes(scratch, ranking.threads(), options_,
-                    std::min(options_.k, ranking.candidates()), ranking.keys(), ranking.same_rows(),
-                    labels);
-  const typename Votes::Row* rows = ranking.look(votes);
-  if (options_.per_query) out.predictions.resize(static_cast<std::size_t>(out.queries));
-  for (Index i = 0; i < ranking.queries(); ++i) {
-    out.correct += rows[i].prediction == ranking.query_labels()[i] ? 1 : 0;
-    if (options_.per_query) out.predictions[static_cast<std::size_t>(i)] = rows[i].prediction;
-  }
-  out.accuracy = static_cast<double>(out.correct) / static_cast<double>(out.queries);
-  return out;
-}
-
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_EXTERN_LOSS, KnnAccuracy)
-NEARFAR_FOR_EACH_DISTANCE(NEARFAR_EXTERN_LOSS, KnnAccuracy)
-#endif
-
 }  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/metrics/impl/knn_accuracy.hpp"
+#endif

@@ -5,15 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "nearfar/core/instantiate.hpp"
-#include "nearfar/kernels/bilinear.hpp"
-#include "nearfar/kernels/cosine.hpp"
-#include "nearfar/kernels/euclidean.hpp"
-#include "nearfar/kernels/inner_product.hpp"
-#include "nearfar/kernels/mahalanobis.hpp"
-#include "nearfar/kernels/squared_euclidean.hpp"
-#include "nearfar/metrics/ranked_positives.hpp"
-#include "nearfar/metrics/ranking.hpp"
+#include "nearfar/kernels/kernels.hpp"
+#include "nearfar/metrics/ranked_inputs.hpp"
 
 namespace nearfar {
 
@@ -48,70 +41,9 @@ struct RetrievalResult {
 
 namespace detail {
 
-/// Sums over queries, on the way to their means.
-class RetrievalSums {
- public:
-  RetrievalSums(const RetrievalOptions& options, Index queries, Index candidates)
-      : options_(options), candidates_(candidates) {
-    const std::size_t size = options.ks.size();
-    out_.recall.assign(size, 0);
-    out_.precision.assign(size, 0);
-    if (!options.per_query) return;
-    out_.per_query.resize(static_cast<std::size_t>(queries));
-    out_.precision_per_query.assign(static_cast<std::size_t>(queries) * size, 0);
-  }
-
-  /// Query i, with its hits at each cut-off.
-  void add(Index i, const RankedPositives& row, const Index* hits) {
-    if (row.positives == 0) return;
-    ++counted_;
-    const double r_precision =
-        static_cast<double>(row.within_r) / static_cast<double>(row.positives);
-    out_.map_at_r += row.average_precision;
-    out_.r_precision += r_precision;
-    out_.mean_reciprocal_rank += 1 / static_cast<double>(row.first);
-    const std::size_t size = options_.ks.size();
-    for (std::size_t t = 0; t < size; ++t) {
-      const double precision =
-          static_cast<double>(hits[t]) / static_cast<double>(std::min(options_.ks[t], candidates_));
-      out_.recall[t] += row.first <= options_.ks[t] ? 1 : 0;
-      out_.precision[t] += precision;
-      if (options_.per_query) {
-        out_.precision_per_query[static_cast<std::size_t>(i) * size + t] = precision;
-      }
-    }
-    if (options_.per_query) {
-      out_.per_query[static_cast<std::size_t>(i)] = {row.positives, row.first,
-                                                     row.average_precision, r_precision};
-    }
-  }
-
-  /// body(sum) for each of the sums so far, always in the same order.
-  template <class Body>
-  void each(const Body& body) {
-    for (double* sum : {&out_.map_at_r, &out_.r_precision, &out_.mean_reciprocal_rank}) body(*sum);
-    for (std::vector<double>* sums : {&out_.recall, &out_.precision}) {
-      for (double& sum : *sums) body(sum);
-    }
-  }
-
-  /// Queries with a positive.
-  Index& counted() { return counted_; }
-
-  RetrievalResult means(Index queries) {
-    out_.queries = queries;
-    out_.queries_without_positive = queries - counted_;
-    const double divisor = static_cast<double>(std::max<Index>(counted_, 1));
-    each([divisor](double& sum) { sum /= divisor; });
-    return std::move(out_);
-  }
-
- private:
-  const RetrievalOptions& options_;
-  Index candidates_;
-  Index counted_ = 0;
-  RetrievalResult out_;
-};
+template <class S>
+RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& kernel,
+                         const RankedInputs<S>& inputs);
 
 }  // namespace detail
 
@@ -161,67 +93,28 @@ class Retrieval {
   /// Of a batch x (N x D) with one label a row: each row a query, all others its candidates.
   /// Without rows everything is 0. Throws std::invalid_argument on shapes that do not fit,
   /// std::domain_error on an element that is not finite and on inner products that overflow S.
-  RetrievalResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const;
+  RetrievalResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const {
+    return run({x, labels, x, labels, true, call});
+  }
 
   /// Of queries (N x D) among references (M x D), each with one label a row. A set without rows
   /// may come without columns. Throws as the other does.
   RetrievalResult evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
-                           Labels reference_labels, CallOptions<S> call = {}) const;
+                           Labels reference_labels, CallOptions<S> call = {}) const {
+    return run({queries, query_labels, references, reference_labels, false, call});
+  }
 
  private:
-  RetrievalResult run(const detail::RankedSets<S>& sets, const CallOptions<S>& call) const;
-  RetrievalResult averaged(Index queries, Index candidates, const detail::RankedPositives* rows,
-                           const Index* hits) const;
+  RetrievalResult run(const detail::RankedInputs<S>& inputs) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  }
 
   RetrievalOptions options_;
   K kernel_;
 };
 
-template <class S, Kernel K>
-RetrievalResult Retrieval<S, K>::evaluate(Rows<S> x, Labels labels, CallOptions<S> call) const {
-  return run(detail::RankedSets<S>::one(x, labels), call);
-}
-
-template <class S, Kernel K>
-RetrievalResult Retrieval<S, K>::evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
-                                          Labels reference_labels, CallOptions<S> call) const {
-  return run(detail::RankedSets<S>::two(queries, query_labels, references, reference_labels), call);
-}
-
-template <class S, Kernel K>
-RetrievalResult Retrieval<S, K>::run(const detail::RankedSets<S>& sets,
-                                     const CallOptions<S>& call) const {
-  detail::Ranking<S, K> ranking(kernel_, sets, call);
-  if (ranking.queries() == 0 || ranking.candidates() == 0) {
-    return averaged(ranking.queries(), 0, nullptr, nullptr);
-  }
-  detail::Scratch& scratch = ranking.scratch();
-  S* reference_codes = nullptr;
-  const detail::Classes<S> classes = detail::classify<S>(
-      scratch, ranking.query_labels(), ranking.reference_labels(), reference_codes);
-  const detail::SameClass<S> relation{{classes.code, reference_codes}, ranking.same_rows()};
-  const auto size = static_cast<Index>(options_.ks.size());
-  Index* hits = scratch.template take<Index>(ranking.queries() * size);
-  const detail::RankPositives<S, detail::nearness_sign<K>> rank(
-      scratch, ranking.threads(), {options_.ks.data(), size}, relation, classes.members,
-      ranking.queries(), ranking.keys(), hits);
-  return averaged(ranking.queries(), ranking.candidates(), ranking.look(rank), hits);
-}
-
-/// Without `rows`, no query has a candidate.
-template <class S, Kernel K>
-RetrievalResult Retrieval<S, K>::averaged(Index queries, Index candidates,
-                                          const detail::RankedPositives* rows,
-                                          const Index* hits) const {
-  const auto size = static_cast<Index>(options_.ks.size());
-  detail::RetrievalSums sums(options_, queries, candidates);
-  for (Index i = 0; rows != nullptr && i < queries; ++i) sums.add(i, rows[i], hits + i * size);
-  return sums.means(queries);
-}
-
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SIMILARITY(NEARFAR_EXTERN_LOSS, Retrieval)
-NEARFAR_FOR_EACH_DISTANCE(NEARFAR_EXTERN_LOSS, Retrieval)
-#endif
-
 }  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/metrics/impl/retrieval.hpp"
+#endif

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/excluded_pairs.hpp"
+#include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/mining/search_tree.hpp"
-#include "nearfar/tiles/exclusions.hpp"
-#include "nearfar/tiles/relation.hpp"
 
 /// \file
 /// One anchor's positives in order of distance, and what the ranks of its negatives among them are
@@ -16,28 +17,20 @@
 
 namespace nearfar::detail {
 
-/// What a key is to an anchor.
-template <class S>
-struct Role {
-  static constexpr S positive = 1;
-  static constexpr S negative = 0;
-  static constexpr S nobody = -1;
-};
-
 /// Who is what to whom in one call.
 template <class S>
 struct Roles {
-  const Relation<S>& relation;
-  const Exclusions& exclusions;
+  const PositiveRule<S>& rule;
+  const ExcludedPairs& excluded;
   bool same_rows;  ///< queries and keys are the same rows: no row is its own pair
 
   /// The roles of all n keys to anchor i.
   void of_anchor(Index i, Index n, S* out) const {
-    for (Index first = 0; first < n; first += stretch) {
-      relation.match(i, first, std::min(stretch, n - first), out + first);
+    for (Index first = 0; first < n; first += tile_width) {
+      rule.match(i, first, std::min(tile_width, n - first), out + first);
     }
-    if (exclusions.any()) {
-      exclusions.each(i, [&](Index j) { out[j] = Role<S>::nobody; });
+    if (excluded.any()) {
+      excluded.each(i, [&](Index j) { out[j] = Role<S>::nobody; });
     } else if (same_rows) {
       out[i] = Role<S>::nobody;
     }
@@ -67,12 +60,12 @@ struct PositivesMemory {
   PositivesMemory(Scratch& scratch, Index n)
       : keys(scratch.take<std::int32_t>(n)),
         distances(scratch.take<S>(n)),
-        nearer(scratch.take<S>(SearchTree<S>::size(n))),
-        costless(scratch.take<S>(SearchTree<S>::size(n))),
-        easy(scratch.take<S>(SearchTree<S>::size(n))) {}
+        nearer(scratch.take<S>(search_tree_size<S>(n))),
+        costless(scratch.take<S>(search_tree_size<S>(n))),
+        easy(scratch.take<S>(search_tree_size<S>(n))) {}
 
   static Index bytes(Index n) {
-    return 4 * n + (n + 3 * SearchTree<S>::size(n)) * Index(sizeof(S));
+    return 4 * n + (n + 3 * search_tree_size<S>(n)) * Index(sizeof(S));
   }
 };
 
@@ -98,14 +91,18 @@ class SortedPositives {
       : keys_(memory.keys), distances_(memory.distances), count_(count) {
     sort(distance, memory);
     const auto limit = [&](Index rank) { return static_cast<double>(distances_[rank]) + margin; };
-    nearer_ = SearchTree<S>(count, memory.nearer, [&](Index rank) { return distances_[rank]; });
-    costless_ = SearchTree<S>(count, memory.costless, [&](Index rank) {
+    trees_.nearer = search_tree(count, memory.nearer, [&](Index rank) { return distances_[rank]; });
+    bool met = false;
+    // Of the farthest distance that costs.
+    trees_.costless = search_tree(count, memory.costless, [&](Index rank) {
       const S most = static_cast<S>(limit(rank));
-      margin_is_met_ = margin_is_met_ || static_cast<double>(most) == limit(rank);
+      met = met || static_cast<double>(most) == limit(rank);
       return static_cast<double>(most) < limit(rank) ? most : next_down(most);
     });
-    if (!margin_is_met_) return;
-    easy_ = SearchTree<S>(count, memory.easy, [&](Index rank) {
+    trees_.easy = trees_.costless;
+    trees_.margin_is_met = met;
+    if (!met) return;
+    trees_.easy = search_tree(count, memory.easy, [&](Index rank) {
       const S most = static_cast<S>(limit(rank));
       return static_cast<double>(most) <= limit(rank) ? most : next_down(most);
     });
@@ -114,16 +111,7 @@ class SortedPositives {
   Index count() const { return count_; }
   S distance(Index rank) const { return distances_[rank]; }
   Index key(Index rank) const { return keys_[rank]; }
-
-  // Of positives p and a negative at distance d, how many ...
-  /// ... have d_p < d.
-  const SearchTree<S>& nearer() const { return nearer_; }
-  /// ... have d_p + m <= d, and so cost nothing. The tree is of the farthest d that costs.
-  const SearchTree<S>& costless() const { return costless_; }
-  /// ... have d_p + m < d.
-  const SearchTree<S>& easy() const { return margin_is_met_ ? easy_ : costless_; }
-  /// Whether the last two can differ: d_p + m is an S.
-  bool margin_is_met() const { return margin_is_met_; }
+  const PositiveTrees<S>& trees() const { return trees_; }
 
  private:
   /// Sorts keys and sets their distances.
@@ -151,7 +139,7 @@ class SortedPositives {
     for (Index k = 0; k < count_; ++k) own[k] = distance(key[k]);
     std::fill(own + count_, own + tasks_of(count_, bounds_at_once) * bounds_at_once, S(0));
     for (Index k = 0; k < count_; k += bounds_at_once) {
-      count_below(own, count_, own + k, nearer + k);
+      triplet_loops<S>().count_below(own, count_, own + k, nearer + k);
     }
     for (Index k = 0; k < count_; ++k) {
       // cppcheck-suppress uninitvar  ; count_below has written it
@@ -166,10 +154,7 @@ class SortedPositives {
   const std::int32_t* keys_ = nullptr;
   const S* distances_ = nullptr;
   Index count_ = 0;
-  bool margin_is_met_ = false;
-  SearchTree<S> nearer_;
-  SearchTree<S> costless_;
-  SearchTree<S> easy_;
+  PositiveTrees<S> trees_{};
 };
 
 /// Memory of one thread for one anchor's whole row at a time.
@@ -185,11 +170,19 @@ struct AnchorScratch {
         role(scratch.take<S>(n)),
         sums(scratch.take<double>(n)),
         changes(scratch.take<std::int32_t>(changes_size)) {}
+
+  /// For whole rows of n keys, one for each of `threads`.
+  static AnchorScratch* take(Scratch& scratch, int threads, Index n, Index changes_size) {
+    auto* all = scratch.take<AnchorScratch>(threads);
+    for (int t = 0; t < threads; ++t) new (all + t) AnchorScratch(scratch, n, changes_size);
+    return all;
+  }
 };
 
-/// The positives of anchor i among n keys with scores s; sets the roles of all of them.
-template <int sign, class S>
-SortedPositives<S> positives_of_row(const Roles<S>& roles, Index i, Index n, const S* s,
+/// The positives of anchor i among n keys with scores s, whose distances are -sign * s; sets the
+/// roles of all of them.
+template <class S>
+SortedPositives<S> positives_of_row(const Roles<S>& roles, int sign, Index i, Index n, const S* s,
                                     double margin, AnchorScratch<S>& memory) {
   roles.of_anchor(i, n, memory.role);
   // Without branches, which could not be foretold: each key is written, positives are kept.
@@ -198,8 +191,9 @@ SortedPositives<S> positives_of_row(const Roles<S>& roles, Index i, Index n, con
     memory.positives.keys[count] = static_cast<std::int32_t>(j);
     count += memory.role[j] == Role<S>::positive ? 1 : 0;
   }
-  return SortedPositives<S>(
-      count, [&](Index j) { return S(-sign) * s[j]; }, margin, memory.positives);
+  const S to_distance = S(-sign);
+  const auto distance = [s, to_distance](Index j) { return to_distance * s[j]; };
+  return SortedPositives<S>(count, distance, margin, memory.positives);
 }
 
 }  // namespace nearfar::detail

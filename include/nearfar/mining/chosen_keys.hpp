@@ -2,8 +2,9 @@
 
 #include <limits>
 
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/loops/triplets.hpp"
 #include "nearfar/mining/mining.hpp"
-#include "nearfar/tiles/relation.hpp"
 
 /// \file
 /// One triplet an anchor: the positive and the negative that it takes.
@@ -21,75 +22,79 @@ struct ChosenKey {
   bool found() const { return key >= 0; }
 };
 
-/// As the walk sees a choice of one positive and one negative a row; ties go to the lowest index. A
-/// choice that waits for the other (semi-hard) takes a second look, at what the first one chose.
-template <class S, int sign>
-class ChosenKeys {
+template <class S>
+struct ChosenKeys {
+  ChosenKey<S> positive;
+  ChosenKey<S> negative;
+};
+
+/// Which positive and which negative an anchor takes.
+struct KeyChoice {
+  PositiveChoice positive;
+  NegativeChoice negative;
+};
+
+/// A choice of one positive and one negative a row; ties go to the lowest index. A choice that
+/// waits for the other (semi-hard) takes a second pass, with what the first one chose. Has no
+/// gradients.
+template <class S>
+class ChosenKeysTerm final : public LabelledTerm<S> {
  public:
-  struct Row {
-    ChosenKey<S> positive;
-    ChosenKey<S> negative;
-  };
+  /// For `rows` anchors.
+  ChosenKeysTerm(Scratch& scratch, Index rows, const KeyChoice& choice, int sign,
+                 const PositiveRule<S>& rule)
+      : LabelledTerm<S>(rule),
+        positive_waits_(choice.positive == PositiveChoice::semihard),
+        negative_waits_(choice.negative == NegativeChoice::semihard),
+        factors_{S(choice.positive == PositiveChoice::easy ? sign : -sign),
+                 S(choice.negative == NegativeChoice::easy ? -sign : sign)},
+        rows_(scratch.take<ChosenKeys<S>>(rows)) {}
 
-  /// `first_look`: its rows, or null when this is the first. Keys of the walk are known to rows by
-  /// numbers from `number` on: where they come in parts, in any order.
-  ChosenKeys(PositiveChoice positive, NegativeChoice negative, const Relation<S>& relation,
-             const Row* first_look, Index number = 0)
-      : positive_waits_(positive == PositiveChoice::semihard),
-        negative_waits_(negative == NegativeChoice::semihard),
-        positive_merit_(S(positive == PositiveChoice::easy ? sign : -sign)),
-        negative_merit_(S(negative == NegativeChoice::easy ? -sign : sign)),
-        relation_(relation),
-        first_look_(first_look),
-        number_(number) {}
+  /// Whether a choice waits for the other.
+  bool waits() const { return positive_waits_ || negative_waits_; }
+  /// After the first pass, before the second.
+  void begin_second_pass() { second_pass_ = true; }
 
-  Row start(Index i) const {
-    Row row;
-    if (first_look_ == nullptr) {
-      if (positive_waits_) row.positive.limit = -infinity;
-      if (negative_waits_) row.negative.limit = -infinity;
-      return row;
+  const ChosenKeys<S>& operator[](Index i) const { return rows_[i]; }
+
+  /// Keys of passes from now on are known to rows by numbers from this on: where they come in
+  /// blocks, in any order.
+  void set_number(Index number) { number_ = number; }
+
+  void start(Index i) override {
+    ChosenKeys<S>& row = rows_[i];
+    if (!second_pass_) {
+      row = {};
+      if (positive_waits_) row.positive.limit = -infinite;
+      if (negative_waits_) row.negative.limit = -infinite;
+      return;
     }
-    row = first_look_[i];
-    row.positive.limit = row.negative.limit = -infinity;
+    row.positive.limit = row.negative.limit = -infinite;
     // The farthest nearer positive, the nearest farther negative: the other's score is the limit.
-    const S between = positive_merit_ * negative_merit_;
+    const S between = factors_.positive * factors_.negative;
     if (positive_waits_ && row.negative.found()) row.positive.limit = row.negative.merit * between;
     if (negative_waits_ && row.positive.found()) row.negative.limit = row.positive.merit * between;
-    return row;
   }
 
-  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
-    const RowCodes<S> codes(relation_, i, first, n);
-    ElementMax<S> positive;
-    ElementMax<S> negative;
-    each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
-      const T none = spread<T>(-infinity);
-      const T as_positive = load<T>(s + k) * spread<T>(positive_merit_);
-      const T as_negative = load<T>(s + k) * spread<T>(negative_merit_);
-      const T suits_positive =
-          select_less(as_positive, spread<T>(row.positive.limit), as_positive, none);
-      const T suits_negative =
-          select_less(as_negative, spread<T>(row.negative.limit), as_negative, none);
-      positive.see(codes.if_positive(k, suits_positive, none));
-      negative.see(codes.if_positive(k, none, suits_negative));
-    });
-    improve(row.positive, positive.value(), number_ + first, [&](Index k, S merit) {
-      return codes.key[k] == codes.own && s[k] * positive_merit_ == merit;
-    });
-    improve(row.negative, negative.value(), number_ + first, [&](Index k, S merit) {
-      return codes.key[k] != codes.own && s[k] * negative_merit_ == merit;
-    });
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    ChosenKeys<S>& row = rows_[i];
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const KeyMerits<S> best = triplet_loops<S>().best_merits(
+        n, s, positives.mask(), factors_, {row.positive.limit, row.negative.limit});
+    improve(row.positive, best.positive, number_ + first,
+            [&](Index k, S merit) { return positives[k] && s[k] * factors_.positive == merit; });
+    improve(row.negative, best.negative, number_ + first,
+            [&](Index k, S merit) { return !positives[k] && s[k] * factors_.negative == merit; });
   }
 
-  void close(Row&, Index) const {}
-  void differentiate(Row&, Index, Index, Index n, const S*, S* g) const { std::fill_n(g, n, S(0)); }
+  void close(Index) override {}
+  void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
 
  private:
-  static constexpr S infinity = std::numeric_limits<S>::infinity();
+  static constexpr S infinite = std::numeric_limits<S>::infinity();
 
-  /// The best of a stretch is seldom better than all before, or as good with a lower number: only
-  /// then is it looked for.
+  /// The best of a part is seldom better than all before, or as good with a lower number: only then
+  /// is it searched for.
   template <class IsAt>
   static void improve(ChosenKey<S>& chosen, S merit, Index first, const IsAt& is_at) {
     if (!(merit > chosen.merit) && !(merit == chosen.merit && first < chosen.key)) return;
@@ -101,11 +106,10 @@ class ChosenKeys {
 
   bool positive_waits_;
   bool negative_waits_;
-  S positive_merit_;  ///< what makes a score the merit of a positive: 1 or -1
-  S negative_merit_;
-  const Relation<S>& relation_;
-  const Row* first_look_;
-  Index number_;
+  KeyMerits<S> factors_;  ///< what makes a score a merit: 1 or -1
+  bool second_pass_ = false;
+  Index number_ = 0;
+  ChosenKeys<S>* rows_;
 };
 
 }  // namespace nearfar::detail

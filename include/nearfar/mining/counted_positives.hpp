@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
-#include "nearfar/mining/hinge_triplets.hpp"
-#include "nearfar/tiles/relation.hpp"
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/result.hpp"
+#include "nearfar/engine/positive_rule.hpp"
 
 /// \file
-/// Hinge losses over every triplet of a kind where an anchor's keys come in parts: its positives
-/// are collected first, then its negatives counted, then its positives drawn.
+/// Hinge losses over every triplet of a kind where an anchor's keys come in blocks: its positives
+/// are collected first, then its negatives counted, then its positives weighted.
 
 namespace nearfar::detail {
 
@@ -18,56 +19,69 @@ struct ArrivedPositives {
   Index count;  ///< how many came so far
 };
 
-/// As the walk sees it: collects the distances of an anchor's positives.
-template <class S, int sign>
-class CollectPositives {
+/// Collects the distances of anchors' positives. Has no gradients.
+template <class S>
+class CollectPositives final : public LabelledTerm<S> {
  public:
-  using Row = ArrivedPositives<S>;
+  /// For `rows` anchors, anchor i with count_of(i) positives. Distances are -sign * score.
+  template <class CountOf>
+  CollectPositives(Scratch& scratch, Index rows, const CountOf& count_of, int sign,
+                   const PositiveRule<S>& rule)
+      : LabelledTerm<S>(rule), sign_(sign), rows_(scratch.take<ArrivedPositives<S>>(rows)) {
+    for (Index i = 0; i < rows; ++i) rows_[i] = {scratch.take<S>(count_of(i)), 0};
+  }
 
-  explicit CollectPositives(const Relation<S>& relation) : relation_(relation) {}
+  ArrivedPositives<S>& operator[](Index i) { return rows_[i]; }
+  ArrivedPositives<S>* data() { return rows_; }
 
-  Row start(Index) const { return {nullptr, 0}; }
+  void start(Index i) override { rows_[i].count = 0; }
 
-  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
-    const RowCodes<S> codes(relation_, i, first, n);
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    ArrivedPositives<S>& row = rows_[i];
+    const RowPositives<S> positives(this->rule(), i, first, n);
     for (Index k = 0; k < n; ++k) {
-      if (codes.key[k] == codes.own) row.numbers[row.count++] = S(-sign) * s[k];
+      if (positives[k]) row.numbers[row.count++] = S(-sign_) * s[k];
     }
   }
 
-  void close(Row&, Index) const {}
-  void differentiate(Row&, Index, Index, Index n, const S*, S* g) const { std::fill_n(g, n, S(0)); }
+  void close(Index) override {}
+  void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
 
  private:
-  const Relation<S>& relation_;
+  int sign_;
+  ArrivedPositives<S>* rows_;
 };
 
-/// As the walk sees it: gives the positives, which come in the same order again, their weights.
-template <class S, int sign>
-class DrawPositives {
+/// Gives the positives, which come in the same order again, their weights.
+template <class S>
+class DrawPositives final : public LabelledTerm<S> {
  public:
-  using Row = ArrivedPositives<S>;
+  /// `rows` anchors' positives, whose numbers are what pulls at each. The upstream must outlive the
+  /// term.
+  DrawPositives(ArrivedPositives<S>* positives, Index rows, int sign, const PositiveRule<S>& rule,
+                const Upstream& upstream)
+      : LabelledTerm<S>(rule), sign_(sign), upstream_(upstream), rows_(positives) {
+    for (Index i = 0; i < rows; ++i) rows_[i].count = 0;
+  }
 
-  DrawPositives(const Relation<S>& relation, const Upstream& upstream)
-      : relation_(relation), upstream_(upstream) {}
+  void start(Index i) override { rows_[i].count = 0; }
+  void accumulate(Index, Index, Index, const S*) override {}
+  void close(Index) override {}
 
-  Row start(Index) const { return {nullptr, 0}; }
-  void observe(Row&, Index, Index, Index, const S*) const {}
-  void close(Row&, Index) const {}
-
-  void differentiate(Row& row, Index i, Index first, Index n, const S*, S* g) const {
-    const RowCodes<S> codes(relation_, i, first, n);
-    const double unit = -sign * row_upstream(upstream_, i);
+  void gradient(Index i, Index first, Index n, const S*, S* g) override {
+    ArrivedPositives<S>& row = rows_[i];
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const double unit = -sign_ * row_upstream(upstream_, i);
     for (Index k = 0; k < n; ++k) {
-      g[k] = codes.key[k] == codes.own
-                 ? static_cast<S>(unit * static_cast<double>(row.numbers[row.count++]))
-                 : S(0);
+      g[k] = positives[k] ? static_cast<S>(unit * static_cast<double>(row.numbers[row.count++]))
+                          : S(0);
     }
   }
 
  private:
-  const Relation<S>& relation_;
+  int sign_;
   const Upstream& upstream_;
+  ArrivedPositives<S>* rows_;
 };
 
 }  // namespace nearfar::detail

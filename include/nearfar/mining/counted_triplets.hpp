@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "nearfar/mining/hinge_triplets.hpp"
 #include "nearfar/mining/key_ranks.hpp"
 #include "nearfar/terms/triplet_term.hpp"
@@ -10,38 +12,48 @@
 
 namespace nearfar::detail {
 
-/// As the walk sees mining of every triplet of a kind, or of one triplet for each positive pair.
-template <class S, int sign>
-class CountedTriplets {
- public:
-  using Row = AnchorTriplets;
+/// What a triplet costs.
+struct TripletCost {
+  TripletForm form;
+  double margin;
+};
 
-  /// `memory` has an AnchorScratch a thread.
-  CountedTriplets(Mining mining, TripletForm form, double margin, Roles<S> roles,
-                  AnchorScratch<S>* memory, const Upstream& upstream)
+/// The miner of every triplet of a kind, or of one triplet for each positive pair.
+template <class S>
+class CountedTriplets final : public RowMiner<S> {
+ public:
+  /// For `rows` anchors. `memory` has an AnchorScratch a thread. The upstream must outlive the
+  /// miner.
+  CountedTriplets(Scratch& scratch, Index rows, Mining mining, const TripletCost& cost, int sign,
+                  const Roles<S>& roles, AnchorScratch<S>* memory, const Upstream& upstream)
       : mining_(mining),
-        form_(form),
-        margin_(margin),
+        cost_(cost),
+        sign_(sign),
         roles_(roles),
         memory_(memory),
-        upstream_(upstream) {}
+        upstream_(upstream),
+        rows_(scratch.take<AnchorTriplets>(rows)) {}
 
-  Row row(Index i, int worker, Index n, const S* s, S* g) const {
+  const AnchorTriplets& operator[](Index i) const { return rows_[i]; }
+  AnchorTriplets* data() { return rows_; }
+
+  void row(Index i, int worker, Index n, const S* s, S* g) override {
     AnchorScratch<S>& memory = memory_[worker];
-    const Positives positives = positives_of_row<sign>(roles_, i, n, s, margin_, memory);
+    const Positives positives = positives_of_row(roles_, sign_, i, n, s, cost_.margin, memory);
     const bool one_a_pair = mining_ == Mining::semi_hard_per_pair;
-    if (positives.count() > 0 && !one_a_pair && form_ == TripletForm::hinge) {
-      return hinge(i, n, s, g, positives, memory);
+    AnchorTriplets& row = rows_[i];
+    row = {0, 0, 0, 0, 0, 0};
+    if (positives.count() > 0 && !one_a_pair && cost_.form == TripletForm::hinge) {
+      row = hinge(i, n, s, g, positives, memory);
+      return;
     }
-    Row row{0, 0, 0, 0, 0, 0};
     if (g != nullptr) std::fill(g, g + n, S(0));
-    if (positives.count() == 0) return row;
+    if (positives.count() == 0) return;
     if (one_a_pair) {
       nearest_farther(i, n, s, g, positives, memory, row);
     } else {
       soft(i, n, s, g, positives, memory, row);
     }
-    return row;
   }
 
  private:
@@ -63,43 +75,42 @@ class CountedTriplets {
 
   /// dL/ds of a score that is nearer or farther by one unit of distance.
   S weight(Index i, double times) const {
-    return static_cast<S>(-sign * row_upstream(upstream_, i) * times);
+    return static_cast<S>(-sign_ * row_upstream(upstream_, i) * times);
   }
 
-  Row hinge(Index i, Index n, const S* s, S* g, const Positives& positives,
-            AnchorScratch<S>& memory) const {
-    const HingeTriplets<S, sign> triplets(mining_, margin_);
+  AnchorTriplets hinge(Index i, Index n, const S* s, S* g, const Positives& positives,
+                       AnchorScratch<S>& memory) const {
+    const HingeTriplets<S> triplets(mining_, cost_.margin, sign_);
     const Index negatives = std::count(memory.role, memory.role + n, Role<S>::negative);
     HingeAnchor<S> anchor = triplets.start(positives, negatives, memory.changes);
-    triplets.see(anchor, row_upstream(upstream_, i), NegativeRoles<S>{memory.role}, n, s, g);
+    triplets.fold(anchor, row_upstream(upstream_, i), negatives_of<S>(memory.role), n, s, g);
     return triplets.finish(anchor, [&](Index key, double times) {
       if (g != nullptr) g[key] = weight(i, times);
     });
   }
 
   void soft(Index i, Index n, const S* s, S* g, const Positives& positives,
-            const AnchorScratch<S>& memory, Row& row) const {
-    each_negative<sign>(
-        positives, memory.role, n, s, row, [&](Index j, double negative, const Ranks& ranks) {
-          const auto [from, to] = chosen(ranks, positives.count());
-          row.terms += to - from;
-          double slope = 0;
-          for (Index r = from; r < to; ++r) {
-            const TripletTerm term(form_,
-                                   static_cast<double>(positives.distance(r)) - negative + margin_);
-            row.value += term.value;
-            row.active += term.value > 0 ? 1 : 0;
-            if (g == nullptr) continue;
-            slope += term.slope;
-            g[positives.key(r)] += weight(i, term.slope);
-          }
-          if (g != nullptr) g[j] = weight(i, -slope);
-        });
+            const AnchorScratch<S>& memory, AnchorTriplets& row) const {
+    each_negative(positives, sign_, memory.role, n, s, row,
+                  [&](Index j, double negative, const Ranks& ranks) {
+                    const auto [from, to] = chosen(ranks, positives.count());
+                    row.terms += to - from;
+                    double slope = 0;
+                    for (Index r = from; r < to; ++r) {
+                      const TripletTerm term = cost(positives, r, negative);
+                      row.value += term.value;
+                      row.active += term.value > 0 ? 1 : 0;
+                      if (g == nullptr) continue;
+                      slope += term.slope;
+                      g[positives.key(r)] += weight(i, term.slope);
+                    }
+                    if (g != nullptr) g[j] = weight(i, -slope);
+                  });
   }
 
   /// For each positive the nearest negative farther than it, or else the farthest negative.
   void nearest_farther(Index i, Index n, const S* s, S* g, const Positives& positives,
-                       AnchorScratch<S>& memory, Row& row) const {
+                       AnchorScratch<S>& memory, AnchorTriplets& row) const {
     const Index count = positives.count();
     // A negative of rank r, farther than r positives, is a candidate for positives below r: first
     // the nearest of each rank, then from the last rank down that of the lowest so far, which is
@@ -107,21 +118,21 @@ class CountedTriplets {
     std::int32_t* candidate = memory.changes;
     std::fill(candidate, candidate + count + 1, -1);
     Index farthest = -1;
-    const auto distance = [&](Index j) { return S(-sign) * s[j]; };
-    each_negative<sign>(positives, memory.role, n, s, row,
-                        [&](Index j, double, const Ranks& ranks) {
-                          std::int32_t& best = candidate[ranks.semihard];
-                          if (best < 0 || distance(j) < distance(best))
-                            best = static_cast<std::int32_t>(j);
-                          if (farthest < 0 || distance(j) > distance(farthest)) farthest = j;
-                        });
+    const S to_distance = S(-sign_);
+    const auto distance = [s, to_distance](Index j) { return to_distance * s[j]; };
+    each_negative(positives, sign_, memory.role, n, s, row,
+                  [&](Index j, double, const Ranks& ranks) {
+                    std::int32_t& best = candidate[ranks.semihard];
+                    if (best < 0 || distance(j) < distance(best))
+                      best = static_cast<std::int32_t>(j);
+                    if (farthest < 0 || distance(j) > distance(farthest)) farthest = j;
+                  });
     if (farthest < 0) return;
     Index best = -1;
     for (Index r = count - 1; r >= 0; --r) {
       if (candidate[r + 1] >= 0) best = candidate[r + 1];
       const Index negative = best >= 0 ? best : farthest;
-      const TripletTerm term(form_, static_cast<double>(positives.distance(r)) -
-                                        static_cast<double>(distance(negative)) + margin_);
+      const TripletTerm term = cost(positives, r, static_cast<double>(distance(negative)));
       ++row.terms;
       row.value += term.value;
       row.active += term.value > 0 ? 1 : 0;
@@ -131,12 +142,18 @@ class CountedTriplets {
     }
   }
 
+  /// Of the positive of a rank with a negative at this distance.
+  TripletTerm cost(const Positives& positives, Index rank, double negative) const {
+    return {cost_.form, static_cast<double>(positives.distance(rank)) - negative + cost_.margin};
+  }
+
   Mining mining_;
-  TripletForm form_;
-  double margin_;
+  TripletCost cost_;
+  int sign_;
   Roles<S> roles_;
   AnchorScratch<S>* memory_;
   const Upstream& upstream_;
+  AnchorTriplets* rows_;
 };
 
 }  // namespace nearfar::detail

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cmath>
-#include <numeric>
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
@@ -16,7 +15,7 @@
 
 namespace nearfar::detail {
 
-/// The triplets of one anchor that were seen so far.
+/// The triplets of one anchor that were counted so far.
 template <class S>
 struct HingeAnchor {
   SortedPositives<S> positives;
@@ -25,27 +24,31 @@ struct HingeAnchor {
   AnchorTriplets sums;
 };
 
-/// Which of some keys are an anchor's negatives, by their roles.
+/// An anchor's negatives by the roles of keys.
 template <class S>
-struct NegativeRoles {
-  const S* role;
-
-  template <class T>
-  NEARFAR_ALWAYS_INLINE T if_negative(Index k, T then, T otherwise) const {
-    return select_equal(load<T>(role + k), constant<T>(Role<S>::negative), then, otherwise);
-  }
-};
+NegativeMask<S> negatives_of(const S* role) {
+  return {Role<S>::negative, role, true};
+}
+/// The negatives among keys of which others are positives.
+template <class S>
+NegativeMask<S> negatives_of(const PositiveMask<S>& positives) {
+  return {positives.own, positives.key, false};
+}
 
 /// What hinges over all triplets of a kind make of an anchor's negatives, in any order.
-template <class S, int sign>
+template <class S>
 class HingeTriplets {
  public:
-  HingeTriplets(Mining mining, double margin) : mining_(mining), margin_(margin) {}
+  /// Distances are -sign * score.
+  HingeTriplets(Mining mining, double margin, int sign)
+      : mining_(mining), margin_(margin), sign_(sign) {}
 
   /// Numbers that HingeAnchor::changes has for up to n positives.
   static Index changes_size(Index n) { return n + 1; }
 
-  /// An anchor that will see this many negatives.
+  int sign() const { return sign_; }
+
+  /// An anchor that will have this many negatives.
   HingeAnchor<S> start(const SortedPositives<S>& positives, Index negatives,
                        std::int32_t* changes) const {
     const Index count = positives.count();
@@ -56,14 +59,24 @@ class HingeTriplets {
         positives, changes, saturated<S>(farthest + margin_), {0, 0, 0, negatives * count, 0, 0}};
   }
 
-  /// Folds in n keys with scores s, of which `keys` tells negatives from others, and writes, unless
-  /// g is null, the negatives' dL/ds, 0 for others, for dL/d(loss) = upstream.
-  template <class Keys>
-  void see(HingeAnchor<S>& anchor, double upstream, const Keys& keys, Index n, const S* s,
-           S* g) const {
-    const S unit = saturated<S>(sign * upstream);
-    anchor.positives.nearer().with_levels(
-        [&](auto levels) NEARFAR_LAMBDA_INLINE { see<levels>(anchor, unit, keys, n, s, g); });
+  /// Folds in n keys with scores s, of which `negatives` tells negatives from others, and writes,
+  /// unless g is null, the negatives' dL/ds, 0 for others, for dL/d(loss) = upstream.
+  void fold(HingeAnchor<S>& anchor, double upstream, const NegativeMask<S>& negatives, Index n,
+            const S* s, S* g) const {
+    const S unit = saturated<S>(sign_ * upstream);
+    const Index count = anchor.positives.count();
+    const HingeRun<S> run{&anchor.positives.trees(),
+                          static_cast<S>(count),
+                          anchor.reference,
+                          sign_,
+                          kind(),
+                          anchor.changes};
+    const Index most = run_length(count);
+    for (Index first = 0; first < n; first += most) {
+      const NegativeMask<S> keys{negatives.own, negatives.key + first, negatives.equal};
+      fold_run(anchor, run, unit, keys, std::min(most, n - first), s + first,
+               g != nullptr ? g + first : nullptr);
+    }
   }
 
   /// After the last key: the anchor's triplets. Calls body(key, times) for each positive with the
@@ -95,189 +108,72 @@ class HingeTriplets {
   }
 
  private:
-  /// Keys whose ranks are added up in S, exactly (up to 2^20 positives).
-  static Index run_length(Index count) {
-    constexpr Index exact = Index(1) << 24;
-    return std::clamp(round_down(exact / std::max<Index>(count, 1), Index(Vec<S>::lanes)),
-                      Index(Vec<S>::lanes), stretch);
-  }
+  static_assert(tile_width <= hinge_keys_at_once);
 
-  /// All others end with the last rank, but easy ones, which cost nothing and so are in no range.
-  bool ends_vary() const { return mining_ == Mining::semihard; }
-
-  template <int levels, class Keys>
-  void see(HingeAnchor<S>& anchor, S unit, const Keys& keys, Index n, const S* s, S* g) const {
-    const Index run = run_length(anchor.positives.count());
-    for (Index first = 0; first < n; first += run) {
-      see_run<levels>(anchor, unit, keys, first, std::min(run, n - first), s, g);
-    }
-  }
-
-  /// What a run of keys adds.
-  struct Sums {
-    ElementSum<S> nearer;  ///< positives nearer than the key
-    ElementSum<S> easy;
-    ElementSum<S> active;
-    ElementSum<S> value;
-  };
-
-  /// Ranks at which ranges begin, or end: noted first and counted later, many together, for a rank
-  /// is known long after it was asked for.
-  class Changes {
-   public:
-    Changes(std::int32_t* changes, std::int32_t by) : changes_(changes), by_(by) {}
-
-    /// Notes a rank where low < high.
-    template <class T>
-    NEARFAR_ALWAYS_INLINE void add(T low, T high, T rank) {
-      noted_ += pick(low, high, rank, ranks_ + noted_);
-    }
-
-    NEARFAR_ALWAYS_INLINE void count_most() {
-      constexpr int together = 16;
-      for (; counted_ + together <= noted_; counted_ += together) {
-        unrolled<together>([&](auto k)
-                               NEARFAR_LAMBDA_INLINE { changes_[ranks_[counted_ + k]] += by_; });
-      }
-    }
-
-    void count_all() {
-      for (; counted_ < noted_; ++counted_) changes_[ranks_[counted_]] += by_;
-    }
-
-   private:
-    std::int32_t* changes_;
-    std::int32_t by_;
-    Index noted_ = 0;
-    Index counted_ = 0;
-    std::int32_t ranks_[stretch + Vec<S>::lanes];
-  };
-
-  template <int group>
-  static NEARFAR_ALWAYS_INLINE S smallest_of(const Vec<S> (&v)[group]) {
-    Vec<S> least = v[0];
-    for (int k = 1; k < group; ++k) least = min(least, v[k]);
-    return least.smallest();
-  }
-
-  /// The ranks of positives that cost something with a key, if from < to.
-  template <class T>
-  struct Costly {
-    T from;
-    T to;
-  };
-
-  // A positive exactly a margin nearer costs nothing.
-  template <class T>
-  NEARFAR_ALWAYS_INLINE Costly<T> costly(T count, T semihard, T costless, T easy) const {
+  HingeKind kind() const {
     switch (mining_) {
       case Mining::hard:
-        return {max(costless, semihard), count};
+        return HingeKind::hard;
       case Mining::semihard:
-        return {costless, semihard};
+        return HingeKind::semihard;
       case Mining::easy:
-        return {costless, easy};
+        return HingeKind::easy;
       default:
-        return {costless, count};
+        return HingeKind::all;
     }
   }
 
-  template <int levels, class T>
-  static NEARFAR_ALWAYS_INLINE T easy_rank(const SortedPositives<S>& positives, T distance,
-                                           T costless) {
-    return positives.margin_is_met() ? positives.easy().template rank<levels>(distance) : costless;
+  /// Keys whose ranks are added up in S, exactly (up to 2^20 positives): whole vectors of every
+  /// instruction set.
+  static Index run_length(Index count) {
+    constexpr Index exact = Index(1) << 24;
+    constexpr Index lanes = 64 / Index(sizeof(S));
+    if (count <= exact / hinge_keys_at_once) return hinge_keys_at_once;
+    return std::max(round_down(exact / count, lanes), lanes);
   }
 
-  template <class T>
-  static NEARFAR_ALWAYS_INLINE T distance_of(const S* score) {
-    return constant<T>(-sign) * load<T>(score);
-  }
-
-  template <int levels, class Keys>
-  void see_run(HingeAnchor<S>& anchor, S unit, const Keys& keys, Index first, Index n, const S* s,
-               S* g) const {
-    using V = Vec<S>;
-    const SortedPositives<S>& positives = anchor.positives;
-    const auto count = static_cast<S>(positives.count());
-    Sums sums;
-    Changes begins(anchor.changes, 1);
-    Changes ends(anchor.changes, -1);
-    const auto fold = [&](Index k, auto distance, auto semihard,
-                          auto costless) NEARFAR_LAMBDA_INLINE {
-      using T = decltype(distance);
-      const T zero = constant<T>(0);
-      const T negative = keys.template if_negative<T>(first + k, constant<T>(1), zero);
-      const T easy = easy_rank<levels>(positives, distance, costless);
-      sums.nearer.add(semihard, negative);
-      sums.easy.add(easy, negative);
-      const Costly<T> range = costly(spread<T>(count), semihard, costless, easy);
-      const T size = max(range.to - range.from, zero) * negative;
-      sums.active += size;
-      sums.value.add(size, spread<T>(anchor.reference) - distance);
-      if (g != nullptr) store(g + first + k, size * spread<T>(unit));
-      begins.add(zero, min(size, range.from), range.from);
-      // Empty ranges neither begin nor end.
-      if (ends_vary()) ends.add(zero, min(size, spread<T>(count) - range.to), range.to);
-    };
-    constexpr int group = 3;  // of 16 make 48: the heights of strips are multiples
-    Index k = 0;
-    for (; k + group * V::lanes <= n; k += group * V::lanes) {
-      V distance[group];
-      V semihard[group];
-      V costless[group];
-      for (int v = 0; v < group; ++v) {
-        distance[v] = distance_of<V>(s + first + k + v * V::lanes);
-      }
-      if (smallest_of(distance) > anchor.reference) {  // beyond all positives and their margin
-        for (int v = 0; v < group; ++v) semihard[v] = costless[v] = V::broadcast(count);
-      } else {
-        SearchTree<S>::template ranks<levels>(positives.nearer(), positives.costless(), distance,
-                                              semihard, costless);
-      }
-      // Meanwhile those before are counted.
-      begins.count_most();
-      if (ends_vary()) ends.count_most();
-      for (int v = 0; v < group; ++v) {
-        fold(k + v * V::lanes, distance[v], semihard[v], costless[v]);
-      }
-    }
-    each_element<S>(n - k, [&]<class T>(Index rest) NEARFAR_LAMBDA_INLINE {
-      const T distance = distance_of<T>(s + first + k + rest);
-      fold(k + rest, distance, positives.nearer().template rank<levels>(distance),
-           positives.costless().template rank<levels>(distance));
-    });
-    begins.count_all();
-    ends.count_all();
-
-    const auto whole = [](const ElementSum<S>& sum) {
-      return static_cast<std::int64_t>(sum.total());
-    };
-    anchor.sums.active += whole(sums.active);
-    anchor.sums.easy += whole(sums.easy);
-    anchor.sums.semihard += whole(sums.nearer) - whole(sums.easy);
-    anchor.sums.hard -= whole(sums.nearer);
-    const double value = sums.value.total();
-    anchor.sums.value += std::isfinite(value) ? value : value_in_double(anchor, keys, first, n, s);
+  void fold_run(HingeAnchor<S>& anchor, const HingeRun<S>& run, S unit,
+                const NegativeMask<S>& negatives, Index n, const S* s, S* g) const {
+    const HingeSums sums = triplet_loops<S>().hinge(run, unit, negatives, n, s, g);
+    const auto easy = static_cast<std::int64_t>(sums.easy);
+    const auto nearer = static_cast<std::int64_t>(sums.nearer);
+    anchor.sums.active += static_cast<std::int64_t>(sums.active);
+    anchor.sums.easy += easy;
+    anchor.sums.semihard += nearer - easy;
+    anchor.sums.hard -= nearer;
+    anchor.sums.value +=
+        std::isfinite(sums.value) ? sums.value : value_in_double(anchor, negatives, n, s);
   }
 
   /// What a run adds to the value, where that is out of the range of S.
-  template <class Keys>
-  double value_in_double(const HingeAnchor<S>& anchor, const Keys& keys, Index first, Index n,
+  double value_in_double(const HingeAnchor<S>& anchor, const NegativeMask<S>& negatives, Index n,
                          const S* s) const {
-    const SortedPositives<S>& positives = anchor.positives;
     double value = 0;
-    for (Index k = first; k < first + n; ++k) {
-      const S distance = distance_of<S>(s + k);
-      const S costless = positives.costless().template rank<-1>(distance);
-      const Costly<S> range =
-          costly(static_cast<S>(positives.count()), positives.nearer().template rank<-1>(distance),
-                 costless, easy_rank<-1>(positives, distance, costless));
-      const S size = keys.template if_negative<S>(k, range.to - range.from, S(0));
-      if (!(size > S(0))) continue;
+    for (Index k = 0; k < n; ++k) {
+      if ((negatives.key[k] == negatives.own) != negatives.equal) continue;
+      const S distance = S(-sign_) * s[k];
+      const Index size = costly(anchor.positives, distance);
+      if (size <= 0) continue;
       value += static_cast<double>(size) *
                (static_cast<double>(anchor.reference) - static_cast<double>(distance));
     }
     return value;
+  }
+
+  /// How many positives cost something with a negative at this distance; none where below 0.
+  Index costly(const SortedPositives<S>& positives, S distance) const {
+    const PositiveTrees<S>& trees = positives.trees();
+    const Index costless = trees.costless.rank(distance);
+    switch (mining_) {
+      case Mining::hard:
+        return positives.count() - std::max(costless, trees.nearer.rank(distance));
+      case Mining::semihard:
+        return trees.nearer.rank(distance) - costless;
+      case Mining::easy:
+        return trees.easy.rank(distance) - costless;
+      default:
+        return positives.count() - costless;
+    }
   }
 
   std::int64_t terms(const AnchorTriplets& sums) const {
@@ -295,37 +191,47 @@ class HingeTriplets {
 
   Mining mining_;
   double margin_;
+  int sign_;
 };
 
-/// As a walk sees the negatives of anchors whose positives it knows: one that shows each score to
-/// both of its rows, once, or one of keys in parts.
-template <class S, int sign>
-class HingeNegatives {
+/// The negatives of anchors whose positives are known, for a pass that hands each score to both of
+/// its rows, once, or one of keys in blocks.
+template <class S>
+class HingeNegativesTerm final : public LabelledTerm<S> {
  public:
-  using Row = HingeAnchor<S>;
+  /// For `rows` anchors. The upstream must outlive the term.
+  HingeNegativesTerm(Scratch& scratch, Index rows, const HingeTriplets<S>& triplets,
+                     const PositiveRule<S>& rule, const Upstream& upstream)
+      : LabelledTerm<S>(rule),
+        triplets_(triplets),
+        upstream_(upstream),
+        anchors_(scratch.take<HingeAnchor<S>>(rows)) {}
 
-  HingeNegatives(const HingeTriplets<S, sign>& triplets, const HingeAnchor<S>* anchors,
-                 const Relation<S>& relation, const Upstream& upstream)
-      : triplets_(triplets), anchors_(anchors), relation_(relation), upstream_(upstream) {}
+  const HingeTriplets<S>& triplets() const { return triplets_; }
+  const HingeAnchor<S>& operator[](Index i) const { return anchors_[i]; }
 
-  Row start(Index i) const { return anchors_[i]; }
-
-  void differentiate(Row& row, Index i, Index first, Index n, const S* s, S* g) const {
-    const RowCodes<S> codes(relation_, i, first, n);
-    triplets_.see(row, row_upstream(upstream_, i), codes, n, s, g);
+  /// Anchor i, before any pass: as HingeTriplets::start has it.
+  void set_positives(Index i, const SortedPositives<S>& positives, Index negatives,
+                     std::int32_t* changes) {
+    anchors_[i] = triplets_.start(positives, negatives, changes);
   }
 
-  // Where there are no gradients.
-  void observe(Row& row, Index i, Index first, Index n, const S* s) const {
-    differentiate(row, i, first, n, s, nullptr);
+  void start(Index) override {}
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    gradient(i, first, n, s, nullptr);
   }
-  void close(Row&, Index) const {}
+  void close(Index) override {}
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    triplets_.fold(anchors_[i], row_upstream(upstream_, i), negatives_of(positives.mask()), n, s,
+                   g);
+  }
 
  private:
-  HingeTriplets<S, sign> triplets_;
-  const HingeAnchor<S>* anchors_;
-  const Relation<S>& relation_;
+  HingeTriplets<S> triplets_;
   const Upstream& upstream_;
+  HingeAnchor<S>* anchors_;
 };
 
 }  // namespace nearfar::detail

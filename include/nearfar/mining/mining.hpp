@@ -50,9 +50,9 @@ enum class NegativeChoice {
 ///     q(d) = d^(n - 2) (1 - d^2 / 4)^((n - 3) / 2)
 ///
 /// the density of distances between random rows (Wu et al., Sampling matters in deep embedding
-/// learning, 2017, section 4.1). Kernels that look at angles alone know d; with others rows should
-/// have length one. An anchor without a negative nearer than `farthest` draws among all of its
-/// negatives alike. The draw depends on seed, step, anchor and positive, and on nothing else; give
+/// learning, 2017, section 4.1). Kernels of the cosine give d; with others rows should have length
+/// one. An anchor without a negative nearer than `farthest` draws among all of its negatives alike.
+/// The draw depends on seed, step, anchor and positive, and on nothing else; give
 /// every training step its own `step`. The gradient is that of the triplets drawn.
 struct DistanceWeighting {
   std::uint64_t seed = 0;

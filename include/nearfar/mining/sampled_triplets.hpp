@@ -3,11 +3,8 @@
 #include <cmath>
 
 #include "nearfar/core/random.hpp"
-#include "nearfar/core/reduce.hpp"
 #include "nearfar/kernels/kernel.hpp"
-#include "nearfar/mining/key_ranks.hpp"
-#include "nearfar/mining/mining.hpp"
-#include "nearfar/terms/triplet_term.hpp"
+#include "nearfar/mining/counted_triplets.hpp"
 
 /// \file
 /// One drawn negative for each positive pair.
@@ -15,65 +12,69 @@
 namespace nearfar::detail {
 
 /// Distance of two rows of the unit sphere, from their score.
-template <Kernel K>
-double unit_sphere_distance(double score) {
-  if constexpr (K::geometry == Geometry::squared_distance) {
-    return is_identity<K>() ? std::sqrt(std::max(score, 0.0)) : score;
-  } else {
-    const double cosine = K::orientation == Orientation::similarity ? score : 1 - score;
-    return std::sqrt(std::max(2 - 2 * cosine, 0.0));
+template <class S>
+double unit_sphere_distance(const KernelValue<S>& kernel, double score) {
+  if (kernel.is_distance()) {
+    return kernel.function == ScoreFunction::identity ? std::sqrt(std::max(score, 0.0)) : score;
   }
+  const double cosine = kernel.orientation == Orientation::similarity ? score : 1 - score;
+  return std::sqrt(std::max(2 - 2 * cosine, 0.0));
 }
 
-/// As the walk sees mining by distance-weighted draws.
-template <class S, Kernel K>
-class SampledTriplets {
+/// The miner of distance-weighted draws.
+template <class S>
+class SampledTriplets final : public RowMiner<S> {
  public:
-  using Row = AnchorTriplets;
-
-  /// Rows have `depth` elements.
-  SampledTriplets(const DistanceWeighting& weighting, TripletForm form, double margin, Index depth,
-                  Roles<S> roles, AnchorScratch<S>* memory, const Upstream& upstream)
+  /// For `rows` anchors, rows of `depth` elements. `memory` has an AnchorScratch a thread. The
+  /// kernel and the upstream must outlive the miner.
+  SampledTriplets(Scratch& scratch, Index rows, const DistanceWeighting& weighting,
+                  const TripletCost& cost, const KernelValue<S>& kernel, Index depth,
+                  const Roles<S>& roles, AnchorScratch<S>* memory, const Upstream& upstream)
       : weighting_(weighting),
-        form_(form),
-        margin_(margin),
+        cost_(cost),
+        kernel_(kernel),
+        sign_(kernel.sign()),
         depth_(static_cast<double>(depth)),
         roles_(roles),
         memory_(memory),
-        upstream_(upstream) {}
+        upstream_(upstream),
+        rows_(scratch.take<AnchorTriplets>(rows)) {}
 
-  Row row(Index i, int worker, Index n, const S* s, S* g) const {
+  const AnchorTriplets& operator[](Index i) const { return rows_[i]; }
+  AnchorTriplets* data() { return rows_; }
+
+  void row(Index i, int worker, Index n, const S* s, S* g) override {
     AnchorScratch<S>& memory = memory_[worker];
-    const SortedPositives<S> positives = positives_of_row<sign>(roles_, i, n, s, margin_, memory);
+    const SortedPositives<S> positives =
+        positives_of_row(roles_, sign_, i, n, s, cost_.margin, memory);
     if (g != nullptr) std::fill(g, g + n, S(0));
-    Row row{0, 0, 0, 0, 0, 0};
-    if (positives.count() == 0) return row;
-    each_ranks<sign>(positives, memory.role, n, s, row, [](Index, Index, const KeyRanks<S>&) {});
+    AnchorTriplets& row = rows_[i];
+    row = {0, 0, 0, 0, 0, 0};
+    if (positives.count() == 0) return;
+    each_ranks(positives, sign_, memory.role, n, s, row, [](Index, Index, const KeyRanks<S>&) {});
     const double total = add_up(n, s, memory.role, memory.sums);
-    if (!(total > 0)) return row;  // no negatives
+    if (!(total > 0)) return;  // no negatives
     for (Index r = 0; r < positives.count(); ++r) {
       const Index positive = positives.key(r);
       const Index negative = draw(i, positive, n, memory.sums);
       const double farther = static_cast<double>(positives.distance(r));
-      const TripletTerm term(form_, farther + sign * static_cast<double>(s[negative]) + margin_);
+      const TripletTerm term(cost_.form,
+                             farther + sign_ * static_cast<double>(s[negative]) + cost_.margin);
       ++row.terms;
       row.value += term.value;
       row.active += term.value > 0 ? 1 : 0;
       if (g == nullptr) continue;
-      const S weight = static_cast<S>(-sign * row_upstream(upstream_, i) * term.slope);
+      const S weight = static_cast<S>(-sign_ * row_upstream(upstream_, i) * term.slope);
       g[positive] += weight;
       g[negative] -= weight;
     }
-    return row;
   }
 
  private:
-  static constexpr int sign = nearness_sign<K>;
-
   /// log(1 / q) of a negative; -infinity where it can't be drawn.
   double log_weight(S score) const {
     const double d =
-        std::max(unit_sphere_distance<K>(static_cast<double>(score)), weighting_.nearest);
+        std::max(unit_sphere_distance(kernel_, static_cast<double>(score)), weighting_.nearest);
     if (d >= weighting_.farthest) return -std::numeric_limits<double>::infinity();
     // Beyond the sphere's diameter the density is that just inside of it.
     const double inside = std::max(1 - d * d / 4, 1e-8);
@@ -106,12 +107,14 @@ class SampledTriplets {
   }
 
   DistanceWeighting weighting_;
-  TripletForm form_;
-  double margin_;
+  TripletCost cost_;
+  const KernelValue<S>& kernel_;
+  int sign_;
   double depth_;
   Roles<S> roles_;
   AnchorScratch<S>* memory_;
   const Upstream& upstream_;
+  AnchorTriplets* rows_;
 };
 
 }  // namespace nearfar::detail

@@ -1,11 +1,16 @@
 #pragma once
 
-#include <optional>
-
 #include "nearfar/losses/info_nce.hpp"
-#include "nearfar/sharded/instantiate.hpp"
-#include "nearfar/sharded/introduce.hpp"
-#include "nearfar/sharded/sharded_batch.hpp"
+#include "nearfar/sharded/inputs.hpp"
+
+namespace nearfar::detail {
+
+/// One process' share of a call of sharded::InfoNce.
+template <class S>
+InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
+                       const ShardedInputs<S, 2>& inputs, const Labels* positives);
+
+}  // namespace nearfar::detail
 
 namespace nearfar::sharded {
 
@@ -32,17 +37,23 @@ class InfoNce {
   /// std::runtime_error when one has no memory; its text names the first rank with a reason.
   InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                         CallOptions<S> call = {}) const {
-    return run(where, nullptr, {queries, no_gradient}, {keys, no_gradient}, std::nullopt, call);
+    return hand_on(
+        {where, {Chunks<S>(queries, no_gradient), Chunks<S>(keys, no_gradient)}, false, call},
+        nullptr);
   }
 
   /// The same with any key the positive of a query: `positives` are N_r numbers of keys, counted
   /// over all processes in order of ranks. Throws also on an index that is none.
   InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys, Labels positives,
                         CallOptions<S> call = {}) const {
-    return run(where, nullptr, {queries, no_gradient}, {keys, no_gradient}, positives, call);
+    return hand_on(
+        {where, {Chunks<S>(queries, no_gradient), Chunks<S>(keys, no_gradient)}, false, call},
+        &positives);
   }
 
   /// Value and the gradients of it for own rows. d_temperature is of the whole batch.
+  /// Gradients are multiplied by `call.upstream`: one number, the same on all processes, or
+  /// one an own query with Reduction::none.
   InfoNceResult forward_backward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                                  GradientRows<S> d_queries, GradientRows<S> d_keys,
                                  CallOptions<S> call = {}) const {
@@ -51,99 +62,25 @@ class InfoNce {
   InfoNceResult forward_backward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                                  Labels positives, GradientRows<S> d_queries,
                                  GradientRows<S> d_keys, CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options().reduction, queries.rows());
-    return run(where, &one, {queries, d_queries}, {keys, d_keys}, positives, call);
+    return hand_on({where, {Chunks<S>(queries, d_queries), Chunks<S>(keys, d_keys)}, true, call},
+                   &positives);
   }
   /// The same of rows in chunks; sizes of chunks of the two need not be the same.
   InfoNceResult forward_backward(const Sharding& where, const Chunks<S>& queries,
                                  const Chunks<S>& keys, CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(options().reduction, queries.rows());
-    return run(where, &one, queries, keys, std::nullopt, call);
-  }
-
-  /// As forward_backward with gradients times `upstream` = dL/d(value): one number, the same on all
-  /// processes, or one an own query with Reduction::none.
-  InfoNceResult backward(const Sharding& where, const Upstream& upstream, Rows<S> queries,
-                         Rows<S> keys, GradientRows<S> d_queries, GradientRows<S> d_keys,
-                         CallOptions<S> call = {}) const {
-    return run(where, &upstream, {queries, d_queries}, {keys, d_keys}, std::nullopt, call);
-  }
-  InfoNceResult backward(const Sharding& where, const Upstream& upstream, Rows<S> queries,
-                         Rows<S> keys, Labels positives, GradientRows<S> d_queries,
-                         GradientRows<S> d_keys, CallOptions<S> call = {}) const {
-    return run(where, &upstream, {queries, d_queries}, {keys, d_keys}, positives, call);
-  }
-  InfoNceResult backward(const Sharding& where, const Upstream& upstream, const Chunks<S>& queries,
-                         const Chunks<S>& keys, CallOptions<S> call = {}) const {
-    return run(where, &upstream, queries, keys, std::nullopt, call);
+    return hand_on({where, {queries, keys}, true, call}, nullptr);
   }
 
  private:
-  InfoNceResult run(const Sharding& where, const Upstream* upstream, const Chunks<S>& queries,
-                    const Chunks<S>& keys, const std::optional<Labels>& positives,
-                    CallOptions<S> call) const;
+  InfoNceResult hand_on(const detail::ShardedInputs<S, 2>& inputs, const Labels* positives) const {
+    return detail::evaluate(options(), detail::kernel_value<S>(kernel()), inputs, positives);
+  }
 
   nearfar::InfoNce<S, K> loss_;
 };
 
-template <class S, Kernel K>
-InfoNceResult InfoNce<S, K>::run(const Sharding& where, const Upstream* upstream,
-                                 const Chunks<S>& queries, const Chunks<S>& keys,
-                                 const std::optional<Labels>& positives,
-                                 CallOptions<S> call) const {
-  const Index n = queries.rows();
-  const InfoNceOptions& options = loss_.options();
-  typename detail::ShardedBatch<S, K, 2>::Sets sets = {{{"queries", queries}, {"keys", keys}}};
-  detail::ShardedBatch<S, K, 2> batch(
-      where, loss_.kernel(),
-      detail::introduction<S, K>(
-          "InfoNce", where, upstream,
-          {{"temperature", options.temperature},
-           {"denominator", static_cast<double>(options.denominator)},
-           {"reduction", static_cast<double>(options.reduction)},
-           {"unusable_anchors", static_cast<double>(options.unusable_anchors)},
-           {"positives by number", positives ? 1.0 : 0.0}}),
-      sets, upstream, call, [&] {
-        if (!positives && keys.rows() < n) {
-          fail_argument("keys", "a key for each of " + std::to_string(n) + " queries",
-                        std::to_string(keys.rows()) + " keys");
-        }
-        if (upstream != nullptr) detail::check_upstream(*upstream, options.reduction, n);
-      });
-  detail::refuse_unusable(options.unusable_anchors, batch.all_rows(1) == 1 ? batch.all_rows(0) : 0,
-                          "without a negative");
-  Index* column = nullptr;  // keys are numbered from one's own first
-  batch.team().agree([&] {
-    if (!positives) return;
-    const Index* number =
-        detail::checked_indices(batch.scratch(), "positives", *positives, n, batch.all_rows(1));
-    column = batch.scratch().template take<Index>(n);
-    for (Index i = 0; i < n; ++i) column[i] = number[i] - batch.first_row(1);
-  });
-
-  const Upstream one(1.0);
-  const detail::SoftmaxRows<S, detail::nearness_sign<K>> loss(
-      options.temperature, options.denominator, {.column = column},
-      upstream != nullptr ? *upstream : one);
-  InfoNceResult result;
-  Diagnostics& d = result.diagnostics;
-  const auto* rows = batch.run(
-      0, 1, detail::KeyNumbers::from_own, [&](const auto&, const auto&) { return loss; }, d);
-  detail::count_softmax_rows(rows, n, d);
-  batch.team().combine(d);
-  batch.reduce(
-      options.reduction, n, [&](Index i) { return rows[i].value; }, result);
-  if (upstream == nullptr) return result;
-  const double scale = detail::gradient_scale(options.reduction, d, *upstream);
-  const double moments = batch.sum_over_all(n, [&](Index i) { return rows[i].temperature; });
-  result.d_temperature = -scale * moments / options.temperature;
-  batch.hand_back(scale);
-  return result;
-}
-
-#ifndef NEARFAR_HEADER_ONLY
-NEARFAR_FOR_EACH_SHARDED_SIMILARITY(NEARFAR_EXTERN_LOSS, InfoNce)
-NEARFAR_FOR_EACH_SHARDED_DISTANCE(NEARFAR_EXTERN_LOSS, InfoNce)
-#endif
-
 }  // namespace nearfar::sharded
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/sharded/impl/info_nce.hpp"
+#endif

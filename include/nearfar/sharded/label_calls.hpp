@@ -1,14 +1,13 @@
 #pragma once
 
-#include "nearfar/core/reduce.hpp"
-#include "nearfar/core/tags.hpp"
-#include "nearfar/sharded/chunks.hpp"
-#include "nearfar/sharded/sharding.hpp"
+#include "nearfar/kernels/kernel.hpp"
+#include "nearfar/sharded/inputs.hpp"
 
 namespace nearfar::sharded {
 
-/// The public calls of a sharded loss over labels, the same for all of them. Loss has `options()`
-/// with a `reduction`, and `run`, private, with this class its friend.
+/// The public calls of a sharded loss over labels, the same for all of them. Loss has `options()`,
+/// `kernel()` and, with R what it returns, an overload
+/// `R detail::evaluate(options, KernelValue<S>, ShardedLabelledInputs<S>)`.
 template <class Loss, class S, class R>
 class LabelCalls {
  public:
@@ -17,10 +16,12 @@ class LabelCalls {
   /// are, are not compared. Multi-labels, lists and weights are for calls of one process. Throws
   /// the same error on all processes, as sharded::InfoNce::forward.
   R forward(const Sharding& where, Rows<S> x, const Tags& labels, CallOptions<S> call = {}) const {
-    return self().run(where, nullptr, {x, no_gradient}, labels, call);
+    return hand_on({{where, {Chunks<S>(x, no_gradient)}, false, call}, labels});
   }
 
-  /// Value and the gradient of it for own rows. Numbers beside the value are of the whole batch.
+  /// Value and the gradient of it for own rows, times `call.upstream`: one number, the same on all
+  /// processes, or one an own row with Reduction::none. Numbers beside the value are of the whole
+  /// batch.
   R forward_backward(const Sharding& where, Rows<S> x, const Tags& labels, GradientRows<S> dx,
                      CallOptions<S> call = {}) const {
     return forward_backward(where, Chunks<S>(x, dx), labels, call);
@@ -28,23 +29,14 @@ class LabelCalls {
   /// The same of rows in chunks; labels are one a row of all chunks.
   R forward_backward(const Sharding& where, const Chunks<S>& x, const Tags& labels,
                      CallOptions<S> call = {}) const {
-    const Upstream one = detail::unit_upstream(self().options().reduction, x.rows());
-    return self().run(where, &one, x, labels, call);
-  }
-
-  /// As forward_backward with gradients times `upstream` = dL/d(value): one number, the same on all
-  /// processes, or one an own row with Reduction::none.
-  R backward(const Sharding& where, const Upstream& upstream, Rows<S> x, const Tags& labels,
-             GradientRows<S> dx, CallOptions<S> call = {}) const {
-    return self().run(where, &upstream, {x, dx}, labels, call);
-  }
-  R backward(const Sharding& where, const Upstream& upstream, const Chunks<S>& x,
-             const Tags& labels, CallOptions<S> call = {}) const {
-    return self().run(where, &upstream, x, labels, call);
+    return hand_on({{where, {x}, true, call}, labels});
   }
 
  private:
-  const Loss& self() const { return static_cast<const Loss&>(*this); }
+  R hand_on(const detail::ShardedLabelledInputs<S>& inputs) const {
+    const Loss& self = static_cast<const Loss&>(*this);
+    return evaluate(self.options(), detail::kernel_value<S>(self.kernel()), inputs);
+  }
 };
 
 }  // namespace nearfar::sharded

@@ -1,19 +1,12 @@
 #pragma once
 
+#include "nearfar/core/triplet_form.hpp"
 #include "nearfar/terms/logistic.hpp"
 
 /// \file
 /// The loss of one triplet.
 
-namespace nearfar {
-
-/// How much a triplet that violates its margin costs.
-enum class TripletForm {
-  hinge,  ///< max(0, v)
-  soft    ///< softplus(v) = log(1 + e^v)
-};
-
-namespace detail {
+namespace nearfar::detail {
 
 /// Loss and derivative for the violation v = d(a, p) - d(a, n) + margin.
 struct TripletTerm {
@@ -32,5 +25,4 @@ struct TripletTerm {
   }
 };
 
-}  // namespace detail
-}  // namespace nearfar
+}  // namespace nearfar::detail

@@ -121,9 +121,10 @@ Evaluation evaluate(at::TensorList inputs, const std::vector<bool>& wanted,
     gradients[k] = gradient_rows<S>(out.gradients[k], views[k]);
   }
   if constexpr (matrices > 0) call.d_parameter = gradients.back();
+  call.upstream = *upstream;
   const R result = [&]<std::size_t... k>(std::index_sequence<k...>) {
     return std::apply(
-        [&](const auto&... a) { return loss.backward(*upstream, a..., gradients[k]..., call); },
+        [&](const auto&... a) { return loss.forward_backward(a..., gradients[k]..., call); },
         arguments(views));
   }
   (std::make_index_sequence<sets>());

@@ -1,0 +1,11 @@
+#pragma once
+
+/// \file
+/// An option of MutualInformation.
+
+namespace nearfar {
+
+/// Which bound on mutual information.
+enum class MutualInformationBound { info_nce, nwj, donsker_varadhan, club };
+
+}  // namespace nearfar

@@ -1,0 +1,321 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "nearfar/core/inputs.hpp"
+#include "nearfar/core/opening.hpp"
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/engine/finite.hpp"
+#include "nearfar/engine/packed_rows.hpp"
+#include "nearfar/engine/row_term.hpp"
+
+/// \file
+/// The frame of a call, the same for every loss: checks, packing of the sets of rows, and the
+/// scattering of their gradients.
+
+namespace nearfar::detail {
+
+/// The side of a kernel that a set of rows is on: it decides whether the kernel's matrix applies.
+enum class Side { query, key };
+
+template <class S>
+bool maps(const KernelValue<S>& kernel, Side side) {
+  return side == Side::query ? kernel.maps_queries : kernel.maps_keys;
+}
+
+/// Elements that rows on one side must have for the kernel's matrix; -1 where any number will do.
+template <class S>
+Index wanted_cols(const KernelValue<S>& kernel, Side side) {
+  if (!kernel.is_parametric()) return -1;
+  const Rows<S>& p = kernel.parameter;
+  return maps(kernel, side) ? p.cols() : p.rows();
+}
+
+/// Rows of a caller's and, where wanted, the place of their gradient.
+template <class S>
+struct NamedRows {
+  const char* name;
+  Rows<S> rows;
+  GradientRows<S> gradient = {};
+};
+
+/// One call of a loss. In order: `add` its sets of rows, `check`, `pack`, score passes over `rows`
+/// that add to `gradients`, `scatter`.
+template <class S>
+class Call {
+ public:
+  static constexpr int most_sets = 3;
+
+  /// The kernel must outlive the call. Throws std::invalid_argument when the Workspace is in use.
+  template <int sets>
+  Call(const KernelValue<S>& kernel, Reduction reduction, const Inputs<S, sets>& inputs)
+      : scratch_(inputs.options.workspace),
+        threads_(available_threads(scratch_.threads())),
+        kernel_(kernel),
+        reduction_(reduction),
+        wants_gradients_(inputs.wants_gradients),
+        upstream_(inputs.options.upstream),
+        d_parameter_(inputs.options.d_parameter) {}
+
+  Scratch& scratch() { return scratch_; }
+  int threads() const { return threads_; }
+  const KernelValue<S>& kernel() const { return kernel_; }
+  Reduction reduction() const { return reduction_; }
+  bool wants_gradients() const { return wants_gradients_; }
+  const Upstream& upstream() const { return upstream_; }
+
+  /// A set of rows.
+  void add(Side side, const NamedRows<S>& rows) { add_set(side, {rows, {}}, 1); }
+  /// A set that may come without columns when it has no rows.
+  void add_optional(Side side, const NamedRows<S>& rows) {
+    add_set(side, {rows, {}}, 1);
+    sets_[static_cast<std::size_t>(count_ - 1)].optional = true;
+  }
+  /// Two sets as one, the rows of the first above those of the second.
+  void add_stacked(Side side, const NamedRows<S>& upper, const NamedRows<S>& lower) {
+    add_set(side, {upper, lower}, 2);
+  }
+
+  /// Throws unless rows fit the kernel and each other and are finite, and the upstream (one number,
+  /// or `terms` with Reduction::none) and the places of gradients fit.
+  void check(Index terms) {
+    check_shapes();
+    each_piece([&](const Set&, const NamedRows<S>& piece) {
+      check_finite(piece.name, piece.rows, threads_);
+    });
+    if (kernel_.is_parametric()) check_finite("kernel parameter", kernel_.parameter, threads_);
+    if (!wants_gradients_) return;
+    check_upstream(upstream_, reduction_, terms);
+    each_piece([](const Set&, const NamedRows<S>& piece) {
+      const std::string of = piece.name;
+      const std::string name = (of.size() == 1 ? "d" : "d_") + of;
+      piece.gradient.check_shape(name.c_str(), piece.rows.rows(), piece.rows.cols());
+    });
+    const Rows<S>& p = kernel_.parameter;
+    if (kernel_.is_parametric()) {
+      d_parameter_.check_shape("d_parameter", p.rows(), p.cols());
+    } else if (d_parameter_.wanted()) {
+      fail_argument("d_parameter", "a kernel with a matrix (Mahalanobis, Bilinear)",
+                    "a kernel without one");
+    }
+  }
+
+  /// Packs all sets and takes memory for the gradients that are wanted. Throws std::domain_error
+  /// when inner products of a query and a key can overflow S.
+  void pack() {
+    for (int k = 0; k < count_; ++k) stack(set(k));
+    std::array<Rows<S>, most_sets> all;
+    for (int k = 0; k < count_; ++k) all[static_cast<std::size_t>(k)] = set(k).rows;
+    const S* centre = nullptr;
+    if (kernel_.is_distance()) centre = common_centre(scratch_, threads_, all.data(), count_);
+    for (int k = 0; k < count_; ++k) {
+      Set& one = set(k);
+      one.packed =
+          detail::pack(scratch_, threads_, kernel_, one.rows, maps(kernel_, one.side), centre);
+    }
+    if (kernel_.geometry == Geometry::inner_product) check_overflow();
+    for (int k = 0; k < count_ && wants_gradients_; ++k) {
+      Set& one = set(k);
+      const bool through_parameter = d_parameter_.wanted() && maps(kernel_, one.side);
+      if (one.wants_gradient() || through_parameter) {
+        one.gradients = take_gradients(scratch_, one.packed);
+      }
+    }
+  }
+
+  const PackedRows<S>& rows(int k) const { return sets_[static_cast<std::size_t>(k)].packed; }
+  /// Of packed rows, not yet scaled; not wanted() where nobody wants them.
+  RowGradients<S>& gradients(int k) { return set(k).gradients; }
+
+  /// Runs a one-sided pass of set q over set k.
+  template <class Pass>
+  void run(Pass& pass, RowTerm<S>& term, int q, int k, Diagnostics& d) {
+    if (wants_gradients_) {
+      pass.forward_backward(term, gradients(q), gradients(k), d);
+    } else {
+      pass.forward(term, d);
+    }
+  }
+
+  /// Sets value and values from value_of(i), i = 0 .. terms - 1, by the reduction.
+  template <class ValueOf>
+  void reduce(Index terms, const ValueOf& value_of, Result& result) const {
+    reduce_rows(reduction_, terms, value_of, result);
+  }
+
+  /// The factor of all gradients, once the terms are counted.
+  double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
+
+  /// Chain rule, times `scale`, into the caller's buffers. Throws std::domain_error when the sums
+  /// overflowed S, std::bad_alloc when memory runs out, before any buffer is touched.
+  void scatter(double scale) {
+    if (!wants_gradients_) return;
+    for (int k = 0; k < count_; ++k) {
+      if (gradients(k).wanted() && !all_finite(threads_, rows(k), gradients(k))) {
+        fail_gradient_overflow(set(k).name());
+      }
+    }
+    S* parameter = nullptr;
+    const Rows<S>& p = kernel_.parameter;
+    const Index parameter_stride = padded_stride<S>(p.cols());
+    if (d_parameter_.wanted()) {
+      const Index size = round_up(p.rows(), panel_rows) * parameter_stride;
+      parameter = scratch_.template take<S>(size);
+      std::fill_n(parameter, size, S(0));
+    }
+    for (int k = 0; k < count_; ++k) {
+      if (!gradients(k).wanted()) continue;
+      chain_through_geometry(threads_, kernel_.geometry, rows(k), gradients(k), scale);
+      if (parameter != nullptr && maps(kernel_, set(k).side)) {
+        add_parameter_gradient(threads_, p, rows(k), gradients(k), parameter);
+      }
+    }
+    if (parameter != nullptr &&
+        !row_loops<S>().all_finite(p.rows() * parameter_stride, parameter)) {
+      fail_gradient_overflow("kernel parameter");
+    }
+    std::array<InputGradients<S>, most_sets> results{};
+    for (int k = 0; k < count_; ++k) {
+      if (!gradients(k).wanted() || !set(k).wants_gradient()) continue;
+      results[static_cast<std::size_t>(k)] = chain_through_parameter(
+          scratch_, threads_, p, rows(k), maps(kernel_, set(k).side), gradients(k));
+    }
+    open_outputs();  // the last that can fail
+    for (int k = 0; k < count_; ++k) {
+      if (!set(k).wants_gradient()) continue;
+      Index first = 0;
+      for (int piece = 0; piece < set(k).piece_count; ++piece) {
+        const NamedRows<S>& one = set(k).pieces[static_cast<std::size_t>(piece)];
+        scatter_piece(results[static_cast<std::size_t>(k)], first, one);
+        first += one.rows.rows();
+      }
+    }
+    if (parameter == nullptr) return;
+    for (Index r = 0; r < p.rows(); ++r) {
+      scatter_row(p.cols(), parameter + r * parameter_stride, d_parameter_.accumulates(),
+                  d_parameter_.row(r));
+    }
+  }
+
+ private:
+  struct Set {
+    Side side = Side::query;
+    std::array<NamedRows<S>, 2> pieces;
+    int piece_count = 0;
+    bool optional = false;  ///< may lack columns
+    Rows<S> rows;           ///< of all pieces
+    PackedRows<S> packed;
+    RowGradients<S> gradients;
+
+    const char* name() const { return pieces[0].name; }
+    bool wants_gradient() const {
+      return pieces[0].gradient.wanted() || pieces[1].gradient.wanted();
+    }
+  };
+
+  Set& set(int k) { return sets_[static_cast<std::size_t>(k)]; }
+  const Set& set(int k) const { return sets_[static_cast<std::size_t>(k)]; }
+
+  void add_set(Side side, const std::array<NamedRows<S>, 2>& pieces, int piece_count) {
+    Set& one = set(count_++);
+    one.side = side;
+    one.pieces = pieces;
+    one.piece_count = piece_count;
+  }
+
+  /// body(set, piece) for all pieces of all sets.
+  template <class Body>
+  void each_piece(const Body& body) const {
+    for (int k = 0; k < count_; ++k) {
+      for (int piece = 0; piece < set(k).piece_count; ++piece) {
+        body(set(k), set(k).pieces[static_cast<std::size_t>(piece)]);
+      }
+    }
+  }
+
+  void check_shapes() const {
+    const Index first = set(0).pieces[0].rows.cols();
+    each_piece([&](const Set& of, const NamedRows<S>& piece) {
+      const Rows<S>& rows = piece.rows;
+      if (of.optional && rows.rows() == 0) return;
+      const Index fitting = wanted_cols(kernel_, of.side);
+      const Index wanted = fitting >= 0 ? fitting : first;
+      if (rows.cols() != wanted) {
+        fail_shape(piece.name, rows.rows(), wanted, rows.rows(), rows.cols());
+      }
+      if (rows.rows() > 0 && wanted == 0) {
+        fail_argument(piece.name, "rows of at least one element", "0 columns");
+      }
+    });
+  }
+
+  /// The set's rows in one place.
+  void stack(Set& one) {
+    one.rows = one.pieces[0].rows;
+    if (one.piece_count == 1) return;
+    const Rows<S>& upper = one.pieces[0].rows;
+    const Rows<S>& lower = one.pieces[1].rows;
+    const Index cols = upper.cols();
+    S* data = scratch_.template take<S>((upper.rows() + lower.rows()) * cols);
+    const S* no_centre = nullptr;
+    copy_padded(upper, no_centre, threads_, data, cols, upper.rows());
+    copy_padded(lower, no_centre, threads_, data + upper.rows() * cols, cols, lower.rows());
+    one.rows = Rows<S>(data, upper.rows() + lower.rows(), cols);
+  }
+
+  void check_overflow() const {
+    // Half of the range is left for the sums of the gradient.
+    const double most = static_cast<double>(std::numeric_limits<S>::max()) / 2;
+    for (int q = 0; q < count_; ++q) {
+      for (int k = 0; k < count_; ++k) {
+        if (set(q).side == Side::query && (set(k).side == Side::key || count_ == 1) &&
+            rows(q).largest_norm * rows(k).largest_norm > most) {
+          fail_overflow(set(q).name(), set(k).name());
+        }
+      }
+    }
+  }
+
+  void open_outputs() {
+    std::array<Output<S>, 2 * most_sets + 1> outputs;
+    std::size_t count = 0;
+    for (int k = 0; k < count_; ++k) {
+      for (int piece = 0; piece < set(k).piece_count; ++piece) {
+        NamedRows<S>& one = set(k).pieces[static_cast<std::size_t>(piece)];
+        outputs[count++] = {&one.gradient, one.rows.rows(), one.rows.cols()};
+      }
+    }
+    outputs[count++] = {&d_parameter_, kernel_.parameter.rows(), kernel_.parameter.cols()};
+    open_all(std::span<const Output<S>>(outputs.data(), count));
+  }
+
+  void scatter_piece(const InputGradients<S>& from, Index first, const NamedRows<S>& piece) const {
+    if (!piece.gradient.wanted()) return;
+    each_row(piece.rows.rows(), threads_, [&](Index i) {
+      scatter_row(piece.rows.cols(), from.data + (first + i) * from.stride,
+                  piece.gradient.accumulates(), piece.gradient.row(i));
+    });
+  }
+
+  Scratch scratch_;
+  int threads_;
+  const KernelValue<S>& kernel_;
+  Reduction reduction_;
+  bool wants_gradients_;
+  Upstream upstream_;
+  GradientRows<S> d_parameter_;
+  std::array<Set, most_sets> sets_;
+  int count_ = 0;
+};
+
+/// Throws unless two sets have as many rows.
+template <class S>
+void check_same_rows(const Rows<S>& first, const char* name, const Rows<S>& other) {
+  if (other.rows() != first.rows()) {
+    fail_shape(name, first.rows(), other.cols(), other.rows(), other.cols());
+  }
+}
+
+}  // namespace nearfar::detail

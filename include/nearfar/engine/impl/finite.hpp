@@ -1,0 +1,36 @@
+#pragma once
+
+#include <atomic>
+#include <cmath>
+
+#include "nearfar/core/parallel.hpp"
+#include "nearfar/engine/finite.hpp"
+#include "nearfar/loops/rows.hpp"
+
+namespace nearfar::detail {
+
+template <class S>
+void check_finite(const char* name, const Rows<S>& x, int threads) {
+  constexpr Index per_task = 256;
+  const Index tasks = (x.rows() + per_task - 1) / per_task;
+  std::atomic<Index> first_bad{x.rows()};
+  parallel_tasks(tasks, threads, [&](Index t, int) {
+    const Index end = std::min(x.rows(), (t + 1) * per_task);
+    for (Index i = t * per_task; i < end; ++i) {
+      if (row_loops<S>().all_finite(x.cols(), x.row(i))) continue;
+      Index seen = first_bad.load();
+      while (i < seen && !first_bad.compare_exchange_weak(seen, i)) {
+      }
+      break;
+    }
+  });
+  const Index i = first_bad.load();
+  if (i == x.rows()) return;
+  for (Index k = 0; k < x.cols(); ++k) {
+    if (!std::isfinite(x.row(i)[k])) {
+      fail_not_finite(name, i, k, static_cast<double>(x.row(i)[k]));
+    }
+  }
+}
+
+}  // namespace nearfar::detail

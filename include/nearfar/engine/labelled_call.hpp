@@ -1,0 +1,288 @@
+#pragma once
+
+#include <numeric>
+#include <optional>
+
+#include "nearfar/core/check_tags.hpp"
+#include "nearfar/engine/call.hpp"
+#include "nearfar/engine/one_sided_pass.hpp"
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/two_sided_pass.hpp"
+
+/// \file
+/// The frame of a call of a loss over labels: a set of rows compared with itself, or queries
+/// compared with references that have tags of their own.
+
+namespace nearfar::detail {
+
+/// Whether a loss takes weights of listed positives.
+enum class PairWeights { refused, used };
+
+template <class S>
+class LabelledCall {
+ public:
+  /// Checks and packs everything; throws before any output is touched. Arguments must outlive the
+  /// object.
+  LabelledCall(const KernelValue<S>& kernel, Reduction reduction, PairWeights pair_weights,
+               const LabelledInputs<S>& inputs)
+      : call_(kernel, reduction, inputs.sets), same_rows_(!inputs.has_references) {
+    const auto& rows = inputs.sets.rows;
+    const auto& gradients = inputs.sets.gradients;
+    if (same_rows_) {
+      call_.add(Side::query, {"x", rows[0], gradients[0]});
+    } else {
+      call_.add(Side::query, {"queries", rows[0], gradients[0]});
+      call_.add(Side::key, {"references", rows[1], gradients[1]});
+    }
+    call_.check(rows[0].rows());
+    const NamedTags own{same_rows_ ? "labels" : "query_labels", inputs.tags};
+    const NamedTags other{same_rows_ ? "labels" : "reference_labels",
+                          same_rows_ ? inputs.tags : inputs.reference_tags};
+    check_tags(own, rows[0].rows(), other, rows[same_rows_ ? 0 : 1].rows(), same_rows_);
+    if (pair_weights == PairWeights::refused && !own.tags.lists().weights.empty()) {
+      fail_argument(own.name, "lists without weights for this loss", "weights");
+    }
+    if (wants_gradients()) upstream_ = call_.upstream();
+    if (own.tags.has_weights()) upstream_ = upstream_.weighted(own.tags.weights().data());
+    weighted_ = own.tags.has_weights();
+    rule_ = PositiveRule<S>(scratch(), own.tags, other.tags);
+    if (own.tags.has_ids()) {
+      query_ids_ = own.tags.ids();
+      key_ids_ = other.tags.ids();
+      excluded_ = ExcludedPairs(scratch(), query_ids_, key_ids_);
+    }
+    call_.pack();
+    count_pairs();
+  }
+
+  bool same_rows() const { return same_rows_; }
+  Index anchors() const { return queries().rows; }
+  const KernelValue<S>& kernel() const { return call_.kernel(); }
+  const PackedRows<S>& queries() const { return call_.rows(0); }
+  const PackedRows<S>& keys() const { return call_.rows(key_set()); }
+  const PositiveRule<S>& rule() const { return rule_; }
+  const ExcludedPairs& excluded() const { return excluded_; }
+  /// dL/d(value) as terms need it, anchors' weights included; 1 when there is none.
+  const Upstream& upstream() const { return upstream_; }
+  bool wants_gradients() const { return call_.wants_gradients(); }
+  /// Gradients of the packed rows; not wanted() where the call wants none.
+  RowGradients<S>& d_queries() { return call_.gradients(0); }
+  RowGradients<S>& d_keys() { return call_.gradients(key_set()); }
+  Scratch& scratch() { return call_.scratch(); }
+  int threads() const { return call_.threads(); }
+
+  const Index* positive_counts() const { return positives_; }
+  Index positives(Index i) const { return positives_[i]; }
+  Index negatives(Index i) const { return negatives_[i]; }
+
+  /// Number of anchors for which is_one(has a positive, has a negative).
+  template <class IsOne>
+  std::int64_t anchors_where(const IsOne& is_one) const {
+    std::int64_t count = 0;
+    for (Index i = 0; i < anchors(); ++i) {
+      count += is_one(positives(i) > 0, negatives(i) > 0) ? 1 : 0;
+    }
+    return count;
+  }
+
+  /// Counts anchors, and those without a positive or a negative.
+  void count_anchors(Diagnostics& d) const {
+    d.anchors = anchors();
+    d.anchors_without_positive = anchors_where([](bool positive, bool) { return !positive; });
+    d.anchors_without_negative = anchors_where([](bool, bool negative) { return !negative; });
+  }
+
+  /// Refuses anchors for which is_unusable(has a positive, has a negative), when the policy says
+  /// so.
+  template <class IsUnusable>
+  void refuse(UnusableAnchor policy, const IsUnusable& is_unusable, const char* why) const {
+    refuse_unusable(policy, anchors_where(is_unusable), why);
+  }
+
+  /// A Term of the anchors.
+  template <class Term, class... Args>
+  Term make(const Args&... args) {
+    return Term(scratch(), anchors(), args...);
+  }
+
+  /// Counts of one process are those of the batch.
+  void combine(Diagnostics&) const {}
+
+  /// A count of the anchors, added up.
+  template <class CountOf>
+  std::int64_t total(const CountOf& count_of) const {
+    std::int64_t sum = 0;
+    for (Index i = 0; i < anchors(); ++i) sum += count_of(i);
+    return sum;
+  }
+
+  /// A number of the anchors summed over all of them.
+  template <class NumberOf>
+  double sum(const NumberOf& number_of) const {
+    double sum = 0;
+    for (Index i = 0; i < anchors(); ++i) sum += number_of(i);
+    return sum;
+  }
+
+  /// Whether positives are the other rows of a class and negatives all of the other classes.
+  bool is_by_class() const { return same_rows_ && rule_.by_labels() && !excluded_.any(); }
+
+  /// Whether both rows of a pair see it in the same way, so that it may count once.
+  bool pairs_are_mutual() const { return is_by_class() && !weighted_; }
+
+  /// Closes all anchors, without gradients.
+  void forward(RowTerm<S>& term, Diagnostics& d) {
+    if (same_rows_) {
+      two_sided().forward(term, term, d);
+    } else {
+      one_sided().forward(term, d);
+    }
+  }
+
+  /// Closes all anchors, with gradients when the call wants any.
+  void run(RowTerm<S>& term, Diagnostics& d) {
+    if (!wants_gradients()) {
+      forward(term, d);
+    } else if (same_rows_) {
+      two_sided().forward_backward(term, term, d_queries(), d_queries(), d);
+    } else {
+      one_sided().forward_backward(term, d_queries(), d_keys(), d);
+    }
+  }
+
+  /// As run, each unordered pair once, as its first row sees it; for mutual pairs.
+  void run_once(RowTerm<S>& term, Diagnostics& d) {
+    OneSidedPass<S> pass(scratch(), threads(), kernel(), queries(), keys(), Pairing::upper);
+    call_.run(pass, term, 0, 0, d);
+  }
+
+  /// As run, for rows with themselves and a term whose gradient accumulates.
+  void run_in_one_sweep(RowTerm<S>& term, Diagnostics& d) {
+    // A term's statistics of a key are fetched once a panel: where there are panels enough, higher
+    // ones pay.
+    const Index usual = PanelProducts<S>::height(anchors());
+    TwoSidedPass<S> pass(scratch(), threads(), kernel(), queries(), keys(), excluded_,
+                         anchors() >= 4096 ? 2 * usual : usual);
+    pass.one_sweep(term, d_queries(), d);
+  }
+
+  /// Whole rows for a miner, with gradients when the call wants any.
+  void run_whole_rows(RowMiner<S>& miner, Diagnostics& d) {
+    one_sided().whole_rows(miner, d_queries(), d_keys(), d);
+  }
+
+  /// The rule as the keys see it.
+  PositiveRule<S> rule_from_keys() {
+    return same_rows_ ? rule_ : rule_.reversed(scratch(), anchors(), keys().rows);
+  }
+
+  /// Closes all references over the queries, with gradients where `gradients` and wanted; only with
+  /// references.
+  void run_from_keys(RowTerm<S>& term, bool gradients) {
+    Diagnostics again;  // the same scores
+    const ExcludedPairs from_keys =
+        excluded_.any() ? ExcludedPairs(scratch(), key_ids_, query_ids_) : excluded_;
+    OneSidedPass<S> pass(scratch(), threads(), kernel(), keys(), queries(), Pairing::all,
+                         from_keys);
+    if (!gradients || !wants_gradients()) {
+      pass.forward(term, again);
+    } else {
+      pass.forward_backward(term, d_keys(), d_queries(), again);
+    }
+  }
+
+  /// Sets value and values from the anchors' values value_of(i), each times its weight.
+  template <class ValueOf>
+  void reduce(Reduction reduction, const ValueOf& value_of, Result& result) const {
+    reduce_rows(
+        reduction, anchors(), [&](Index i) { return upstream_.weight(i) * value_of(i); }, result);
+  }
+  template <class ValueOf>
+  void reduce(const ValueOf& value_of, Result& result) const {
+    reduce(call_.reduction(), value_of, result);
+  }
+
+  /// The factor of gradients, once the terms are counted.
+  double scale(const Diagnostics& d) const {
+    return gradient_scale(call_.reduction(), d, upstream());
+  }
+
+  /// Gradients times `scale` into the caller's buffers, when the call wants any.
+  void scatter(double scale) { call_.scatter(scale); }
+
+ private:
+  int key_set() const { return same_rows_ ? 0 : 1; }
+
+  OneSidedPass<S>& one_sided() {
+    if (!one_sided_) {
+      one_sided_.emplace(scratch(), threads(), kernel(), queries(), keys(),
+                         same_rows_ ? Pairing::others : Pairing::all, excluded_);
+    }
+    return *one_sided_;
+  }
+
+  TwoSidedPass<S>& two_sided() {
+    if (!two_sided_) {
+      two_sided_.emplace(scratch(), threads(), kernel(), queries(), keys(), excluded_);
+    }
+    return *two_sided_;
+  }
+
+  void count_pairs() {
+    const Index m = keys().rows;
+    positives_ = scratch().template take<Index>(anchors());
+    negatives_ = scratch().template take<Index>(anchors());
+    if (rule_.by_labels() && !excluded_.any()) {
+      for (Index i = 0; i < anchors(); ++i) {
+        positives_[i] = rule_.members(i) - (same_rows_ ? 1 : 0);
+        negatives_[i] = m - rule_.members(i);
+      }
+      return;
+    }
+    constexpr Index rows_a_task = 16;
+    parallel_tasks(tasks_of(anchors(), rows_a_task), threads(), [&](Index t, int) {
+      const Index end = std::min(anchors(), (t + 1) * rows_a_task);
+      for (Index i = t * rows_a_task; i < end; ++i) count_pairs_of(i, m);
+    });
+  }
+
+  void count_pairs_of(Index i, Index m) {
+    S match[tile_width];
+    Index seen = 0;
+    double positive = 0;
+    for (Index first = 0; first < m; first += tile_width) {
+      const Index n = std::min(tile_width, m - first);
+      rule_.match(i, first, n, match);
+      const auto count = [&](Index from, Index some) {
+        seen += some;
+        positive += std::accumulate(match + (from - first), match + (from - first + some), 0.0);
+      };
+      if (excluded_.any()) {
+        excluded_.each_part(i, first, first + n, count);
+        continue;
+      }
+      count(first, n);
+      if (same_rows_ && i >= first && i < first + n) {
+        --seen;
+        positive -= static_cast<double>(match[i - first]);
+      }
+    }
+    positives_[i] = static_cast<Index>(positive);
+    negatives_[i] = seen - positives_[i];
+  }
+
+  Call<S> call_;
+  bool same_rows_;
+  Upstream upstream_;
+  bool weighted_ = false;
+  PositiveRule<S> rule_;
+  ExcludedPairs excluded_;
+  Labels query_ids_;
+  Labels key_ids_;
+  Index* positives_ = nullptr;
+  Index* negatives_ = nullptr;
+  std::optional<OneSidedPass<S>> one_sided_;
+  std::optional<TwoSidedPass<S>> two_sided_;
+};
+
+}  // namespace nearfar::detail

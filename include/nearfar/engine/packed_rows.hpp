@@ -1,0 +1,411 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "nearfar/core/parallel.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/kernels/kernel.hpp"
+#include "nearfar/loops/products.hpp"
+#include "nearfar/loops/rows.hpp"
+
+/// \file
+/// Rows as a score pass takes them, and the way back of their gradients: centring, the kernel's
+/// matrix and norms on the way in, the chain rule of all three on the way out.
+
+namespace nearfar::detail {
+
+/// Rows mapped, centred or normalised, padded with zeros to whole vectors and whole row panels.
+template <class S>
+struct PackedRows {
+  Rows<S> input;                  ///< what the caller passed
+  const Index* places = nullptr;  ///< the row of the input that each row is; null: in order
+  Index rows = 0;
+  Index depth = 0;  ///< elements of a packed row
+  Index stride = 0;
+  S* data = nullptr;               ///< rows (padded to a whole panel) x stride
+  double* squared_norm = nullptr;  ///< squared_distance: |row|^2
+  double* inverse_norm = nullptr;  ///< cosine: 1 / |row before normalising|, 0 for a zero row
+  double largest_norm = 0;         ///< of the rows; 0 for cosine
+  bool mapped = false;             ///< whether the kernel's matrix maps any rows of the call
+  const S* centred = nullptr;      ///< with a matrix: the rows before mapping, `stride` below
+  Index centred_stride = 0;
+
+  const S* row(Index i) const { return data + i * stride; }
+
+  /// Row i as differences are taken of it. A mapped row exists only as packed; others are taken as
+  /// the caller passed them, since centring rounds.
+  const S* plain_row(Index i) const {
+    return mapped ? row(i) : input.row(places != nullptr ? places[i] : i);
+  }
+};
+
+/// Rows a task of packing or scattering takes.
+inline constexpr Index rows_per_task = 128;
+
+/// body(i) for i = 0 .. rows-1, shared out to threads.
+template <class Body>
+void each_row(Index rows, int threads, const Body& body) {
+  parallel_tasks(tasks_of(rows, rows_per_task), threads, [&](Index t, int) {
+    const Index end = std::min(rows, (t + 1) * rows_per_task);
+    for (Index i = t * rows_per_task; i < end; ++i) body(i);
+  });
+}
+
+/// v within what S can hold.
+template <class S>
+S saturated(double v) {
+  constexpr auto most = static_cast<double>(std::numeric_limits<S>::max());
+  return static_cast<S>(std::clamp(v, -most, most));
+}
+
+/// |x| without overflow or underflow on the way.
+template <class S>
+double norm(Index n, const S* x) {
+  if (n == 0) return 0;
+  const RowLoops<S>& loops = row_loops<S>();
+  const S largest = loops.largest_magnitude(n, x);
+  // Squares of these neither overflow (sums of up to 2^20 of them) nor lose digits.
+  const S big = std::sqrt(std::numeric_limits<S>::max()) / S(1024);
+  const S small = std::sqrt(std::numeric_limits<S>::min()) * S(1024);
+  if (largest == S(0)) return 0;
+  if (largest < big && largest > small) return std::sqrt(loops.dot_in_double(n, x, x));
+  const double unit = static_cast<double>(largest);
+  double sum = 0;
+  for (Index k = 0; k < n; ++k) {
+    const double v = static_cast<double>(x[k]) / unit;
+    sum += v * v;
+  }
+  return unit * std::sqrt(sum);
+}
+
+/// Divides a row by its length. Returns 1/|x|, at most the largest finite number; 0 for a zero row.
+template <class S>
+double normalise(Index n, S* row) {
+  double length = norm(n, row);
+  if (!(length > 0)) return 0;
+  // Doubles of which the length is no double, or too small a one to have all its digits: a power of
+  // two changes none of the elements' digits.
+  double scale = 1;
+  if (!std::isfinite(length)) scale = 0x1p-100;
+  if (std::is_same_v<S, double> && length < 0x1p-960) scale = 0x1p100;
+  if (scale != 1) {
+    for (Index k = 0; k < n; ++k) row[k] *= static_cast<S>(scale);
+    length = norm(n, row);
+  }
+  const double inverse = scale / length;
+  if constexpr (std::is_same_v<S, float>) {
+    // In double, where 1/|x| of any float row fits, and its rounding is far below a float's.
+    row_loops<S>().scale_in_double(n, inverse, row);
+  } else {
+    row_loops<S>().divide(n, length, row);
+  }
+  return std::min(inverse, std::numeric_limits<double>::max());
+}
+
+/// Adds the sum of all rows to sum[0 .. depth-1], each element's sum in row order.
+template <class S>
+void add_column_sums(const Rows<S>& x, int threads, double* sum) {
+  constexpr Index columns = 64;
+  const RowLoops<S>& loops = row_loops<S>();
+  parallel_tasks(tasks_of(x.cols(), columns), threads, [&](Index t, int) {
+    const Index first = t * columns;
+    const Index count = std::min(x.cols() - first, columns);
+    for (Index i = 0; i < x.rows(); ++i) loops.add_in_double(count, x.row(i) + first, sum + first);
+  });
+}
+
+/// The point that distances are computed from. Distances do not depend on it, but their digits do:
+/// |x|^2 + |y|^2 - 2 x.y loses those that |x|^2 has above |x - y|^2.
+template <class S>
+S* common_centre(Scratch& scratch, int threads, const Rows<S>* sets, int set_count) {
+  const Index depth = sets[0].cols();
+  double* sum = scratch.take<double>(depth);
+  std::fill(sum, sum + depth, 0.0);
+  Index count = 0;
+  for (int k = 0; k < set_count; ++k) {
+    add_column_sums(sets[k], threads, sum);
+    count += sets[k].rows();
+  }
+  S* centre = scratch.take<S>(depth);
+  for (Index k = 0; k < depth; ++k) {
+    centre[k] = static_cast<S>(sum[k] / static_cast<double>(std::max<Index>(count, 1)));
+  }
+  return centre;
+}
+
+/// Copies x (minus `centre`, if any) into rows of `stride`, padded with zeros.
+template <class S>
+void copy_padded(const Rows<S>& x, const S* centre, int threads, S* out, Index stride,
+                 Index padded_rows) {
+  each_row(padded_rows, threads, [&](Index i) {
+    S* to = out + i * stride;
+    const Index cols = i < x.rows() ? x.cols() : 0;
+    if (centre != nullptr) {
+      row_loops<S>().subtract(cols, x.row(i), centre, to);
+    } else {
+      std::copy_n(x.row(i), cols, to);
+    }
+    std::fill(to + cols, to + stride, S(0));
+  });
+}
+
+/// Rows of out = rows of x times P^T, by the score product with P in the place of the keys.
+template <class S>
+void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index padded_rows,
+              const Rows<S>& p, S* out, Index out_stride) {
+  const ProductLoops<S>& loops = product_loops<S>();
+  const Index depth = p.cols();
+  const Index panels = tasks_of(p.rows(), loops.panel_cols);
+  S* packed_p = scratch.take<S>(panels * loops.panel_cols * depth);
+  loops.pack_col_panels(p.data(), p.stride(), p.rows(), depth, packed_p);
+  constexpr Index block = 8 * panel_rows;
+  const Index wide = panels * loops.panel_cols;
+  const int workers = std::max(1, threads);
+  S* packed_x = scratch.take<S>(Index(workers) * block * depth);
+  S* products = scratch.take<S>(Index(workers) * block * wide);
+  parallel_tasks(tasks_of(padded_rows, block), threads, [&](Index t, int worker) {
+    const Index first = t * block;
+    const Index count = std::min(block, padded_rows - first);
+    S* mine_x = packed_x + Index(worker) * block * depth;
+    S* mine = products + Index(worker) * block * wide;
+    loops.pack_row_panels(x + first * x_stride, x_stride, count, depth, mine_x);
+    loops.multiply_panels(mine_x, packed_p, depth, tasks_of(count, panel_rows), 0, panels, panels,
+                          mine, wide);
+    for (Index r = 0; r < count; ++r) {
+      S* to = out + (first + r) * out_stride;
+      std::copy(mine + r * wide, mine + r * wide + p.rows(), to);
+      std::fill(to + p.rows(), to + out_stride, S(0));
+    }
+  });
+}
+
+/// Packs rows for a kernel's geometry; `mapped` says whether its matrix applies to this side.
+template <class S>
+PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, const Rows<S>& x,
+                   bool mapped, const S* centre) {
+  PackedRows<S> out;
+  out.input = x;
+  out.rows = x.rows();
+  out.mapped = kernel.is_parametric();
+  const Index padded_rows = round_up(x.rows(), panel_rows);
+  const Index input_stride = padded_stride<S>(x.cols());
+  S* copied = scratch.take<S>(padded_rows * input_stride);
+  copy_padded(x, centre, threads, copied, input_stride, padded_rows);
+  if (mapped) {
+    const Rows<S>& p = kernel.parameter;
+    out.depth = p.rows();
+    out.stride = padded_stride<S>(p.rows());
+    out.data = scratch.take<S>(padded_rows * out.stride);
+    out.centred = copied;
+    out.centred_stride = input_stride;
+    map_rows(scratch, threads, copied, input_stride, padded_rows, p, out.data, out.stride);
+  } else {
+    out.depth = x.cols();
+    out.stride = input_stride;
+    out.data = copied;
+  }
+
+  double* norms = scratch.take<double>(x.rows());
+  const bool cosine = kernel.geometry == Geometry::cosine;
+  each_row(x.rows(), threads, [&](Index i) {
+    S* row = out.data + i * out.stride;
+    norms[i] = cosine ? normalise(out.depth, row) : norm(out.depth, row);
+  });
+  if (cosine) {
+    out.inverse_norm = norms;
+    return out;
+  }
+  for (Index i = 0; i < x.rows(); ++i) out.largest_norm = std::max(out.largest_norm, norms[i]);
+  if (kernel.is_distance()) {
+    for (Index i = 0; i < x.rows(); ++i) norms[i] *= norms[i];
+    out.squared_norm = norms;
+  }
+  return out;
+}
+
+/// Bytes that what lies between rows and gradients (tiles of scores, the scores of some pairs) may
+/// take: a multiple of what those take, so that memory grows with N + M alone.
+template <class S>
+Index most_bytes_between(const PackedRows<S>& queries, const PackedRows<S>& keys) {
+  constexpr Index plenty = Index(64) << 20;
+  return std::max(plenty, 8 * (queries.rows + keys.rows) * keys.stride * Index(sizeof(S)));
+}
+
+/// The same rows in another order: `places` of all of them, which must outlive the result. For
+/// scores alone: gradients take the chain rule of the rows they come from.
+template <class S>
+PackedRows<S> reordered(Scratch& scratch, int threads, const PackedRows<S>& x,
+                        const Index* places) {
+  PackedRows<S> out = x;
+  out.places = places;
+  const Index padded_rows = round_up(x.rows, panel_rows);
+  out.data = scratch.take<S>(padded_rows * x.stride);
+  if (x.squared_norm != nullptr) out.squared_norm = scratch.take<double>(x.rows);
+  out.inverse_norm = nullptr;
+  out.centred = nullptr;
+  each_row(padded_rows, threads, [&](Index i) {
+    const Index from = i < x.rows ? places[i] : i;  // what rows are padded with
+    std::copy_n(x.row(from), x.stride, out.data + i * x.stride);
+    if (i < x.rows && x.squared_norm != nullptr) out.squared_norm[i] = x.squared_norm[from];
+  });
+  return out;
+}
+
+/// Rows first .. first + count - 1 of rows in their own order, where they lie.
+template <class S>
+PackedRows<S> part_of(const PackedRows<S>& x, Index first, Index count) {
+  PackedRows<S> out = x;
+  out.input = Rows<S>(x.input.row(first), count, x.input.cols(), x.input.stride());
+  out.rows = count;
+  out.data = x.data + first * x.stride;
+  if (x.squared_norm != nullptr) out.squared_norm = x.squared_norm + first;
+  if (x.inverse_norm != nullptr) out.inverse_norm = x.inverse_norm + first;
+  if (x.centred != nullptr) out.centred = x.centred + first * x.centred_stride;
+  return out;
+}
+
+/// Gradient with respect to packed rows, kept apart until the pass is done.
+template <class S>
+struct RowGradients {
+  S* data = nullptr;         ///< like PackedRows::data
+  double* weight = nullptr;  ///< squared_distance: dL/d(row) also has weight x the row itself
+  bool wanted() const { return data != nullptr; }
+};
+
+/// Those of rows of x from `first` on, where they lie; not wanted where the whole is not.
+template <class S>
+RowGradients<S> part_of(const RowGradients<S>& g, const PackedRows<S>& x, Index first) {
+  if (!g.wanted()) return {};
+  return {g.data + first * x.stride, g.weight + first};
+}
+
+/// Zeroed gradients in the shape of `x`.
+template <class S>
+RowGradients<S> take_gradients(Scratch& scratch, const PackedRows<S>& x) {
+  RowGradients<S> g;
+  const Index count = round_up(x.rows, panel_rows) * x.stride;
+  g.data = scratch.take<S>(count);
+  std::fill(g.data, g.data + count, S(0));
+  g.weight = scratch.take<double>(x.rows);
+  std::fill(g.weight, g.weight + x.rows, 0.0);
+  return g;
+}
+
+/// Whether sums of the gradient stayed within S.
+template <class S>
+bool all_finite(int threads, const PackedRows<S>& x, const RowGradients<S>& g) {
+  std::atomic<bool> finite = true;
+  parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
+    const Index first = t * rows_per_task;
+    const Index count = std::min(x.rows - first, rows_per_task);
+    if (!row_loops<S>().all_finite(count * x.stride, g.data + first * x.stride)) finite = false;
+  });
+  return finite;
+}
+
+/// g = factor (g + along x), each at most the largest finite S.
+template <class S>
+void combine(double factor, double along, Index n, const S* x, S* g) {
+  constexpr double small = sizeof(S) == sizeof(float) ? 1e-30 : 1e-280;
+  constexpr double large = 1 / small;
+  if (std::abs(factor) > small && std::abs(factor) < large && std::abs(along) < large) {
+    row_loops<S>().chain(n, static_cast<S>(factor), static_cast<S>(along), x, g);
+    return;
+  }
+  for (Index k = 0; k < n; ++k) {
+    g[k] = saturated<S>(factor * (static_cast<double>(g[k]) + along * static_cast<double>(x[k])));
+  }
+}
+
+/// The chain rule through the geometry, times `scale`, in place: gradients with respect to mapped
+/// rows, each at most the largest finite S.
+template <class S>
+void chain_through_geometry(int threads, Geometry geometry, const PackedRows<S>& x,
+                            RowGradients<S>& g, double scale) {
+  each_row(x.rows, threads, [&](Index i) {
+    S* gi = g.data + i * x.stride;
+    const S* xi = x.row(i);
+    double along = 0;
+    double factor = scale;
+    if (geometry == Geometry::squared_distance) {
+      along = g.weight[i];
+    } else if (geometry == Geometry::cosine) {
+      // Of a denormal row this may overflow, and infinity times 0 is NaN.
+      factor = saturated<double>(scale * x.inverse_norm[i]);
+      along = -row_loops<S>().dot_in_double(x.depth, gi, xi);
+    }
+    combine(factor, along, x.depth, xi, gi);
+  });
+}
+
+/// Adds the rows' share of the gradient of the kernel's matrix, sum_i g_i x_i^T, to `parameter`
+/// (outputs x padded_stride(inputs)).
+template <class S>
+void add_parameter_gradient(int threads, const Rows<S>& p, const PackedRows<S>& x,
+                            const RowGradients<S>& g, S* parameter) {
+  const Index stride = padded_stride<S>(p.cols());
+  parallel_tasks(tasks_of(p.rows(), panel_rows), threads, [&](Index t, int) {
+    product_loops<S>().multiply_transposed(g.data + t * panel_rows, x.stride, 1, x.rows, x.centred,
+                                           x.centred_stride, p.cols(),
+                                           parameter + t * panel_rows * stride, stride);
+  });
+}
+
+/// Gradients of a set's rows as they came: rows at `data`, `stride` elements from one to the next.
+template <class S>
+struct InputGradients {
+  const S* data;
+  Index stride;
+};
+
+/// Gradients of mapped rows, through the kernel's matrix if it maps these.
+template <class S>
+InputGradients<S> chain_through_parameter(Scratch& scratch, int threads, const Rows<S>& p,
+                                          const PackedRows<S>& x, bool mapped,
+                                          const RowGradients<S>& g) {
+  if (!mapped) return {g.data, x.stride};
+  const ProductLoops<S>& loops = product_loops<S>();
+  const Index padded_outputs = round_up(p.rows(), panel_rows);
+  const Index stride = padded_stride<S>(p.cols());
+  S* padded_p = scratch.take<S>(padded_outputs * stride);
+  copy_padded(p, static_cast<const S*>(nullptr), threads, padded_p, stride, padded_outputs);
+  const Index panels = tasks_of(x.rows, panel_rows);
+  S* unmapped = scratch.take<S>(panels * panel_rows * stride);
+  constexpr Index panels_a_task = 8;
+  parallel_tasks(tasks_of(panels, panels_a_task), threads, [&](Index t, int) {
+    const Index first = t * panels_a_task;
+    const Index count = std::min(panels_a_task, panels - first);
+    S* to = unmapped + first * panel_rows * stride;
+    std::fill(to, to + count * panel_rows * stride, S(0));
+    for (Index block = 0; block < column_blocks(loops, p.cols()); ++block) {
+      const Columns d = column_block(loops, block, p.cols());
+      loops.multiply_rows(g.data + first * panel_rows * x.stride, x.stride, count, p.rows(),
+                          padded_p + d.first, stride, p.rows(), d.count, to + d.first, stride);
+    }
+  });
+  return {unmapped, stride};
+}
+
+/// Gradients of n elements of a row to a caller's buffer, which is open.
+template <class S>
+void scatter_row(Index n, const S* from, bool accumulates, S* to) {
+  if (accumulates) {
+    row_loops<S>().add(n, from, to);
+  } else {
+    std::copy_n(from, n, to);
+  }
+}
+
+/// Into `out`, which is open.
+template <class S>
+void scatter_rows(int threads, const PackedRows<S>& x, const InputGradients<S>& g,
+                  const GradientRows<S>& out) {
+  each_row(x.rows, threads, [&](Index i) {
+    scatter_row(x.input.cols(), g.data + i * g.stride, out.accumulates(), out.row(i));
+  });
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "nearfar/engine/excluded_pairs.hpp"
+
+/// \file
+/// The pairs of a query and a key that count.
+
+namespace nearfar::detail {
+
+enum class Pairing {
+  all,     ///< every query with every key
+  others,  ///< queries are rows of the keys: every key but the query itself
+  upper    ///< queries and keys are the same rows: j > i, each unordered pair once
+};
+
+/// Pairs (i, j) by a rule; or by ids, which then mask all that is masked.
+struct PairMask {
+  Pairing pairing = Pairing::all;
+  ExcludedPairs excluded;
+  Index own = 0;  ///< others: query i is key i + own
+
+  /// Whether each unordered pair counts once.
+  bool is_upper() const { return pairing == Pairing::upper && !excluded.any(); }
+
+  /// body(from, n) for the parts of columns [first, end) that count in row i.
+  template <class Body>
+  void each_part(Index i, Index first, Index end, const Body& body) const {
+    if (excluded.any()) {  // among them row i itself, when it is one of the keys
+      excluded.each_part(i, first, end, body);
+      return;
+    }
+    const Index self = i + own;
+    if (pairing == Pairing::all || self < first || self >= end) {
+      if (pairing == Pairing::upper && self >= end) return;
+      body(first, end - first);
+      return;
+    }
+    if (pairing == Pairing::others && self > first) body(first, self - first);
+    if (self + 1 < end) body(self + 1, end - self - 1);
+  }
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,265 @@
+#pragma once
+
+#include "nearfar/engine/packed_rows.hpp"
+#include "nearfar/engine/score_rows.hpp"
+
+/// \file
+/// A row panel of the score matrix, and the three products that fill and use it. A panel is one
+/// thread's: its scores stay in that thread's caches until they are used up.
+
+namespace nearfar::detail {
+
+/// Scores of some queries with keys from `first` (a multiple of tile_width) on, tile after tile: a
+/// tile is `height` x tile_width and contiguous, so that every product reads or writes a piece of
+/// memory that fits a cache and few pages.
+template <class S>
+struct ScorePanel {
+  S* data;
+  Index height;
+  Index first = 0;
+
+  /// Elements from row to row of a tile. An odd number of cache lines: a column's pieces then lie
+  /// in all sets of a cache, not in a few that can't hold them together.
+  static constexpr Index stride = tile_width + 64 / Index(sizeof(S));
+
+  static Index size(Index height, Index keys) {
+    return height * tasks_of(keys, tile_width) * stride;
+  }
+
+  /// Row r's scores with keys j, j + 1, ... up to the end of j's tile.
+  S* at(Index r, Index j) const {
+    const Index k = j - first;
+    return data + (k / tile_width * height + r) * stride + k % tile_width;
+  }
+};
+
+/// The end of the tile that key j is in, of `keys` keys.
+constexpr Index tile_end(Index j, Index keys) {
+  return std::min(round_down(j, tile_width) + tile_width, keys);
+}
+
+/// body(first, end) for the tiles of keys [first, keys).
+template <class Body>
+void each_tile(Index first, Index keys, const Body& body) {
+  while (first < keys) {
+    const Index end = tile_end(first, keys);
+    body(first, end);
+    first = end;
+  }
+}
+
+/// Zeroes what lies between the pairs of a panel's row that count: masked pairs and padding have no
+/// weight.
+template <class S>
+class MaskedZeros {
+ public:
+  MaskedZeros(const ScorePanel<S>& panel, Index row, Index first_key)
+      : panel_(panel), row_(row), done_(first_key) {}
+
+  void clear_until(Index end) {
+    while (done_ < end) {
+      const Index n = std::min(end, round_down(done_, tile_width) + tile_width) - done_;
+      std::fill_n(panel_.at(row_, done_), n, S(0));
+      done_ += n;
+    }
+  }
+  void skip_to(Index end) { done_ = end; }
+
+ private:
+  const ScorePanel<S>& panel_;
+  Index row_;
+  Index done_;
+};
+
+/// The products of row panels of queries with keys.
+template <class S>
+class PanelProducts {
+ public:
+  /// Rows of a panel: as many as let a tile, its queries and its keys lie in a core's own cache
+  /// together, and fewer where there would not be enough panels to go round. Depends on sizes only,
+  /// as all that orders sums must. A multiple of the vectors of every instruction set.
+  static Index height(Index rows) {
+    static_assert(96 % panel_rows == 0 && 48 % panel_rows == 0);
+    return rows >= 1024 ? 96 : 48;
+  }
+
+  /// Both sides must outlive the object.
+  PanelProducts(Scratch& scratch, int threads, const PackedRows<S>& queries,
+                const PackedRows<S>& keys)
+      : scratch_(scratch),
+        threads_(threads),
+        queries_(queries),
+        keys_(keys),
+        panels_(scratch.take<S>(round_up(keys.rows, loops_.panel_cols) * keys.depth)) {
+    parallel_tasks(tasks_of(keys.rows, loops_.panel_cols), threads, [&](Index p, int) {
+      const Index first = p * loops_.panel_cols;
+      loops_.pack_col_panels(keys.row(first), keys.stride,
+                             std::min(loops_.panel_cols, keys.rows - first), keys.depth,
+                             panels_ + first * keys.depth);
+    });
+  }
+
+  /// To be called before query gradients are.
+  void prepare_gradients() {
+    if (columns_ != nullptr) return;
+    columns_ = scratch_.take<S>(keys_.rows * round_up(keys_.depth, loops_.lanes));
+    parallel_tasks(tasks_of(keys_.rows, rows_per_task), threads_, [&](Index t, int) {
+      const Index end = std::min(keys_.rows, (t + 1) * rows_per_task);
+      for (Index b = 0; b < column_blocks(loops_, keys_.depth); ++b) {
+        const Columns d = column_block(loops_, b, keys_.depth);
+        for (Index j = t * rows_per_task; j < end; ++j) {
+          std::copy_n(keys_.row(j) + d.first, d.count, key_block(d, j));
+        }
+      }
+    });
+  }
+
+  void pack_queries(Index first_row, Index count, S* packed) const {
+    loops_.pack_row_panels(queries_.row(first_row), queries_.stride, count, keys_.depth, packed);
+  }
+
+  /// Inner products of packed queries with keys [first, end) of one tile of the panel; those before
+  /// and after them that share a vector, or a column panel's end, are computed, too.
+  void score(const S* packed, Index count, Index first, Index end,
+             const ScorePanel<S>& panel) const {
+    const Index begin = round_down(first, loops_.lanes);
+    loops_.multiply_panels(packed, panels_, keys_.depth, tasks_of(count, panel_rows), begin,
+                           tasks_of(end, loops_.panel_cols),
+                           tasks_of(keys_.rows, loops_.panel_cols), panel.at(0, begin),
+                           ScorePanel<S>::stride);
+  }
+
+  /// sums (count x queries' stride, padded to whole row panels) += W Y over keys [first, end) of
+  /// one tile.
+  void add_query_gradients(const ScorePanel<S>& panel, Index count, Index first, Index end,
+                           S* sums) const {
+    for (Index b = 0; b < column_blocks(loops_, keys_.depth); ++b) {
+      const Columns d = column_block(loops_, b, keys_.depth);
+      loops_.multiply_rows(panel.at(0, first), panel.stride, tasks_of(count, panel_rows),
+                           end - first, key_block(d, first), d.count, keys_.rows - first, d.count,
+                           sums + d.first, queries_.stride);
+    }
+  }
+
+  /// dY += W^T X over keys [first, end) of one tile; `rows` are the panel's, queries' stride apart.
+  /// What lies between `end` and a whole block must be zero.
+  void add_key_gradients(const ScorePanel<S>& panel, const S* rows, Index count, Index first,
+                         Index end, RowGradients<S>& dy) const {
+    loops_.multiply_transposed(panel.at(0, first), panel.stride, tasks_of(end - first, panel_rows),
+                               count, rows, queries_.stride, queries_.depth,
+                               dy.data + first * keys_.stride, keys_.stride);
+    if (keys_.squared_norm == nullptr) return;
+    S sums[tile_width] = {};
+    for (Index r = 0; r < count; ++r) row_loops<S>().add(end - first, panel.at(r, first), sums);
+    for (Index c = 0; c < end - first; ++c) dy.weight[first + c] -= static_cast<double>(sums[c]);
+  }
+
+ private:
+  S* key_block(const Columns& d, Index j) const {
+    return columns_ + d.first * keys_.rows + j * d.count;
+  }
+
+  const ProductLoops<S>& loops_ = product_loops<S>();
+  Scratch& scratch_;
+  int threads_;
+  const PackedRows<S>& queries_;
+  const PackedRows<S>& keys_;
+  S* panels_;             ///< column panels of keys, as the scores read them
+  S* columns_ = nullptr;  ///< blocks of columns, as the gradient of the queries reads them
+};
+
+/// One thread's memory for a row panel.
+template <class S>
+struct PanelMemory {
+  ScorePanel<S> panel;
+  S* packed;        ///< the panel's queries, packed
+  S* rows;          ///< the same, times factors
+  S* sums;          ///< of their gradients
+  S* factors;       ///< of the rows
+  double* weights;  ///< sums of rows of weights
+  S* buffers;       ///< two tile widths of a row
+
+  /// For panels of `height` rows with `keys` keys.
+  PanelMemory(Scratch& scratch, const PackedRows<S>& queries, Index height, Index keys)
+      : panel{scratch.take<S>(ScorePanel<S>::size(height, keys)), height},
+        packed(scratch.take<S>(height * queries.depth)),
+        rows(scratch.take<S>(height * queries.stride)),
+        sums(scratch.take<S>(height * queries.stride)),
+        factors(scratch.take<S>(height)),
+        weights(scratch.take<double>(height)),
+        buffers(scratch.take<S>(2 * tile_width)) {}
+
+  static Index bytes(const PackedRows<S>& queries, Index height, Index keys) {
+    return (ScorePanel<S>::size(height, keys) + 3 * height * queries.stride) * Index(sizeof(S));
+  }
+
+  /// One for each of `count` threads.
+  static PanelMemory* take(Scratch& scratch, int count, const PackedRows<S>& queries, Index height,
+                           Index keys) {
+    auto* all = scratch.take<PanelMemory>(count);
+    for (int k = 0; k < count; ++k) new (all + k) PanelMemory(scratch, queries, height, keys);
+    return all;
+  }
+
+  /// The rows of the panel times their factors.
+  const S* scaled_rows(const PackedRows<S>& queries, Index first_row, Index count) const {
+    for (Index r = 0; r < count; ++r) {
+      row_loops<S>().scale(queries.stride, factors[r], queries.row(first_row + r),
+                           rows + r * queries.stride);
+    }
+    return rows;
+  }
+};
+
+/// The gradient sums of a pass: those of keys, which panels add to in turn, and those of queries,
+/// which are a panel's own until it is done.
+template <class S>
+class PanelGradients {
+ public:
+  /// Both gradients as the pass was given them, each perhaps not wanted, or both the same.
+  /// `own_only`: a panel adds nothing to gradients of rows of panels before it, so that a common
+  /// gradient of both sides needs no second one.
+  PanelGradients(Scratch& scratch, const PackedRows<S>& queries, RowGradients<S>& dx,
+                 RowGradients<S>& dy, bool own_only)
+      : queries_(queries), dx_(dx), dy_(dy), of_queries_(dx) {
+    if (dx.wanted() && dx.data == dy.data && !own_only) {
+      of_queries_ = take_gradients(scratch, queries);
+      apart_ = true;
+    }
+  }
+
+  bool wants_queries() const { return dx_.wanted(); }
+  bool wants_keys() const { return dy_.wanted(); }
+  RowGradients<S>& of_keys() { return dy_; }
+
+  /// Adds a panel's sums, times each row's factor, and takes `weights` (null where the geometry has
+  /// none) from the rows' own.
+  void add_rows(Index first_row, Index count, const S* sums, const S* factors,
+                const double* weights) {
+    const Index stride = queries_.stride;
+    for (Index r = 0; r < count; ++r) {
+      row_loops<S>().add_scaled(stride, factors != nullptr ? factors[r] : S(1), sums + r * stride,
+                                of_queries_.data + (first_row + r) * stride);
+      if (weights != nullptr) of_queries_.weight[first_row + r] -= weights[r];
+    }
+  }
+
+  /// After the last panel.
+  void finish(int threads) {
+    if (!apart_) return;
+    each_row(queries_.rows, threads, [&](Index i) {
+      row_loops<S>().add(queries_.stride, of_queries_.data + i * queries_.stride,
+                         dx_.data + i * queries_.stride);
+      dx_.weight[i] += of_queries_.weight[i];
+    });
+  }
+
+ private:
+  const PackedRows<S>& queries_;
+  RowGradients<S>& dx_;
+  RowGradients<S>& dy_;
+  RowGradients<S> of_queries_;
+  bool apart_ = false;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <algorithm>
+#include <limits>
+
+#include "nearfar/core/result.hpp"
+#include "nearfar/kernels/kernel.hpp"
+#include "nearfar/loops/scores.hpp"
+
+/// \file
+/// The diagnostics of scores.
+
+namespace nearfar::detail {
+
+/// Smallest and largest of some scores, and how many of them are distances of zero.
+template <class S>
+struct ScoreRange {
+  S smallest = std::numeric_limits<S>::infinity();
+  S largest = -std::numeric_limits<S>::infinity();
+  Index zeros = 0;
+
+  /// Folds in n scores, each of which stands for `pairs` pairs; `distances`: whether they are.
+  void fold(bool distances, Index n, const S* s, Index pairs = 1) {
+    if (n == 0) return;
+    const Range<S> range = score_loops<S>().range(n, s);
+    fold(range);
+    if (distances && range.smallest <= S(0)) zeros += pairs * score_loops<S>().count_zeros(n, s);
+  }
+
+  /// Folds in all the scores that `range` is of, none of them a distance of zero.
+  void fold(const Range<S>& range) {
+    smallest = std::min(smallest, range.smallest);
+    largest = std::max(largest, range.largest);
+  }
+
+  void add_to(Diagnostics& d) const {
+    d.smallest_score = std::min(d.smallest_score, static_cast<double>(smallest));
+    d.largest_score = std::max(d.largest_score, static_cast<double>(largest));
+    d.zero_distances += zeros;
+  }
+};
+
+/// Adds n scores of a kernel to the diagnostics.
+template <class S>
+void fold_scores(const KernelValue<S>& kernel, Index n, const S* s, Diagnostics& d) {
+  ScoreRange<S> range;
+  range.fold(kernel.orientation == Orientation::distance, n, s);
+  range.add_to(d);
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,186 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "nearfar/engine/packed_rows.hpp"
+#include "nearfar/loops/scores.hpp"
+
+/// \file
+/// Part of one row of the score matrix: from inner products to the kernel's scores, and from the
+/// loss's derivative with respect to scores to the weights of the gradient products.
+
+namespace nearfar::detail {
+
+/// Keys of a tile, and the most scores of a row that a term gets at once.
+inline constexpr Index tile_width = 384;
+
+/// Squared distance from the rows themselves: no digits lost to cancellation, however close the
+/// rows are to each other and far from the origin. At most the largest finite S.
+template <class S>
+S squared_distance_of_rows(Index depth, const S* x, const S* y) {
+  if (depth == 0) return 0;
+  const S plain = row_loops<S>().squared_distance(depth, x, y);
+  constexpr S small = std::numeric_limits<S>::min() * S(1 << 24);
+  constexpr S large = std::numeric_limits<S>::max() / S(1 << 24);
+  if (plain > small && plain < large) return plain;
+  // Out of comfortable range: in units of the largest difference, in double.
+  const auto half_difference = [&](Index k) {
+    return static_cast<double>(x[k]) / 2 - static_cast<double>(y[k]) / 2;
+  };
+  double unit = 0;
+  for (Index k = 0; k < depth; ++k) unit = std::max(unit, std::abs(half_difference(k)));
+  if (!(unit > 0)) return 0;
+  double sum = 0;
+  for (Index k = 0; k < depth; ++k) {
+    const double share = half_difference(k) / unit;
+    sum += share * share;
+  }
+  return saturated<S>(4 * (unit * (unit * sum)));
+}
+
+/// Share of |x|^2 + |y|^2 below which a squared distance of packed rows may be off by more than
+/// twice the promised relative error of a distance (1e-5 in float, 1e-12 in double) and is computed
+/// again from the rows. A sum of `depth` products has an error of about sqrt(depth) roundings.
+template <class S>
+S near_share(Index depth) {
+  constexpr double promised = sizeof(S) == sizeof(float) ? 1e-5 : 1e-12;
+  constexpr double rounding = std::numeric_limits<S>::epsilon() / 2;
+  const double share = (4 + std::sqrt(static_cast<double>(depth))) * rounding / (2 * promised);
+  return static_cast<S>(std::min(share, 0.25));
+}
+
+/// Scores of a kernel for n geometry values: these themselves or, computed from them, `buffer`.
+template <class S>
+const S* scores_of(const KernelValue<S>& kernel, Index n, const S* u, S* buffer) {
+  switch (kernel.function) {
+    case ScoreFunction::identity:
+      return u;
+    case ScoreFunction::square_root:
+      score_loops<S>().square_roots(n, u, buffer);
+      break;
+    case ScoreFunction::one_minus:
+      score_loops<S>().one_minus(n, u, buffer);
+      break;
+    case ScoreFunction::custom:
+      kernel.scores(kernel.kernel, n, u, buffer);
+      break;
+  }
+  return buffer;
+}
+
+/// Turns n derivatives g = dL/ds into dL/du, in place.
+template <class S>
+void chain_to_geometry(const KernelValue<S>& kernel, Index n, const S* u, const S* s, S* g) {
+  switch (kernel.function) {
+    case ScoreFunction::identity:
+      break;
+    case ScoreFunction::square_root:
+      for (Index i = 0; i < n; ++i) g[i] *= s[i] > S(0) ? S(0.5) / s[i] : S(0);
+      break;
+    case ScoreFunction::one_minus:
+      score_loops<S>().negate(n, g, g);
+      break;
+    case ScoreFunction::custom:
+      kernel.chain(kernel.kernel, n, u, s, g);
+      break;
+  }
+}
+
+/// The kernel over rows of scores of queries with keys.
+template <class S>
+class ScoreRows {
+ public:
+  /// All arguments must outlive the object.
+  ScoreRows(Scratch& scratch, const KernelValue<S>& kernel, const PackedRows<S>& queries,
+            const PackedRows<S>& keys)
+      : kernel_(kernel), queries_(queries), keys_(keys) {
+    if (!kernel.is_distance()) return;
+    S* norms = scratch.take<S>(keys.rows);
+    for (Index j = 0; j < keys.rows; ++j) norms[j] = saturated<S>(keys.squared_norm[j]);
+    key_norms_ = norms;
+    near_share_ = near_share<S>(keys.depth);
+    // Past this, sums of squares may overflow: every pair is then computed from its rows.
+    const double largest = std::sqrt(static_cast<double>(std::numeric_limits<S>::max())) / 4;
+    all_from_rows_ = queries.largest_norm > largest || keys.largest_norm > largest;
+  }
+
+  const KernelValue<S>& kernel() const { return kernel_; }
+
+  /// Turns n inner products into scores, in place, and returns what they lie between; for kernels
+  /// whose scores are products.
+  Range<S> products_to_scores(Index n, S* u) const {
+    const Range<S> range = loops_.range(n, u);
+    if (kernel_.geometry == Geometry::cosine && (range.largest > S(1) || range.smallest < S(-1))) {
+      loops_.clamp_cosines(n, u);
+      return {std::clamp(range.smallest, S(-1), S(1)), std::clamp(range.largest, S(-1), S(1))};
+    }
+    return range;
+  }
+
+  /// Turns inner products of row i with keys first .. first + n - 1 into geometry values, in place.
+  void products_to_geometry(Index i, Index first, Index n, S* u) const {
+    switch (kernel_.geometry) {
+      case Geometry::inner_product:
+        return;
+      case Geometry::cosine:
+        loops_.clamp_cosines(n, u);
+        return;
+      case Geometry::squared_distance:
+        products_to_distances(i, first, n, u);
+        return;
+    }
+  }
+
+  /// Scores for n geometry values: these themselves or, computed from them, `buffer`.
+  const S* scores(Index n, const S* u, S* buffer) const { return scores_of(kernel_, n, u, buffer); }
+
+  /// Turns g = dL/ds into the weights w of the gradient products, in the place of u, and returns
+  /// the row's sum of w (squared_distance; 0 else). g is lost.
+  ///
+  /// inner product, cosine: dX = W Y, w = g ds/du. Squared distance: |x - y|^2 has the derivative
+  /// 2 (x - y), so dX = W Y + diag(r) X with w = -2 g ds/du and r_i = -sum_j w_ij.
+  double weights(Index n, S* g, const S* s, S* u) const {
+    switch (kernel_.function) {
+      case ScoreFunction::identity:
+        break;
+      case ScoreFunction::square_root:  // of squared distances
+        return loops_.root_weights(n, g, s, u);
+      case ScoreFunction::one_minus:  // of cosines
+        loops_.negate(n, g, u);
+        return 0;
+      case ScoreFunction::custom:
+        kernel_.chain(kernel_.kernel, n, u, s, g);
+        break;
+    }
+    if (kernel_.is_distance()) return loops_.distance_weights(n, g, u);
+    std::copy_n(g, n, u);
+    return 0;
+  }
+
+ private:
+  void products_to_distances(Index i, Index first, Index n, S* u) const {
+    const S a = saturated<S>(queries_.squared_norm[i]);
+    const S* b = key_norms_ + first;
+    constexpr S tiny = std::numeric_limits<S>::min() * S(1 << 26);
+    // Below -tiny, no pair is too near.
+    const S nearest = loops_.squared_distances(n, a, b, near_share_, u);
+    if (!(nearest > -tiny) && !all_from_rows_) return;
+    for (Index j = 0; j < n; ++j) {
+      if (all_from_rows_ || u[j] <= near_share_ * (a + b[j]) + tiny) {
+        u[j] = squared_distance_of_rows(keys_.depth, queries_.plain_row(i),
+                                        keys_.plain_row(first + j));
+      }
+    }
+  }
+
+  const KernelValue<S>& kernel_;
+  const PackedRows<S>& queries_;
+  const PackedRows<S>& keys_;
+  const ScoreLoops<S>& loops_ = score_loops<S>();
+  const S* key_norms_ = nullptr;  ///< squared norms as S (squared_distance)
+  S near_share_ = 0;
+  bool all_from_rows_ = false;
+};
+
+}  // namespace nearfar::detail

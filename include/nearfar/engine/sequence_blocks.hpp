@@ -1,0 +1,136 @@
+#pragma once
+
+#include <algorithm>
+
+#include "nearfar/core/opening.hpp"
+#include "nearfar/core/sequence_negatives.hpp"
+#include "nearfar/engine/packed_rows.hpp"
+
+/// \file
+/// Sequences against what comes some steps later: which targets are candidates for which contexts,
+/// and the rows laid out so that each such group has a score pass of its own.
+
+namespace nearfar::detail {
+
+/// The contexts (b, t), t < T - k, and the targets (b, t + k) of step k in blocks of equal size:
+/// each target of a block is a candidate for each of its contexts, item i of the one belongs to
+/// item i of the other, and no score between blocks counts.
+class SequenceBlocks {
+ public:
+  /// `rows` = B T rows of sequences of `length` = T positions; `step` = k < T.
+  SequenceBlocks(SequenceNegatives negatives, Index rows, Index length, Index step)
+      : negatives_(negatives), length_(length), times_(length - step) {
+    const Index sequences = rows / length;
+    switch (negatives) {
+      case SequenceNegatives::same_time:
+        count_ = times_;
+        size_ = sequences;
+        break;
+      case SequenceNegatives::same_sequence:
+        count_ = sequences;
+        size_ = times_;
+        break;
+      case SequenceNegatives::all:
+        count_ = 1;
+        size_ = sequences * times_;
+        break;
+    }
+  }
+
+  Index count() const { return count_; }
+  Index size() const { return size_; }  ///< items of a block: a context's candidates
+  Index terms() const { return count_ * size_; }
+
+  /// The caller's row of context i = block * size() + item; its target's is k further on.
+  Index context(Index i) const {
+    if (negatives_ == SequenceNegatives::same_time) return i % size_ * length_ + i / size_;
+    return i / times_ * length_ + i % times_;
+  }
+
+  /// Rows from one block's first to the next one's: zero rows fill it to whole row panels, as
+  /// packed rows end.
+  Index stride() const { return round_up(size_, panel_rows); }
+  /// Of all blocks.
+  Index gathered_rows() const { return count_ * stride(); }
+
+  /// body(i, row) for each item and its place among gathered rows, items shared out to threads.
+  template <class Body>
+  void each(int threads, const Body& body) const {
+    each_row(terms(), threads, [&](Index i) { body(i, i / size_ * stride() + i % size_); });
+  }
+
+ private:
+  SequenceNegatives negatives_;
+  Index length_;
+  Index times_;  ///< contexts of a sequence
+  Index count_ = 0;
+  Index size_ = 0;
+};
+
+/// Rows of x, `shift` below the contexts, block after block.
+template <class S>
+Rows<S> gather(Scratch& scratch, int threads, const Rows<S>& x, const SequenceBlocks& blocks,
+               Index shift) {
+  const Index rows = blocks.gathered_rows();
+  S* data = scratch.take<S>(rows * x.cols());
+  std::fill_n(data, rows * x.cols(), S(0));
+  blocks.each(threads, [&](Index i, Index row) {
+    std::copy_n(x.row(blocks.context(i) + shift), x.cols(), data + row * x.cols());
+  });
+  return {data, rows, x.cols()};
+}
+
+/// A gradient to which each step adds its share, kept from the caller until the last one has.
+template <class S>
+class StepSum {
+ public:
+  /// Zeros in the shape of x, or nothing where `out` is not wanted.
+  StepSum(Scratch& scratch, const Rows<S>& x, const GradientRows<S>& out)
+      : rows_(x.rows()), cols_(x.cols()), out_(out) {
+    if (!out.wanted()) return;
+    data_ = scratch.take<S>(rows_ * cols_);
+    std::fill_n(data_, rows_ * cols_, S(0));
+  }
+
+  bool wanted() const { return data_ != nullptr; }
+
+  /// Adds a step's share, laid out as gather() lays rows out, to rows `shift` below the contexts.
+  void add(int threads, const InputGradients<S>& share, const SequenceBlocks& blocks,
+           Index shift) const {
+    blocks.each(threads, [&](Index i, Index row) {
+      row_loops<S>().add(cols_, share.data + row * share.stride,
+                         data_ + (blocks.context(i) + shift) * cols_);
+    });
+  }
+
+  /// Sets rows [first, first + count), which one step alone has a share in.
+  void set(Index first, Index count, const InputGradients<S>& share) const {
+    for (Index r = 0; r < count; ++r) {
+      std::copy_n(share.data + r * share.stride, cols_, data_ + (first + r) * cols_);
+    }
+  }
+
+  /// Throws std::domain_error when the sums overflowed S.
+  void refuse_overflow(const char* name) const {
+    if (wanted() && !row_loops<S>().all_finite(rows_ * cols_, data_)) fail_gradient_overflow(name);
+  }
+
+  /// The caller's buffer, to be opened.
+  Output<S> output() { return {&out_, rows_, cols_}; }
+
+  /// To the caller's buffer, which is open.
+  void scatter(int threads) const {
+    if (!wanted()) return;
+    each_row(rows_, threads, [&](Index i) {
+      scatter_row(cols_, data_ + i * cols_, out_.accumulates(), out_.row(i));
+    });
+  }
+
+ private:
+  Index rows_;
+  Index cols_;
+  GradientRows<S> out_;
+  S* data_ = nullptr;
+};
+
+}  // namespace nearfar::detail

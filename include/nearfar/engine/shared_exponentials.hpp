@@ -1,0 +1,226 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "nearfar/engine/score_panel.hpp"
+#include "nearfar/engine/softmax_term.hpp"
+
+/// \file
+/// Softmax terms on either side of a score: one exponential serves both. It is taken relative to a
+/// reference of the tile's, which is brought to each row's own where sums are added up (statistics)
+/// or in the factors (weights). That works as long as scores of a tile do not lie so far apart that
+/// the exponential of one underflows; in a tile where they do each side is taken for itself.
+
+namespace nearfar::detail {
+
+/// The factor by which sums relative to one reference become sums relative to another. Most rows
+/// have the same two, so that the last answer is kept.
+template <class S>
+class Rebase {
+ public:
+  /// exp((from - to) / tau), from <= to.
+  double factor(S from, S to, S rate) {
+    if (from == to) return 1;
+    if (from != from_ || to != to_) {
+      from_ = from;
+      to_ = to;
+      factor_ = std::exp2((static_cast<double>(from) - static_cast<double>(to)) *
+                          static_cast<double>(rate));
+    }
+    return factor_;
+  }
+
+ private:
+  S from_ = 0;
+  S to_ = 0;
+  double factor_ = 1;
+};
+
+/// Adds `sum` relative to `reference` to a sum relative to `best`, which is raised if need be.
+template <class S>
+void add_exponentials(S reference, double sum, S rate, Rebase<S>& memo, S& best, double& total) {
+  if (reference > best) {
+    total *= best > -std::numeric_limits<S>::infinity() ? memo.factor(best, reference, rate) : 0.0;
+    best = reference;
+    total += sum;
+  } else {
+    total += sum * memo.factor(reference, best, rate);
+  }
+}
+
+/// The reference of one tile's exponentials.
+template <class S>
+struct TileReference {
+  S value;
+  bool usable;  ///< no exponential, and no factor of one, leaves S
+
+  /// For scores in `range`. References are steps of a coarse ladder, so that most tiles have the
+  /// same and sums are seldom brought from one to another.
+  TileReference(const Range<S>& range, S rate) {
+    constexpr double step = 16;      // of the exponents of two
+    constexpr double farthest = 60;  // what float has room for, with the reciprocal of sums
+    const double top = static_cast<double>(range.largest) * static_cast<double>(rate);
+    const double bottom = static_cast<double>(range.smallest) * static_cast<double>(rate);
+    const double rung = std::ceil(top / step) * step;
+    value = std::max(static_cast<S>(rung / static_cast<double>(rate)), range.largest);
+    usable = rung - bottom < farthest && std::abs(rung) < 1e6;
+  }
+};
+
+/// Numbers of all queries or all keys as tiles of weights need them.
+template <class S>
+struct SharedSide {
+  S* top;  ///< what a row's exponentials are relative to
+  S* factor;
+  S* reference;
+  S* share;
+
+  SharedSide(Scratch& scratch, Index count)
+      : top(scratch.take<S>(count)),
+        factor(scratch.take<S>(count)),
+        reference(scratch.take<S>(count)),
+        share(scratch.take<S>(count)) {}
+
+  /// False where a factor is too large for S, with room for what it is multiplied by.
+  bool fill(const SoftmaxTerm<S>& term, Index count) {
+    constexpr double largest = sizeof(S) == sizeof(float) ? 1e12 : 1e250;
+    const auto rate = static_cast<double>(term.rate());
+    bool fits = true;
+    for (Index i = 0; i < count; ++i) {
+      const SoftmaxNumbers<S> row = term.numbers(i);
+      const bool empty = !(row.total > 0);
+      // Of exponentials relative to this the row has a sum of about one.
+      top[i] = empty ? S(0) : static_cast<S>(row.best + std::log2(row.total) / rate);
+      const double f =
+          empty ? 0 : row.factor * std::exp2((static_cast<double>(top[i]) - row.best) * rate);
+      fits = fits && std::abs(f) < largest;
+      factor[i] = static_cast<S>(f);
+      reference[i] = row.reference;
+      share[i] = row.share;
+    }
+    return fits;
+  }
+
+  SideNumbers<S> from(Index first, bool codes) const {
+    return {top + first, factor + first, reference + first, codes ? share + first : nullptr};
+  }
+};
+
+/// Memory of one thread for one tile.
+template <class S>
+struct SharedMemory {
+  TileSums<S> sums;
+  TileFactors<S> rows;
+  TileFactors<S> columns;
+
+  SharedMemory(Scratch& scratch, Index height)
+      : sums{take(scratch, height), take(scratch, tile_width), take(scratch, height),
+             take(scratch, tile_width), take(scratch, 2 * height * product_loops<S>().lanes)},
+        rows(factors(scratch, height)),
+        columns(factors(scratch, tile_width)) {}
+
+ private:
+  static S* take(Scratch& scratch, Index count) { return scratch.take<S>(count); }
+  static TileFactors<S> factors(Scratch& scratch, Index count) {
+    const Index padded = round_up(count, product_loops<S>().lanes);
+    return {take(scratch, padded), take(scratch, padded), take(scratch, padded),
+            take(scratch, padded)};
+  }
+};
+
+/// A tile of a row panel, its rows queries from first_row on, its columns keys [first, end), both
+/// sides softmax terms. `first` is where a vector begins.
+template <class S>
+class SharedTile {
+ public:
+  SharedTile(SoftmaxTerm<S>& queries, SoftmaxTerm<S>& keys, const ScorePanel<S>& panel,
+             Index first_row, Index count, Index first, Index end, SharedMemory<S>& memory)
+      : queries_(queries),
+        keys_(keys),
+        panel_(panel),
+        first_row_(first_row),
+        count_(count),
+        first_(first),
+        end_(end),
+        memory_(memory) {}
+
+  /// Folds the tile's scores into the statistics of its queries and keys. Scores are lost. A
+  /// query's one positive must have the query as its own.
+  void accumulate(S reference) {
+    mask_padding();
+    each_positive([&](Index i, Index j, S& s) {
+      queries_.set_positive(i, s);
+      keys_.set_positive(j, s);
+      s = left_out<S>;
+    });
+    loops_.tile_sums(tile(), reference, queries_.rate(), codes(), memory_.sums);
+    queries_.fold(first_row_, count_, reference, memory_.sums.rows, end_ - first_);
+    keys_.fold(first_, end_ - first_, reference, memory_.sums.columns, count_);
+    if (!by_codes()) return;
+    queries_.fold_positives(first_row_, count_, memory_.sums.row_positives);
+    keys_.fold_positives(first_, end_ - first_, memory_.sums.column_positives);
+  }
+
+  /// Makes weights of the tile's scores, the sums of both sides' derivatives; returns
+  /// sum g (s - reference) over both.
+  double gradient(S reference, const SharedSide<S>& queries, const SharedSide<S>& keys) {
+    mask_padding();
+    each_positive([](Index, Index, S& s) { s = left_out<S>; });
+    const Index lanes = product_loops<S>().lanes;
+    const Index columns = end_ - first_;
+    const S rate = queries_.rate();
+    loops_.tile_factors(count_, round_up(count_, lanes), reference, rate,
+                        queries.from(first_row_, by_codes()), memory_.rows);
+    loops_.tile_factors(columns, round_up(columns, lanes), reference, rate,
+                        keys.from(first_, by_codes()), memory_.columns);
+    const double moment =
+        loops_.tile_weights(tile(), reference, rate, codes(), memory_.rows, memory_.columns);
+    each_positive([&](Index i, Index j, S& s) {
+      s = queries_.positive_gradient(i) + keys_.positive_gradient(j);
+    });
+    return moment;
+  }
+
+ private:
+  bool by_codes() const { return queries_.query_codes() != nullptr; }
+
+  ScoreTile<S> tile() const {
+    return {panel_.at(0, first_), ScorePanel<S>::stride, count_, end_ - first_};
+  }
+  TileCodes<S> codes() const {
+    if (!by_codes()) return {nullptr, nullptr};
+    return {queries_.query_codes() + first_row_, queries_.key_codes() + first_};
+  }
+
+  /// body(i, j, s) for pairs of the tile of which j is i's one positive.
+  template <class Body>
+  void each_positive(const Body& body) const {
+    if (by_codes()) return;
+    for (Index r = 0; r < count_; ++r) {
+      const Index j = queries_.positive_of(first_row_ + r);
+      if (j >= first_ && j < end_) body(first_row_ + r, j, *panel_.at(r, j));
+    }
+  }
+
+  void mask_padding() const {
+    const Index columns = end_ - first_;
+    const Index padding = round_up(columns, product_loops<S>().lanes) - columns;
+    if (padding == 0) return;
+    for (Index r = 0; r < count_; ++r) {
+      std::fill_n(panel_.at(r, first_) + columns, padding, left_out<S>);
+    }
+  }
+
+  const SoftmaxLoops<S>& loops_ = softmax_loops<S>();
+  SoftmaxTerm<S>& queries_;
+  SoftmaxTerm<S>& keys_;
+  const ScorePanel<S>& panel_;
+  Index first_row_;
+  Index count_;
+  Index first_;
+  Index end_;
+  SharedMemory<S>& memory_;
+};
+
+}  // namespace nearfar::detail

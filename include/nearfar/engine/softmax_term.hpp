@@ -1,0 +1,81 @@
+#pragma once
+
+#include <limits>
+
+#include "nearfar/engine/row_term.hpp"
+#include "nearfar/loops/softmax.hpp"
+
+/// \file
+/// Terms that are a log-sum-exp of a row, and the shortcuts that passes take with them:
+/// exponentials that take the scores' place, and exponentials that serve both sides of a score.
+
+namespace nearfar::detail {
+
+/// What became of a row whose scores were replaced by exponentials.
+template <class S>
+struct InPlaceRow {
+  S factor;    ///< dL/ds_ij is this times what stands in s_ij's place
+  S positive;  ///< what is to stand in the positive's place
+};
+
+/// A closed row, relative to `best`, the largest nearness it saw.
+template <class S>
+struct SoftmaxNumbers {
+  double best;
+  double total;   ///< sum of exp((nearness - best) / tau)
+  double factor;  ///< dL/ds_ij is this times exp((nearness_ij - best) / tau)
+  S reference;    ///< score that d_temperature's moments are measured from
+  S share;        ///< taken off the gradient of each positive; by codes only
+};
+
+/// No column of a pass. (Where keys come in blocks, columns may be negative.)
+inline constexpr Index no_column = std::numeric_limits<Index>::min();
+
+/// A RowTerm whose gradients are exponentials of its scores times a factor of the row, less what
+/// positives are to gain: of one positive a row, known by its column, or of all with the row's
+/// class code.
+template <class S>
+class SoftmaxTerm : public RowTerm<S> {
+ public:
+  SoftmaxTerm<S>* softmax() final { return this; }
+
+  /// The column of row i's one positive; no_column where positives are told by codes or stand
+  /// outside of the pass.
+  virtual Index positive_of(Index i) const = 0;
+
+  // Exponentials in place, where `in_place()`: `begin`, with the largest of the row's scores and
+  // the positive's, instead of `start`; `exponentiate` instead of `accumulate`, which folds scores
+  // in and makes of each, but the positive's, its exponential; `finalise` instead of `close`.
+
+  virtual bool in_place() const = 0;
+  virtual void begin(Index i, S largest, S positive) = 0;
+  virtual void exponentiate(Index i, Index first, Index n, S* s) = 0;
+  virtual InPlaceRow<S> finalise(Index i) = 0;
+
+  // Exponentials of tiles, for both sides of a score, where `shares_exponentials()`.
+
+  virtual bool shares_exponentials() const = 0;
+  virtual S rate() const = 0;  ///< log2(e) / tau
+  /// Class codes of queries and keys; null where positives are told by column.
+  virtual const S* query_codes() const = 0;
+  virtual const S* key_codes() const = 0;
+  /// The score of the positive of row i, which is not among those that `fold` adds, but counted.
+  virtual void set_positive(Index i, S score) = 0;
+  /// Adds to each row first + k the sum sums[k] of n exponentials relative to `reference`.
+  virtual void fold(Index first, Index count, S reference, const S* sums, Index n) = 0;
+  /// Adds scores[k], a sum of positives' scores, to each row first + k; by codes only.
+  virtual void fold_positives(Index first, Index count, const S* scores) = 0;
+  virtual SoftmaxNumbers<S> numbers(Index i) const = 0;
+  /// dL/ds of row i's one positive.
+  virtual S positive_gradient(Index i) const = 0;
+  /// Adds to row i's sum of g_j (s_j - reference), from which d_temperature comes.
+  virtual void add_moment(Index i, double moment) = 0;
+
+ protected:
+  SoftmaxTerm() = default;
+  SoftmaxTerm(const SoftmaxTerm&) = default;
+  SoftmaxTerm& operator=(const SoftmaxTerm&) = default;
+  ~SoftmaxTerm() = default;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,463 @@
+#pragma once
+
+#include <optional>
+
+#include "nearfar/engine/pair_mask.hpp"
+#include "nearfar/engine/row_term.hpp"
+#include "nearfar/engine/score_panel.hpp"
+#include "nearfar/engine/score_range.hpp"
+#include "nearfar/engine/shared_exponentials.hpp"
+
+/// \file
+/// The score pass in which both sides see each score: its query and its key. A tile's queries see
+/// it as it is; the keys see its columns, transposed. Gradients need the statistics of both: they
+/// take a second sweep, in which a score's weight is the sum of both derivatives. No more than a
+/// tile of scores exists for each thread.
+///
+/// Queries with keys: 2 N M D floating point operations forward, 8 N M D with gradients; two
+/// one-sided passes would take 4 and 12. Rows with themselves: scores are symmetric, so that those
+/// on and above the diagonal do for all; when a row's own panel comes, the row has seen all that
+/// lies before it, as a key. N^2 D and 4 N^2 D, where a one-sided pass takes 2 and 6.
+
+namespace nearfar::detail {
+
+template <class S>
+class TwoSidedPass {
+ public:
+  /// All arguments must outlive the pass. The same object twice for rows compared with all others
+  /// of them, or with those that `excluded` leaves (never with themselves, and i with j where j
+  /// with i); else all queries with all keys. `height`, a multiple of 48 that depends on sizes
+  /// alone, is the number of rows of a panel; 0 is the usual one.
+  TwoSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
+               const PackedRows<S>& queries, const PackedRows<S>& keys,
+               const ExcludedPairs& excluded = {}, Index height = 0)
+      : scratch_(scratch),
+        threads_(std::max(1, threads)),
+        same_(&queries == &keys),
+        queries_(queries),
+        keys_(keys),
+        mask_{same_ ? Pairing::others : Pairing::all, excluded},
+        products_(scratch, threads, queries, keys),
+        score_rows_(scratch, kernel, queries, keys),
+        height_(height > 0 ? height : PanelProducts<S>::height(queries.rows)),
+        packed_(scratch.take<S>(round_up(queries.rows, height_) * keys.depth)),
+        memory_(scratch.take<Memory>(threads_)) {
+    for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, queries, height_);
+    // Used in both sweeps.
+    parallel_tasks(tasks_of(queries.rows, height_), threads, [&](Index t, int) {
+      const Index first = t * height_;
+      products_.pack_queries(first, std::min(height_, queries.rows - first), packed(first));
+    });
+  }
+
+  /// Closes every row of both terms, one of each side; for rows with themselves the same object
+  /// twice. `diagnostics` gets the range of the scores.
+  void forward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& diagnostics) {
+    const Terms terms(of_queries, of_keys, score_rows_.kernel());
+    start(of_queries, queries_.rows);
+    if (!same_) start(of_keys, keys_.rows);
+    ScoreRange<S>* ranges = take_ranges();
+    each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
+      each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
+        score_tile(mine, block, first, end);
+        const Index below = std::clamp(block.below, first, end);
+        const Index pairs = same_ ? 2 : 1;  // i with j, and j with i
+        fold_ranges(mine, block, first, below, 1, ranges);
+        const Range<S> range = fold_ranges(mine, block, below, end, pairs, ranges);
+        ticket.wait_for(first / tile_width);
+        const bool shared = accumulate_shared(terms, mine, block, below, end, range);
+        if (!shared) accumulate_keys(of_keys, mine, block, below, end);
+        accumulate_queries(of_queries, mine, block, first, shared ? below : end);
+        ticket.leave(first / tile_width);
+      });
+      for (Index i = block.first; i < block.end(); ++i) of_queries.close(i);
+    });
+    for (Index j = 0; j < keys_.rows && !same_; ++j) of_keys.close(j);
+    gather(ranges, diagnostics);
+  }
+
+  /// As forward; and adds the gradients with respect to the packed rows (unscaled) to `dx` and
+  /// `dy`, each where wanted; the same for rows with themselves.
+  void forward_backward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
+                        RowGradients<S>& dy, Diagnostics& diagnostics) {
+    forward(of_queries, of_keys, diagnostics);
+    const Terms terms(of_queries, of_keys, score_rows_.kernel());
+    const Sides sides(scratch_, terms, queries_.rows, keys_.rows, same_);
+    add_gradients(of_queries, of_keys, dx, dy,
+                  [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
+                    const bool shared = weigh_shared(terms, mine, block, below, end, sides);
+                    to_geometry(mine, block, first, shared ? below : end);
+                    return shared;
+                  });
+  }
+
+  /// For rows with themselves and a term whose `gradient` accumulates, in one sweep: 3 N^2 D
+  /// floating point operations.
+  void one_sweep(RowTerm<S>& term, RowGradients<S>& dx, Diagnostics& diagnostics) {
+    start(term, queries_.rows);
+    ScoreRange<S>* ranges = take_ranges();
+    add_gradients(term, term, dx, dx,
+                  [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
+                    fold_ranges(mine, block, first, below, 1, ranges);
+                    fold_ranges(mine, block, below, end, 2, ranges);
+                    return false;
+                  });
+    gather(ranges, diagnostics);
+  }
+
+ private:
+  /// Columns that are transposed together: whole vectors, for every instruction set.
+  static constexpr Index columns = 64;
+  static_assert(tile_width % columns == 0);
+
+  /// One thread's memory.
+  struct Memory {
+    PanelMemory<S> panel;
+    ScorePanel<S> to_keys;  ///< derivatives of the keys' side
+    Index block_stride;
+    S* block;   ///< columns of scores as rows
+    S* slopes;  ///< dL/ds of these
+    SharedMemory<S> shared;
+
+    Memory(Scratch& scratch, const PackedRows<S>& queries, Index height)
+        : panel(scratch, queries, height, tile_width),
+          to_keys{scratch.take<S>(ScorePanel<S>::size(height, tile_width)), height},
+          block_stride(height + 64 / Index(sizeof(S))),
+          block(scratch.take<S>(columns * block_stride)),
+          slopes(scratch.take<S>(columns * block_stride)),
+          shared(scratch, height) {}
+
+    void begin_at(Index first) {
+      panel.panel.first = round_down(first, tile_width);
+      to_keys.first = panel.panel.first;
+    }
+  };
+
+  /// Queries of a panel. They see keys from `begin` on, and the keys from `below` on see them.
+  struct Block {
+    Index first;
+    Index count;
+    Index begin;
+    Index below;
+    Index end() const { return first + count; }
+  };
+
+  /// Both terms as softmax terms that can share exponentials; null where they can't.
+  struct Terms {
+    SoftmaxTerm<S>* queries = nullptr;
+    SoftmaxTerm<S>* keys = nullptr;
+
+    Terms(RowTerm<S>& of_queries, RowTerm<S>& of_keys, const KernelValue<S>& kernel) {
+      SoftmaxTerm<S>* softmax = of_queries.softmax();
+      if (softmax == nullptr || !kernel.scores_are_products()) return;
+      if (!softmax->shares_exponentials()) return;
+      queries = softmax;
+      keys = of_keys.softmax();
+    }
+    bool share() const { return queries != nullptr && keys != nullptr; }
+  };
+
+  /// Factors of both sides where exponentials are shared.
+  struct Sides {
+    std::optional<SharedSide<S>> queries;
+    std::optional<SharedSide<S>> keys;
+    bool usable = false;
+
+    Sides(Scratch& scratch, const Terms& terms, Index n, Index m, bool same) {
+      if (!terms.share()) return;
+      queries.emplace(scratch, n);
+      usable = queries->fill(*terms.queries, n);
+      if (same) {
+        keys = queries;
+      } else {
+        keys.emplace(scratch, m);
+        usable = keys->fill(*terms.keys, m) && usable;
+      }
+    }
+  };
+
+  S* packed(Index first_row) const { return packed_ + first_row * keys_.depth; }
+  bool has_row_weights() const { return score_rows_.kernel().is_distance(); }
+
+  static void start(RowTerm<S>& term, Index count) {
+    for (Index i = 0; i < count; ++i) term.start(i);
+  }
+
+  ScoreRange<S>* take_ranges() {
+    auto* ranges = scratch_.take<ScoreRange<S>>(queries_.rows);
+    std::uninitialized_fill_n(ranges, queries_.rows, ScoreRange<S>());
+    return ranges;
+  }
+
+  void gather(const ScoreRange<S>* ranges, Diagnostics& d) const {
+    for (Index i = 0; i < queries_.rows; ++i) ranges[i].add_to(d);
+  }
+
+  /// body(memory, block, ticket) for each panel.
+  template <class Body>
+  void each_panel(const Body& body) {
+    const Index panels = tasks_of(queries_.rows, height_);
+    parallel_pipeline(
+        panels, threads_, scratch_.take<Index>(panels),
+        [&](Index t, int worker, const Ticket& ticket) {
+          const Index first = t * height_;
+          const Index count = std::min(height_, queries_.rows - first);
+          const Block block{first, count, same_ ? first : 0, same_ ? first + count : 0};
+          body(memory_[worker], block, ticket);
+        });
+  }
+
+  /// Inner products of a tile.
+  void score_tile(Memory& mine, const Block& block, Index first, Index end) const {
+    mine.begin_at(first);
+    products_.score(packed(block.first), block.count, first, end, mine.panel.panel);
+  }
+
+  /// Inner products of a tile with keys [first, end) to geometry values.
+  void to_geometry(const Memory& mine, const Block& block, Index first, Index end) const {
+    for (Index r = 0; r < block.count && first < end; ++r) {
+      score_rows_.products_to_geometry(block.first + r, first, end - first,
+                                       mine.panel.panel.at(r, first));
+    }
+  }
+
+  /// Scores of row r with n keys from `from` on.
+  const S* scores(const Memory& mine, Index r, Index from, Index n) const {
+    return score_rows_.scores(n, mine.panel.panel.at(r, from), mine.panel.buffers);
+  }
+
+  /// to_geometry, and the range of the scores, each of which stands for `pairs` of them. Returns
+  /// what they lie between where they are products.
+  Range<S> fold_ranges(const Memory& mine, const Block& block, Index first, Index end, Index pairs,
+                       ScoreRange<S>* ranges) const {
+    constexpr S infinity = std::numeric_limits<S>::infinity();
+    Range<S> all{infinity, -infinity};
+    const KernelValue<S>& kernel = score_rows_.kernel();
+    const bool products = kernel.scores_are_products();
+    const bool distances = kernel.orientation == Orientation::distance;
+    if (!products) to_geometry(mine, block, first, end);
+    for (Index r = 0; r < block.count && first < end; ++r) {
+      const Index i = block.first + r;
+      mask_.each_part(i, first, end, [&](Index from, Index n) {
+        if (!products) {
+          ranges[i].fold(distances, n, scores(mine, r, from, n), pairs);
+          return;
+        }
+        const Range<S> range = score_rows_.products_to_scores(n, mine.panel.panel.at(r, from));
+        ranges[i].fold(range);
+        all = {std::min(all.smallest, range.smallest), std::max(all.largest, range.largest)};
+      });
+    }
+    return all;
+  }
+
+  /// The sweep that adds gradients. `open(memory, block, first, below, end)` makes geometry values
+  /// of a tile's inner products, or, of those with keys from `below` on, weights, and returns
+  /// whether it did.
+  template <class Open>
+  void add_gradients(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
+                     RowGradients<S>& dy, const Open& open) {
+    if (dx.wanted()) products_.prepare_gradients();
+    PanelGradients<S> gradients(scratch_, queries_, dx, dy, same_);
+    each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
+      PanelMemory<S>& panel = mine.panel;
+      std::fill_n(panel.weights, block.count, 0.0);
+      std::fill_n(panel.sums, height_ * queries_.stride, S(0));
+      each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
+        score_tile(mine, block, first, end);
+        const Index below = std::clamp(block.below, first, end);
+        ticket.wait_for(first / tile_width);
+        const bool weighed = open(mine, block, first, below, end);
+        weigh_tile(of_queries, of_keys, mine, block, first, below, weighed ? below : end);
+        clear_padding(mine, block, end);
+        if (same_ && first == block.first) make_symmetric(mine, block);
+        if (gradients.wants_keys()) {
+          products_.add_key_gradients(panel.panel, queries_.row(block.first), block.count, below,
+                                      end, gradients.of_keys());
+        }
+        ticket.leave(first / tile_width);
+        if (gradients.wants_queries()) {
+          products_.add_query_gradients(panel.panel, block.count, first, end, panel.sums);
+        }
+      });
+      if (gradients.wants_queries()) {
+        gradients.add_rows(block.first, block.count, panel.sums, nullptr,
+                           has_row_weights() ? panel.weights : nullptr);
+      }
+    });
+    gradients.finish(threads_);
+  }
+
+  // ---- each side for itself --------------------------------------------------------------------
+
+  void accumulate_queries(RowTerm<S>& term, const Memory& mine, const Block& block, Index first,
+                          Index end) const {
+    if (first == end) return;
+    for (Index r = 0; r < block.count; ++r) {
+      const Index i = block.first + r;
+      mask_.each_part(i, first, end, [&](Index from, Index n) {
+        term.accumulate(i, from, n, scores(mine, r, from, n));
+      });
+    }
+  }
+
+  /// body(first, end) for the parts of keys [first, end) whose columns are transposed together.
+  template <class Body>
+  void each_column_block(Index first, Index end, const Body& body) const {
+    while (first < end) {
+      const Index stop = std::min(round_down(first, columns) + columns, end);
+      body(first, stop);
+      first = stop;
+    }
+  }
+
+  void accumulate_keys(RowTerm<S>& term, const Memory& mine, const Block& block, Index first,
+                       Index end) const {
+    each_column_block(first, end, [&](Index begin, Index stop) {
+      transpose_columns(mine, block, begin, stop);
+      for (Index j = begin; j < stop; ++j) {
+        const S* s =
+            score_rows_.scores(block.count, column(mine, mine.block, j), mine.panel.buffers);
+        mask_.each_part(j, block.first, block.end(), [&](Index from, Index n) {
+          term.accumulate(j, from, n, s + (from - block.first));
+        });
+      }
+    });
+  }
+
+  /// Key j's column as a row of a block.
+  S* column(const Memory& mine, S* block, Index j) const {
+    return block + j % columns * mine.block_stride;
+  }
+
+  void transpose_columns(const Memory& mine, const Block& block, Index first, Index end) const {
+    const Index lanes = loops_.lanes;
+    const Index begin = round_down(first, lanes);
+    loops_.transpose(mine.panel.panel.at(0, begin), ScorePanel<S>::stride,
+                     column(mine, mine.block, begin), mine.block_stride,
+                     round_up(block.count, lanes), round_up(end - begin, lanes));
+  }
+
+  /// The keys' derivatives of a tile's scores with keys [first, end), into to_keys.
+  void gradient_of_keys(RowTerm<S>& term, const Memory& mine, const Block& block, Index first,
+                        Index end) const {
+    each_column_block(first, end, [&](Index begin, Index stop) {
+      transpose_columns(mine, block, begin, stop);
+      for (Index j = begin; j < stop; ++j) {
+        S* g = column(mine, mine.slopes, j);
+        std::fill_n(g, mine.block_stride, S(0));
+        const S* s =
+            score_rows_.scores(block.count, column(mine, mine.block, j), mine.panel.buffers);
+        mask_.each_part(j, block.first, block.end(), [&](Index from, Index n) {
+          const Index k = from - block.first;
+          term.gradient(j, from, n, s + k, g + k);
+        });
+      }
+      const Index lanes = loops_.lanes;
+      const Index from = round_down(begin, lanes);
+      loops_.transpose(column(mine, mine.slopes, from), mine.block_stride, mine.to_keys.at(0, from),
+                       ScorePanel<S>::stride, round_up(stop - from, lanes),
+                       round_up(block.count, lanes));
+    });
+  }
+
+  /// A tile's geometry values with keys [first, end) become weights, in place: of the queries'
+  /// derivatives, and from `below` on of the keys', too.
+  void weigh_tile(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Memory& mine, const Block& block,
+                  Index first, Index below, Index end) const {
+    gradient_of_keys(of_keys, mine, block, below, end);
+    if (first == end) return;
+    for (Index r = 0; r < block.count; ++r) {
+      const Index i = block.first + r;
+      MaskedZeros masked(mine.panel.panel, r, first);
+      mask_.each_part(i, first, end, [&](Index from, Index n) {
+        masked.clear_until(from);
+        S* u = mine.panel.panel.at(r, from);
+        const S* s = scores(mine, r, from, n);
+        S* g = mine.panel.buffers + tile_width;
+        of_queries.gradient(i, from, n, s, g);
+        if (from + n > below) {
+          const Index seen = std::max(from, below);
+          row_loops<S>().add(from + n - seen, mine.to_keys.at(r, seen), g + (seen - from));
+        }
+        mine.panel.weights[r] += score_rows_.weights(n, g, s, u);
+        masked.skip_to(from + n);
+      });
+      masked.clear_until(end);
+    }
+  }
+
+  /// The weights of a panel's rows among themselves, each row's as it sees the others: those of the
+  /// other direction are added, so that a row's own gradient has all of both.
+  void make_symmetric(Memory& mine, const Block& block) const {
+    const ScorePanel<S>& panel = mine.panel.panel;
+    for (Index r = 0; r < block.count; ++r) {
+      for (Index c = 0; c < r; ++c) {
+        S& here = *panel.at(r, block.first + c);
+        S& there = *panel.at(c, block.first + r);
+        mine.panel.weights[r] += static_cast<double>(there);
+        mine.panel.weights[c] += static_cast<double>(here);
+        here = there = here + there;
+      }
+    }
+  }
+
+  void clear_padding(Memory& mine, const Block& block, Index end) const {
+    if (end != keys_.rows) return;
+    for (Index r = 0; r < block.count; ++r) {
+      MaskedZeros(mine.panel.panel, r, end).clear_until(round_up(end, panel_rows));
+    }
+  }
+
+  // ---- both sides together ---------------------------------------------------------------------
+
+  SharedTile<S> shared_tile(const Terms& terms, Memory& mine, const Block& block, Index first,
+                            Index end) const {
+    return {*terms.queries, *terms.keys, mine.panel.panel, block.first, block.count,
+            first,          end,         mine.shared};
+  }
+
+  /// Folds a tile's scores with keys [first, end), which lie in `range`, into both sides if they
+  /// can share exponentials.
+  bool accumulate_shared(const Terms& terms, Memory& mine, const Block& block, Index first,
+                         Index end, const Range<S>& range) const {
+    if (!terms.share() || mask_.excluded.any()) return false;
+    if (first == end) return true;
+    const TileReference<S> reference(range, terms.queries->rate());
+    if (!reference.usable) return false;
+    shared_tile(terms, mine, block, first, end).accumulate(reference.value);
+    return true;
+  }
+
+  /// The same for weights.
+  bool weigh_shared(const Terms& terms, Memory& mine, const Block& block, Index first, Index end,
+                    const Sides& sides) const {
+    if (!sides.usable || mask_.excluded.any()) return false;
+    if (first == end) return true;
+    const ScoreLoops<S>& loops = score_loops<S>();
+    const Range<S> queries = loops.range(block.count, sides.queries->top + block.first);
+    const Range<S> keys = loops.range(end - first, sides.keys->top + first);
+    const TileReference<S> reference({std::min(queries.smallest, keys.smallest), queries.largest},
+                                     terms.queries->rate());
+    if (!reference.usable) return false;
+    terms.queries->add_moment(block.first,
+                              shared_tile(terms, mine, block, first, end)
+                                  .gradient(reference.value, *sides.queries, *sides.keys));
+    return true;
+  }
+
+  const ProductLoops<S>& loops_ = product_loops<S>();
+  Scratch& scratch_;
+  int threads_;
+  bool same_;
+  const PackedRows<S>& queries_;
+  const PackedRows<S>& keys_;
+  PairMask mask_;
+  PanelProducts<S> products_;
+  ScoreRows<S> score_rows_;
+  Index height_;
+  S* packed_;  ///< the queries, panel by panel
+  Memory* memory_;
+};
+
+}  // namespace nearfar::detail

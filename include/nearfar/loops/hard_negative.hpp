@@ -1,0 +1,37 @@
+#pragma once
+
+#include "nearfar/loops/range.hpp"
+
+/// \file
+/// Vector code of the contrastive loss whose near negatives count more: two exponentials a score.
+
+namespace nearfar::detail {
+
+/// For x = (s - best) / tau: exp(x), and the negative's weight exp(beta x).
+template <class S>
+struct HardNegativeRates {
+  S inverse;        ///< 1 / tau
+  S concentration;  ///< beta
+};
+
+struct HardNegativeSums {
+  double hardened;  ///< of exp(x) times weights
+  double weights;
+};
+
+template <class S>
+struct HardNegativeLoops {
+  HardNegativeSums (*sums)(Index n, const S* s, S best, const HardNegativeRates<S>& rates);
+  /// g = weight * (of_hardened exp(x) - of_weights); returns the sum of g s.
+  double (*gradient)(Index n, const S* s, S best, const HardNegativeRates<S>& rates, S of_hardened,
+                     S of_weights, S* g);
+};
+
+template <class S>
+const HardNegativeLoops<S>& hard_negative_loops();
+
+}  // namespace nearfar::detail
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/loops/impl/hard_negative.hpp"
+#endif

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "nearfar/loops/impl/scores.hpp"
+#include "nearfar/loops/lifted.hpp"
+
+namespace nearfar::detail {
+inline namespace NEARFAR_SET {
+
+template <class S>
+S largest_negative(Index n, const S* s, int sign, const PositiveMask<S>& positives) {
+  ElementMax<S> best;
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    best.see(if_negative(positives, k, nearness<T>(sign, s + k), spread<T>(-infinity<S>)));
+  });
+  return best.value();
+}
+
+template <class S>
+double negative_sum(Index n, const S* s, int sign, const PositiveMask<S>& positives, S best) {
+  ElementSum<S> sum;
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    const T top = spread<T>(best);
+    // A positive may be nearer than every negative: it is left out before the exponential.
+    const T e = exp(if_negative(positives, k, nearness<T>(sign, s + k), top) - top);
+    sum += if_negative(positives, k, e, constant<T>(0));
+  });
+  return sum.total();
+}
+
+template <class S>
+void negative_gradient(Index n, const S* s, int sign, const PositiveMask<S>& positives, S best,
+                       S weight, S* g) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    const T zero = constant<T>(0);
+    const T from_best = if_negative(positives, k, nearness<T>(sign, s + k) - spread<T>(best), zero);
+    const T e = exp(min(from_best, zero));
+    store(g + k, if_negative(positives, k, e * spread<T>(weight), zero));
+  });
+}
+
+template <class S>
+inline constexpr LiftedLoops<S> lifted_loops_here = {
+    .largest_negative = &largest_negative<S>,
+    .negative_sum = &negative_sum<S>,
+    .negative_gradient = &negative_gradient<S>,
+};
+
+}  // namespace NEARFAR_SET
+
+#ifdef NEARFAR_HEADER_ONLY
+template <class S>
+const LiftedLoops<S>& lifted_loops() {
+  return lifted_loops_here<S>;
+}
+#endif
+
+}  // namespace nearfar::detail

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "nearfar/loops/impl/vec.hpp"
+#include "nearfar/loops/logistic.hpp"
+
+namespace nearfar::detail {
+inline namespace NEARFAR_SET {
+
+/// softplus(z) = log(1 + e^z) and its derivative sigmoid(z), without overflow and, where small,
+/// without loss of digits.
+template <class T>
+struct SoftplusOf {
+  T value;
+  T slope;
+
+  NEARFAR_ALWAYS_INLINE explicit SoftplusOf(T z) {
+    const T zero = constant<T>(0);
+    const T one = constant<T>(1);
+    const T e = exp(zero - abs(z));
+    value = max(z, zero) + log1p(e);
+    const T above = one / (one + e);  // sigmoid(|z|)
+    // max(z, 0) == z where z >= 0.
+    slope = select_equal(max(z, zero), z, above, e * above);
+  }
+};
+
+template <class T, class S>
+NEARFAR_ALWAYS_INLINE T logistic_logit(const S* s, const Logits<S>& logits, Index j) {
+  const T z = load<T>(s + j) * spread<T>(logits.scale) + spread<T>(logits.bias);
+  return logits.key_bias != nullptr ? z + load<T>(logits.key_bias + j) : z;
+}
+
+// The match is first taken for one of the others, and then exchanged. An element has the same bits
+// in a vector and by itself, so that nothing of the exchanged value stays behind.
+
+template <class S>
+double logistic_sum(Index n, const S* s, const Logits<S>& logits, Index match) {
+  ElementSum<S> sum;
+  each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+    sum += SoftplusOf<T>(logistic_logit<T>(s, logits, j)).value;
+  });
+  if (match < 0) return sum.total();
+  const S z = logistic_logit<S>(s, logits, match);
+  return sum.total() + (static_cast<double>(SoftplusOf<S>(-z).value) -
+                        static_cast<double>(SoftplusOf<S>(z).value));
+}
+
+template <class S>
+LogisticSlopes logistic_gradient(Index n, const S* s, const Logits<S>& logits, Index match,
+                                 S factor, S* g) {
+  ElementSum<S> by_bias;
+  ElementSum<S> by_scale;
+  each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+    const T dz = SoftplusOf<T>(logistic_logit<T>(s, logits, j)).slope * spread<T>(factor);
+    by_bias += dz;
+    by_scale += dz * load<T>(s + j);
+    store(g + j, dz * spread<T>(logits.scale));
+  });
+  LogisticSlopes out{by_bias.total(), by_scale.total()};
+  if (match < 0) return out;
+  const S z = logistic_logit<S>(s, logits, match);
+  const S dz = -SoftplusOf<S>(-z).slope * factor;
+  const double change =
+      static_cast<double>(dz) - static_cast<double>(SoftplusOf<S>(z).slope * factor);
+  out.bias += change;
+  out.scale += change * static_cast<double>(s[match]);
+  g[match] = dz * logits.scale;
+  return out;
+}
+
+template <class S>
+inline constexpr LogisticLoops<S> logistic_loops_here = {
+    .sum = &logistic_sum<S>,
+    .gradient = &logistic_gradient<S>,
+};
+
+}  // namespace NEARFAR_SET
+
+#ifdef NEARFAR_HEADER_ONLY
+template <class S>
+const LogisticLoops<S>& logistic_loops() {
+  return logistic_loops_here<S>;
+}
+#endif
+
+}  // namespace nearfar::detail

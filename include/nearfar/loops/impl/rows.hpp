@@ -1,0 +1,182 @@
+#pragma once
+
+#include "nearfar/loops/impl/vec.hpp"
+#include "nearfar/loops/rows.hpp"
+
+namespace nearfar::detail {
+inline namespace NEARFAR_SET {
+
+/// As many sums as a compiler needs to see vectors.
+template <class S>
+double dot_in_double(Index n, const S* x, const S* y) {
+  constexpr Index sums = 16;
+  double sum[sums] = {};
+  Index k = 0;
+  for (; k + sums <= n; k += sums) {
+    for (Index l = 0; l < sums; ++l) {
+      sum[l] += static_cast<double>(x[k + l]) * static_cast<double>(y[k + l]);
+    }
+  }
+  for (; k < n; ++k) sum[0] += static_cast<double>(x[k]) * static_cast<double>(y[k]);
+  double total = 0;
+  for (const double each : sum) total += each;
+  return total;
+}
+
+/// body.operator()<T>(i, k) over i = 0 .. n-1, k the number of one of four sums: none waits for the
+/// one before it.
+template <class S, class Body>
+NEARFAR_ALWAYS_INLINE void each_in_four(Index n, const Body& body) {
+  constexpr Index lanes = Vec<S>::lanes;
+  Index i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    for (Index k = 0; k < 4; ++k) body.template operator()<Vec<S>>(i + k * lanes, k);
+  }
+  for (; i + lanes <= n; i += lanes) body.template operator()<Vec<S>>(i, Index(0));
+  for (; i < n; ++i) body.template operator()<S>(i, Index(0));
+}
+
+template <class S>
+struct FourSums {
+  ElementSum<S> each[4];
+
+  S total() const {
+    const Vec<S> lanes = (each[0].lanes + each[1].lanes) + (each[2].lanes + each[3].lanes);
+    return lanes.sum() + each[0].rest;
+  }
+};
+
+template <class S>
+S dot(Index n, const S* x, const S* y) {
+  FourSums<S> sum;
+  each_in_four<S>(n, [&]<class T>(Index i, Index k) NEARFAR_LAMBDA_INLINE {
+    sum.each[k].add(load<T>(x + i), load<T>(y + i));
+  });
+  return sum.total();
+}
+
+template <class S>
+S squared_distance(Index n, const S* x, const S* y) {
+  FourSums<S> sum;
+  each_in_four<S>(n, [&]<class T>(Index i, Index k) NEARFAR_LAMBDA_INLINE {
+    const T difference = load<T>(x + i) - load<T>(y + i);
+    sum.each[k].add(difference, difference);
+  });
+  return sum.total();
+}
+
+template <class S>
+S largest_magnitude(Index n, const S* x) {
+  ElementMax<S> largest;
+  each_element<S>(
+      n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE { largest.see(abs(load<T>(x + k))); });
+  return largest.value();
+}
+
+/// x * 0 is 0 for a finite x and NaN otherwise.
+template <class S>
+bool all_finite(Index n, const S* x) {
+  ElementSum<S> sum;
+  each_element<S>(
+      n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE { sum += load<T>(x + k) * constant<T>(0); });
+  return sum.total() == 0;
+}
+
+template <class S>
+void subtract(Index n, const S* x, const S* centre, S* out) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    store(out + k, load<T>(x + k) - load<T>(centre + k));
+  });
+}
+
+template <class S>
+void scale(Index n, S factor, const S* x, S* out) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    store(out + k, load<T>(x + k) * spread<T>(factor));
+  });
+}
+
+template <class S>
+void scale_in_double(Index n, double factor, S* x) {
+  for (Index k = 0; k < n; ++k) x[k] = static_cast<S>(static_cast<double>(x[k]) * factor);
+}
+
+template <class S>
+void divide(Index n, S divisor, S* x) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    store(x + k, load<T>(x + k) / spread<T>(divisor));
+  });
+}
+
+template <class S>
+void add(Index n, const S* x, S* to) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    store(to + k, load<T>(to + k) + load<T>(x + k));
+  });
+}
+
+template <class S>
+void add_in_double(Index n, const S* x, double* to) {
+  for (Index k = 0; k < n; ++k) to[k] += static_cast<double>(x[k]);
+}
+
+template <class S>
+void add_scaled(Index n, S factor, const S* x, S* to) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    store(to + k, multiply_add(load<T>(x + k), spread<T>(factor), load<T>(to + k)));
+  });
+}
+
+template <class S>
+void add_product(Index n, S factor, const S* x, S* to) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    store(to + k, load<T>(to + k) + spread<T>(factor) * load<T>(x + k));
+  });
+}
+
+template <class S>
+void add_scaled_difference(Index n, S factor, const S* x, const S* y, S* to) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    store(to + k, load<T>(to + k) + spread<T>(factor) * (load<T>(x + k) - load<T>(y + k)));
+  });
+}
+
+template <class S>
+void chain(Index n, S factor, S along, const S* x, S* g) {
+  constexpr auto largest = static_cast<double>(std::numeric_limits<S>::max());
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    const T most = constant<T>(largest);
+    const T v = (load<T>(g + k) + load<T>(x + k) * spread<T>(along)) * spread<T>(factor);
+    store(g + k, max(min(v, most), constant<T>(0) - most));
+  });
+}
+
+template <class S>
+inline constexpr RowLoops<S> row_loops_here = {
+    .dot_in_double = &dot_in_double<S>,
+    .dot = &dot<S>,
+    .squared_distance = &squared_distance<S>,
+    .largest_magnitude = &largest_magnitude<S>,
+    .all_finite = &all_finite<S>,
+    .subtract = &subtract<S>,
+    .scale = &scale<S>,
+    .scale_in_double = &scale_in_double<S>,
+    .divide = &divide<S>,
+    .add = &add<S>,
+    .add_in_double = &add_in_double<S>,
+    .add_scaled = &add_scaled<S>,
+    .add_product = &add_product<S>,
+    .add_scaled_difference = &add_scaled_difference<S>,
+    .chain = &chain<S>,
+};
+
+}  // namespace NEARFAR_SET
+
+#ifdef NEARFAR_HEADER_ONLY
+template <class S>
+const RowLoops<S>& row_loops() {
+  return row_loops_here<S>;
+}
+#endif
+
+}  // namespace nearfar::detail

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "nearfar/loops/range.hpp"
+
+/// \file
+/// Vector code of logistic losses: every pair is a yes-or-no question of its own.
+
+namespace nearfar::detail {
+
+/// From a score to its logit: scale * s + bias, plus the key's own bias where keys have one.
+template <class S>
+struct Logits {
+  S scale;
+  S bias;
+  const S* key_bias;  ///< one a score, or null
+};
+
+/// Sums of a row's derivatives.
+struct LogisticSlopes {
+  double bias;   ///< with respect to the bias
+  double scale;  ///< with respect to the scale
+};
+
+/// The loss of n scores is the sum of softplus(-y z) over their logits z, with y = 1 for the score
+/// number `match`, or for none when that is -1, and y = -1 for all others.
+template <class S>
+struct LogisticLoops {
+  double (*sum)(Index n, const S* s, const Logits<S>& logits, Index match);
+  /// g = dL/ds, all times `factor`.
+  LogisticSlopes (*gradient)(Index n, const S* s, const Logits<S>& logits, Index match, S factor,
+                             S* g);
+};
+
+template <class S>
+const LogisticLoops<S>& logistic_loops();
+
+}  // namespace nearfar::detail
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/loops/impl/logistic.hpp"
+#endif

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "nearfar/loops/scores.hpp"
+
+/// \file
+/// Vector code of losses that are a function of two log-sum-exps a row: over logits of its
+/// positives, and over logits of its negatives. A form says what the logits of a score are.
+
+namespace nearfar::detail {
+
+/// Logits -alpha (s - base) of a positive and beta (s - base) of a negative.
+struct MultiSimilarityForm {
+  double alpha;
+  double beta;
+  double base;
+};
+
+/// Logits -gamma a_p (s - (1 - m)) of a positive, with a_p = max(0, 1 + m - s), and
+/// gamma a_n (s - m) of a negative, with a_n = max(0, s + m).
+struct CircleForm {
+  double m;
+  double gamma;
+  bool differentiates_weights;
+};
+
+/// The largest logits of both kinds; the lowest finite number of none.
+template <class S>
+struct LargestLogits {
+  S positive;
+  S negative;
+};
+
+/// Sums of exponentials over both kinds.
+struct LogitSums {
+  double positives;
+  double negatives;
+};
+
+/// The derivative of a logit is exp(logit - best of its kind) times the weight of its kind.
+template <class S>
+struct LogitWeights {
+  LargestLogits<S> best;
+  S positive;
+  S negative;
+};
+
+template <class S, class Form>
+struct PairLogitFormLoops {
+  LargestLogits<S> (*largest)(Index n, const S* s, const PositiveMask<S>& positives,
+                              const Form& form);
+  /// Sums of exp(logit - best of its kind).
+  LogitSums (*sums)(Index n, const S* s, const PositiveMask<S>& positives, const Form& form,
+                    const LargestLogits<S>& best);
+  /// g = weight * exp(logit - best) * d logit / ds.
+  void (*gradient)(Index n, const S* s, const PositiveMask<S>& positives, const Form& form,
+                   const LogitWeights<S>& weights, S* g);
+};
+
+template <class S>
+struct PairLogitLoops {
+  PairLogitFormLoops<S, MultiSimilarityForm> multi_similarity;
+  PairLogitFormLoops<S, CircleForm> circle;
+
+  const PairLogitFormLoops<S, MultiSimilarityForm>& of(const MultiSimilarityForm&) const {
+    return multi_similarity;
+  }
+  const PairLogitFormLoops<S, CircleForm>& of(const CircleForm&) const { return circle; }
+};
+
+template <class S>
+const PairLogitLoops<S>& pair_logit_loops();
+
+}  // namespace nearfar::detail
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/loops/impl/pair_logits.hpp"
+#endif

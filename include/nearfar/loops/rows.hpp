@@ -1,0 +1,52 @@
+#pragma once
+
+#include "nearfar/loops/range.hpp"
+
+/// \file
+/// Vector code over one row of numbers: what packing, scaling and adding rows is made of.
+
+namespace nearfar::detail {
+
+/// Functions over n elements. Inputs and outputs may be the same array, and do not overlap
+/// otherwise.
+template <class S>
+struct RowLoops {
+  /// x . y, products and sum in double.
+  double (*dot_in_double)(Index n, const S* x, const S* y);
+  S (*dot)(Index n, const S* x, const S* y);
+  /// |x - y|^2.
+  S (*squared_distance)(Index n, const S* x, const S* y);
+  /// The largest |x_k|, n > 0.
+  S (*largest_magnitude)(Index n, const S* x);
+  /// Whether no element is NaN or infinite.
+  bool (*all_finite)(Index n, const S* x);
+  /// out = x - centre.
+  void (*subtract)(Index n, const S* x, const S* centre, S* out);
+  /// out = factor x.
+  void (*scale)(Index n, S factor, const S* x, S* out);
+  /// x = factor x, the product taken in double.
+  void (*scale_in_double)(Index n, double factor, S* x);
+  /// x = x / divisor.
+  void (*divide)(Index n, S divisor, S* x);
+  /// to += x.
+  void (*add)(Index n, const S* x, S* to);
+  /// to += x, in double.
+  void (*add_in_double)(Index n, const S* x, double* to);
+  /// to += factor x, fused where the set can.
+  void (*add_scaled)(Index n, S factor, const S* x, S* to);
+  /// to += factor x, the product rounded first: two of these to a row of zeros commute.
+  void (*add_product)(Index n, S factor, const S* x, S* to);
+  /// to += factor (x - y), likewise.
+  void (*add_scaled_difference)(Index n, S factor, const S* x, const S* y, S* to);
+  /// g = factor (g + along x), each at most the largest finite S.
+  void (*chain)(Index n, S factor, S along, const S* x, S* g);
+};
+
+template <class S>
+const RowLoops<S>& row_loops();
+
+}  // namespace nearfar::detail
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/loops/impl/rows.hpp"
+#endif

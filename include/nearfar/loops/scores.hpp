@@ -1,0 +1,52 @@
+#pragma once
+
+#include "nearfar/loops/range.hpp"
+
+/// \file
+/// Vector code over some scores of one row: from inner products to scores, and from the loss's
+/// derivatives to the weights of the gradient products.
+
+namespace nearfar::detail {
+
+/// Which keys are a query's positives: key k where key[k] equals own. Where `weights` is not null
+/// it has the positives' weights.
+template <class S>
+struct PositiveMask {
+  S own;
+  const S* key;
+  const S* weights;
+};
+
+template <class S>
+struct ScoreLoops {
+  /// What n scores lie between, n > 0.
+  Range<S> (*range)(Index n, const S* s);
+  /// How many are at most zero.
+  Index (*count_zeros)(Index n, const S* s);
+  /// Cosines within [-1, 1], which rounding leaves.
+  void (*clamp_cosines)(Index n, S* u);
+  /// Inner products u to squared distances |x|^2 + |y|^2 - 2 u, at least 0, from the squared norms
+  /// of one row and of n. Returns the largest share * (|x|^2 + |y|^2) - |x - y|^2.
+  S (*squared_distances)(Index n, S x_norm, const S* y_norms, S share, S* u);
+  /// s = sqrt(u).
+  void (*square_roots)(Index n, const S* u, S* s);
+  /// s = 1 - u.
+  void (*one_minus)(Index n, const S* u, S* s);
+  /// w = -g.
+  void (*negate)(Index n, const S* g, S* w);
+  /// Weights of squared distances, w = -2 g; returns their sum.
+  double (*distance_weights)(Index n, const S* g, S* w);
+  /// Weights of distances s, w = -g / s, 0 where s is 0; returns their sum.
+  double (*root_weights)(Index n, const S* g, const S* s, S* w);
+  /// out[k] = 1 where key[k] == own, else 0.
+  void (*match)(Index n, S own, const S* key, S* out);
+};
+
+template <class S>
+const ScoreLoops<S>& score_loops();
+
+}  // namespace nearfar::detail
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/loops/impl/scores.hpp"
+#endif

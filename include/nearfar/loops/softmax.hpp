@@ -1,0 +1,128 @@
+#pragma once
+
+#include <limits>
+
+#include "nearfar/loops/scores.hpp"
+
+/// \file
+/// Vector code of log-sum-exps: sums of exponentials of scores, and the gradients they give. An
+/// exponential is 2^((nearness - reference) rate) with rate = log2(e) / tau and a reference that no
+/// nearness is above; nearness is sign * score.
+
+namespace nearfar::detail {
+
+template <class S>
+struct ExponentialSums {
+  double sum;     ///< of exponentials
+  double moment;  ///< of exponentials times (nearness - reference)
+};
+
+template <class S>
+struct PositiveSums {
+  double all;     ///< of exponentials of all scores
+  double scores;  ///< of positives' nearness times their weights
+  double weight;  ///< of positives' weights
+};
+
+/// The gradient of a softmax with a share taken off each positive.
+template <class S>
+struct SoftmaxShares {
+  S best;           ///< reference of all exponentials
+  S of_all;         ///< factor of an exponential
+  bool uniform;     ///< whether a positive's share is `of_positives` alone
+  S best_positive;  ///< else it is the factor of an exponential relative to this
+  S of_positives;
+};
+
+/// Scores of `count` rows with `columns` keys; row r at data + r * stride, padded to whole vectors.
+template <class S>
+struct ScoreTile {
+  S* data;
+  Index stride;
+  Index count;
+  Index columns;
+};
+
+/// Class codes of a tile's rows and columns: where they are equal the pair is positive. Null where
+/// positives are not told by codes.
+template <class S>
+struct TileCodes {
+  const S* rows;
+  const S* columns;
+};
+
+/// Sums over a tile, one number a row and one a column.
+template <class S>
+struct TileSums {
+  S* rows;
+  S* columns;
+  S* row_positives;     ///< sums of positives' scores; only with codes
+  S* column_positives;  ///< likewise
+  S* lanes;             ///< memory for two vectors a row
+};
+
+/// What a tile's exponentials and positives are multiplied by, one number a row or column of it.
+template <class S>
+struct TileFactors {
+  S* factors;
+  S* moments;        ///< factors times the score that moments are measured from
+  S* shares;         ///< of a positive; only with codes
+  S* share_moments;  ///< shares times the score that moments are measured from
+};
+
+/// The numbers of a side that TileFactors come from.
+template <class S>
+struct SideNumbers {
+  const S* top;        ///< reference of a row's exponentials
+  const S* factor;     ///< of these
+  const S* reference;  ///< from which moments are measured
+  const S* share;      ///< of a positive; null without codes
+};
+
+template <class S>
+struct SoftmaxLoops {
+  /// The sum of exponentials of n scores.
+  double (*exponential_sum)(Index n, const S* s, int sign, S best, S rate);
+  /// The same of scores that are nearness, which exponentials take the place of.
+  ExponentialSums<S> (*exponentiate)(Index n, S* s, S best, S rate);
+  /// g = factor times exponential; returns the sum of g (s - from).
+  double (*gradient)(Index n, const S* s, int sign, S best, S rate, S factor, S from, S* g);
+
+  // Any number of positives a row.
+
+  PositiveSums<S> (*sums_with_positives)(Index n, const S* s, int sign,
+                                         const PositiveMask<S>& positives, S best, S rate);
+  /// The largest nearness of a positive; the lowest finite number of none.
+  S (*largest_positive)(Index n, const S* s, int sign, const PositiveMask<S>& positives);
+  /// The sum of positives' exponentials, times their weights.
+  double (*positive_sum)(Index n, const S* s, int sign, const PositiveMask<S>& positives, S best,
+                         S rate);
+  /// g = exponential * of_all, less a positive's share; returns the sum of g (nearness - best).
+  double (*gradient_with_positives)(Index n, const S* s, int sign, const PositiveMask<S>& positives,
+                                    S rate, const SoftmaxShares<S>& shares, S* g);
+
+  // One exponential for either side of a score: tiles of nearness.
+
+  void (*tile_sums)(const ScoreTile<S>& tile, S reference, S rate, const TileCodes<S>& codes,
+                    const TileSums<S>& out);
+  /// Scores to weights: an exponential times its row's and its column's factor, less shares.
+  /// Returns the sum of weights times (score - the score moments are measured from).
+  double (*tile_weights)(const ScoreTile<S>& tile, S reference, S rate, const TileCodes<S>& codes,
+                         const TileFactors<S>& rows, const TileFactors<S>& columns);
+  /// The factors of n rows or columns relative to a tile's reference; `padded` of them, the rest 0.
+  void (*tile_factors)(Index n, Index padded, S reference, S rate, const SideNumbers<S>& side,
+                       const TileFactors<S>& out);
+};
+
+template <class S>
+const SoftmaxLoops<S>& softmax_loops();
+
+/// A score that has no part in sums or weights: its exponential is 0, and it can be multiplied.
+template <class S>
+inline constexpr S left_out = std::numeric_limits<S>::lowest() / 4;
+
+}  // namespace nearfar::detail
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/loops/impl/softmax.hpp"
+#endif

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "nearfar/core/instruction_set.hpp"
+#include "nearfar/loops/critic.hpp"
+#include "nearfar/loops/gaussian.hpp"
+#include "nearfar/loops/hadsell.hpp"
+#include "nearfar/loops/hard_negative.hpp"
+#include "nearfar/loops/lifted.hpp"
+#include "nearfar/loops/linear_contrastive.hpp"
+#include "nearfar/loops/logistic.hpp"
+#include "nearfar/loops/pair_logits.hpp"
+#include "nearfar/loops/products.hpp"
+#include "nearfar/loops/rows.hpp"
+#include "nearfar/loops/scores.hpp"
+#include "nearfar/loops/softmax.hpp"
+#include "nearfar/loops/triplets.hpp"
+
+/// \file
+/// One instruction set's vector code: the loops of all families. A family is a header here, one in
+/// impl/ and a line in each of three places: the includes above, those of impl/tables.hpp and the
+/// list below.
+
+/// family(Loops, loops) for each: the table's type and the function that returns the chosen set's.
+// clang-format off
+#define NEARFAR_LOOP_FAMILIES(family)                      \
+  family(CriticLoops, critic_loops)                        \
+  family(GaussianLoops, gaussian_loops)                    \
+  family(HadsellLoops, hadsell_loops)                      \
+  family(HardNegativeLoops, hard_negative_loops)           \
+  family(LiftedLoops, lifted_loops)                        \
+  family(LinearContrastiveLoops, linear_contrastive_loops) \
+  family(LogisticLoops, logistic_loops)                    \
+  family(PairLogitLoops, pair_logit_loops)                 \
+  family(ProductLoops, product_loops)                      \
+  family(RowLoops, row_loops)                              \
+  family(ScoreLoops, score_loops)                          \
+  family(SoftmaxLoops, softmax_loops)                      \
+  family(TripletLoops, triplet_loops)
+// clang-format on
+
+namespace nearfar::detail {
+
+template <class S>
+struct LoopTables {
+  /// What they were compiled with.
+  InstructionSet set;
+#define NEARFAR_LOOPS_MEMBER(Loops, loops) Loops<S> loops;
+  NEARFAR_LOOP_FAMILIES(NEARFAR_LOOPS_MEMBER)
+#undef NEARFAR_LOOPS_MEMBER
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstdint>
+
+#include "nearfar/loops/scores.hpp"
+
+/// \file
+/// Vector code of triplet mining: ranks of keys among an anchor's sorted positives, hinge losses of
+/// the ranges of positives that such ranks bound, and the best positive and negative of a part of a
+/// row.
+
+namespace nearfar::detail {
+
+/// What a key is to an anchor.
+template <class S>
+struct Role {
+  static constexpr S positive = 1;
+  static constexpr S negative = 0;
+  static constexpr S nobody = -1;
+};
+
+/// Bounds whose ranks are found at once.
+inline constexpr Index bounds_at_once = 64;
+
+/// Sorted numbers as a heap of 2^levels - 1 nodes: the children of node k are 2 k and 2 k + 1, all
+/// that is less to the left. A search goes down one level for each bit of the rank, without a
+/// branch, and the upper levels are small enough to be looked up in registers, for a vector of
+/// bounds at a time. The numbers are the leftmost subtree of `used` levels; the other nodes are
+/// infinite. Memory and levels are the same for every instruction set: what its look-ups read is
+/// there.
+template <class S>
+struct SearchTree {
+  static constexpr int least_levels = 5;
+  static constexpr Index least_size = Index(1) << least_levels;
+
+  const S* nodes = nullptr;
+  int levels = least_levels;
+  int used = 0;
+
+  /// How many numbers are less than the bound.
+  NEARFAR_ALWAYS_INLINE Index rank(S bound) const {
+    Index at = Index(1) << (levels - used);
+    for (int level = 0; level < used; ++level) at = 2 * at + (nodes[at] < bound ? 1 : 0);
+    return at - (Index(1) << levels);
+  }
+};
+
+/// Trees of an anchor's positives p at distances d_p, all of the same levels. For a negative at
+/// distance d they count the positives that have ...
+template <class S>
+struct PositiveTrees {
+  SearchTree<S> nearer;    ///< ... d_p < d
+  SearchTree<S> costless;  ///< ... d_p + margin <= d, and so cost nothing
+  SearchTree<S> easy;      ///< ... d_p + margin < d
+  bool margin_is_met;      ///< whether the last two can differ: d_p + margin is an S
+};
+
+/// Ranks of some keys among an anchor's positives.
+template <class S>
+struct KeyRanks {
+  S distance[bounds_at_once];
+  std::int32_t negative[bounds_at_once];  ///< all bits set for a negative, none for others
+  std::int32_t costless[bounds_at_once];  ///< how many positives are nearer by the margin or more
+  std::int32_t easy[bounds_at_once];      ///< by more than the margin
+  std::int32_t semihard[bounds_at_once];  ///< nearer at all
+};
+
+/// Sums over the negatives among some keys.
+struct RankSums {
+  std::int32_t negatives;
+  std::int32_t nearer;  ///< positives nearer than each
+  std::int32_t easy;    ///< positives nearer by more than the margin
+};
+
+/// Which keys are an anchor's negatives: key k where key[k] equals own, or, unless `equal`, where
+/// it does not.
+template <class S>
+struct NegativeMask {
+  S own;
+  const S* key;
+  bool equal;
+};
+
+/// Keys that a HingeRun takes at once.
+inline constexpr Index hinge_keys_at_once = 384;
+
+/// The triplets that cost something: every one of a kind.
+enum class HingeKind { all, hard, semihard, easy };
+
+/// An anchor as its negatives are compared with its positives.
+template <class S>
+struct HingeRun {
+  const PositiveTrees<S>* positives;
+  S count;      ///< of the positives
+  S reference;  ///< a distance that no negative with a cost is beyond
+  int sign;     ///< of nearness: a distance is -sign * score
+  HingeKind kind;
+  /// For each rank how many ranges of positives begin there, less those that end.
+  std::int32_t* changes;
+};
+
+/// What a run of negatives adds to an anchor's triplets: whole numbers, and the value.
+struct HingeSums {
+  double nearer;  ///< positives nearer than each negative
+  double easy;
+  double active;
+  double value;  ///< sum of active triplets times (reference - the negative's distance)
+};
+
+/// One number for positives and one for negatives.
+template <class S>
+struct KeyMerits {
+  S positive;
+  S negative;
+};
+
+template <class S>
+struct TripletLoops {
+  /// below[k] = how many of `count` numbers are less than bounds[k], k < bounds_at_once: each with
+  /// each, which for some hundred takes less time than any search. `count` at most 2^24.
+  void (*count_below)(const S* numbers, Index count, const S* bounds, std::int32_t* below);
+  /// How many of the tree's numbers are less than each of bounds_at_once bounds.
+  void (*ranks)(const SearchTree<S>& tree, const S* bounds, std::int32_t* out);
+  /// Ranks of n keys, at most bounds_at_once, of these roles and scores; what is left over of `out`
+  /// is no negative.
+  RankSums (*key_ranks)(const PositiveTrees<S>& positives, int sign, Index n, const S* role,
+                        const S* s, KeyRanks<S>& out);
+  /// Hinge losses of the negatives among n keys, at most hinge_keys_at_once. Unless g is null it
+  /// gets each negative's active triplets times `unit`, 0 for others. Counts ranges of active
+  /// positives into run.changes, but those that begin at rank 0.
+  HingeSums (*hinge)(const HingeRun<S>& run, S unit, const NegativeMask<S>& negatives, Index n,
+                     const S* s, S* g);
+  /// The largest merit, which is a score times its kind's factor, of the positives and of the
+  /// negatives among n keys, of those merits below their kind's limit; -infinity of none.
+  KeyMerits<S> (*best_merits)(Index n, const S* s, const PositiveMask<S>& positives,
+                              const KeyMerits<S>& factors, const KeyMerits<S>& limits);
+};
+
+template <class S>
+const TripletLoops<S>& triplet_loops();
+
+}  // namespace nearfar::detail
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/loops/impl/triplets.hpp"
+#endif

@@ -1,0 +1,205 @@
+#pragma once
+
+#include <algorithm>
+#include <numeric>
+
+#include "nearfar/engine/class_blocks.hpp"
+#include "nearfar/engine/labelled_call.hpp"
+#include "nearfar/engine/paired_rows.hpp"
+#include "nearfar/losses/mined_triplet.hpp"
+#include "nearfar/mining/chosen_keys.hpp"
+#include "nearfar/mining/counted_triplets.hpp"
+#include "nearfar/mining/sampled_triplets.hpp"
+
+namespace nearfar::detail {
+
+/// Whether triplets are every one of a kind, and not chosen ones.
+constexpr bool mines_every_one(Mining mining) {
+  return mining == Mining::all || mining == Mining::hard || mining == Mining::semihard ||
+         mining == Mining::easy;
+}
+
+/// Anchors' one positive or negative as pairs of rows.
+template <class S>
+struct ChosenPairs {
+  Index* partner;
+  PairedScores<S> scores;
+
+  ChosenPairs(LabelledCall<S>& call, const ChosenKeysTerm<S>& chosen,
+              ChosenKey<S> ChosenKeys<S>::*kind)
+      : partner(call.scratch().template take<Index>(call.anchors())),
+        scores(call.scratch(), call.anchors()) {
+    // An anchor without a triplet is paired with any row; its weight stays 0.
+    for (Index i = 0; i < call.anchors(); ++i) {
+      partner[i] = std::max<Index>((chosen[i].*kind).key, 0);
+    }
+    paired_scores(call.threads(), call.kernel(), call.queries(), call.keys(), scores, partner);
+  }
+
+  void add_gradients(LabelledCall<S>& call) const {
+    add_paired_gradients(call.threads(), call.kernel(), call.queries(), call.keys(), scores,
+                         call.d_queries(), call.d_keys(), partner);
+  }
+};
+
+/// The one triplet of an anchor whose positive and negative are at these distances. `slope` is set
+/// to the derivative of its loss.
+inline AnchorTriplets one_triplet(const MinedTripletOptions& options, double positive,
+                                  double negative, double& slope) {
+  const TripletTerm term(options.form, positive - negative + options.margin);
+  slope = term.slope;
+  AnchorTriplets row{term.value, 1, term.value > 0 ? 1 : 0, 0, 0, 0};
+  ++(negative <= positive                   ? row.hard
+     : positive < negative - options.margin ? row.easy
+                                            : row.semihard);
+  return row;
+}
+
+/// One triplet an anchor.
+template <class S>
+const AnchorTriplets* mine_one(const MinedTripletOptions& options, LabelledCall<S>& call,
+                               Diagnostics& d) {
+  const Index n = call.anchors();
+  const int sign = call.kernel().sign();
+  const KeyChoice choice = options.mining == Mining::batch_hard
+                               ? KeyChoice{PositiveChoice::hard, NegativeChoice::hard}
+                               : KeyChoice{options.positive, options.negative};
+  ChosenKeysTerm<S> chosen(call.scratch(), n, choice, sign, call.rule());
+  call.forward(chosen, d);
+  if (chosen.waits()) {
+    chosen.begin_second_pass();
+    Diagnostics again;  // the same scores
+    call.forward(chosen, again);
+  }
+  const ChosenPairs<S> positive(call, chosen, &ChosenKeys<S>::positive);
+  const ChosenPairs<S> negative(call, chosen, &ChosenKeys<S>::negative);
+  auto* rows = call.scratch().template take<AnchorTriplets>(n);
+  for (Index i = 0; i < n; ++i) {
+    rows[i] = {0, 0, 0, 0, 0, 0};
+    if (!chosen[i].positive.found() || !chosen[i].negative.found()) continue;
+    double slope = 0;
+    rows[i] = one_triplet(options, -sign * static_cast<double>(positive.scores.s[i]),
+                          -sign * static_cast<double>(negative.scores.s[i]), slope);
+    const S g = static_cast<S>(sign * slope * row_upstream(call.upstream(), i));
+    positive.scores.g[i] = -g;
+    negative.scores.g[i] = g;
+  }
+  if (!call.d_queries().wanted() && !call.d_keys().wanted()) return rows;
+  positive.add_gradients(call);
+  negative.add_gradients(call);
+  return rows;
+}
+
+/// Whether each score of a batch can be handed to both its rows, once: all hinges of a kind, by
+/// classes whose own scores are few enough to be kept.
+template <class S>
+bool is_counted_by_class(const MinedTripletOptions& options, const LabelledCall<S>& call) {
+  if (!mines_every_one(options.mining) || options.form != TripletForm::hinge ||
+      !call.is_by_class()) {
+    return false;
+  }
+  Index bytes = 0;
+  for (Index i = 0; i < call.anchors(); ++i) {
+    const Index n = call.positives(i);
+    bytes += ClassBlocks<S>::bytes_a_row(n + 1) + PositivesMemory<S>::bytes(n) +
+             4 * HingeTriplets<S>::changes_size(n);
+  }
+  return bytes <= most_bytes_between(call.queries(), call.keys());
+}
+
+template <class S>
+const AnchorTriplets* mine_by_class(const MinedTripletOptions& options, LabelledCall<S>& call,
+                                    Diagnostics& d) {
+  const Index n = call.anchors();
+  const int sign = call.kernel().sign();
+  Scratch& scratch = call.scratch();
+  ClassBlocks<S> classes(scratch, call.threads(), call.kernel(), call.queries(), call.rule());
+  HingeNegativesTerm<S> term(scratch, n, {options.mining, options.margin, sign}, call.rule(),
+                             call.upstream());
+  auto* memory = scratch.template take<PositivesMemory<S>>(n);
+  auto** changes = scratch.template take<std::int32_t*>(n);
+  for (Index i = 0; i < n; ++i) {
+    const Index count = call.positives(i);
+    memory[i] = PositivesMemory<S>(scratch, count);
+    changes[i] = scratch.template take<std::int32_t>(HingeTriplets<S>::changes_size(count));
+  }
+  classes.each_row([&](Index i, Index count, Index own, const S* s) {
+    std::int32_t* keys = memory[i].keys;
+    std::iota(keys, keys + own, 0);
+    std::iota(keys + own, keys + count - 1, static_cast<std::int32_t>(own) + 1);
+    const auto distance = [&](Index k) { return S(-sign) * s[k]; };
+    term.set_positives(i, {count - 1, distance, options.margin, memory[i]}, call.negatives(i),
+                       changes[i]);
+  });
+
+  call.run_in_one_sweep(term, d);
+
+  auto* rows = scratch.template take<AnchorTriplets>(n);
+  const HingeTriplets<S>& triplets = term.triplets();
+  if (!call.d_queries().wanted()) {
+    for (Index i = 0; i < n; ++i) rows[i] = triplets.finish(term[i], [](Index, double) {});
+    return rows;
+  }
+  classes.add_gradients(
+      [&](Index i, Index count, Index, S* g) {
+        std::fill_n(g, count, S(0));
+        const double unit = -sign * row_upstream(call.upstream(), i);
+        rows[i] = triplets.finish(
+            term[i], [&](Index key, double times) { g[key] = static_cast<S>(unit * times); });
+      },
+      call.d_queries());
+  return rows;
+}
+
+/// Every anchor's triplets.
+template <class S>
+const AnchorTriplets* mine(const MinedTripletOptions& options, LabelledCall<S>& call,
+                           Diagnostics& d) {
+  if (options.mining == Mining::batch_hard || options.mining == Mining::batch_easy_hard) {
+    return mine_one(options, call, d);
+  }
+  if (is_counted_by_class(options, call)) return mine_by_class(options, call, d);
+  const Index n = call.anchors();
+  const Index m = call.keys().rows;
+  const Roles<S> roles{call.rule(), call.excluded(), call.same_rows()};
+  const TripletCost cost{options.form, options.margin};
+  auto* memory =
+      AnchorScratch<S>::take(call.scratch(), call.threads(), m, HingeTriplets<S>::changes_size(m));
+  if (options.mining == Mining::distance_weighted) {
+    SampledTriplets<S> miner(call.scratch(), n, options.weighting, cost, call.kernel(),
+                             call.queries().depth, roles, memory, call.upstream());
+    call.run_whole_rows(miner, d);
+    return miner.data();
+  }
+  CountedTriplets<S> miner(call.scratch(), n, options.mining, cost, call.kernel().sign(), roles,
+                           memory, call.upstream());
+  call.run_whole_rows(miner, d);
+  return miner.data();
+}
+
+template <class S>
+MinedTripletResult evaluate(const MinedTripletOptions& options, const KernelValue<S>& kernel,
+                            const LabelledInputs<S>& inputs) {
+  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
+  MinedTripletResult result;
+  Diagnostics& d = result.diagnostics;
+  call.count_anchors(d);
+  refuse_unusable(options.unusable_anchors, call.anchors_where([](bool positive, bool negative) {
+    return !positive || !negative;
+  }),
+                  "without a positive or a negative");
+  const bool empty = call.anchors() == 0 || call.keys().rows == 0;
+  const AnchorTriplets* rows = empty ? nullptr : mine(options, call, d);
+  for (Index i = 0; rows != nullptr && i < call.anchors(); ++i) {
+    d.terms += rows[i].terms;
+    d.active_terms += rows[i].active;
+    result.hard_triplets += rows[i].hard;
+    result.semihard_triplets += rows[i].semihard;
+    result.easy_triplets += rows[i].easy;
+  }
+  call.reduce([&](Index i) { return rows != nullptr ? rows[i].value : 0.0; }, result);
+  call.scatter(call.scale(d));
+  return result;
+}
+
+}  // namespace nearfar::detail

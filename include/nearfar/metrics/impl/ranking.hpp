@@ -1,0 +1,78 @@
+#pragma once
+
+#include "nearfar/engine/call.hpp"
+#include "nearfar/engine/one_sided_pass.hpp"
+#include "nearfar/metrics/ranked_inputs.hpp"
+
+/// \file
+/// The frame of a call of a metric over ranked keys: checks, packed rows, and the pass over each
+/// query's scores with all keys.
+
+namespace nearfar::detail {
+
+template <class S>
+class Ranking {
+ public:
+  /// Checks everything. Arguments must outlive the object. A set without rows may come without
+  /// columns, too.
+  Ranking(const KernelValue<S>& kernel, const RankedInputs<S>& inputs)
+      : inputs_(inputs),
+        call_(kernel, Reduction::none, Inputs<S, 2>{{}, {}, false, inputs.options}) {
+    const bool one = same_rows();
+    check_label_count(one ? "labels" : "query_labels", query_labels(), queries());
+    check_label_count(one ? "labels" : "reference_labels", reference_labels(), keys());
+    if (inputs.options.d_parameter.wanted()) {
+      fail_argument("d_parameter", "none, as metrics have no gradient", "a buffer");
+    }
+    if (queries() > 0) call_.add(Side::query, {one ? "x" : "queries", inputs.queries});
+    if (keys() > 0 && !one_set()) {
+      call_.add(Side::key, {one ? "x" : "references", inputs.references});
+    }
+    if (queries() > 0 || keys() > 0) call_.check(0);
+  }
+
+  Scratch& scratch() { return call_.scratch(); }
+  int threads() const { return std::max(1, call_.threads()); }
+  /// The kernel's: 1 when a larger score is nearer, -1 when a smaller one is.
+  int sign() const { return call_.kernel().sign(); }
+  Index queries() const { return inputs_.queries.rows(); }
+  Index keys() const { return inputs_.references.rows(); }
+  bool same_rows() const { return inputs_.same_rows; }
+  const Labels& query_labels() const { return inputs_.query_labels; }
+  const Labels& reference_labels() const { return inputs_.reference_labels; }
+
+  /// Keys that a query is compared with: a row is no candidate for itself.
+  Index candidates() const { return keys() - (same_rows() && keys() > 0 ? 1 : 0); }
+
+  /// Hands the metric each query's row of scores, a query's own included. Throws std::domain_error
+  /// when inner products can overflow S. There must be candidates.
+  void run(RowMiner<S>& metric) {
+    call_.pack();
+    OneSidedPass<S> pass(scratch(), threads(), call_.kernel(), call_.rows(0),
+                         call_.rows(one_set() ? 0 : 1),
+                         same_rows() ? Pairing::others : Pairing::all);
+    RowGradients<S> none;
+    Diagnostics d;
+    pass.whole_rows(metric, none, none, d);
+  }
+
+ private:
+  /// Else one set of rows becomes two, one for each side of the kernel.
+  bool one_set() const { return same_rows() && call_.kernel().is_symmetric(); }
+
+  const RankedInputs<S>& inputs_;
+  Call<S> call_;
+};
+
+/// Offers a query's row of scores with n keys, without the key `self` (-1 where there is none).
+template <class Nearest, class S>
+void offer_candidates(Nearest& nearest, Index self, Index n, const S* s) {
+  if (self < 0) {
+    nearest.offer(s, 0, n);
+  } else {
+    nearest.offer(s, 0, self);
+    nearest.offer(s + self + 1, self + 1, n - self - 1);
+  }
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "nearfar/metrics/impl/ranked_positives.hpp"
+#include "nearfar/metrics/retrieval.hpp"
+
+namespace nearfar::detail {
+
+/// Sums over queries, on the way to their means.
+class RetrievalSums {
+ public:
+  RetrievalSums(const RetrievalOptions& options, Index queries, Index candidates)
+      : options_(options), candidates_(candidates) {
+    const std::size_t size = options.ks.size();
+    out_.recall.assign(size, 0);
+    out_.precision.assign(size, 0);
+    if (!options.per_query) return;
+    out_.per_query.resize(static_cast<std::size_t>(queries));
+    out_.precision_per_query.assign(static_cast<std::size_t>(queries) * size, 0);
+  }
+
+  /// Query i, with its hits at each cut-off.
+  void add(Index i, const RankedPositives& row, const Index* hits) {
+    if (row.positives == 0) return;
+    ++counted_;
+    const double r_precision =
+        static_cast<double>(row.within_r) / static_cast<double>(row.positives);
+    out_.map_at_r += row.average_precision;
+    out_.r_precision += r_precision;
+    out_.mean_reciprocal_rank += 1 / static_cast<double>(row.first);
+    const std::size_t size = options_.ks.size();
+    for (std::size_t t = 0; t < size; ++t) {
+      const double precision =
+          static_cast<double>(hits[t]) / static_cast<double>(std::min(options_.ks[t], candidates_));
+      out_.recall[t] += row.first <= options_.ks[t] ? 1 : 0;
+      out_.precision[t] += precision;
+      if (options_.per_query) {
+        out_.precision_per_query[static_cast<std::size_t>(i) * size + t] = precision;
+      }
+    }
+    if (options_.per_query) {
+      out_.per_query[static_cast<std::size_t>(i)] = {row.positives, row.first,
+                                                     row.average_precision, r_precision};
+    }
+  }
+
+  /// body(sum) for each of the sums so far, always in the same order.
+  template <class Body>
+  void each(const Body& body) {
+    for (double* sum : {&out_.map_at_r, &out_.r_precision, &out_.mean_reciprocal_rank}) body(*sum);
+    for (std::vector<double>* sums : {&out_.recall, &out_.precision}) {
+      for (double& sum : *sums) body(sum);
+    }
+  }
+
+  /// Queries with a positive.
+  Index& counted() { return counted_; }
+
+  RetrievalResult means(Index queries) {
+    out_.queries = queries;
+    out_.queries_without_positive = queries - counted_;
+    const double divisor = static_cast<double>(std::max<Index>(counted_, 1));
+    each([divisor](double& sum) { sum /= divisor; });
+    return std::move(out_);
+  }
+
+ private:
+  const RetrievalOptions& options_;
+  Index candidates_;
+  Index counted_ = 0;
+  RetrievalResult out_;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "nearfar/losses/impl/circle.hpp"
+#include "nearfar/sharded/circle.hpp"
+#include "nearfar/sharded/impl/sharded_labelled_call.hpp"
+
+namespace nearfar::detail {
+
+template <class S>
+Result evaluate(const CircleOptions& options, const KernelValue<S>& kernel,
+                const ShardedLabelledInputs<S>& inputs) {
+  ShardedLabelledCall<S> call(
+      kernel, options.reduction,
+      introduction("Circle", kernel, inputs.rows,
+                   {{"m", options.m},
+                    {"gamma", options.gamma},
+                    {"weights", static_cast<double>(options.weights)},
+                    {"reduction", static_cast<double>(options.reduction)},
+                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
+      inputs);
+  return circle<S>(options, call);
+}
+
+}  // namespace nearfar::detail

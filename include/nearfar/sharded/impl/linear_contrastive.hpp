@@ -1,0 +1,24 @@
+#pragma once
+
+#include "nearfar/losses/impl/linear_contrastive.hpp"
+#include "nearfar/sharded/impl/sharded_labelled_call.hpp"
+#include "nearfar/sharded/linear_contrastive.hpp"
+
+namespace nearfar::detail {
+
+template <class S>
+LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
+                                 const KernelValue<S>& kernel,
+                                 const ShardedLabelledInputs<S>& inputs) {
+  ShardedLabelledCall<S> call(
+      kernel, options.reduction,
+      introduction("LinearContrastive", kernel, inputs.rows,
+                   {{"positive_margin", options.positive_margin},
+                    {"negative_margin", options.negative_margin},
+                    {"reduction", static_cast<double>(options.reduction)},
+                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
+      inputs);
+  return linear_contrastive<S>(options, call);
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "nearfar/losses/impl/multi_similarity.hpp"
+#include "nearfar/sharded/impl/sharded_labelled_call.hpp"
+#include "nearfar/sharded/multi_similarity.hpp"
+
+namespace nearfar::detail {
+
+template <class S>
+Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& kernel,
+                const ShardedLabelledInputs<S>& inputs) {
+  ShardedLabelledCall<S> call(
+      kernel, options.reduction,
+      introduction("MultiSimilarity", kernel, inputs.rows,
+                   {{"alpha", options.alpha},
+                    {"beta", options.beta},
+                    {"base", options.base},
+                    {"reduction", static_cast<double>(options.reduction)},
+                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
+      inputs);
+  return multi_similarity<S>(options, call);
+}
+
+}  // namespace nearfar::detail

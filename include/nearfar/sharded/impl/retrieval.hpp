@@ -1,0 +1,201 @@
+#pragma once
+
+#include <vector>
+
+#include "nearfar/metrics/impl/ranked_positives.hpp"
+#include "nearfar/metrics/impl/retrieval_sums.hpp"
+#include "nearfar/sharded/impl/sharded_call.hpp"
+#include "nearfar/sharded/retrieval.hpp"
+
+namespace nearfar::detail {
+
+/// A query's nearest keys so far. Their numbers are twice the keys', and one more for positives:
+/// so labels need not be kept, and the order is the keys'.
+template <class S>
+struct NearestSoFar {
+  NearestKeys<S> nearest;
+  Neighbour<S> first_positive;
+};
+
+/// Collects the nearest keys of each query, block by block. Has no gradients.
+template <class S>
+class NearestTerm final : public LabelledTerm<S> {
+ public:
+  /// wanted_of(i) keys of query i, out of `candidates`.
+  template <class WantedOf>
+  NearestTerm(Scratch& scratch, Index rows, int sign, Index candidates, const WantedOf& wanted_of,
+              const PositiveRule<S>& rule)
+      : LabelledTerm<S>(rule), sign_(sign), rows_(scratch.take<NearestSoFar<S>>(rows)) {
+    constexpr Neighbour<S> none{std::numeric_limits<S>::infinity(),
+                                std::numeric_limits<Index>::max()};
+    for (Index i = 0; i < rows; ++i) {
+      const Index wanted = wanted_of(i);
+      auto* memory = scratch.take<Neighbour<S>>(NearestKeys<S>::memory(wanted, candidates));
+      rows_[i] = {NearestKeys<S>(memory, wanted, sign), none};
+    }
+  }
+
+  NearestSoFar<S>& operator[](Index i) { return rows_[i]; }
+
+  /// The number of the next block's first key.
+  void set_number(Index number) { number_ = number; }
+
+  void start(Index) override {}
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    NearestSoFar<S>& row = rows_[i];
+    if (row.nearest.wanted() == 0) return;
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const auto key = [&](Index c) { return 2 * (number_ + first + c) + (positives[c] ? 1 : 0); };
+    row.nearest.offer_each(s, n, key);
+    for (Index c = 0; c < n; ++c) {
+      if (!positives[c]) continue;
+      const Neighbour<S> one{static_cast<S>(-sign_) * s[c], key(c)};
+      if (one < row.first_positive) row.first_positive = one;
+    }
+  }
+  void close(Index) override {}
+  void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
+
+ private:
+  int sign_;
+  Index number_ = 0;
+  NearestSoFar<S>* rows_;
+};
+
+/// Counts keys that are nearer than a query's first positive. Has no gradients.
+template <class S>
+class NearerTerm final : public RowTerm<S> {
+ public:
+  struct Row {
+    Neighbour<S> bound;  ///< numbered as NearestTerm does
+    Index nearer;
+  };
+
+  NearerTerm(Scratch& scratch, Index rows, int sign)
+      : sign_(sign), rows_(scratch.take<Row>(rows)) {}
+
+  Row& operator[](Index i) { return rows_[i]; }
+  void set_number(Index number) { number_ = number; }
+
+  void start(Index) override {}
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    for (Index c = 0; c < n; ++c) {
+      // Numbered as positives are, so that the bound is not nearer than itself.
+      const Neighbour<S> one{static_cast<S>(-sign_) * s[c], 2 * (number_ + first + c) + 1};
+      rows_[i].nearer += one < rows_[i].bound ? 1 : 0;
+    }
+  }
+  void close(Index) override {}
+  void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
+
+ private:
+  int sign_;
+  Index number_ = 0;
+  Row* rows_;
+};
+
+template <class S>
+RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& kernel,
+                         const ShardedRankedInputs<S>& inputs) {
+  const auto set_of = [](const char* name, const Chunks<S>& rows, const Labels& labels) {
+    return ShardedSet<S>(name, rows).with_labels(labels);
+  };
+  const auto& rows = inputs.sets.sets_of_rows;
+  std::vector<ShardedSet<S>> sets;
+  sets.push_back(set_of(inputs.same_rows ? "x" : "queries", rows[0], inputs.query_labels));
+  if (!inputs.same_rows) sets.push_back(set_of("references", rows[1], inputs.reference_labels));
+  const int key_set = inputs.same_rows ? 0 : 1;
+  ShardedCall<S> call(kernel,
+                      introduction("Retrieval", kernel, inputs.sets,
+                                   {{"sets of rows", inputs.same_rows ? 1.0 : 2.0},
+                                    {"per_query", options.per_query ? 1.0 : 0.0},
+                                    {"number of ks", static_cast<double>(options.ks.size())}}),
+                      std::move(sets), inputs.sets, [] {});
+  const Team& team = call.team();
+  for (std::size_t t = 0; t < options.ks.size(); ++t) {
+    const std::vector<Index> all = team.everyone(options.ks[t]);
+    team.agree([&] {
+      if (all.front() == options.ks[t]) return;
+      fail_argument("ks",
+                    std::to_string(all.front()) + " at " + std::to_string(t) + " as on rank 0",
+                    std::to_string(options.ks[t]));
+    });
+  }
+  const Index n = call.rows(0);
+  const Index keys = call.all_rows(key_set);
+  const Index candidates = std::max<Index>(keys - (inputs.same_rows ? 1 : 0), 0);
+  const auto size = static_cast<Index>(options.ks.size());
+
+  Index* positives = nullptr;
+  Index* negatives = nullptr;
+  std::optional<CountedRanks> ranks;
+  team.agree([&] {
+    positives = call.scratch().template take<Index>(n);
+    negatives = call.scratch().template take<Index>(n);
+    ranks.emplace(call.scratch(), CutOffs{options.ks.data(), size}, candidates);
+  });
+  call.count_pairs(positives, negatives);
+
+  const PositiveRule<S> none;
+  const auto wanted_of = [&](Index i) {
+    return positives[i] > 0 ? ranks->wanted(positives[i]) : 0;
+  };
+  auto found = call.template make<NearestTerm<S>>(0, kernel.sign(), candidates, wanted_of, none);
+  auto beyond = call.template make<NearerTerm<S>>(0, kernel.sign());
+  Index* hits = nullptr;
+  RankedPositives* counted = nullptr;
+  std::optional<RetrievalSums> sums;
+  team.agree([&] {
+    hits = call.scratch().template take<Index>(n * size);
+    counted = call.scratch().template take<RankedPositives>(n);
+    sums.emplace(options, n, candidates);
+  });
+  Diagnostics seen;
+  call.accumulate(
+      0, key_set, KeyNumbers::of_block, found,
+      [&](const PositiveRule<S>& rule, const KeyBlock<S>& block) {
+        found.set_rule(rule);
+        found.set_number(block.first);
+      },
+      seen);
+
+  bool any_beyond = false;
+  for (Index i = 0; i < n; ++i) {
+    found[i].nearest.sort();
+    counted[i] = ranks->count(
+        positives[i], found[i].nearest.count(),
+        [&](Index rank) { return found[i].nearest[rank - 1].key % 2 == 1; }, hits + i * size);
+    beyond[i] = {found[i].first_positive, 0};
+    any_beyond = any_beyond || (counted[i].positives > 0 && counted[i].first == 0);
+  }
+  const std::vector<char> all = team.everyone(static_cast<char>(any_beyond));
+  if (std::count(all.begin(), all.end(), 1) > 0) {
+    call.accumulate(
+        0, key_set, KeyNumbers::of_block, beyond,
+        [&](const PositiveRule<S>&, const KeyBlock<S>& block) { beyond.set_number(block.first); },
+        seen);
+    for (Index i = 0; i < n; ++i) {
+      if (counted[i].positives > 0 && counted[i].first == 0) {
+        counted[i].first = beyond[i].nearer + 1;
+      }
+    }
+  }
+
+  std::vector<double> passing;
+  team.agree([&] { passing.resize(3 + 2 * options.ks.size()); });
+  team.sum_in_order(passing.data(), static_cast<Index>(passing.size()), [&] {
+    std::size_t at = 0;
+    sums->each([&](double& sum) { sum = passing[at++]; });
+    for (Index i = 0; i < n; ++i) sums->add(i, counted[i], hits + i * size);
+    at = 0;
+    sums->each([&](double& sum) { passing[at++] = sum; });
+  });
+  std::size_t at = 0;
+  sums->each([&](double& sum) { sum = passing[at++]; });
+  Index with_positive = 0;
+  for (const Index own : team.everyone(sums->counted())) with_positive += own;
+  sums->counted() = with_positive;
+  return sums->means(call.all_rows(0));
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,553 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nearfar/core/opening.hpp"
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/engine/finite.hpp"
+#include "nearfar/engine/one_sided_pass.hpp"
+#include "nearfar/engine/packed_rows.hpp"
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/sharded/chunks.hpp"
+#include "nearfar/sharded/impl/ring.hpp"
+#include "nearfar/sharded/inputs.hpp"
+
+/// \file
+/// The frame of a sharded call, the same for every loss: collective checks, score passes over one's
+/// own rows and all keys, sums over processes, and the scattering of gradients.
+
+namespace nearfar::detail {
+
+/// Some of a process' rows of a set, and where their gradient goes.
+template <class S>
+struct Piece {
+  const char* name;
+  Rows<S> rows;
+  GradientRows<S> gradient;
+};
+
+/// A process' rows of a set: its pieces, one after the other.
+template <class S>
+struct ShardedSet {
+  std::vector<Piece<S>> pieces;
+  bool labelled = false;
+  Labels labels;
+  bool has_ids = false;
+  Labels ids;
+
+  ShardedSet() = default;
+  ShardedSet(const char* name, const Chunks<S>& chunks) { add(name, chunks); }
+
+  void add(const char* name, const Chunks<S>& chunks) {
+    for (const auto& chunk : chunks.all()) pieces.push_back({name, chunk.rows, chunk.gradient});
+  }
+  ShardedSet& with_labels(const Labels& some) {
+    labelled = true;
+    labels = some;
+    return *this;
+  }
+  ShardedSet& with_ids(const Labels& some) {
+    has_ids = true;
+    ids = some;
+    return *this;
+  }
+
+  const char* name() const { return pieces.empty() ? "rows" : pieces.front().name; }
+  Index rows() const {
+    Index sum = 0;
+    for (const Piece<S>& piece : pieces) sum += piece.rows.rows();
+    return sum;
+  }
+  /// -1 where there are no rows.
+  Index cols() const {
+    for (const Piece<S>& piece : pieces) {
+      if (piece.rows.rows() > 0) return piece.rows.cols();
+    }
+    return -1;
+  }
+  bool wants_gradient() const {
+    return std::any_of(pieces.begin(), pieces.end(),
+                       [](const Piece<S>& piece) { return piece.gradient.wanted(); });
+  }
+};
+
+/// How a term counts keys.
+enum class KeyNumbers {
+  of_block,  ///< from 0 in each block
+  from_own,  ///< own keys from 0, those of processes before have negative numbers
+};
+
+/// The collective check of a call: what must be the same on all processes.
+template <class S, int sets>
+Introduction introduction(const char* loss, const KernelValue<S>& kernel,
+                          const ShardedInputs<S, sets>& inputs,
+                          std::initializer_list<NamedOption> options) {
+  const Upstream& upstream = inputs.options.upstream;
+  const double above = inputs.wants_gradients && upstream.is_scalar() ? upstream.scalar() : 0.0;
+  Introduction out(loss, {{"bytes of a scalar", static_cast<double>(sizeof(S))},
+                          {"gradients", inputs.wants_gradients ? 1.0 : 0.0},
+                          {"upstream", above},
+                          {"kernel (geometry)", static_cast<double>(kernel.geometry)},
+                          {"kernel (orientation)", static_cast<double>(kernel.orientation)},
+                          {"kernel (function)", static_cast<double>(kernel.function)},
+                          {"schedule", static_cast<double>(inputs.where.schedule)},
+                          {"gradient scale", static_cast<double>(inputs.where.gradients)}});
+  out.add(options);
+  return out;
+}
+
+/// One call; one set of rows for rows compared with each other, two for queries and keys.
+template <class S>
+class ShardedCall {
+ public:
+  static constexpr int most_sets = 2;
+
+  /// Agrees with all processes that their calls fit, after check() and checks of the rows, and
+  /// packs the rows. Arguments must outlive the object.
+  template <int input_sets, class Check>
+  ShardedCall(const KernelValue<S>& kernel, Introduction introduction,
+              std::vector<ShardedSet<S>> set, const ShardedInputs<S, input_sets>& inputs,
+              const Check& check)
+      : where_(inputs.where),
+        team_(where_.exchange),
+        kernel_(kernel),
+        sets_(std::move(set)),
+        wants_gradients_(inputs.wants_gradients),
+        upstream_(inputs.options.upstream) {
+    const int set_count = sets();
+    introductions_ = team_.introduce(introduction, [&](Introduction& own) {
+      if (kernel.is_parametric()) {
+        fail_argument("kernel", "one without a matrix, in a sharded call: map the rows first",
+                      "a kernel with a matrix");
+      }
+      scratch_.emplace(inputs.options.workspace);
+      threads_ = std::max(1, available_threads(scratch_->threads()));
+      introduce(own, inputs.options);
+      check();
+    });
+    for (const Introduction& one : introductions_) {
+      cols_ = std::max(cols_, one.cols);
+      for (int k = 0; k < set_count; ++k) {
+        shards_[at(k)].counts.push_back(one.rows[at(k)]);
+        wanted_[at(k)] = wanted_[at(k)] || one.wants_gradient[at(k)];
+      }
+    }
+    double* sums = nullptr;
+    team_.agree([&] {
+      for (int k = 0; k < set_count; ++k) lay_out(k);
+      sums = scratch_->template take<double>(cols_);
+    });
+    if (kernel.is_distance()) find_centre(sums);
+    team_.agree([&] {
+      for (int k = 0; k < set_count; ++k) {
+        packed_[at(k)] = pack(*scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
+        if (!wanted_[at(k)]) continue;
+        gradients_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
+        if (set_count == 1) from_others_ = take_gradients(*scratch_, packed_[0]);
+      }
+    });
+    if (kernel.geometry == Geometry::inner_product) check_overflow();
+  }
+
+  const Team& team() const { return team_; }
+  Scratch& scratch() { return *scratch_; }
+  int threads() const { return threads_; }
+  const KernelValue<S>& kernel() const { return kernel_; }
+  bool wants_gradients() const { return wants_gradients_; }
+  const Upstream& upstream() const { return upstream_; }
+  int sets() const { return static_cast<int>(sets_.size()); }
+  /// Own rows of a set.
+  Index rows(int set) const { return packed_[at(set)].rows; }
+  const PackedRows<S>& packed(int set) const { return packed_[at(set)]; }
+  /// Rows of a set on all processes, and how many of them on those before this.
+  Index all_rows(int set) const { return shards_[at(set)].first_of(team_.size()); }
+  Index first_row(int set) const { return shards_[at(set)].first_of(team_.rank()); }
+  /// Of own rows of a set; wanted if any process wants some.
+  RowGradients<S>& gradients(int set) { return gradients_[at(set)]; }
+
+  /// Called before each block of keys with the positive rule of own rows and the block's, if the
+  /// set has labels.
+  using OnBlock = std::function<void(const PositiveRule<S>&, const KeyBlock<S>&)>;
+  static void on_any_block(const PositiveRule<S>&, const KeyBlock<S>&) {}
+
+  /// A Term of own rows of a set, made on all processes or on none.
+  template <class Term, class... Args>
+  Term make(int set, const Args&... args) {
+    // What one term has taken is there for the next.
+    team_.agree([&] {
+      const ScratchLoan loan(*scratch_);
+      const Term first(*scratch_, rows(set), args...);
+    });
+    return Term(*scratch_, rows(set), args...);
+  }
+
+  /// Closes own rows of set q over all rows of set k, with gradients if the call wants any.
+  void run(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
+           Diagnostics& d) {
+    ScoreRange<S>* ranges = nullptr;
+    const Index n = packed_[at(q)].rows;
+    Diagnostics seen;
+    team_.agree([&] {
+      ranges = take_ranges(n);
+      begin_schedule(k);
+    });
+    if (where_.schedule == Schedule::all_gather && wants_gradients_) {
+      each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
+        visit(q, k, numbers, on_block, block, [&](OneSidedPass<S>& pass) {
+          pass.forward_backward(term, gradients_[at(q)], dk, seen);
+        });
+      });
+      fold(seen, d);
+      return;
+    }
+    for (Index i = 0; i < n; ++i) term.start(i);
+    const bool at_once = term.gradient_is_local() && wants_gradients_;
+    if (at_once) {
+      each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
+        visit(q, k, numbers, on_block, block, [&](OneSidedPass<S>& pass) {
+          pass.accumulate_and_gradient(term, ranges, gradients_[at(q)], dk);
+        });
+      });
+    } else {
+      team_.agree([&] {
+        schedule(k).each_block([&](const KeyBlock<S>& block) {
+          visit(q, k, numbers, on_block, block,
+                [&](OneSidedPass<S>& pass) { pass.accumulate(term, ranges); });
+        });
+      });
+    }
+    for (Index i = 0; i < n; ++i) {
+      term.close(i);
+      ranges[i].add_to(seen);
+    }
+    fold(seen, d);
+    if (wants_gradients_ && !at_once) gradient(q, k, numbers, term, on_block);
+  }
+
+  /// One sweep of all blocks that only accumulates, into rows that are open.
+  void accumulate(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
+                  Diagnostics& d) {
+    ScoreRange<S>* ranges = nullptr;
+    const Index n = packed_[at(q)].rows;
+    team_.agree([&] {
+      ranges = take_ranges(n);
+      begin_schedule(k);
+    });
+    team_.agree([&] {
+      schedule(k).each_block([&](const KeyBlock<S>& block) {
+        visit(q, k, numbers, on_block, block,
+              [&](OneSidedPass<S>& pass) { pass.accumulate(term, ranges); });
+      });
+    });
+    Diagnostics seen;
+    for (Index i = 0; i < n; ++i) ranges[i].add_to(seen);
+    fold(seen, d);
+  }
+
+  /// One sweep of all blocks for the gradients of closed rows.
+  void gradient(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block) {
+    team_.agree([&] { begin_schedule(k); });
+    each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
+      visit(q, k, numbers, on_block, block,
+            [&](OneSidedPass<S>& pass) { pass.gradient(term, gradients_[at(q)], dk); });
+    });
+  }
+
+  /// One sweep of all blocks of set k: body(block, its packed rows, their gradients if wanted).
+  template <class Body>
+  void each_block(int k, const Body& body) {
+    team_.agree([&] { begin_schedule(k); });
+    each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
+      const ScratchLoan loan(*scratch_);
+      body(block, pack(*scratch_, threads_, kernel_, block.rows, false, centre_), dk);
+    });
+  }
+
+  /// For labelled sets: how many positives and negatives each own row has among all keys.
+  void count_pairs(Index* positives, Index* negatives) {
+    std::fill_n(positives, rows(0), Index(0));
+    std::fill_n(negatives, rows(0), Index(0));
+    labels_only_ = shards_[at(sets() - 1)];
+    labels_only_.cols = 0;
+    labels_only_.rows = Rows<S>(nullptr, rows(sets() - 1), 0);
+    std::optional<RingSchedule<S>> numbers;
+    team_.agree(
+        [&] { numbers.emplace(*scratch_, team_, where_.schedule, labels_only_, false, false); });
+    team_.agree([&] {
+      numbers->each_block([&](const KeyBlock<S>& block) {
+        const ScratchLoan loan(*scratch_);
+        count_pairs_with(block, positives, negatives);
+      });
+    });
+  }
+
+  /// Makes value and values of own rows' value_of(i), by the global reduction; counts must be
+  /// global by then, see Team::combine.
+  template <class ValueOf>
+  void reduce(Reduction reduction, Index count, const ValueOf& value_of, Result& result) const {
+    if (reduction == Reduction::none) {
+      team_.agree([&] { result.values.resize(static_cast<std::size_t>(count)); });
+      for (Index i = 0; i < count; ++i) result.values[static_cast<std::size_t>(i)] = value_of(i);
+    }
+    const double sum = sum_over_all(count, value_of);
+    if (!std::isfinite(sum)) fail_value_overflow(sum);
+    result.value = sum * reduction_scale(reduction, result.diagnostics);
+  }
+
+  /// The sum of own rows' number_of(i) over all rows of all processes.
+  template <class NumberOf>
+  double sum_over_all(Index count, const NumberOf& number_of) const {
+    double sum = 0;
+    team_.sum_in_order(&sum, 1, [&] {
+      for (Index i = 0; i < count; ++i) sum += number_of(i);
+    });
+    return sum;
+  }
+
+  /// Gradients times `scale` into the caller's buffers.
+  void scatter(double scale) {
+    if (!wants_gradients_) return;
+    if (where_.gradients == GradientScale::for_averaging) scale *= team_.size();
+    team_.agree([&] {
+      for (int k = 0; k < sets(); ++k) {
+        if (!gradients_[at(k)].wanted()) continue;
+        if (sets() == 1) add_from_others();
+        if (!all_finite(threads_, packed_[at(k)], gradients_[at(k)])) {
+          fail_gradient_overflow(sets_[at(k)].name());
+        }
+      }
+    });
+    for (int k = 0; k < sets(); ++k) {
+      if (gradients_[at(k)].wanted()) {
+        chain_through_geometry(threads_, kernel_.geometry, packed_[at(k)], gradients_[at(k)],
+                               scale);
+      }
+    }
+    team_.agree([&] { open(); });
+    for (int k = 0; k < sets(); ++k) {
+      Index first = 0;
+      for (Piece<S>& piece : sets_[at(k)].pieces) {
+        scatter_piece(k, first, piece);
+        first += piece.rows.rows();
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t at(int k) { return static_cast<std::size_t>(k); }
+  // ---- before -------------------------------------------------------------------------------
+
+  void introduce(Introduction& own, const CallOptions<S>& call) {
+    if (call.d_parameter.wanted()) {
+      fail_argument("d_parameter", "a kernel with a matrix, in a call of one process",
+                    "a sharded call");
+    }
+    Index cols = -1;
+    for (int k = 0; k < sets(); ++k) {
+      ShardedSet<S>& set = sets_[at(k)];
+      own.rows[at(k)] = set.rows();
+      own.wants_gradient[at(k)] = wants_gradients_ && set.wants_gradient();
+      if (cols < 0) cols = set.cols();
+      for (const Piece<S>& piece : set.pieces) check_piece(piece, cols);
+      if (set.labelled) check_label_count("labels", set.labels, set.rows());
+      if (set.has_ids) check_label_count("ids", set.ids, set.rows());
+    }
+    own.cols = std::max<Index>(cols, 0);
+  }
+
+  void check_piece(const Piece<S>& piece, Index cols) const {
+    const Rows<S>& rows = piece.rows;
+    if (rows.rows() == 0) return;  // may come without columns
+    if (rows.cols() != cols) {
+      fail_shape(piece.name, rows.rows(), cols, rows.rows(), rows.cols());
+    }
+    if (cols == 0) fail_argument(piece.name, "rows of at least one element", "0 columns");
+    check_finite(piece.name, rows, threads_);
+    piece.gradient.check_shape(("d_" + std::string(piece.name)).c_str(), rows.rows(), rows.cols());
+  }
+
+  /// A set's own rows in one piece, and its shape on all processes.
+  void lay_out(int k) {
+    const ShardedSet<S>& set = sets_[at(k)];
+    Shard<S>& shard = shards_[at(k)];
+    shard.cols = cols_;
+    shard.labelled = set.labelled;
+    shard.has_ids = set.has_ids;
+    shard.labels = set.labels;
+    shard.ids = set.ids;
+    const Index n = set.rows();
+    if (set.pieces.size() == 1 && n > 0) {
+      shard.rows = set.pieces.front().rows;
+      return;
+    }
+    S* data = scratch_->template take<S>(n * cols_);
+    shard.rows = Rows<S>(data, n, cols_);
+    for (const Piece<S>& piece : set.pieces) {
+      copy_padded(piece.rows, static_cast<const S*>(nullptr), threads_, data, cols_,
+                  piece.rows.rows());
+      data += piece.rows.rows() * cols_;
+    }
+  }
+
+  /// Sets centre_ to the mean of all rows of all sets, as in a call of one process.
+  void find_centre(double* sums) {
+    std::fill_n(sums, cols_, 0.0);
+    Index count = 0;
+    for (int k = 0; k < sets(); ++k) {
+      team_.sum_in_order(sums, cols_,
+                         [&] { add_column_sums(shards_[at(k)].rows, threads_, sums); });
+      count += all_rows(k);
+    }
+    S* centre = nullptr;
+    team_.agree([&] { centre = scratch_->template take<S>(cols_); });
+    for (Index c = 0; c < cols_; ++c) {
+      centre[c] = static_cast<S>(sums[c] / static_cast<double>(std::max<Index>(count, 1)));
+    }
+    centre_ = centre;
+  }
+
+  void check_overflow() const {
+    const std::array<double, 2> own = {packed_[0].largest_norm,
+                                       packed_[at(sets() - 1)].largest_norm};
+    std::array<double, 2> most = {0, 0};
+    for (const auto& norms : team_.everyone(own)) {
+      for (std::size_t k = 0; k < 2; ++k) most[k] = std::max(most[k], norms[k]);
+    }
+    // Half of the range is left for the sums of the gradient.
+    if (most[0] * most[1] > static_cast<double>(std::numeric_limits<S>::max()) / 2) {
+      fail_overflow(sets_.front().name(), sets_.back().name());
+    }
+  }
+
+  // ---- score passes ---------------------------------------------------------------------------
+
+  ScoreRange<S>* take_ranges(Index n) {
+    auto* ranges = scratch_->template take<ScoreRange<S>>(n);
+    std::uninitialized_fill_n(ranges, n, ScoreRange<S>());
+    return ranges;
+  }
+
+  void begin_schedule(int k) {
+    if (schedules_[at(k)]) return;
+    schedules_[at(k)].emplace(*scratch_, team_, where_.schedule, shards_[at(k)], wanted_[at(k)],
+                              kernel_.is_distance());
+  }
+  RingSchedule<S>& schedule(int k) { return *schedules_[at(k)]; }
+
+  /// body(block, gradients of its rows), which are not wanted where nobody wants those of the set.
+  template <class Body>
+  void each_block_with_gradients(int k, const Body& body) {
+    team_.agree([&] {
+      if (wanted_[at(k)]) {
+        schedule(k).each_block(to_others(k), body);
+      } else {
+        RowGradients<S> nobody;
+        schedule(k).each_block([&](const KeyBlock<S>& block) { body(block, nobody); });
+      }
+    });
+  }
+
+  /// Where the shares of other processes in the gradients of own keys are added.
+  RowGradients<S>& to_others(int k) { return sets() == 1 ? from_others_ : gradients_[at(k)]; }
+
+  template <class Body>
+  void visit(int q, int k, KeyNumbers numbers, const OnBlock& on_block, const KeyBlock<S>& block,
+             const Body& body) {
+    if (block.rows.rows() == 0) return;
+    const ScratchLoan loan(*scratch_);
+    const PackedRows<S> keys = pack(*scratch_, threads_, kernel_, block.rows, false, centre_);
+    const ShardedSet<S>& own = sets_[at(q)];
+    PositiveRule<S> rule;
+    if (own.labelled) rule = PositiveRule<S>(*scratch_, Tags(own.labels), Tags(block.labels));
+    ExcludedPairs excluded;
+    if (own.has_ids) excluded = ExcludedPairs(*scratch_, own.ids, block.ids);
+    const bool same = sets() == 1 && block.has_own;
+    const Index number = numbers == KeyNumbers::from_own ? block.first - first_row(k) : 0;
+    OneSidedPass<S> pass(*scratch_, threads_, kernel_, packed_[at(q)], keys,
+                         same ? Pairing::others : Pairing::all, excluded, {number, block.own});
+    on_block(rule, block);
+    body(pass);
+  }
+
+  static void fold(const Diagnostics& seen, Diagnostics& d) {
+    d.zero_distances += seen.zero_distances;
+    d.smallest_score = std::min(d.smallest_score, seen.smallest_score);
+    d.largest_score = std::max(d.largest_score, seen.largest_score);
+  }
+
+  void count_pairs_with(const KeyBlock<S>& block, Index* positives, Index* negatives) {
+    const ShardedSet<S>& own = sets_[0];
+    S* key_code = nullptr;
+    const Classes<S> classes = classify<S>(*scratch_, own.labels, block.labels, key_code);
+    const ExcludedPairs excluded =
+        own.has_ids ? ExcludedPairs(*scratch_, own.ids, block.ids) : ExcludedPairs();
+    for (Index i = 0; i < rows(0); ++i) {
+      Index same = classes.members[i];
+      Index left_out_same = 0;
+      Index left_out = 0;
+      const auto leave_out = [&](Index j) {
+        ++left_out;
+        left_out_same += block.labels[j] == own.labels[i] ? 1 : 0;
+      };
+      if (own.has_ids) {
+        excluded.each(i, leave_out);
+      } else if (sets() == 1 && block.has_own) {
+        leave_out(i + block.own);
+      }
+      positives[i] += same - left_out_same;
+      negatives[i] += block.labels.size() - same - (left_out - left_out_same);
+    }
+  }
+
+  // ---- after --------------------------------------------------------------------------------
+
+  void add_from_others() {
+    const PackedRows<S>& x = packed_[0];
+    row_loops<S>().add(x.rows * x.stride, from_others_.data, gradients_[0].data);
+    for (Index i = 0; i < x.rows; ++i) gradients_[0].weight[i] += from_others_.weight[i];
+  }
+
+  void open() {
+    std::vector<Output<S>> outputs;
+    for (ShardedSet<S>& set : sets_) {
+      for (Piece<S>& piece : set.pieces) {
+        outputs.push_back({&piece.gradient, piece.rows.rows(), cols_});
+      }
+    }
+    open_all(std::span<const Output<S>>(outputs));
+  }
+
+  void scatter_piece(int k, Index first, const Piece<S>& piece) const {
+    if (!piece.gradient.wanted()) return;
+    const PackedRows<S>& x = packed_[at(k)];
+    for (Index i = 0; i < piece.rows.rows(); ++i) {
+      scatter_row(cols_, gradients_[at(k)].data + (first + i) * x.stride,
+                  piece.gradient.accumulates(), piece.gradient.row(i));
+    }
+  }
+
+  const Sharding where_;
+  Team team_;
+  std::optional<Scratch> scratch_;
+  int threads_ = 1;
+  const KernelValue<S>& kernel_;
+  std::vector<ShardedSet<S>> sets_;
+  bool wants_gradients_;
+  Upstream upstream_;
+  std::vector<Introduction> introductions_;
+  Index cols_ = 0;
+  std::array<bool, most_sets> wanted_ = {};  ///< gradients, by anyone
+  std::array<Shard<S>, most_sets> shards_;
+  Shard<S> labels_only_;
+  const S* centre_ = nullptr;
+  std::array<PackedRows<S>, most_sets> packed_;
+  std::array<RowGradients<S>, most_sets> gradients_;
+  RowGradients<S> from_others_;  ///< for one set: gradients of its rows as keys
+  std::array<std::optional<RingSchedule<S>>, most_sets> schedules_;
+};
+
+}  // namespace nearfar::detail

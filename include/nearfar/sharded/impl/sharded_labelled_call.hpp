@@ -1,0 +1,164 @@
+#pragma once
+
+#include "nearfar/core/check_tags.hpp"
+#include "nearfar/core/tags.hpp"
+#include "nearfar/sharded/impl/sharded_call.hpp"
+
+/// \file
+/// The frame of a sharded call of a loss over labels. It has the interface of LabelledCall, so that
+/// one body of a loss serves one process and many.
+
+namespace nearfar::detail {
+
+/// Own rows and labels of one call, compared with those of all processes.
+template <class S>
+class ShardedLabelledCall {
+ public:
+  /// As ShardedCall; and counts each row's positives and negatives.
+  ShardedLabelledCall(const KernelValue<S>& kernel, Reduction reduction,
+                      const Introduction& introduction, const ShardedLabelledInputs<S>& inputs)
+      : call_(kernel, with_ids(introduction, inputs.tags), {set_of(inputs)}, inputs.rows,
+              [&] { check(inputs, reduction); }),
+        reduction_(reduction) {
+    if (wants_gradients()) upstream_ = call_.upstream();
+    team().agree([&] {
+      positives_ = scratch().template take<Index>(anchors());
+      negatives_ = scratch().template take<Index>(anchors());
+    });
+    call_.count_pairs(positives_, negatives_);
+  }
+
+  ShardedCall<S>& frame() { return call_; }
+  const Team& team() const { return call_.team(); }
+  Scratch& scratch() { return call_.scratch(); }
+  int threads() const { return call_.threads(); }
+  const KernelValue<S>& kernel() const { return call_.kernel(); }
+  bool wants_gradients() const { return call_.wants_gradients(); }
+  bool same_rows() const { return true; }
+  Index anchors() const { return call_.rows(0); }
+  Index positives(Index i) const { return positives_[i]; }
+  Index negatives(Index i) const { return negatives_[i]; }
+  const Index* positive_counts() const { return positives_; }
+  /// The rule of no block: terms get that of each block.
+  const PositiveRule<S>& rule() const { return rule_; }
+  /// dL/d(value) as terms need it; 1 when there is none.
+  const Upstream& upstream() const { return upstream_; }
+  /// Pairs are seen from both of their rows, which may be on two processes.
+  bool pairs_are_mutual() const { return false; }
+
+  /// Counts own anchors, and those without a positive or a negative.
+  void count_anchors(Diagnostics& d) const {
+    d.anchors = anchors();
+    for (Index i = 0; i < anchors(); ++i) {
+      d.anchors_without_positive += positives(i) == 0 ? 1 : 0;
+      d.anchors_without_negative += negatives(i) == 0 ? 1 : 0;
+    }
+  }
+
+  /// Refuses, on all processes, own anchors that cannot learn, when the policy says so.
+  template <class IsUnusable>
+  void refuse(UnusableAnchor policy, const IsUnusable& is_unusable, const char* why) const {
+    team().agree([&] {
+      std::int64_t count = 0;
+      for (Index i = 0; i < anchors(); ++i) {
+        count += is_unusable(positives(i) > 0, negatives(i) > 0) ? 1 : 0;
+      }
+      refuse_unusable(policy, count, why);
+    });
+  }
+
+  /// A Term of the anchors, made on all processes or on none.
+  template <class Term, class... Args>
+  Term make(const Args&... args) {
+    return call_.template make<Term>(0, args...);
+  }
+
+  /// Closes all anchors, without gradients; Term has `set_rule`.
+  template <class Term>
+  void forward(Term& term, Diagnostics& d) {
+    for (Index i = 0; i < anchors(); ++i) term.start(i);
+    call_.accumulate(
+        0, 0, KeyNumbers::of_block, term,
+        [&](const PositiveRule<S>& rule, const KeyBlock<S>&) { term.set_rule(rule); }, d);
+    term.set_rule(rule_);
+    for (Index i = 0; i < anchors(); ++i) term.close(i);
+  }
+
+  /// The same, with gradients when the call wants any.
+  template <class Term>
+  void run(Term& term, Diagnostics& d) {
+    call_.run(
+        0, 0, KeyNumbers::of_block, term,
+        [&](const PositiveRule<S>& rule, const KeyBlock<S>&) { term.set_rule(rule); }, d);
+    term.set_rule(rule_);
+  }
+
+  /// Never called: pairs are not mutual.
+  template <class Term>
+  void run_once(Term& term, Diagnostics& d) {
+    run(term, d);
+  }
+
+  /// Counts of own anchors to those of all processes.
+  void combine(Diagnostics& d) const { team().combine(d); }
+
+  /// A count of the anchors of all processes, added up.
+  template <class CountOf>
+  std::int64_t total(const CountOf& count_of) const {
+    std::int64_t own = 0;
+    for (Index i = 0; i < anchors(); ++i) own += count_of(i);
+    std::int64_t sum = 0;
+    for (const std::int64_t one : team().everyone(own)) sum += one;
+    return sum;
+  }
+
+  /// A number of own anchors summed over all anchors of all processes.
+  template <class NumberOf>
+  double sum(const NumberOf& number_of) const {
+    return call_.sum_over_all(anchors(), number_of);
+  }
+
+  template <class ValueOf>
+  void reduce(Reduction reduction, const ValueOf& value_of, Result& result) const {
+    call_.reduce(reduction, anchors(), value_of, result);
+  }
+  template <class ValueOf>
+  void reduce(const ValueOf& value_of, Result& result) const {
+    reduce(reduction_, value_of, result);
+  }
+  double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
+  void scatter(double scale) { call_.scatter(scale); }
+
+ private:
+  static ShardedSet<S> set_of(const ShardedLabelledInputs<S>& inputs) {
+    ShardedSet<S> set("x", inputs.rows.sets_of_rows[0]);
+    set.with_labels(inputs.tags.labels());
+    return inputs.tags.has_ids() ? set.with_ids(inputs.tags.ids()) : set;
+  }
+
+  static Introduction with_ids(Introduction introduction, const Tags& tags) {
+    introduction.add({{"ids", tags.has_ids() ? 1.0 : 0.0}});
+    return introduction;
+  }
+
+  static void check(const ShardedLabelledInputs<S>& inputs, Reduction reduction) {
+    if (inputs.tags.rule() != Tags::Rule::labels) {
+      fail_argument("labels", "one label a row, in a sharded call", "another rule");
+    }
+    if (inputs.tags.has_weights()) {
+      fail_argument("labels", "no weights in a sharded call", "weights");
+    }
+    if (inputs.rows.wants_gradients) {
+      check_upstream(inputs.rows.options.upstream, reduction, inputs.rows.sets_of_rows[0].rows());
+    }
+  }
+
+  ShardedCall<S> call_;
+  Reduction reduction_;
+  PositiveRule<S> rule_;
+  Upstream upstream_;
+  Index* positives_ = nullptr;
+  Index* negatives_ = nullptr;
+};
+
+}  // namespace nearfar::detail

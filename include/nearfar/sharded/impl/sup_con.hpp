@@ -1,0 +1,23 @@
+#pragma once
+
+#include "nearfar/losses/impl/sup_con.hpp"
+#include "nearfar/sharded/impl/sharded_labelled_call.hpp"
+#include "nearfar/sharded/sup_con.hpp"
+
+namespace nearfar::detail {
+
+template <class S>
+TemperatureResult evaluate(const SupConOptions& options, const KernelValue<S>& kernel,
+                           const ShardedLabelledInputs<S>& inputs) {
+  ShardedLabelledCall<S> call(
+      kernel, options.reduction,
+      introduction("SupCon", kernel, inputs.rows,
+                   {{"temperature", options.temperature},
+                    {"variant", static_cast<double>(options.variant)},
+                    {"reduction", static_cast<double>(options.reduction)},
+                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
+      inputs);
+  return sup_con<S>(options, call);
+}
+
+}  // namespace nearfar::detail

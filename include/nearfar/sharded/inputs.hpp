@@ -1,0 +1,31 @@
+#pragma once
+
+#include <array>
+
+#include "nearfar/core/result.hpp"
+#include "nearfar/core/tags.hpp"
+#include "nearfar/sharded/chunks.hpp"
+#include "nearfar/sharded/sharding.hpp"
+
+/// \file
+/// The arguments of a sharded call as a loss's public class hands them on.
+
+namespace nearfar::detail {
+
+/// One process' rows of each set.
+template <class S, int sets>
+struct ShardedInputs {
+  const Sharding& where;
+  std::array<Chunks<S>, static_cast<std::size_t>(sets)> sets_of_rows;
+  bool wants_gradients = false;
+  CallOptions<S> options;
+};
+
+/// One process' rows, each with its label.
+template <class S>
+struct ShardedLabelledInputs {
+  ShardedInputs<S, 1> rows;
+  const Tags& tags;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "nearfar/losses/multi_similarity.hpp"
+#include "nearfar/sharded/label_calls.hpp"
+
+namespace nearfar::detail {
+
+/// One process' share of a call of sharded::MultiSimilarity.
+template <class S>
+Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& kernel,
+                const ShardedLabelledInputs<S>& inputs);
+
+}  // namespace nearfar::detail
+
+namespace nearfar::sharded {
+
+/// MultiSimilarity of a batch that is shared out to processes: the loss, the options and the
+/// kernels of nearfar::MultiSimilarity over the rows of all of them, where each gives its own with
+/// their labels. Every process makes the same call; see Sharding for what the value and the
+/// gradients are.
+///
+/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather).
+template <class S, Kernel K = Cosine>
+class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
+ public:
+  /// Throws as nearfar::MultiSimilarity.
+  explicit MultiSimilarity(MultiSimilarityOptions options = {}, K kernel = K())
+      : loss_(options, kernel) {}
+
+  const MultiSimilarityOptions& options() const { return loss_.options(); }
+  const K& kernel() const { return loss_.kernel(); }
+
+ private:
+  nearfar::MultiSimilarity<S, K> loss_;
+};
+
+}  // namespace nearfar::sharded
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/sharded/impl/multi_similarity.hpp"
+#endif

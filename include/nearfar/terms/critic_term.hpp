@@ -1,0 +1,202 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "nearfar/core/mutual_information_bound.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/row_term.hpp"
+#include "nearfar/loops/critic.hpp"
+#include "nearfar/loops/scores.hpp"
+#include "nearfar/terms/log_sum.hpp"
+
+/// \file
+/// Mutual information from a critic's scores of joint pairs (the diagonal) and of all others.
+
+namespace nearfar::detail {
+
+/// Statistics of one row of the critic's scores. Nearness: the score, or minus the distance.
+template <class S>
+struct CriticRow {
+  double joint = 0;        ///< critic of the row's joint pair
+  LogSum<S> others;        ///< over the other pairs, of nearness / tau
+  double sum = 0;          ///< of their nearness
+  double temperature = 0;  ///< sum of g_j s_j
+};
+
+template <class S>
+class CriticTerm final : public RowTerm<S> {
+ public:
+  /// For `rows` rows; `sign` is that of nearness.
+  CriticTerm(Scratch& scratch, Index rows, int sign, MutualInformationBound bound,
+             double temperature)
+      : bound_(bound),
+        sign_(sign),
+        inverse_(1 / temperature),
+        rate_(static_cast<S>(sign * inverse_)),
+        size_(rows),
+        count_(static_cast<double>(rows)),
+        rows_(scratch.take<CriticRow<S>>(rows)) {}
+
+  /// Takes the sum over all rows, which donsker_varadhan's gradients are relative to, from a pass
+  /// without gradients: to be called before one with them.
+  void sum_others() { all_others_ = sum_of_others(); }
+
+  void start(Index i) override { rows_[i] = {}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    CriticRow<S>& row = rows_[i];
+    const Index at = i - first;
+    if (at < 0 || at >= n) {
+      accumulate_others(row, n, s);
+      return;
+    }
+    row.joint = static_cast<double>(s[at] * rate_);
+    accumulate_others(row, at, s);
+    accumulate_others(row, n - at - 1, s + at + 1);
+  }
+
+  void close(Index) override {}
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    CriticRow<S>& row = rows_[i];
+    const Index at = i - first;
+    if (at < 0 || at >= n) {
+      gradient_of_others(row, n, s, g);
+      return;
+    }
+    gradient_of_others(row, at, s, g);
+    const double joint = sign_ * of_joint(row) * inverse_;
+    row.temperature += joint * static_cast<double>(s[at]);
+    g[at] = static_cast<S>(joint);
+    gradient_of_others(row, n - at - 1, s + at + 1, g + at + 1);
+  }
+
+  double value() const {
+    if (size_ == 0) return 0;
+    double joint = 0;
+    for (Index i = 0; i < size_; ++i) joint += rows_[i].joint / count_;
+    switch (bound_) {
+      case MutualInformationBound::info_nce: {
+        double sum = 0;
+        for (Index i = 0; i < size_; ++i) sum += below_joint(rows_[i]);
+        return std::log(count_) - sum / count_;
+      }
+      case MutualInformationBound::nwj:
+        return joint - std::exp(std::min(log_mean_others() - 1, 700.0));
+      case MutualInformationBound::donsker_varadhan:
+        return joint - log_mean_others();
+      case MutualInformationBound::club:
+        break;
+    }
+    double sum = 0;
+    for (Index i = 0; i < size_; ++i) sum += rows_[i].sum * inverse_ + rows_[i].joint;
+    return joint - sum / (count_ * count_);
+  }
+
+  /// d(value)/dtau = -1/tau sum_ij d(value)/ds_ij s_ij.
+  double temperature_gradient() const {
+    double sum = 0;
+    for (Index i = 0; i < size_; ++i) sum += rows_[i].temperature;
+    return -sum * inverse_;
+  }
+
+ private:
+  /// Sum over all pairs that are not joint of exp(critic).
+  LogSum<double> sum_of_others() const {
+    LogSum<double> all;
+    for (Index i = 0; i < size_; ++i) {
+      const double best = static_cast<double>(rows_[i].others.best);
+      all.raise(best);
+      all.sum += rows_[i].others.sum * std::exp(best - all.best);
+    }
+    return all;
+  }
+
+  /// log of their mean.
+  double log_mean_others() const {
+    return sum_of_others().value() - std::log(count_ * (count_ - 1));
+  }
+
+  /// How much nearer the others are than the joint pair, as log-sum-exp minus critic. The best
+  /// first: that difference is exact where the numbers are large.
+  double ahead(const CriticRow<S>& row) const {
+    return (static_cast<double>(row.others.best) - row.joint) + std::log(row.others.sum);
+  }
+
+  /// -log softmax of the joint pair in its row.
+  double below_joint(const CriticRow<S>& row) const {
+    const double z = ahead(row);
+    return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)));
+  }
+
+  /// d(value)/d(critic of a joint pair).
+  double of_joint(const CriticRow<S>& row) const {
+    switch (bound_) {
+      case MutualInformationBound::info_nce:
+        // The share of the others: 1 - softmax, without the difference.
+        return 1 / (1 + std::exp(-ahead(row))) / count_;
+      case MutualInformationBound::club:
+        return (1 - 1 / count_) / count_;
+      case MutualInformationBound::nwj:
+      case MutualInformationBound::donsker_varadhan:
+        break;
+    }
+    return 1 / count_;
+  }
+
+  void accumulate_others(CriticRow<S>& row, Index n, const S* s) const {
+    if (n <= 0) return;
+    const Range<S> range = score_loops<S>().range(n, s);
+    const S nearest = sign_ > 0 ? range.largest : -range.smallest;
+    row.others.raise(nearest * static_cast<S>(inverse_));
+    const CriticSums sums = loops_.sums(n, s, rate_, row.others.best);
+    row.others.sum += sums.exponentials;
+    row.sum += sign_ * sums.scores;
+  }
+
+  /// d(value)/d(critic) = -exp(critic - shift), or a constant for club.
+  void gradient_of_others(CriticRow<S>& row, Index n, const S* s, S* g) const {
+    if (n <= 0) return;
+    if (bound_ == MutualInformationBound::club) {
+      const double each = -inverse_ / (count_ * count_);
+      double sum = 0;
+      for (Index j = 0; j < n; ++j) sum += sign_ * static_cast<double>(s[j]);
+      row.temperature += each * sum;
+      std::fill_n(g, n, static_cast<S>(sign_ * each));
+      return;
+    }
+    const double factor = -sign_ * inverse_ * weight_of_best(row);
+    row.temperature += loops_.gradient(n, s, rate_, row.others.best, static_cast<S>(factor), g);
+  }
+
+  /// -d(value)/d(critic) of a pair as near as the row's nearest; of others it is exp(critic - best)
+  /// times that.
+  double weight_of_best(const CriticRow<S>& row) const {
+    constexpr double most = sizeof(S) == sizeof(float) ? 80 : 700;
+    const double best = static_cast<double>(row.others.best);
+    switch (bound_) {
+      case MutualInformationBound::info_nce:
+        // What the joint pair gains, the others lose together.
+        return of_joint(row) / row.others.sum;
+      case MutualInformationBound::nwj:
+        return std::exp(std::min(best - 1, most)) / (count_ * (count_ - 1));
+      case MutualInformationBound::donsker_varadhan:
+      case MutualInformationBound::club:
+        break;
+    }
+    return std::exp(best - all_others_.best) / all_others_.sum;
+  }
+
+  const CriticLoops<S>& loops_ = critic_loops<S>();
+  MutualInformationBound bound_;
+  int sign_;
+  double inverse_;
+  S rate_;
+  Index size_;
+  double count_;
+  CriticRow<S>* rows_;
+  LogSum<double> all_others_;
+};
+
+}  // namespace nearfar::detail

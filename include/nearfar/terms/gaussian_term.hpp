@@ -1,0 +1,53 @@
+#pragma once
+
+#include <algorithm>
+
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/row_term.hpp"
+#include "nearfar/loops/gaussian.hpp"
+
+/// \file
+/// Sums of Gaussian potentials.
+
+namespace nearfar::detail {
+
+/// A row's sum of exp(sharpness (cos - nearest)): the Gaussian of a squared distance 2 - 2 cos, in
+/// units of the nearest pair's.
+template <class S>
+class GaussianTerm final : public RowTerm<S> {
+ public:
+  GaussianTerm(Scratch& scratch, Index rows, double sharpness, double nearest)
+      : sharpness_(static_cast<S>(sharpness)),
+        nearest_(static_cast<S>(nearest)),
+        sums_(scratch.take<double>(rows)) {}
+
+  double operator[](Index i) const { return sums_[i]; }
+
+  void start(Index i) override { sums_[i] = 0; }
+  void accumulate(Index i, Index, Index n, const S* s) override {
+    sums_[i] += loops_.sum(n, s, sharpness_, nearest_);
+  }
+  void close(Index) override {}
+  void gradient(Index, Index, Index n, const S* s, S* g) override {
+    loops_.gradient(n, s, sharpness_, nearest_, g);
+  }
+  bool gradient_is_local() const override { return true; }
+
+ private:
+  const GaussianLoops<S>& loops_ = gaussian_loops<S>();
+  S sharpness_;
+  S nearest_;
+  double* sums_;
+};
+
+/// Nothing: for the range of the scores alone, which a pass finds for any term.
+template <class S>
+class NoTerm final : public RowTerm<S> {
+ public:
+  void start(Index) override {}
+  void accumulate(Index, Index, Index, const S*) override {}
+  void close(Index) override {}
+  void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
+};
+
+}  // namespace nearfar::detail

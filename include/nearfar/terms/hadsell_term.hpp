@@ -1,0 +1,71 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/loops/hadsell.hpp"
+
+/// \file
+/// The term of Hadsell's contrastive loss: d^2 / 2 for similar pairs, max(0, m - d)^2 / 2 for
+/// others. Both are half the square of a length, which is also, up to its sign, the derivative.
+
+namespace nearfar::detail {
+
+/// The length of one pair.
+template <class S>
+S hadsell_length(S distance, S margin, bool similar) {
+  return similar ? distance : std::max(margin - distance, S(0));
+}
+
+/// Statistics of one row.
+struct HadsellRow {
+  double value;
+  std::int64_t active;  ///< pairs that do not rest
+};
+
+/// Pairs over labels as the score pass sees them. `share` of each pair it hands over belongs to the
+/// row: 1 when it sees a pair once, 1/2 when once from each side; times the factor of squares.
+template <class S>
+class HadsellTerm final : public LabelledTerm<S> {
+ public:
+  HadsellTerm(Scratch& scratch, Index rows, double margin, double share,
+              const PositiveRule<S>& rule, const Upstream& upstream)
+      : LabelledTerm<S>(rule),
+        margin_(static_cast<S>(margin)),
+        share_(share),
+        upstream_(upstream),
+        rows_(scratch.take<HadsellRow>(rows)) {}
+
+  const HadsellRow& operator[](Index i) const { return rows_[i]; }
+
+  bool gradient_is_local() const override { return true; }
+
+  void start(Index i) override { rows_[i] = {}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const HadsellSums sums = loops_.sums(n, s, positives.mask(), margin_);
+    rows_[i].value += share_ * 0.5 * sums.squares;
+    rows_[i].active += sums.active;
+  }
+
+  void close(Index) override {}
+  double value(Index i) const override { return rows_[i].value; }
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const S factor = static_cast<S>(share_ * row_upstream(upstream_, i));
+    loops_.gradient(n, s, positives.mask(), margin_, factor, g);
+  }
+
+ private:
+  const HadsellLoops<S>& loops_ = hadsell_loops<S>();
+  S margin_;
+  double share_;
+  const Upstream& upstream_;
+  HadsellRow* rows_;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/row_term.hpp"
+#include "nearfar/loops/hard_negative.hpp"
+#include "nearfar/loops/scores.hpp"
+
+/// \file
+/// Debiased contrastive terms with hard negatives weighted up, as functions of a row's cosines.
+
+namespace nearfar::detail {
+
+/// Statistics of one view.
+template <class S>
+struct HardNegativeRow {
+  S best;           ///< largest score of a negative so far
+  S positive;       ///< score of the positive
+  double hardened;  ///< sum over negatives of exp((1 + beta)(s - best) / tau)
+  double weights;   ///< sum over negatives of exp(beta (s - best) / tau)
+  std::int64_t negatives;
+  double value;
+  double of_positive;   ///< dL/ds of the positive
+  double of_negatives;  ///< dL/d(log of the reweighted sum) / tau
+  double temperature;   ///< sum of g_j s_j
+};
+
+struct HardNegativeSettings {
+  double temperature;
+  double prior;
+  double concentration;
+  const Index* positives;  ///< the column of each row's positive
+};
+
+/// With P = exp(s_p / tau), n negatives, and the mean of exp(s / tau) over negatives taken with
+/// weights exp(beta s / tau), R = n mean:
+/// G = max((R - n prior P) / (1 - prior), n exp(-1 / tau)), L = -log(P / (P + G)).
+template <class S>
+class HardNegativeTerm final : public RowTerm<S> {
+ public:
+  /// For `rows` rows. The upstream and the positives must outlive the term.
+  HardNegativeTerm(Scratch& scratch, Index rows, const HardNegativeSettings& settings,
+                   const Upstream& upstream)
+      : settings_(settings),
+        inverse_(1 / settings.temperature),
+        rates_{static_cast<S>(inverse_), static_cast<S>(settings.concentration)},
+        upstream_(upstream),
+        count_(rows),
+        rows_(scratch.take<HardNegativeRow<S>>(rows)) {}
+
+  const HardNegativeRow<S>& operator[](Index i) const { return rows_[i]; }
+
+  void start(Index i) override {
+    rows_[i] = {};
+    rows_[i].best = -std::numeric_limits<S>::infinity();
+  }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    HardNegativeRow<S>& row = rows_[i];
+    const Index at = settings_.positives[i] - first;
+    if (at < 0 || at >= n) {
+      accumulate_negatives(row, n, s);
+      return;
+    }
+    row.positive = s[at];
+    accumulate_negatives(row, at, s);
+    accumulate_negatives(row, n - at - 1, s + at + 1);
+  }
+
+  void close(Index i) override {
+    HardNegativeRow<S>& row = rows_[i];
+    const double n = static_cast<double>(row.negatives);
+    if (row.negatives == 0) return;
+    const double prior = settings_.prior;
+    const double log_p = static_cast<double>(row.positive) * inverse_;
+    const double log_r =
+        static_cast<double>(row.best) * inverse_ + std::log(n * (row.hardened / row.weights));
+    // In units of exp(top), so that nothing overflows.
+    const double top = std::max({log_p, log_r, -inverse_});
+    const double p = std::exp(log_p - top);
+    const double r = std::exp(log_r - top);
+    const double least = n * std::exp(-inverse_ - top);
+    const double debiased = (r - n * prior * p) / (1 - prior);
+    const bool floored = !(debiased > least);
+    const double g = floored ? least : debiased;
+    row.value = p > g ? std::log1p(g / p) : std::log(p + g) - (log_p - top);
+    const double above = row_upstream(upstream_, i) * inverse_ / (p + g);
+    row.of_positive = -above * (g + (floored ? 0 : n * prior / (1 - prior) * p));
+    row.of_negatives = floored ? 0 : above * r / (1 - prior);
+    row.temperature = row.of_positive * static_cast<double>(row.positive);
+    // The floor is that of a cosine of -1 everywhere.
+    if (floored) row.temperature -= above * g;
+  }
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    HardNegativeRow<S>& row = rows_[i];
+    const Index at = settings_.positives[i] - first;
+    if (at < 0 || at >= n) {
+      gradient_of_negatives(row, n, s, g);
+      return;
+    }
+    gradient_of_negatives(row, at, s, g);
+    g[at] = static_cast<S>(row.of_positive);
+    gradient_of_negatives(row, n - at - 1, s + at + 1, g + at + 1);
+  }
+
+  /// dL/dtau = -1/tau sum_ij dL/ds_ij s_ij, times `scale`.
+  double temperature_gradient(double scale) const {
+    double sum = 0;
+    for (Index i = 0; i < count_; ++i) sum += rows_[i].temperature;
+    return -scale * sum / settings_.temperature;
+  }
+
+ private:
+  void accumulate_negatives(HardNegativeRow<S>& row, Index n, const S* s) const {
+    if (n <= 0) return;
+    const double concentration = settings_.concentration;
+    const S best = score_loops<S>().range(n, s).largest;
+    if (best > row.best) {
+      const double fall = (static_cast<double>(row.best) - static_cast<double>(best)) * inverse_;
+      row.hardened *= std::exp((1 + concentration) * fall);
+      // 0 * -infinity is not 0: the first negatives have nothing to scale.
+      row.weights = row.negatives > 0 ? row.weights * std::exp(concentration * fall) : 0;
+      row.best = best;
+    }
+    const HardNegativeSums sums = loops_.sums(n, s, row.best, rates_);
+    row.hardened += sums.hardened;
+    row.weights += sums.weights;
+    row.negatives += n;
+  }
+
+  void gradient_of_negatives(HardNegativeRow<S>& row, Index n, const S* s, S* g) const {
+    if (n <= 0) return;
+    const double concentration = settings_.concentration;
+    const double hardened = row.of_negatives * (1 + concentration) / row.hardened;
+    const double weights = row.of_negatives * concentration / row.weights;
+    row.temperature += loops_.gradient(n, s, row.best, rates_, static_cast<S>(hardened),
+                                       static_cast<S>(weights), g);
+  }
+
+  const HardNegativeLoops<S>& loops_ = hard_negative_loops<S>();
+  HardNegativeSettings settings_;
+  double inverse_;
+  HardNegativeRates<S> rates_;
+  const Upstream& upstream_;
+  Index count_;
+  HardNegativeRow<S>* rows_;
+};
+
+}  // namespace nearfar::detail

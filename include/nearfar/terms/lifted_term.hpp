@@ -1,0 +1,174 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/loops/lifted.hpp"
+#include "nearfar/terms/log_sum.hpp"
+
+/// \file
+/// Lifted structure: a positive pair is held against all negatives of both of its rows. That takes
+/// two score passes: one for each row's log-sum-exp over its negatives, one for the pairs.
+
+namespace nearfar::detail {
+
+/// First pass: log sum over negatives of exp(nearness) of each row. Has no gradient.
+template <class S>
+class NegativeLogSumTerm final : public LabelledTerm<S> {
+ public:
+  NegativeLogSumTerm(Scratch& scratch, Index rows, int sign, const PositiveRule<S>& rule)
+      : LabelledTerm<S>(rule), sign_(sign), rows_(scratch.take<LogSum<S>>(rows)) {}
+
+  const LogSum<S>& operator[](Index i) const { return rows_[i]; }
+
+  void start(Index i) override { rows_[i] = {}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    LogSum<S>& row = rows_[i];
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    row.raise(loops_.largest_negative(n, s, sign_, positives.mask()));
+    if (std::isinf(row.best)) return;
+    row.sum += loops_.negative_sum(n, s, sign_, positives.mask(), row.best);
+  }
+
+  void close(Index) override {}
+
+  void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
+
+ private:
+  const LiftedLoops<S>& loops_ = lifted_loops<S>();
+  int sign_;
+  LogSum<S>* rows_;
+};
+
+/// Whose rows a pass goes over, and so which part of a pair (i, j) is row i's.
+enum class LiftedSide {
+  both,   ///< a set compared with itself: both rows see a pair, and half of it is each one's
+  query,  ///< the pair's term, and what goes through the query's negatives
+  key     ///< what goes through the key's negatives
+};
+
+/// Statistics of one row in the second pass.
+struct LiftedRow {
+  double value;         ///< the row's part of its pairs' terms
+  double through;       ///< dL/d(the row's log-sum-exp over negatives), from its side
+  std::int64_t active;  ///< positive pairs, seen from this row, that do not rest
+};
+
+/// Second pass: J_ij = log(exp(L_i) + exp(L_j)) + m - nearness_ij for positive pairs, L_i the first
+/// pass's log sums; a pair's term is max(0, J)^2 / 2.
+template <class S>
+class LiftedTerm final : public LabelledTerm<S> {
+ public:
+  using LogSums = NegativeLogSumTerm<S>;
+
+  /// Log sums of the rows themselves and of those they are compared with. Arguments must outlive
+  /// the term.
+  LiftedTerm(Scratch& scratch, Index rows, LiftedSide side, int sign, double margin,
+             const LogSums& own, const LogSums& others, const PositiveRule<S>& rule,
+             const Upstream& upstream)
+      : LabelledTerm<S>(rule),
+        side_(side),
+        sign_(sign),
+        margin_(margin),
+        own_(own),
+        others_(others),
+        upstream_(upstream),
+        rows_(scratch.take<LiftedRow>(rows)) {}
+
+  const LiftedRow& operator[](Index i) const { return rows_[i]; }
+
+  void start(Index i) override { rows_[i] = {}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    LiftedRow& row = rows_[i];
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    each_positive(positives, n, [&](Index k) {
+      const Pair pair = this->pair(i, first + k, s[k]);
+      if (!(pair.j > 0)) return;
+      row.value += share() * pair.j * pair.j / 2;
+      row.through += slope(pair, i, first + k) * pair.share;
+      ++row.active;
+    });
+  }
+
+  void close(Index) override {}
+  double value(Index i) const override { return rows_[i].value; }
+
+  /// Row i's weights have what reaches its own log-sum-exp.
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const LogSum<S>& own = own_[i];
+    const bool has_negatives = own.sum > 0;
+    loops_.negative_gradient(
+        n, s, sign_, positives.mask(), has_negatives ? own.best : S(0),
+        has_negatives ? static_cast<S>(sign_ * rows_[i].through / own.sum) : S(0), g);
+    each_positive(positives, n, [&](Index k) {
+      const Pair pair = this->pair(i, first + k, s[k]);
+      g[k] = pair.j > 0 ? static_cast<S>(-sign_ * share() * slope(pair, i, first + k)) : S(0);
+    });
+  }
+
+ private:
+  struct Pair {
+    double j;      ///< J_ij
+    double share;  ///< of row i's negatives in the pair's
+  };
+
+  Pair pair(Index i, Index other, S score) const {
+    const double a = own_[i].value();
+    const double b = others_[other].value();
+    const double top = std::max(a, b);
+    if (std::isinf(top)) return {0, 0};  // neither row has a negative
+    const double sum = std::exp(a - top) + std::exp(b - top);
+    return {top + std::log(sum) + margin_ - sign_ * static_cast<double>(score),
+            std::exp(a - top) / sum};
+  }
+
+  /// The part of a pair's term that is the row's.
+  double share() const {
+    switch (side_) {
+      case LiftedSide::both:
+        return 0.5;
+      case LiftedSide::query:
+        return 1;
+      case LiftedSide::key:
+        break;
+    }
+    return 0;
+  }
+
+  /// dL/dJ_ij. The two rows of a batch may have different upstreams.
+  double slope(const Pair& pair, Index i, Index other) const {
+    switch (side_) {
+      case LiftedSide::both:
+        return pair.j * (row_upstream(upstream_, i) + row_upstream(upstream_, other)) / 2;
+      case LiftedSide::query:
+        return pair.j * row_upstream(upstream_, i);
+      case LiftedSide::key:
+        break;
+    }
+    return pair.j * row_upstream(upstream_, other);
+  }
+
+  template <class Body>
+  static void each_positive(const RowPositives<S>& positives, Index n, const Body& body) {
+    for (Index k = 0; k < n; ++k) {
+      if (positives[k]) body(k);
+    }
+  }
+
+  const LiftedLoops<S>& loops_ = lifted_loops<S>();
+  LiftedSide side_;
+  int sign_;
+  double margin_;
+  const LogSums& own_;
+  const LogSums& others_;
+  const Upstream& upstream_;
+  LiftedRow* rows_;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/row_term.hpp"
+#include "nearfar/loops/logistic.hpp"
+
+/// \file
+/// The term of losses in which every pair, on its own, is to be told a match or none: sums of
+/// logistic losses.
+
+namespace nearfar::detail {
+
+/// How a score becomes a logit, and which pairs match.
+template <class S>
+struct LogisticSettings {
+  double scale;
+  double bias;
+  const S* key_bias = nullptr;  ///< added to every logit of a key, if not null
+  bool positives_on_diagonal = false;
+};
+
+/// Sums over one row.
+struct LogisticRow {
+  double value;
+  double d_scale;  ///< derivative with respect to the scale
+  double d_bias;   ///< and to the bias
+};
+
+/// sum_j softplus(-y z), z = scale * s + bias, y = 1 for a match and -1 else.
+template <class S>
+class LogisticTerm final : public RowTerm<S> {
+ public:
+  /// For `rows` rows. The upstream and the keys' biases must outlive the term.
+  LogisticTerm(Scratch& scratch, Index rows, const LogisticSettings<S>& settings,
+               const Upstream& upstream)
+      : scale_(static_cast<S>(settings.scale)),
+        bias_(static_cast<S>(settings.bias)),
+        key_bias_(settings.key_bias),
+        diagonal_(settings.positives_on_diagonal),
+        upstream_(upstream),
+        rows_(scratch.take<LogisticRow>(rows)) {}
+
+  const LogisticRow& operator[](Index i) const { return rows_[i]; }
+
+  void start(Index i) override { rows_[i] = {0, 0, 0}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    rows_[i].value += loops_.sum(n, s, logits(first), match(i, first, n));
+  }
+
+  void close(Index) override {}
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    const S factor = static_cast<S>(row_upstream(upstream_, i));
+    const LogisticSlopes slopes =
+        loops_.gradient(n, s, logits(first), match(i, first, n), factor, g);
+    rows_[i].d_bias += slopes.bias;
+    rows_[i].d_scale += slopes.scale;
+  }
+
+  bool gradient_is_local() const override { return true; }
+
+ private:
+  Logits<S> logits(Index first) const {
+    return {scale_, bias_, key_bias_ != nullptr ? key_bias_ + first : nullptr};
+  }
+
+  /// The place of row i's match among keys first .. first + n - 1; -1 for none.
+  Index match(Index i, Index first, Index n) const {
+    return diagonal_ && i >= first && i < first + n ? i - first : -1;
+  }
+
+  const LogisticLoops<S>& loops_ = logistic_loops<S>();
+  S scale_;
+  S bias_;
+  const S* key_bias_;
+  bool diagonal_;
+  const Upstream& upstream_;
+  LogisticRow* rows_;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,249 @@
+#pragma once
+
+#include <cmath>
+
+#include "nearfar/core/denominator.hpp"
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/result.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/shared_exponentials.hpp"
+
+/// \file
+/// The term of InfoNCE and its kin: minus the log of a positive's share in a row's softmax.
+
+namespace nearfar::detail {
+
+/// Statistics of one query: a log-sum-exp over its negatives, relative to the best score, and the
+/// score of its positive apart, so that neither the loss nor the positive's gradient is a
+/// difference of nearly equal numbers when the positive wins.
+template <class S>
+struct SoftmaxRow {
+  S best;              ///< largest nearness (score, or minus distance) in the denominator so far
+  S positive;          ///< nearness of the positive
+  double others;       ///< sum over negatives of exp((nearness - best) / tau)
+  double own;          ///< exp((positive - best) / tau), 0 when not in the denominator
+  double value;        ///< the query's loss
+  double temperature;  ///< sum of g_j s_j = sum over negatives of g_j (s_j - s_positive)
+  std::int64_t negatives;
+};
+
+/// The place of the positive of each row.
+template <class S>
+struct Positives {
+  const Index* column = nullptr;  ///< column[i]; column i when null
+  const S* paired = nullptr;      ///< not null: outside of the pass, with score paired[i]
+};
+
+/// Settings of OnePositiveSoftmax.
+template <class S>
+struct OnePositiveSettings {
+  int sign;  ///< of nearness: 1 for similarities, -1 for distances
+  double temperature;
+  Denominator denominator = Denominator::with_positive;
+  Positives<S> positives = {};
+};
+
+/// -log softmax of each row's one positive among all its scores.
+template <class S>
+class OnePositiveSoftmax final : public SoftmaxTerm<S> {
+ public:
+  /// For `rows` rows. The upstream must outlive the term.
+  OnePositiveSoftmax(Scratch& scratch, Index rows, const OnePositiveSettings<S>& settings,
+                     const Upstream& upstream)
+      : settings_(settings),
+        inverse_(static_cast<S>(1 / settings.temperature)),
+        rate_(exponential_rate<S>(settings.temperature)),
+        upstream_(upstream),
+        count_(rows),
+        rows_(scratch.take<SoftmaxRow<S>>(rows)) {}
+
+  const SoftmaxRow<S>& operator[](Index i) const { return rows_[i]; }
+
+  double value(Index i) const override { return rows_[i].value; }
+
+  void start(Index i) override {
+    const S lowest = -std::numeric_limits<S>::infinity();
+    SoftmaxRow<S>& row = rows_[i];
+    row = {lowest, lowest, 0, 0, 0, 0, 0};
+    if (!is_outside()) return;
+    row.positive = S(settings_.sign) * settings_.positives.paired[i];
+    if (settings_.denominator == Denominator::with_positive) row.best = row.positive;
+  }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    SoftmaxRow<S>& row = rows_[i];
+    around_positive(
+        i, first, n, [&](Index from, Index some) { accumulate_negatives(row, some, s + from); },
+        [&](Index at) { row.positive = S(settings_.sign) * s[at]; });
+  }
+
+  void close(Index i) override {
+    SoftmaxRow<S>& row = rows_[i];
+    if (settings_.denominator == Denominator::negatives_only) {
+      if (row.negatives > 0) row.value = std::log(row.others) + scaled(row.best - row.positive);
+      return;
+    }
+    if (row.positive > row.best) {
+      row.others *= std::exp(scaled(row.best - row.positive));
+      row.best = row.positive;
+    }
+    const double below = scaled(row.positive - row.best);
+    row.own = std::exp(below);
+    // log(own + others) - log(own), by the form that keeps the digits.
+    row.value = row.own > row.others ? std::log1p(row.others / row.own)
+                                     : std::log(row.own + row.others) - below;
+  }
+
+  /// dL_i/ds_ij = sign / tau * (p_ij - [j is the positive]).
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    SoftmaxRow<S>& row = rows_[i];
+    const S factor = static_cast<S>(weight(i));
+    around_positive(
+        i, first, n,
+        [&](Index from, Index some) {
+          if (some <= 0) return;
+          row.temperature += loops_.gradient(some, s + from, settings_.sign, row.best, rate_,
+                                             factor, S(settings_.sign) * row.positive, g + from);
+        },
+        [&](Index at) { g[at] = positive_gradient(i); });
+  }
+
+  // As SoftmaxTerm has them.
+
+  Index positive_of(Index i) const override { return is_outside() ? no_column : column(i); }
+
+  /// An exponential is relative to the largest score of all, the positive's included: decoupled
+  /// losses, whose denominator it is not part of, could lose their negatives by that.
+  bool in_place() const override {
+    return settings_.sign > 0 && settings_.denominator == Denominator::with_positive;
+  }
+
+  void begin(Index i, S largest, S positive) override {
+    start(i);
+    SoftmaxRow<S>& row = rows_[i];
+    row.best = std::max(row.best, largest);
+    if (!is_outside()) row.positive = positive;
+  }
+
+  void exponentiate(Index i, Index first, Index n, S* s) override {
+    SoftmaxRow<S>& row = rows_[i];
+    around_positive(
+        i, first, n,
+        [&](Index from, Index some) {
+          const ExponentialSums<S> sums = loops_.exponentiate(some, s + from, row.best, rate_);
+          row.others += sums.sum;
+          row.temperature += sums.moment;
+          row.negatives += some;
+        },
+        [](Index) {});
+  }
+
+  InPlaceRow<S> finalise(Index i) override {
+    close(i);
+    SoftmaxRow<S>& row = rows_[i];
+    // So far sum over negatives of exp(...) (s_j - best); a row's gradients sum to zero.
+    row.temperature -=
+        row.others * (static_cast<double>(row.positive) - static_cast<double>(row.best));
+    row.temperature *= weight(i);
+    return {static_cast<S>(weight(i)), static_cast<S>(-row.others)};
+  }
+
+  bool shares_exponentials() const override { return settings_.sign > 0 && !is_outside(); }
+  S rate() const override { return rate_; }
+  const S* query_codes() const override { return nullptr; }
+  const S* key_codes() const override { return nullptr; }
+
+  void set_positive(Index i, S score) override {
+    rows_[i].positive = score;
+    --rows_[i].negatives;  // fold counts all
+  }
+
+  void fold(Index first, Index count, S reference, const S* sums, Index n) override {
+    Rebase<S> memo;
+    for (Index k = 0; k < count; ++k) {
+      SoftmaxRow<S>& row = rows_[first + k];
+      add_exponentials(reference, static_cast<double>(sums[k]), rate_, memo, row.best, row.others);
+      row.negatives += n;
+    }
+  }
+  void fold_positives(Index, Index, const S*) override {}
+
+  SoftmaxNumbers<S> numbers(Index i) const override {
+    const SoftmaxRow<S>& row = rows_[i];
+    return {static_cast<double>(row.best), row.own + row.others, weight(i), row.positive, S(0)};
+  }
+
+  /// Minus the negatives' share of the softmax, so that a row's gradients sum to zero.
+  S positive_gradient(Index i) const override {
+    return static_cast<S>(-weight(i) * rows_[i].others);
+  }
+
+  void add_moment(Index i, double moment) override { rows_[i].temperature += moment; }
+
+  /// dL/dtau = -1/tau sum_ij dL/ds_ij s_ij, times `scale`.
+  double temperature_gradient(double scale) const {
+    double sum = 0;
+    for (Index i = 0; i < count_; ++i) sum += rows_[i].temperature;
+    return -scale * sum / settings_.temperature;
+  }
+
+  /// Anchors, terms, and those among them that have no negative or are not zero.
+  void count(Diagnostics& d) const {
+    d.anchors = d.terms = count_;
+    for (Index i = 0; i < count_; ++i) {
+      if (rows_[i].negatives == 0) ++d.anchors_without_negative;
+      if (rows_[i].value != 0) ++d.active_terms;
+    }
+  }
+
+ private:
+  bool is_outside() const { return settings_.positives.paired != nullptr; }
+  Index column(Index i) const {
+    return settings_.positives.column != nullptr ? settings_.positives.column[i] : i;
+  }
+
+  /// others(from, some) for the negatives among n scores, own(at) for the positive.
+  template <class Others, class Own>
+  void around_positive(Index i, Index first, Index n, const Others& others, const Own& own) const {
+    const Index at = is_outside() ? -1 : column(i) - first;
+    if (at < 0 || at >= n) {
+      others(Index(0), n);
+      return;
+    }
+    own(at);
+    others(Index(0), at);
+    others(at + 1, n - at - 1);
+  }
+
+  double scaled(S difference) const {
+    return static_cast<double>(difference) * static_cast<double>(inverse_);
+  }
+
+  double weight(Index i) const {
+    const double total = rows_[i].own + rows_[i].others;
+    if (!(total > 0)) return 0;  // decoupled, without a negative
+    return settings_.sign * static_cast<double>(inverse_) * row_upstream(upstream_, i) / total;
+  }
+
+  void accumulate_negatives(SoftmaxRow<S>& row, Index n, const S* s) const {
+    if (n <= 0) return;
+    const Range<S> range = score_loops<S>().range(n, s);
+    const S best = settings_.sign > 0 ? range.largest : -range.smallest;
+    if (best > row.best) {
+      row.others *= std::exp(scaled(row.best - best));
+      row.best = best;
+    }
+    row.others += loops_.exponential_sum(n, s, settings_.sign, row.best, rate_);
+    row.negatives += n;
+  }
+
+  const SoftmaxLoops<S>& loops_ = softmax_loops<S>();
+  OnePositiveSettings<S> settings_;
+  S inverse_;
+  S rate_;
+  const Upstream& upstream_;
+  Index count_;
+  SoftmaxRow<S>* rows_;
+};
+
+}  // namespace nearfar::detail

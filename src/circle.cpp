@@ -1,8 +1,0 @@
-#include "nearfar/losses/circle.hpp"
-#include "shared_parts.hpp"
-
-namespace nearfar {
-
-NEARFAR_FOR_EACH_SYMMETRIC_SIMILARITY(NEARFAR_INSTANTIATE_LABEL_LOSS, Circle)
-
-}  // namespace nearfar

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "nearfar/core/instruction_set.hpp"
+
+namespace nearfar::detail {
+
+/// Whether this processor and its system run it. Call __builtin_cpu_init() before.
+inline bool processor_has(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::avx512:
+      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+             __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+             processor_has(InstructionSet::avx2);
+    case InstructionSet::avx2:
+      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+    case InstructionSet::baseline:
+      break;
+  }
+  return true;
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,16 @@
+#include "nearfar/losses/impl/info_nce.hpp"
+
+#include "nearfar/core/export.hpp"
+
+namespace nearfar::detail {
+
+template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<float>&,
+                                               const Inputs<float, 2>&, const Labels*);
+template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<double>&,
+                                               const Inputs<double, 2>&, const Labels*);
+template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<float>&,
+                                               const Inputs<float, 3>&, const Negatives<float>&);
+template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<double>&,
+                                               const Inputs<double, 3>&, const Negatives<double>&);
+
+}  // namespace nearfar::detail

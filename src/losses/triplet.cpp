@@ -1,0 +1,12 @@
+#include "nearfar/losses/impl/triplet.hpp"
+
+#include "nearfar/core/export.hpp"
+
+namespace nearfar::detail {
+
+template NEARFAR_EXPORT Result evaluate(const TripletOptions&, const KernelValue<float>&,
+                                        const Inputs<float, 3>&);
+template NEARFAR_EXPORT Result evaluate(const TripletOptions&, const KernelValue<double>&,
+                                        const Inputs<double, 3>&);
+
+}  // namespace nearfar::detail

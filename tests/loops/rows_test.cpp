@@ -1,0 +1,271 @@
+#include <gtest/gtest.h>
+
+#include <nearfar/loops/rows.hpp>
+
+#include "support/loops.hpp"
+
+namespace {
+
+using nearfar::Index;
+using nearfar::detail::row_loops;
+using support::Array;
+using support::close;
+using support::close_sum;
+using support::loop_sizes;
+using support::Sum;
+
+template <class S>
+class RowLoopsOf : public testing::Test {};
+TYPED_TEST_SUITE(RowLoopsOf, support::Scalars);
+
+template <class S>
+Array<S> uniform(Index n, std::uint64_t seed) {
+  return Array<S>::uniform(n, -2, 2, seed);
+}
+
+TYPED_TEST(RowLoopsOf, DotIsTheSumOfProducts) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    const auto x = uniform<S>(n, 1);
+    const auto y = uniform<S>(n, 2);
+    Sum want;
+    for (Index k = 0; k < n; ++k) want += x.exact(k) * y.exact(k);
+    EXPECT_TRUE(close_sum<S>(row_loops<S>().dot(n, x.data(), y.data()), want, n, 2)) << n;
+    EXPECT_TRUE(close_sum<double>(row_loops<S>().dot_in_double(n, x.data(), y.data()), want, n, 2))
+        << n;
+  }
+}
+
+TEST(RowLoopsOfFloat, DotInDoubleHoldsSumsThatOverflowFloat) {
+  const float large = std::numeric_limits<float>::max() / 2;
+  const float x[] = {large, large, large};
+  const double want = 3 * static_cast<double>(large) * static_cast<double>(large);
+  EXPECT_EQ(row_loops<float>().dot_in_double(3, x, x), want);
+}
+
+TYPED_TEST(RowLoopsOf, SquaredDistanceIsTheSumOfSquaredDifferences) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    const auto x = uniform<S>(n, 3);
+    const auto y = uniform<S>(n, 4);
+    Sum want;
+    for (Index k = 0; k < n; ++k) {
+      const long double difference = x.exact(k) - y.exact(k);
+      want += difference * difference;
+    }
+    EXPECT_TRUE(close_sum<S>(row_loops<S>().squared_distance(n, x.data(), y.data()), want, n, 4))
+        << n;
+    EXPECT_EQ(row_loops<S>().squared_distance(n, x.data(), x.data()), S(0)) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, LargestMagnitudeIsFoundAtEveryPlaceAndSign) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    auto x = uniform<S>(n, 5);
+    for (Index k = 0; k < n; ++k) {
+      const S before = x[k];
+      for (const S large : {S(7), S(-7)}) {
+        x[k] = large;
+        ASSERT_EQ(row_loops<S>().largest_magnitude(n, x.data()), S(7)) << k << " of " << n;
+      }
+      x[k] = before;
+    }
+  }
+}
+
+TYPED_TEST(RowLoopsOf, OneElementThatIsNotFiniteIsFoundAtEveryPlace) {
+  using S = TypeParam;
+  constexpr S infinity = std::numeric_limits<S>::infinity();
+  constexpr S most = std::numeric_limits<S>::max();
+  for (const Index n : loop_sizes) {
+    auto x = uniform<S>(n, 6);
+    EXPECT_TRUE(row_loops<S>().all_finite(n, x.data())) << n;
+    for (Index k = 0; k < n; ++k) {
+      const S before = x[k];
+      for (const S large : {most, -most}) {
+        x[k] = large;
+        ASSERT_TRUE(row_loops<S>().all_finite(n, x.data())) << k << " of " << n;
+      }
+      for (const S wrong : {infinity, -infinity, std::numeric_limits<S>::quiet_NaN()}) {
+        x[k] = wrong;
+        ASSERT_FALSE(row_loops<S>().all_finite(n, x.data())) << k << " of " << n;
+      }
+      x[k] = before;
+    }
+  }
+}
+
+TYPED_TEST(RowLoopsOf, SubtractTakesTheCentreOffEachElement) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    auto x = uniform<S>(n, 7);
+    const auto centre = uniform<S>(n, 8);
+    Array<S> out(n);
+    row_loops<S>().subtract(n, x.data(), centre.data(), out.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(out[k], x[k] - centre[k]) << k << " of " << n;
+    EXPECT_TRUE(out.intact()) << n;
+    row_loops<S>().subtract(n, x.data(), centre.data(), x.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(x[k], out[k]) << "in place, " << k << " of " << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, ScaleMultipliesEachElement) {
+  using S = TypeParam;
+  const S factor = S(-0.3);
+  for (const Index n : loop_sizes) {
+    auto x = uniform<S>(n, 9);
+    Array<S> out(n);
+    row_loops<S>().scale(n, factor, x.data(), out.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(out[k], factor * x[k]) << k << " of " << n;
+    EXPECT_TRUE(out.intact()) << n;
+    row_loops<S>().scale(n, factor, x.data(), x.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(x[k], out[k]) << "in place, " << k << " of " << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, ScaleInDoubleRoundsTheProductOnce) {
+  using S = TypeParam;
+  struct Case {
+    double size;
+    double factor;
+  };
+  // A factor of more digits than float has, and factors beyond its range.
+  for (const Case& c : {Case{1, 1 / 3.0}, Case{1e-30, 1e45}, Case{1e30, 1e-50}}) {
+    for (const Index n : loop_sizes) {
+      auto x = Array<S>::uniform(n, -c.size, c.size, 10);
+      const auto before = x;
+      row_loops<S>().scale_in_double(n, c.factor, x.data());
+      for (Index k = 0; k < n; ++k) {
+        EXPECT_EQ(x[k], static_cast<S>(static_cast<double>(before[k]) * c.factor))
+            << k << " of " << n;
+      }
+      EXPECT_TRUE(x.intact()) << n;
+    }
+  }
+}
+
+TYPED_TEST(RowLoopsOf, DivideDividesEachElement) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    auto x = uniform<S>(n, 11);
+    const auto before = x;
+    row_loops<S>().divide(n, S(3), x.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(x[k], before[k] / S(3)) << k << " of " << n;
+    EXPECT_TRUE(x.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, AddAddsToEachElement) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    const auto x = uniform<S>(n, 12);
+    auto to = uniform<S>(n, 13);
+    const auto before = to;
+    row_loops<S>().add(n, x.data(), to.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(to[k], before[k] + x[k]) << k << " of " << n;
+    EXPECT_TRUE(to.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, AddInDoubleKeepsTheDigitsOfDouble) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    const auto x = uniform<S>(n, 14);
+    auto to = Array<double>::uniform(n, 1e6, 2e6, 15);
+    const auto before = to;
+    row_loops<S>().add_in_double(n, x.data(), to.data());
+    for (Index k = 0; k < n; ++k) {
+      EXPECT_EQ(to[k], before[k] + static_cast<double>(x[k])) << k << " of " << n;
+    }
+    EXPECT_TRUE(to.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, AddScaledAddsTheProduct) {
+  using S = TypeParam;
+  const S factor = S(-1.7);
+  for (const Index n : loop_sizes) {
+    const auto x = uniform<S>(n, 16);
+    auto to = uniform<S>(n, 17);
+    const auto before = to;
+    row_loops<S>().add_scaled(n, factor, x.data(), to.data());
+    for (Index k = 0; k < n; ++k) {
+      Sum want;
+      want += before.exact(k);
+      want += static_cast<long double>(factor) * x.exact(k);
+      EXPECT_TRUE(close(to[k], want.value, want.magnitude, 1)) << k << " of " << n;
+    }
+    EXPECT_TRUE(to.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, AddProductRoundsTheProductSoThatTwoOfThemCommute) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    const auto x = uniform<S>(n, 18);
+    const auto y = uniform<S>(n, 19);
+    auto one = uniform<S>(n, 20);
+    auto other = one;
+    for (Index k = 0; k < n; ++k) one[k] = other[k] = S(0);
+    row_loops<S>().add_product(n, S(0.6), x.data(), one.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(one[k], S(0.6) * x[k]) << k << " of " << n;
+    row_loops<S>().add_product(n, S(-0.3), y.data(), one.data());
+    row_loops<S>().add_product(n, S(-0.3), y.data(), other.data());
+    row_loops<S>().add_product(n, S(0.6), x.data(), other.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(one[k], other[k]) << k << " of " << n;
+    EXPECT_TRUE(one.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, AddScaledDifferenceAddsTheProductWithTheDifference) {
+  using S = TypeParam;
+  const S factor = S(0.6);
+  for (const Index n : loop_sizes) {
+    const auto x = uniform<S>(n, 18);
+    const auto y = uniform<S>(n, 19);
+    auto to = uniform<S>(n, 20);
+    const auto before = to;
+    row_loops<S>().add_scaled_difference(n, factor, x.data(), y.data(), to.data());
+    for (Index k = 0; k < n; ++k) {
+      Sum want;
+      want += before.exact(k);
+      want += static_cast<long double>(factor) * (x.exact(k) - y.exact(k));
+      EXPECT_TRUE(close(to[k], want.value, want.magnitude, 2)) << k << " of " << n;
+    }
+    EXPECT_TRUE(to.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, ChainScalesTheGradientAndItsPartAlongTheRow) {
+  using S = TypeParam;
+  const S factor = S(2.5);
+  const S along = S(-0.4);
+  for (const Index n : loop_sizes) {
+    const auto x = uniform<S>(n, 21);
+    auto g = uniform<S>(n, 22);
+    const auto before = g;
+    row_loops<S>().chain(n, factor, along, x.data(), g.data());
+    for (Index k = 0; k < n; ++k) {
+      Sum want;
+      want += static_cast<long double>(factor) * before.exact(k);
+      want += static_cast<long double>(factor) * static_cast<long double>(along) * x.exact(k);
+      EXPECT_TRUE(close(g[k], want.value, want.magnitude, 2)) << k << " of " << n;
+    }
+    EXPECT_TRUE(g.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, ChainSaturatesAtTheLargestFiniteNumber) {
+  using S = TypeParam;
+  constexpr S most = std::numeric_limits<S>::max();
+  for (const Index n : loop_sizes) {
+    const Array<S> x = Array<S>::uniform(n, 0, 0, 1);
+    Array<S> g(n);
+    for (Index k = 0; k < n; ++k) g[k] = k % 2 == 0 ? most / 2 : -most / 2;
+    row_loops<S>().chain(n, S(4), S(1), x.data(), g.data());
+    for (Index k = 0; k < n; ++k) EXPECT_EQ(g[k], k % 2 == 0 ? most : -most) << k << " of " << n;
+  }
+}
+
+}  // namespace
