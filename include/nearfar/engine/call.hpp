@@ -318,4 +318,9 @@ void check_same_rows(const Rows<S>& first, const char* name, const Rows<S>& othe
   }
 }
 
+#ifndef NEARFAR_HEADER_ONLY
+extern template class Call<float>;
+extern template class Call<double>;
+#endif
+
 }  // namespace nearfar::detail

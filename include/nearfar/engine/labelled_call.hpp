@@ -285,4 +285,9 @@ class LabelledCall {
   std::optional<TwoSidedPass<S>> two_sided_;
 };
 
+#ifndef NEARFAR_HEADER_ONLY
+extern template class LabelledCall<float>;
+extern template class LabelledCall<double>;
+#endif
+
 }  // namespace nearfar::detail

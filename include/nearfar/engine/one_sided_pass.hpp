@@ -421,4 +421,9 @@ class OneSidedPass {
   ScoreRows<S> score_rows_;
 };
 
+#ifndef NEARFAR_HEADER_ONLY
+extern template class OneSidedPass<float>;
+extern template class OneSidedPass<double>;
+#endif
+
 }  // namespace nearfar::detail

@@ -73,4 +73,9 @@ class PerQueryPass {
   PairedScores<S> pairs_;
 };
 
+#ifndef NEARFAR_HEADER_ONLY
+extern template class PerQueryPass<float>;
+extern template class PerQueryPass<double>;
+#endif
+
 }  // namespace nearfar::detail

@@ -460,4 +460,9 @@ class TwoSidedPass {
   Memory* memory_;
 };
 
+#ifndef NEARFAR_HEADER_ONLY
+extern template class TwoSidedPass<float>;
+extern template class TwoSidedPass<double>;
+#endif
+
 }  // namespace nearfar::detail

@@ -550,4 +550,9 @@ class ShardedCall {
   std::array<std::optional<RingSchedule<S>>, most_sets> schedules_;
 };
 
+#ifndef NEARFAR_HEADER_ONLY
+extern template class ShardedCall<float>;
+extern template class ShardedCall<double>;
+#endif
+
 }  // namespace nearfar::detail
