@@ -138,6 +138,15 @@ class Call {
       pass.forward(term, d);
     }
   }
+  /// Runs a two-sided pass of sets q and k, which may be one set with one term.
+  template <class Pass>
+  void run(Pass& pass, RowTerm<S>& of_queries, RowTerm<S>& of_keys, int q, int k, Diagnostics& d) {
+    if (wants_gradients_) {
+      pass.forward_backward(of_queries, of_keys, gradients(q), gradients(k), d);
+    } else {
+      pass.forward(of_queries, of_keys, d);
+    }
+  }
 
   /// Sets value and values from value_of(i), i = 0 .. terms - 1, by the reduction.
   template <class ValueOf>

@@ -28,11 +28,7 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
   OnePositiveSoftmax<S> of_texts(call.scratch(), n, settings, call.upstream());
   ClipResult result;
   Diagnostics& d = result.diagnostics;
-  if (call.wants_gradients()) {
-    pass.forward_backward(of_images, of_texts, call.gradients(0), call.gradients(1), d);
-  } else {
-    pass.forward(of_images, of_texts, d);
-  }
+  call.run(pass, of_images, of_texts, 0, 1, d);
   const double share = options.directions == ClipDirections::mean ? 0.5 : 1.0;
   const auto value_of = [&](Index i) { return share * (of_images[i].value + of_texts[i].value); };
   d.anchors = d.terms = n;

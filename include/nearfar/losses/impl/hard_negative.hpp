@@ -32,11 +32,7 @@ TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2
                            call.upstream());
   TemperatureResult result;
   Diagnostics& d = result.diagnostics;
-  if (call.wants_gradients()) {
-    pass.forward_backward(term, term, call.gradients(0), call.gradients(0), d);
-  } else {
-    pass.forward(term, term, d);
-  }
+  call.run(pass, term, term, 0, 0, d);
   d.anchors = d.terms = 2 * n;
   for (Index i = 0; i < 2 * n; ++i) {
     d.anchors_without_negative += term[i].negatives == 0 ? 1 : 0;

@@ -29,11 +29,7 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
       call.upstream());
   TemperatureResult result;
   Diagnostics& d = result.diagnostics;
-  if (call.wants_gradients()) {
-    pass.forward_backward(term, term, call.gradients(0), call.gradients(0), d);
-  } else {
-    pass.forward(term, term, d);
-  }
+  call.run(pass, term, term, 0, 0, d);
   term.count(d);
   call.reduce(
       2 * n, [&](Index i) { return term[i].value; }, result);

@@ -46,11 +46,7 @@ Result evaluate(const ScorePassOptions& options, const KernelValue<S>& kernel,
   Diagnostics& d = result.diagnostics;
   if (one_set) {
     TwoSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(0));
-    if (call.wants_gradients()) {
-      pass.forward_backward(scaled, scaled, call.gradients(0), call.gradients(0), d);
-    } else {
-      pass.forward(scaled, scaled, d);
-    }
+    call.run(pass, scaled, scaled, 0, 0, d);
   } else {
     OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(1));
     call.run(pass, scaled, 0, 1, d);
