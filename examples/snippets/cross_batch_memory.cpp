@@ -20,8 +20,8 @@ int main() {
     memory.push(x, labels, ids);
     // The batch is part of its own references; ids keep a row from its own copy.
     nearfar::Matrix<float> dx;
-    const auto result = loss.forward_backward(x, nearfar::Tags(labels).ids(ids), memory.rows(),
-                                              memory.tags(), dx, nearfar::no_gradient);
+    const auto result = loss.forward_backward(x, nearfar::Targets(labels).ids(ids), memory.rows(),
+                                              memory.targets(), dx, nearfar::no_gradient);
     positives_missing = result.diagnostics.anchors_without_positive;
     std::cout << "step " << step << ": loss " << result.value << ", rows without a positive "
               << positives_missing << '\n';

@@ -16,16 +16,16 @@ int main() {
   const nearfar::SupCon<double> loss({.temperature = 0.1});
   const nearfar::PositiveLists lists{offsets, columns, weights};
   Matrix d_queries, d_references;
-  const auto result =
-      loss.forward_backward(queries, lists, references, nearfar::Tags(), d_queries, d_references);
+  const auto result = loss.forward_backward(queries, lists, references, nearfar::Targets(),
+                                            d_queries, d_references);
   std::cout << "loss " << result.value << " over " << result.diagnostics.terms << " queries\n";
 
   // An anchor's weight multiplies its loss; the mean still divides by two queries.
   const std::vector<double> anchors = {0, 2};
-  const auto second =
-      loss.forward(queries, nearfar::Tags(lists).weights(anchors), references, nearfar::Tags());
+  const auto second = loss.forward(queries, nearfar::Targets(lists).weights(anchors), references,
+                                   nearfar::Targets());
   const nearfar::SupCon<double> each({.temperature = 0.1, .reduction = nearfar::Reduction::none});
-  const double alone = each.forward(queries, lists, references, nearfar::Tags()).values[1];
+  const double alone = each.forward(queries, lists, references, nearfar::Targets()).values[1];
   std::cout << "weights 0 and 2: " << second.value << ", the second query alone " << alone << '\n';
   return std::abs(second.value - alone) < 1e-12 ? 0 : 1;
 }

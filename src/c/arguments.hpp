@@ -6,7 +6,7 @@
 #include "nearfar/core/errors.hpp"
 #include "nearfar/core/matrix.hpp"
 #include "nearfar/core/numbers.hpp"
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/targets.hpp"
 
 /// \file
 /// What comes in from C, checked as far as a view can be, as the views of C++.
@@ -134,6 +134,6 @@ Numbers<S> numbers_of(const std::string& name, const nearfar_rows& given) {
 }
 
 /// Throws std::invalid_argument on a struct that does not hold what its rule says.
-Tags tags_of(const std::string& name, const nearfar_tags& given);
+Targets targets_of(const std::string& name, const nearfar_targets& given);
 
 }  // namespace nearfar::detail::c

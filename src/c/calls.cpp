@@ -51,25 +51,25 @@ nearfar_status against_negatives(Direction direction, const nearfar_loss* loss,
 }
 
 nearfar_status labelled(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
-                        const nearfar_tags* tags, const nearfar_gradient* dx,
+                        const nearfar_targets* targets, const nearfar_gradient* dx,
                         const nearfar_call* call, nearfar_result* result) {
   return guarded([&] {
     Pass pass(direction, call, result);
-    required("loss", loss).labelled({required("x", x), required("tags", tags), dx}, pass);
+    required("loss", loss).labelled({required("x", x), required("targets", targets), dx}, pass);
   });
 }
 
 nearfar_status references(Direction direction, const nearfar_loss* loss,
-                          const nearfar_rows* queries, const nearfar_tags* query_tags,
-                          const nearfar_rows* references, const nearfar_tags* reference_tags,
+                          const nearfar_rows* queries, const nearfar_targets* query_targets,
+                          const nearfar_rows* references, const nearfar_targets* reference_targets,
                           const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
                           const nearfar_call* call, nearfar_result* result) {
   return guarded([&] {
     Pass pass(direction, call, result);
     required("loss", loss)
-        .references({required("queries", queries), required("query_tags", query_tags),
-                     required("references", references), required("reference_tags", reference_tags),
-                     d_queries, d_references},
+        .references({required("queries", queries), required("query_targets", query_targets),
+                     required("references", references),
+                     required("reference_targets", reference_targets), d_queries, d_references},
                     pass);
   });
 }
@@ -149,34 +149,34 @@ nearfar_status nearfar_negatives_forward_backward(
 }
 
 nearfar_status nearfar_labelled_forward(const nearfar_loss* loss, const nearfar_rows* x,
-                                        const nearfar_tags* tags, const nearfar_call* call,
+                                        const nearfar_targets* targets, const nearfar_call* call,
                                         nearfar_result* result) {
-  return labelled(Direction::forward, loss, x, tags, nullptr, call, result);
+  return labelled(Direction::forward, loss, x, targets, nullptr, call, result);
 }
 
 nearfar_status nearfar_labelled_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
-                                                 const nearfar_tags* tags,
+                                                 const nearfar_targets* targets,
                                                  const nearfar_gradient* dx,
                                                  const nearfar_call* call, nearfar_result* result) {
-  return labelled(Direction::forward_backward, loss, x, tags, dx, call, result);
+  return labelled(Direction::forward_backward, loss, x, targets, dx, call, result);
 }
 
 nearfar_status nearfar_references_forward(const nearfar_loss* loss, const nearfar_rows* queries,
-                                          const nearfar_tags* query_tags,
+                                          const nearfar_targets* query_targets,
                                           const nearfar_rows* reference_rows,
-                                          const nearfar_tags* reference_tags,
+                                          const nearfar_targets* reference_targets,
                                           const nearfar_call* call, nearfar_result* result) {
-  return references(Direction::forward, loss, queries, query_tags, reference_rows, reference_tags,
-                    nullptr, nullptr, call, result);
+  return references(Direction::forward, loss, queries, query_targets, reference_rows,
+                    reference_targets, nullptr, nullptr, call, result);
 }
 
 nearfar_status nearfar_references_forward_backward(
-    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_tags* query_tags,
-    const nearfar_rows* reference_rows, const nearfar_tags* reference_tags,
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_targets* query_targets,
+    const nearfar_rows* reference_rows, const nearfar_targets* reference_targets,
     const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
     const nearfar_call* call, nearfar_result* result) {
-  return references(Direction::forward_backward, loss, queries, query_tags, reference_rows,
-                    reference_tags, d_queries, d_references, call, result);
+  return references(Direction::forward_backward, loss, queries, query_targets, reference_rows,
+                    reference_targets, d_queries, d_references, call, result);
 }
 
 }  // extern "C"

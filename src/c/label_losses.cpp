@@ -169,20 +169,20 @@ class LabelLoss : public LossOf<Form> {
   using LossOf<Form>::LossOf;
 
   void labelled(const Labelled& in, Pass& pass) const override {
-    const Tags tags = tags_of("tags", in.tags);
+    const Targets targets = targets_of("targets", in.targets);
     this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
       const Rows<S> x = rows_of<S>("x", in.x);
       const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
       const CallOptions<S> call = pass.options<S>(this->reduction());
       pass.run(
-          this->reduction(), x.rows(), [&] { return loss.forward(x, tags, call); },
-          [&] { return loss.forward_backward(x, tags, dx, call); });
+          this->reduction(), x.rows(), [&] { return loss.forward(x, targets, call); },
+          [&] { return loss.forward_backward(x, targets, dx, call); });
     });
   }
 
   void references(const WithReferences& in, Pass& pass) const override {
-    const Tags query_tags = tags_of("query_tags", in.query_tags);
-    const Tags reference_tags = tags_of("reference_tags", in.reference_tags);
+    const Targets query_targets = targets_of("query_targets", in.query_targets);
+    const Targets reference_targets = targets_of("reference_targets", in.reference_targets);
     this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
       const Rows<S> queries = rows_of<S>("queries", in.queries);
       const Rows<S> references = rows_of<S>("references", in.references);
@@ -191,10 +191,10 @@ class LabelLoss : public LossOf<Form> {
       const CallOptions<S> call = pass.options<S>(this->reduction());
       pass.run(
           this->reduction(), queries.rows(),
-          [&] { return loss.forward(queries, query_tags, references, reference_tags, call); },
+          [&] { return loss.forward(queries, query_targets, references, reference_targets, call); },
           [&] {
-            return loss.forward_backward(queries, query_tags, references, reference_tags, dq, dr,
-                                         call);
+            return loss.forward_backward(queries, query_targets, references, reference_targets, dq,
+                                         dr, call);
           });
     });
   }

@@ -40,15 +40,15 @@ struct AgainstNegatives {
 
 struct Labelled {
   const nearfar_rows& x;
-  const nearfar_tags& tags;
+  const nearfar_targets& targets;
   const nearfar_gradient* dx;
 };
 
 struct WithReferences {
   const nearfar_rows& queries;
-  const nearfar_tags& query_tags;
+  const nearfar_targets& query_targets;
   const nearfar_rows& references;
-  const nearfar_tags& reference_tags;
+  const nearfar_targets& reference_targets;
   const nearfar_gradient* d_queries;
   const nearfar_gradient* d_references;
 };

@@ -57,7 +57,7 @@ struct Gaussian {
   }
 };
 
-TEST(LibTorch, TagsAreThoseOfTheLoss) {
+TEST(LibTorch, TargetsAreThoseOfTheLoss) {
   const Tensor x = rows(6, 4, 1);
   const nearfar::SupCon<double> loss;
   const std::vector<std::int64_t> labels = {0, 1, 0, 1, 2, 2};
@@ -65,9 +65,10 @@ TEST(LibTorch, TagsAreThoseOfTheLoss) {
   const std::vector<double> weights = {1, 2, 0, 0.5, 3, 1};
   EXPECT_EQ(
       libtorch::sup_con(
-          x, libtorch::TensorTags(integers(labels)).ids(integers(ids)).weights(at::tensor(weights)))
+          x,
+          libtorch::TensorTargets(integers(labels)).ids(integers(ids)).weights(at::tensor(weights)))
           .item<double>(),
-      loss.forward(matrix(x), nearfar::Tags(labels).ids(ids).weights(weights)).value);
+      loss.forward(matrix(x), nearfar::Targets(labels).ids(ids).weights(weights)).value);
 
   // Sets of labels, of more than a word each: rows 0, 1 and 3, 4 share one.
   Tensor sets = at::zeros({6, 70}, at::kBool);
@@ -78,15 +79,15 @@ TEST(LibTorch, TagsAreThoseOfTheLoss) {
   const std::vector<Index> offsets = {0, 2, 2, 3, 3, 4, 5};
   const std::vector<Index> columns = {1, 3, 5, 0, 2};
   const std::vector<double> of_columns = {1, 2, 1, 0.5, 1};
-  EXPECT_EQ(libtorch::sup_con(
-                x, libtorch::TensorTags::lists(integers({0, 2, 2, 3, 3, 4, 5}),
-                                               integers({1, 3, 5, 0, 2}), at::tensor(of_columns)))
+  EXPECT_EQ(libtorch::sup_con(x, libtorch::TensorTargets::lists(integers({0, 2, 2, 3, 3, 4, 5}),
+                                                                integers({1, 3, 5, 0, 2}),
+                                                                at::tensor(of_columns)))
                 .item<double>(),
             loss.forward(matrix(x), nearfar::PositiveLists{offsets, columns, of_columns}).value);
-  // Who lists positives has references without tags.
+  // Who lists positives has references without targets.
   EXPECT_EQ(libtorch::sup_con(x,
-                              libtorch::TensorTags::lists(integers({0, 2, 2, 3, 3, 4, 5}),
-                                                          integers({1, 3, 5, 0, 2})),
+                              libtorch::TensorTargets::lists(integers({0, 2, 2, 3, 3, 4, 5}),
+                                                             integers({1, 3, 5, 0, 2})),
                               x, {})
                 .item<double>(),
             loss.forward(matrix(x), nearfar::PositiveLists{offsets, columns}, matrix(x), {}).value);
@@ -156,7 +157,7 @@ TEST(LibTorch, LabelsThatAreNone) {
   expect_refused({"same", "int64"}, [&] { libtorch::hadsell_pairs(x, x, x[0]); });
   expect_refused({"weights", "no gradient"}, [&] {
     libtorch::sup_con(
-        x, libtorch::TensorTags(labels).weights(at::ones(6, at::kDouble).requires_grad_(true)));
+        x, libtorch::TensorTargets(labels).weights(at::ones(6, at::kDouble).requires_grad_(true)));
   });
   expect_refused({"log_noise_keys", "no gradient"}, [&] {
     const Tensor noise = at::zeros(6, at::kDouble);

@@ -153,12 +153,13 @@ TEST_F(CErrors, FormsThatALossLacks) {
   expect_invalid(nearfar_one_set_forward(loss, &queries, nullptr, &result),
                  "nearfar: loss: wanted one that compares one set of rows, got InfoNce");
   const std::vector<int64_t> labels = {0, 0, 1};
-  const nearfar_tags tags = nearfar_tags_of_labels(labels.data(), 3);
-  expect_invalid(nearfar_labelled_forward(loss, &queries, &tags, nullptr, &result),
+  const nearfar_targets targets = nearfar_targets_of_labels(labels.data(), 3);
+  expect_invalid(nearfar_labelled_forward(loss, &queries, &targets, nullptr, &result),
                  "nearfar: loss: wanted one that compares rows with labels, got InfoNce");
-  expect_invalid(nearfar_references_forward(loss, &queries, &tags, &keys, &tags, nullptr, &result),
-                 "nearfar: loss: wanted one that compares rows with labels and references, got "
-                 "InfoNce");
+  expect_invalid(
+      nearfar_references_forward(loss, &queries, &targets, &keys, &targets, nullptr, &result),
+      "nearfar: loss: wanted one that compares rows with labels and references, got "
+      "InfoNce");
   expect_invalid(nearfar_three_sets_forward(loss, &queries, &keys, &keys, nullptr, &result),
                  "nearfar: loss: wanted one that compares three sets of rows, got InfoNce");
   nearfar_loss* sup_con = nullptr;
@@ -265,33 +266,33 @@ TEST_F(CErrors, AMatrixOfAnotherScalar) {
   nearfar_loss_destroy(bilinear);
 }
 
-TEST_F(CErrors, Tags) {
+TEST_F(CErrors, Targets) {
   nearfar_loss* sup_con = nullptr;
   ASSERT_EQ(nearfar_sup_con_create(nullptr, &sup_con), NEARFAR_OK);
-  nearfar_tags tags;
-  nearfar_tags_init(&tags, sizeof tags);
+  nearfar_targets targets;
+  nearfar_targets_init(&targets, sizeof targets);
   const auto refused = [&](const std::string& message) {
     expect_invalid(
-        nearfar_labelled_forward_backward(sup_con, &queries, &tags, &d_queries, &call, &result),
+        nearfar_labelled_forward_backward(sup_con, &queries, &targets, &d_queries, &call, &result),
         message);
   };
   refused("nearfar: labels: wanted labels, or lists of positives, got nothing");
-  tags.rule = 9;
-  refused("nearfar: tags.rule: wanted one of nearfar_rule, 0 to 3, got 9");
-  tags.rule = NEARFAR_LABELS;
-  tags.labels.count = 3;
-  refused("nearfar: tags.labels.data: wanted 3 items, got null");
+  targets.rule = 9;
+  refused("nearfar: targets.rule: wanted one of nearfar_rule, 0 to 3, got 9");
+  targets.rule = NEARFAR_LABELS;
+  targets.labels.count = 3;
+  refused("nearfar: targets.labels.data: wanted 3 items, got null");
   const std::vector<int64_t> labels = {0, 0, 1};
-  tags.labels = {labels.data(), 2};
+  targets.labels = {labels.data(), 2};
   refused("nearfar: labels: wanted 3 labels, one a row, got 2");
-  tags.labels.count = -3;
-  refused("nearfar: tags.labels.count: wanted a number >= 0, got -3");
-  tags.rule = NEARFAR_POSITIVE_LISTS;
+  targets.labels.count = -3;
+  refused("nearfar: targets.labels.count: wanted a number >= 0, got -3");
+  targets.rule = NEARFAR_POSITIVE_LISTS;
   refused("nearfar: labels: wanted 4 offsets, one more than rows, got 0");
-  tags.rule = NEARFAR_LABEL_SETS;
-  tags.label_set_rows = 3;
-  tags.label_set_words = 1;
-  refused("nearfar: tags.label_sets.data: wanted elements of 3 x 1, got null");
+  targets.rule = NEARFAR_LABEL_SETS;
+  targets.label_set_rows = 3;
+  targets.label_set_words = 1;
+  refused("nearfar: targets.label_sets.data: wanted elements of 3 x 1, got null");
   nearfar_loss_destroy(sup_con);
 }
 

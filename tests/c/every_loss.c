@@ -32,7 +32,7 @@ static double run(const nearfar_loss* loss, form how, const inputs* in, inputs* 
   nearfar_rows z = nearfar_double_rows(in->rows[2], is_cpc ? STEPS * D : N, D);
   nearfar_gradient dx = {0}, dy = {0}, dz = {0};
   const nearfar_integers match = {same, N};
-  const nearfar_tags tags = nearfar_tags_of_labels(labels, N);
+  const nearfar_targets targets = nearfar_targets_of_labels(labels, N);
   nearfar_negatives negatives;
   nearfar_result result;
   nearfar_status status = NEARFAR_INTERNAL;
@@ -74,13 +74,15 @@ static double run(const nearfar_loss* loss, form how, const inputs* in, inputs* 
                                                               &dz, NULL, &result);
       break;
     case LABELLED:
-      status = d == NULL ? nearfar_labelled_forward(loss, &x, &tags, NULL, &result)
-                         : nearfar_labelled_forward_backward(loss, &x, &tags, &dx, NULL, &result);
+      status = d == NULL
+                   ? nearfar_labelled_forward(loss, &x, &targets, NULL, &result)
+                   : nearfar_labelled_forward_backward(loss, &x, &targets, &dx, NULL, &result);
       break;
     case REFERENCES:
-      status = d == NULL ? nearfar_references_forward(loss, &x, &tags, &y, &tags, NULL, &result)
-                         : nearfar_references_forward_backward(loss, &x, &tags, &y, &tags, &dx, &dy,
-                                                               NULL, &result);
+      status = d == NULL
+                   ? nearfar_references_forward(loss, &x, &targets, &y, &targets, NULL, &result)
+                   : nearfar_references_forward_backward(loss, &x, &targets, &y, &targets, &dx, &dy,
+                                                         NULL, &result);
       break;
   }
   if (status != NEARFAR_OK) fail(nearfar_loss_name(loss), nearfar_last_error());

@@ -14,7 +14,7 @@
 namespace {
 
 using namespace support;
-using nearfar::Tags;
+using nearfar::Targets;
 
 constexpr Index n = 14;
 constexpr Index m = 10;
@@ -26,27 +26,27 @@ std::vector<std::int64_t> labels_of(Index count, std::uint64_t seed) {
 
 template <class S, class K, class Loss>
 void expect_same_batch(const CLoss& c, const Loss& loss, const K& kernel, Reduction reduction,
-                       const nearfar_tags& c_tags, const Tags& tags) {
+                       const nearfar_targets& c_targets, const Targets& targets) {
   const Matrix<S> x = random_rows<S>(n, depth, 1);
   const nearfar_rows cx = c_rows(x);
   expect_same_calls<S, K, 1>(
       kernel, reduction, n, {&x},
       [&](const nearfar_call* call, nearfar_result* out) {
-        return nearfar_labelled_forward(c.get(), &cx, &c_tags, call, out);
+        return nearfar_labelled_forward(c.get(), &cx, &c_targets, call, out);
       },
       [&](const auto& g, const nearfar_call* call, nearfar_result* out) {
-        return nearfar_labelled_forward_backward(c.get(), &cx, &c_tags, &g[0], call, out);
+        return nearfar_labelled_forward_backward(c.get(), &cx, &c_targets, &g[0], call, out);
       },
-      [&](const CallOptions<S>& call) { return loss.forward(x, tags, call); },
+      [&](const CallOptions<S>& call) { return loss.forward(x, targets, call); },
       [&](auto& g, const CallOptions<S>& call) {
-        return loss.forward_backward(x, tags, g[0], call);
+        return loss.forward_backward(x, targets, g[0], call);
       });
 }
 
 template <class S, class K, class Loss>
 void expect_same_references(const CLoss& c, const Loss& loss, const K& kernel, Reduction reduction,
-                            const nearfar_tags& c_tags, const Tags& tags,
-                            const nearfar_tags& c_others, const Tags& others) {
+                            const nearfar_targets& c_targets, const Targets& targets,
+                            const nearfar_targets& c_others, const Targets& others) {
   const Matrix<S> x = random_rows<S>(n, depth, 1);
   const Matrix<S> y = random_rows<S>(m, depth, 2);
   const nearfar_rows cx = c_rows(x);
@@ -54,15 +54,15 @@ void expect_same_references(const CLoss& c, const Loss& loss, const K& kernel, R
   expect_same_calls<S, K, 2>(
       kernel, reduction, n, {&x, &y},
       [&](const nearfar_call* call, nearfar_result* out) {
-        return nearfar_references_forward(c.get(), &cx, &c_tags, &cy, &c_others, call, out);
+        return nearfar_references_forward(c.get(), &cx, &c_targets, &cy, &c_others, call, out);
       },
       [&](const auto& g, const nearfar_call* call, nearfar_result* out) {
-        return nearfar_references_forward_backward(c.get(), &cx, &c_tags, &cy, &c_others, &g[0],
+        return nearfar_references_forward_backward(c.get(), &cx, &c_targets, &cy, &c_others, &g[0],
                                                    &g[1], call, out);
       },
-      [&](const CallOptions<S>& call) { return loss.forward(x, tags, y, others, call); },
+      [&](const CallOptions<S>& call) { return loss.forward(x, targets, y, others, call); },
       [&](auto& g, const CallOptions<S>& call) {
-        return loss.forward_backward(x, tags, y, others, g[0], g[1], call);
+        return loss.forward_backward(x, targets, y, others, g[0], g[1], call);
       });
 }
 
@@ -73,8 +73,8 @@ void expect_same_over_labels(const CLoss& c, const Loss& loss, const K& kernel,
   SCOPED_TRACE(nearfar_loss_name(c.get()));
   const std::vector<std::int64_t> labels = labels_of(n, 5);
   const std::vector<std::int64_t> others = labels_of(m, 6);
-  const nearfar_tags c_labels = nearfar_tags_of_labels(labels.data(), n);
-  const nearfar_tags c_others = nearfar_tags_of_labels(others.data(), m);
+  const nearfar_targets c_labels = nearfar_targets_of_labels(labels.data(), n);
+  const nearfar_targets c_others = nearfar_targets_of_labels(others.data(), m);
   expect_same_batch<S>(c, loss, kernel, reduction, c_labels, labels);
   expect_same_references<S>(c, loss, kernel, reduction, c_labels, labels, c_others, others);
 }
@@ -247,12 +247,12 @@ TEST(CLabels, SupCon) {
 
 class CTags : public testing::Test {
  protected:
-  void expect_same(const nearfar_tags& c_tags, const Tags& tags) {
-    expect_same_batch<double>(c, loss, nearfar::Cosine(), Reduction::none, c_tags, tags);
+  void expect_same(const nearfar_targets& c_targets, const Targets& targets) {
+    expect_same_batch<double>(c, loss, nearfar::Cosine(), Reduction::none, c_targets, targets);
   }
-  void expect_same(const nearfar_tags& c_tags, const Tags& tags, const nearfar_tags& c_others,
-                   const Tags& of_others) {
-    expect_same_references<double>(c, loss, nearfar::Cosine(), Reduction::none, c_tags, tags,
+  void expect_same(const nearfar_targets& c_targets, const Targets& targets,
+                   const nearfar_targets& c_others, const Targets& of_others) {
+    expect_same_references<double>(c, loss, nearfar::Cosine(), Reduction::none, c_targets, targets,
                                    c_others, of_others);
   }
   static CLoss make() {
@@ -271,25 +271,25 @@ TEST_F(CTags, IdsAndWeights) {
   const std::vector<std::int64_t> ids = labels_of(n, 7);
   const std::vector<std::int64_t> other_ids = labels_of(m, 8);
   const std::vector<double> weights = random_upstream(n, 9);
-  nearfar_tags tags = nearfar_tags_of_labels(labels.data(), n);
-  tags.ids = {ids.data(), n};
-  tags.weights = {weights.data(), n};
-  expect_same(tags, Tags(labels).ids(ids).weights(weights));
-  nearfar_tags other_tags = nearfar_tags_of_labels(others.data(), m);
-  other_tags.ids = {other_ids.data(), m};
-  expect_same(tags, Tags(labels).ids(ids).weights(weights), other_tags,
-              Tags(others).ids(other_ids));
+  nearfar_targets targets = nearfar_targets_of_labels(labels.data(), n);
+  targets.ids = {ids.data(), n};
+  targets.weights = {weights.data(), n};
+  expect_same(targets, Targets(labels).ids(ids).weights(weights));
+  nearfar_targets other_targets = nearfar_targets_of_labels(others.data(), m);
+  other_targets.ids = {other_ids.data(), m};
+  expect_same(targets, Targets(labels).ids(ids).weights(weights), other_targets,
+              Targets(others).ids(other_ids));
 }
 
 TEST_F(CTags, LabelSets) {
   std::vector<std::uint64_t> sets(2 * n);
   for (std::size_t i = 0; i < sets.size(); ++i) sets[i] = i % 2 == 0 ? 1u << (i % 5) : i % 3;
-  nearfar_tags tags = defaults(nearfar_tags_init);
-  tags.rule = NEARFAR_LABEL_SETS;
-  tags.label_sets = sets.data();
-  tags.label_set_rows = n;
-  tags.label_set_words = 2;
-  expect_same(tags, nearfar::MultiLabels{sets.data(), n, 2});
+  nearfar_targets targets = defaults(nearfar_targets_init);
+  targets.rule = NEARFAR_LABEL_SETS;
+  targets.label_sets = sets.data();
+  targets.label_set_rows = n;
+  targets.label_set_words = 2;
+  expect_same(targets, nearfar::MultiLabels{sets.data(), n, 2});
 }
 
 TEST_F(CTags, PositiveLists) {
@@ -299,15 +299,15 @@ TEST_F(CTags, PositiveLists) {
   offsets[1] = 3;
   offsets[2] = 6;
   const std::vector<double> weights = {1, 2, 0.5, 3, 1, 1, 4};
-  nearfar_tags tags = defaults(nearfar_tags_init);
-  tags.rule = NEARFAR_POSITIVE_LISTS;
-  tags.offsets = {offsets.data(), n + 1};
-  tags.columns = {columns.data(), 7};
-  tags.column_weights = {weights.data(), 7};
+  nearfar_targets targets = defaults(nearfar_targets_init);
+  targets.rule = NEARFAR_POSITIVE_LISTS;
+  targets.offsets = {offsets.data(), n + 1};
+  targets.columns = {columns.data(), 7};
+  targets.column_weights = {weights.data(), 7};
   const std::vector<Index> as_index(offsets.begin(), offsets.end());
   const std::vector<Index> columns_as_index(columns.begin(), columns.end());
-  expect_same(tags, nearfar::PositiveLists{as_index, columns_as_index, weights},
-              defaults(nearfar_tags_init), Tags());
+  expect_same(targets, nearfar::PositiveLists{as_index, columns_as_index, weights},
+              defaults(nearfar_targets_init), Targets());
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <memory>
 #include <nearfar/core/reduction.hpp>
 #include <nearfar/core/result.hpp>
-#include <nearfar/core/tags.hpp>
+#include <nearfar/core/targets.hpp>
 #include <nearfar/kernels/bilinear.hpp>
 #include <nearfar/kernels/cosine.hpp>
 #include <nearfar/kernels/euclidean.hpp>

@@ -15,7 +15,7 @@ if(NOT CMAKE_CROSSCOMPILING)
 endif()
 foreach(set IN LISTS sets)
   foreach(target golden_golden_test losses_contract_test losses_label_values_test losses_mined_values_test
-                 losses_properties_test losses_row_values_test losses_tags_test scores_gradients_test
+                 losses_properties_test losses_row_values_test losses_targets_test scores_gradients_test
                  scores_values_test)
     add_test(NAME dispatch.${set}.${target} COMMAND ${target} --gtest_brief=1)
     set_tests_properties(dispatch.${set}.${target} PROPERTIES ENVIRONMENT "NEARFAR_ISA=${set}"

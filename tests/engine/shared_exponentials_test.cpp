@@ -163,8 +163,8 @@ TYPED_TEST(SharedExponentials, EqualEachSidesOwnWithManyPositives) {
       for (std::size_t i = 0; i < labels.size(); ++i) {
         positives[i] = std::count(labels.begin(), labels.end(), labels[i]) - 1;
       }
-      const Tags tags{Labels(labels)};
-      const PositiveRule<S> rule(scratch, tags, tags);
+      const Targets targets{Labels(labels)};
+      const PositiveRule<S> rule(scratch, targets, targets);
       const PackedRows<S> x = support::pack_one<S>(scratch, 1, kernel, rows);
       const Upstream one(1.0);
       ManyPositivesSoftmax<S> term(scratch, n, kernel.sign(), temperature,

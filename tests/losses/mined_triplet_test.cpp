@@ -357,8 +357,8 @@ TYPED_TEST(MinedTriplets, ByClassAreThoseOfWholeRows) {
       const MinedTripletResult got = loss.forward_backward(x, labels, dx, {.workspace = &one});
       const MinedTripletResult again =
           loss.forward_backward(x, labels, dx_five, {.workspace = &five});
-      const MinedTripletResult want =
-          loss.forward_backward(x, nearfar::Tags(labels).ids(ids), dx_rows, {.workspace = &five});
+      const MinedTripletResult want = loss.forward_backward(x, nearfar::Targets(labels).ids(ids),
+                                                            dx_rows, {.workspace = &five});
       EXPECT_EQ(got.diagnostics.terms, want.diagnostics.terms);
       EXPECT_EQ(got.diagnostics.active_terms, want.diagnostics.active_terms);
       EXPECT_EQ(got.hard_triplets, want.hard_triplets);

@@ -49,23 +49,23 @@ TYPED_TEST(CrossBatchMemories, AreReferencesForLossesOverLabels) {
   references << old, x;
   const std::vector<int> all_labels = {0, 1, 2, 0, 0, 1, 0, 1, 2, 2};
   const std::vector<int> all_ids = {10, 20, 21, 22, 10, 11, 12, 13, 14, 15};
-  using nearfar::Tags;
+  using nearfar::Targets;
   const nearfar::SupCon<S> loss;
   Matrix<S> got;
   Matrix<S> want;
-  const auto value = loss.forward_backward(x, Tags(labels).ids(ids), memory.rows(), memory.tags(),
-                                           got, nearfar::no_gradient);
+  const auto value = loss.forward_backward(x, Targets(labels).ids(ids), memory.rows(),
+                                           memory.targets(), got, nearfar::no_gradient);
   const auto expected =
-      loss.forward_backward(x, Tags(labels).ids(ids), references, Tags(all_labels).ids(all_ids),
-                            want, nearfar::no_gradient);
+      loss.forward_backward(x, Targets(labels).ids(ids), references,
+                            Targets(all_labels).ids(all_ids), want, nearfar::no_gradient);
   EXPECT_EQ(value.value, expected.value);
   EXPECT_GT(value.value, 0);
   EXPECT_EQ(got, want);
-  // Without ids, tags are labels alone.
+  // Without ids, targets are labels alone.
   CrossBatchMemory<S> plain(4, 3);
   plain.push(old, old_labels);
-  EXPECT_FALSE(plain.tags().has_ids());
-  EXPECT_EQ(listed(plain.tags().labels()), listed(nearfar::Labels(old_labels)));
+  EXPECT_FALSE(plain.targets().has_ids());
+  EXPECT_EQ(listed(plain.targets().labels()), listed(nearfar::Labels(old_labels)));
 }
 
 TYPED_TEST(CrossBatchMemories, ComeBackFromTheirFile) {

@@ -151,7 +151,7 @@ TEST(ShardedCalls, RowsOfOneIdAreNotComparedWhereverTheyAre) {
   for (Index i = 0; i < n; ++i) ids.push_back(static_cast<int>(i % 13));
   const auto check = [&](const auto& one, const auto& many) {
     Matrix<double> dx;
-    const auto want = one.forward_backward(x, nearfar::Tags(labels).ids(ids), dx);
+    const auto want = one.forward_backward(x, nearfar::Targets(labels).ids(ids), dx);
     run_team(processes, [&](Exchange& e) {
       const Index first = first_of(e.rank());
       const Index count = first_of(e.rank() + 1) - first;
@@ -160,7 +160,7 @@ TEST(ShardedCalls, RowsOfOneIdAreNotComparedWhereverTheyAre) {
       for (const Schedule schedule : schedules) {
         Matrix<double> own_dx;
         const auto got = many.forward_backward({e, schedule}, own(x, e),
-                                               nearfar::Tags(own_labels).ids(own_ids), own_dx);
+                                               nearfar::Targets(own_labels).ids(own_ids), own_dx);
         EXPECT_NEAR(got.value, want.value, 1e-13 * std::abs(want.value));
         expect_same_counts(got.diagnostics, want.diagnostics);
         expect_close(own_dx, own(dx, e));

@@ -32,15 +32,15 @@ TEST(ShardedErrors, OptionsAreRefusedAsInOneProcess) {
                std::invalid_argument);
 }
 
-TEST(ShardedErrors, TagsThatShardsDoNotHaveAreRefused) {
+TEST(ShardedErrors, TargetsThatShardsDoNotHaveAreRefused) {
   nearfar::Alone alone;
   const Matrix<float> x = random_rows<float>(4, 3, 1);
   const nearfar::sharded::SupCon<float> loss;
   const std::vector<int> labels = {0, 0, 1, 1};
   const std::vector<double> weights(4, 1.0);
-  EXPECT_THROW(loss.forward(alone, x, nearfar::Tags(labels).weights(weights)),
+  EXPECT_THROW(loss.forward(alone, x, nearfar::Targets(labels).weights(weights)),
                std::invalid_argument);
-  EXPECT_THROW(loss.forward(alone, x, nearfar::Tags()), std::invalid_argument);
+  EXPECT_THROW(loss.forward(alone, x, nearfar::Targets()), std::invalid_argument);
 }
 
 /// One row too few of the second set, of the losses whose rows are pairs.
@@ -100,7 +100,8 @@ TEST(ShardedErrors, PairsWithoutANegativeAreRefusedOnAllWhereAsked) {
   });
 }
 
-/// Labels of another count, another kind of tags and rows without elements, of losses over labels.
+/// Labels of another count, another kind of targets and rows without elements, of losses over
+/// labels.
 TEST(ShardedErrors, OfLossesOverLabelsAreThoseOfAll) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const bool mine = exchange.rank() == 1;
@@ -113,7 +114,9 @@ TEST(ShardedErrors, OfLossesOverLabelsAreThoseOfAll) {
     expect_error_everywhere([&] { MinedTriplet<float>().forward(exchange, x, labels); }, text);
     const std::vector<int> three(3, 1);
     expect_error_everywhere(
-        [&] { HadsellContrastive<float>().forward(exchange, x, mine ? nearfar::Tags() : three); },
+        [&] {
+          HadsellContrastive<float>().forward(exchange, x, mine ? nearfar::Targets() : three);
+        },
         "rank 1: labels: wanted ");
     const Matrix<float> nothing(3, 0);
     expect_error_everywhere(

@@ -94,9 +94,9 @@ nearfar_status nearfar_result_init(nearfar_result* result, size_t size);
 
 // In all calls: `call` may be null, everything else that is not said to be optional may not. A
 // gradient argument may be null: not wanted. Errors are NEARFAR_INVALID_ARGUMENT for a null
-// pointer, for a loss that has no such form, for shapes, scalar types or tags that do not fit and
-// for a workspace in use; NEARFAR_NOT_FINITE for NaN or infinity in the input, named with row and
-// column, and where no finite result exists.
+// pointer, for a loss that has no such form, for shapes, scalar types or targets that do not fit
+// and for a workspace in use; NEARFAR_NOT_FINITE for NaN or infinity in the input, named with row
+// and column, and where no finite result exists.
 
 // ---- one set ------------------------------------------------------------------------------------
 
@@ -186,9 +186,10 @@ enum {
   NEARFAR_POSITIVE_LISTS = 3  ///< the keys listed for an anchor
 };
 
-/// What is known of each row of a set: nearfar::Tags. Only what `rule` names is read of the rules.
-typedef struct nearfar_tags {
-  size_t size;  ///< of this struct; nearfar_tags_init sets it
+/// What is known of each row of a set: nearfar::Targets. Only what `rule` names is read of the
+/// rules.
+typedef struct nearfar_targets {
+  size_t size;  ///< of this struct; nearfar_targets_init sets it
   nearfar_rule rule;
   nearfar_integers labels;  ///< NEARFAR_LABELS: one a row, any integers
   /// NEARFAR_LABEL_SETS: label_set_rows x label_set_words; row i has label l when bit l % 64 of its
@@ -205,15 +206,15 @@ typedef struct nearfar_tags {
   /// have ids or neither.
   nearfar_integers ids;
   nearfar_doubles weights;  ///< optional: one >= 0 an anchor, which multiplies its loss
-} nearfar_tags;
+} nearfar_targets;
 
-/// Nothing. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_tags).
-nearfar_status nearfar_tags_init(nearfar_tags* tags, size_t size);
+/// Nothing. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_targets).
+nearfar_status nearfar_targets_init(nearfar_targets* targets, size_t size);
 
 /// Labels and nothing else, one a row.
-static inline nearfar_tags nearfar_tags_of_labels(const int64_t* labels, int64_t count) {
-  nearfar_tags out;
-  nearfar_tags_init(&out, sizeof out);
+static inline nearfar_targets nearfar_targets_of_labels(const int64_t* labels, int64_t count) {
+  nearfar_targets out;
+  nearfar_targets_init(&out, sizeof out);
   out.rule = NEARFAR_LABELS;
   out.labels.data = labels;
   out.labels.count = count;
@@ -223,23 +224,23 @@ static inline nearfar_tags nearfar_tags_of_labels(const int64_t* labels, int64_t
 /// Rows x (N x D), each with all others: Circle, HadsellContrastive, LiftedStructure,
 /// LinearContrastive, MinedTriplet, MultiSimilarity, SupCon. A value each row.
 nearfar_status nearfar_labelled_forward(const nearfar_loss* loss, const nearfar_rows* x,
-                                        const nearfar_tags* tags, const nearfar_call* call,
+                                        const nearfar_targets* targets, const nearfar_call* call,
                                         nearfar_result* result);
 nearfar_status nearfar_labelled_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
-                                                 const nearfar_tags* tags,
+                                                 const nearfar_targets* targets,
                                                  const nearfar_gradient* dx,
                                                  const nearfar_call* call, nearfar_result* result);
 
 /// Queries (N x D), the anchors, with references (M x D): the same losses against a memory or a
 /// gallery. A value each query.
 nearfar_status nearfar_references_forward(const nearfar_loss* loss, const nearfar_rows* queries,
-                                          const nearfar_tags* query_tags,
+                                          const nearfar_targets* query_targets,
                                           const nearfar_rows* references,
-                                          const nearfar_tags* reference_tags,
+                                          const nearfar_targets* reference_targets,
                                           const nearfar_call* call, nearfar_result* result);
 nearfar_status nearfar_references_forward_backward(
-    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_tags* query_tags,
-    const nearfar_rows* references, const nearfar_tags* reference_tags,
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_targets* query_targets,
+    const nearfar_rows* references, const nearfar_targets* reference_targets,
     const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
     const nearfar_call* call, nearfar_result* result);
 

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "nearfar/core/result.hpp"
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/targets.hpp"
 
 /// \file
 /// The arguments of a call as a loss's public class hands them on.
@@ -19,13 +19,13 @@ struct Inputs {
   CallOptions<S> options;
 };
 
-/// A set of rows compared with itself, or with references that have tags of their own; all of the
-/// second set is unused when there is one.
+/// A set of rows compared with itself, or with references that have targets of their own; all of
+/// the second set is unused when there is one.
 template <class S>
 struct LabelledInputs {
   Inputs<S, 2> sets;
-  const Tags& tags;
-  const Tags& reference_tags;
+  const Targets& targets;
+  const Targets& reference_targets;
   bool has_references;
 };
 

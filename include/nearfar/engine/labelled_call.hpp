@@ -3,7 +3,7 @@
 #include <numeric>
 #include <optional>
 
-#include "nearfar/core/check_tags.hpp"
+#include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/positive_rule.hpp"
@@ -11,7 +11,7 @@
 
 /// \file
 /// The frame of a call of a loss over labels: a set of rows compared with itself, or queries
-/// compared with references that have tags of their own.
+/// compared with references that have targets of their own.
 
 namespace nearfar::detail {
 
@@ -35,20 +35,20 @@ class LabelledCall {
       call_.add(Side::key, {"references", rows[1], gradients[1]});
     }
     call_.check(rows[0].rows());
-    const NamedTags own{same_rows_ ? "labels" : "query_labels", inputs.tags};
-    const NamedTags other{same_rows_ ? "labels" : "reference_labels",
-                          same_rows_ ? inputs.tags : inputs.reference_tags};
-    check_tags(own, rows[0].rows(), other, rows[same_rows_ ? 0 : 1].rows(), same_rows_);
-    if (pair_weights == PairWeights::refused && !own.tags.lists().weights.empty()) {
+    const NamedTargets own{same_rows_ ? "labels" : "query_labels", inputs.targets};
+    const NamedTargets other{same_rows_ ? "labels" : "reference_labels",
+                             same_rows_ ? inputs.targets : inputs.reference_targets};
+    check_targets(own, rows[0].rows(), other, rows[same_rows_ ? 0 : 1].rows(), same_rows_);
+    if (pair_weights == PairWeights::refused && !own.targets.lists().weights.empty()) {
       fail_argument(own.name, "lists without weights for this loss", "weights");
     }
     if (wants_gradients()) upstream_ = call_.upstream();
-    if (own.tags.has_weights()) upstream_ = upstream_.weighted(own.tags.weights().data());
-    weighted_ = own.tags.has_weights();
-    rule_ = PositiveRule<S>(scratch(), own.tags, other.tags);
-    if (own.tags.has_ids()) {
-      query_ids_ = own.tags.ids();
-      key_ids_ = other.tags.ids();
+    if (own.targets.has_weights()) upstream_ = upstream_.weighted(own.targets.weights().data());
+    weighted_ = own.targets.has_weights();
+    rule_ = PositiveRule<S>(scratch(), own.targets, other.targets);
+    if (own.targets.has_ids()) {
+      query_ids_ = own.targets.ids();
+      key_ids_ = other.targets.ids();
       excluded_ = ExcludedPairs(scratch(), query_ids_, key_ids_);
     }
     call_.pack();

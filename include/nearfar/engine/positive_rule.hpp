@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "nearfar/core/classes.hpp"
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/targets.hpp"
 #include "nearfar/engine/row_term.hpp"
 #include "nearfar/engine/score_rows.hpp"
 
@@ -14,14 +14,15 @@
 
 namespace nearfar::detail {
 
-/// The rule of one call. Tags must have passed check_tags.
+/// The rule of one call. Targets must have passed check_targets.
 template <class S>
 class PositiveRule {
  public:
   PositiveRule() = default;
 
-  PositiveRule(Scratch& scratch, const Tags& queries, const Tags& keys) : rule_(queries.rule()) {
-    if (rule_ == Tags::Rule::labels) {
+  PositiveRule(Scratch& scratch, const Targets& queries, const Targets& keys)
+      : rule_(queries.rule()) {
+    if (rule_ == Targets::Rule::labels) {
       S* key_code = nullptr;
       const Classes<S> classes = classify<S>(scratch, queries.labels(), keys.labels(), key_code);
       codes_ = {classes.code, key_code};
@@ -39,11 +40,11 @@ class PositiveRule {
     out.codes_ = {codes_.key, codes_.query};
     out.query_labels_ = key_labels_;
     out.key_labels_ = query_labels_;
-    if (rule_ == Tags::Rule::lists) out.lists_ = transposed(scratch, queries, keys);
+    if (rule_ == Targets::Rule::lists) out.lists_ = transposed(scratch, queries, keys);
     return out;
   }
 
-  bool by_labels() const { return rule_ == Tags::Rule::labels; }
+  bool by_labels() const { return rule_ == Targets::Rule::labels; }
   bool weighted() const { return !lists_.weights.empty(); }
   const ClassCodes<S>& codes() const { return codes_; }
   /// Keys with query i's label (by_labels only, and not reversed).
@@ -53,10 +54,10 @@ class PositiveRule {
   /// null it gets the positives' weights, 0 for others.
   void match(Index i, Index first, Index n, S* out, S* weights = nullptr) const {
     switch (rule_) {
-      case Tags::Rule::labels:
+      case Targets::Rule::labels:
         score_loops<S>().match(n, codes_.query[i], codes_.key + first, out);
         break;
-      case Tags::Rule::multi_labels:
+      case Targets::Rule::multi_labels:
         for (Index k = 0; k < n; ++k) out[k] = share_a_label(i, first + k) ? S(1) : S(0);
         break;
       default:
@@ -110,7 +111,7 @@ class PositiveRule {
     }
   }
 
-  Tags::Rule rule_ = Tags::Rule::none;
+  Targets::Rule rule_ = Targets::Rule::none;
   ClassCodes<S> codes_{};
   const Index* members_ = nullptr;
   MultiLabels query_labels_;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "nearfar/core/inputs.hpp"
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/targets.hpp"
 #include "nearfar/kernels/kernel.hpp"
 
 namespace nearfar {
@@ -13,16 +13,16 @@ template <class Loss, class S, class R>
 class LabelCalls {
  public:
   /// The loss of a batch x (N x D): rows are compared with all other rows. `labels` are one label a
-  /// row, or another positive rule: see Tags. Throws std::invalid_argument on shapes or tags that
-  /// do not fit, std::domain_error on an element that is not finite.
-  R forward(Rows<S> x, const Tags& labels, CallOptions<S> call = {}) const {
+  /// row, or another positive rule: see Targets. Throws std::invalid_argument on shapes or targets
+  /// that do not fit, std::domain_error on an element that is not finite.
+  R forward(Rows<S> x, const Targets& labels, CallOptions<S> call = {}) const {
     return hand_on({{{x}, {}, false, call}, labels, labels, false});
   }
 
   /// The loss of queries (N x D) compared with references (M x D), each with its labels: a
   /// cross-batch memory, or a gallery. Anchors are the queries.
-  R forward(Rows<S> queries, const Tags& query_labels, Rows<S> references,
-            const Tags& reference_labels, CallOptions<S> call = {}) const {
+  R forward(Rows<S> queries, const Targets& query_labels, Rows<S> references,
+            const Targets& reference_labels, CallOptions<S> call = {}) const {
     return hand_on(
         {{{queries, references}, {}, false, call}, query_labels, reference_labels, true});
   }
@@ -30,12 +30,12 @@ class LabelCalls {
   /// Value and the gradients of it, in the shapes of their inputs, times `call.upstream`: one
   /// number, or one an anchor with Reduction::none; each gradient may be `no_gradient` or
   /// `accumulate(buffer)`.
-  R forward_backward(Rows<S> x, const Tags& labels, GradientRows<S> dx,
+  R forward_backward(Rows<S> x, const Targets& labels, GradientRows<S> dx,
                      CallOptions<S> call = {}) const {
     return hand_on({{{x}, {dx}, true, call}, labels, labels, false});
   }
-  R forward_backward(Rows<S> queries, const Tags& query_labels, Rows<S> references,
-                     const Tags& reference_labels, GradientRows<S> d_queries,
+  R forward_backward(Rows<S> queries, const Targets& query_labels, Rows<S> references,
+                     const Targets& reference_labels, GradientRows<S> d_queries,
                      GradientRows<S> d_references, CallOptions<S> call = {}) const {
     return hand_on({{{queries, references}, {d_queries, d_references}, true, call},
                     query_labels,

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/targets.hpp"
 #include "nearfar/memory/row_ring.hpp"
 
 namespace nearfar {
@@ -9,7 +9,7 @@ namespace nearfar {
 /// al., Cross-batch memory for embedding learning, 2020, section 3.3, algorithm 1):
 ///
 ///     memory.push(x, labels, ids);
-///     loss.forward_backward(x, Tags(labels).ids(ids), memory.rows(), memory.tags(), dx,
+///     loss.forward_backward(x, Targets(labels).ids(ids), memory.rows(), memory.targets(), dx,
 ///                           no_gradient);
 ///
 /// Ids, such as the number of a row's sample, keep a row and its own copy in the memory apart:
@@ -44,7 +44,9 @@ class CrossBatchMemory {
   /// Empty where none were given.
   Labels ids() const { return ring_.ids(); }
   /// Labels, and ids where there are some, as losses take them for references.
-  Tags tags() const { return ring_.has_ids() ? Tags(labels()).ids(ids()) : Tags(labels()); }
+  Targets targets() const {
+    return ring_.has_ids() ? Targets(labels()).ids(ids()) : Targets(labels());
+  }
 
   /// Writes the memory, or takes what `save` wrote for a memory of the same scalar type, capacity
   /// and dim. Throws std::runtime_error on a file that cannot be written or read, is truncated,

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "nearfar/core/result.hpp"
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/targets.hpp"
 #include "nearfar/sharded/chunks.hpp"
 #include "nearfar/sharded/sharding.hpp"
 
@@ -25,7 +25,7 @@ struct ShardedInputs {
 template <class S>
 struct ShardedLabelledInputs {
   ShardedInputs<S, 1> rows;
-  const Tags& tags;
+  const Targets& targets;
 };
 
 }  // namespace nearfar::detail

@@ -12,22 +12,23 @@ template <class Loss, class S, class R>
 class LabelCalls {
  public:
   /// The loss of the rows of all processes, each compared with all others. Own rows x are N_r x D,
-  /// N_r >= 0, with one label a row, and perhaps ids (Tags::ids): rows of one id, wherever they
+  /// N_r >= 0, with one label a row, and perhaps ids (Targets::ids): rows of one id, wherever they
   /// are, are not compared. Multi-labels, lists and weights are for calls of one process. Throws
   /// the same error on all processes, as sharded::InfoNce::forward.
-  R forward(const Sharding& where, Rows<S> x, const Tags& labels, CallOptions<S> call = {}) const {
+  R forward(const Sharding& where, Rows<S> x, const Targets& labels,
+            CallOptions<S> call = {}) const {
     return hand_on({{where, {Chunks<S>(x, no_gradient)}, false, call}, labels});
   }
 
   /// Value and the gradient of it for own rows, times `call.upstream`: one number, the same on all
   /// processes, or one an own row with Reduction::none. Numbers beside the value are of the whole
   /// batch.
-  R forward_backward(const Sharding& where, Rows<S> x, const Tags& labels, GradientRows<S> dx,
+  R forward_backward(const Sharding& where, Rows<S> x, const Targets& labels, GradientRows<S> dx,
                      CallOptions<S> call = {}) const {
     return forward_backward(where, Chunks<S>(x, dx), labels, call);
   }
   /// The same of rows in chunks; labels are one a row of all chunks.
-  R forward_backward(const Sharding& where, const Chunks<S>& x, const Tags& labels,
+  R forward_backward(const Sharding& where, const Chunks<S>& x, const Targets& labels,
                      CallOptions<S> call = {}) const {
     return hand_on({{where, {x}, true, call}, labels});
   }

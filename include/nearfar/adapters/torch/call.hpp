@@ -7,7 +7,7 @@
 
 #include "nearfar/adapters/torch/function.hpp"
 #include "nearfar/adapters/torch/kernels.hpp"
-#include "nearfar/adapters/torch/tags.hpp"
+#include "nearfar/adapters/torch/targets.hpp"
 #include "nearfar/core/negatives.hpp"
 #include "nearfar/core/reduction.hpp"
 
@@ -186,7 +186,7 @@ Negatives<S> negatives_of(const Rows<S>& rows, bool shared) {
 
 /// A loss of a batch over labels.
 template <template <class S, Kernel K> class Loss, class R, class Options, class K>
-Tensor over_batch(const Tensor& x, const TensorTags& labels, const Options& options,
+Tensor over_batch(const Tensor& x, const TensorTargets& labels, const Options& options,
                   const K& kernel, const std::vector<Number<Options, R>>& numbers = {}) {
   return call<Loss, R>({{"x", x}}, options, kernel, numbers,
                        [labels](const auto& views) { return std::tuple(views[0], labels.view()); });
@@ -194,8 +194,8 @@ Tensor over_batch(const Tensor& x, const TensorTags& labels, const Options& opti
 
 /// A loss of queries and references, both with labels.
 template <template <class S, Kernel K> class Loss, class R, class Options, class K>
-Tensor over_references(const Tensor& queries, const TensorTags& query_labels,
-                       const Tensor& references, const TensorTags& reference_labels,
+Tensor over_references(const Tensor& queries, const TensorTargets& query_labels,
+                       const Tensor& references, const TensorTargets& reference_labels,
                        const Options& options, const K& kernel,
                        const std::vector<Number<Options, R>>& numbers = {}) {
   return call<Loss, R>({{"queries", queries}, {"references", references}}, options, kernel, numbers,

@@ -462,7 +462,7 @@ class ShardedCall {
     const PackedRows<S> keys = pack(*scratch_, threads_, kernel_, block.rows, false, centre_);
     const ShardedSet<S>& own = sets_[at(q)];
     PositiveRule<S> rule;
-    if (own.labelled) rule = PositiveRule<S>(*scratch_, Tags(own.labels), Tags(block.labels));
+    if (own.labelled) rule = PositiveRule<S>(*scratch_, Targets(own.labels), Targets(block.labels));
     ExcludedPairs excluded;
     if (own.has_ids) excluded = ExcludedPairs(*scratch_, own.ids, block.ids);
     const bool same = sets() == 1 && block.has_own;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "nearfar/core/check_tags.hpp"
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/check_targets.hpp"
+#include "nearfar/core/targets.hpp"
 #include "nearfar/sharded/impl/sharded_call.hpp"
 
 /// \file
@@ -17,7 +17,7 @@ class ShardedLabelledCall {
   /// As ShardedCall; and counts each row's positives and negatives.
   ShardedLabelledCall(const KernelValue<S>& kernel, Reduction reduction,
                       const Introduction& introduction, const ShardedLabelledInputs<S>& inputs)
-      : call_(kernel, with_ids(introduction, inputs.tags), {set_of(inputs)}, inputs.rows,
+      : call_(kernel, with_ids(introduction, inputs.targets), {set_of(inputs)}, inputs.rows,
               [&] { check(inputs, reduction); }),
         reduction_(reduction) {
     if (wants_gradients()) upstream_ = call_.upstream();
@@ -132,20 +132,20 @@ class ShardedLabelledCall {
  private:
   static ShardedSet<S> set_of(const ShardedLabelledInputs<S>& inputs) {
     ShardedSet<S> set("x", inputs.rows.sets_of_rows[0]);
-    set.with_labels(inputs.tags.labels());
-    return inputs.tags.has_ids() ? set.with_ids(inputs.tags.ids()) : set;
+    set.with_labels(inputs.targets.labels());
+    return inputs.targets.has_ids() ? set.with_ids(inputs.targets.ids()) : set;
   }
 
-  static Introduction with_ids(Introduction introduction, const Tags& tags) {
-    introduction.add({{"ids", tags.has_ids() ? 1.0 : 0.0}});
+  static Introduction with_ids(Introduction introduction, const Targets& targets) {
+    introduction.add({{"ids", targets.has_ids() ? 1.0 : 0.0}});
     return introduction;
   }
 
   static void check(const ShardedLabelledInputs<S>& inputs, Reduction reduction) {
-    if (inputs.tags.rule() != Tags::Rule::labels) {
+    if (inputs.targets.rule() != Targets::Rule::labels) {
       fail_argument("labels", "one label a row, in a sharded call", "another rule");
     }
-    if (inputs.tags.has_weights()) {
+    if (inputs.targets.has_weights()) {
       fail_argument("labels", "no weights in a sharded call", "weights");
     }
     if (inputs.rows.wants_gradients) {

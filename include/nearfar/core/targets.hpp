@@ -37,32 +37,32 @@ struct PositiveLists {
 /// MultiLabels or from PositiveLists; `ids` and `weights` add to it:
 ///
 ///     loss.forward(x, labels);
-///     loss.forward(x, Tags(labels).ids(sample).weights(confidence));
-///     loss.forward(queries, PositiveLists{offsets, columns}, references, Tags());
+///     loss.forward(x, Targets(labels).ids(sample).weights(confidence));
+///     loss.forward(queries, PositiveLists{offsets, columns}, references, Targets());
 ///
 /// Labels decide by equality; a group's number or a sample's index is a label like any other.
 /// Views: what they are made of must outlive the call.
-class Tags {
+class Targets {
  public:
   enum class Rule { none, labels, multi_labels, lists };
 
   /// Nothing: for references whose queries list their positives.
-  Tags() = default;
+  Targets() = default;
 
   template <class T>
-  requires std::is_convertible_v<const T&, Labels> Tags(
+  requires std::is_convertible_v<const T&, Labels> Targets(
       const T& labels)  // NOLINT(google-explicit-constructor): as Labels
       : rule_(Rule::labels), labels_(labels) {}
-  Tags(const MultiLabels& labels)  // NOLINT(google-explicit-constructor)
+  Targets(const MultiLabels& labels)  // NOLINT(google-explicit-constructor)
       : rule_(Rule::multi_labels), multi_labels_(labels) {}
-  Tags(const PositiveLists& lists)  // NOLINT(google-explicit-constructor)
+  Targets(const PositiveLists& lists)  // NOLINT(google-explicit-constructor)
       : rule_(Rule::lists), lists_(lists) {}
 
   /// The same with ids, one a row: two rows with the same id are neither positive nor negative for
   /// each other, whatever their labels (copies of one sample; a sample and its stale self in a
   /// memory). With references both sides need ids.
-  Tags ids(const Labels& ids) const {
-    Tags out = *this;
+  Targets ids(const Labels& ids) const {
+    Targets out = *this;
     out.ids_ = ids;
     out.has_ids_ = true;
     return out;
@@ -71,8 +71,8 @@ class Tags {
   /// The same with a weight >= 0 for each anchor, which multiplies the anchor's loss. Divisors of
   /// reductions stay what they are without weights (as with sample weights in Keras). References
   /// have no weights.
-  Tags weights(const Numbers<double>& weights) const {
-    Tags out = *this;
+  Targets weights(const Numbers<double>& weights) const {
+    Targets out = *this;
     out.weights_ = weights;
     out.has_weights_ = true;
     return out;

@@ -2,57 +2,57 @@
 
 #include <string>
 
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/targets.hpp"
 
 /// \file
-/// Whether tags fit the rows they are of, and each other.
+/// Whether targets fit the rows they are of, and each other.
 
 namespace nearfar::detail {
 
-/// Tags of a set of rows, under the name the caller knows them by.
-struct NamedTags {
+/// Targets of a set of rows, under the name the caller knows them by.
+struct NamedTargets {
   const char* name;
-  const Tags& tags;
+  const Targets& targets;
 };
 
-/// Throws unless tags fit `queries` anchors and `keys` keys (the same tags twice for a set compared
-/// with itself).
-inline void check_tags(const NamedTags& query, Index queries, const NamedTags& key, Index keys,
-                       bool same_rows) {
+/// Throws unless targets fit `queries` anchors and `keys` keys (the same targets twice for a set
+/// compared with itself).
+inline void check_targets(const NamedTargets& query, Index queries, const NamedTargets& key,
+                          Index keys, bool same_rows) {
   const auto each_side = [&](const auto& body) {
     body(query, queries);
     if (!same_rows) body(key, keys);
   };
-  switch (query.tags.rule()) {
-    case Tags::Rule::none:
+  switch (query.targets.rule()) {
+    case Targets::Rule::none:
       fail_argument(query.name, "labels, or lists of positives", "nothing");
-    case Tags::Rule::labels:
-      if (key.tags.rule() != Tags::Rule::labels)
+    case Targets::Rule::labels:
+      if (key.targets.rule() != Targets::Rule::labels)
         fail_argument(key.name, "labels, as " + std::string(query.name) + " are", "another rule");
-      each_side([](const NamedTags& side, Index rows) {
-        check_label_count(side.name, side.tags.labels(), rows);
+      each_side([](const NamedTargets& side, Index rows) {
+        check_label_count(side.name, side.targets.labels(), rows);
       });
       break;
-    case Tags::Rule::multi_labels:
-      if (key.tags.rule() != Tags::Rule::multi_labels)
+    case Targets::Rule::multi_labels:
+      if (key.targets.rule() != Targets::Rule::multi_labels)
         fail_argument(key.name, "sets of labels, as " + std::string(query.name) + " are",
                       "another rule");
-      each_side([&](const NamedTags& side, Index rows) {
-        const MultiLabels& labels = side.tags.multi_labels();
+      each_side([&](const NamedTargets& side, Index rows) {
+        const MultiLabels& labels = side.targets.multi_labels();
         if (labels.rows != rows) {
           fail_argument(side.name, std::to_string(rows) + " sets of labels, one a row",
                         std::to_string(labels.rows));
         }
-        if (labels.words < 1 || labels.words != query.tags.multi_labels().words) {
+        if (labels.words < 1 || labels.words != query.targets.multi_labels().words) {
           fail_argument(side.name, "the same number of words a row on both sides, at least 1",
                         std::to_string(labels.words) + " words");
         }
       });
       break;
-    case Tags::Rule::lists: {
-      if (!same_rows && key.tags.rule() != Tags::Rule::none)
+    case Targets::Rule::lists: {
+      if (!same_rows && key.targets.rule() != Targets::Rule::none)
         fail_argument(key.name, "no labels where anchors list their positives", "labels");
-      const PositiveLists& lists = query.tags.lists();
+      const PositiveLists& lists = query.targets.lists();
       const auto count = static_cast<Index>(lists.columns.size());
       const auto& offsets = lists.offsets;
       if (static_cast<Index>(offsets.size()) != queries + 1) {
@@ -89,21 +89,22 @@ inline void check_tags(const NamedTags& query, Index queries, const NamedTags& k
       break;
     }
   }
-  if (query.tags.has_ids() != key.tags.has_ids()) {
-    const NamedTags& without = query.tags.has_ids() ? key : query;
+  if (query.targets.has_ids() != key.targets.has_ids()) {
+    const NamedTargets& without = query.targets.has_ids() ? key : query;
     fail_argument(without.name, "ids, as the other side has", "none");
   }
-  if (query.tags.has_ids()) {
-    each_side([](const NamedTags& side, Index rows) {
-      check_label_count((std::string(side.name) + " ids").c_str(), side.tags.ids(), rows);
+  if (query.targets.has_ids()) {
+    each_side([](const NamedTargets& side, Index rows) {
+      check_label_count((std::string(side.name) + " ids").c_str(), side.targets.ids(), rows);
     });
   }
-  if (!same_rows && key.tags.has_weights())
+  if (!same_rows && key.targets.has_weights())
     fail_argument(key.name, "no weights: anchors have weights", "weights");
-  if (query.tags.has_weights()) {
+  if (query.targets.has_weights()) {
     const std::string name = std::string(query.name) + " weights";
-    check_numbers(name.c_str(), query.tags.weights(), queries);
-    for (Index i = 0; i < queries; ++i) check_not_negative(name.c_str(), query.tags.weights()[i]);
+    check_numbers(name.c_str(), query.targets.weights(), queries);
+    for (Index i = 0; i < queries; ++i)
+      check_not_negative(name.c_str(), query.targets.weights()[i]);
   }
 }
 

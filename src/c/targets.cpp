@@ -18,19 +18,19 @@ std::span<const double> numbers_of(const std::string& name, const nearfar_double
   return {given.data, static_cast<std::size_t>(given.count)};
 }
 
-MultiLabels sets_of(const std::string& name, const nearfar_tags& given) {
+MultiLabels sets_of(const std::string& name, const nearfar_targets& given) {
   check_view(name + ".label_sets", given.label_sets, given.label_set_rows, given.label_set_words,
              0);
   return {given.label_sets, given.label_set_rows, given.label_set_words};
 }
 
-PositiveLists lists_of(const std::string& name, const nearfar_tags& given) {
+PositiveLists lists_of(const std::string& name, const nearfar_targets& given) {
   return {indices_of(name + ".offsets", given.offsets),
           indices_of(name + ".columns", given.columns),
           numbers_of(name + ".column_weights", given.column_weights)};
 }
 
-Tags rule_of(const std::string& name, const nearfar_tags& given) {
+Targets rule_of(const std::string& name, const nearfar_targets& given) {
   switch (given.rule) {
     case NEARFAR_NO_RULE:
       return {};
@@ -47,23 +47,23 @@ Tags rule_of(const std::string& name, const nearfar_tags& given) {
 
 }  // namespace
 
-Tags tags_of(const std::string& name, const nearfar_tags& given) {
-  check_size<nearfar_tags>(name.c_str(), given.size);
-  Tags tags = rule_of(name, given);
+Targets targets_of(const std::string& name, const nearfar_targets& given) {
+  check_size<nearfar_targets>(name.c_str(), given.size);
+  Targets targets = rule_of(name, given);
   const Labels ids = labels_of(name + ".ids", given.ids);
-  if (given.ids.data != nullptr) tags = tags.ids(ids);
+  if (given.ids.data != nullptr) targets = targets.ids(ids);
   const std::span<const double> weights = numbers_of(name + ".weights", given.weights);
-  if (given.weights.data != nullptr) tags = tags.weights(weights);
-  return tags;
+  if (given.weights.data != nullptr) targets = targets.weights(weights);
+  return targets;
 }
 
 }  // namespace nearfar::detail::c
 
 extern "C" {
 
-nearfar_status nearfar_tags_init(nearfar_tags* tags, size_t size) {
+nearfar_status nearfar_targets_init(nearfar_targets* targets, size_t size) {
   return nearfar::detail::c::guarded(
-      [&] { nearfar::detail::c::initialise("tags", tags, size, {}); });
+      [&] { nearfar::detail::c::initialise("targets", targets, size, {}); });
 }
 
 nearfar_status nearfar_negatives_init(nearfar_negatives* negatives, size_t size) {

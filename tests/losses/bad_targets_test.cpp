@@ -6,7 +6,7 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Every way for tags not to fit rows, or each other: what is thrown, what it says, and that
+/// Every way for targets not to fit rows, or each other: what is thrown, what it says, and that
 /// nothing was written.
 
 namespace {
@@ -14,9 +14,9 @@ namespace {
 using namespace support;
 using nearfar::MultiLabels;
 using nearfar::PositiveLists;
-using nearfar::Tags;
+using nearfar::Targets;
 
-TEST(BadTags, AreRefused) {
+TEST(BadTargets, AreRefused) {
   const Matrix<double> x = random_rows<double>(4, 3, 1);
   const Matrix<double> y = random_rows<double>(5, 3, 2);
   const std::vector<int> four = {0, 1, 0, 1};
@@ -43,15 +43,15 @@ TEST(BadTags, AreRefused) {
   const nearfar::MultiSimilarity<double> takes_no_weights;
   Matrix<double> dx = Matrix<double>::Constant(1, 1, 7);
   Matrix<double> dy = Matrix<double>::Constant(1, 1, 7);
-  const auto batch = [&](const Tags& tags) {
-    return [&, tags] { loss.forward_backward(x, tags, dx); };
+  const auto batch = [&](const Targets& targets) {
+    return [&, targets] { loss.forward_backward(x, targets, dx); };
   };
-  const auto pair = [&](const Tags& a, const Tags& b) {
+  const auto pair = [&](const Targets& a, const Targets& b) {
     return [&, a, b] { loss.forward_backward(x, a, y, b, dx, dy); };
   };
   const auto invalid = Thrown::invalid_argument;
   const BadCall table[] = {
-      {"no rule", invalid, {"labels: wanted labels, or lists of positives"}, batch(Tags())},
+      {"no rule", invalid, {"labels: wanted labels, or lists of positives"}, batch(Targets())},
       {"labels too many", invalid, {"labels: wanted 4 labels", "got 5"}, batch(five)},
       {"reference labels too few",
        invalid,
@@ -100,7 +100,7 @@ TEST(BadTags, AreRefused) {
       {"column past the references",
        invalid,
        {"query_labels: wanted columns from 0 to 4, got 5 for row 3"},
-       pair(PositiveLists{offsets, outside}, Tags())},
+       pair(PositiveLists{offsets, outside}, Targets())},
       {"column below 0",
        invalid,
        {"labels: wanted columns from 0 to 3, got -1 for row 0"},
@@ -130,38 +130,38 @@ TEST(BadTags, AreRefused) {
       {"ids of the wrong number",
        invalid,
        {"labels ids: wanted 4", "got 5"},
-       batch(Tags(four).ids(five))},
+       batch(Targets(four).ids(five))},
       {"ids on the queries alone",
        invalid,
        {"reference_labels: wanted ids, as the other side has, got none"},
-       pair(Tags(four).ids(four), five)},
+       pair(Targets(four).ids(four), five)},
       {"ids on the references alone",
        invalid,
        {"query_labels: wanted ids, as the other side has, got none"},
-       pair(four, Tags(five).ids(five))},
+       pair(four, Targets(five).ids(five))},
       {"weights of references",
        invalid,
        {"reference_labels: wanted no weights: anchors have weights"},
-       pair(four, Tags(five).weights(std::span(weights)))},
+       pair(four, Targets(five).weights(std::span(weights)))},
       {"weights of anchors too few",
        invalid,
        {"labels weights: wanted 4 numbers", "got 3"},
-       batch(Tags(four).weights(weights))},
+       batch(Targets(four).weights(weights))},
       {"weight of an anchor below 0",
        invalid,
        {"labels weights: ", "got -0.5"},
-       batch(Tags(four).weights(negative_weight))},
+       batch(Targets(four).weights(negative_weight))},
       {"weight of an anchor infinite",
        Thrown::domain_error,
        {"labels weights"},
-       batch(Tags(four).weights(infinite_weight))},
+       batch(Targets(four).weights(infinite_weight))},
   };
   for (const BadCall& bad : table) {
     expect_refused(bad);
     EXPECT_EQ(dx, Matrix<double>::Constant(1, 1, 7)) << bad.name;
     EXPECT_EQ(dy, Matrix<double>::Constant(1, 1, 7)) << bad.name;
   }
-  EXPECT_NO_THROW(batch(Tags(four).weights(four_weights))());
+  EXPECT_NO_THROW(batch(Targets(four).weights(four_weights))());
   EXPECT_NO_THROW(batch(PositiveLists{offsets, columns, weights})());
 }
 

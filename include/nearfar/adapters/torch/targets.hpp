@@ -1,27 +1,27 @@
 #pragma once
 
 #include "nearfar/adapters/torch/views.hpp"
-#include "nearfar/core/tags.hpp"
+#include "nearfar/core/targets.hpp"
 
 namespace nearfar::libtorch {
 
-/// Who is positive for whom, as tensors: what nearfar::Tags is for views. Made implicitly from
+/// Who is positive for whom, as tensors: what nearfar::Targets is for views. Made implicitly from
 /// labels; `ids` and `weights` add to it:
 ///
 ///     sup_con(x, labels);
-///     sup_con(x, TensorTags(labels).ids(sample).weights(confidence));
-///     sup_con(queries, TensorTags::lists(offsets, columns), references, TensorTags());
+///     sup_con(x, TensorTargets(labels).ids(sample).weights(confidence));
+///     sup_con(queries, TensorTargets::lists(offsets, columns), references, TensorTargets());
 ///
 /// Holds the tensors; int64 tensors in one piece are not copied. All on the CPU and without
 /// gradients. What does not fit the rows is the call's error, what is no such tensor c10::Error.
-class TensorTags {
+class TensorTargets {
  public:
   /// Nothing: for references whose queries list their positives.
-  TensorTags() = default;
+  TensorTargets() = default;
 
   /// Labels, one a row (int64, N); or sets of labels, row i with label l where element (i, l) is
   /// true (bool, N x C): rows match when they share one.
-  TensorTags(const Tensor& labels) {  // NOLINT(google-explicit-constructor): as nearfar::Tags
+  TensorTargets(const Tensor& labels) {  // NOLINT(google-explicit-constructor): as nearfar::Targets
     detail::check_dense("labels", labels);
     if (labels.scalar_type() == at::kBool) {
       pack(labels);
@@ -32,8 +32,8 @@ class TensorTags {
 
   /// The positives of each anchor, listed (compressed sparse rows; see PositiveLists): offsets
   /// (int64, N + 1), columns (int64), and a weight > 0 for each column where given.
-  static TensorTags lists(const Tensor& offsets, const Tensor& columns,
-                          const Tensor& weights = {}) {
+  static TensorTargets lists(const Tensor& offsets, const Tensor& columns,
+                             const Tensor& weights = {}) {
     const auto copied = [](const char* name, const Tensor& x) {
       const Labels values = detail::labels_of(detail::checked_integers(name, x));
       std::vector<Index> out(static_cast<std::size_t>(values.size()));
@@ -42,8 +42,8 @@ class TensorTags {
       }
       return out;
     };
-    TensorTags out;
-    out.rule_ = Tags::Rule::lists;
+    TensorTargets out;
+    out.rule_ = Targets::Rule::lists;
     out.offsets_ = copied("offsets", offsets);
     out.columns_ = copied("columns", columns);
     if (weights.defined()) {
@@ -54,22 +54,22 @@ class TensorTags {
 
   /// The same with ids (int64, N): rows with the same id are neither positive nor negative for each
   /// other.
-  TensorTags ids(const Tensor& ids) const {
-    TensorTags out = *this;
+  TensorTargets ids(const Tensor& ids) const {
+    TensorTargets out = *this;
     out.ids_ = detail::checked_integers("ids", ids);
     return out;
   }
 
   /// The same with a weight >= 0 for each anchor (N), which multiplies the anchor's loss.
-  TensorTags weights(const Tensor& weights) const {
-    TensorTags out = *this;
+  TensorTargets weights(const Tensor& weights) const {
+    TensorTargets out = *this;
     out.weights_ = detail::checked_numbers("weights", weights, at::kDouble);
     return out;
   }
 
   /// Views of all that, valid while this lives.
-  Tags view() const {
-    Tags out = of_rule();
+  Targets view() const {
+    Targets out = of_rule();
     if (ids_.defined()) out = out.ids(detail::labels_of(ids_));
     if (weights_.defined()) out = out.weights({weights_.data_ptr<double>(), weights_.numel()});
     return out;
@@ -82,7 +82,7 @@ class TensorTags {
                 "nearfar: labels: wanted two dimensions for sets of labels (bool), got ",
                 sets.dim());
     const Tensor bits = sets.contiguous();
-    rule_ = Tags::Rule::multi_labels;
+    rule_ = Targets::Rule::multi_labels;
     rows_ = bits.size(0);
     words_ = std::max<Index>((bits.size(1) + 63) / 64, 1);
     sets_.assign(static_cast<std::size_t>(rows_ * words_), 0);
@@ -94,11 +94,11 @@ class TensorTags {
     }
   }
 
-  Tags of_rule() const {
+  Targets of_rule() const {
     switch (rule_) {
-      case Tags::Rule::multi_labels:
+      case Targets::Rule::multi_labels:
         return MultiLabels{sets_.data(), rows_, words_};
-      case Tags::Rule::lists: {
+      case Targets::Rule::lists: {
         PositiveLists lists{offsets_, columns_};
         if (column_weights_.defined()) {
           lists.weights = {column_weights_.data_ptr<double>(),
@@ -106,14 +106,14 @@ class TensorTags {
         }
         return lists;
       }
-      case Tags::Rule::none:
-      case Tags::Rule::labels:
+      case Targets::Rule::none:
+      case Targets::Rule::labels:
         break;
     }
-    return labels_.defined() ? Tags(detail::labels_of(labels_)) : Tags();
+    return labels_.defined() ? Targets(detail::labels_of(labels_)) : Targets();
   }
 
-  Tags::Rule rule_ = Tags::Rule::none;  ///< none: labels, where there are any
+  Targets::Rule rule_ = Targets::Rule::none;  ///< none: labels, where there are any
   Tensor labels_;
   std::vector<std::uint64_t> sets_;
   Index rows_ = 0;

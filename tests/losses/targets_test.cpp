@@ -24,32 +24,34 @@ using nearfar::PositiveLists;
 using nearfar::Reduction;
 using nearfar::Result;
 using nearfar::Rows;
-using nearfar::Tags;
+using nearfar::Targets;
 using nearfar::Upstream;
 
 /// A loss over labels behind one signature.
 template <class S>
 struct Loss {
   std::string name;
-  std::function<Result(Rows<S>, Tags, GradientRows<S>, nearfar::Workspace*)> batch;
-  std::function<Result(Rows<S>, Tags, GradientRows<S>, Upstream)> with_upstream;
-  std::function<Result(Rows<S>, Tags, Rows<S>, Tags, GradientRows<S>, GradientRows<S>)> references;
+  std::function<Result(Rows<S>, Targets, GradientRows<S>, nearfar::Workspace*)> batch;
+  std::function<Result(Rows<S>, Targets, GradientRows<S>, Upstream)> with_upstream;
+  std::function<Result(Rows<S>, Targets, Rows<S>, Targets, GradientRows<S>, GradientRows<S>)>
+      references;
   bool alone = true;  ///< what a query comes to depends on it and the references alone
 };
 
 template <class S, class L, class Options>
 Loss<S> make(std::string name, const Options& options, bool alone = true) {
   const L loss(options);
-  return {std::move(name),
-          [loss](Rows<S> x, const Tags& tags, GradientRows<S> dx, nearfar::Workspace* workspace) {
-            return loss.forward_backward(x, tags, dx, {.workspace = workspace});
-          },
-          [loss](Rows<S> x, const Tags& tags, GradientRows<S> dx, const Upstream& upstream) {
-            return loss.forward_backward(x, tags, dx, {.upstream = upstream});
-          },
-          [loss](Rows<S> q, const Tags& of_q, Rows<S> r, const Tags& of_r, GradientRows<S> dq,
-                 GradientRows<S> dr) { return loss.forward_backward(q, of_q, r, of_r, dq, dr); },
-          alone};
+  return {
+      std::move(name),
+      [loss](Rows<S> x, const Targets& targets, GradientRows<S> dx, nearfar::Workspace* workspace) {
+        return loss.forward_backward(x, targets, dx, {.workspace = workspace});
+      },
+      [loss](Rows<S> x, const Targets& targets, GradientRows<S> dx, const Upstream& upstream) {
+        return loss.forward_backward(x, targets, dx, {.upstream = upstream});
+      },
+      [loss](Rows<S> q, const Targets& of_q, Rows<S> r, const Targets& of_r, GradientRows<S> dq,
+             GradientRows<S> dr) { return loss.forward_backward(q, of_q, r, of_r, dq, dr); },
+      alone};
 }
 
 template <class S>
@@ -130,7 +132,7 @@ void expect_equal(const Result& got, const Result& want) {
 }
 
 template <class S>
-class TagsOf : public testing::Test {
+class TargetsOf : public testing::Test {
  protected:
   static constexpr Index n = 40;
   static constexpr Index m = 51;
@@ -139,7 +141,7 @@ class TagsOf : public testing::Test {
   const std::vector<int> x_labels = random_labels(n, 5, 63);
   const std::vector<int> y_labels = random_labels(m, 5, 64);
 
-  void expect_batches_equal(const Tags& a, const Tags& b) const {
+  void expect_batches_equal(const Targets& a, const Targets& b) const {
     for (const Loss<S>& loss : losses<S>(Reduction::mean)) {
       SCOPED_TRACE(loss.name);
       Matrix<S> of_a;
@@ -149,8 +151,8 @@ class TagsOf : public testing::Test {
       EXPECT_GT(of_b.norm(), 0);
     }
   }
-  void expect_references_equal(const std::pair<Tags, Tags>& a,
-                               const std::pair<Tags, Tags>& b) const {
+  void expect_references_equal(const std::pair<Targets, Targets>& a,
+                               const std::pair<Targets, Targets>& b) const {
     for (const Loss<S>& loss : losses<S>(Reduction::mean)) {
       SCOPED_TRACE(loss.name + ", references");
       Matrix<S> gradients[4];
@@ -162,9 +164,9 @@ class TagsOf : public testing::Test {
     }
   }
 };
-TYPED_TEST_SUITE(TagsOf, Scalars, CaseNames);
+TYPED_TEST_SUITE(TargetsOf, Scalars, CaseNames);
 
-TYPED_TEST(TagsOf, SetsOfOneLabelAreLabels) {
+TYPED_TEST(TargetsOf, SetsOfOneLabelAreLabels) {
   const auto one_each = [](const std::vector<int>& labels) {
     Sets sets(static_cast<Index>(labels.size()), 0, 0);
     for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -178,7 +180,7 @@ TYPED_TEST(TagsOf, SetsOfOneLabelAreLabels) {
   this->expect_references_equal({of_x.view(), of_y.view()}, {this->x_labels, this->y_labels});
 }
 
-TYPED_TEST(TagsOf, ListsAreTheRuleTheyWereMadeFrom) {
+TYPED_TEST(TargetsOf, ListsAreTheRuleTheyWereMadeFrom) {
   const Sets of_x(this->n, 2, 65);
   const Sets of_y(this->m, 2, 66);
   const auto share = [](const Sets& a, Index i, const Sets& b, Index j) {
@@ -193,22 +195,22 @@ TYPED_TEST(TagsOf, ListsAreTheRuleTheyWereMadeFrom) {
   const Lists across(this->n, this->m, [&](Index i, Index j) { return share(of_x, i, of_y, j); });
   this->expect_batches_equal(with_self.view(), of_x.view());
   this->expect_batches_equal(without.view(), of_x.view());
-  this->expect_references_equal({across.view(), Tags()}, {of_x.view(), of_y.view()});
+  this->expect_references_equal({across.view(), Targets()}, {of_x.view(), of_y.view()});
 }
 
 /// A batch is its own set of references in which no row is compared with itself.
-TYPED_TEST(TagsOf, IdsKeepARowFromItself) {
+TYPED_TEST(TargetsOf, IdsKeepARowFromItself) {
   using S = TypeParam;
   std::vector<Index> ids(static_cast<std::size_t>(this->n));
   std::iota(ids.begin(), ids.end(), Index(-7));
-  const Tags tags = Tags(this->x_labels).ids(ids);
+  const Targets targets = Targets(this->x_labels).ids(ids);
   for (const Loss<S>& loss : losses<S>(Reduction::mean)) {
     SCOPED_TRACE(loss.name);
     Matrix<S> dx;
     Matrix<S> dq;
     Matrix<S> dr;
     const Result want = loss.batch(this->x, this->x_labels, dx, nullptr);
-    const Result got = loss.references(this->x, tags, this->x, tags, dq, dr);
+    const Result got = loss.references(this->x, targets, this->x, targets, dq, dr);
     EXPECT_NEAR(got.value, want.value, Tolerance<S>::same * std::max(1.0, want.value));
     EXPECT_EQ(got.diagnostics.anchors_without_positive, want.diagnostics.anchors_without_positive);
     // Distances are taken about the mean of all rows, which is summed from other rows here.
@@ -220,7 +222,7 @@ TYPED_TEST(TagsOf, IdsKeepARowFromItself) {
 }
 
 /// Each query against what is left of the references, as if they had never been there.
-TYPED_TEST(TagsOf, IdsLeaveOutEveryRowThatSharesThem) {
+TYPED_TEST(TargetsOf, IdsLeaveOutEveryRowThatSharesThem) {
   using S = TypeParam;
   const auto ids = [](Index rows, Index step) {
     std::vector<Index> out;
@@ -236,10 +238,11 @@ TYPED_TEST(TagsOf, IdsLeaveOutEveryRowThatSharesThem) {
       SCOPED_TRACE(loss.name + (listed ? ", lists" : ", labels"));
       Matrix<S> dq;
       Matrix<S> dr;
-      const Result got = listed ? loss.references(this->x, Tags(lists.view()).ids(x_ids), this->y,
-                                                  Tags().ids(y_ids), dq, dr)
-                                : loss.references(this->x, Tags(this->x_labels).ids(x_ids), this->y,
-                                                  Tags(this->y_labels).ids(y_ids), dq, dr);
+      const Result got = listed
+                             ? loss.references(this->x, Targets(lists.view()).ids(x_ids), this->y,
+                                               Targets().ids(y_ids), dq, dr)
+                             : loss.references(this->x, Targets(this->x_labels).ids(x_ids), this->y,
+                                               Targets(this->y_labels).ids(y_ids), dq, dr);
       Matrix<S> dr_alone = Matrix<S>::Zero(dr.rows(), dr.cols());
       for (Index i = 0; i < this->n; ++i) {
         const auto at = static_cast<std::size_t>(i);
@@ -269,7 +272,7 @@ TYPED_TEST(TagsOf, IdsLeaveOutEveryRowThatSharesThem) {
   }
 }
 
-TYPED_TEST(TagsOf, WeightsMultiplyAnchors) {
+TYPED_TEST(TargetsOf, WeightsMultiplyAnchors) {
   using S = TypeParam;
   std::vector<double> weights = random_upstream(this->n, 67);
   for (std::size_t i = 0; i < weights.size(); i += 3) weights[i] = 0;
@@ -278,7 +281,7 @@ TYPED_TEST(TagsOf, WeightsMultiplyAnchors) {
   const auto mean = losses<S>(Reduction::mean);
   for (std::size_t k = 0; k < apart.size(); ++k) {
     SCOPED_TRACE(apart[k].name);
-    const Tags weighted = Tags(this->x_labels).weights(weights);
+    const Targets weighted = Targets(this->x_labels).weights(weights);
     Matrix<S> want;
     const Result values = apart[k].with_upstream(this->x, this->x_labels, want, weights);
     double sum = 0;
@@ -297,7 +300,7 @@ TYPED_TEST(TagsOf, WeightsMultiplyAnchors) {
   }
 }
 
-TYPED_TEST(TagsOf, ThreadsDoNotChangeABit) {
+TYPED_TEST(TargetsOf, ThreadsDoNotChangeABit) {
   using S = TypeParam;
   const Index count = 230;
   const Matrix<S> rows = random_rows<S>(count, 19, 68);
@@ -305,16 +308,16 @@ TYPED_TEST(TagsOf, ThreadsDoNotChangeABit) {
   std::vector<Index> ids;
   for (Index i = 0; i < count; ++i) ids.push_back(i % 100);
   const std::vector<double> weights = random_upstream(count, 70);
-  const Tags tags = Tags(sets.view()).ids(ids).weights(weights);
+  const Targets targets = Targets(sets.view()).ids(ids).weights(weights);
   for (const Loss<S>& loss : losses<S>(Reduction::mean)) {
     SCOPED_TRACE(loss.name);
     nearfar::Workspace alone(1);
     Matrix<S> want;
-    const double value = loss.batch(rows, tags, want, &alone).value;
+    const double value = loss.batch(rows, targets, want, &alone).value;
     for (const int threads : {2, 3, 7}) {
       nearfar::Workspace workspace(threads);
       Matrix<S> got;
-      EXPECT_EQ(loss.batch(rows, tags, got, &workspace).value, value);
+      EXPECT_EQ(loss.batch(rows, targets, got, &workspace).value, value);
       EXPECT_TRUE(same_bits<S>(got, want)) << threads << " threads";
     }
   }
@@ -323,7 +326,7 @@ TYPED_TEST(TagsOf, ThreadsDoNotChangeABit) {
 // ---- weights of positives -----------------------------------------------------------------------
 
 /// sum_p w_p / W times each positive's part, outside or inside of the logarithm.
-TYPED_TEST(TagsOf, SupConWeighsListedPositives) {
+TYPED_TEST(TargetsOf, SupConWeighsListedPositives) {
   using S = TypeParam;
   using oracle::Real;
   Lists lists(this->n, this->m, [](Index i, Index j) { return i != 3 && (i + j) % 6 == 0; });
@@ -340,8 +343,10 @@ TYPED_TEST(TagsOf, SupConWeighsListedPositives) {
     Matrix<S> dq;
     Matrix<S> dr;
     Matrix<S> queries = this->x;
-    const auto value = [&] { return loss.forward(queries, lists.view(), this->y, Tags()).value; };
-    const Result got = loss.forward_backward(queries, lists.view(), this->y, Tags(), dq, dr);
+    const auto value = [&] {
+      return loss.forward(queries, lists.view(), this->y, Targets()).value;
+    };
+    const Result got = loss.forward_backward(queries, lists.view(), this->y, Targets(), dq, dr);
     for (Index i = 0; i < this->n; ++i) {
       const auto at = static_cast<std::size_t>(i);
       Real all = 0;
@@ -363,13 +368,13 @@ TYPED_TEST(TagsOf, SupConWeighsListedPositives) {
 
     Lists scaled = lists;
     for (double& w : scaled.weights) w *= 3;
-    EXPECT_NEAR(loss.forward(queries, scaled.view(), this->y, Tags()).value, got.value,
+    EXPECT_NEAR(loss.forward(queries, scaled.view(), this->y, Targets()).value, got.value,
                 Tolerance<S>::same * got.value);
     for (double& w : scaled.weights) w = 0.25;
     Lists plain = lists;
     plain.weights.clear();
-    EXPECT_NEAR(loss.forward(queries, scaled.view(), this->y, Tags()).value,
-                loss.forward(queries, plain.view(), this->y, Tags()).value,
+    EXPECT_NEAR(loss.forward(queries, scaled.view(), this->y, Targets()).value,
+                loss.forward(queries, plain.view(), this->y, Targets()).value,
                 Tolerance<S>::same * got.value);
   }
 }
