@@ -32,7 +32,7 @@ bool processor_has(InstructionSet set) {
   return true;
 }
 
-TEST(InstructionSet, IsTheOneAskedFor) {
+TEST(InstructionSet, IsThatOfTheEnvironment) {
   const char* const wanted = std::getenv("NEARFAR_ISA");
   if (wanted == nullptr) GTEST_SKIP() << "none was asked for";
   for (const InstructionSet set :

@@ -7,9 +7,9 @@
 #include "support/kernel_cases.hpp"
 #include "support/subjects.hpp"
 
-/// Memory runs out at each allocation of a call in turn: the call throws std::bad_alloc, no output
-/// is touched, nothing is leaked, and the workspace gives the next call the bits that a new one
-/// would.
+/// Memory runs out at each allocation of a call, one after the other: the call throws
+/// std::bad_alloc, no output is touched, nothing is leaked, and the workspace gives the next call
+/// the bits that a new one would.
 
 namespace {
 
@@ -130,11 +130,11 @@ TEST(AllocationFailure, LeavesOutputsAndWorkspaceAsTheyWere) {
   expect_subjects_survive<float>(Reduction::mean);
 }
 
-TEST(AllocationFailure, LeavesThemWithAValueARowToo) {
+TEST(AllocationFailure, LeavesThemWithAValueForEachRowToo) {
   expect_subjects_survive<double>(Reduction::none);
 }
 
-TEST(AllocationFailure, OfLossesWithArgumentsOfTheirOwn) {
+TEST(AllocationFailure, OfLossesWithFurtherArguments) {
   using S = double;
   const Matrix<S> x = random_rows<S>(12, 4, 3);
   const Matrix<S> y = random_rows<S>(12, 4, 4);

@@ -34,7 +34,7 @@ using namespace support;
 using nearfar::Workspace;
 using Outputs = std::vector<Matrix<float>>;
 
-/// One loss of each kind of walk, each an object that all calls share.
+/// One loss of each kind of pass, each an object that all calls share.
 class Losses {
  public:
   static constexpr std::size_t count = 4;
@@ -147,7 +147,7 @@ TEST(Concurrency, OneWorkspaceForAllServesOneCallAtATime) {
   EXPECT_TRUE(same(after, want[0]));
 }
 
-/// A similarity that, when asked for a score, calls a loss with the workspace that is in use.
+/// A similarity whose score calls a loss with the workspace that is in use.
 struct Nosy {
   static constexpr auto geometry = nearfar::Geometry::inner_product;
   static constexpr auto orientation = nearfar::Orientation::similarity;
@@ -206,7 +206,7 @@ TEST(Concurrency, CallsInsideTheCallersParallelRegion) {
   }
 }
 
-TEST(Concurrency, ThreadsOfBothKindsAtOnce) {
+TEST(Concurrency, ThreadsOfTheProgramAndOfOpenMPAtOnce) {
   const Losses losses;
   const auto want = alone(losses);
   std::atomic<int> wrong{0};

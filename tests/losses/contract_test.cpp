@@ -23,7 +23,7 @@ template <class S>
 class Contract : public testing::Test {};
 TYPED_TEST_SUITE(Contract, Scalars, CaseNames);
 
-/// In double, and in float where differences can be told from rounding, that is without corners.
+/// In double, and in float where differences can be told from rounding, that is without kinks.
 TYPED_TEST(Contract, GradientsAreTheDerivativesOfTheValue) {
   using S = TypeParam;
   using Inputs = typename Subject<S>::Inputs;
@@ -42,7 +42,7 @@ TYPED_TEST(Contract, GradientsAreTheDerivativesOfTheValue) {
         checked.push_back({subject.input_names[k], x[k], gradients[k]});
         elements += x[k].size();
       }
-      // Small steps meet few corners.
+      // Small steps cross few kinks.
       nearfar::GradientCheckOptions options;
       if (is_double) options.step = 1e-5;
       const auto report =
@@ -53,7 +53,7 @@ TYPED_TEST(Contract, GradientsAreTheDerivativesOfTheValue) {
   }
 }
 
-/// What differences can't show in float: that it computes what double does, corners and all.
+/// What differences can't show in float: that it computes what double does, kinks and all.
 TEST(Scalars, FloatComputesWhatDoubleDoes) {
   for (const Reduction reduction : all_reductions()) {
     const auto singles = all_subjects<float>(33, 17, reduction);
@@ -302,7 +302,7 @@ TYPED_TEST(Contract, LabelsThatAreAllTheSameOrAllDifferentGiveFiniteResults) {
 }
 
 /// One query or none against many, many against one or none.
-TYPED_TEST(Contract, SetsOfUnequalSizeAreAnswered) {
+TYPED_TEST(Contract, SetsOfUnequalSizeGiveFiniteResults) {
   using S = TypeParam;
   for (const Subject<S>& subject : all_subjects<S>(9, 4, Reduction::mean)) {
     const std::size_t sets = subject.inputs.size() - (subject.parametric ? 1 : 0);
@@ -324,7 +324,7 @@ TYPED_TEST(Contract, SetsOfUnequalSizeAreAnswered) {
   }
 }
 
-TYPED_TEST(Contract, EmptyAndSingleRowsAreAnswered) {
+TYPED_TEST(Contract, NoRowAndOneRowGiveFiniteResultsOrAClearError) {
   using S = TypeParam;
   using Inputs = typename Subject<S>::Inputs;
   for (const Subject<S>& subject : all_subjects<S>(9, 4, Reduction::mean)) {

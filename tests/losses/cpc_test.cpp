@@ -11,6 +11,7 @@
 #include "support/compare.hpp"
 #include "support/errors.hpp"
 #include "support/kernel_cases.hpp"
+#include "support/options.hpp"
 
 /// Contrastive predictive coding against plain loops over contexts and candidates, and what is
 /// promised of every loss. Its rows have an order, so it is no subject of the common tests.
@@ -101,7 +102,7 @@ void add(oracle::Gradient& to, const oracle::Gradient& share, Index first = 0) {
   }
 }
 
-/// Every step, context and candidate in turn.
+/// Every step, context and candidate, one after the other.
 template <class S>
 Expected expected(const CpcOptions& o, const Inputs<S>& x, const std::vector<double>& upstream) {
   const oracle::Matrix c = oracle::exact(x.contexts);
@@ -183,12 +184,12 @@ Expected expected(const CpcOptions& o, const Inputs<S>& x, const std::vector<dou
 }
 
 template <class S>
-class Cpc : public testing::Test {};
-TYPED_TEST_SUITE(Cpc, Scalars, CaseNames);
+class CpcOf : public testing::Test {};
+TYPED_TEST_SUITE(CpcOf, Scalars, CaseNames);
 
-TYPED_TEST(Cpc, IsWhatItsDefinitionSays) {
+TYPED_TEST(CpcOf, EqualsItsDefinition) {
   using S = TypeParam;
-  // The last one has more candidates than a stretch, and more contexts than a strip.
+  // The last one has more candidates than a tile is wide, and more contexts than a panel.
   for (const Shape& shape : {Shape{1, 2, 1}, Shape{1, 6, 4, 3, 2}, Shape{4, 2, 1, 7, 9},
                              Shape{3, 5, 4, 1, 1}, Shape{7, 6, 3, 5, 8}, Shape{33, 13, 2, 19, 7}}) {
     const Inputs<S> x(shape);
@@ -230,7 +231,7 @@ TYPED_TEST(Cpc, IsWhatItsDefinitionSays) {
   }
 }
 
-TYPED_TEST(Cpc, GradientsAreTheDerivativesOfTheValue) {
+TYPED_TEST(CpcOf, GradientsAreTheDerivativesOfTheValue) {
   using S = TypeParam;
   const Shape shape{3, 5, 2, 4, 3};
   for (const SequenceNegatives negatives : kinds) {
@@ -272,7 +273,7 @@ TYPED_TEST(Cpc, GradientsAreTheDerivativesOfTheValue) {
 
 // ---- what follows from it -----------------------------------------------------------------------
 
-TYPED_TEST(Cpc, OfOneStepAtOneTimeIsInfoNce) {
+TYPED_TEST(CpcOf, OfOneStepAtOneTimeIsInfoNce) {
   using S = TypeParam;
   const Shape shape{40, 2, 1};
   const Inputs<S> x(shape);
@@ -302,7 +303,7 @@ TYPED_TEST(Cpc, OfOneStepAtOneTimeIsInfoNce) {
   }
 }
 
-TYPED_TEST(Cpc, OfOneSequenceHasNegativesInItOnly) {
+TYPED_TEST(CpcOf, OfOneSequenceHasNegativesInItOnly) {
   using S = TypeParam;
   const Shape shape{1, 9, 3};
   const Inputs<S> x(shape);
@@ -325,7 +326,7 @@ TYPED_TEST(Cpc, OfOneSequenceHasNegativesInItOnly) {
 }
 
 /// Scores that are all the same, a choice by chance; and scores that leave no doubt.
-TYPED_TEST(Cpc, BoundGoesFromZeroToTheLogarithmOfTheCandidates) {
+TYPED_TEST(CpcOf, BoundGoesFromZeroToTheLogarithmOfTheCandidates) {
   using S = TypeParam;
   constexpr Index sequences = 6;
   constexpr Index length = 5;
@@ -354,7 +355,7 @@ TYPED_TEST(Cpc, BoundGoesFromZeroToTheLogarithmOfTheCandidates) {
   }
 }
 
-TYPED_TEST(Cpc, OrderOfSequencesDoesNotMatter) {
+TYPED_TEST(CpcOf, OrderOfSequencesDoesNotMatter) {
   using S = TypeParam;
   const Shape shape{12, 6, 3};
   const Inputs<S> x(shape);
@@ -379,7 +380,7 @@ TYPED_TEST(Cpc, OrderOfSequencesDoesNotMatter) {
 
 // ---- calls --------------------------------------------------------------------------------------
 
-TYPED_TEST(Cpc, ForwardGivesTheResultOfForwardBackwardAndAnUpstreamOfOneChangesNothing) {
+TYPED_TEST(CpcOf, ForwardGivesTheResultOfForwardBackwardAndAnUpstreamOfOneChangesNothing) {
   using S = TypeParam;
   const Inputs<S> x({5, 7, 3});
   const std::vector<double> ones(35, 1);
@@ -400,7 +401,7 @@ TYPED_TEST(Cpc, ForwardGivesTheResultOfForwardBackwardAndAnUpstreamOfOneChangesN
   }
 }
 
-TYPED_TEST(Cpc, LeavingAGradientOutChangesNoOther) {
+TYPED_TEST(CpcOf, LeavingAGradientOutChangesNoOther) {
   using S = TypeParam;
   const Inputs<S> x({5, 7, 3});
   for (const SequenceNegatives negatives : kinds) {
@@ -424,7 +425,7 @@ TYPED_TEST(Cpc, LeavingAGradientOutChangesNoOther) {
   }
 }
 
-TYPED_TEST(Cpc, AccumulateAddsToWhatIsThere) {
+TYPED_TEST(CpcOf, AccumulateAddsToWhatIsThere) {
   using S = TypeParam;
   const Inputs<S> x({5, 7, 3});
   const nearfar::Cpc<S> loss({.length = 7, .steps = 3});
@@ -439,7 +440,7 @@ TYPED_TEST(Cpc, AccumulateAddsToWhatIsThere) {
   expect_same<S>(after.weights, before.weights + want.weights, "weights");
 }
 
-TYPED_TEST(Cpc, TakesViewsWithStrides) {
+TYPED_TEST(CpcOf, TakesViewsWithStrides) {
   using S = TypeParam;
   const Inputs<S> x({5, 7, 3});
   const auto framed = [](const Matrix<S>& m) {
@@ -460,7 +461,7 @@ TYPED_TEST(Cpc, TakesViewsWithStrides) {
   EXPECT_TRUE((d_weights.rightCols(3).array() == S(7)).all());
 }
 
-TYPED_TEST(Cpc, ThreadsChangeNoBit) {
+TYPED_TEST(CpcOf, ThreadsDoNotChangeABit) {
   using S = TypeParam;
   const Inputs<S> x({37, 11, 3, 19, 9});
   for (const SequenceNegatives negatives : kinds) {
@@ -481,7 +482,7 @@ TYPED_TEST(Cpc, ThreadsChangeNoBit) {
   }
 }
 
-TYPED_TEST(Cpc, ASecondCallAllocatesNothingButTheStepsItReturns) {
+TYPED_TEST(CpcOf, ASecondCallAllocatesNothingButTheStepsItReturns) {
   using S = TypeParam;
   const Inputs<S> x({37, 11, 3, 19, 9});
   for (const SequenceNegatives negatives : kinds) {
@@ -499,8 +500,8 @@ TYPED_TEST(Cpc, ASecondCallAllocatesNothingButTheStepsItReturns) {
   }
 }
 
-/// Steps take turns in the same memory, and so do blocks; none holds a matrix of scores.
-TYPED_TEST(Cpc, MemoryGrowsWithRowsAndNotWithSteps) {
+/// Steps use the same memory one after the other, and so do blocks; none holds a matrix of scores.
+TYPED_TEST(CpcOf, MemoryGrowsWithRowsAndNotWithSteps) {
   using S = TypeParam;
   constexpr Index cols = 16;
   const auto bytes = [=](Index sequences, Index steps, SequenceNegatives negatives) {
@@ -514,17 +515,16 @@ TYPED_TEST(Cpc, MemoryGrowsWithRowsAndNotWithSteps) {
     const double few = bytes(64, 1, negatives);
     EXPECT_LT(bytes(64, 8, negatives), 1.2 * few);
     EXPECT_LT(bytes(256, 1, negatives), 4.5 * few);
-    // Both sides gathered, prepared, mapped and with gradients, and strips of up to 192 rows.
+    // Both sides gathered, prepared, mapped and with gradients, and panels of up to 192 rows.
     EXPECT_LT(bytes(256, 1, negatives), 256 * 15 * sizeof(S) * (16 * 2 * cols + 2 * 192));
   }
 }
 
 // ---- what is refused, and what is not -----------------------------------------------------------
 
-TYPED_TEST(Cpc, RefusesOptionsThatMakeNoSense) {
+TYPED_TEST(CpcOf, RefusesOptionsOutOfRange) {
   using S = TypeParam;
   const auto with = [](const CpcOptions& o) { return [o] { nearfar::Cpc<S>{o}; }; };
-  const double nan = std::numeric_limits<double>::quiet_NaN();
   const BadCall table[] = {
       {"no steps",
        Thrown::invalid_argument,
@@ -538,19 +538,21 @@ TYPED_TEST(Cpc, RefusesOptionsThatMakeNoSense) {
        Thrown::invalid_argument,
        {"length: wanted more positions than steps = 4, got 4"},
        with({.length = 4, .steps = 4})},
-      {"temperature 0",
-       Thrown::invalid_argument,
-       {"temperature: wanted a finite number > 0, got 0"},
-       with({.length = 4, .temperature = 0})},
-      {"temperature NaN",
-       Thrown::invalid_argument,
-       {"temperature: ", "nan"},
-       with({.length = 4, .temperature = nan})},
   };
   for (const BadCall& bad : table) expect_refused(bad);
+  expect_must_be_positive("temperature",
+                          [&](double v) { nearfar::Cpc<S>({.length = 4, .temperature = v}); });
 }
 
-TYPED_TEST(Cpc, RefusesBadCallsAndTouchesNothing) {
+TEST(Cpc, HasTheDefaultsOfItsPage) {
+  EXPECT_EQ(CpcOptions().length, 0);
+  EXPECT_EQ(CpcOptions().steps, 1);
+  EXPECT_EQ(CpcOptions().temperature, 1);
+  EXPECT_EQ(CpcOptions().negatives, SequenceNegatives::all);
+  expect_common_defaults<CpcOptions>();
+}
+
+TYPED_TEST(CpcOf, RefusesBadCallsAndTouchesNothing) {
   using S = TypeParam;
   using M = Matrix<S>;
   const Inputs<S> x({3, 4, 2});  // 12 x 5, 12 x 4, 8 x 5
@@ -670,7 +672,7 @@ TYPED_TEST(Cpc, RefusesBadCallsAndTouchesNothing) {
   }
 }
 
-TYPED_TEST(Cpc, OfNoSequencesIsZero) {
+TYPED_TEST(CpcOf, OfNoSequencesIsZero) {
   using S = TypeParam;
   for (const SequenceNegatives negatives : kinds) {
     const Inputs<S> x({0, 4, 2});
@@ -687,7 +689,7 @@ TYPED_TEST(Cpc, OfNoSequencesIsZero) {
 }
 
 /// No rows may come without columns.
-TYPED_TEST(Cpc, OfNothingAtAllIsZero) {
+TYPED_TEST(CpcOf, OfNothingAtAllIsZero) {
   using S = TypeParam;
   const Matrix<S> none(0, 0);
   const CpcResult result = nearfar::Cpc<S>({.length = 4, .steps = 2}).forward(none, none, none);
@@ -697,7 +699,7 @@ TYPED_TEST(Cpc, OfNothingAtAllIsZero) {
 }
 
 /// Its only step is its first.
-TYPED_TEST(Cpc, RefusesSequencesTooShortForANegativeWhereAsked) {
+TYPED_TEST(CpcOf, RefusesSequencesTooShortForANegativeIfTheOptionSaysSo) {
   using S = TypeParam;
   const Inputs<S> x({3, 2, 1});
   const nearfar::Cpc<S> loss({.length = 2,
@@ -707,7 +709,7 @@ TYPED_TEST(Cpc, RefusesSequencesTooShortForANegativeWhereAsked) {
   EXPECT_THROW(loss.forward(x.contexts, x.targets, x.weights), std::invalid_argument);
 }
 
-TYPED_TEST(Cpc, HardInputsGiveFiniteResultsOrAClearError) {
+TYPED_TEST(CpcOf, HardInputsGiveFiniteResultsOrAClearError) {
   using S = TypeParam;
   const bool is_float = sizeof(S) == sizeof(float);
   for (const S factor : {S(0), is_float ? S(1e-20) : S(1e-160), S(1e4),

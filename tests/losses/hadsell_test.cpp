@@ -7,6 +7,7 @@
 #include "support/gradient.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/margins.hpp"
+#include "support/options.hpp"
 
 /// Hadsell's contrastive loss of every distance, of pairs given and of all pairs of a labelled
 /// batch: values, counts and all gradients on odd sizes against the oracle, and on small ones
@@ -215,10 +216,10 @@ void expect_differences(const Sizes& sizes) {
 }
 
 template <class Case>
-class HadsellContrastive : public testing::Test {};
-TYPED_TEST_SUITE(HadsellContrastive, DistanceKernels, CaseNames);
+class HadsellOfKernels : public testing::Test {};
+TYPED_TEST_SUITE(HadsellOfKernels, DistanceKernels, CaseNames);
 
-TYPED_TEST(HadsellContrastive, OfPairsIsTheOraclesOnOddSizes) {
+TYPED_TEST(HadsellOfKernels, PairsEqualTheOracleOnOddSizes) {
   for (const Sizes& sizes : {Sizes{1, 1}, Sizes{1, 17}, Sizes{2, 3}, Sizes{7, 17}, Sizes{7, 128},
                              Sizes{33, 200}, Sizes{33, 3}, Sizes{130, 17}, Sizes{130, 128}}) {
     expect_the_oracles<Pairs<TypeParam>>(sizes);
@@ -226,7 +227,7 @@ TYPED_TEST(HadsellContrastive, OfPairsIsTheOraclesOnOddSizes) {
   }
 }
 
-TYPED_TEST(HadsellContrastive, OfABatchIsTheOraclesOnOddSizes) {
+TYPED_TEST(HadsellOfKernels, ABatchEqualsTheOracleOnOddSizes) {
   for (const Sizes& sizes : {Sizes{1, 3}, Sizes{2, 1}, Sizes{2, 200}, Sizes{7, 3}, Sizes{7, 128},
                              Sizes{33, 3}, Sizes{33, 17}, Sizes{33, 128}, Sizes{130, 17}}) {
     expect_the_oracles<LabelledBatch<TypeParam>>(sizes);
@@ -234,25 +235,25 @@ TYPED_TEST(HadsellContrastive, OfABatchIsTheOraclesOnOddSizes) {
   }
 }
 
-TYPED_TEST(HadsellContrastive, OfPairsReducesAsAsked) {
+TYPED_TEST(HadsellOfKernels, PairsReduceAsTheOptionSays) {
   for (const Sizes& sizes : {Sizes{33, 3}, Sizes{130, 17}}) expect_reduced<Pairs<TypeParam>>(sizes);
 }
 
-TYPED_TEST(HadsellContrastive, OfABatchReducesAsAsked) {
+TYPED_TEST(HadsellOfKernels, ABatchReducesAsTheOptionSays) {
   for (const Sizes& sizes : {Sizes{7, 17}, Sizes{33, 4}}) {
     expect_reduced<LabelledBatch<TypeParam>>(sizes);
   }
 }
 
-TYPED_TEST(HadsellContrastive, GradientsOfPairsMatchFiniteDifferences) {
+TYPED_TEST(HadsellOfKernels, GradientsOfPairsMatchFiniteDifferences) {
   expect_differences<Pairs<TypeParam>>({9, 4});
 }
 
-TYPED_TEST(HadsellContrastive, GradientsOfABatchMatchFiniteDifferences) {
+TYPED_TEST(HadsellOfKernels, GradientsOfABatchMatchFiniteDifferences) {
   expect_differences<LabelledBatch<TypeParam>>({6, 4});
 }
 
-TYPED_TEST(HadsellContrastive, OfNoRowsIsZero) {
+TYPED_TEST(HadsellOfKernels, OfNoRowsIsZero) {
   for (const Reduction reduction : reductions) {
     Pairs<TypeParam> pairs({0, 3});
     LabelledBatch<TypeParam> batch({0, 3});
@@ -267,8 +268,47 @@ TYPED_TEST(HadsellContrastive, OfNoRowsIsZero) {
   }
 }
 
+TYPED_TEST(HadsellOfKernels, EqualRowsAreAtDistanceZero) {
+  using S = typename TypeParam::Scalar;
+  constexpr Index n = 33;
+  constexpr double pairs = n * (n - 1) / 2;
+  constexpr double margin = 1.5;
+  const TypeParam c(5);
+  const nearfar::HadsellContrastive<S, typename TypeParam::Kernel> loss({.margin = margin},
+                                                                        c.kernel());
+  const Matrix<S> x = random_rows<S>(1, 5, 73).replicate(n, 1);
+  std::vector<int> different(n);
+  for (std::size_t i = 0; i < n; ++i) different[i] = static_cast<int>(i);
+  Matrix<S> dx;
+  Matrix<S> dy;
+
+  // Cosines of equal rows are 1 but for rounding.
+  const double rounding = Tolerance<S>::value;
+  const Result alike = loss.forward_backward(x, std::vector<int>(n, 4), dx);
+  EXPECT_NEAR(alike.value, 0, rounding);
+  EXPECT_LE(static_cast<double>(dx.cwiseAbs().maxCoeff()), rounding);
+  const Result apart = loss.forward_backward(x, different, dx);
+  EXPECT_NEAR(apart.value, margin * margin / 2, rounding * margin);
+  EXPECT_EQ(apart.diagnostics.active_terms, pairs);
+  EXPECT_TRUE(dx.allFinite());
+
+  EXPECT_NEAR(loss.forward_backward(x, x, std::vector<int>(n, 1), dx, dy).value, 0, rounding);
+  EXPECT_LE(static_cast<double>(dx.cwiseAbs().maxCoeff()), rounding);
+  EXPECT_NEAR(loss.forward_backward(x, x, std::vector<int>(n, 0), dx, dy).value,
+              margin * margin / 2, rounding * margin);
+  EXPECT_TRUE(dx.allFinite());
+  EXPECT_TRUE(dy.allFinite());
+  if (TypeParam::Kernel::geometry == nearfar::Geometry::squared_distance) {
+    EXPECT_EQ(alike.value, 0);
+    EXPECT_EQ(alike.diagnostics.active_terms, 0);
+    EXPECT_EQ(alike.diagnostics.zero_distances, pairs);
+    EXPECT_EQ(apart.diagnostics.zero_distances, pairs);
+    EXPECT_EQ(dx, (Matrix<S>::Zero(n, 5))) << "the subgradient at distance 0";
+  }
+}
+
 /// SquareFactor::one, in all three forms.
-TEST(HadsellSquares, WithoutTheHalfAreTwice) {
+TEST(HadsellContrastive, SquareFactorOneIsTwiceTheHalf) {
   const Matrix<double> x = random_rows<double>(9, 4, 1);
   const Matrix<double> y = random_rows<double>(9, 4, 2);
   const std::vector<int> labels = random_labels(9, 3, 3);
@@ -294,6 +334,38 @@ TEST(HadsellSquares, WithoutTheHalfAreTwice) {
     dy = Matrix<double>::Zero(1, 1);
     return loss.forward_backward(x, labels, dx).value;
   });
+}
+
+template <class S>
+class HadsellOf : public testing::Test {};
+TYPED_TEST_SUITE(HadsellOf, Scalars, CaseNames);
+
+TYPED_TEST(HadsellOf, ARowWithoutAnotherIsSkippedByDefault) {
+  using S = TypeParam;
+  const Matrix<S> x = random_rows<S>(5, 4, 1);
+  Matrix<S> dx;
+  const auto of_one = nearfar::HadsellContrastive<S>().forward_backward(Matrix<S>(x.topRows(1)),
+                                                                        std::vector<int>{3}, dx);
+  EXPECT_EQ(of_one.value, 0);
+  EXPECT_EQ(of_one.diagnostics.terms, 0);
+  EXPECT_EQ(dx, (Matrix<S>::Zero(1, 4)));
+  EXPECT_NO_THROW(
+      (nearfar::HadsellContrastive<S>({.unusable_anchors = nearfar::UnusableAnchor::error})
+           .forward(x, std::vector<int>{0, 1, 0, 1, 1})));
+}
+
+// ---- options ------------------------------------------------------------------------------------
+
+TEST(HadsellContrastive, RefusesAMarginThatIsNotPositive) {
+  using nearfar::HadsellContrastive;
+  expect_must_be_positive("margin", [](double v) { HadsellContrastive<float>({.margin = v}); });
+  expect_must_be_positive("margin", [](double v) { HadsellContrastive<double>({.margin = v}); });
+}
+
+TEST(HadsellContrastive, HasTheDefaultsOfItsPage) {
+  EXPECT_EQ(HadsellOptions().margin, 1);
+  EXPECT_EQ(HadsellOptions().factor, nearfar::SquareFactor::half);
+  expect_common_defaults<HadsellOptions>();
 }
 
 }  // namespace

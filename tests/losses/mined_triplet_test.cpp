@@ -1,16 +1,21 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nearfar/losses/mined_triplet.hpp>
 #include <numeric>
 #include <optional>
+#include <string>
 
 #include "support/kernel_cases.hpp"
-#include "support/random.hpp"
+#include "support/labelled_batches.hpp"
+#include "support/learnable_numbers.hpp"
+#include "support/options.hpp"
 
-/// Triplets of rows of small whole numbers, whose inner products, sums and gradients are exact in
-/// every type: full of ties between positives, between negatives, between the two, and at the
-/// margin, all of which go the way that plain loops over triplets take.
+/// Mined triplets against the plainest loops over triplets: values in long double; and all of it on
+/// rows of small integers, whose inner products, sums and gradients are exact in every type, full
+/// of ties between positives, between negatives, between the two and at the margin. (Gradients
+/// elsewhere are held against differences of values.)
 
 namespace {
 
@@ -24,16 +29,212 @@ using nearfar::NegativeChoice;
 using nearfar::PositiveChoice;
 using nearfar::Reduction;
 using nearfar::Workspace;
-using Whole = Matrix<std::int64_t>;
+
+// ---- values -------------------------------------------------------------------------------------
+
+struct Mined {
+  Real sum = 0;
+  std::int64_t terms = 0;
+  std::int64_t active = 0;
+  std::int64_t hard = 0;
+  std::int64_t semihard = 0;
+  std::int64_t easy = 0;
+};
+
+/// Every triplet, one by one. Kinds are counted of all triplets, or of the one an anchor takes.
+Mined mine(const oracle::Matrix& d, const Batch& batch, const nearfar::MinedTripletOptions& o) {
+  using nearfar::Mining;
+  using nearfar::NegativeChoice;
+  using nearfar::PositiveChoice;
+  const Index n = d.rows();
+  const auto label = [&](Index i) { return batch.labels[static_cast<std::size_t>(i)]; };
+  const Real m = o.margin;
+  Mined out;
+  const bool one_an_anchor = o.mining == Mining::batch_hard || o.mining == Mining::batch_easy_hard;
+  const auto is_hard = [&](Index a, Index p, Index k) { return d(a, k) <= d(a, p); };
+  const auto is_easy = [&](Index a, Index p, Index k) { return d(a, k) > d(a, p) + m; };
+  const auto count = [&](Index a, Index p, Index k) {
+    ++(is_hard(a, p, k) ? out.hard : is_easy(a, p, k) ? out.easy : out.semihard);
+  };
+  const auto take = [&](Index a, Index p, Index k) {
+    const Real z = d(a, p) - d(a, k) + m;
+    const Real value = o.form == nearfar::TripletForm::hinge
+                           ? std::max<Real>(z, 0)
+                           : std::max<Real>(z, 0) + std::log1p(std::exp(-std::abs(z)));
+    out.sum += value;
+    ++out.terms;
+    if (value > 0) ++out.active;
+    if (one_an_anchor) count(a, p, k);
+  };
+  for (Index a = 0; a < n; ++a) {
+    std::vector<Index> positives;
+    std::vector<Index> negatives;
+    for (Index j = 0; j < n; ++j) {
+      if (label(j) != label(a)) negatives.push_back(j);
+      if (label(j) == label(a) && j != a) positives.push_back(j);
+    }
+    for (const Index p : positives) {
+      for (const Index k : negatives) {
+        const bool hard = is_hard(a, p, k);
+        const bool easy = is_easy(a, p, k);
+        if (!one_an_anchor) count(a, p, k);
+        if (o.mining == Mining::all || (o.mining == Mining::hard && hard) ||
+            (o.mining == Mining::easy && easy) ||
+            (o.mining == Mining::semihard && !hard && !easy)) {
+          take(a, p, k);
+        }
+      }
+    }
+    if (positives.empty() || negatives.empty()) continue;
+    const auto nearer = [&](Index i, Index j) { return d(a, i) < d(a, j); };
+    const auto farthest = [&](const std::vector<Index>& of) {
+      return *std::max_element(of.begin(), of.end(), nearer);
+    };
+    const auto nearest = [&](const std::vector<Index>& of) {
+      return *std::min_element(of.begin(), of.end(), nearer);
+    };
+    if (o.mining == Mining::semi_hard_per_pair) {
+      for (const Index p : positives) {
+        std::vector<Index> beyond;
+        for (const Index k : negatives) {
+          if (d(a, k) > d(a, p)) beyond.push_back(k);
+        }
+        take(a, p, beyond.empty() ? farthest(negatives) : nearest(beyond));
+      }
+    } else if (o.mining == Mining::batch_hard) {
+      take(a, farthest(positives), nearest(negatives));
+    } else if (o.mining == Mining::batch_easy_hard) {
+      // The semi-hard one depends on the other and comes second; -1: none fits.
+      Index p = o.positive == PositiveChoice::easy ? nearest(positives) : farthest(positives);
+      Index k = o.negative == NegativeChoice::easy ? farthest(negatives) : nearest(negatives);
+      const auto keep = [](std::vector<Index>& of, const auto& fits) {
+        of.erase(std::remove_if(of.begin(), of.end(), [&](Index j) { return !fits(j); }), of.end());
+      };
+      if (o.negative == NegativeChoice::semihard) {
+        keep(negatives, [&](Index j) { return d(a, j) > d(a, p); });
+        k = negatives.empty() ? -1 : nearest(negatives);
+      }
+      if (o.positive == PositiveChoice::semihard) {
+        keep(positives, [&](Index j) { return d(a, j) < d(a, k); });
+        p = positives.empty() ? -1 : farthest(positives);
+      }
+      if (p >= 0 && k >= 0) take(a, p, k);
+    }
+  }
+  return out;
+}
+
+template <class K, class O>
+void expect_mined_alike(const O& kernel) {
+  using nearfar::Mining;
+  for (const Batch& batch : batches()) {
+    const oracle::Matrix d = distances(kernel, oracle::exact(batch.x));
+    for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy,
+                                Mining::batch_hard, Mining::semi_hard_per_pair}) {
+      for (const auto form : {nearfar::TripletForm::hinge, nearfar::TripletForm::soft}) {
+        nearfar::MinedTripletOptions options{.margin = 0.2, .form = form, .mining = mining};
+        const Mined want = mine(d, batch, options);
+        for (const Reduction reduction :
+             {Reduction::sum, Reduction::mean, Reduction::mean_nonzero}) {
+          SCOPED_TRACE(batch.name + ", mining " + std::to_string(static_cast<int>(mining)) +
+                       ", form " + std::to_string(static_cast<int>(form)));
+          options.reduction = reduction;
+          const auto got = nearfar::MinedTriplet<double, K>(options).forward(batch.x, batch.labels);
+          const std::int64_t divisor = reduction == Reduction::sum    ? 1
+                                       : reduction == Reduction::mean ? want.terms
+                                                                      : want.active;
+          expect_value(got.value, divisor > 0 ? want.sum / static_cast<Real>(divisor) : 0);
+          EXPECT_EQ(got.diagnostics.terms, want.terms);
+          EXPECT_EQ(got.diagnostics.active_terms, want.active);
+          EXPECT_EQ(got.hard_triplets, want.hard);
+          EXPECT_EQ(got.semihard_triplets, want.semihard);
+          EXPECT_EQ(got.easy_triplets, want.easy);
+        }
+      }
+    }
+  }
+}
+
+TEST(MinedTriplet, EqualsTheSumOverAllTriplets) {
+  expect_mined_alike<nearfar::SquaredEuclidean>(oracle::SquaredEuclidean());
+  expect_mined_alike<nearfar::Euclidean>(oracle::Euclidean());
+  expect_mined_alike<nearfar::InnerProduct>(oracle::InnerProduct());
+}
+
+TEST(MinedTriplet, OneTripletAnAnchorIsThatOfTheChoices) {
+  using nearfar::NegativeChoice;
+  using nearfar::PositiveChoice;
+  for (const Batch& batch : batches()) {
+    const oracle::Matrix d = distances(oracle::SquaredEuclidean(), oracle::exact(batch.x));
+    for (const auto positive :
+         {PositiveChoice::easy, PositiveChoice::semihard, PositiveChoice::hard}) {
+      for (const auto negative :
+           {NegativeChoice::easy, NegativeChoice::semihard, NegativeChoice::hard}) {
+        if (positive == PositiveChoice::semihard && negative == NegativeChoice::semihard) continue;
+        SCOPED_TRACE(batch.name + ", positive " + std::to_string(static_cast<int>(positive)) +
+                     ", negative " + std::to_string(static_cast<int>(negative)));
+        const nearfar::MinedTripletOptions options{.mining = nearfar::Mining::batch_easy_hard,
+                                                   .positive = positive,
+                                                   .negative = negative,
+                                                   .reduction = Reduction::sum};
+        const Mined want = mine(d, batch, options);
+        const auto got = nearfar::MinedTriplet<double, nearfar::SquaredEuclidean>(options).forward(
+            batch.x, batch.labels);
+        expect_value(got.value, want.sum);
+        EXPECT_EQ(got.diagnostics.terms, want.terms);
+        EXPECT_EQ(got.diagnostics.active_terms, want.active);
+        EXPECT_EQ(got.hard_triplets, want.hard);
+        EXPECT_EQ(got.semihard_triplets, want.semihard);
+        EXPECT_EQ(got.easy_triplets, want.easy);
+      }
+    }
+  }
+}
+
+TEST(MinedTriplet, AgainstNoReferencesIsZero) {
+  using nearfar::Mining;
+  const Matrix<double> x = random_rows<double>(5, 3, 1);
+  const Matrix<double> none(0, 3);
+  const std::vector<int> labels = {0, 0, 1, 1, 1};
+  for (const Mining mining :
+       {Mining::all, Mining::hard, Mining::semihard, Mining::easy, Mining::batch_hard,
+        Mining::batch_easy_hard, Mining::semi_hard_per_pair, Mining::distance_weighted}) {
+    const auto got = nearfar::MinedTriplet<double>({.mining = mining, .reduction = Reduction::none})
+                         .forward(x, labels, none, std::vector<int>());
+    EXPECT_EQ(got.value, 0);
+    EXPECT_EQ(got.values, std::vector<double>(5, 0));
+    EXPECT_EQ(got.diagnostics.terms, 0);
+  }
+}
+
+TEST(MinedTriplet, CountsOfAllTripletsHaveAClosedForm) {
+  for (const Batch& batch : batches()) {
+    std::int64_t want = 0;
+    const auto n = static_cast<std::int64_t>(batch.labels.size());
+    for (const std::int64_t label : batch.labels) {
+      const auto members = std::count(batch.labels.begin(), batch.labels.end(), label);
+      want += (members - 1) * (n - members);
+    }
+    const auto got = nearfar::MinedTriplet<double>({.mining = nearfar::Mining::all})
+                         .forward(batch.x, batch.labels);
+    EXPECT_EQ(got.diagnostics.terms, want) << batch.name;
+    EXPECT_EQ(got.hard_triplets + got.semihard_triplets + got.easy_triplets, want) << batch.name;
+  }
+}
+
+// ---- exact values, counts and gradients of integers
+// -----------------------------------------------
+
+using Integers = Matrix<std::int64_t>;
 
 /// Queries with keys; without keys of its own the queries with themselves.
 struct Rows {
-  Whole queries;
+  Integers queries;
   std::vector<int> labels;
-  std::optional<Whole> references = {};
+  std::optional<Integers> references = {};
   std::vector<int> reference_labels = {};
 
-  const Whole& keys() const { return references ? *references : queries; }
+  const Integers& keys() const { return references ? *references : queries; }
   const std::vector<int>& key_labels() const { return references ? reference_labels : labels; }
   bool is_pair(Index i, Index j) const { return references || i != j; }
   bool alike(Index i, Index j) const {
@@ -41,9 +242,9 @@ struct Rows {
   }
 };
 
-Whole whole_rows(Index n, std::uint64_t seed) {
+Integers integer_rows(Index n, std::uint64_t seed) {
   Random random(seed);
-  return Whole::NullaryExpr(n, 3, [&] { return random.below(5) - 2; });
+  return Integers::NullaryExpr(n, 3, [&] { return random.below(5) - 2; });
 }
 
 struct Expected {
@@ -51,8 +252,8 @@ struct Expected {
   std::int64_t terms = 0;
   std::int64_t active = 0;
   std::int64_t kinds[3] = {};  ///< hard, semi-hard, easy
-  Whole d_queries;
-  Whole d_keys;
+  Integers d_queries;
+  Integers d_keys;
 };
 
 enum Kind { hard, semihard, easy };
@@ -63,7 +264,7 @@ class Oracle {
   Oracle(const Rows& rows, const MinedTripletOptions& options)
       : margin_(static_cast<std::int64_t>(options.margin)),
         d_(-rows.queries * rows.keys().transpose()),
-        slope_(Whole::Zero(d_.rows(), d_.cols())) {
+        slope_(Integers::Zero(d_.rows(), d_.cols())) {
     for (Index a = 0; a < d_.rows(); ++a) {
       std::vector<Index> positives;
       std::vector<Index> negatives;
@@ -171,8 +372,8 @@ class Oracle {
   }
 
   std::int64_t margin_;
-  Whole d_;
-  Whole slope_;  ///< of the loss in each distance
+  Integers d_;
+  Integers slope_;  ///< of the loss in each distance
   Expected out_;
 };
 
@@ -206,30 +407,30 @@ void expect_exactly(const Rows& rows, const MinedTripletOptions& options,
 }
 
 template <class S>
-class MinedTriplets : public testing::Test {};
-TYPED_TEST_SUITE(MinedTriplets, Scalars, CaseNames);
+class MinedTripletOfIntegers : public testing::Test {};
+TYPED_TEST_SUITE(MinedTripletOfIntegers, Scalars, CaseNames);
 
-/// Sizes around what a walk shows at once, with rows without a positive or a negative.
-std::vector<Rows> batches() {
+/// Sizes around the width of a tile, with rows without a positive or a negative.
+std::vector<Rows> integer_batches() {
   std::vector<Rows> all;
   for (const Index n : {1, 2, 3, 70, 383, 384, 385, 386, 500}) {
-    Rows rows{whole_rows(n, static_cast<std::uint64_t>(n)), {}};
+    Rows rows{integer_rows(n, static_cast<std::uint64_t>(n)), {}};
     for (Index i = 0; i < n; ++i) rows.labels.push_back(static_cast<int>(i * i % 7));
     rows.labels.front() = 100;  // without a positive
     all.push_back(rows);
   }
-  all.push_back({whole_rows(30, 1), std::vector<int>(30, 4)});  // without a negative
-  all.push_back({Whole::Ones(500, 3), random_labels(500, 3, 5)});
-  Rows rows{whole_rows(200, 2), random_labels(200, 6, 3), whole_rows(770, 4),
+  all.push_back({integer_rows(30, 1), std::vector<int>(30, 4)});  // without a negative
+  all.push_back({Integers::Ones(500, 3), random_labels(500, 3, 5)});
+  Rows rows{integer_rows(200, 2), random_labels(200, 6, 3), integer_rows(770, 4),
             random_labels(770, 5, 6)};
   all.push_back(rows);
-  all.push_back({whole_rows(9, 7), std::vector<int>(9, 4), whole_rows(70, 8),
+  all.push_back({integer_rows(9, 7), std::vector<int>(9, 4), integer_rows(70, 8),
                  std::vector<int>(70, 4)});  // nothing but positives
   return all;
 }
 
-TYPED_TEST(MinedTriplets, OneAnAnchorAreTheLowestOfTheBest) {
-  for (const Rows& rows : batches()) {
+TYPED_TEST(MinedTripletOfIntegers, OneTripletAnAnchorBreaksTiesByTheLowestIndex) {
+  for (const Rows& rows : integer_batches()) {
     for (const int margin : {0, 2}) {
       SCOPED_TRACE(std::to_string(rows.queries.rows()) + " rows, margin " + std::to_string(margin));
       MinedTripletOptions options{.margin = static_cast<double>(margin),
@@ -253,8 +454,8 @@ TYPED_TEST(MinedTriplets, OneAnAnchorAreTheLowestOfTheBest) {
   }
 }
 
-TYPED_TEST(MinedTriplets, OneAPairAreTheLowestOfTheBest) {
-  for (const Rows& rows : batches()) {
+TYPED_TEST(MinedTripletOfIntegers, OneTripletAPairBreaksTiesByTheLowestIndex) {
+  for (const Rows& rows : integer_batches()) {
     for (const int margin : {0, 2}) {
       SCOPED_TRACE(std::to_string(rows.queries.rows()) + " rows, margin " + std::to_string(margin));
       expect_exactly<TypeParam>(rows,
@@ -266,11 +467,11 @@ TYPED_TEST(MinedTriplets, OneAPairAreTheLowestOfTheBest) {
   }
 }
 
-/// In float no distance of whole numbers and this margin add up to a float: kinds are those of the
+/// In float no distance of integers and this margin add up to a float: kinds are those of the
 /// margin rounded down.
-TYPED_TEST(MinedTriplets, CountKindsOfAMarginThatIsNeverMet) {
+TYPED_TEST(MinedTripletOfIntegers, CountsKindsOfAMarginThatNoDistanceEquals) {
   using S = TypeParam;
-  for (const Rows& rows : batches()) {
+  for (const Rows& rows : integer_batches()) {
     SCOPED_TRACE(std::to_string(rows.queries.rows()) + " rows");
     MinedTripletOptions options{.margin = 2, .mining = Mining::semi_hard_per_pair};
     const Expected want = Oracle(rows, options).expected();
@@ -287,11 +488,11 @@ TYPED_TEST(MinedTriplets, CountKindsOfAMarginThatIsNeverMet) {
   }
 }
 
-TYPED_TEST(MinedTriplets, OfAKindAreAllOfThem) {
-  std::vector<Rows> all = batches();
-  // More positives than are sorted or looked up at once.
+TYPED_TEST(MinedTripletOfIntegers, MiningAKindTakesAllItsTriplets) {
+  std::vector<Rows> all = integer_batches();
+  // More positives than are sorted, or compared with a table, at once.
   for (const Index n : {300, 600}) {
-    Rows rows{whole_rows(n, 9), {}};
+    Rows rows{integer_rows(n, 9), {}};
     for (Index i = 0; i < n; ++i) rows.labels.push_back(i % 20 == 0 ? 1 : 0);
     all.push_back(rows);
   }
@@ -312,11 +513,11 @@ TYPED_TEST(MinedTriplets, OfAKindAreAllOfThem) {
 
 /// Distances so large that their sums are out of the range of float: times a power of two nothing
 /// is rounded.
-TYPED_TEST(MinedTriplets, FarApartAddUpInDouble) {
+TYPED_TEST(MinedTripletOfIntegers, LargeDistancesAreSummedInDouble) {
   using S = TypeParam;
   constexpr int exponent = 60;
   for (const Index classes : {5, 40}) {
-    Rows rows{whole_rows(400, 3), {}};
+    Rows rows{integer_rows(400, 3), {}};
     for (Index i = 0; i < 400; ++i) rows.labels.push_back(static_cast<int>(i % classes));
     for (const Mining mining : {Mining::all, Mining::hard}) {
       const MinedTripletOptions options{.margin = 0, .mining = mining, .reduction = Reduction::sum};
@@ -335,7 +536,7 @@ TYPED_TEST(MinedTriplets, FarApartAddUpInDouble) {
 /// Plain labels are taken class by class; with an id for each row, which leaves out nothing but the
 /// row itself, the same triplets are taken from whole rows. (Squared distances have the same bits
 /// either way; vectors of square roots may be rounded otherwise than single ones.)
-TYPED_TEST(MinedTriplets, ByClassAreThoseOfWholeRows) {
+TYPED_TEST(MinedTripletOfIntegers, MiningByClassEqualsMiningOfWholeRows) {
   using S = TypeParam;
   for (const auto& [n, classes] : {std::pair<Index, int>{500, 7}, {1100, 2}, {400, 90}}) {
     Random random(5);
@@ -347,7 +548,7 @@ TYPED_TEST(MinedTriplets, ByClassAreThoseOfWholeRows) {
     for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
       SCOPED_TRACE(std::to_string(n) + " rows, " + std::to_string(classes) + " classes, mining " +
                    std::to_string(static_cast<int>(mining)));
-      // As a number of S, a margin that distances may meet exactly.
+      // As a number of S, a margin that distances may equal exactly.
       const MinedTriplet<S, nearfar::SquaredEuclidean> loss({.margin = 0.25, .mining = mining});
       Workspace one(1);
       Workspace five(5);
@@ -373,6 +574,56 @@ TYPED_TEST(MinedTriplets, ByClassAreThoseOfWholeRows) {
       EXPECT_TRUE(dx == dx_five);
     }
   }
+}
+
+// ---- options ------------------------------------------------------------------------------------
+
+TEST(MinedTriplet, RefusesOptionsOutOfRange) {
+  const char* at_least_0 = "a finite number >= 0";
+  const auto margin = [](double v) { MinedTriplet<float>({.margin = v}); };
+  expect_must_be_finite("margin", margin, at_least_0);
+  expect_refuses({"margin", at_least_0, margin}, {{-0.5, "-0.5"}});
+  EXPECT_NO_THROW(margin(0));
+  const char* a_distance = "a number between 0 and 2";
+  const auto nearest = [](double v) { MinedTriplet<float>({.weighting = {.nearest = v}}); };
+  expect_must_be_finite("weighting.nearest", nearest, a_distance);
+  expect_refuses({"weighting.nearest", a_distance, nearest}, {{0, "0"}, {2, "2"}});
+  for (const double good : {1e-3, 0.5, 1.3}) EXPECT_NO_THROW(nearest(good));
+  expect_refuses({"weighting.farthest", "a number above nearest",
+                  [](double v) { MinedTriplet<float>({.weighting = {.farthest = v}}); }},
+                 {{0.5, "0.5"}, {not_a_number, "nan"}});
+  EXPECT_NO_THROW(MinedTriplet<float>({.weighting = {.nearest = 1.9, .farthest = 1.95}}));
+}
+
+TEST(MinedTriplet, RefusesTwoSemihardChoices) {
+  const auto choose = [](Mining mining, PositiveChoice positive, NegativeChoice negative) {
+    MinedTriplet<float>({.mining = mining, .positive = positive, .negative = negative});
+  };
+  expect_refused({"both semihard",
+                  Thrown::invalid_argument,
+                  {"positive, negative: wanted at most one of them semihard, got both"},
+                  [&] {
+                    choose(Mining::batch_easy_hard, PositiveChoice::semihard,
+                           NegativeChoice::semihard);
+                  }});
+  EXPECT_NO_THROW(choose(Mining::batch_easy_hard, PositiveChoice::semihard, NegativeChoice::hard));
+  EXPECT_NO_THROW(choose(Mining::batch_easy_hard, PositiveChoice::hard, NegativeChoice::semihard));
+  // Only where the choices are used.
+  EXPECT_NO_THROW(choose(Mining::batch_hard, PositiveChoice::semihard, NegativeChoice::semihard));
+}
+
+TEST(MinedTriplet, HasTheDefaultsOfItsPage) {
+  const MinedTripletOptions options;
+  EXPECT_EQ(options.margin, 0.2);
+  EXPECT_EQ(options.form, nearfar::TripletForm::hinge);
+  EXPECT_EQ(options.mining, Mining::batch_hard);
+  EXPECT_EQ(options.positive, PositiveChoice::easy);
+  EXPECT_EQ(options.negative, NegativeChoice::semihard);
+  EXPECT_EQ(options.weighting.seed, 0u);
+  EXPECT_EQ(options.weighting.step, 0u);
+  EXPECT_EQ(options.weighting.nearest, 0.5);
+  EXPECT_EQ(options.weighting.farthest, 1.4);
+  expect_common_defaults<MinedTripletOptions>();
 }
 
 }  // namespace

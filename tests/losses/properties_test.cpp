@@ -11,7 +11,7 @@
 #include "support/kernel_cases.hpp"
 
 /// What follows from the formulas of InfoNCE and of Hadsell's loss, whatever their numbers:
-/// symmetries, sums that are zero, ways to ask for the same thing, threads, memory.
+/// symmetries, sums that are zero, equal calls, threads, memory.
 
 namespace {
 
@@ -24,7 +24,7 @@ using nearfar::Workspace;
 
 /// A call's arguments besides rows; without gradients forward only.
 template <class S>
-struct Ask {
+struct Request {
   Reduction reduction = Reduction::mean;
   Upstream upstream = {};
   std::vector<GradientRows<S>> gradients = {};
@@ -46,10 +46,10 @@ struct Form {
   bool shared_negatives = false;  ///< rows of the last set belong to no other set's
   bool distance_of_rows = false;  ///< no change when all rows move alike
   bool direction_only = false;    ///< no change when rows grow
-  bool two_spaces = false;        ///< queries and keys turn apart
-  std::function<Result(const Form&, const Ask<S>&)> call;
+  bool two_spaces = false;        ///< queries and keys are rotated apart
+  std::function<Result(const Form&, const Request<S>&)> call;
 
-  Result operator()(const Ask<S>& ask) const { return call(*this, ask); }
+  Result operator()(const Request<S>& request) const { return call(*this, request); }
   bool parametric() const { return parameter.size() > 0; }
 
   /// An order for each set that leaves together what belongs together.
@@ -80,13 +80,13 @@ struct Computed {
 };
 
 template <class S>
-Computed<S> compute(const Form<S>& form, Ask<S> ask = {}) {
+Computed<S> compute(const Form<S>& form, Request<S> request = {}) {
   Computed<S> out;
   out.d.resize(form.x.size());
-  for (Matrix<S>& d : out.d) ask.gradients.push_back(d);
-  if (form.parametric()) ask.d_parameter = out.d_parameter;
-  ask.d_temperature = &out.d_temperature;
-  out.result = form(ask);
+  for (Matrix<S>& d : out.d) request.gradients.push_back(d);
+  if (form.parametric()) request.d_parameter = out.d_parameter;
+  request.d_temperature = &out.d_temperature;
+  out.result = form(request);
   return out;
 }
 
@@ -108,13 +108,14 @@ constexpr double temperature = 0.4;
 
 /// Loss over rows, in that order, then labels, if any.
 template <class S, class Loss, class... Inputs>
-Result called(const Loss& loss, const Ask<S>& ask, const Inputs&... inputs) {
-  const std::vector<GradientRows<S>>& g = ask.gradients;
-  const nearfar::CallOptions<S> call{
-      .workspace = ask.workspace, .d_parameter = ask.d_parameter, .upstream = ask.upstream};
+Result called(const Loss& loss, const Request<S>& request, const Inputs&... inputs) {
+  const std::vector<GradientRows<S>>& g = request.gradients;
+  const nearfar::CallOptions<S> call{.workspace = request.workspace,
+                                     .d_parameter = request.d_parameter,
+                                     .upstream = request.upstream};
   const auto finish = [&](auto result) -> Result {
     if constexpr (requires { result.d_temperature; }) {
-      if (ask.d_temperature != nullptr) *ask.d_temperature = result.d_temperature;
+      if (request.d_temperature != nullptr) *request.d_temperature = result.d_temperature;
     }
     return result;
   };
@@ -152,44 +153,44 @@ void add_forms(Index rows, Index depth, std::vector<Form<S>>& out) {
       return Kernel();
     }
   };
-  const auto info_nce_of = [=](const Form<S>& f, const Ask<S>& ask) {
-    return nearfar::InfoNce<S, Kernel>({.temperature = temperature, .reduction = ask.reduction},
+  const auto info_nce_of = [=](const Form<S>& f, const Request<S>& request) {
+    return nearfar::InfoNce<S, Kernel>({.temperature = temperature, .reduction = request.reduction},
                                        kernel_of(f));
   };
   form.name = "InfoNce of " + Case::name();
   form.x = {first, third};
-  form.call = [=](const Form<S>& f, const Ask<S>& ask) {
-    return called(info_nce_of(f, ask), ask, f.x[0], f.x[1]);
+  form.call = [=](const Form<S>& f, const Request<S>& request) {
+    return called(info_nce_of(f, request), request, f.x[0], f.x[1]);
   };
   out.push_back(form);
 
   form.name = "InfoNce with negatives of " + Case::name();
   form.x = {first, second, third};
   form.shared_negatives = true;
-  form.call = [=](const Form<S>& f, const Ask<S>& ask) {
-    return called(info_nce_of(f, ask), ask, f.x[0], f.x[1], f.x[2]);
+  form.call = [=](const Form<S>& f, const Request<S>& request) {
+    return called(info_nce_of(f, request), request, f.x[0], f.x[1], f.x[2]);
   };
   out.push_back(form);
 
   if constexpr (Kernel::orientation == nearfar::Orientation::distance) {
-    const auto hadsell_of = [=](const Form<S>& f, const Ask<S>& ask) {
-      return nearfar::HadsellContrastive<S, Kernel>({.margin = 1.3, .reduction = ask.reduction},
+    const auto hadsell_of = [=](const Form<S>& f, const Request<S>& request) {
+      return nearfar::HadsellContrastive<S, Kernel>({.margin = 1.3, .reduction = request.reduction},
                                                     kernel_of(f));
     };
     form.shared_negatives = false;
     form.name = "pairs of HadsellContrastive of " + Case::name();
     form.x = {first, second};
     form.labels = random_labels(rows, 2, 64);
-    form.call = [=](const Form<S>& f, const Ask<S>& ask) {
-      return called(hadsell_of(f, ask), ask, f.x[0], f.x[1], f.labels);
+    form.call = [=](const Form<S>& f, const Request<S>& request) {
+      return called(hadsell_of(f, request), request, f.x[0], f.x[1], f.labels);
     };
     out.push_back(form);
 
     form.name = "batch of HadsellContrastive of " + Case::name();
     form.x = {first};
     form.labels = random_labels(rows, 4, 65);
-    form.call = [=](const Form<S>& f, const Ask<S>& ask) {
-      return called(hadsell_of(f, ask), ask, f.x[0], f.labels);
+    form.call = [=](const Form<S>& f, const Request<S>& request) {
+      return called(hadsell_of(f, request), request, f.x[0], f.labels);
     };
     out.push_back(form);
   }
@@ -216,7 +217,7 @@ TYPED_TEST_SUITE(Properties, Scalars, CaseNames);
 
 // ---- symmetries ---------------------------------------------------------------------------------
 
-TYPED_TEST(Properties, RowsInAnotherOrderHaveTheirValuesAndGradientsInThatOrder) {
+TYPED_TEST(Properties, PermutedRowsHavePermutedValuesAndGradients) {
   using S = TypeParam;
   for (const Form<S>& form : forms<S>(33, 7)) {
     SCOPED_TRACE(form.name);
@@ -243,8 +244,8 @@ TYPED_TEST(Properties, RowsInAnotherOrderHaveTheirValuesAndGradientsInThatOrder)
   }
 }
 
-/// Rows, and what the kernel's matrix takes, turned: the value stays, gradients turn alike.
-TYPED_TEST(Properties, TurningEverythingTurnsGradients) {
+/// Rows, and the space of the kernel's matrix, rotated: the value stays, gradients rotate alike.
+TYPED_TEST(Properties, RotatingRowsRotatesGradients) {
   using S = TypeParam;
   for (const Form<S>& form : forms<S>(33, 7)) {
     SCOPED_TRACE(form.name);
@@ -338,118 +339,9 @@ TYPED_TEST(Properties, LengthsDoNotMatterToCosines) {
   }
 }
 
-// ---- values known beforehand --------------------------------------------------------------------
+// ---- equal calls --------------------------------------------------------------------------------
 
-template <class Case>
-class UniformLogits : public testing::Test {};
-TYPED_TEST_SUITE(UniformLogits, AllKernels, CaseNames);
-
-/// Scores that are all the same: a choice by chance among so many.
-TYPED_TEST(UniformLogits, GiveTheLogarithmOfTheNumberOfTerms) {
-  using S = typename TypeParam::Scalar;
-  using Loss = nearfar::InfoNce<S, typename TypeParam::Kernel>;
-  const TypeParam c(5);
-  const auto repeated = [](Index rows, const Matrix<S>& row) -> Matrix<S> {
-    return row.replicate(rows, 1);
-  };
-  const Matrix<S> query = random_rows<S>(1, c.query_cols, 66);
-  const Matrix<S> key = random_rows<S>(1, c.key_cols, 67);
-  const double same = Tolerance<S>::value;
-  const Loss loss({.temperature = 0.1}, c.kernel());
-  const Loss decoupled({.temperature = 0.1, .denominator = nearfar::Denominator::negatives_only},
-                       c.kernel());
-  for (const Index n : {1, 2, 33, 130}) {
-    for (const Index more : {0, 1, 40}) {
-      SCOPED_TRACE(testing::Message() << n << " queries, " << n + more << " keys");
-      const Matrix<S> queries = repeated(n, query);
-      const Matrix<S> keys = repeated(n + more, key);
-      const Matrix<S> own = repeated(n, key);
-      const Matrix<S> negatives = repeated(more, key);
-      EXPECT_NEAR(loss.forward(queries, keys).value, std::log(double(n + more)), same);
-      EXPECT_NEAR(loss.forward(queries, own, negatives).value, std::log(double(1 + more)), same);
-      if (n + more > 1) {
-        EXPECT_NEAR(decoupled.forward(queries, keys).value, std::log(double(n + more - 1)), same);
-      }
-      if (more > 0) {
-        EXPECT_NEAR(decoupled.forward(queries, own, negatives).value, std::log(double(more)), same);
-      }
-    }
-  }
-}
-
-/// exp(L) = 1 + negatives / positive, exp(decoupled L) = negatives / positive.
-TYPED_TEST(UniformLogits, WithoutThePositiveBelowOneIsMissing) {
-  using S = typename TypeParam::Scalar;
-  using Loss = nearfar::InfoNce<S, typename TypeParam::Kernel>;
-  const TypeParam c(5);
-  const Matrix<S> queries = random_rows<S>(33, c.query_cols, 68);
-  const Matrix<S> keys = random_rows<S>(33, c.key_cols, 69);
-  const Matrix<S> negatives = random_rows<S>(20, c.key_cols, 70);
-  const auto loss = [&](nearfar::Denominator denominator) {
-    return Loss(
-        {.temperature = temperature, .denominator = denominator, .reduction = Reduction::none},
-        c.kernel());
-  };
-  const Loss plain = loss(nearfar::Denominator::with_positive);
-  const Loss decoupled = loss(nearfar::Denominator::negatives_only);
-  const auto expect_related = [](const Result& with, const Result& without) {
-    ASSERT_EQ(with.values.size(), without.values.size());
-    for (std::size_t i = 0; i < with.values.size(); ++i) {
-      const double want = std::log(std::expm1(with.values[i]));
-      EXPECT_NEAR(without.values[i], want, Tolerance<S>::same * std::max(1.0, std::abs(want)));
-    }
-  };
-  expect_related(plain.forward(queries, keys), decoupled.forward(queries, keys));
-  expect_related(plain.forward(queries, keys, negatives),
-                 decoupled.forward(queries, keys, negatives));
-}
-
-template <class Case>
-class EqualRows : public testing::Test {};
-TYPED_TEST_SUITE(EqualRows, DistanceKernels, CaseNames);
-
-TYPED_TEST(EqualRows, AreAtDistanceZero) {
-  using S = typename TypeParam::Scalar;
-  constexpr Index n = 33;
-  constexpr double pairs = n * (n - 1) / 2;
-  constexpr double margin = 1.5;
-  const TypeParam c(5);
-  const nearfar::HadsellContrastive<S, typename TypeParam::Kernel> loss({.margin = margin},
-                                                                        c.kernel());
-  const Matrix<S> x = random_rows<S>(1, 5, 73).replicate(n, 1);
-  std::vector<int> different(n);
-  for (std::size_t i = 0; i < n; ++i) different[i] = static_cast<int>(i);
-  Matrix<S> dx;
-  Matrix<S> dy;
-
-  // Cosines of equal rows are 1 but for rounding.
-  const double rounding = Tolerance<S>::value;
-  const Result alike = loss.forward_backward(x, std::vector<int>(n, 4), dx);
-  EXPECT_NEAR(alike.value, 0, rounding);
-  EXPECT_LE(static_cast<double>(dx.cwiseAbs().maxCoeff()), rounding);
-  const Result apart = loss.forward_backward(x, different, dx);
-  EXPECT_NEAR(apart.value, margin * margin / 2, rounding * margin);
-  EXPECT_EQ(apart.diagnostics.active_terms, pairs);
-  EXPECT_TRUE(dx.allFinite());
-
-  EXPECT_NEAR(loss.forward_backward(x, x, std::vector<int>(n, 1), dx, dy).value, 0, rounding);
-  EXPECT_LE(static_cast<double>(dx.cwiseAbs().maxCoeff()), rounding);
-  EXPECT_NEAR(loss.forward_backward(x, x, std::vector<int>(n, 0), dx, dy).value,
-              margin * margin / 2, rounding * margin);
-  EXPECT_TRUE(dx.allFinite());
-  EXPECT_TRUE(dy.allFinite());
-  if (TypeParam::Kernel::geometry == nearfar::Geometry::squared_distance) {
-    EXPECT_EQ(alike.value, 0);
-    EXPECT_EQ(alike.diagnostics.active_terms, 0);
-    EXPECT_EQ(alike.diagnostics.zero_distances, pairs);
-    EXPECT_EQ(apart.diagnostics.zero_distances, pairs);
-    EXPECT_EQ(dx, (Matrix<S>::Zero(n, 5))) << "the subgradient at distance 0";
-  }
-}
-
-// ---- ways to ask for the same thing -------------------------------------------------------------
-
-TYPED_TEST(Properties, ForwardGivesTheResultOfForwardBackwardAndAnUpstreamOfOneChangesNothing) {
+TYPED_TEST(Properties, ForwardEqualsForwardBackwardAndAnUpstreamOfOneChangesNothing) {
   using S = TypeParam;
   const std::vector<double> ones(33, 1);
   for (const Form<S>& form : forms<S>(33, 7)) {
@@ -475,10 +367,10 @@ TYPED_TEST(Properties, AccumulateAddsToWhatIsThere) {
         uniform_matrix<S>(form.parameter.rows(), form.parameter.cols(), 75);
     Sets<S> after = before;
     Matrix<S> after_parameter = before_parameter;
-    Ask<S> ask;
-    for (Matrix<S>& d : after) ask.gradients.push_back(nearfar::accumulate(d));
-    if (form.parametric()) ask.d_parameter = nearfar::accumulate(after_parameter);
-    expect_identical(form(ask), want.result);
+    Request<S> request;
+    for (Matrix<S>& d : after) request.gradients.push_back(nearfar::accumulate(d));
+    if (form.parametric()) request.d_parameter = nearfar::accumulate(after_parameter);
+    expect_identical(form(request), want.result);
     for (std::size_t k = 0; k < after.size(); ++k) {
       expect_same<S>(after[k], before[k] + want.d[k], "accumulated");
       EXPECT_GT((after[k] - before[k]).cwiseAbs().maxCoeff(), S(0));
@@ -502,12 +394,12 @@ TYPED_TEST(Properties, LeavingAGradientOutChangesNoOther) {
       Sets<S> got(sets);
       Matrix<S> got_parameter;
       double d_temperature = -1;
-      Ask<S> ask{.d_temperature = &d_temperature};
+      Request<S> request{.d_temperature = &d_temperature};
       for (std::size_t k = 0; k < sets; ++k) {
-        ask.gradients.push_back(wanted(k) ? GradientRows<S>(got[k]) : nearfar::no_gradient);
+        request.gradients.push_back(wanted(k) ? GradientRows<S>(got[k]) : nearfar::no_gradient);
       }
-      if (form.parametric() && wanted(sets)) ask.d_parameter = got_parameter;
-      const Result result = form(ask);
+      if (form.parametric() && wanted(sets)) request.d_parameter = got_parameter;
+      const Result result = form(request);
       expect_identical(result, want.result);
       for (std::size_t k = 0; k < sets; ++k) {
         EXPECT_TRUE(same_bits(got[k], wanted(k) ? want.d[k] : Matrix<S>())) << "set " << k;
@@ -522,12 +414,12 @@ TYPED_TEST(Properties, LeavingAGradientOutChangesNoOther) {
 
 // ---- threads and memory -------------------------------------------------------------------------
 
-TYPED_TEST(Properties, ThreadsChangeNoBit) {
+TYPED_TEST(Properties, ThreadsDoNotChangeABit) {
   using S = TypeParam;
-  // Rows for several strips and stretches, neither a whole number of them.
+  // Rows for several panels and tiles, neither a whole number of them.
   for (const Form<S>& form : forms<S>(270, 11)) {
     for (const Reduction reduction : {Reduction::none, Reduction::mean}) {
-      // Only pairs of a batch are walked in another way when rows have no values of their own.
+      // Only pairs of a batch take another pass when rows have no values of their own.
       if (reduction == Reduction::mean && !form.name.starts_with("batch")) continue;
       SCOPED_TRACE(form.name + ", reduction " + std::to_string(static_cast<int>(reduction)));
       Workspace alone(1);
@@ -541,7 +433,7 @@ TYPED_TEST(Properties, ThreadsChangeNoBit) {
   }
 }
 
-TYPED_TEST(Properties, SecondCallsAllocateNothing) {
+TYPED_TEST(Properties, ASecondCallAllocatesNothing) {
   using S = TypeParam;
   for (const Form<S>& form : forms<S>(130, 19)) {
     for (const int threads : {1, 3}) {
@@ -549,8 +441,8 @@ TYPED_TEST(Properties, SecondCallsAllocateNothing) {
       Workspace workspace(threads);
       Sets<S> d(form.x.size());
       Matrix<S> d_parameter;
-      Ask<S> forward{.workspace = &workspace};
-      Ask<S> gradients{.upstream = 0.5, .workspace = &workspace};
+      Request<S> forward{.workspace = &workspace};
+      Request<S> gradients{.upstream = 0.5, .workspace = &workspace};
       for (Matrix<S>& m : d) gradients.gradients.push_back(m);
       if (form.parametric()) gradients.d_parameter = d_parameter;
       const long at_first = allocations;

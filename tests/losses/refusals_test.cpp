@@ -1,14 +1,18 @@
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
+#include <functional>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "support/errors.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/public_calls.hpp"
 
-/// Every mistake that can be made with any loss, made with every public call of every loss: what is
-/// thrown names the argument, what was wanted and what came, and no byte of an output has changed.
+/// Every mistake that can be made with any loss, made with every public call of every loss, and
+/// those that single calls leave room for: what is thrown names the argument, what was wanted and
+/// what came, and no byte of an output has changed.
 
 namespace {
 
@@ -72,19 +76,25 @@ class Outputs {
 template <class S>
 class Refusals : public testing::Test {
  protected:
-  /// Makes the call with good arguments spoilt by `spoil(arguments, outputs)`.
+  /// Makes the call with good arguments spoilt by `spoil(arguments, outputs)`; for gradients with
+  /// an upstream, too.
   template <class Spoil>
   static void expect(const PublicCall<S>& call, const std::vector<Way>& ways, Thrown type,
                      const std::vector<std::string>& words, const Spoil& spoil) {
     for (const Way way : ways) {
-      Outputs<S> out(call.sets.size());
-      Arguments<S> a = call.good;
-      a.gradients = out.gradients();
-      if (call.parametric) a.options.d_parameter = out.parameter();
-      spoil(a, out);
-      const std::string name = call.name + ", way " + std::to_string(static_cast<int>(way));
-      expect_refused({name.c_str(), type, words, [&] { call.call(way, a); }});
-      out.expect_untouched(name + ": " + words[0]);
+      for (const double upstream : {1.0, 2.0}) {
+        if (way == Way::forward && upstream != 1.0) continue;
+        Outputs<S> out(call.sets.size());
+        Arguments<S> a = call.good;
+        a.gradients = out.gradients();
+        if (call.parametric) a.options.d_parameter = out.parameter();
+        if (upstream != 1.0) a.options.upstream = Upstream(upstream);
+        spoil(a, out);
+        const std::string name = call.name + ", way " + std::to_string(static_cast<int>(way)) +
+                                 ", upstream " + std::to_string(upstream);
+        expect_refused({name.c_str(), type, words, [&] { call.call(way, a); }});
+        out.expect_untouched(name + ": " + words[0]);
+      }
     }
   }
   template <class Spoil>
@@ -282,7 +292,7 @@ TYPED_TEST(Refusals, OfUpstreamThatDoesNotFit) {
   }
 }
 
-TYPED_TEST(Refusals, OfAnchorsThatCannotLearnWhereAsked) {
+TYPED_TEST(Refusals, OfUnusableAnchorsIfTheOptionSaysSo) {
   using S = TypeParam;
   int found = 0;
   for (const PublicCall<S>& call : all_public_calls<S>()) {
@@ -316,9 +326,187 @@ TYPED_TEST(Refusals, OfAWorkspaceInUse) {
       a.options.workspace = &workspace;
       a.rows[0](0, 0) = static_cast<S>(not_a_number);
     });
+    this->expect_invalid(call, all_ways, {"nearfar: "}, [&](auto& a, auto&) {
+      a.options.workspace = &workspace;
+      for (Matrix<S>& m : a.rows) m = Matrix<S>(m.rows(), 0);
+    });
     Arguments<S> good = call.good;
     good.options.workspace = &workspace;
     EXPECT_NO_THROW(call.call(Way::forward, good)) << call.name;
+  }
+}
+
+// ---- of single calls ----------------------------------------------------------------------------
+
+/// Calls whose matrix is not square, and one whose scores overflow.
+template <class S>
+std::vector<PublicCall<S>> further_calls() {
+  using namespace nearfar;
+  using A = Arguments<S>;
+  constexpr Index n = PublicCalls<S>::rows;
+  constexpr Index cols = PublicCalls<S>::cols;
+  PublicCalls<S> all;
+  const auto info_nce = [&]<class K>(const std::string& name) {
+    const auto make = [](const A& a) { return InfoNce<S, K>({}, kernel_of<K>(a.parameter)); };
+    all.template two<K>(name, {"queries", n}, {"keys", n + 1, Fit::at_least}, make);
+    all.template three<K>(name + ", negatives", {"queries", n}, {"keys", n},
+                          {"negatives", n + 1, Fit::free}, make);
+  };
+  info_nce.template operator()<InnerProduct>("InnerProduct");
+  info_nce.template operator()<Mahalanobis<S>>("Mahalanobis 2 x 4");
+  info_nce.template operator()<Bilinear<S>>("Bilinear 6 x 4");
+  all.template labelled<Mahalanobis<S>>("Hadsell of Mahalanobis 2 x 4", nullptr, [](const A& a) {
+    return HadsellContrastive<S, Mahalanobis<S>>({}, Mahalanobis<S>(a.parameter));
+  });
+  all.template add<Mahalanobis<S>>(
+      "Hadsell of Mahalanobis 2 x 4, pairs", {{"a", n}, {"b", n}}, {{"same", n}},
+      [](Way way, const A& x) {
+        const HadsellContrastive<S, Mahalanobis<S>> loss({}, Mahalanobis<S>(x.parameter));
+        return call_one_way<2>(loss, way, x, x.rows[0], x.rows[1], Labels(x.labels[0]));
+      });
+  for (PublicCall<S>& call : all.list) {
+    if (!call.parametric) continue;
+    const bool bilinear = call.name.starts_with("Bilinear");
+    call.good.parameter = random_rows<S>(bilinear ? 6 : 2, cols, 41);
+    for (std::size_t k = 1; bilinear && k < call.sets.size(); ++k) {
+      call.good.rows[k] = random_rows<S>(call.sets[k].rows, 6, 31 + k);
+    }
+  }
+  return all.list;
+}
+
+TYPED_TEST(Refusals, OfMistakesThatSingleCallsLeaveRoomFor) {
+  using S = TypeParam;
+  using A = Arguments<S>;
+  using Out = Outputs<S>;
+  std::vector<PublicCall<S>> calls = all_public_calls<S>();
+  for (const PublicCall<S>& call : further_calls<S>()) {
+    EXPECT_NO_THROW(call.call(Way::forward, call.good)) << call.name;
+    calls.push_back(call);
+  }
+  const auto invalid = Thrown::invalid_argument;
+  const S huge = std::numeric_limits<S>::max() / 2;
+  const auto rows = [](std::size_t set, Index more, Index wider) {
+    return [=](A& a, Out&) { a.rows[set] = resized(a.rows[set], more, wider); };
+  };
+  const auto all_wider = [](A& a, Out&) {
+    for (Matrix<S>& m : a.rows) m = resized(m, 0, 2);
+  };
+  const auto labels = [](std::vector<int> flags) {
+    return [flags](A& a, Out&) { a.labels[0] = flags; };
+  };
+  const auto parameter_of_another_shape = [](A& a, Out& out) {
+    a.options.d_parameter = nearfar::accumulate(out.parameter_matrix());
+  };
+  struct Mistake {
+    const char* call;
+    std::vector<Way> ways;
+    Thrown type;
+    std::vector<std::string> words;
+    std::function<void(A&, Out&)> spoil;
+  };
+  const Mistake table[] = {
+      {"InfoNce",
+       all_ways,
+       invalid,
+       {"keys: wanted a key for each of 5 queries, got 4 keys"},
+       rows(1, -2, 0)},
+      {"InfoNce with negatives",
+       all_ways,
+       invalid,
+       {"keys: wanted one key for each of 5 queries, got 4 keys"},
+       rows(1, -1, 0)},
+      {"InfoNce with negatives",
+       all_ways,
+       invalid,
+       {"keys: wanted one key for each of 5 queries, got 6 keys"},
+       rows(1, 1, 0)},
+      {"InfoNce with negatives",
+       all_ways,
+       invalid,
+       {"batch: ", "5 anchors without a negative"},
+       [](A& a, Out&) {
+         a.rows[2] = Matrix<S>(0, PublicCalls<S>::cols);
+         a.unusable = UnusableAnchor::error;
+       }},
+      {"InnerProduct",
+       all_ways,
+       Thrown::domain_error,
+       {"queries and keys", "overflow"},
+       [=](A& a, Out&) {
+         for (Matrix<S>& m : a.rows) m.setConstant(huge);
+       }},
+      {"InnerProduct, negatives",
+       all_ways,
+       Thrown::domain_error,
+       {"queries and negatives", "overflow"},
+       [=](A& a, Out&) {
+         a.rows[0].setConstant(huge), a.rows[1].setZero(), a.rows[2].setConstant(huge);
+       }},
+      {"Mahalanobis 2 x 4", all_ways, invalid, {"queries: wanted 5 x 4, got 5 x 6"}, all_wider},
+      {"Mahalanobis 2 x 4",
+       with_gradients,
+       invalid,
+       {"d_parameter: wanted 2 x 4, got 3 x 7"},
+       parameter_of_another_shape},
+      {"Mahalanobis 2 x 4, negatives",
+       with_gradients,
+       invalid,
+       {"d_parameter: wanted 2 x 4, got 3 x 7"},
+       parameter_of_another_shape},
+      {"Mahalanobis 2 x 4",
+       with_gradients,
+       invalid,
+       {"gradients: wanted a Matrix for each shape, got one Matrix for two of them"},
+       [](A& a, Out& out) { a.options.d_parameter = out.matrix(0); }},
+      {"Bilinear 6 x 4", all_ways, invalid, {"keys: wanted 6 x 6, got 6 x 4"}, rows(1, 0, -2)},
+      {"InfoNce",
+       with_gradients,
+       invalid,
+       {"gradients: wanted a Matrix for each shape, got one Matrix for two of them"},
+       [](A& a, Out& out) { a.gradients[1] = out.matrix(0); }},
+      {"HadsellContrastive of pairs",
+       all_ways,
+       invalid,
+       {"same: wanted 5 labels", "got 0"},
+       labels({})},
+      {"HadsellContrastive of pairs",
+       all_ways,
+       invalid,
+       {"same: wanted 0 or 1 for each pair, got 2 for pair 3"},
+       labels({0, 1, 1, 2, 0})},
+      {"HadsellContrastive of pairs",
+       all_ways,
+       invalid,
+       {"same: ", "got -1 for pair 0"},
+       labels({-1, 1, 1, 1, 0})},
+      {"Hadsell of Mahalanobis 2 x 4, pairs",
+       all_ways,
+       invalid,
+       {"a: wanted 5 x 4, got 5 x 6"},
+       all_wider},
+      {"Hadsell of Mahalanobis 2 x 4, pairs",
+       with_gradients,
+       invalid,
+       {"d_parameter: wanted 2 x 4, got 3 x 7"},
+       parameter_of_another_shape},
+      {"Hadsell of Mahalanobis 2 x 4, batch",
+       all_ways,
+       invalid,
+       {"x: wanted 5 x 4, got 5 x 6"},
+       all_wider},
+      {"Hadsell of Mahalanobis 2 x 4, batch",
+       with_gradients,
+       invalid,
+       {"d_parameter: wanted 2 x 4, got 3 x 7"},
+       parameter_of_another_shape},
+  };
+  for (const Mistake& mistake : table) {
+    const auto call = std::find_if(calls.begin(), calls.end(), [&](const PublicCall<S>& one) {
+      return one.name == mistake.call;
+    });
+    ASSERT_NE(call, calls.end()) << mistake.call;
+    this->expect(*call, mistake.ways, mistake.type, mistake.words, mistake.spoil);
   }
 }
 

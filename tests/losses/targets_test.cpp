@@ -8,7 +8,7 @@
 #include "support/gradient.hpp"
 #include "support/kernel_cases.hpp"
 
-/// Who is positive for whom, by every rule and of every loss over labels: rules that say the same
+/// Which rows are positives, by every rule and of every loss over labels: rules that say the same
 /// give the same, ids leave out what they should, and weights of anchors weigh.
 
 namespace {
@@ -166,7 +166,7 @@ class TargetsOf : public testing::Test {
 };
 TYPED_TEST_SUITE(TargetsOf, Scalars, CaseNames);
 
-TYPED_TEST(TargetsOf, SetsOfOneLabelAreLabels) {
+TYPED_TEST(TargetsOf, SetsOfOneLabelEqualLabels) {
   const auto one_each = [](const std::vector<int>& labels) {
     Sets sets(static_cast<Index>(labels.size()), 0, 0);
     for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -180,7 +180,7 @@ TYPED_TEST(TargetsOf, SetsOfOneLabelAreLabels) {
   this->expect_references_equal({of_x.view(), of_y.view()}, {this->x_labels, this->y_labels});
 }
 
-TYPED_TEST(TargetsOf, ListsAreTheRuleTheyWereMadeFrom) {
+TYPED_TEST(TargetsOf, ListsEqualTheRuleTheyWereMadeFrom) {
   const Sets of_x(this->n, 2, 65);
   const Sets of_y(this->m, 2, 66);
   const auto share = [](const Sets& a, Index i, const Sets& b, Index j) {
@@ -199,7 +199,7 @@ TYPED_TEST(TargetsOf, ListsAreTheRuleTheyWereMadeFrom) {
 }
 
 /// A batch is its own set of references in which no row is compared with itself.
-TYPED_TEST(TargetsOf, IdsKeepARowFromItself) {
+TYPED_TEST(TargetsOf, IdsMaskARowAgainstItself) {
   using S = TypeParam;
   std::vector<Index> ids(static_cast<std::size_t>(this->n));
   std::iota(ids.begin(), ids.end(), Index(-7));
@@ -222,7 +222,7 @@ TYPED_TEST(TargetsOf, IdsKeepARowFromItself) {
 }
 
 /// Each query against what is left of the references, as if they had never been there.
-TYPED_TEST(TargetsOf, IdsLeaveOutEveryRowThatSharesThem) {
+TYPED_TEST(TargetsOf, IdsMaskEveryRowThatSharesThem) {
   using S = TypeParam;
   const auto ids = [](Index rows, Index step) {
     std::vector<Index> out;

@@ -6,6 +6,7 @@
 #include "metrics/ranking_oracle.hpp"
 #include "support/allocations.hpp"
 #include "support/errors.hpp"
+#include "support/options.hpp"
 
 /// Votes of the nearest against rankings sorted as a whole and votes counted in a map.
 
@@ -266,14 +267,6 @@ TYPED_TEST(KnnOf, BadInputIsRefused) {
        Thrown::invalid_argument,
        {"k: wanted a number >= 1, got 0"},
        [] { KnnAccuracy<S>({.k = 0}); }},
-      {"temperature of 0",
-       Thrown::invalid_argument,
-       {"temperature: wanted a finite number > 0, got 0"},
-       [] { KnnAccuracy<S>({.temperature = 0}); }},
-      {"temperature without a value",
-       Thrown::invalid_argument,
-       {"temperature", "nan"},
-       [] { KnnAccuracy<S>({.temperature = std::numeric_limits<double>::quiet_NaN()}); }},
       {"labels missing",
        Thrown::invalid_argument,
        {"labels: wanted 6 labels", "got 5"},
@@ -292,6 +285,7 @@ TYPED_TEST(KnnOf, BadInputIsRefused) {
        [&] { knn.evaluate(six.x, six.labels, bad, five.labels, call); }},
   };
   for (const BadCall& one : table) expect_refused(one);
+  expect_must_be_positive("temperature", [](double v) { KnnAccuracy<S>({.temperature = v}); });
   EXPECT_NO_THROW(knn.evaluate(five.x, five.labels, call));  // the workspace is free again
 }
 

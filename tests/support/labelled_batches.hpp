@@ -59,7 +59,7 @@ inline std::vector<Batch> batches() {
   return all;
 }
 
-/// The same and one of more rows than a walk shows at once.
+/// The same and one of more rows than a tile is wide.
 inline std::vector<Batch> small_and_large_batches() {
   std::vector<Batch> all = batches();
   Batch large{"random 400", random_rows<double>(400, 5, 8), {}};

@@ -39,7 +39,7 @@ enum class Fit {
   free
 };
 
-/// A set of rows as a call knows it.
+/// A set of rows under the name it has in a call.
 struct NamedSet {
   const char* name;
   Index rows;

@@ -16,7 +16,7 @@ namespace support {
 // any.
 
 template <class S>
-void add_choices(PublicCalls<S>& all) {
+void add_info_nce(PublicCalls<S>& all) {
   using namespace nearfar;
   namespace detail = nearfar::detail;
   using A = Arguments<S>;
@@ -51,7 +51,7 @@ void add_choices(PublicCalls<S>& all) {
 }
 
 template <class S>
-void add_views(PublicCalls<S>& all) {
+void add_two_views(PublicCalls<S>& all) {
   using namespace nearfar;
   namespace detail = nearfar::detail;
   using A = Arguments<S>;
@@ -87,7 +87,7 @@ void add_views(PublicCalls<S>& all) {
 }
 
 template <class S>
-void add_questions(PublicCalls<S>& all) {
+void add_pairs_and_noise(PublicCalls<S>& all) {
   using namespace nearfar;
   namespace detail = nearfar::detail;
   using A = Arguments<S>;
@@ -301,9 +301,9 @@ void add_others(PublicCalls<S>& all) {
 template <class S>
 std::vector<PublicCall<S>> all_public_calls() {
   PublicCalls<S> all;
-  add_choices(all);
-  add_views(all);
-  add_questions(all);
+  add_info_nce(all);
+  add_two_views(all);
+  add_pairs_and_noise(all);
   add_triplets(all);
   add_label_losses(all);
   add_mined(all);

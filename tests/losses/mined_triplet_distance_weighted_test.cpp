@@ -146,7 +146,7 @@ TYPED_TEST(DistanceWeighted, DrawsByTheInverseOfTheDensityOfDistances) {
 }
 
 /// Numbers that seeds and steps lead to are as good as random ones: draws come in shares as wanted.
-TYPED_TEST(DistanceWeighted, DrawsInShares) {
+TYPED_TEST(DistanceWeighted, DrawsInSharesOfTheWeights) {
   using S = TypeParam;
   const OneAnchor<S> anchor(3, {0.6, 0.7, 0.9, 1.1, 1.3, 1.5}, 0);
   constexpr int draws = 4000;
@@ -169,7 +169,7 @@ TYPED_TEST(DistanceWeighted, DrawsInShares) {
   EXPECT_EQ(seen[5], 0) << "too far away to be drawn";
 }
 
-TYPED_TEST(DistanceWeighted, DrawsNoneThatIsExactlyTooFar) {
+TYPED_TEST(DistanceWeighted, DrawsNoNegativeAtExactlyTheFarthestDistance) {
   using S = TypeParam;
   OneAnchor<S> anchor(4, {0.9, 0, 1}, 1);
   anchor.row.setZero();
@@ -183,7 +183,7 @@ TYPED_TEST(DistanceWeighted, DrawsNoneThatIsExactlyTooFar) {
 
 /// The hinge takes the same draws as the soft margin, and counts what they cost; by kinds it counts
 /// all triplets there are.
-TYPED_TEST(DistanceWeighted, CountsLossesOfDrawsAndKindsOfAll) {
+TYPED_TEST(DistanceWeighted, CountsDrawnTripletsAndKindsOfAllTriplets) {
   using S = TypeParam;
   const OneAnchor<S> anchor(5, {0.3, 1.35, 0.9, 0.6, 1.5, 0.75, 1.2, 0.4}, 3);
   std::int64_t active = 0;
@@ -225,7 +225,7 @@ TYPED_TEST(DistanceWeighted, HasNoTripletsWithoutAPositiveOrANegative) {
 
 /// Each pair of an anchor and a positive has a negative, from the negatives even when all of them
 /// are too far; and the value is that of the triplets, so its derivative is the gradient.
-TYPED_TEST(DistanceWeighted, IsALossOfAsManyTripletsAsPairs) {
+TYPED_TEST(DistanceWeighted, DrawsANegativeForEachPositivePair) {
   using S = TypeParam;
   Matrix<S> x = random_rows<S>(24, 6, 81);
   const std::vector<int> labels = random_labels(24, 4, 82);
@@ -252,7 +252,7 @@ TYPED_TEST(DistanceWeighted, IsALossOfAsManyTripletsAsPairs) {
   }
 }
 
-TYPED_TEST(DistanceWeighted, IsAFunctionOfSeedAndStep) {
+TYPED_TEST(DistanceWeighted, DependsOnSeedAndStepAlone) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(130, 19, 83);
   const std::vector<int> labels = random_labels(130, 9, 84);

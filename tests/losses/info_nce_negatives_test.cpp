@@ -1,16 +1,19 @@
 #include <gtest/gtest.h>
 
 #include <nearfar/losses/info_nce.hpp>
-#include <nearfar/losses/nce.hpp>
+#include <string>
+#include <vector>
 
 #include "support/allocations.hpp"
 #include "support/compare.hpp"
 #include "support/errors.hpp"
 #include "support/gradient.hpp"
 #include "support/kernel_cases.hpp"
+#include "support/own_negatives.hpp"
 
-/// Negatives of each query's own: every query must come out as if it were alone with its negatives,
-/// shared by nobody. (What a query with shared negatives comes to is tested elsewhere.)
+/// Which keys are a query's negatives and which its positive in InfoNCE: negatives of each query's
+/// own, negatives masked by id, positives by index. (Shared negatives are tested with the loss
+/// itself.)
 
 namespace {
 
@@ -19,79 +22,17 @@ using nearfar::per_query;
 using nearfar::Reduction;
 using nearfar::Upstream;
 
-template <class S>
-Matrix<S> rows_of(const Matrix<S>& m, Index first, Index count) {
-  return m.middleRows(first, count);
-}
-
-/// One set of rows for a case's kernel.
 template <class Case>
-struct Problem {
-  using S = typename Case::Scalar;
+class InfoNceOwnNegatives : public testing::Test {};
+TYPED_TEST_SUITE(InfoNceOwnNegatives, AllKernels, CaseNames);
 
-  Problem(Index n, Index k, Index depth)
-      : count(k),
-        of_kernel(depth),
-        queries(random_rows<S>(n, of_kernel.query_cols, 41)),
-        keys(random_rows<S>(n, of_kernel.key_cols, 42)),
-        negatives(random_rows<S>(n * k, of_kernel.key_cols, 43)) {}
-
-  Index count;
-  Case of_kernel;
-  Matrix<S> queries;
-  Matrix<S> keys;
-  Matrix<S> negatives;
-};
-
-/// `make(kernel)` gives the loss; `together` runs it on all rows, `alone` on those of one query,
-/// both with gradients.
-template <class Case, class Make, class Together, class Alone>
-void expect_as_if_alone(Problem<Case>& p, const Make& make, const Together& together,
-                        const Alone& alone) {
-  using S = typename Case::Scalar;
-  const Index n = p.queries.rows();
-  const std::vector<double> weights = random_upstream(n, 44);
-  Matrix<S> dq;
-  Matrix<S> dk;
-  Matrix<S> dn;
-  const auto loss = make(p.of_kernel.kernel());
-  const auto got = together(loss, Upstream(weights), dq, dk, dn);
-  ASSERT_EQ(got.values.size(), static_cast<std::size_t>(n));
-  double d_temperature = 0;
-  double reach = 0;
-  for (Index i = 0; i < n; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    const std::vector<double> weight = {weights[at]};
-    Matrix<S> q;
-    Matrix<S> k;
-    Matrix<S> m;
-    const auto want =
-        alone(loss, Upstream(weight), i, rows_of(p.queries, i, 1), rows_of(p.keys, i, 1),
-              rows_of(p.negatives, i * p.count, p.count), q, k, m);
-    EXPECT_NEAR(got.values[at], want.value, Tolerance<S>::same * std::max(1.0, want.value));
-    // Alone the rows may be prepared about another centre: equal but for rounding.
-    expect_same<S>(rows_of(dq, i, 1), q, "d_queries");
-    expect_same<S>(rows_of(dk, i, 1), k, "d_keys");
-    expect_same<S>(rows_of(dn, i * p.count, p.count), m, "d_negatives");
-    d_temperature += want.d_temperature;
-    reach += std::abs(want.d_temperature);
-  }
-  EXPECT_NEAR(got.d_temperature, d_temperature, Tolerance<S>::same * std::max(1.0, reach));
-}
-
-constexpr std::pair<Index, Index> sizes[] = {{1, 1}, {5, 3}, {3, 400}, {33, 7}};
-
-template <class Case>
-class OwnNegatives : public testing::Test {};
-TYPED_TEST_SUITE(OwnNegatives, AllKernels, CaseNames);
-
-TYPED_TEST(OwnNegatives, OfInfoNceAreSeenByTheirQueryAlone) {
+TYPED_TEST(InfoNceOwnNegatives, EachQueryIsAsIfAloneWithItsNegatives) {
   using S = typename TypeParam::Scalar;
-  for (const auto& [n, k] : sizes) {
+  for (const auto& [n, k] : queries_and_negatives) {
     for (const auto denominator :
          {nearfar::Denominator::with_positive, nearfar::Denominator::negatives_only}) {
       SCOPED_TRACE(std::to_string(n) + " queries, " + std::to_string(k) + " negatives each");
-      Problem<TypeParam> p(n, k, 17);
+      OwnNegativesProblem<TypeParam> p(n, k, 17);
       expect_as_if_alone(
           p,
           [&](const auto& kernel) {
@@ -110,59 +51,10 @@ TYPED_TEST(OwnNegatives, OfInfoNceAreSeenByTheirQueryAlone) {
   }
 }
 
-template <class Case>
-class OwnNoise : public testing::Test {};
-using Similarities = ForBothScalars<CosineCase, InnerProductCase, BilinearCase>::Types;
-TYPED_TEST_SUITE(OwnNoise, Similarities, CaseNames);
-
-TYPED_TEST(OwnNoise, OfNceIsSeenByItsQueryAlone) {
+/// Independent of the other forms.
+TYPED_TEST(InfoNceOwnNegatives, GradientsAreTheDerivativesOfTheValue) {
   using S = typename TypeParam::Scalar;
-  for (const auto& [n, k] : sizes) {
-    SCOPED_TRACE(std::to_string(n) + " queries, " + std::to_string(k) + " negatives each");
-    Problem<TypeParam> p(n, k, 17);
-    const auto logs = [](Index count, std::uint64_t seed) {
-      std::vector<S> out;
-      for (const double u : random_upstream(count, seed)) out.push_back(static_cast<S>(-3 * u));
-      return out;
-    };
-    const std::vector<S> of_keys = logs(n, 45);
-    const std::vector<S> of_negatives = logs(n * k, 46);
-    expect_as_if_alone(
-        p,
-        [](const auto& kernel) {
-          return nearfar::Nce<S, std::decay_t<decltype(kernel)>>(
-              {.temperature = 0.7, .log_z = 0.3, .reduction = Reduction::none}, kernel);
-        },
-        [&](const auto& loss, const Upstream& up, auto& dq, auto& dk, auto& dn) {
-          return loss.forward_backward(p.queries, p.keys, per_query(p.negatives), of_keys,
-                                       of_negatives, dq, dk, dn, {.upstream = up});
-        },
-        [&, count = k](const auto& loss, const Upstream& up, Index i, const auto& q,
-                       const auto& key, const auto& m, auto& dq, auto& dk, auto& dn) {
-          const nearfar::Numbers<S> own_key(of_keys.data() + i, 1);
-          const nearfar::Numbers<S> own(of_negatives.data() + i * count, count);
-          return loss.forward_backward(q, key, m, own_key, own, dq, dk, dn, {.upstream = up});
-        });
-    expect_as_if_alone(
-        p,
-        [](const auto& kernel) {
-          return nearfar::NegativeSampling<S, std::decay_t<decltype(kernel)>>(
-              {.temperature = 0.7, .reduction = Reduction::none}, kernel);
-        },
-        [&](const auto& loss, const Upstream& up, auto& dq, auto& dk, auto& dn) {
-          return loss.forward_backward(p.queries, p.keys, per_query(p.negatives), dq, dk, dn,
-                                       {.upstream = up});
-        },
-        [](const auto& loss, const Upstream& up, Index, const auto& q, const auto& key,
-           const auto& m, auto& dq, auto& dk,
-           auto& dn) { return loss.forward_backward(q, key, m, dq, dk, dn, {.upstream = up}); });
-  }
-}
-
-/// Knows nothing of the other forms.
-TYPED_TEST(OwnNegatives, HaveTheDerivativesOfTheValue) {
-  using S = typename TypeParam::Scalar;
-  Problem<TypeParam> p(5, 3, 4);
+  OwnNegativesProblem<TypeParam> p(5, 3, 4);
   const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({.temperature = 0.5},
                                                              p.of_kernel.kernel());
   Matrix<S> dq;
@@ -186,9 +78,9 @@ TYPED_TEST(OwnNegatives, HaveTheDerivativesOfTheValue) {
                elements);
 }
 
-TYPED_TEST(OwnNegatives, HaveTheSameBitsAtAnyNumberOfThreadsAndMemoryOnce) {
+TYPED_TEST(InfoNceOwnNegatives, ThreadsDoNotChangeABitAndASecondCallAllocatesNothing) {
   using S = typename TypeParam::Scalar;
-  Problem<TypeParam> p(130, 5, 33);
+  OwnNegativesProblem<TypeParam> p(130, 5, 33);
   const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({}, p.of_kernel.kernel());
   nearfar::Workspace alone(1);
   Matrix<S> dq;
@@ -214,7 +106,7 @@ TYPED_TEST(OwnNegatives, HaveTheSameBitsAtAnyNumberOfThreadsAndMemoryOnce) {
   }
 }
 
-TYPED_TEST(OwnNegatives, OfNoQueriesAreNone) {
+TYPED_TEST(InfoNceOwnNegatives, OfNoQueriesIsZero) {
   using S = typename TypeParam::Scalar;
   const Matrix<S> none(0, 3);
   const nearfar::Negatives<S> negatives = nearfar::per_query(none);
@@ -222,9 +114,9 @@ TYPED_TEST(OwnNegatives, OfNoQueriesAreNone) {
   EXPECT_EQ(nearfar::InfoNce<S>().forward(none, none, negatives).value, 0);
 }
 
-TYPED_TEST(OwnNegatives, MustBeAsManyForEachQuery) {
+TYPED_TEST(InfoNceOwnNegatives, MustBeAsManyForEachQuery) {
   using S = typename TypeParam::Scalar;
-  Problem<TypeParam> p(3, 2, 4);
+  OwnNegativesProblem<TypeParam> p(3, 2, 4);
   const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({}, p.of_kernel.kernel());
   const Matrix<S> five = p.negatives.topRows(5);
   expect_refused({"five for three",
@@ -245,7 +137,7 @@ class NegativeIds : public testing::Test {};
 TYPED_TEST_SUITE(NegativeIds, AllKernels, CaseNames);
 
 /// Every query must come out as if it were alone with the negatives that are left to it.
-TYPED_TEST(NegativeIds, LeaveOutAQuerysOwn) {
+TYPED_TEST(NegativeIds, MaskNegativesThatShareTheQuerysId) {
   using S = typename TypeParam::Scalar;
   constexpr Index n = 61;
   constexpr Index k = 800;
@@ -293,7 +185,7 @@ TYPED_TEST(NegativeIds, LeaveOutAQuerysOwn) {
   expect_same<S>(dn, want_dn, "d_negatives");
 }
 
-TYPED_TEST(NegativeIds, MayLeaveNothing) {
+TYPED_TEST(NegativeIds, MayMaskEveryNegative) {
   using S = typename TypeParam::Scalar;
   const TypeParam of_kernel(5);
   const Matrix<S> queries = random_rows<S>(2, of_kernel.query_cols, 61);
@@ -342,23 +234,13 @@ TYPED_TEST(NegativeIds, MustFitTheirRows) {
   for (const BadCall& bad : table) expect_refused(bad);
 }
 
-TEST(NoiseIds, AreRefused) {
-  const Matrix<float> rows = random_rows<float>(2, 3, 61);
-  const std::vector<int> ids = {1, 2};
-  const nearfar::NegativeSampling<float, nearfar::InnerProduct> loss;
-  expect_refused(
-      {"noise with ids", Thrown::invalid_argument, {"negatives: wanted all of the noise"}, [&] {
-         loss.forward(rows, rows, nearfar::Negatives<float>(rows).ids(ids, ids));
-       }});
-}
-
 // ---- positives by index -------------------------------------------------------------------------
 
 template <class Case>
 class PositiveIndex : public testing::Test {};
 TYPED_TEST_SUITE(PositiveIndex, AllKernels, CaseNames);
 
-TYPED_TEST(PositiveIndex, FindsTheKeysWhereverTheyAre) {
+TYPED_TEST(PositiveIndex, EqualsKeysInTheOrderOfTheirQueries) {
   using S = typename TypeParam::Scalar;
   const TypeParam of_kernel(17);
   const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({.temperature = 0.5},
@@ -388,7 +270,7 @@ TYPED_TEST(PositiveIndex, FindsTheKeysWhereverTheyAre) {
 }
 
 /// Keys may be fewer than queries and be the positive of many.
-TYPED_TEST(PositiveIndex, HasTheDerivativesOfTheValue) {
+TYPED_TEST(PositiveIndex, GradientsAreTheDerivativesOfTheValue) {
   using S = typename TypeParam::Scalar;
   const TypeParam of_kernel(4);
   const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({.temperature = 0.5},
@@ -405,7 +287,7 @@ TYPED_TEST(PositiveIndex, HasTheDerivativesOfTheValue) {
       dq.size() + dk.size());
 }
 
-TYPED_TEST(PositiveIndex, MustBeAKeys) {
+TYPED_TEST(PositiveIndex, MustBeTheIndexOfAKey) {
   using S = typename TypeParam::Scalar;
   const TypeParam of_kernel(4);
   const nearfar::InfoNce<S, typename TypeParam::Kernel> loss({}, of_kernel.kernel());
