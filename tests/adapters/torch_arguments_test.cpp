@@ -93,7 +93,7 @@ TEST(LibTorch, TargetsAreThoseOfTheLoss) {
             loss.forward(matrix(x), nearfar::PositiveLists{offsets, columns}, matrix(x), {}).value);
 }
 
-TEST(LibTorch, KernelsOfOnesOwn) {
+TEST(LibTorch, KernelsOfTheUsers) {
   const Tensor x = leaf(6, 4, 1);
   const Tensor y = rows(6, 4, 2);
   libtorch::info_nce(x, y, {}, {}, Gaussian()).backward();
@@ -145,7 +145,7 @@ TEST(LibTorch, TensorsThatCannotBeRead) {
   });
 }
 
-TEST(LibTorch, LabelsThatAreNone) {
+TEST(LibTorch, TensorsThatAreNoLabels) {
   const Tensor x = rows(6, 4, 1);
   const Tensor labels = integers({0, 1, 0, 1, 0, 1});
   expect_refused({"labels", "int64", "Int"}, [&] { libtorch::sup_con(x, labels.to(at::kInt)); });

@@ -67,7 +67,7 @@ struct Noted {
 
 using Wanted = std::vector<bool>;
 
-TEST(LibTorch, AGradientThatNobodyWantsIsNotComputed) {
+TEST(LibTorch, AGradientThatIsNotRequiredIsNotComputed) {
   const Noted noted;
   noted.of({leaf(3, 2, 1), rows(3, 2, 2)}, false).backward();
   ASSERT_EQ(noted.calls->size(), 1u);  // value and gradient in one go
@@ -86,7 +86,7 @@ TEST(LibTorch, WithoutGradientsACallIsAForwardPass) {
   for (const auto& call : *noted.calls) EXPECT_FALSE(call.backward);
 }
 
-TEST(LibTorch, AValueARowIsDifferentiatedInBackwardAndByWhatIsAskedFor) {
+TEST(LibTorch, AValueARowIsDifferentiatedInBackwardByTheInputsThatRequireIt) {
   const Noted noted;
   const Tensor x = leaf(3, 2, 1);
   const Tensor y = leaf(3, 2, 2);
@@ -151,7 +151,7 @@ TEST(LibTorch, GradientsFlowIntoModules) {
   }
 }
 
-TEST(LibTorch, KeptGradientsAreNobodyElses) {
+TEST(LibTorch, KeptGradientsAreNotShared) {
   const Tensor x = leaf(10, 4, 1);
   const Tensor y = rows(10, 4, 2);
   const Tensor value = libtorch::info_nce(x, y);

@@ -195,7 +195,7 @@ TEST_F(CErrors, WhatACallIsGivenInVain) {
                  "a kernel without one");
 }
 
-TEST_F(CErrors, RoomForValues) {
+TEST_F(CErrors, BuffersForValues) {
   nearfar_info_nce_options options;
   nearfar_info_nce_options_init(&options, sizeof options);
   options.reduction = NEARFAR_NONE;

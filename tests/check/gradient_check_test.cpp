@@ -204,7 +204,7 @@ TYPED_TEST(GradientChecker, AcceptsAGradientOfZero) {
   expect_right(check_gradient<S>([] { return 3.0; }, {{"x", x, Matrix<S>::Zero(2, 2)}}), 4);
 }
 
-TYPED_TEST(GradientChecker, ToleranceIsTheOneAskedFor) {
+TYPED_TEST(GradientChecker, ToleranceIsThatOfTheOptions) {
   Waves<TypeParam> f;
   const Matrix<TypeParam> off = f.gradient() * TypeParam(1.01);
   EXPECT_FALSE(f.check(off).passed);
@@ -233,7 +233,7 @@ TYPED_TEST(GradientChecker, SaysWhatItFoundAndWhere) {
 }
 
 /// Of a corner that is rounded over less than a step, it depends on the limit what is a kink.
-TYPED_TEST(GradientChecker, KinksAreWhatIsAskedFor) {
+TYPED_TEST(GradientChecker, KinksAreThoseOfTheOptions) {
   using S = TypeParam;
   Matrix<S> x(1, 2);
   x << S(0.25), S(1);

@@ -106,7 +106,7 @@ TEST(GradientRows, WritesToMemoryThatIsNotEigens) {
             "nearfar: view: wanted 12 elements, got 11");
 }
 
-TEST(GradientRows, NobodyWantsNoGradient) {
+TEST(GradientRows, NoGradientIsNotWantedAndFitsAnyShape) {
   const GradientRows<float> g = no_gradient;
   EXPECT_FALSE(g.wanted());
   EXPECT_NO_THROW(g.check_shape("g", 100, 100));

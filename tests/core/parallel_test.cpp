@@ -27,7 +27,7 @@ TEST(ParallelTasks, NoTasksNoCalls) {
   parallel_tasks(0, 4, [](Eigen::Index, int) { FAIL(); });
 }
 
-TEST(ParallelTurns, PassEveryStageInTheOrderOfTasks) {
+TEST(ParallelPipeline, PassesEveryStageInTheOrderOfTasks) {
   using nearfar::detail::parallel_pipeline;
   constexpr Eigen::Index tasks = 50;
   constexpr Eigen::Index stages = 8;
@@ -37,7 +37,7 @@ TEST(ParallelTurns, PassEveryStageInTheOrderOfTasks) {
     std::vector<std::vector<Eigen::Index>> passed(stages);
     parallel_pipeline(tasks, threads, left.data(),
                       [&](Eigen::Index t, int, const nearfar::detail::Ticket& ticket) {
-                        // Tasks may join late, as strips of a symmetric matrix do.
+                        // Tasks may join late, as panels of a symmetric matrix do.
                         for (Eigen::Index stage = t * stages / tasks; stage < stages; ++stage) {
                           ticket.wait_for(stage);
                           passed[static_cast<std::size_t>(stage)].push_back(t);

@@ -86,8 +86,8 @@ TEST(Workspace, IsFreeAgainAfterACallThatWasRefused) {
 }
 
 #ifdef NEARFAR_GUARDS
-/// Which by itself knows whole blocks only.
-TEST(WorkspaceDeathTest, TheAddressSanitizerSeesWhoLeavesAnArray) {
+/// By itself the sanitizer sees whole blocks only.
+TEST(WorkspaceDeathTest, TheAddressSanitizerReportsAnAccessBeyondAnArray) {
   Workspace workspace;
   { Scratch(&workspace).take<float>(1000); }
   Scratch scratch(&workspace);

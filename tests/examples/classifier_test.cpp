@@ -55,7 +55,7 @@ TEST(CrossEntropy, HasTheDerivativesOfItsValue) {
   EXPECT_NEAR(value, static_cast<double>(want), 1e-6);
 }
 
-TEST(Classifier, LearnsWhatALineCanTellApart) {
+TEST(Classifier, LearnsLinearlySeparableClasses) {
   const Samples train(600, 1);
   const Samples test(300, 2);
   const double probe = linear_probe(train.rows, train.labels, test.rows, test.labels, Random(3),

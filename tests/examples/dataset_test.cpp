@@ -48,7 +48,7 @@ TEST(Dataset, RefusesASingleClass) {
   EXPECT_THROW(read_dataset(folder.path()), std::runtime_error);
 }
 
-TEST(Dataset, KeepsTheClassesAskedFor) {
+TEST(Dataset, KeepsTheChosenClasses) {
   Dataset data;
   data.train = single_pixels({0, 1, 2, 0, 1, 2, 9});
   data.test = single_pixels({2, 1, 0});

@@ -116,7 +116,7 @@ TEST(Gru, GradientIsThatOfTheForwardPass) {
   }
 }
 
-TEST(Gru, SeesNothingOfWhatIsToCome) {
+TEST(Gru, DoesNotDependOnLaterSteps) {
   Random random(23);
   const Unit unit = random_unit(4, 3, random);
   Unit::Matrix input = random_matrix<double>(6, 4, random);

@@ -84,7 +84,7 @@ TEST_F(TrainEmbedding, LeavesCompleteTablesWithoutGnuplot) {
   EXPECT_EQ(std::count(losses.begin(), losses.end(), '\n'), 1 + 2 * (1200 / 64));
 }
 
-TEST_F(TrainEmbedding, KeepsToTheClassesAskedFor) {
+TEST_F(TrainEmbedding, KeepsToTheChosenClasses) {
   const Outcome outcome =
       run(with(arguments("out"), {"--classes", "1,3", "--epochs", "2", "--dim", "5"}));
   ASSERT_EQ(outcome.code, 0) << outcome.err;

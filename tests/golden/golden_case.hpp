@@ -22,8 +22,8 @@ struct Computed {
   std::map<std::string, nearfar::Matrix<S>> gradients;  ///< numbers as 1 x 1
 };
 
-/// A case that keeps account of what was asked of it: an option or input that no runner looked at
-/// is one the runner does not know, and must fail the test rather than be ignored.
+/// A case that keeps account of what was read of it: an option or input that no runner read
+/// is unknown to the runner, and must fail the test rather than be ignored.
 class Case {
  public:
   explicit Case(const std::filesystem::path& file) {
@@ -71,7 +71,7 @@ class Case {
     return out;
   }
 
-  /// Options and inputs of the file that nobody asked for.
+  /// Options and inputs of the file that no runner read.
   std::vector<std::string> unused() const {
     std::vector<std::string> out;
     for (const char* part : {"options", "inputs"}) {

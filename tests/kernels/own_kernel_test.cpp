@@ -644,7 +644,7 @@ TYPED_TEST(OwnKernel, GradientsAreTheDerivativesOfTheValue) {
   soft.forward_backward(x, labels, dx, call);
   check("soft triplets", false, [&] { return soft.forward(x, labels, alone).value; });
 
-  if constexpr (is_double) {  // small steps, which meet few corners
+  if constexpr (is_double) {  // small steps, which cross few kinks
     const nearfar::MinedTriplet<S, Kernel> hinge({.mining = nearfar::Mining::all}, c.kernel());
     hinge.forward_backward(x, labels, dx, call);
     check("triplets", false, [&] { return hinge.forward(x, labels, alone).value; }, {.step = 1e-5});

@@ -43,7 +43,7 @@ TYPED_TEST(Momentum, MovesTheTargetTowardsTheOnlineBuffer) {
   }
 }
 
-TYPED_TEST(Momentum, LeavesWhatIsEqualAsItIsAndCopiesAtZero) {
+TYPED_TEST(Momentum, LeavesEqualBuffersAndCopiesAtZero) {
   using S = TypeParam;
   const Matrix<S> online = random_rows<S>(3, 41, 3);
   for (const double m : {0.0, 0.3, 0.9, 0.99, 1.0}) {

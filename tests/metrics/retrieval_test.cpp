@@ -144,7 +144,7 @@ template <class S>
 class RetrievalOf : public testing::Test {};
 TYPED_TEST_SUITE(RetrievalOf, Scalars, CaseNames);
 
-TYPED_TEST(RetrievalOf, ABatchWorksWithAKernelThatTellsQueriesFromKeys) {
+TYPED_TEST(RetrievalOf, ABatchMayHaveAnAsymmetricKernel) {
   using S = TypeParam;
   const Matrix<S> weight = random_rows<S>(6, 6, 3);
   const nearfar::Bilinear<S> kernel(weight);
@@ -186,7 +186,7 @@ TEST(RetrievalOfRandomRows, HasRanksOfExactScores) {
   expect_exact<double, nearfar::Euclidean, oracle::Euclidean>(set);
 }
 
-/// More keys than a stretch of the walk, more queries than a strip; classes so large that most
+/// More keys than a tile is wide, more queries than a panel has; classes so large that most
 /// keys are kept, and so small that most are passed over.
 TYPED_TEST(RetrievalOf, SetsLargerThanATile) {
   using S = TypeParam;
@@ -231,7 +231,7 @@ TYPED_TEST(RetrievalOf, ByHand) {
 }
 
 /// The example of Musgrave et al., section 3.2: R-precision does not see the order, MAP@R does.
-TYPED_TEST(RetrievalOf, AveragePrecisionSeesTheOrder) {
+TYPED_TEST(RetrievalOf, AveragePrecisionDependsOnTheOrder) {
   using S = TypeParam;
   std::vector<int> first(20, 0);
   std::fill(first.begin() + 11, first.end(), 1);  // nine at ranks 12 .. 20
@@ -247,7 +247,7 @@ TYPED_TEST(RetrievalOf, AveragePrecisionSeesTheOrder) {
 }
 
 /// Far beyond every k and R, the first positive's rank is still known.
-TYPED_TEST(RetrievalOf, ReciprocalRankLooksAtAllKeys) {
+TYPED_TEST(RetrievalOf, ReciprocalRankIsOverAllKeys) {
   using S = TypeParam;
   std::vector<int> labels(1000, 0);
   labels[776] = 1;

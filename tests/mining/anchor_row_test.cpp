@@ -104,7 +104,7 @@ void expect_order_and_ranks(Index count, double margin, bool whole) {
   EXPECT_TRUE(positives.trees().margin_is_met || !met);
 }
 
-TYPED_TEST(Positives, AreInOrderAndTellRanks) {
+TYPED_TEST(Positives, AreInOrderAndHaveRanks) {
   for (const Index count : {0, 1, 2, 20, 64, 65, 200, 500, 511, 512, 513, 1100}) {
     for (const double margin : {0.0, 0.25, 0.2, 2.0, 1e-9}) {
       expect_order_and_ranks<TypeParam>(count, margin, true);

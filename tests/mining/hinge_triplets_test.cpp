@@ -149,7 +149,7 @@ template <class S>
 class Hinges : public testing::Test {};
 TYPED_TEST_SUITE(Hinges, Scalars, CaseNames);
 
-/// Around what fits registers, what is looked up at once and what a run has.
+/// Around what fits registers, what one table holds and what a run has.
 TYPED_TEST(Hinges, AreThoseOfEveryTriplet) {
   using S = TypeParam;
   for (const Index count : {0, 1, 2, 5, 31, 32, 33, 64, 200, 511, 512, 513, 700}) {
@@ -174,7 +174,7 @@ TYPED_TEST(Hinges, AreNegativesOnly) {
 }
 
 /// Where the sum of a distance and the margin is no distance, and perhaps no number of S.
-TYPED_TEST(Hinges, OfMarginsThatNoDistanceMeets) {
+TYPED_TEST(Hinges, OfMarginsThatNoDistanceEquals) {
   using S = TypeParam;
   const Anchor<S> anchor{whole_numbers<S>(60, 9, 6), whole_numbers<S>(200, 12, 7)};
   for (const double margin : {0.5, 1.75, 1e-9}) expect_alike<S, 1>(anchor, margin, 201);
@@ -201,7 +201,7 @@ TYPED_TEST(Hinges, OfPositivesWithoutNumberAreCountedExactly) {
 }
 
 /// Sums out of the range of float are those of double.
-TYPED_TEST(Hinges, FarApartAddUpInDouble) {
+TYPED_TEST(Hinges, LargeDistancesAreSummedInDouble) {
   using S = TypeParam;
   Anchor<S> anchor{whole_numbers<S>(100, 9, 10), whole_numbers<S>(300, 9, 11)};
   Random random(12);

@@ -8,8 +8,8 @@
 #include "support/kernel_cases.hpp"
 #include "support/random.hpp"
 
-/// Ranks against counting, for trees of every number of levels: looked up, searched, and compared
-/// with each number.
+/// Ranks against counting, for trees of every number of levels: by table, by search and by
+/// comparison with each number.
 
 namespace {
 

@@ -52,7 +52,7 @@ TEST(Mpi, RetrievalIsThatOfOneProcess) {
 }
 
 /// Groups of a communicator that was split work side by side, each on its own batch.
-TEST(Mpi, GroupsDoNotHearEachOther) {
+TEST(Mpi, GroupsExchangeNoMessages) {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm half = MPI_COMM_NULL;

@@ -34,7 +34,7 @@ std::vector<Reduction> reductions_of(const PublicCall<double>& call) {
   return {Reduction::mean, Reduction::sum, Reduction::mean_nonzero, Reduction::none};
 }
 
-/// The arguments with so many rows that anchors are more than a walk shows at once. Labels are of
+/// The arguments with so many rows that keys are more than a tile is wide. Labels are of
 /// as few classes as before for what takes two numbers for an answer, and else of more.
 Arguments<double> larger(const PublicCall<double>& call) {
   const Index times = 400 / call.upstream_rows;
@@ -130,7 +130,7 @@ void expect_slope(const PublicCall<double>& call, const Arguments<double>& rows,
   ASSERT_NEAR(claimed, measured, 2e-5 * size) << call.name << (by_rows ? ", rows" : "");
 }
 
-TEST(Mutants, HaveAnotherSlopeOfManyRows) {
+TEST(Mutants, HaveAnotherGradientOfManyRows) {
   for (const PublicCall<double>& call : calls()) {
     // Choices of triplets that jump have no slope: all but every one, and each row's hardest.
     const bool mined = call.name.find("MinedTriplet") == 0;
@@ -223,7 +223,7 @@ TEST(Mutants, ChangeGradientsWhereOneIsLeftOut) {
 
 /// The only row, and no other: two rows are two anchors, or each other's negatives. Of labels, also
 /// those that give all rows positives only, or negatives only.
-TEST(Mutants, TakeAnchorsThatCannotLearn) {
+TEST(Mutants, AcceptUnusableAnchors) {
   for (const PublicCall<double>& call : calls()) {
     if (call.unusable == nullptr) continue;
     Arguments<double> a = call.good;

@@ -177,7 +177,7 @@ TEST(ShardedCalls, RowsOfOneIdAreNotComparedWhereverTheyAre) {
 }
 
 /// Gradients that some processes want are found by all of them.
-TEST(ShardedCalls, GradientsNeedNotBeWantedEverywhere) {
+TEST(ShardedCalls, GradientsMayBeLeftOutOnSomeProcesses) {
   const Pair all;
   Matrix<double> dq, dk;
   nearfar::InfoNce<double>().forward_backward(all.queries, all.keys, dq, dk);

@@ -82,7 +82,7 @@ TEST(ShardedErrors, ArgumentsThatFitNoShardAreThoseOfAll) {
 }
 
 /// A pair that has no other, wherever it is.
-TEST(ShardedErrors, PairsWithoutANegativeAreRefusedOnAllWhereAsked) {
+TEST(ShardedErrors, PairsWithoutANegativeAreRefusedOnAllIfTheOptionSaysSo) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const Matrix<float> x = random_rows<float>(exchange.rank() == 1 ? 1 : 0, 4, 1);
     using namespace nearfar::sharded;
@@ -124,7 +124,7 @@ TEST(ShardedErrors, OfLossesOverLabelsAreThoseOfAll) {
   });
 }
 
-TEST(ShardedErrors, AnchorsThatCannotLearnAreRefusedOnAllWhereAsked) {
+TEST(ShardedErrors, UnusableAnchorsAreRefusedOnAllIfTheOptionSaysSo) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const Matrix<float> x = random_rows<float>(2, 3, 1);
     const std::vector<int> labels =

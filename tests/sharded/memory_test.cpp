@@ -86,7 +86,7 @@ bool ends_well(const ShardedSubject<S>& subject, const Batch<S>& all, Schedule s
   return told == 0;
 }
 
-TEST(ShardedMemory, LackOfItOnOneProcessIsToldToAll) {
+TEST(ShardedMemory, LackOfItOnOneProcessIsThrownByAll) {
   for (const ShardedSubject<float>& subject : sharded_subjects<float>()) {
     const bool one_of_a_kind = subject.name.ends_with(" Cosine") ||
                                subject.name == "HadsellContrastive Euclidean" ||

@@ -31,7 +31,7 @@ class FailingAllocations {
   /// Whether any has failed.
   bool any() const { return left() < 0; }
 
-  /// Asked at each allocation; counts those that do not fail.
+  /// Called at each allocation; counts those that do not fail.
   static bool next_fails() {
     if (left() != none) {
       const long before = left().fetch_sub(1);

@@ -6,7 +6,7 @@
 #include <vector>
 
 /// \file
-/// What tests that go through all losses ask of any of them.
+/// What tests over all losses need of each.
 
 namespace support {
 

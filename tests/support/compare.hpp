@@ -8,7 +8,7 @@
 #include "support/tolerance.hpp"
 
 /// \file
-/// Results against the oracle's, and against each other. A scale of 0 asks for equality.
+/// Results against the oracle's, and against each other. A scale of 0 means equality.
 
 namespace support {
 

@@ -5,7 +5,7 @@
 #include <nearfar/check/gradient_check.hpp>
 
 /// \file
-/// What is asked of the gradient checker's report.
+/// Conditions on the report of the gradient checker.
 
 namespace support {
 

@@ -26,7 +26,7 @@ struct Loss {
   Real d_temperature_scale = 0;
 };
 
-/// What a call asks for besides its rows. No upstream: 1, or ones.
+/// Arguments of a call besides its rows. No upstream: 1, or ones.
 struct Request {
   nearfar::Reduction reduction = nearfar::Reduction::mean;
   std::vector<double> upstream = {};

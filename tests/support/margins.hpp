@@ -6,7 +6,7 @@
 #include "support/oracle.hpp"
 
 /// \file
-/// Margins that no distance comes near: hinges then have no corner where a test looks.
+/// Margins that no distance comes near: hinges then have no kink near.
 
 namespace support {
 

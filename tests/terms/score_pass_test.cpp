@@ -356,7 +356,7 @@ class Witness final : public RowTerm<S> {
   std::vector<Row> rows_;
 };
 
-TYPED_TEST(OwnTerm, SeesEachScoreOnceToAccumulateAndOnceToDifferentiate) {
+TYPED_TEST(OwnTerm, AccumulatesAndDifferentiatesEachScoreOnce) {
   using S = TypeParam;
   for (const auto& [n, m] : {std::pair<Index, Index>{1, 1}, {7, 400}, {450, 800}}) {
     SCOPED_TRACE(testing::Message() << n << " x " << m);
@@ -462,7 +462,7 @@ TYPED_TEST(OwnTerm, AnUpstreamNumberMultipliesGradientsAndNotTheValue) {
   EXPECT_TRUE(same_bits<S>(scaled, plain * S(-2)));
 }
 
-TYPED_TEST(OwnTerm, GradientsAreLeftOutOrAddedAsAsked) {
+TYPED_TEST(OwnTerm, GradientsMayBeLeftOutOrAccumulated) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(20, 4, 21);
   const Matrix<S> y = random_rows<S>(30, 4, 22);
@@ -729,7 +729,7 @@ TYPED_TEST(OwnTerm, OfAnEmptyBatchIsZero) {
   }
 }
 
-TYPED_TEST(OwnTerm, ARowWithoutOthersSeesNoScore) {
+TYPED_TEST(OwnTerm, ARowWithoutOthersHasNoScore) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(1, 4, 39);
   HalfSquares<S> term(1);
