@@ -3,65 +3,21 @@
 #include <nearfar/engine/one_sided_pass.hpp>
 #include <nearfar/kernels/euclidean.hpp>
 #include <nearfar/kernels/inner_product.hpp>
-#include <random>
 #include <vector>
 
 #include "support/packed_rows.hpp"
+#include "support/recording_term.hpp"
 
 namespace {
 
 using namespace nearfar;
 using namespace nearfar::detail;
-
-/// Counts the pairs it accumulates; every pair has the derivative one.
-template <class S>
-class Witness final : public RowTerm<S> {
- public:
-  struct Row {
-    Index pairs;
-    Index last;  ///< the last key accumulated: keys must come in ascending order
-    bool in_order;
-    bool closed;
-  };
-
-  Witness(Index rows, Index cols)
-      : counts_(static_cast<std::size_t>(rows * cols), 0),
-        cols_(cols),
-        rows_(static_cast<std::size_t>(rows)) {}
-
-  /// How often each pair was accumulated, row by row.
-  const std::vector<char>& counts() const { return counts_; }
-  const Row& operator[](Index i) const { return rows_[static_cast<std::size_t>(i)]; }
-
-  void start(Index i) override { row(i) = {0, -1, true, false}; }
-  void accumulate(Index i, Index first, Index n, const S*) override {
-    Row& row = this->row(i);
-    row.in_order = row.in_order && !row.closed && n > 0 && first > row.last;
-    for (Index j = first; j < first + n; ++j) ++counts_[static_cast<std::size_t>(i * cols_ + j)];
-    row.pairs += n;
-    row.last = first + n - 1;
-  }
-  void close(Index i) override { row(i).closed = true; }
-  double value(Index) const override { return 0; }
-  void gradient(Index i, Index, Index n, const S*, S* g) override {
-    Row& row = this->row(i);
-    row.in_order = row.in_order && row.closed;
-    std::fill(g, g + n, S(1));
-  }
-
- private:
-  Row& row(Index i) { return rows_[static_cast<std::size_t>(i)]; }
-
-  std::vector<char> counts_;
-  Index cols_;
-  std::vector<Row> rows_;
-};
+using support::integer_rows;
+using support::RecordingTerm;
 
 template <class S>
-Matrix<S> whole_rows(Index rows, Index cols, unsigned seed) {
-  std::mt19937 generator(seed);
-  return Matrix<S>::NullaryExpr(
-      rows, cols, [&] { return static_cast<S>(static_cast<int>(generator() % 7u) - 3); });
+S one(Index, Index) {
+  return 1;
 }
 
 struct Size {
@@ -102,24 +58,24 @@ TYPED_TEST(OneSidedPassOf, AccumulatesEachUnmaskedPairOnceAndInOrder) {
       if (pairing != Pairing::all) size.cols = size.rows;
       for (const bool gradients : {false, true}) {
         Scratch scratch(nullptr);
-        const Matrix<S> x = whole_rows<S>(size.rows, size.depth, 1);
-        const Matrix<S> y = pairing == Pairing::all ? whole_rows<S>(size.cols, size.depth, 2) : x;
+        const Matrix<S> x = integer_rows<S>(size.rows, size.depth, 1);
+        const Matrix<S> y = pairing == Pairing::all ? integer_rows<S>(size.cols, size.depth, 2) : x;
         const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
         const auto [px, py] = support::pack_both<S>(scratch, 2, kernel, x, y);
         OneSidedPass<S> pass(scratch, 2, kernel, px, py, pairing);
-        Witness<S> witness(size.rows, size.cols);
+        RecordingTerm<S> term(size.rows, size.cols, &one<S>);
         Diagnostics seen;
         auto dx = take_gradients(scratch, px);
         auto dy = take_gradients(scratch, py);
         if (gradients) {
-          pass.forward_backward(witness, dx, dy, seen);
+          pass.forward_backward(term, dx, dy, seen);
         } else {
-          pass.forward(witness, seen);
+          pass.forward(term, seen);
         }
-        expect_each_pair_once(pairing, size, witness.counts());
+        expect_each_pair_once(pairing, size, term.counts());
         for (Index i = 0; i < size.rows; ++i) {
-          EXPECT_TRUE(witness[i].in_order) << i;
-          EXPECT_TRUE(witness[i].closed) << i;
+          EXPECT_TRUE(term[i].in_order) << i;
+          EXPECT_TRUE(term[i].closed) << i;
         }
       }
     }
@@ -127,22 +83,22 @@ TYPED_TEST(OneSidedPassOf, AccumulatesEachUnmaskedPairOnceAndInOrder) {
 }
 
 TYPED_TEST(OneSidedPassOf, GradientsHoldEachUnmaskedPairOnce) {
-  // With derivatives of one and whole numbers, sums are exact: dX_i is the sum of its partners.
+  // With derivatives of one and integers, sums are exact: dX_i is the sum of its partners.
   using S = TypeParam;
   for (const Pairing pairing : {Pairing::all, Pairing::others, Pairing::upper}) {
     for (Size size : sizes) {
       if (pairing != Pairing::all) size.cols = size.rows;
       Scratch scratch(nullptr);
-      const Matrix<S> x = whole_rows<S>(size.rows, size.depth, 3);
-      const Matrix<S> y = pairing == Pairing::all ? whole_rows<S>(size.cols, size.depth, 4) : x;
+      const Matrix<S> x = integer_rows<S>(size.rows, size.depth, 3);
+      const Matrix<S> y = pairing == Pairing::all ? integer_rows<S>(size.cols, size.depth, 4) : x;
       const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
       const auto [px, py] = support::pack_both<S>(scratch, 3, kernel, x, y);
       OneSidedPass<S> pass(scratch, 3, kernel, px, py, pairing);
-      Witness<S> witness(size.rows, size.cols);
+      RecordingTerm<S> term(size.rows, size.cols, &one<S>);
       Diagnostics seen;
       auto dx = take_gradients(scratch, px);
       auto dy = take_gradients(scratch, py);
-      pass.forward_backward(witness, dx, dy, seen);
+      pass.forward_backward(term, dx, dy, seen);
 
       Matrix<S> want_x = Matrix<S>::Zero(size.rows, size.depth);
       Matrix<S> want_y = Matrix<S>::Zero(size.cols, size.depth);
@@ -173,9 +129,9 @@ TYPED_TEST(OneSidedPassOf, ScoreRangeIsThatOfUnmaskedPairs) {
   const KernelValue<S> kernel = kernel_value<S>(Euclidean());
   const PackedRows<S> rows = support::pack_one<S>(scratch, 1, kernel, x);
   OneSidedPass<S> pass(scratch, 1, kernel, rows, rows, Pairing::upper);
-  Witness<S> witness(4, 4);
+  RecordingTerm<S> term(4, 4, &one<S>);
   Diagnostics seen;
-  pass.forward(witness, seen);
+  pass.forward(term, seen);
   EXPECT_EQ(seen.zero_distances, 1) << "rows 1 and 2; not a row with itself";
   EXPECT_EQ(seen.smallest_score, 0);
   EXPECT_EQ(seen.largest_score, 10);

@@ -4,105 +4,29 @@
 #include <nearfar/engine/two_sided_pass.hpp>
 #include <nearfar/kernels/euclidean.hpp>
 #include <nearfar/kernels/inner_product.hpp>
-#include <random>
 #include <vector>
 
 #include "support/packed_rows.hpp"
+#include "support/recording_term.hpp"
 
 namespace {
 
 using namespace nearfar;
 using namespace nearfar::detail;
+using support::integer_rows;
 using support::matrix_of;
+using support::OneSweepRecordingTerm;
+using support::RecordingTerm;
 
-/// Derivative of pair (i, j): not the same for (j, i); small whole numbers, whose sums are exact.
+/// Derivative of pair (i, j): not the same for (j, i); small integers, whose sums are exact.
 template <class S>
 S derivative(Index i, Index j) {
   return static_cast<S>((3 * i + 7 * j) % 5 - 2);
 }
 
-/// Records what each row accumulates.
 template <class S>
-class Witness final : public RowTerm<S> {
- public:
-  struct Row {
-    Index pairs;
-    Index last;  ///< the last key accumulated: keys must come in ascending order
-    bool in_order;
-    bool closed;
-    double sum;  ///< of scores times derivatives
-  };
-
-  explicit Witness(Index rows) : rows_(static_cast<std::size_t>(rows)) {}
-
-  const Row& operator[](Index i) const { return rows_[static_cast<std::size_t>(i)]; }
-
-  void start(Index i) override { row(i) = {0, -1, true, false, 0}; }
-  void accumulate(Index i, Index first, Index n, const S* s) override {
-    Row& row = this->row(i);
-    row.in_order = row.in_order && !row.closed && n > 0 && first > row.last;
-    for (Index k = 0; k < n; ++k) {
-      row.sum += static_cast<double>(s[k]) * static_cast<double>(derivative<S>(i, first + k));
-    }
-    row.pairs += n;
-    row.last = first + n - 1;
-  }
-  void close(Index i) override { row(i).closed = true; }
-  double value(Index) const override { return 0; }
-  void gradient(Index i, Index first, Index n, const S*, S* g) override {
-    Row& row = this->row(i);
-    row.in_order = row.in_order && row.closed;
-    for (Index k = 0; k < n; ++k) g[k] = derivative<S>(i, first + k);
-  }
-
- private:
-  Row& row(Index i) { return rows_[static_cast<std::size_t>(i)]; }
-
-  std::vector<Row> rows_;
-};
-
-/// The same for one sweep: the gradient accumulates.
-template <class S>
-class OneSweepWitness final : public RowTerm<S> {
- public:
-  struct Row {
-    Index pairs;
-    double sum;
-  };
-
-  explicit OneSweepWitness(Index rows) : rows_(static_cast<std::size_t>(rows)) {}
-
-  const Row& operator[](Index i) const { return rows_[static_cast<std::size_t>(i)]; }
-
-  void start(Index i) override { rows_[static_cast<std::size_t>(i)] = {0, 0}; }
-  void accumulate(Index, Index, Index, const S*) override {
-    ADD_FAILURE() << "the gradient accumulates";
-  }
-  void close(Index) override {}
-  double value(Index) const override { return 0; }
-  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
-    Row& row = rows_[static_cast<std::size_t>(i)];
-    for (Index k = 0; k < n; ++k) {
-      g[k] = derivative<S>(i, first + k);
-      row.sum += static_cast<double>(s[k]) * static_cast<double>(g[k]);
-    }
-    row.pairs += n;
-  }
-  bool gradient_is_local() const override { return true; }
-
- private:
-  std::vector<Row> rows_;
-};
-
-template <class S>
-Matrix<S> whole_rows(Index rows, Index cols, unsigned seed) {
-  std::mt19937 generator(seed);
-  return Matrix<S>::NullaryExpr(
-      rows, cols, [&] { return static_cast<S>(static_cast<int>(generator() % 7u) - 3); });
-}
-
-template <class S>
-void expect_equal(const Witness<S>& got, const Witness<S>& want, Index count) {
+void expect_equal(const RecordingTerm<S>& got, const RecordingTerm<S>& want, Index count) {
+  EXPECT_EQ(got.counts(), want.counts());
   for (Index i = 0; i < count; ++i) {
     EXPECT_EQ(got[i].pairs, want[i].pairs) << i;
     EXPECT_EQ(got[i].last, want[i].last) << i;
@@ -125,7 +49,7 @@ TYPED_TEST(TwoSidedPassOf, SelfComparisonEqualsAOneSidedPassOverOtherRows) {
   const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
   for (const Index n : edges) {
     Scratch scratch(nullptr);
-    const Matrix<S> x = whole_rows<S>(n, 5, 1);
+    const Matrix<S> x = integer_rows<S>(n, 5, 1);
     const PackedRows<S> rows = support::pack_one<S>(scratch, 2, kernel, x);
     OneSidedPass<S> one_sided(scratch, 2, kernel, rows, rows, Pairing::others);
     TwoSidedPass<S> two_sided(scratch, 2, kernel, rows, rows);
@@ -133,8 +57,8 @@ TYPED_TEST(TwoSidedPassOf, SelfComparisonEqualsAOneSidedPassOverOtherRows) {
     Diagnostics seen;
     auto want = take_gradients(scratch, rows);
     auto got = take_gradients(scratch, rows);
-    Witness<S> want_rows(n);
-    Witness<S> got_rows(n);
+    RecordingTerm<S> want_rows(n, n, &derivative<S>);
+    RecordingTerm<S> got_rows(n, n, &derivative<S>);
     one_sided.forward_backward(want_rows, want, want, want_seen);
     two_sided.forward_backward(got_rows, got_rows, got, got, seen);
     expect_equal(got_rows, want_rows, n);
@@ -142,7 +66,7 @@ TYPED_TEST(TwoSidedPassOf, SelfComparisonEqualsAOneSidedPassOverOtherRows) {
     EXPECT_EQ(seen.smallest_score, want_seen.smallest_score);
     EXPECT_EQ(seen.largest_score, want_seen.largest_score);
     Diagnostics forward_seen;
-    Witness<S> forward_rows(n);
+    RecordingTerm<S> forward_rows(n, n, &derivative<S>);
     two_sided.forward(forward_rows, forward_rows, forward_seen);
     expect_equal(forward_rows, want_rows, n);
   }
@@ -154,8 +78,8 @@ TYPED_TEST(TwoSidedPassOf, OneSweepEqualsAOneSidedPassOverOtherRows) {
   for (const Index n : edges) {
     for (const Index height : {48, 192}) {
       Scratch scratch(nullptr);
-      Matrix<S> x = whole_rows<S>(n, 2, 1);  // with rows that are equal
-      x.col(1).setZero();                    // and distances that are whole
+      Matrix<S> x = integer_rows<S>(n, 2, 1);  // with rows that are equal
+      x.col(1).setZero();                      // and integer distances
       const PackedRows<S> rows = support::pack_one<S>(scratch, 3, kernel, x);
       OneSidedPass<S> one_sided(scratch, 3, kernel, rows, rows, Pairing::others);
       TwoSidedPass<S> two_sided(scratch, 3, kernel, rows, rows, {}, height);
@@ -163,14 +87,15 @@ TYPED_TEST(TwoSidedPassOf, OneSweepEqualsAOneSidedPassOverOtherRows) {
       Diagnostics seen;
       auto want = take_gradients(scratch, rows);
       auto got = take_gradients(scratch, rows);
-      Witness<S> want_rows(n);
-      OneSweepWitness<S> got_rows(n);
+      RecordingTerm<S> want_rows(n, n, &derivative<S>);
+      OneSweepRecordingTerm<S> got_rows(n, n, &derivative<S>);
       one_sided.forward_backward(want_rows, want, want, want_seen);
       two_sided.one_sweep(got_rows, got, seen);
       for (Index i = 0; i < n; ++i) {
         EXPECT_EQ(got_rows[i].pairs, want_rows[i].pairs);
         EXPECT_NEAR(got_rows[i].sum, want_rows[i].sum, 1e-2);
       }
+      EXPECT_EQ(got_rows.counts(), want_rows.counts());
       const auto scale = static_cast<double>(matrix_of(want, rows).norm());
       EXPECT_LE(static_cast<double>((matrix_of(got, rows) - matrix_of(want, rows)).norm()),
                 1e-5 * scale);
@@ -189,8 +114,8 @@ TYPED_TEST(TwoSidedPassOf, TwoSetsEqualAOneSidedPassFromEitherSide) {
   for (const Index n : {1, 17, 100, 193}) {
     for (const Index m : edges) {
       Scratch scratch(nullptr);
-      const Matrix<S> x = whole_rows<S>(n, 4, 2);
-      const Matrix<S> y = whole_rows<S>(m, 4, 3);
+      const Matrix<S> x = integer_rows<S>(n, 4, 2);
+      const Matrix<S> y = integer_rows<S>(m, 4, 3);
       const auto [px, py] = support::pack_both<S>(scratch, 3, kernel, x, y);
       OneSidedPass<S> to_y(scratch, 3, kernel, px, py);
       OneSidedPass<S> to_x(scratch, 3, kernel, py, px);
@@ -200,10 +125,10 @@ TYPED_TEST(TwoSidedPassOf, TwoSetsEqualAOneSidedPassFromEitherSide) {
       auto want_y = take_gradients(scratch, py);
       auto got_x = take_gradients(scratch, px);
       auto got_y = take_gradients(scratch, py);
-      Witness<S> want_of_x(n);
-      Witness<S> want_of_y(m);
-      Witness<S> of_x(n);
-      Witness<S> of_y(m);
+      RecordingTerm<S> want_of_x(n, m, &derivative<S>);
+      RecordingTerm<S> want_of_y(m, n, &derivative<S>);
+      RecordingTerm<S> of_x(n, m, &derivative<S>);
+      RecordingTerm<S> of_y(m, n, &derivative<S>);
       to_y.forward_backward(want_of_x, want_x, want_y, seen);
       to_x.forward_backward(want_of_y, want_y, want_x, seen);
       two_sided.forward_backward(of_x, of_y, got_x, got_y, seen);
@@ -222,7 +147,7 @@ TYPED_TEST(TwoSidedPassOf, MasksPairsThatShareAnId) {
   std::vector<std::int64_t> ids(static_cast<std::size_t>(n));
   for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i * 7 % 100);
   Scratch scratch(nullptr);
-  const Matrix<S> x = whole_rows<S>(n, 3, 4);
+  const Matrix<S> x = integer_rows<S>(n, 3, 4);
   const Labels labels(ids);
   const ExcludedPairs excluded(scratch, labels, labels);
   const PackedRows<S> rows = support::pack_one<S>(scratch, 2, kernel, x);
@@ -231,8 +156,8 @@ TYPED_TEST(TwoSidedPassOf, MasksPairsThatShareAnId) {
   Diagnostics seen;
   auto want = take_gradients(scratch, rows);
   auto got = take_gradients(scratch, rows);
-  Witness<S> want_rows(n);
-  Witness<S> got_rows(n);
+  RecordingTerm<S> want_rows(n, n, &derivative<S>);
+  RecordingTerm<S> got_rows(n, n, &derivative<S>);
   one_sided.forward_backward(want_rows, want, want, seen);
   two_sided.forward_backward(got_rows, got_rows, got, got, seen);
   expect_equal(got_rows, want_rows, n);
@@ -241,7 +166,7 @@ TYPED_TEST(TwoSidedPassOf, MasksPairsThatShareAnId) {
 
 TYPED_TEST(TwoSidedPassOf, ZeroDistancesCountForBothRows) {
   using S = TypeParam;
-  Matrix<S> x = whole_rows<S>(250, 6, 5);
+  Matrix<S> x = integer_rows<S>(250, 6, 5);
   x.row(3) = x.row(200);
   x.row(4) = x.row(5);
   const KernelValue<S> kernel = kernel_value<S>(Euclidean());
@@ -251,8 +176,8 @@ TYPED_TEST(TwoSidedPassOf, ZeroDistancesCountForBothRows) {
   TwoSidedPass<S> two_sided(scratch, 2, kernel, rows, rows);
   Diagnostics want;
   Diagnostics got;
-  Witness<S> want_rows(x.rows());
-  Witness<S> got_rows(x.rows());
+  RecordingTerm<S> want_rows(x.rows(), x.rows(), &derivative<S>);
+  RecordingTerm<S> got_rows(x.rows(), x.rows(), &derivative<S>);
   one_sided.forward(want_rows, want);
   two_sided.forward(got_rows, got_rows, got);
   EXPECT_GE(want.zero_distances, 4);

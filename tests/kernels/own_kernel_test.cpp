@@ -91,8 +91,10 @@ struct SharpCosineOracle {
   Real term_size(oracle::Row, oracle::Row) const { return 1; }
 };
 
-/// d = log(1 + |x - y|^2), derived from a kernel of the library's with another score.
-struct LogDistance : nearfar::Euclidean {
+/// d = log(1 + u), derived from a kernel of the library's with another score.
+template <class Library>
+struct Log : Library {
+  using Library::Library;
   template <class T>
   T score(T u) const {
     return std::log1p(u);
@@ -102,20 +104,9 @@ struct LogDistance : nearfar::Euclidean {
     return 1 / (1 + u);
   }
 };
-
-/// The same of rows mapped by a matrix.
+using LogDistance = Log<nearfar::Euclidean>;
 template <class S>
-struct LogMahalanobis : nearfar::Mahalanobis<S> {
-  using nearfar::Mahalanobis<S>::Mahalanobis;
-  template <class T>
-  T score(T u) const {
-    return std::log1p(u);
-  }
-  template <class T>
-  T slope(T u, T) const {
-    return 1 / (1 + u);
-  }
-};
+using LogMahalanobis = Log<nearfar::Mahalanobis<S>>;
 
 /// log(1 + d^2) of a distance d.
 template <class Distance>

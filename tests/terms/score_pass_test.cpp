@@ -310,9 +310,9 @@ TYPED_TEST(OwnTerm, SquaresOfDistancesAreHadsellsLoss) {
 
 /// Counts the scores it accumulates and differentiates.
 template <class S>
-class Witness final : public RowTerm<S> {
+class CountingTerm final : public RowTerm<S> {
  public:
-  Witness(Index rows, Index keys)
+  CountingTerm(Index rows, Index keys)
       : keys_(keys),
         accumulated(static_cast<std::size_t>(rows * keys)),
         differentiated(accumulated.size()),
@@ -365,14 +365,14 @@ TYPED_TEST(OwnTerm, AccumulatesAndDifferentiatesEachScoreOnce) {
     Matrix<S> dx;
     Matrix<S> dy;
 
-    Witness<S> of_two(n, m);
+    CountingTerm<S> of_two(n, m);
     const auto result = ScorePass<S>().forward_backward(of_two, x, y, dx, dy);
     EXPECT_EQ(result.value, 1) << "every row is closed before its value is read";
     EXPECT_TRUE(of_two.in_order());
     EXPECT_EQ(of_two.accumulated, std::vector<int>(of_two.accumulated.size(), 1));
     EXPECT_EQ(of_two.differentiated, std::vector<int>(of_two.accumulated.size(), 1));
 
-    Witness<S> of_one(n, n);
+    CountingTerm<S> of_one(n, n);
     ScorePass<S>().forward_backward(of_one, x, dx);
     EXPECT_TRUE(of_one.in_order());
     std::vector<int> others(of_one.accumulated.size(), 1);
