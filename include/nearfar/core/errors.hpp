@@ -48,6 +48,13 @@ namespace nearfar {
   throw std::domain_error(text.str());
 }
 
+/// Distances that the scalar type cannot hold.
+[[noreturn]] inline void fail_distance_overflow() {
+  throw std::domain_error(
+      "nearfar: wanted rows whose distances fit the scalar type, got rows so far apart that one "
+      "overflows it; scale the rows or use double");
+}
+
 /// A gradient that the scalar type cannot hold.
 [[noreturn]] inline void fail_gradient_overflow(std::string_view argument) {
   std::ostringstream text;

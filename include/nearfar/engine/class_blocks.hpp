@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/engine/score_rows.hpp"
@@ -27,6 +28,7 @@ class ClassBlocks {
     memory_ = scratch.take<Memory>(threads_);
     for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, rows_, largest_);
     each_part([&](const Part& part, Memory& mine) { compute(part, mine); });
+    score_rows_.check_overflow();
   }
 
   /// Bytes that are kept for N classes' worth of rows: of a row whose class has n.
@@ -54,7 +56,8 @@ class ClassBlocks {
       for (Index own = part.first; own < part.first + part.count; ++own) {
         S* u = block.row(own);
         weigh(order_[block.begin + own], block.count, own, mine.g);
-        score_rows_.weights(block.count, mine.g, score_rows_.scores(block.count, u, mine.s), u);
+        score_rows_.weights(block.count, mine.g, score_rows_.scores(block.count, u, mine.s), u,
+                            block.near.row(own, 0));
       }
     });
     parallel_tasks(block_count_, threads_, [&](Index t, int) { make_symmetric(blocks_[t]); });
@@ -74,7 +77,8 @@ class ClassBlocks {
     Index begin;  ///< its first row
     Index count;
     Index stride;
-    S* u;  ///< of the scores; weights in the end
+    S* u;            ///< of the scores; weights in the end
+    NearPairs near;  ///< distances alone have any
 
     S* row(Index r) const { return u + r * stride; }
   };
@@ -132,7 +136,8 @@ class ClassBlocks {
     part_count_ = parts;
     each_class([&](Index begin, Index n) {
       const Index stride = stride_of(n);
-      *block = {begin, n, stride, scratch.take<S>(round_up(n, panel_rows) * stride)};
+      *block = {begin, n, stride, scratch.take<S>(round_up(n, panel_rows) * stride), {}};
+      if (score_rows_.kernel().is_distance()) block->near = NearPairs(scratch, n, n);
       for (Index first = 0; first < n; first += height) {
         *part++ = {block, first, std::min(height, n - first)};
       }
@@ -156,8 +161,10 @@ class ClassBlocks {
     const Index panels = tasks_of(block.count, loops_.panel_cols);
     loops_.multiply_panels(mine.rows, mine.keys, rows_.depth, tasks_of(part.count, panel_rows), 0,
                            panels, panels, block.row(part.first), block.stride);
+    block.near.clear(part.first, part.count);
     for (Index r = part.first; r < part.first + part.count; ++r) {
-      score_rows_.products_to_geometry(block.begin + r, block.begin, block.count, block.row(r));
+      score_rows_.products_to_geometry(block.begin + r, block.begin, block.count, block.row(r),
+                                       block.near.row(r, 0));
     }
   }
 
@@ -173,9 +180,25 @@ class ClassBlocks {
     }
   }
 
+  /// Takes the weights of a part's near pairs out of the block, as PanelProducts does.
+  void add_near(const Part& part, const Memory& mine) const {
+    const Block& block = *part.block;
+    for (Index r = 0; r < part.count; ++r) {
+      const Index own = part.first + r;
+      block.near.row(own, 0).each(block.count, [&](Index c) {
+        const S w = std::exchange(block.row(own)[c], S(0));
+        if (w == S(0)) return;
+        row_loops<S>().add_scaled_difference(rows_.depth, -w, rows_.plain_row(block.begin + own),
+                                             rows_.plain_row(block.begin + c),
+                                             mine.sums + r * rows_.stride);
+      });
+    }
+  }
+
   void multiply(const Part& part, const Memory& mine, RowGradients<S>& dx) const {
     const Block& block = *part.block;
     std::fill_n(mine.sums, height * rows_.stride, S(0));
+    add_near(part, mine);
     for (Index b = 0; b < column_blocks(loops_, rows_.depth); ++b) {
       const Columns d = column_block(loops_, b, rows_.depth);
       loops_.multiply_rows(block.row(part.first), block.stride, tasks_of(part.count, panel_rows),

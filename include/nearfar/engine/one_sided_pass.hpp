@@ -137,7 +137,7 @@ class OneSidedPass {
             products_.score(mine.packed, block.count, first, end, mine.panel);
             for (Index r = 0; r < block.count; ++r) {
               score_rows_.products_to_geometry(block.first + r, first, end - first,
-                                               mine.panel.at(r, first));
+                                               mine.panel.at(r, first), mine.near_of(r, first));
             }
           });
           S* s = row_buffers + 2 * Index(worker) * length;
@@ -154,7 +154,8 @@ class OneSidedPass {
             if (!gradients_wanted) continue;
             each_tile_of(block, [&](Index first, Index end) {
               mine.weights[r] +=
-                  score_rows_.weights(end - first, g + first, s + first, mine.panel.at(r, first));
+                  score_rows_.weights(end - first, g + first, s + first, mine.panel.at(r, first),
+                                      mine.near_of(r, first));
               MaskedZeros(mine.panel, r, end).clear_until(padded_end(end));
             });
           }
@@ -221,6 +222,7 @@ class OneSidedPass {
                         const Block block = block_of(t, height);
                         products_.pack_queries(block.first, block.count, mine.packed);
                         mine.panel.first = round_down(block.first_key, tile_width);
+                        mine.near.clear(0, block.count);
                         std::fill_n(mine.weights, block.count, 0.0);
                         std::fill_n(mine.sums, height * queries_.stride, S(0));
                         body(mine, worker, block, ticket, gradients);
@@ -245,6 +247,7 @@ class OneSidedPass {
                         ScoreRange<S>* ranges) const {
     each_tile_of(block, [&](Index first, Index end) {
       mine.panel.first = round_down(first, tile_width);
+      mine.near.clear(0, block.count);
       products_.score(mine.packed, block.count, first, end, mine.panel);
       accumulate_tile(term, mine, block, first, end, ranges);
     });
@@ -258,6 +261,12 @@ class OneSidedPass {
                         ? mine.scaled_rows(queries_, block.first, block.count)
                         : queries_.row(block.first);
     each_tile_of(block, [&](Index first, Index end) {
+      if (mine.any_near(block.count, first, end)) {
+        if (gradients.wants_keys()) ticket.wait_for(first / tile_width);
+        products_.add_near_gradients(mine.panel, mine.near, block.first, block.count, first, first,
+                                     end, gradients.wants_queries() ? mine.sums : nullptr,
+                                     gradients.of_keys());
+      }
       if (gradients.wants_queries()) {
         products_.add_query_gradients(mine.panel, block.count, first, end, mine.sums);
       }
@@ -279,7 +288,7 @@ class OneSidedPass {
     for (Index r = 0; r < block.count; ++r) {
       const Index i = block.first + r;
       mask_.each_part(i, first, end, [&](Index from, Index n) {
-        score_rows_.products_to_geometry(i, from, n, mine.panel.at(r, from));
+        score_rows_.products_to_geometry(i, from, n, mine.panel.at(r, from), mine.near_of(r, from));
       });
     }
   }
@@ -306,12 +315,19 @@ class OneSidedPass {
                         }
                         each_tile_of(block, [&](Index first, Index end) {
                           mine.panel.first = first;
+                          mine.near.clear(0, block.count);
                           products_.score(mine.packed, block.count, first, end, mine.panel);
                           to_geometry(mine, block, first, end);
                           weigh_tile(term, mine, block, first, end);
+                          S* sums = dx.wanted() ? dx.data + block.first * queries_.stride : nullptr;
+                          if (mine.any_near(block.count, first, end)) {
+                            ticket.wait_for(first / tile_width);
+                            products_.add_near_gradients(mine.panel, mine.near, block.first,
+                                                         block.count, first, first, end, sums, dy);
+                          }
                           if (dx.wanted()) {
                             products_.add_query_gradients(mine.panel, block.count, first, end,
-                                                          dx.data + block.first * queries_.stride);
+                                                          sums);
                           }
                           ticket.wait_for(first / tile_width);
                           if (dy.wanted()) {
@@ -334,7 +350,7 @@ class OneSidedPass {
       const Index i = block.first + r;
       mask_.each_part(i, first, end, [&](Index from, Index n) {
         S* u = mine.panel.at(r, from);
-        score_rows_.products_to_geometry(i, from, n, u);
+        score_rows_.products_to_geometry(i, from, n, u, mine.near_of(r, from));
         const S* s = score_rows_.scores(n, u, mine.buffers);
         term.accumulate(i, number_ + from, n, s);
         ranges[i].fold(distances, n, s);
@@ -357,7 +373,7 @@ class OneSidedPass {
         const S* s = score_rows_.scores(n, u, mine.buffers);
         S* g = mine.buffers + tile_width;
         term.gradient(i, number_ + from, n, s, g);
-        mine.weights[r] += score_rows_.weights(n, g, s, u);
+        mine.weights[r] += score_rows_.weights(n, g, s, u, mine.near_of(r, from));
         masked.skip_to(from + n);
       });
       masked.clear_until(padded_end(end));
@@ -408,6 +424,7 @@ class OneSidedPass {
   }
 
   void gather(const ScoreRange<S>* ranges, Diagnostics& d) const {
+    score_rows_.check_overflow();
     for (Index i = 0; i < queries_.rows; ++i) ranges[i].add_to(d);
   }
 

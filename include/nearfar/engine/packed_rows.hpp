@@ -7,6 +7,7 @@
 
 #include "nearfar/core/parallel.hpp"
 #include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/lattice.hpp"
 #include "nearfar/kernels/kernel.hpp"
 #include "nearfar/loops/products.hpp"
 #include "nearfar/loops/rows.hpp"
@@ -61,30 +62,39 @@ S saturated(double v) {
   return static_cast<S>(std::clamp(v, -most, most));
 }
 
-/// |x| without overflow or underflow on the way.
+/// |x|^2 = unit^2 sum, without overflow or underflow on the way.
+struct SquaredNorm {
+  double unit;
+  double sum;
+
+  double root() const { return unit * std::sqrt(sum); }
+  /// Infinite where it does not fit a double.
+  double value() const { return unit * unit * sum; }
+};
+
 template <class S>
-double norm(Index n, const S* x) {
-  if (n == 0) return 0;
+SquaredNorm squared_norm(Index n, const S* x) {
+  if (n == 0) return {1, 0};
   const RowLoops<S>& loops = row_loops<S>();
   const S largest = loops.largest_magnitude(n, x);
   // Squares of these neither overflow (sums of up to 2^20 of them) nor lose digits.
   const S big = std::sqrt(std::numeric_limits<S>::max()) / S(1024);
   const S small = std::sqrt(std::numeric_limits<S>::min()) * S(1024);
-  if (largest == S(0)) return 0;
-  if (largest < big && largest > small) return std::sqrt(loops.dot_in_double(n, x, x));
+  if (largest == S(0)) return {1, 0};
+  if (largest < big && largest > small) return {1, loops.dot_in_double(n, x, x)};
   const double unit = static_cast<double>(largest);
   double sum = 0;
   for (Index k = 0; k < n; ++k) {
     const double v = static_cast<double>(x[k]) / unit;
     sum += v * v;
   }
-  return unit * std::sqrt(sum);
+  return {unit, sum};
 }
 
 /// Divides a row by its length. Returns 1/|x|, at most the largest finite number; 0 for a zero row.
 template <class S>
 double normalise(Index n, S* row) {
-  double length = norm(n, row);
+  double length = squared_norm(n, row).root();
   if (!(length > 0)) return 0;
   // Doubles of which the length is no double, or too small a one to have all its digits: a power of
   // two changes none of the elements' digits.
@@ -93,7 +103,7 @@ double normalise(Index n, S* row) {
   if (std::is_same_v<S, double> && length < 0x1p-960) scale = 0x1p100;
   if (scale != 1) {
     for (Index k = 0; k < n; ++k) row[k] *= static_cast<S>(scale);
-    length = norm(n, row);
+    length = squared_norm(n, row).root();
   }
   const double inverse = scale / length;
   if constexpr (std::is_same_v<S, float>) {
@@ -105,20 +115,24 @@ double normalise(Index n, S* row) {
   return std::min(inverse, std::numeric_limits<double>::max());
 }
 
+/// Columns that one task of a pass over columns takes.
+inline constexpr Index columns_per_task = 64;
+
 /// Adds the sum of all rows to sum[0 .. depth-1], each element's sum in row order.
 template <class S>
 void add_column_sums(const Rows<S>& x, int threads, double* sum) {
-  constexpr Index columns = 64;
   const RowLoops<S>& loops = row_loops<S>();
-  parallel_tasks(tasks_of(x.cols(), columns), threads, [&](Index t, int) {
-    const Index first = t * columns;
-    const Index count = std::min(x.cols() - first, columns);
+  parallel_tasks(tasks_of(x.cols(), columns_per_task), threads, [&](Index t, int) {
+    const Index first = t * columns_per_task;
+    const Index count = std::min(x.cols() - first, columns_per_task);
     for (Index i = 0; i < x.rows(); ++i) loops.add_in_double(count, x.row(i) + first, sum + first);
   });
 }
 
 /// The point that distances are computed from. Distances do not depend on it, but their digits do:
-/// |x|^2 + |y|^2 - 2 x.y loses those that |x|^2 has above |x - y|^2.
+/// |x|^2 + |y|^2 - 2 x.y loses those that |x|^2 has above |x - y|^2. It is the mean of all rows or,
+/// where rows lie on a lattice, the lattice's point next to it: differences from it, and with them
+/// distances of integers, are then exact.
 template <class S>
 S* common_centre(Scratch& scratch, int threads, const Rows<S>* sets, int set_count) {
   const Index depth = sets[0].cols();
@@ -129,9 +143,11 @@ S* common_centre(Scratch& scratch, int threads, const Rows<S>* sets, int set_cou
     add_column_sums(sets[k], threads, sum);
     count += sets[k].rows();
   }
+  Lattice<S> lattice(scratch, depth);
+  for (int k = 0; k < set_count; ++k) lattice.add(sets[k], threads);
   S* centre = scratch.take<S>(depth);
-  for (Index k = 0; k < depth; ++k) {
-    centre[k] = static_cast<S>(sum[k] / static_cast<double>(std::max<Index>(count, 1)));
+  for (Index c = 0; c < depth; ++c) {
+    centre[c] = lattice.nearest(c, sum[c] / static_cast<double>(std::max<Index>(count, 1)));
   }
   return centre;
 }
@@ -208,21 +224,22 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
     out.data = copied;
   }
 
-  double* norms = scratch.take<double>(x.rows());
-  const bool cosine = kernel.geometry == Geometry::cosine;
-  each_row(x.rows(), threads, [&](Index i) {
-    S* row = out.data + i * out.stride;
-    norms[i] = cosine ? normalise(out.depth, row) : norm(out.depth, row);
-  });
-  if (cosine) {
-    out.inverse_norm = norms;
+  double* numbers = scratch.take<double>(x.rows());
+  if (kernel.geometry == Geometry::cosine) {
+    each_row(x.rows(), threads,
+             [&](Index i) { numbers[i] = normalise(out.depth, out.data + i * out.stride); });
+    out.inverse_norm = numbers;
     return out;
   }
-  for (Index i = 0; i < x.rows(); ++i) out.largest_norm = std::max(out.largest_norm, norms[i]);
-  if (kernel.is_distance()) {
-    for (Index i = 0; i < x.rows(); ++i) norms[i] *= norms[i];
-    out.squared_norm = norms;
-  }
+  // Not the squares of roots: those of integers are integers.
+  double* roots = scratch.take<double>(x.rows());
+  each_row(x.rows(), threads, [&](Index i) {
+    const SquaredNorm square = squared_norm(out.depth, out.row(i));
+    numbers[i] = square.value();
+    roots[i] = square.root();
+  });
+  for (Index i = 0; i < x.rows(); ++i) out.largest_norm = std::max(out.largest_norm, roots[i]);
+  if (kernel.is_distance()) out.squared_norm = numbers;
   return out;
 }
 

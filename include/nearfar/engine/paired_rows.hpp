@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "nearfar/engine/score_rows.hpp"
 
 /// \file
@@ -24,10 +26,12 @@ struct PairedScores {
   }
 };
 
-/// Sets u[i] and s[i] for row i of x and its partner in y.
+/// Sets u[i] and s[i] for row i of x and its partner in y. Throws std::domain_error when a distance
+/// does not fit S.
 template <class S>
 void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S>& x,
                    const PackedRows<S>& y, const PairedScores<S>& out, Partner partner = nullptr) {
+  std::atomic<bool> overflow = false;
   parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
     const Index first = t * rows_per_task;
     const Index end = std::min(x.rows, first + rows_per_task);
@@ -42,7 +46,16 @@ void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S
     }
     const S* s = scores_of(kernel, end - first, out.u + first, out.s + first);
     if (s != out.s + first) std::copy_n(s, end - first, out.s + first);
+    if (kernel.function != ScoreFunction::square_root) return;
+    for (Index i = first; i < end; ++i) {  // where the square does not fit S
+      if (has_all_digits(out.u[i])) continue;
+      const Index j = partner != nullptr ? partner[i] : i;
+      const S distance = distance_of_rows(x.depth, x.plain_row(i), y.plain_row(j));
+      if (distance > std::numeric_limits<S>::max()) overflow = true;
+      out.s[i] = distance;
+    }
   });
+  if (overflow) fail_distance_overflow();
 }
 
 /// Adds the gradients of sum_i g_i s_i with respect to the packed rows, each where wanted; g

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/engine/score_rows.hpp"
 
@@ -26,9 +28,12 @@ struct ScorePanel {
     return height * tasks_of(keys, tile_width) * stride;
   }
 
+  /// Key j's place in the panel.
+  Index column(Index j) const { return j - first; }
+
   /// Row r's scores with keys j, j + 1, ... up to the end of j's tile.
   S* at(Index r, Index j) const {
-    const Index k = j - first;
+    const Index k = column(j);
     return data + (k / tile_width * height + r) * stride + k % tile_width;
   }
 };
@@ -129,6 +134,30 @@ class PanelProducts {
                            ScorePanel<S>::stride);
   }
 
+  /// Takes the weights w of near pairs with keys [first, end) of one tile out of the panel, and
+  /// adds w (y - x) to sums, where wanted, and w (x - y) to the gradients of keys from `below` on,
+  /// where wanted. In W Y + diag(r) X both terms may be far larger than their sum.
+  void add_near_gradients(const ScorePanel<S>& panel, const NearPairs& near, Index first_row,
+                          Index count, Index first, Index below, Index end, S* sums,
+                          RowGradients<S>& dy) const {
+    const RowLoops<S>& loops = row_loops<S>();
+    for (Index r = 0; r < count; ++r) {
+      near.row(r, panel.column(first)).each(end - first, [&](Index c) {
+        const S w = std::exchange(*panel.at(r, first + c), S(0));
+        if (w == S(0)) return;
+        const Index j = first + c;
+        const S* x = queries_.plain_row(first_row + r);
+        const S* y = keys_.plain_row(j);
+        if (sums != nullptr) {
+          loops.add_scaled_difference(keys_.depth, -w, x, y, sums + r * queries_.stride);
+        }
+        if (dy.wanted() && j >= below) {
+          loops.add_scaled_difference(keys_.depth, w, x, y, dy.data + j * keys_.stride);
+        }
+      });
+    }
+  }
+
   /// sums (count x queries' stride, padded to whole row panels) += W Y over keys [first, end) of
   /// one tile.
   void add_query_gradients(const ScorePanel<S>& panel, Index count, Index first, Index end,
@@ -178,6 +207,7 @@ struct PanelMemory {
   S* factors;       ///< of the rows
   double* weights;  ///< sums of rows of weights
   S* buffers;       ///< two tile widths of a row
+  NearPairs near;   ///< of the panel; distances alone have any
 
   /// For panels of `height` rows with `keys` keys.
   PanelMemory(Scratch& scratch, const PackedRows<S>& queries, Index height, Index keys)
@@ -187,11 +217,17 @@ struct PanelMemory {
         sums(scratch.take<S>(height * queries.stride)),
         factors(scratch.take<S>(height)),
         weights(scratch.take<double>(height)),
-        buffers(scratch.take<S>(2 * tile_width)) {}
+        buffers(scratch.take<S>(2 * tile_width)) {
+    if (queries.squared_norm != nullptr)
+      near = NearPairs(scratch, height, round_up(keys, tile_width));
+  }
 
   static Index bytes(const PackedRows<S>& queries, Index height, Index keys) {
     return (ScorePanel<S>::size(height, keys) + 3 * height * queries.stride) * Index(sizeof(S));
   }
+
+  /// Those of row r's pairs from key j on.
+  NearBits near_of(Index r, Index j) const { return near.row(r, panel.column(j)); }
 
   /// One for each of `count` threads.
   static PanelMemory* take(Scratch& scratch, int count, const PackedRows<S>& queries, Index height,
@@ -199,6 +235,14 @@ struct PanelMemory {
     auto* all = scratch.take<PanelMemory>(count);
     for (int k = 0; k < count; ++k) new (all + k) PanelMemory(scratch, queries, height, keys);
     return all;
+  }
+
+  /// Whether any pair of `count` rows with keys [first, end) is near.
+  bool any_near(Index count, Index first, Index end) const {
+    for (Index r = 0; r < count; ++r) {
+      if (near_of(r, first).any(end - first)) return true;
+    }
+    return false;
   }
 
   /// The rows of the panel times their factors.

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 
+#include "nearfar/engine/near_pairs.hpp"
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/loops/scores.hpp"
 
@@ -15,28 +17,59 @@ namespace nearfar::detail {
 /// Keys of a tile, and the most scores of a row that a term gets at once.
 inline constexpr Index tile_width = 384;
 
+/// |x - y| = unit * root, whatever the elements, in double.
+struct DistanceParts {
+  double unit;
+  double root;
+};
+
+template <class S>
+DistanceParts distance_parts(Index depth, const S* x, const S* y) {
+  const auto half_difference = [&](Index k) {
+    return static_cast<double>(x[k]) / 2 - static_cast<double>(y[k]) / 2;
+  };
+  double half = 0;
+  for (Index k = 0; k < depth; ++k) half = std::max(half, std::abs(half_difference(k)));
+  if (!(half > 0)) return {0, 0};
+  double sum = 0;
+  for (Index k = 0; k < depth; ++k) {
+    const double share = half_difference(k) / half;
+    sum += share * share;
+  }
+  return {half, 2 * std::sqrt(sum)};
+}
+
+/// Whether a squared distance in S has neither overflowed nor lost digits to underflow.
+template <class S>
+bool has_all_digits(S squared) {
+  constexpr S small = std::numeric_limits<S>::min() * S(1 << 24);
+  constexpr S large = std::numeric_limits<S>::max() / S(1 << 24);
+  return squared > small && squared < large;
+}
+
 /// Squared distance from the rows themselves: no digits lost to cancellation, however close the
 /// rows are to each other and far from the origin. At most the largest finite S.
 template <class S>
 S squared_distance_of_rows(Index depth, const S* x, const S* y) {
   if (depth == 0) return 0;
   const S plain = row_loops<S>().squared_distance(depth, x, y);
-  constexpr S small = std::numeric_limits<S>::min() * S(1 << 24);
-  constexpr S large = std::numeric_limits<S>::max() / S(1 << 24);
-  if (plain > small && plain < large) return plain;
-  // Out of comfortable range: in units of the largest difference, in double.
-  const auto half_difference = [&](Index k) {
-    return static_cast<double>(x[k]) / 2 - static_cast<double>(y[k]) / 2;
-  };
-  double unit = 0;
-  for (Index k = 0; k < depth; ++k) unit = std::max(unit, std::abs(half_difference(k)));
-  if (!(unit > 0)) return 0;
-  double sum = 0;
-  for (Index k = 0; k < depth; ++k) {
-    const double share = half_difference(k) / unit;
-    sum += share * share;
-  }
-  return saturated<S>(4 * (unit * (unit * sum)));
+  if (has_all_digits(plain)) return plain;
+  const DistanceParts d = distance_parts(depth, x, y);
+  const double length = d.unit * d.root;
+  return saturated<S>(length * length);
+}
+
+/// Distance from the rows themselves, also where its square does not fit S; infinite where it does
+/// not fit S either.
+template <class S>
+S distance_of_rows(Index depth, const S* x, const S* y) {
+  if (depth == 0) return 0;
+  const S plain = row_loops<S>().squared_distance(depth, x, y);
+  if (has_all_digits(plain)) return std::sqrt(plain);
+  const DistanceParts d = distance_parts(depth, x, y);
+  return d.root > static_cast<double>(std::numeric_limits<S>::max()) / d.unit
+             ? std::numeric_limits<S>::infinity()
+             : static_cast<S>(d.unit * d.root);
 }
 
 /// Share of |x|^2 + |y|^2 below which a squared distance of packed rows may be off by more than
@@ -100,9 +133,12 @@ class ScoreRows {
     for (Index j = 0; j < keys.rows; ++j) norms[j] = saturated<S>(keys.squared_norm[j]);
     key_norms_ = norms;
     near_share_ = near_share<S>(keys.depth);
-    // Past this, sums of squares may overflow: every pair is then computed from its rows.
-    const double largest = std::sqrt(static_cast<double>(std::numeric_limits<S>::max())) / 4;
-    all_from_rows_ = queries.largest_norm > largest || keys.largest_norm > largest;
+    // Beyond these, sums of squares may overflow, or all of them lose digits to underflow.
+    const double large = std::sqrt(static_cast<double>(std::numeric_limits<S>::max())) / 4;
+    const double small = std::sqrt(static_cast<double>(std::numeric_limits<S>::min())) * 4096;
+    const double largest = std::max(queries.largest_norm, keys.largest_norm);
+    all_from_rows_ = !(largest > small && largest < large);
+    geometry_is_score_ = all_from_rows_ && kernel.function == ScoreFunction::square_root;
   }
 
   const KernelValue<S>& kernel() const { return kernel_; }
@@ -119,7 +155,8 @@ class ScoreRows {
   }
 
   /// Turns inner products of row i with keys first .. first + n - 1 into geometry values, in place.
-  void products_to_geometry(Index i, Index first, Index n, S* u) const {
+  /// Distances: sets the bits of pairs that are near, where they are wanted.
+  void products_to_geometry(Index i, Index first, Index n, S* u, const NearBits& near = {}) const {
     switch (kernel_.geometry) {
       case Geometry::inner_product:
         return;
@@ -127,20 +164,42 @@ class ScoreRows {
         loops_.clamp_cosines(n, u);
         return;
       case Geometry::squared_distance:
-        products_to_distances(i, first, n, u);
+        products_to_distances(i, first, n, u, near);
         return;
     }
   }
 
   /// Scores for n geometry values: these themselves or, computed from them, `buffer`.
-  const S* scores(Index n, const S* u, S* buffer) const { return scores_of(kernel_, n, u, buffer); }
+  const S* scores(Index n, const S* u, S* buffer) const {
+    return geometry_is_score_ ? u : scores_of(kernel_, n, u, buffer);
+  }
+
+  /// Throws std::domain_error when a distance was computed that does not fit S.
+  void check_overflow() const {
+    if (overflow_) fail_distance_overflow();
+  }
 
   /// Turns g = dL/ds into the weights w of the gradient products, in the place of u, and returns
   /// the row's sum of w (squared_distance; 0 else). g is lost.
   ///
   /// inner product, cosine: dX = W Y, w = g ds/du. Squared distance: |x - y|^2 has the derivative
   /// 2 (x - y), so dX = W Y + diag(r) X with w = -2 g ds/du and r_i = -sum_j w_ij.
-  double weights(Index n, S* g, const S* s, S* u) const {
+  ///
+  /// Near pairs get their weights, but have no part in the sum: their gradients are not products.
+  double weights(Index n, S* g, const S* s, S* u, const NearBits& near = {}) const {
+    double sum = 0;
+    Index first = 0;
+    near.each(n, [&](Index j) {
+      if (j > first) sum += weights_of_products(j - first, g + first, s + first, u + first);
+      weights_of_products(1, g + j, s + j, u + j);
+      first = j + 1;
+    });
+    if (n > first) sum += weights_of_products(n - first, g + first, s + first, u + first);
+    return sum;
+  }
+
+ private:
+  double weights_of_products(Index n, S* g, const S* s, S* u) const {
     switch (kernel_.function) {
       case ScoreFunction::identity:
         break;
@@ -158,20 +217,31 @@ class ScoreRows {
     return 0;
   }
 
- private:
-  void products_to_distances(Index i, Index first, Index n, S* u) const {
+  void products_to_distances(Index i, Index first, Index n, S* u, const NearBits& near) const {
     const S a = saturated<S>(queries_.squared_norm[i]);
     const S* b = key_norms_ + first;
     constexpr S tiny = std::numeric_limits<S>::min() * S(1 << 26);
-    // Below -tiny, no pair is too near.
-    const S nearest = loops_.squared_distances(n, a, b, near_share_, u);
-    if (!(nearest > -tiny) && !all_from_rows_) return;
+    if (!all_from_rows_) {
+      // Below -tiny, no pair is too near.
+      const S nearest = loops_.squared_distances(n, a, b, near_share_, u);
+      if (!(nearest > -tiny)) return;
+    }
     for (Index j = 0; j < n; ++j) {
       if (all_from_rows_ || u[j] <= near_share_ * (a + b[j]) + tiny) {
-        u[j] = squared_distance_of_rows(keys_.depth, queries_.plain_row(i),
-                                        keys_.plain_row(first + j));
+        u[j] = geometry_of_rows(i, first + j);
+        near.set(j);
       }
     }
+  }
+
+  S geometry_of_rows(Index i, Index j) const {
+    const S* x = queries_.plain_row(i);
+    const S* y = keys_.plain_row(j);
+    if (!geometry_is_score_) return squared_distance_of_rows(keys_.depth, x, y);
+    const S distance = distance_of_rows(keys_.depth, x, y);
+    if (distance <= std::numeric_limits<S>::max()) return distance;
+    overflow_ = true;
+    return std::numeric_limits<S>::max();
   }
 
   const KernelValue<S>& kernel_;
@@ -181,6 +251,8 @@ class ScoreRows {
   const S* key_norms_ = nullptr;  ///< squared norms as S (squared_distance)
   S near_share_ = 0;
   bool all_from_rows_ = false;
+  bool geometry_is_score_ = false;  ///< distances in the place of their squares, which do not fit
+  mutable std::atomic<bool> overflow_ = false;
 };
 
 }  // namespace nearfar::detail

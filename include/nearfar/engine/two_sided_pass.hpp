@@ -190,6 +190,7 @@ class TwoSidedPass {
   }
 
   void gather(const ScoreRange<S>* ranges, Diagnostics& d) const {
+    score_rows_.check_overflow();
     for (Index i = 0; i < queries_.rows; ++i) ranges[i].add_to(d);
   }
 
@@ -210,6 +211,7 @@ class TwoSidedPass {
   /// Inner products of a tile.
   void score_tile(Memory& mine, const Block& block, Index first, Index end) const {
     mine.begin_at(first);
+    mine.panel.near.clear(0, block.count);
     products_.score(packed(block.first), block.count, first, end, mine.panel.panel);
   }
 
@@ -217,7 +219,7 @@ class TwoSidedPass {
   void to_geometry(const Memory& mine, const Block& block, Index first, Index end) const {
     for (Index r = 0; r < block.count && first < end; ++r) {
       score_rows_.products_to_geometry(block.first + r, first, end - first,
-                                       mine.panel.panel.at(r, first));
+                                       mine.panel.panel.at(r, first), mine.panel.near_of(r, first));
     }
   }
 
@@ -271,6 +273,11 @@ class TwoSidedPass {
         weigh_tile(of_queries, of_keys, mine, block, first, below, weighed ? below : end);
         clear_padding(mine, block, end);
         if (same_ && first == block.first) make_symmetric(mine, block);
+        if (gradients.wants_queries() || gradients.wants_keys()) {
+          products_.add_near_gradients(panel.panel, panel.near, block.first, block.count, first,
+                                       below, end, gradients.wants_queries() ? panel.sums : nullptr,
+                                       gradients.of_keys());
+        }
         if (gradients.wants_keys()) {
           products_.add_key_gradients(panel.panel, queries_.row(block.first), block.count, below,
                                       end, gradients.of_keys());
@@ -380,7 +387,7 @@ class TwoSidedPass {
           const Index seen = std::max(from, below);
           row_loops<S>().add(from + n - seen, mine.to_keys.at(r, seen), g + (seen - from));
         }
-        mine.panel.weights[r] += score_rows_.weights(n, g, s, u);
+        mine.panel.weights[r] += score_rows_.weights(n, g, s, u, mine.panel.near_of(r, from));
         masked.skip_to(from + n);
       });
       masked.clear_until(end);
@@ -395,8 +402,11 @@ class TwoSidedPass {
       for (Index c = 0; c < r; ++c) {
         S& here = *panel.at(r, block.first + c);
         S& there = *panel.at(c, block.first + r);
-        mine.panel.weights[r] += static_cast<double>(there);
-        mine.panel.weights[c] += static_cast<double>(here);
+        // Of both rows or of neither: distances are symmetric to the last bit.
+        if (!mine.panel.near_of(r, block.first).has(c)) {
+          mine.panel.weights[r] += static_cast<double>(there);
+          mine.panel.weights[c] += static_cast<double>(here);
+        }
         here = there = here + there;
       }
     }

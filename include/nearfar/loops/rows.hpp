@@ -20,7 +20,7 @@ struct RowLoops {
   S (*largest_magnitude)(Index n, const S* x);
   /// Whether no element is NaN or infinite.
   bool (*all_finite)(Index n, const S* x);
-  /// out = x - centre.
+  /// out = x - centre, each at most the largest finite S.
   void (*subtract)(Index n, const S* x, const S* centre, S* out);
   /// out = factor x.
   void (*scale)(Index n, S factor, const S* x, S* out);

@@ -56,7 +56,7 @@ CollapseResult evaluate(const CollapseOptions& options, const Rows<S>& x,
 /// bits at any number of threads.
 template <class X, class S = typename X::Scalar>
 CollapseResult collapse(const X& x, CollapseOptions options = {}, CallOptions<S> call = {}) {
-  return detail::evaluate(options, Rows<S>(x), call, &detail::effective_rank);
+  return detail::evaluate(options, Rows<S>(x), call, &detail::effective_rank<detail::UpperGram>);
 }
 
 }  // namespace nearfar

@@ -23,7 +23,11 @@ struct UpperGram {
 /// exp of the entropy of the singular values divided by their sum; 0 when all are zero. Eigenvalues
 /// of a Gram matrix have errors of about a rounding of the largest: those that may be nothing else
 /// count as zero, which are singular values below sqrt(size epsilon) of the largest.
-inline double effective_rank(const UpperGram& gram) {
+///
+/// A template, so that the solver is compiled in programs that call it and in no others: it takes
+/// three times as long as all other headers together.
+template <class Gram>
+double effective_rank(const Gram& gram) {
   // Eigen reads the lower part, by columns: the same numbers.
   using Lower = Eigen::Map<const Eigen::MatrixXd, 0, Eigen::OuterStride<>>;
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(

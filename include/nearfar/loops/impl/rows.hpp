@@ -84,8 +84,11 @@ bool all_finite(Index n, const S* x) {
 
 template <class S>
 void subtract(Index n, const S* x, const S* centre, S* out) {
+  constexpr auto largest = static_cast<double>(std::numeric_limits<S>::max());
   each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
-    store(out + k, load<T>(x + k) - load<T>(centre + k));
+    const T most = constant<T>(largest);
+    const T difference = load<T>(x + k) - load<T>(centre + k);
+    store(out + k, max(min(difference, most), constant<T>(0) - most));
   });
 }
 

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/core/workspace.hpp"
+
+/// \file
+/// Pairs whose distance is computed from the rows themselves, since the product form loses its
+/// digits: a bit each. Their gradient is computed from the rows, too.
+
+namespace nearfar::detail {
+
+/// Bits of consecutive pairs of one row; none without words.
+struct NearBits {
+  static constexpr Index bits = 64;
+
+  std::uint64_t* words = nullptr;
+  Index first = 0;  ///< the bit of pair 0
+
+  bool wanted() const { return words != nullptr; }
+
+  void set(Index j) const {
+    if (wanted()) words[(first + j) / bits] |= std::uint64_t(1) << (first + j) % bits;
+  }
+
+  bool has(Index j) const {
+    return wanted() && (words[(first + j) / bits] >> (first + j) % bits & 1) != 0;
+  }
+
+  /// body(j) for those of n pairs that are near, in order.
+  template <class Body>
+  void each(Index n, const Body& body) const {
+    if (!wanted() || n == 0) return;
+    const Index end = first + n;
+    for (Index w = first / bits; w * bits < end; ++w) {
+      std::uint64_t left = words[w];
+      if (w * bits < first) left &= ~std::uint64_t(0) << (first - w * bits);
+      for (; left != 0; left &= left - 1) {
+        const Index bit = w * bits + std::countr_zero(left);
+        if (bit >= end) return;
+        body(bit - first);
+      }
+    }
+  }
+
+  bool any(Index n) const {
+    bool found = false;
+    each(n, [&](Index) { found = true; });
+    return found;
+  }
+};
+
+/// The same of several rows, `width` pairs each.
+class NearPairs {
+ public:
+  NearPairs() = default;
+  NearPairs(Scratch& scratch, Index rows, Index width)
+      : words_a_row_((width + NearBits::bits - 1) / NearBits::bits),
+        words_(scratch.take<std::uint64_t>(rows * words_a_row_)) {}
+
+  /// Forgets those of rows [first, first + count).
+  void clear(Index first, Index count) const {
+    if (words_ == nullptr) return;
+    std::fill_n(words_ + first * words_a_row_, count * words_a_row_, std::uint64_t(0));
+  }
+
+  /// Those of row r from pair `first` on.
+  NearBits row(Index r, Index first) const {
+    if (words_ == nullptr) return {};
+    return {words_ + r * words_a_row_, first};
+  }
+
+ private:
+  Index words_a_row_ = 0;
+  std::uint64_t* words_ = nullptr;
+};
+
+}  // namespace nearfar::detail

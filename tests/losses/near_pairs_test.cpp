@@ -1,0 +1,247 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <nearfar/kernels/euclidean.hpp>
+#include <nearfar/kernels/squared_euclidean.hpp>
+#include <nearfar/losses/clip.hpp>
+#include <nearfar/losses/hadsell.hpp>
+#include <nearfar/losses/linear_contrastive.hpp>
+#include <nearfar/losses/mined_triplet.hpp>
+#include <string>
+#include <vector>
+
+#include "support/kernel_cases.hpp"
+#include "support/oracle.hpp"
+#include "support/random.hpp"
+
+/// Gradients of pairs that lie near each other and far from the mean of all rows keep their digits:
+/// those of each row are right to 1e-4 (float) and 1e-11 (double) of what they are sums of.
+
+namespace {
+
+using nearfar::Index;
+using nearfar::Matrix;
+using oracle::Real;
+
+template <class S, class K, bool root>
+struct Distance {
+  using Scalar = S;
+  using Kernel = K;
+  static constexpr bool is_root = root;
+};
+
+template <class Case>
+class NearPairs : public testing::Test {
+ protected:
+  using S = typename Case::Scalar;
+  static constexpr bool is_float = sizeof(S) == sizeof(float);
+
+  struct Batch {
+    std::string name;
+    Matrix<S> x;
+    std::vector<int> labels;
+    bool has_twins = false;
+  };
+
+  static std::vector<int> cycle(Index n, int classes) {
+    std::vector<int> labels;
+    for (Index i = 0; i < n; ++i) labels.push_back(static_cast<int>(i) % classes);
+    return labels;
+  }
+
+  static std::vector<Batch> batches() {
+    std::vector<Batch> all;
+    for (const double at : is_float ? std::vector{1e6, 1e8} : std::vector{1e8, 1e15}) {
+      Batch outlier{"an outlier at " + std::to_string(at), support::random_rows<S>(70, 9, 1), {}};
+      outlier.x(69, 0) = static_cast<S>(at);
+      outlier.labels = cycle(70, 6);
+      outlier.labels.back() = 99;
+      all.push_back(outlier);
+    }
+    // More than a tile of rows, and panels of rows compared with themselves.
+    Batch twins{"twins far apart", Matrix<S>(400, 3), {}};
+    const S far = is_float ? S(1e5) : S(1e13);
+    for (Index i = 0; i < 400; ++i) {
+      const S side = i % 4 < 2 ? far : -far;
+      twins.x.row(i) << side + S(i % 2) / 128, S(i % 7) * 8, S(i % 5) * 8;
+    }
+    // Classes on one side each: no triplet hangs on the roundings of distances across.
+    for (Index i = 0; i < 400; ++i)
+      twins.labels.push_back(static_cast<int>((i % 4 < 2 ? 0 : 10) + i % 9));
+    twins.has_twins = true;
+    all.push_back(twins);
+    Batch clusters{"tight classes", support::random_rows<S>(60, 17, 2), {}};
+    clusters.labels = cycle(60, 5);
+    for (Index i = 5; i < 60; ++i) {
+      clusters.x.row(i) = clusters.x.row(i % 5) + clusters.x.row(i) / S(is_float ? 1e3 : 1e6);
+    }
+    all.push_back(clusters);
+    return all;
+  }
+
+  /// Gradients of a sum over pairs, and the size of what each row's is the sum of.
+  class Expected {
+   public:
+    explicit Expected(const Matrix<S>& x)
+        : x_(oracle::exact(x)),
+          gradient_(oracle::Matrix::Zero(x.rows(), x.cols())),
+          size_(static_cast<std::size_t>(x.rows()), 0) {}
+
+    Real squared(Index i, Index j) const {
+      return oracle::distance(oracle::row(x_, i), oracle::row(x_, j)) *
+             oracle::distance(oracle::row(x_, i), oracle::row(x_, j));
+    }
+    Real score(Index i, Index j) const {
+      return Case::is_root ? std::sqrt(squared(i, j)) : squared(i, j);
+    }
+
+    /// Adds g times the derivative of the score of rows i and j.
+    void add(Index i, Index j, Real g) {
+      const Real distance = std::sqrt(squared(i, j));
+      if (distance == 0) return;
+      const Real slope = Case::is_root ? g / distance : 2 * g;
+      for (Index k = 0; k < x_.cols(); ++k) {
+        const Real step = slope * (x_(i, k) - x_(j, k));
+        gradient_(i, k) += step;
+        gradient_(j, k) -= step;
+      }
+      for (const Index row : {i, j}) {
+        size_[static_cast<std::size_t>(row)] += std::abs(slope) * distance;
+      }
+    }
+
+    void expect(const Matrix<S>& got, const std::string& what) const {
+      const Real relative = is_float ? 1e-4L : 1e-11L;
+      for (Index i = 0; i < x_.rows(); ++i) {
+        Real error = 0;
+        for (Index k = 0; k < x_.cols(); ++k) {
+          error = std::max(error, std::abs(static_cast<Real>(got(i, k)) - gradient_(i, k)));
+        }
+        EXPECT_LE(error, relative * size_[static_cast<std::size_t>(i)]) << what << ", row " << i;
+      }
+    }
+
+   private:
+    oracle::Matrix x_;
+    oracle::Matrix gradient_;
+    std::vector<Real> size_;
+  };
+
+  static void each_batch(const std::function<void(const Batch&)>& body) {
+    for (const Batch& batch : batches()) body(batch);
+  }
+};
+
+using Cases = testing::Types<Distance<float, nearfar::Euclidean, true>,
+                             Distance<double, nearfar::Euclidean, true>,
+                             Distance<float, nearfar::SquaredEuclidean, false>,
+                             Distance<double, nearfar::SquaredEuclidean, false>>;
+TYPED_TEST_SUITE(NearPairs, Cases);
+
+TYPED_TEST(NearPairs, HaveTheirGradientOfLinearContrastive) {
+  using Scalar = typename TypeParam::Scalar;
+  this->each_batch([](const auto& batch) {
+    const nearfar::LinearContrastive<Scalar, typename TypeParam::Kernel> loss(
+        {.positive_margin = 0, .negative_margin = 2, .reduction = nearfar::Reduction::sum});
+    Matrix<Scalar> dx;
+    loss.forward_backward(batch.x, batch.labels, dx);
+    typename TestFixture::Expected expected(batch.x);
+    for (Index i = 0; i < batch.x.rows(); ++i) {
+      for (Index j = 0; j < batch.x.rows(); ++j) {
+        if (i == j) continue;
+        if (batch.labels[std::size_t(i)] == batch.labels[std::size_t(j)]) {
+          expected.add(i, j, 1);
+        } else if (expected.score(i, j) < 2) {
+          expected.add(i, j, -1);
+        }
+      }
+    }
+    expected.expect(dx, batch.name);
+  });
+}
+
+TYPED_TEST(NearPairs, HaveTheirGradientOfAllTriplets) {
+  using Scalar = typename TypeParam::Scalar;
+  for (const auto mining : {nearfar::Mining::all, nearfar::Mining::batch_hard}) {
+    this->each_batch([&](const auto& batch) {
+      const bool hardest = mining == nearfar::Mining::batch_hard;
+      if (hardest && batch.has_twins) return;  // roundings choose among them
+      const Real margin = 0.3L;
+      const nearfar::MinedTriplet<Scalar, typename TypeParam::Kernel> loss(
+          {.margin = 0.3, .mining = mining, .reduction = nearfar::Reduction::sum});
+      Matrix<Scalar> dx;
+      loss.forward_backward(batch.x, batch.labels, dx);
+      typename TestFixture::Expected expected(batch.x);
+      const Index n = batch.x.rows();
+      oracle::Matrix s(n, n);
+      for (Index i = 0; i < n; ++i) {
+        for (Index j = 0; j < n; ++j) s(i, j) = expected.score(i, j);
+      }
+      for (Index i = 0; i < n; ++i) {
+        std::vector<Index> positives;
+        std::vector<Index> negatives;
+        for (Index j = 0; j < n; ++j) {
+          const bool same = batch.labels[std::size_t(i)] == batch.labels[std::size_t(j)];
+          if (i != j) (same ? positives : negatives).push_back(j);
+        }
+        if (positives.empty()) continue;
+        if (hardest) {
+          const auto nearer = [&](Index a, Index b) { return s(i, a) < s(i, b); };
+          positives = {*std::max_element(positives.begin(), positives.end(), nearer)};
+          negatives = {*std::min_element(negatives.begin(), negatives.end(), nearer)};
+        }
+        std::vector<Real> g(std::size_t(n), 0);
+        for (const Index p : positives) {
+          for (const Index k : negatives) {
+            if (s(i, p) - s(i, k) + margin <= 0) continue;
+            g[std::size_t(p)] += 1;
+            g[std::size_t(k)] -= 1;
+          }
+        }
+        for (Index j = 0; j < n; ++j) expected.add(i, j, g[std::size_t(j)]);
+      }
+      expected.expect(dx, batch.name);
+    });
+  }
+}
+
+TYPED_TEST(NearPairs, HaveTheirGradientOfBothSides) {
+  using Scalar = typename TypeParam::Scalar;
+  this->each_batch([](const auto& batch) {
+    const Index n = batch.x.rows() / 2;
+    const nearfar::Clip<Scalar, typename TypeParam::Kernel> loss(
+        {.logit_scale = 0.5, .reduction = nearfar::Reduction::none});
+    // Without the last pair: an outlier's own distances differ by less than their roundings.
+    std::vector<double> upstream(std::size_t(n), 1);
+    upstream.back() = 0;
+    const Matrix<Scalar> a = batch.x.topRows(n);
+    const Matrix<Scalar> b = batch.x.bottomRows(n);
+    Matrix<Scalar> da;
+    Matrix<Scalar> db;
+    loss.forward_backward(a, b, da, db, {.upstream = upstream});
+    Matrix<Scalar> both(2 * n, batch.x.cols());
+    both << a, b;
+    Matrix<Scalar> got(2 * n, batch.x.cols());
+    got << da, db;
+    typename TestFixture::Expected expected(both);
+    for (const bool transposed : {false, true}) {
+      for (Index i = 0; i + 1 < n; ++i) {
+        const auto logit = [&](Index j) {
+          return -0.5L * (transposed ? expected.score(j, n + i) : expected.score(i, n + j));
+        };
+        Real top = logit(0);
+        for (Index j = 1; j < n; ++j) top = std::max(top, logit(j));
+        Real sum = 0;
+        for (Index j = 0; j < n; ++j) sum += std::exp(logit(j) - top);
+        for (Index j = 0; j < n; ++j) {
+          const Real g = std::exp(logit(j) - top) / sum - (i == j ? 1 : 0);
+          expected.add(transposed ? j : i, n + (transposed ? i : j), -0.5L * g / 2);
+        }
+      }
+    }
+    expected.expect(got, batch.name);
+  });
+}
+
+}  // namespace
