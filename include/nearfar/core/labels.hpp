@@ -58,10 +58,10 @@ inline void check_label_count(const char* name, const Labels& labels, Index rows
 
 namespace detail {
 
-/// Labels that are to be row numbers from 0 to count - 1, one a row, as such. Throws
-/// std::invalid_argument when one is not.
+/// Labels that are to be row numbers from 0 to count - 1, one a row, counted from row `first` on.
+/// Throws std::invalid_argument when one is not such a number.
 inline const Index* checked_indices(Scratch& scratch, const char* name, const Labels& labels,
-                                    Index rows, Index count) {
+                                    Index rows, Index count, Index first = 0) {
   check_label_count(name, labels, rows);
   auto* out = scratch.take<Index>(rows);
   for (Index i = 0; i < rows; ++i) {
@@ -69,7 +69,7 @@ inline const Index* checked_indices(Scratch& scratch, const char* name, const La
       fail_argument(name, "indices from 0 to " + std::to_string(count - 1),
                     std::to_string(labels[i]) + " for row " + std::to_string(i));
     }
-    out[i] = static_cast<Index>(labels[i]);
+    out[i] = static_cast<Index>(labels[i]) - first;
   }
   return out;
 }

@@ -50,6 +50,21 @@ inline double row_upstream(const Upstream& upstream, Index i) {
   return upstream.weight(i) * (upstream.is_scalar() ? 1.0 : upstream[i]);
 }
 
+/// Counts rows that are an anchor and a term each, and those whose value_of(i) is not zero.
+template <class ValueOf>
+void count_terms(Index rows, const ValueOf& value_of, Diagnostics& d) {
+  d.anchors = d.terms = rows;
+  for (Index i = 0; i < rows; ++i) d.active_terms += value_of(i) != 0 ? 1 : 0;
+}
+
+/// The same, and those of them that have negatives_of(i) = 0 negatives.
+template <class ValueOf, class NegativesOf>
+void count_terms(Index rows, const ValueOf& value_of, const NegativesOf& negatives_of,
+                 Diagnostics& d) {
+  count_terms(rows, value_of, d);
+  for (Index i = 0; i < rows; ++i) d.anchors_without_negative += negatives_of(i) == 0 ? 1 : 0;
+}
+
 /// Sets value and values from value_of(row), row = 0 .. rows-1, summed in order. Throws
 /// std::domain_error when the sum overflows.
 template <class ValueOf>

@@ -8,12 +8,13 @@
 #include "nearfar/core/opening.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/finite.hpp"
+#include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/packed_rows.hpp"
-#include "nearfar/engine/row_term.hpp"
+#include "nearfar/engine/two_sided_pass.hpp"
 
 /// \file
-/// The frame of a call, the same for every loss: checks, packing of the sets of rows, and the
-/// scattering of their gradients.
+/// The frame of a call, the same for every loss: checks, packing of the sets of rows, score passes,
+/// and the scattering of their gradients.
 
 namespace nearfar::detail {
 
@@ -77,6 +78,27 @@ class Call {
   void add_stacked(Side side, const NamedRows<S>& upper, const NamedRows<S>& lower) {
     add_set(side, {upper, lower}, 2);
   }
+  /// Queries and keys of which row i belongs to row i. Throws unless there are as many of both.
+  void add_pairs(const Inputs<S, 2>& inputs, const char* queries, const char* keys) {
+    add(Side::query, {queries, inputs.rows[0], inputs.gradients[0]});
+    add(Side::key, {keys, inputs.rows[1], inputs.gradients[1]});
+    check_same_rows();
+  }
+  /// Two views of each sample as one set. Throws unless there are as many of both.
+  void add_views(const Inputs<S, 2>& inputs) {
+    add_stacked(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]},
+                {"view2", inputs.rows[1], inputs.gradients[1]});
+    check_same_rows();
+  }
+
+  /// Throws unless all sets have as many rows as the first.
+  void check_same_rows() const {
+    const Rows<S>& first = set(0).pieces[0].rows;
+    each_piece([&](const Set& of, const NamedRows<S>& piece) {
+      if (piece.rows.rows() == first.rows()) return;
+      fail_shape(piece.name, first.rows(), cols_of(of), piece.rows.rows(), piece.rows.cols());
+    });
+  }
 
   /// Throws unless rows fit the kernel and each other and are finite, and the upstream (one number,
   /// or `terms` with Reduction::none) and the places of gradients fit.
@@ -126,6 +148,53 @@ class Call {
   }
 
   const PackedRows<S>& rows(int k) const { return sets_[static_cast<std::size_t>(k)].packed; }
+
+  // A call of one process has all rows; that of one among many has its own, see ShardedCall. What
+  // follows here is the same in both, so that one body of a loss serves either.
+
+  /// Rows of set k in this process and in all, and how many are in those before this.
+  Index own_rows(int k) const { return rows(k).rows; }
+  Index all_rows(int k) const { return rows(k).rows; }
+  Index first_row(int) const { return 0; }
+
+  /// What may throw here and there.
+  template <class Body>
+  void agree(const Body& body) const {
+    body();
+  }
+
+  /// A Term of own rows of set k.
+  template <class Term, class... Args>
+  Term make(int k, const Args&... args) {
+    return Term(scratch_, own_rows(k), args...);
+  }
+
+  /// Closes the rows of set q over those of set k.
+  void run(RowTerm<S>& term, int q, int k, Diagnostics& d) {
+    OneSidedPass<S> pass(scratch_, threads_, kernel_, rows(q), rows(k));
+    run(pass, term, q, k, d);
+  }
+  /// Closes the rows of set 0 over all others of them.
+  void run_among_themselves(RowTerm<S>& term, Diagnostics& d) {
+    TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(0));
+    run(pass, term, term, 0, 0, d);
+  }
+  /// Closes the rows of sets 0 and 1 over those of the other.
+  void run_both_ways(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& d) {
+    TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(1));
+    run(pass, of_queries, of_keys, 0, 1, d);
+  }
+
+  /// Counts of own rows to those of all.
+  void combine(Diagnostics&) const {}
+  /// The sum of number_of(i) over all rows, own rows i = 0 .. count - 1.
+  template <class NumberOf>
+  double sum(Index count, const NumberOf& number_of) const {
+    double sum = 0;
+    for (Index i = 0; i < count; ++i) sum += number_of(i);
+    return sum;
+  }
+
   /// Of packed rows, not yet scaled; not wanted() where nobody wants them.
   RowGradients<S>& gradients(int k) { return set(k).gradients; }
 
@@ -244,13 +313,17 @@ class Call {
     }
   }
 
+  /// Elements that rows of a set must have: what the kernel wants, or as many as the first set's.
+  Index cols_of(const Set& one) const {
+    const Index fitting = wanted_cols(kernel_, one.side);
+    return fitting >= 0 ? fitting : set(0).pieces[0].rows.cols();
+  }
+
   void check_shapes() const {
-    const Index first = set(0).pieces[0].rows.cols();
     each_piece([&](const Set& of, const NamedRows<S>& piece) {
       const Rows<S>& rows = piece.rows;
       if (of.optional && rows.rows() == 0) return;
-      const Index fitting = wanted_cols(kernel_, of.side);
-      const Index wanted = fitting >= 0 ? fitting : first;
+      const Index wanted = cols_of(of);
       if (rows.cols() != wanted) {
         fail_shape(piece.name, rows.rows(), wanted, rows.rows(), rows.cols());
       }
@@ -318,14 +391,6 @@ class Call {
   std::array<Set, most_sets> sets_;
   int count_ = 0;
 };
-
-/// Throws unless two sets have as many rows.
-template <class S>
-void check_same_rows(const Rows<S>& first, const char* name, const Rows<S>& other) {
-  if (other.rows() != first.rows()) {
-    fail_shape(name, first.rows(), other.cols(), other.rows(), other.cols());
-  }
-}
 
 #ifndef NEARFAR_HEADER_ONLY
 extern template class Call<float>;

@@ -49,7 +49,6 @@ class HardNegativeTerm final : public RowTerm<S> {
         inverse_(1 / settings.temperature),
         rates_{static_cast<S>(inverse_), static_cast<S>(settings.concentration)},
         upstream_(upstream),
-        count_(rows),
         rows_(scratch.take<HardNegativeRow<S>>(rows)) {}
 
   const HardNegativeRow<S>& operator[](Index i) const { return rows_[i]; }
@@ -108,13 +107,6 @@ class HardNegativeTerm final : public RowTerm<S> {
     gradient_of_negatives(row, n - at - 1, s + at + 1, g + at + 1);
   }
 
-  /// dL/dtau = -1/tau sum_ij dL/ds_ij s_ij, times `scale`.
-  double temperature_gradient(double scale) const {
-    double sum = 0;
-    for (Index i = 0; i < count_; ++i) sum += rows_[i].temperature;
-    return -scale * sum / settings_.temperature;
-  }
-
  private:
   void accumulate_negatives(HardNegativeRow<S>& row, Index n, const S* s) const {
     if (n <= 0) return;
@@ -147,7 +139,6 @@ class HardNegativeTerm final : public RowTerm<S> {
   double inverse_;
   HardNegativeRates<S> rates_;
   const Upstream& upstream_;
-  Index count_;
   HardNegativeRow<S>* rows_;
 };
 

@@ -12,13 +12,10 @@ namespace nearfar::detail {
 
 template <class S>
 Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
-  const auto& [x, y] = inputs.rows;
-  const Index n = x.rows();
-  if (y.rows() != n) fail_shape("y", n, x.cols(), y.rows(), y.cols());
+  const Index n = inputs.rows[0].rows();
   const KernelValue<S> kernel = kernel_value<S>(Cosine());
   Call<S> call(kernel, options.reduction, inputs);
-  call.add(Side::query, {"x", x, inputs.gradients[0]});
-  call.add(Side::key, {"y", y, inputs.gradients[1]});
+  call.add_pairs(inputs, "x", "y");
   call.check(n);
   call.pack();
 
@@ -47,15 +44,14 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
 
   Result result;
   Diagnostics& d = result.diagnostics;
-  d.anchors = d.terms = n;
+  const auto value_of = [&](Index i) { return values[i]; };
+  count_terms(n, value_of, d);
   for (Index i = 0; i < n; ++i) {
-    d.active_terms += values[i] > 0 ? 1 : 0;
     d.zero_distances += distances[i] > 0 ? 0 : 1;
     d.smallest_score = std::min(d.smallest_score, distances[i]);
     d.largest_score = std::max(d.largest_score, distances[i]);
   }
-  call.reduce(
-      n, [&](Index i) { return values[i]; }, result);
+  call.reduce(n, value_of, result);
   if (call.wants_gradients()) call.scatter(call.scale(d));
   return result;
 }

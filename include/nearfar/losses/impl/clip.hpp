@@ -1,52 +1,48 @@
 #pragma once
 
 #include "nearfar/engine/call.hpp"
-#include "nearfar/engine/two_sided_pass.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/terms/one_positive_softmax.hpp"
 
 namespace nearfar::detail {
 
-template <class S>
-ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
-                    const Inputs<S, 2>& inputs) {
-  const auto& [images, texts] = inputs.rows;
-  const Index n = images.rows();
-  check_same_rows(images, "texts", texts);
-  Call<S> call(kernel, options.reduction, inputs);
-  call.add(Side::query, {"images", images, inputs.gradients[0]});
-  call.add(Side::key, {"texts", texts, inputs.gradients[1]});
-  call.check(n);
-  refuse_unusable(options.unusable_anchors, n == 1 ? 1 : 0, "without a negative");
-  call.pack();
-
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+ClipResult clip(const ClipOptions& options, Frame& call) {
+  refuse_unusable(options.unusable_anchors, call.all_rows(0) == 1 ? 1 : 0, "without a negative");
   const bool clamped = options.logit_scale > options.largest_logit_scale;
   const double sigma = clamped ? options.largest_logit_scale : options.logit_scale;
-  TwoSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(1));
-  const OnePositiveSettings<S> settings{kernel.sign(), 1 / sigma};
-  OnePositiveSoftmax<S> of_images(call.scratch(), n, settings, call.upstream());
-  OnePositiveSoftmax<S> of_texts(call.scratch(), n, settings, call.upstream());
+  const OnePositiveSettings<S> settings{call.kernel().sign(), 1 / sigma};
+  auto of_images = call.template make<OnePositiveSoftmax<S>>(0, settings, call.upstream());
+  auto of_texts = call.template make<OnePositiveSoftmax<S>>(1, settings, call.upstream());
   ClipResult result;
   Diagnostics& d = result.diagnostics;
-  call.run(pass, of_images, of_texts, 0, 1, d);
+  call.run_both_ways(of_images, of_texts, d);
   const double share = options.directions == ClipDirections::mean ? 0.5 : 1.0;
+  const Index n = call.own_rows(0);
   const auto value_of = [&](Index i) { return share * (of_images[i].value + of_texts[i].value); };
-  d.anchors = d.terms = n;
-  for (Index i = 0; i < n; ++i) {
-    d.anchors_without_negative += of_images[i].negatives == 0 ? 1 : 0;
-    d.active_terms += value_of(i) > 0 ? 1 : 0;
-  }
+  count_terms(
+      n, value_of, [&](Index i) { return of_images[i].negatives; }, d);
+  call.combine(d);
   call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
   const double factor = share * call.scale(d);
-  if (!clamped) {
-    // dL/dsigma = -1/sigma^2 dL/dtau.
-    const double d_temperature =
-        of_images.temperature_gradient(factor) + of_texts.temperature_gradient(factor);
-    result.d_logit_scale = -d_temperature / (sigma * sigma);
-  }
+  const double moments =
+      call.sum(n, [&](Index i) { return of_images[i].temperature + of_texts[i].temperature; });
+  // dL/dsigma = -1/sigma^2 dL/dtau, dL/dtau = -sigma times the moments.
+  if (!clamped) result.d_logit_scale = factor * moments / sigma;
   call.scatter(factor);
   return result;
+}
+
+template <class S>
+ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
+                    const Inputs<S, 2>& inputs) {
+  Call<S> call(kernel, options.reduction, inputs);
+  call.add_pairs(inputs, "images", "texts");
+  call.check(inputs.rows[0].rows());
+  call.pack();
+  return clip<S>(options, call);
 }
 
 }  // namespace nearfar::detail

@@ -123,11 +123,9 @@ class CpcCall {
     for (Index block = 0; block < blocks.count(); ++block) {
       d_temperature += run_block(step, blocks, block, upstream_of_terms, rows, d);
     }
-    d.anchors = d.terms = blocks.terms();
-    for (Index i = 0; i < blocks.terms(); ++i) {
-      d.anchors_without_negative += rows[i].negatives == 0 ? 1 : 0;
-      d.active_terms += rows[i].value != 0 ? 1 : 0;
-    }
+    count_terms(
+        blocks.terms(), [&](Index i) { return rows[i].value; },
+        [&](Index i) { return rows[i].negatives; }, d);
 
     const double share = 1 / static_cast<double>(options_.steps);
     const bool each = options_.reduction == Reduction::none;

@@ -26,12 +26,9 @@ inline void check_same_flags(const Labels& same, Index pairs) {
 template <class S>
 Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
                 const Inputs<S, 2>& inputs, const Labels& same) {
-  const auto& [a, b] = inputs.rows;
-  const Index n = a.rows();
-  if (b.rows() != n) fail_shape("b", n, a.cols(), b.rows(), b.cols());
+  const Index n = inputs.rows[0].rows();
   Call<S> call(kernel, options.reduction, inputs);
-  call.add(Side::query, {"a", a, inputs.gradients[0]});
-  call.add(Side::key, {"b", b, inputs.gradients[1]});
+  call.add_pairs(inputs, "a", "b");
   call.check(n);
   check_same_flags(same, n);
   call.pack();
@@ -49,8 +46,7 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
   Result result;
   Diagnostics& d = result.diagnostics;
   fold_scores(kernel, n, pairs.s, d);
-  d.anchors = d.terms = n;
-  for (Index i = 0; i < n; ++i) d.active_terms += value(i) > 0 ? 1 : 0;
+  count_terms(n, value, d);
   call.reduce(n, value, result);
   if (!call.wants_gradients()) return result;
   for (Index i = 0; i < n; ++i) {

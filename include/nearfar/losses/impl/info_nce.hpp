@@ -2,13 +2,36 @@
 
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/excluded_pairs.hpp"
-#include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/paired_rows.hpp"
 #include "nearfar/engine/per_query_pass.hpp"
 #include "nearfar/losses/info_nce.hpp"
 #include "nearfar/terms/one_positive_softmax.hpp"
+#include "nearfar/terms/temperature_rows.hpp"
 
 namespace nearfar::detail {
+
+/// The loss of queries whose positives are among the keys, in the frame of one process or of many.
+/// Null positives: own key i is that of own query i.
+template <class S, class Frame>
+InfoNceResult info_nce(const InfoNceOptions& options, Frame& call, const Labels* positives) {
+  refuse_unusable(options.unusable_anchors, call.all_rows(1) == 1 ? call.all_rows(0) : 0,
+                  "without a negative");
+  const Index* column = nullptr;
+  call.agree([&] {
+    if (positives == nullptr) return;
+    column = checked_indices(call.scratch(), "positives", *positives, call.own_rows(0),
+                             call.all_rows(1), call.first_row(1));
+  });
+  auto term = call.template make<OnePositiveSoftmax<S>>(
+      0,
+      OnePositiveSettings<S>{
+          call.kernel().sign(), options.temperature, options.denominator, {.column = column}},
+      call.upstream());
+  InfoNceResult result;
+  call.run(term, 0, 1, result.diagnostics);
+  finish_rows(call, options.temperature, term, result);
+  return result;
+}
 
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
@@ -23,28 +46,8 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   call.add(Side::query, {"queries", queries, inputs.gradients[0]});
   call.add(Side::key, {"keys", keys, inputs.gradients[1]});
   call.check(n);
-  const Index* column = nullptr;
-  if (positives != nullptr) {
-    column = checked_indices(call.scratch(), "positives", *positives, n, keys.rows());
-  }
-  refuse_unusable(options.unusable_anchors, keys.rows() == 1 ? n : 0, "without a negative");
   call.pack();
-
-  OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(1));
-  OnePositiveSoftmax<S> term(
-      call.scratch(), n,
-      {kernel.sign(), options.temperature, options.denominator, {.column = column}},
-      call.upstream());
-  InfoNceResult result;
-  Diagnostics& d = result.diagnostics;
-  call.run(pass, term, 0, 1, d);
-  term.count(d);
-  call.reduce(
-      n, [&](Index i) { return term[i].value; }, result);
-  if (!call.wants_gradients()) return result;
-  result.d_temperature = term.temperature_gradient(call.scale(d));
-  call.scatter(call.scale(d));
-  return result;
+  return info_nce<S>(options, call, positives);
 }
 
 template <class S>
@@ -84,15 +87,12 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
     PerQueryPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2));
     call.run(pass, term, 0, 2, d);
   }
-  term.count(d);
-  call.reduce(
-      n, [&](Index i) { return term[i].value; }, result);
-  if (!call.wants_gradients()) return result;
-  for (Index i = 0; i < n; ++i) positives.g[i] = term.positive_gradient(i);
-  add_paired_gradients(call.threads(), kernel, call.rows(0), call.rows(1), positives,
-                       call.gradients(0), call.gradients(1));
-  result.d_temperature = term.temperature_gradient(call.scale(d));
-  call.scatter(call.scale(d));
+  if (call.wants_gradients()) {
+    for (Index i = 0; i < n; ++i) positives.g[i] = term.positive_gradient(i);
+    add_paired_gradients(call.threads(), kernel, call.rows(0), call.rows(1), positives,
+                         call.gradients(0), call.gradients(1));
+  }
+  finish_rows(call, options.temperature, term, result);
   return result;
 }
 

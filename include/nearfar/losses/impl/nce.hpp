@@ -81,9 +81,8 @@ NceResult contrast_with_noise(Call<S>& call, double temperature, bool shared_neg
     return Softplus<double>(offsets.of_key(i) - static_cast<double>(positives.s[i]) / temperature);
   };
   const auto value_of = [&](Index i) { return term[i].value + own(i).value; };
-  d.anchors = d.terms = n;
-  d.anchors_without_negative = m == 0 ? n : 0;
-  for (Index i = 0; i < n; ++i) d.active_terms += value_of(i) > 0 ? 1 : 0;
+  count_terms(
+      n, value_of, [m](Index) { return m; }, d);
   call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
 

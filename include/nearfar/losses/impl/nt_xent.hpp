@@ -1,42 +1,38 @@
 #pragma once
 
 #include "nearfar/engine/call.hpp"
-#include "nearfar/engine/two_sided_pass.hpp"
 #include "nearfar/engine/view_partners.hpp"
 #include "nearfar/losses/nt_xent.hpp"
 #include "nearfar/terms/one_positive_softmax.hpp"
+#include "nearfar/terms/temperature_rows.hpp"
 
 namespace nearfar::detail {
+
+/// The loss in the frame of one process or of many, whose one set has both views.
+template <class S, class Frame>
+TemperatureResult nt_xent(const NtXentOptions& options, Frame& call) {
+  refuse_unusable(options.unusable_anchors, call.all_rows(0) == 2 ? 2 : 0, "without a negative");
+  const Index* partner = nullptr;
+  call.agree([&] { partner = view_partners(call.scratch(), call.own_rows(0) / 2); });
+  auto term = call.template make<OnePositiveSoftmax<S>>(
+      0,
+      OnePositiveSettings<S>{
+          call.kernel().sign(), options.temperature, options.denominator, {.column = partner}},
+      call.upstream());
+  TemperatureResult result;
+  call.run_among_themselves(term, result.diagnostics);
+  finish_rows(call, options.temperature, term, result);
+  return result;
+}
 
 template <class S>
 TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& kernel,
                            const Inputs<S, 2>& inputs) {
-  const auto& [view1, view2] = inputs.rows;
-  const Index n = view1.rows();
-  if (view2.rows() != n) fail_shape("view2", n, view1.cols(), view2.rows(), view2.cols());
   Call<S> call(kernel, options.reduction, inputs);
-  call.add_stacked(Side::query, {"view1", view1, inputs.gradients[0]},
-                   {"view2", view2, inputs.gradients[1]});
-  call.check(2 * n);
-  refuse_unusable(options.unusable_anchors, n == 1 ? 2 : 0, "without a negative");
+  call.add_views(inputs);
+  call.check(2 * inputs.rows[0].rows());
   call.pack();
-
-  const Index* partner = view_partners(call.scratch(), n);
-  TwoSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(0));
-  OnePositiveSoftmax<S> term(
-      call.scratch(), 2 * n,
-      {kernel.sign(), options.temperature, options.denominator, {.column = partner}},
-      call.upstream());
-  TemperatureResult result;
-  Diagnostics& d = result.diagnostics;
-  call.run(pass, term, term, 0, 0, d);
-  term.count(d);
-  call.reduce(
-      2 * n, [&](Index i) { return term[i].value; }, result);
-  if (!call.wants_gradients()) return result;
-  result.d_temperature = term.temperature_gradient(call.scale(d));
-  call.scatter(call.scale(d));
-  return result;
+  return nt_xent<S>(options, call);
 }
 
 }  // namespace nearfar::detail

@@ -1,45 +1,44 @@
 #pragma once
 
 #include "nearfar/engine/call.hpp"
-#include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/losses/sig_lip.hpp"
 #include "nearfar/terms/logistic_term.hpp"
 
 namespace nearfar::detail {
 
-template <class S>
-SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel,
-                      const Inputs<S, 2>& inputs) {
-  const auto& [images, texts] = inputs.rows;
-  const Index n = images.rows();
-  check_same_rows(images, "texts", texts);
-  Call<S> call(kernel, options.reduction, inputs);
-  call.add(Side::query, {"images", images, inputs.gradients[0]});
-  call.add(Side::key, {"texts", texts, inputs.gradients[1]});
-  call.check(n);
-  call.pack();
-
-  OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(1));
-  LogisticTerm<S> term(
-      call.scratch(), n,
-      {.scale = options.logit_scale, .bias = options.logit_bias, .positives_on_diagonal = true},
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+SigLipResult sig_lip(const SigLipOptions& options, Frame& call) {
+  auto term = call.template make<LogisticTerm<S>>(
+      0,
+      LogisticSettings<S>{
+          .scale = options.logit_scale, .bias = options.logit_bias, .positives_on_diagonal = true},
       call.upstream());
   SigLipResult result;
   Diagnostics& d = result.diagnostics;
-  call.run(pass, term, 0, 1, d);
-  d.anchors = d.terms = n;
-  d.anchors_without_negative = n == 1 ? 1 : 0;
-  for (Index i = 0; i < n; ++i) d.active_terms += term[i].value > 0 ? 1 : 0;
-  call.reduce(
-      n, [&](Index i) { return term[i].value; }, result);
+  call.run(term, 0, 1, d);
+  const Index n = call.own_rows(0);
+  const auto value_of = [&](Index i) { return term[i].value; };
+  count_terms(
+      n, value_of, [&](Index) { return call.all_rows(1) - 1; }, d);
+  call.combine(d);
+  call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
   const double scale = call.scale(d);
-  for (Index i = 0; i < n; ++i) {
-    result.d_logit_scale += scale * term[i].d_scale;
-    result.d_logit_bias += scale * term[i].d_bias;
-  }
+  result.d_logit_scale = scale * call.sum(n, [&](Index i) { return term[i].d_scale; });
+  result.d_logit_bias = scale * call.sum(n, [&](Index i) { return term[i].d_bias; });
   call.scatter(scale);
   return result;
+}
+
+template <class S>
+SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel,
+                      const Inputs<S, 2>& inputs) {
+  Call<S> call(kernel, options.reduction, inputs);
+  call.add_pairs(inputs, "images", "texts");
+  call.check(inputs.rows[0].rows());
+  call.pack();
+  return sig_lip<S>(options, call);
 }
 
 }  // namespace nearfar::detail

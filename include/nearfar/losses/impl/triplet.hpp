@@ -15,12 +15,11 @@ Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
                 const Inputs<S, 3>& inputs) {
   const auto& [anchors, positives, negatives] = inputs.rows;
   const Index n = anchors.rows();
-  check_same_rows(anchors, "positives", positives);
-  check_same_rows(anchors, "negatives", negatives);
   Call<S> call(kernel, options.reduction, inputs);
   call.add(Side::query, {"anchors", anchors, inputs.gradients[0]});
   call.add(Side::key, {"positives", positives, inputs.gradients[1]});
   call.add(Side::key, {"negatives", negatives, inputs.gradients[2]});
+  call.check_same_rows();
   call.check(n);
   call.pack();
 
@@ -38,7 +37,6 @@ Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
   Diagnostics& d = result.diagnostics;
   fold_scores(kernel, n, with_positive.s, d);
   fold_scores(kernel, n, with_negative.s, d);
-  d.anchors = d.terms = n;
   const S sign = static_cast<S>(kernel.sign());
   double* values = call.scratch().template take<double>(n);
   for (Index i = 0; i < n; ++i) {
@@ -48,13 +46,13 @@ Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
                                         static_cast<double>(with_positive.s[i]));
     const TripletTerm term(options.form, gap + options.margin);
     values[i] = term.value;
-    if (term.value > 0) ++d.active_terms;
     const S g = static_cast<S>(kernel.sign() * term.slope * row_upstream(call.upstream(), i));
     with_positive.g[i] = -g;
     negative.g[i] = g;
   }
-  call.reduce(
-      n, [&](Index i) { return values[i]; }, result);
+  const auto value_of = [&](Index i) { return values[i]; };
+  count_terms(n, value_of, d);
+  call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
 
   const auto add = [&](int x, int y, const PairedScores<S>& pairs) {

@@ -10,10 +10,7 @@ namespace nearfar::detail {
 /// Checks the rows of a call that is otherwise ready.
 template <class S>
 void check_paired(Call<S>& call, const Inputs<S, 2>& inputs) {
-  const auto& [a, b] = inputs.rows;
-  if (a.rows() != b.rows()) fail_shape("b", a.rows(), a.cols(), b.rows(), b.cols());
-  call.add(Side::query, {"a", a, inputs.gradients[0]});
-  call.add(Side::key, {"b", b, inputs.gradients[1]});
+  call.add_pairs(inputs, "a", "b");
   call.check(1);
 }
 

@@ -51,10 +51,9 @@ Result evaluate(const ScorePassOptions& options, const KernelValue<S>& kernel,
     OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(1));
     call.run(pass, scaled, 0, 1, d);
   }
-  d.anchors = d.terms = n;
-  for (Index i = 0; i < n; ++i) d.active_terms += term.value(i) != 0 ? 1 : 0;
-  call.reduce(
-      n, [&](Index i) { return term.value(i); }, result);
+  const auto value_of = [&](Index i) { return term.value(i); };
+  count_terms(n, value_of, d);
+  call.reduce(n, value_of, result);
   call.scatter(call.scale(d));
   return result;
 }
