@@ -15,6 +15,16 @@ struct NamedTargets {
   const Targets& targets;
 };
 
+/// Whether a loss takes weights of listed positives.
+enum class PairWeights { refused, used };
+
+/// Throws when targets have weights of positives that a loss does not take.
+inline void check_pair_weights(const NamedTargets& of, PairWeights weights) {
+  if (weights == PairWeights::refused && !of.targets.lists().weights.empty()) {
+    fail_argument(of.name, "lists without weights for this loss", "weights");
+  }
+}
+
 /// Throws unless targets fit `queries` anchors and `keys` keys (the same targets twice for a set
 /// compared with itself).
 inline void check_targets(const NamedTargets& query, Index queries, const NamedTargets& key,

@@ -1,22 +1,16 @@
 #pragma once
 
-#include <numeric>
 #include <optional>
 
 #include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/call.hpp"
-#include "nearfar/engine/one_sided_pass.hpp"
-#include "nearfar/engine/positive_rule.hpp"
-#include "nearfar/engine/two_sided_pass.hpp"
+#include "nearfar/engine/pair_counts.hpp"
 
 /// \file
 /// The frame of a call of a loss over labels: a set of rows compared with itself, or queries
 /// compared with references that have targets of their own.
 
 namespace nearfar::detail {
-
-/// Whether a loss takes weights of listed positives.
-enum class PairWeights { refused, used };
 
 template <class S>
 class LabelledCall {
@@ -39,9 +33,7 @@ class LabelledCall {
     const NamedTargets other{same_rows_ ? "labels" : "reference_labels",
                              same_rows_ ? inputs.targets : inputs.reference_targets};
     check_targets(own, rows[0].rows(), other, rows[same_rows_ ? 0 : 1].rows(), same_rows_);
-    if (pair_weights == PairWeights::refused && !own.targets.lists().weights.empty()) {
-      fail_argument(own.name, "lists without weights for this loss", "weights");
-    }
+    check_pair_weights(own, pair_weights);
     if (wants_gradients()) upstream_ = call_.upstream();
     if (own.targets.has_weights()) upstream_ = upstream_.weighted(own.targets.weights().data());
     weighted_ = own.targets.has_weights();
@@ -239,36 +231,12 @@ class LabelledCall {
       }
       return;
     }
-    constexpr Index rows_a_task = 16;
-    parallel_tasks(tasks_of(anchors(), rows_a_task), threads(), [&](Index t, int) {
-      const Index end = std::min(anchors(), (t + 1) * rows_a_task);
-      for (Index i = t * rows_a_task; i < end; ++i) count_pairs_of(i, m);
+    const PairMask mask{same_rows_ ? Pairing::others : Pairing::all, excluded_};
+    each_counted(anchors(), threads(), [&](Index i) {
+      const PairCounts counts = detail::count_pairs(rule_, mask, i, m);
+      positives_[i] = counts.positives;
+      negatives_[i] = counts.negatives;
     });
-  }
-
-  void count_pairs_of(Index i, Index m) {
-    S match[tile_width];
-    Index seen = 0;
-    double positive = 0;
-    for (Index first = 0; first < m; first += tile_width) {
-      const Index n = std::min(tile_width, m - first);
-      rule_.match(i, first, n, match);
-      const auto count = [&](Index from, Index some) {
-        seen += some;
-        positive += std::accumulate(match + (from - first), match + (from - first + some), 0.0);
-      };
-      if (excluded_.any()) {
-        excluded_.each_part(i, first, first + n, count);
-        continue;
-      }
-      count(first, n);
-      if (same_rows_ && i >= first && i < first + n) {
-        --seen;
-        positive -= static_cast<double>(match[i - first]);
-      }
-    }
-    positives_[i] = static_cast<Index>(positive);
-    negatives_[i] = seen - positives_[i];
   }
 
   Call<S> call_;

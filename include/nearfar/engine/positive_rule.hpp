@@ -20,8 +20,9 @@ class PositiveRule {
  public:
   PositiveRule() = default;
 
-  PositiveRule(Scratch& scratch, const Targets& queries, const Targets& keys)
-      : rule_(queries.rule()) {
+  /// Where keys come in blocks, lists number all of them: the first of these is `first_key`.
+  PositiveRule(Scratch& scratch, const Targets& queries, const Targets& keys, Index first_key = 0)
+      : rule_(queries.rule()), first_key_(first_key) {
     if (rule_ == Targets::Rule::labels) {
       S* key_code = nullptr;
       const Classes<S> classes = classify<S>(scratch, queries.labels(), keys.labels(), key_code);
@@ -102,6 +103,7 @@ class PositiveRule {
     const auto at = static_cast<std::size_t>(i);
     const Index* columns = lists_.columns.data();
     const Index* end = columns + lists_.offsets[at + 1];
+    first += first_key_;
     for (const Index* j = std::lower_bound(columns + lists_.offsets[at], end, first);
          j != end && *j < first + n; ++j) {
       out[*j - first] = S(1);
@@ -112,6 +114,7 @@ class PositiveRule {
   }
 
   Targets::Rule rule_ = Targets::Rule::none;
+  Index first_key_ = 0;
   ClassCodes<S> codes_{};
   const Index* members_ = nullptr;
   MultiLabels query_labels_;

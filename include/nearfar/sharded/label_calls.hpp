@@ -12,9 +12,10 @@ template <class Loss, class S, class R>
 class LabelCalls {
  public:
   /// The loss of the rows of all processes, each compared with all others. Own rows x are N_r x D,
-  /// N_r >= 0, with one label a row, and perhaps ids (Targets::ids): rows of one id, wherever they
-  /// are, are not compared. Multi-labels, lists and weights are for calls of one process. Throws
-  /// the same error on all processes, as sharded::InfoNce::forward.
+  /// N_r >= 0, with their targets: labels or sets of labels, one a row, or PositiveLists, whose
+  /// columns number the rows of all processes in order of ranks. Rows of one id (Targets::ids),
+  /// wherever they are, are not compared. Throws the same error on all processes, as
+  /// sharded::InfoNce::forward.
   R forward(const Sharding& where, Rows<S> x, const Targets& labels,
             CallOptions<S> call = {}) const {
     return hand_on({{where, {Chunks<S>(x, no_gradient)}, false, call}, labels});

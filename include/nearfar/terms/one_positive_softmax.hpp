@@ -187,15 +187,6 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     return -scale * sum / settings_.temperature;
   }
 
-  /// Anchors, terms, and those among them that have no negative or are not zero.
-  void count(Diagnostics& d) const {
-    d.anchors = d.terms = count_;
-    for (Index i = 0; i < count_; ++i) {
-      if (rows_[i].negatives == 0) ++d.anchors_without_negative;
-      if (rows_[i].value != 0) ++d.active_terms;
-    }
-  }
-
  private:
   bool is_outside() const { return settings_.positives.paired != nullptr; }
   Index column(Index i) const {

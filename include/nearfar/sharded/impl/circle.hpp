@@ -9,15 +9,12 @@ namespace nearfar::detail {
 template <class S>
 Result evaluate(const CircleOptions& options, const KernelValue<S>& kernel,
                 const ShardedLabelledInputs<S>& inputs) {
-  ShardedLabelledCall<S> call(
-      kernel, options.reduction,
-      introduction("Circle", kernel, inputs.rows,
-                   {{"m", options.m},
-                    {"gamma", options.gamma},
-                    {"weights", static_cast<double>(options.weights)},
-                    {"reduction", static_cast<double>(options.reduction)},
-                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
-      inputs);
+  ShardedLabelledCall<S> call(kernel, options.reduction, PairWeights::refused,
+                              introduction("Circle", kernel, inputs.rows, options,
+                                           {{"m", options.m},
+                                            {"gamma", options.gamma},
+                                            {"weights", static_cast<double>(options.weights)}}),
+                              inputs);
   return circle<S>(options, call);
 }
 

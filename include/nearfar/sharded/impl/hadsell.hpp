@@ -10,12 +10,9 @@ template <class S>
 Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
                 const ShardedLabelledInputs<S>& inputs) {
   ShardedLabelledCall<S> call(
-      kernel, options.reduction,
-      introduction("HadsellContrastive", kernel, inputs.rows,
-                   {{"margin", options.margin},
-                    {"factor", static_cast<double>(options.factor)},
-                    {"reduction", static_cast<double>(options.reduction)},
-                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
+      kernel, options.reduction, PairWeights::refused,
+      introduction("HadsellContrastive", kernel, inputs.rows, options,
+                   {{"margin", options.margin}, {"factor", static_cast<double>(options.factor)}}),
       inputs);
   return hadsell<S>(options, call);
 }

@@ -10,14 +10,11 @@ template <class S>
 LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
                                  const KernelValue<S>& kernel,
                                  const ShardedLabelledInputs<S>& inputs) {
-  ShardedLabelledCall<S> call(
-      kernel, options.reduction,
-      introduction("LinearContrastive", kernel, inputs.rows,
-                   {{"positive_margin", options.positive_margin},
-                    {"negative_margin", options.negative_margin},
-                    {"reduction", static_cast<double>(options.reduction)},
-                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
-      inputs);
+  ShardedLabelledCall<S> call(kernel, options.reduction, PairWeights::refused,
+                              introduction("LinearContrastive", kernel, inputs.rows, options,
+                                           {{"positive_margin", options.positive_margin},
+                                            {"negative_margin", options.negative_margin}}),
+                              inputs);
   return linear_contrastive<S>(options, call);
 }
 

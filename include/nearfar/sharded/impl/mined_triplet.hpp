@@ -57,8 +57,8 @@ void mine_one(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
     if (keys.rows == 0) return;
     const auto add = [&](Index first, Index count, const S* weight,
                          ChosenKey<S> ChosenKeys<S>::*kind) {
-      const PackedRows<S> own = part_of(frame.packed(0), first, count);
-      RowGradients<S> of_own = part_of(frame.gradients(0), frame.packed(0), first);
+      const PackedRows<S> own = part_of(frame.rows(0), first, count);
+      RowGradients<S> of_own = part_of(frame.gradients(0), frame.rows(0), first);
       const auto is_here = [&](Index i) {
         const Index key = (chosen[first + i].*kind).key - block.first;
         return key >= 0 && key < keys.rows;
@@ -134,15 +134,12 @@ void mine_all(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
 template <class S>
 MinedTripletResult evaluate(const MinedTripletOptions& options, const KernelValue<S>& kernel,
                             const ShardedLabelledInputs<S>& inputs) {
-  ShardedLabelledCall<S> call(
-      kernel, options.reduction,
-      introduction("MinedTriplet", kernel, inputs.rows,
-                   {{"margin", options.margin},
-                    {"form", static_cast<double>(options.form)},
-                    {"mining", static_cast<double>(options.mining)},
-                    {"reduction", static_cast<double>(options.reduction)},
-                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
-      inputs);
+  ShardedLabelledCall<S> call(kernel, options.reduction, PairWeights::refused,
+                              introduction("MinedTriplet", kernel, inputs.rows, options,
+                                           {{"margin", options.margin},
+                                            {"form", static_cast<double>(options.form)},
+                                            {"mining", static_cast<double>(options.mining)}}),
+                              inputs);
   call.refuse(
       options.unusable_anchors, [](bool positive, bool negative) { return !positive || !negative; },
       "without a positive or a negative");

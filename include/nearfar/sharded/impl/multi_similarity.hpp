@@ -10,13 +10,9 @@ template <class S>
 Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& kernel,
                 const ShardedLabelledInputs<S>& inputs) {
   ShardedLabelledCall<S> call(
-      kernel, options.reduction,
-      introduction("MultiSimilarity", kernel, inputs.rows,
-                   {{"alpha", options.alpha},
-                    {"beta", options.beta},
-                    {"base", options.base},
-                    {"reduction", static_cast<double>(options.reduction)},
-                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
+      kernel, options.reduction, PairWeights::refused,
+      introduction("MultiSimilarity", kernel, inputs.rows, options,
+                   {{"alpha", options.alpha}, {"beta", options.beta}, {"base", options.base}}),
       inputs);
   return multi_similarity<S>(options, call);
 }

@@ -98,19 +98,19 @@ template <class S>
 RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& kernel,
                          const ShardedRankedInputs<S>& inputs) {
   const auto set_of = [](const char* name, const Chunks<S>& rows, const Labels& labels) {
-    return ShardedSet<S>(name, rows).with_labels(labels);
+    return ShardedSet<S>(name, rows).with(Targets(labels));
   };
   const auto& rows = inputs.sets.sets_of_rows;
   std::vector<ShardedSet<S>> sets;
   sets.push_back(set_of(inputs.same_rows ? "x" : "queries", rows[0], inputs.query_labels));
   if (!inputs.same_rows) sets.push_back(set_of("references", rows[1], inputs.reference_labels));
   const int key_set = inputs.same_rows ? 0 : 1;
-  ShardedCall<S> call(kernel,
-                      introduction("Retrieval", kernel, inputs.sets,
+  ShardedCall<S> call(kernel, Reduction::mean,
+                      introduction("Retrieval", kernel, inputs.sets, options,
                                    {{"sets of rows", inputs.same_rows ? 1.0 : 2.0},
                                     {"per_query", options.per_query ? 1.0 : 0.0},
                                     {"number of ks", static_cast<double>(options.ks.size())}}),
-                      std::move(sets), inputs.sets, [] {});
+                      std::move(sets), inputs.sets, 0, [] {});
   const Team& team = call.team();
   for (std::size_t t = 0; t < options.ks.size(); ++t) {
     const std::vector<Index> all = team.everyone(options.ks[t]);
@@ -121,7 +121,7 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
                     std::to_string(options.ks[t]));
     });
   }
-  const Index n = call.rows(0);
+  const Index n = call.own_rows(0);
   const Index keys = call.all_rows(key_set);
   const Index candidates = std::max<Index>(keys - (inputs.same_rows ? 1 : 0), 0);
   const auto size = static_cast<Index>(options.ks.size());

@@ -17,8 +17,7 @@ namespace nearfar::detail {
 template <class S>
 struct KeyBlock {
   Rows<S> rows;
-  Labels labels;  ///< empty where the set has none
-  Labels ids;
+  Targets targets;       ///< what keys have: none where anchors list their positives
   Index first = 0;       ///< number of the first row in the global set
   bool has_own = false;  ///< whether this process' rows are among them ...
   Index own = 0;         ///< ... and from where on
@@ -28,11 +27,8 @@ struct KeyBlock {
 template <class S>
 struct Shard {
   Rows<S> rows;
-  Labels labels;
-  Labels ids;
-  bool labelled = false;  ///< the set, even where this shard has no row
-  bool has_ids = false;
-  Index cols = 0;             ///< likewise
+  Targets targets;
+  RowLayout layout;           ///< of the set, even where this shard has no row
   std::vector<Index> counts;  ///< of all processes
 
   Index count_of(int rank) const { return counts[static_cast<std::size_t>(rank)]; }
@@ -48,10 +44,11 @@ class RingSchedule {
   /// they have those. The shard must outlive the object. Throws std::bad_alloc.
   RingSchedule(Scratch& scratch, const Team& team, Schedule schedule, const Shard<S>& shard,
                bool gradients, bool weights)
-      : team_(team), schedule_(schedule), shard_(shard), stride_(padded_stride<S>(shard.cols)) {
-    const auto rows = [&](Index count) {
-      return RowMemory<S>(scratch, count, shard.cols, shard.labelled, shard.has_ids);
-    };
+      : team_(team),
+        schedule_(schedule),
+        shard_(shard),
+        stride_(padded_stride<S>(shard.layout.cols)) {
+    const auto rows = [&](Index count) { return RowMemory<S>(scratch, count, shard.layout); };
     const bool all = schedule == Schedule::all_gather;
     const Index most = *std::max_element(shard.counts.begin(), shard.counts.end());
     const Index total = shard.first_of(team.size());
@@ -62,14 +59,14 @@ class RingSchedule {
       own_ = rows(own_count());
       if (team.size() > 1) arriving_ = {rows(most), rows(most)};
     }
-    copy_own();
+    own_.fill(shard.rows, shard.targets);
     if (!gradients) return;
     const Index padded = round_up(all ? total : most, panel_rows);
     sums_.data = scratch.take<S>(padded * stride_);
     sums_.weight = scratch.take<double>(padded);
     for (GradientMemory<S>* memory :
          {&arriving_gradients_, &leaving_gradients_, &last_gradients_}) {
-      *memory = GradientMemory<S>(scratch, most, shard.cols, weights);
+      *memory = GradientMemory<S>(scratch, most, shard.layout.cols, weights);
     }
   }
 
@@ -125,19 +122,10 @@ class RingSchedule {
 
   Index own_count() const { return shard_.count_of(team_.rank()); }
 
-  void copy_own() {
-    for (Index i = 0; i < shard_.rows.rows(); ++i) {
-      std::copy_n(shard_.rows.row(i), shard_.cols, own_.rows + i * shard_.cols);
-      if (own_.labels != nullptr) own_.labels[i] = shard_.labels[i];
-      if (own_.ids != nullptr) own_.ids[i] = shard_.ids[i];
-    }
-  }
-
   KeyBlock<S> view(const RowMemory<S>& memory, Index count) const {
     KeyBlock<S> out;
-    out.rows = Rows<S>(memory.rows, count, shard_.cols);
-    if (memory.labels != nullptr) out.labels = Labels(memory.labels, count);
-    if (memory.ids != nullptr) out.ids = Labels(memory.ids, count);
+    out.rows = Rows<S>(memory.rows, count, shard_.layout.cols);
+    out.targets = memory.targets(count);
     return out;
   }
   KeyBlock<S> block(int owner, const RowMemory<S>& memory) const {

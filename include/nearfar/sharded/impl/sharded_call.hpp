@@ -6,12 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "nearfar/core/check_targets.hpp"
 #include "nearfar/core/opening.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/finite.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/packed_rows.hpp"
-#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/pair_counts.hpp"
 #include "nearfar/sharded/chunks.hpp"
 #include "nearfar/sharded/impl/ring.hpp"
 #include "nearfar/sharded/inputs.hpp"
@@ -34,10 +35,8 @@ struct Piece {
 template <class S>
 struct ShardedSet {
   std::vector<Piece<S>> pieces;
-  bool labelled = false;
-  Labels labels;
-  bool has_ids = false;
-  Labels ids;
+  bool has_targets = false;
+  Targets targets;
 
   ShardedSet() = default;
   ShardedSet(const char* name, const Chunks<S>& chunks) { add(name, chunks); }
@@ -45,14 +44,9 @@ struct ShardedSet {
   void add(const char* name, const Chunks<S>& chunks) {
     for (const auto& chunk : chunks.all()) pieces.push_back({name, chunk.rows, chunk.gradient});
   }
-  ShardedSet& with_labels(const Labels& some) {
-    labelled = true;
-    labels = some;
-    return *this;
-  }
-  ShardedSet& with_ids(const Labels& some) {
-    has_ids = true;
-    ids = some;
+  ShardedSet& with(const Targets& some) {
+    has_targets = true;
+    targets = some;
     return *this;
   }
 
@@ -81,11 +75,12 @@ enum class KeyNumbers {
   from_own,  ///< own keys from 0, those of processes before have negative numbers
 };
 
-/// The collective check of a call: what must be the same on all processes.
-template <class S, int sets>
+/// The collective check of a call: what must be the same on all processes, of which `own` are the
+/// options that no other loss has.
+template <class S, int sets, class Options>
 Introduction introduction(const char* loss, const KernelValue<S>& kernel,
-                          const ShardedInputs<S, sets>& inputs,
-                          std::initializer_list<NamedOption> options) {
+                          const ShardedInputs<S, sets>& inputs, const Options& options,
+                          std::initializer_list<NamedOption> own) {
   const Upstream& upstream = inputs.options.upstream;
   const double above = inputs.wants_gradients && upstream.is_scalar() ? upstream.scalar() : 0.0;
   Introduction out(loss, {{"bytes of a scalar", static_cast<double>(sizeof(S))},
@@ -96,8 +91,25 @@ Introduction introduction(const char* loss, const KernelValue<S>& kernel,
                           {"kernel (function)", static_cast<double>(kernel.function)},
                           {"schedule", static_cast<double>(inputs.where.schedule)},
                           {"gradient scale", static_cast<double>(inputs.where.gradients)}});
-  out.add(options);
+  out.add(own);
+  if constexpr (requires { options.reduction; }) {
+    out.add({{"reduction", static_cast<double>(options.reduction)}});
+  }
+  if constexpr (requires { options.unusable_anchors; }) {
+    out.add({{"unusable_anchors", static_cast<double>(options.unusable_anchors)}});
+  }
   return out;
+}
+
+/// Throws unless a process has as many rows of the second set as of the first.
+template <class S>
+void check_same_rows(const char* first, const char* second, const ShardedInputs<S, 2>& inputs) {
+  const Index wanted = inputs.sets_of_rows[0].rows();
+  const Index got = inputs.sets_of_rows[1].rows();
+  if (got != wanted) {
+    fail_argument(second, "a row for each of " + std::to_string(wanted) + " " + first,
+                  std::to_string(got));
+  }
 }
 
 /// One call; one set of rows for rows compared with each other, two for queries and keys.
@@ -107,14 +119,15 @@ class ShardedCall {
   static constexpr int most_sets = 2;
 
   /// Agrees with all processes that their calls fit, after check() and checks of the rows, and
-  /// packs the rows. Arguments must outlive the object.
+  /// packs the rows. `terms` are those of this process. Arguments must outlive the object.
   template <int input_sets, class Check>
-  ShardedCall(const KernelValue<S>& kernel, Introduction introduction,
+  ShardedCall(const KernelValue<S>& kernel, Reduction reduction, Introduction introduction,
               std::vector<ShardedSet<S>> set, const ShardedInputs<S, input_sets>& inputs,
-              const Check& check)
+              Index terms, const Check& check)
       : where_(inputs.where),
         team_(where_.exchange),
         kernel_(kernel),
+        reduction_(reduction),
         sets_(std::move(set)),
         wants_gradients_(inputs.wants_gradients),
         upstream_(inputs.options.upstream) {
@@ -128,6 +141,7 @@ class ShardedCall {
       threads_ = std::max(1, available_threads(scratch_->threads()));
       introduce(own, inputs.options);
       check();
+      if (wants_gradients_) check_upstream(upstream_, reduction_, terms);
     });
     for (const Introduction& one : introductions_) {
       cols_ = std::max(cols_, one.cols);
@@ -138,6 +152,7 @@ class ShardedCall {
     }
     double* sums = nullptr;
     team_.agree([&] {
+      check_lists();
       for (int k = 0; k < set_count; ++k) lay_out(k);
       sums = scratch_->template take<double>(cols_);
     });
@@ -160,17 +175,32 @@ class ShardedCall {
   bool wants_gradients() const { return wants_gradients_; }
   const Upstream& upstream() const { return upstream_; }
   int sets() const { return static_cast<int>(sets_.size()); }
-  /// Own rows of a set.
-  Index rows(int set) const { return packed_[at(set)].rows; }
-  const PackedRows<S>& packed(int set) const { return packed_[at(set)]; }
-  /// Rows of a set on all processes, and how many of them on those before this.
+  const PackedRows<S>& rows(int set) const { return packed_[at(set)]; }
+  Index own_rows(int set) const { return packed_[at(set)].rows; }
   Index all_rows(int set) const { return shards_[at(set)].first_of(team_.size()); }
   Index first_row(int set) const { return shards_[at(set)].first_of(team_.rank()); }
   /// Of own rows of a set; wanted if any process wants some.
   RowGradients<S>& gradients(int set) { return gradients_[at(set)]; }
 
+  // As Call has them.
+
+  template <class Body>
+  void agree(const Body& body) const {
+    team_.agree(body);
+  }
+  void run(RowTerm<S>& term, int q, int k, Diagnostics& d) {
+    run_blocks(q, k, KeyNumbers::from_own, term, &on_any_block, d);
+  }
+  void run_among_themselves(RowTerm<S>& term, Diagnostics& d) { run(term, 0, 0, d); }
+  void run_both_ways(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& d) {
+    run(of_queries, 0, 1, d);
+    Diagnostics again;  // the same scores
+    run(of_keys, 1, 0, again);
+  }
+  void combine(Diagnostics& d) const { team_.combine(d); }
+
   /// Called before each block of keys with the positive rule of own rows and the block's, if the
-  /// set has labels.
+  /// set has targets.
   using OnBlock = std::function<void(const PositiveRule<S>&, const KeyBlock<S>&)>;
   static void on_any_block(const PositiveRule<S>&, const KeyBlock<S>&) {}
 
@@ -180,14 +210,14 @@ class ShardedCall {
     // What one term has taken is there for the next.
     team_.agree([&] {
       const ScratchLoan loan(*scratch_);
-      const Term first(*scratch_, rows(set), args...);
+      const Term first(*scratch_, own_rows(set), args...);
     });
-    return Term(*scratch_, rows(set), args...);
+    return Term(*scratch_, own_rows(set), args...);
   }
 
   /// Closes own rows of set q over all rows of set k, with gradients if the call wants any.
-  void run(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
-           Diagnostics& d) {
+  void run_blocks(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
+                  Diagnostics& d) {
     ScoreRange<S>* ranges = nullptr;
     const Index n = packed_[at(q)].rows;
     Diagnostics seen;
@@ -267,18 +297,18 @@ class ShardedCall {
     });
   }
 
-  /// For labelled sets: how many positives and negatives each own row has among all keys.
+  /// For sets with targets: how many positives and negatives each own row has among all keys.
   void count_pairs(Index* positives, Index* negatives) {
-    std::fill_n(positives, rows(0), Index(0));
-    std::fill_n(negatives, rows(0), Index(0));
-    labels_only_ = shards_[at(sets() - 1)];
-    labels_only_.cols = 0;
-    labels_only_.rows = Rows<S>(nullptr, rows(sets() - 1), 0);
-    std::optional<RingSchedule<S>> numbers;
+    std::fill_n(positives, own_rows(0), Index(0));
+    std::fill_n(negatives, own_rows(0), Index(0));
+    targets_only_ = shards_[at(sets() - 1)];
+    targets_only_.layout.cols = 0;
+    targets_only_.rows = Rows<S>(nullptr, own_rows(sets() - 1), 0);
+    std::optional<RingSchedule<S>> targets;
     team_.agree(
-        [&] { numbers.emplace(*scratch_, team_, where_.schedule, labels_only_, false, false); });
+        [&] { targets.emplace(*scratch_, team_, where_.schedule, targets_only_, false, false); });
     team_.agree([&] {
-      numbers->each_block([&](const KeyBlock<S>& block) {
+      targets->each_block([&](const KeyBlock<S>& block) {
         const ScratchLoan loan(*scratch_);
         count_pairs_with(block, positives, negatives);
       });
@@ -288,25 +318,30 @@ class ShardedCall {
   /// Makes value and values of own rows' value_of(i), by the global reduction; counts must be
   /// global by then, see Team::combine.
   template <class ValueOf>
+  void reduce(Index count, const ValueOf& value_of, Result& result) const {
+    reduce(reduction_, count, value_of, result);
+  }
+  template <class ValueOf>
   void reduce(Reduction reduction, Index count, const ValueOf& value_of, Result& result) const {
     if (reduction == Reduction::none) {
       team_.agree([&] { result.values.resize(static_cast<std::size_t>(count)); });
       for (Index i = 0; i < count; ++i) result.values[static_cast<std::size_t>(i)] = value_of(i);
     }
-    const double sum = sum_over_all(count, value_of);
-    if (!std::isfinite(sum)) fail_value_overflow(sum);
-    result.value = sum * reduction_scale(reduction, result.diagnostics);
+    const double total = sum(count, value_of);
+    if (!std::isfinite(total)) fail_value_overflow(total);
+    result.value = total * reduction_scale(reduction, result.diagnostics);
   }
 
-  /// The sum of own rows' number_of(i) over all rows of all processes.
   template <class NumberOf>
-  double sum_over_all(Index count, const NumberOf& number_of) const {
+  double sum(Index count, const NumberOf& number_of) const {
     double sum = 0;
     team_.sum_in_order(&sum, 1, [&] {
       for (Index i = 0; i < count; ++i) sum += number_of(i);
     });
     return sum;
   }
+
+  double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
 
   /// Gradients times `scale` into the caller's buffers.
   void scatter(double scale) {
@@ -353,10 +388,31 @@ class ShardedCall {
       own.wants_gradient[at(k)] = wants_gradients_ && set.wants_gradient();
       if (cols < 0) cols = set.cols();
       for (const Piece<S>& piece : set.pieces) check_piece(piece, cols);
-      if (set.labelled) check_label_count("labels", set.labels, set.rows());
-      if (set.has_ids) check_label_count("ids", set.ids, set.rows());
     }
     own.cols = std::max<Index>(cols, 0);
+    if (!sets_[0].has_targets) return;
+    check_own_targets(std::numeric_limits<Index>::max());
+    const Targets& targets = sets_[0].targets;
+    own.add({{"rule of positives", static_cast<double>(targets.rule())},
+             {"ids", targets.has_ids() ? 1.0 : 0.0},
+             {"words of a set of labels", static_cast<double>(targets.multi_labels().words)}});
+  }
+
+  /// Lists number all rows of all processes, whose number is known when all have introduced
+  /// themselves.
+  void check_lists() const {
+    const ShardedSet<S>& own = sets_.front();
+    if (own.has_targets && own.targets.rule() == Targets::Rule::lists) {
+      check_own_targets(all_rows(sets() - 1));
+    }
+  }
+
+  void check_own_targets(Index all_keys) const {
+    const ShardedSet<S>& own = sets_.front();
+    const ShardedSet<S>& keys = sets_.back();
+    const bool lists = own.targets.rule() == Targets::Rule::lists;
+    check_targets({"labels", own.targets}, own.rows(), {"labels", keys.targets},
+                  lists ? all_keys : keys.rows(), sets() == 1);
   }
 
   void check_piece(const Piece<S>& piece, Index cols) const {
@@ -374,11 +430,9 @@ class ShardedCall {
   void lay_out(int k) {
     const ShardedSet<S>& set = sets_[at(k)];
     Shard<S>& shard = shards_[at(k)];
-    shard.cols = cols_;
-    shard.labelled = set.labelled;
-    shard.has_ids = set.has_ids;
-    shard.labels = set.labels;
-    shard.ids = set.ids;
+    shard.layout.cols = cols_;
+    shard.targets = set.targets;
+    if (set.has_targets) shard.layout.add(set.targets);
     const Index n = set.rows();
     if (set.pieces.size() == 1 && n > 0) {
       shard.rows = set.pieces.front().rows;
@@ -462,13 +516,11 @@ class ShardedCall {
     const PackedRows<S> keys = pack(*scratch_, threads_, kernel_, block.rows, false, centre_);
     const ShardedSet<S>& own = sets_[at(q)];
     PositiveRule<S> rule;
-    if (own.labelled) rule = PositiveRule<S>(*scratch_, Targets(own.labels), Targets(block.labels));
-    ExcludedPairs excluded;
-    if (own.has_ids) excluded = ExcludedPairs(*scratch_, own.ids, block.ids);
-    const bool same = sets() == 1 && block.has_own;
+    if (own.has_targets) rule = rule_of(own.targets, block);
+    const PairMask mask = mask_of(own, block);
     const Index number = numbers == KeyNumbers::from_own ? block.first - first_row(k) : 0;
-    OneSidedPass<S> pass(*scratch_, threads_, kernel_, packed_[at(q)], keys,
-                         same ? Pairing::others : Pairing::all, excluded, {number, block.own});
+    OneSidedPass<S> pass(*scratch_, threads_, kernel_, packed_[at(q)], keys, mask.pairing,
+                         mask.excluded, {number, block.own});
     on_block(rule, block);
     body(pass);
   }
@@ -479,27 +531,52 @@ class ShardedCall {
     d.largest_score = std::max(d.largest_score, seen.largest_score);
   }
 
+  PositiveRule<S> rule_of(const Targets& own, const KeyBlock<S>& block) {
+    return PositiveRule<S>(*scratch_, own, block.targets, block.first);
+  }
+
+  PairMask mask_of(const ShardedSet<S>& own, const KeyBlock<S>& block) {
+    const bool same = sets() == 1 && block.has_own;
+    return {same ? Pairing::others : Pairing::all,
+            own.targets.has_ids() ? ExcludedPairs(*scratch_, own.targets.ids(), block.targets.ids())
+                                  : ExcludedPairs(),
+            block.own};
+  }
+
   void count_pairs_with(const KeyBlock<S>& block, Index* positives, Index* negatives) {
     const ShardedSet<S>& own = sets_[0];
-    S* key_code = nullptr;
-    const Classes<S> classes = classify<S>(*scratch_, own.labels, block.labels, key_code);
-    const ExcludedPairs excluded =
-        own.has_ids ? ExcludedPairs(*scratch_, own.ids, block.ids) : ExcludedPairs();
-    for (Index i = 0; i < rows(0); ++i) {
-      Index same = classes.members[i];
+    const PositiveRule<S> rule = rule_of(own.targets, block);
+    const PairMask mask = mask_of(own, block);
+    if (rule.by_labels()) {
+      count_pairs_by_labels(block, rule, mask, positives, negatives);
+      return;
+    }
+    each_counted(own_rows(0), threads_, [&](Index i) {
+      const PairCounts counts = detail::count_pairs(rule, mask, i, block.rows.rows());
+      positives[i] += counts.positives;
+      negatives[i] += counts.negatives;
+    });
+  }
+
+  /// No pair by itself, but those that are left out.
+  void count_pairs_by_labels(const KeyBlock<S>& block, const PositiveRule<S>& rule,
+                             const PairMask& mask, Index* positives, Index* negatives) const {
+    const Labels& own = sets_[0].targets.labels();
+    const Labels& keys = block.targets.labels();
+    for (Index i = 0; i < own_rows(0); ++i) {
       Index left_out_same = 0;
       Index left_out = 0;
       const auto leave_out = [&](Index j) {
         ++left_out;
-        left_out_same += block.labels[j] == own.labels[i] ? 1 : 0;
+        left_out_same += keys[j] == own[i] ? 1 : 0;
       };
-      if (own.has_ids) {
-        excluded.each(i, leave_out);
-      } else if (sets() == 1 && block.has_own) {
-        leave_out(i + block.own);
+      if (mask.excluded.any()) {
+        mask.excluded.each(i, leave_out);
+      } else if (mask.pairing == Pairing::others) {
+        leave_out(i + mask.own);
       }
-      positives[i] += same - left_out_same;
-      negatives[i] += block.labels.size() - same - (left_out - left_out_same);
+      positives[i] += rule.members(i) - left_out_same;
+      negatives[i] += keys.size() - rule.members(i) - (left_out - left_out_same);
     }
   }
 
@@ -535,6 +612,7 @@ class ShardedCall {
   std::optional<Scratch> scratch_;
   int threads_ = 1;
   const KernelValue<S>& kernel_;
+  Reduction reduction_;
   std::vector<ShardedSet<S>> sets_;
   bool wants_gradients_;
   Upstream upstream_;
@@ -542,7 +620,7 @@ class ShardedCall {
   Index cols_ = 0;
   std::array<bool, most_sets> wanted_ = {};  ///< gradients, by anyone
   std::array<Shard<S>, most_sets> shards_;
-  Shard<S> labels_only_;
+  Shard<S> targets_only_;
   const S* centre_ = nullptr;
   std::array<PackedRows<S>, most_sets> packed_;
   std::array<RowGradients<S>, most_sets> gradients_;

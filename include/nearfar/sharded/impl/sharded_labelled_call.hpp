@@ -15,12 +15,22 @@ template <class S>
 class ShardedLabelledCall {
  public:
   /// As ShardedCall; and counts each row's positives and negatives.
-  ShardedLabelledCall(const KernelValue<S>& kernel, Reduction reduction,
+  ShardedLabelledCall(const KernelValue<S>& kernel, Reduction reduction, PairWeights pair_weights,
                       const Introduction& introduction, const ShardedLabelledInputs<S>& inputs)
-      : call_(kernel, with_ids(introduction, inputs.targets), {set_of(inputs)}, inputs.rows,
-              [&] { check(inputs, reduction); }),
+      : call_(kernel, reduction, introduction,
+              {ShardedSet<S>("x", inputs.rows.sets_of_rows[0]).with(inputs.targets)}, inputs.rows,
+              inputs.rows.sets_of_rows[0].rows(),
+              [&] {
+                check_pair_weights({"labels", inputs.targets}, pair_weights);
+              }),
         reduction_(reduction) {
+    const Targets& targets = inputs.targets;
     if (wants_gradients()) upstream_ = call_.upstream();
+    if (targets.has_weights()) upstream_ = upstream_.weighted(targets.weights().data());
+    // Terms of no block yet must see whether positives have weights.
+    if (targets.rule() == Targets::Rule::lists) {
+      rule_ = PositiveRule<S>(scratch(), targets, Targets());
+    }
     team().agree([&] {
       positives_ = scratch().template take<Index>(anchors());
       negatives_ = scratch().template take<Index>(anchors());
@@ -35,13 +45,13 @@ class ShardedLabelledCall {
   const KernelValue<S>& kernel() const { return call_.kernel(); }
   bool wants_gradients() const { return call_.wants_gradients(); }
   bool same_rows() const { return true; }
-  Index anchors() const { return call_.rows(0); }
+  Index anchors() const { return call_.own_rows(0); }
   Index positives(Index i) const { return positives_[i]; }
   Index negatives(Index i) const { return negatives_[i]; }
   const Index* positive_counts() const { return positives_; }
   /// The rule of no block: terms get that of each block.
   const PositiveRule<S>& rule() const { return rule_; }
-  /// dL/d(value) as terms need it; 1 when there is none.
+  /// dL/d(value) as terms need it, anchors' weights included; 1 when there is none.
   const Upstream& upstream() const { return upstream_; }
   /// Pairs are seen from both of their rows, which may be on two processes.
   bool pairs_are_mutual() const { return false; }
@@ -87,7 +97,7 @@ class ShardedLabelledCall {
   /// The same, with gradients when the call wants any.
   template <class Term>
   void run(Term& term, Diagnostics& d) {
-    call_.run(
+    call_.run_blocks(
         0, 0, KeyNumbers::of_block, term,
         [&](const PositiveRule<S>& rule, const KeyBlock<S>&) { term.set_rule(rule); }, d);
     term.set_rule(rule_);
@@ -115,12 +125,13 @@ class ShardedLabelledCall {
   /// A number of own anchors summed over all anchors of all processes.
   template <class NumberOf>
   double sum(const NumberOf& number_of) const {
-    return call_.sum_over_all(anchors(), number_of);
+    return call_.sum(anchors(), number_of);
   }
 
   template <class ValueOf>
   void reduce(Reduction reduction, const ValueOf& value_of, Result& result) const {
-    call_.reduce(reduction, anchors(), value_of, result);
+    call_.reduce(
+        reduction, anchors(), [&](Index i) { return upstream_.weight(i) * value_of(i); }, result);
   }
   template <class ValueOf>
   void reduce(const ValueOf& value_of, Result& result) const {
@@ -130,29 +141,6 @@ class ShardedLabelledCall {
   void scatter(double scale) { call_.scatter(scale); }
 
  private:
-  static ShardedSet<S> set_of(const ShardedLabelledInputs<S>& inputs) {
-    ShardedSet<S> set("x", inputs.rows.sets_of_rows[0]);
-    set.with_labels(inputs.targets.labels());
-    return inputs.targets.has_ids() ? set.with_ids(inputs.targets.ids()) : set;
-  }
-
-  static Introduction with_ids(Introduction introduction, const Targets& targets) {
-    introduction.add({{"ids", targets.has_ids() ? 1.0 : 0.0}});
-    return introduction;
-  }
-
-  static void check(const ShardedLabelledInputs<S>& inputs, Reduction reduction) {
-    if (inputs.targets.rule() != Targets::Rule::labels) {
-      fail_argument("labels", "one label a row, in a sharded call", "another rule");
-    }
-    if (inputs.targets.has_weights()) {
-      fail_argument("labels", "no weights in a sharded call", "weights");
-    }
-    if (inputs.rows.wants_gradients) {
-      check_upstream(inputs.rows.options.upstream, reduction, inputs.rows.sets_of_rows[0].rows());
-    }
-  }
-
   ShardedCall<S> call_;
   Reduction reduction_;
   PositiveRule<S> rule_;

@@ -9,14 +9,11 @@ namespace nearfar::detail {
 template <class S>
 TemperatureResult evaluate(const SupConOptions& options, const KernelValue<S>& kernel,
                            const ShardedLabelledInputs<S>& inputs) {
-  ShardedLabelledCall<S> call(
-      kernel, options.reduction,
-      introduction("SupCon", kernel, inputs.rows,
-                   {{"temperature", options.temperature},
-                    {"variant", static_cast<double>(options.variant)},
-                    {"reduction", static_cast<double>(options.reduction)},
-                    {"unusable_anchors", static_cast<double>(options.unusable_anchors)}}),
-      inputs);
+  ShardedLabelledCall<S> call(kernel, options.reduction, PairWeights::used,
+                              introduction("SupCon", kernel, inputs.rows, options,
+                                           {{"temperature", options.temperature},
+                                            {"variant", static_cast<double>(options.variant)}}),
+                              inputs);
   return sup_con<S>(options, call);
 }
 

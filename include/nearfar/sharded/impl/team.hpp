@@ -30,7 +30,7 @@ struct NamedOption {
 
 /// What a process says of its call; to be the same on all, but for the rows.
 struct Introduction {
-  static constexpr std::size_t most = 16;
+  static constexpr std::size_t most = 28;
   struct Option {
     char name[32];
     double value;

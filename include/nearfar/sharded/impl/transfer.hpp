@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "nearfar/core/labels.hpp"
+#include "nearfar/core/targets.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/sharded/exchange.hpp"
@@ -42,38 +42,82 @@ class Transfer {
   int pending_ = 0;
 };
 
-/// Memory for rows, their labels and ids.
+/// What each row of a set takes along.
+struct RowLayout {
+  Index cols = 0;
+  bool labels = false;
+  Index label_words = 0;  ///< of a set of labels; 0 where rows have none
+  bool ids = false;
+
+  /// What keys must have with them that are compared with rows of these targets. (Lists stay with
+  /// their anchors.)
+  void add(const Targets& targets) {
+    labels = targets.rule() == Targets::Rule::labels;
+    label_words =
+        targets.rule() == Targets::Rule::multi_labels ? targets.multi_labels().words : Index(0);
+    ids = targets.has_ids();
+  }
+};
+
+/// Memory for rows and what they take along.
 template <class S>
 struct RowMemory {
+  RowLayout layout;
   S* rows = nullptr;
-  Index cols = 0;
   std::int64_t* labels = nullptr;  ///< null where there are none
+  std::uint64_t* label_sets = nullptr;
   std::int64_t* ids = nullptr;
 
   RowMemory() = default;
-  RowMemory(Scratch& scratch, Index count, Index elements, bool labelled, bool has_ids)
-      : rows(scratch.take<S>(count * elements)),
-        cols(elements),
-        labels(labelled ? scratch.take<std::int64_t>(count) : nullptr),
-        ids(has_ids ? scratch.take<std::int64_t>(count) : nullptr) {}
+  RowMemory(Scratch& scratch, Index count, const RowLayout& of)
+      : layout(of),
+        rows(scratch.take<S>(count * of.cols)),
+        labels(of.labels ? scratch.take<std::int64_t>(count) : nullptr),
+        label_sets(of.label_words > 0 ? scratch.take<std::uint64_t>(count * of.label_words)
+                                      : nullptr),
+        ids(of.ids ? scratch.take<std::int64_t>(count) : nullptr) {}
 
   RowMemory from(Index first) const {
     RowMemory out = *this;
-    out.rows += first * cols;
+    out.rows += first * layout.cols;
     if (labels != nullptr) out.labels += first;
+    if (label_sets != nullptr) out.label_sets += first * layout.label_words;
     if (ids != nullptr) out.ids += first;
     return out;
   }
 
+  /// Copies `some` rows and their targets to the first places.
+  void fill(const Rows<S>& some, const Targets& targets) const {
+    for (Index i = 0; i < some.rows(); ++i) {
+      std::copy_n(some.row(i), layout.cols, rows + i * layout.cols);
+      if (labels != nullptr) labels[i] = targets.labels()[i];
+      if (label_sets != nullptr) {
+        std::copy_n(targets.multi_labels().bits + i * layout.label_words, layout.label_words,
+                    label_sets + i * layout.label_words);
+      }
+      if (ids != nullptr) ids[i] = targets.ids()[i];
+    }
+  }
+
+  /// Targets of the first `count` rows.
+  Targets targets(Index count) const {
+    Targets out;
+    if (labels != nullptr) out = Targets(Labels(labels, count));
+    if (label_sets != nullptr) out = Targets(MultiLabels{label_sets, count, layout.label_words});
+    return ids != nullptr ? out.ids(Labels(ids, count)) : out;
+  }
+
   void send(Transfer& out, int to, Index count) const {
     out.send(to, labels, count);
+    out.send(to, label_sets, count * layout.label_words);
     out.send(to, ids, count);
-    out.send(to, rows, count * cols);
+    out.send(to, rows, count * layout.cols);
   }
   void receive(Transfer& in, int from, Index count) const {
     in.receive(from, labels, count);
+    in.receive(from, label_sets, count * layout.label_words);
     in.receive(from, ids, count);
-    in.receive(from, rows, count * cols);
+    in.receive(from, rows, count * layout.cols);
   }
 };
 
