@@ -24,12 +24,7 @@ INSTANTIATE_TEST_SUITE_P(Schedules, ShardedErrors,
 
 TEST(ShardedErrors, OptionsAreRefusedAsInOneProcess) {
   EXPECT_THROW(nearfar::sharded::InfoNce<float>({.temperature = 0}), std::invalid_argument);
-  EXPECT_THROW(
-      nearfar::sharded::MinedTriplet<float>({.mining = nearfar::Mining::distance_weighted}),
-      std::invalid_argument);
-  EXPECT_THROW(nearfar::sharded::MinedTriplet<float>(
-                   {.form = nearfar::TripletForm::soft, .mining = nearfar::Mining::all}),
-               std::invalid_argument);
+  EXPECT_THROW(nearfar::sharded::MinedTriplet<float>({.margin = -1}), std::invalid_argument);
 }
 
 TEST(ShardedErrors, NoTargetsAreRefused) {

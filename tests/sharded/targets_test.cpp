@@ -208,10 +208,23 @@ TYPED_TEST(ShardedTargets, OfLossesOverPairsAreThoseOfOneProcess) {
 
 TYPED_TEST(ShardedTargets, OfMinedTripletsAreThoseOfOneProcess) {
   using S = TypeParam;
-  for (const nearfar::Mining mining : {nearfar::Mining::batch_hard, nearfar::Mining::all}) {
-    check_all<S, nearfar::MinedTriplet<S>, nearfar::sharded::MinedTriplet<S>>(
-        nearfar::MinedTripletOptions{.margin = 0.4, .mining = mining}, false);
+  using nearfar::Mining;
+  using nearfar::TripletForm;
+  const auto check_options = [](const nearfar::MinedTripletOptions& options) {
+    SCOPED_TRACE("mining " + std::to_string(static_cast<int>(options.mining)) + ", form " +
+                 std::to_string(static_cast<int>(options.form)));
+    check_all<S, nearfar::MinedTriplet<S>, nearfar::sharded::MinedTriplet<S>>(options, false);
+  };
+  for (const Mining mining :
+       {Mining::batch_hard, Mining::all, Mining::semi_hard_per_pair, Mining::distance_weighted}) {
+    for (const TripletForm form : {TripletForm::hinge, TripletForm::soft}) {
+      check_options({.margin = 0.4, .form = form, .mining = mining});
+    }
   }
+  check_options({.margin = 0.4,
+                 .mining = Mining::batch_easy_hard,
+                 .positive = nearfar::PositiveChoice::semihard,
+                 .negative = nearfar::NegativeChoice::hard});
 }
 
 /// What one process has wrong with its targets is thrown on all.

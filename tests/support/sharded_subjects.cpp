@@ -96,15 +96,31 @@ void add_sharded_similarities(ShardedSubjects<S>& all, const std::string& kernel
 template <class S, class K>
 void add_sharded_triplets(ShardedSubjects<S>& all, const std::string& kernel) {
   using namespace nearfar;
-  for (const Mining mining :
-       {Mining::batch_hard, Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
+  const auto add = [&](const MinedTripletOptions& options, const std::string& name) {
     all.template add_labelled<MinedTriplet<S, K>, sharded::MinedTriplet<S, K>>(
-        "MinedTriplet " + kernel + ", mining " + std::to_string(static_cast<int>(mining)),
-        MinedTripletOptions{.margin = 0.4, .mining = mining});
+        "MinedTriplet " + kernel + ", mining " + std::to_string(static_cast<int>(options.mining)) +
+            name,
+        options);
+  };
+  for (const Mining mining :
+       {Mining::batch_hard, Mining::all, Mining::hard, Mining::semihard, Mining::easy,
+        Mining::semi_hard_per_pair, Mining::distance_weighted}) {
+    add({.margin = 0.4, .mining = mining}, "");
+    add({.margin = 0.4, .form = TripletForm::soft, .mining = mining}, ", soft");
   }
-  all.template add_labelled<MinedTriplet<S, K>, sharded::MinedTriplet<S, K>>(
-      "MinedTriplet " + kernel + ", soft",
-      MinedTripletOptions{.margin = 0.4, .form = TripletForm::soft});
+  for (const PositiveChoice positive :
+       {PositiveChoice::easy, PositiveChoice::semihard, PositiveChoice::hard}) {
+    for (const NegativeChoice negative :
+         {NegativeChoice::easy, NegativeChoice::semihard, NegativeChoice::hard}) {
+      if (positive == PositiveChoice::semihard && negative == NegativeChoice::semihard) continue;
+      add({.margin = 0.4,
+           .mining = Mining::batch_easy_hard,
+           .positive = positive,
+           .negative = negative},
+          ", " + std::to_string(static_cast<int>(positive)) +
+              std::to_string(static_cast<int>(negative)));
+    }
+  }
 }
 
 }  // namespace

@@ -5,10 +5,11 @@
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/mining/counted_triplets.hpp"
 
 /// \file
-/// Hinge losses over every triplet of a kind where an anchor's keys come in blocks: its positives
-/// are collected first, then its negatives counted, then its positives weighted.
+/// Every triplet of a kind where an anchor's keys come in blocks: its positives are collected
+/// first, then its negatives counted, then its positives weighted.
 
 namespace nearfar::detail {
 
@@ -16,6 +17,7 @@ namespace nearfar::detail {
 template <class S>
 struct ArrivedPositives {
   S* numbers;   ///< their distances; later what pulls at each
+  Index* keys;  ///< their numbers among all keys; null where nobody wants them
   Index count;  ///< how many came so far
 };
 
@@ -25,11 +27,17 @@ class CollectPositives final : public LabelledTerm<S> {
  public:
   /// For `rows` anchors, anchor i with count_of(i) positives. Distances are -sign * score.
   template <class CountOf>
-  CollectPositives(Scratch& scratch, Index rows, const CountOf& count_of, int sign,
+  CollectPositives(Scratch& scratch, Index rows, const CountOf& count_of, bool with_keys, int sign,
                    const PositiveRule<S>& rule)
       : LabelledTerm<S>(rule), sign_(sign), rows_(scratch.take<ArrivedPositives<S>>(rows)) {
-    for (Index i = 0; i < rows; ++i) rows_[i] = {scratch.take<S>(count_of(i)), 0};
+    for (Index i = 0; i < rows; ++i) {
+      rows_[i] = {scratch.take<S>(count_of(i)),
+                  with_keys ? scratch.take<Index>(count_of(i)) : nullptr, 0};
+    }
   }
+
+  /// Before each block.
+  void set_number(Index number) { number_ = number; }
 
   ArrivedPositives<S>& operator[](Index i) { return rows_[i]; }
   ArrivedPositives<S>* data() { return rows_; }
@@ -40,7 +48,9 @@ class CollectPositives final : public LabelledTerm<S> {
     ArrivedPositives<S>& row = rows_[i];
     const RowPositives<S> positives(this->rule(), i, first, n);
     for (Index k = 0; k < n; ++k) {
-      if (positives[k]) row.numbers[row.count++] = S(-sign_) * s[k];
+      if (!positives[k]) continue;
+      if (row.keys != nullptr) row.keys[row.count] = number_ + first + k;
+      row.numbers[row.count++] = S(-sign_) * s[k];
     }
   }
 
@@ -49,7 +59,75 @@ class CollectPositives final : public LabelledTerm<S> {
 
  private:
   int sign_;
+  Index number_ = 0;
   ArrivedPositives<S>* rows_;
+};
+
+/// The negatives of anchors whose positives are known, at a cost of their own for each triplet:
+/// what HingeNegativesTerm is for the hinge. O(P) a negative.
+template <class S>
+class CostlyNegativesTerm final : public LabelledTerm<S> {
+ public:
+  /// For `rows` anchors. The upstream must outlive the term.
+  CostlyNegativesTerm(Scratch& scratch, Index rows, Mining mining, const TripletCost& cost,
+                      int sign, const PositiveRule<S>& rule, const Upstream& upstream)
+      : LabelledTerm<S>(rule),
+        mining_(mining),
+        cost_(cost),
+        sign_(sign),
+        upstream_(upstream),
+        anchors_(scratch.take<Anchor>(rows)) {}
+
+  /// Anchor i, before any pass; `slopes` is memory for one number a positive.
+  void set_positives(Index i, const SortedPositives<S>& positives, double* slopes) {
+    anchors_[i] = {positives, slopes, {0, 0, 0, 0, 0, 0}};
+    std::fill_n(slopes, positives.count(), 0.0);
+  }
+
+  void start(Index) override {}
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    gradient(i, first, n, s, nullptr);
+  }
+  void close(Index) override {}
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    Anchor& anchor = anchors_[i];
+    if (g != nullptr) std::fill_n(g, n, S(0));
+    if (anchor.positives.count() == 0) return;
+    S role[tile_width];
+    this->rule().match(i, first, n, role);
+    const double unit = sign_ * row_upstream(upstream_, i);
+    add_triplets(
+        mining_, cost_, anchor.positives, sign_, role, n, s, anchor.sums,
+        [&](Index rank, double slope) { anchor.slopes[rank] += slope; },
+        [&](Index k, double slope) {
+          if (g != nullptr) g[k] = static_cast<S>(unit * slope);
+        });
+  }
+
+  /// After the last key: the anchor's triplets. Calls body(key, slope) for each positive with what
+  /// pulls at it.
+  template <class Body>
+  AnchorTriplets finish(Index i, const Body& body) const {
+    const Anchor& anchor = anchors_[i];
+    for (Index r = 0; r < anchor.positives.count(); ++r) {
+      body(anchor.positives.key(r), anchor.slopes[r]);
+    }
+    return anchor.sums;
+  }
+
+ private:
+  struct Anchor {
+    SortedPositives<S> positives;
+    double* slopes;  ///< of triplets of each rank
+    AnchorTriplets sums;
+  };
+
+  Mining mining_;
+  TripletCost cost_;
+  int sign_;
+  const Upstream& upstream_;
+  Anchor* anchors_;
 };
 
 /// Gives the positives, which come in the same order again, their weights.

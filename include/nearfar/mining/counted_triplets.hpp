@@ -16,7 +16,50 @@ namespace nearfar::detail {
 struct TripletCost {
   TripletForm form;
   double margin;
+
+  /// Of a positive and a negative at these distances.
+  template <class S>
+  TripletTerm of(S positive, double negative) const {
+    return {form, static_cast<double>(positive) - negative + margin};
+  }
 };
+
+/// The ranks of positives that form a triplet of the kind with a negative.
+inline std::pair<Index, Index> chosen_ranks(Mining mining, const Ranks& ranks, Index count) {
+  switch (mining) {
+    case Mining::hard:
+      return {ranks.semihard, count};
+    case Mining::semihard:
+      return {ranks.easy, ranks.semihard};
+    case Mining::easy:
+      return {0, ranks.easy};
+    default:
+      return {0, count};
+  }
+}
+
+/// Adds every triplet of a kind that an anchor's positives form with n keys of these roles and
+/// scores, at its own cost. Calls of_positive(rank, slope) for each triplet and of_negative(j,
+/// slope) for each negative, with the sum of its triplets' slopes.
+template <class S, class OfPositive, class OfNegative>
+void add_triplets(Mining mining, const TripletCost& cost, const SortedPositives<S>& positives,
+                  int sign, const S* role, Index n, const S* s, AnchorTriplets& row,
+                  const OfPositive& of_positive, const OfNegative& of_negative) {
+  each_negative(positives, sign, role, n, s, row,
+                [&](Index j, double negative, const Ranks& ranks) {
+                  const auto [from, to] = chosen_ranks(mining, ranks, positives.count());
+                  row.terms += to - from;
+                  double slopes = 0;
+                  for (Index r = from; r < to; ++r) {
+                    const TripletTerm term = cost.of(positives.distance(r), negative);
+                    row.value += term.value;
+                    row.active += term.value > 0 ? 1 : 0;
+                    slopes += term.slope;
+                    of_positive(r, term.slope);
+                  }
+                  of_negative(j, slopes);
+                });
+}
 
 /// The miner of every triplet of a kind, or of one triplet for each positive pair.
 template <class S>
@@ -59,20 +102,6 @@ class CountedTriplets final : public RowMiner<S> {
  private:
   using Positives = SortedPositives<S>;
 
-  /// The ranks that take part.
-  std::pair<Index, Index> chosen(const Ranks& ranks, Index count) const {
-    switch (mining_) {
-      case Mining::hard:
-        return {ranks.semihard, count};
-      case Mining::semihard:
-        return {ranks.easy, ranks.semihard};
-      case Mining::easy:
-        return {0, ranks.easy};
-      default:
-        return {0, count};
-    }
-  }
-
   /// dL/ds of a score that is nearer or farther by one unit of distance.
   S weight(Index i, double times) const {
     return static_cast<S>(-sign_ * row_upstream(upstream_, i) * times);
@@ -91,21 +120,14 @@ class CountedTriplets final : public RowMiner<S> {
 
   void soft(Index i, Index n, const S* s, S* g, const Positives& positives,
             const AnchorScratch<S>& memory, AnchorTriplets& row) const {
-    each_negative(positives, sign_, memory.role, n, s, row,
-                  [&](Index j, double negative, const Ranks& ranks) {
-                    const auto [from, to] = chosen(ranks, positives.count());
-                    row.terms += to - from;
-                    double slope = 0;
-                    for (Index r = from; r < to; ++r) {
-                      const TripletTerm term = cost(positives, r, negative);
-                      row.value += term.value;
-                      row.active += term.value > 0 ? 1 : 0;
-                      if (g == nullptr) continue;
-                      slope += term.slope;
-                      g[positives.key(r)] += weight(i, term.slope);
-                    }
-                    if (g != nullptr) g[j] = weight(i, -slope);
-                  });
+    add_triplets(
+        mining_, cost_, positives, sign_, memory.role, n, s, row,
+        [&](Index r, double slope) {
+          if (g != nullptr) g[positives.key(r)] += weight(i, slope);
+        },
+        [&](Index j, double slope) {
+          if (g != nullptr) g[j] = weight(i, -slope);
+        });
   }
 
   /// For each positive the nearest negative farther than it, or else the farthest negative.
@@ -132,7 +154,8 @@ class CountedTriplets final : public RowMiner<S> {
     for (Index r = count - 1; r >= 0; --r) {
       if (candidate[r + 1] >= 0) best = candidate[r + 1];
       const Index negative = best >= 0 ? best : farthest;
-      const TripletTerm term = cost(positives, r, static_cast<double>(distance(negative)));
+      const TripletTerm term =
+          cost_.of(positives.distance(r), static_cast<double>(distance(negative)));
       ++row.terms;
       row.value += term.value;
       row.active += term.value > 0 ? 1 : 0;
@@ -140,11 +163,6 @@ class CountedTriplets final : public RowMiner<S> {
       g[positives.key(r)] += weight(i, term.slope);
       g[negative] += weight(i, -term.slope);
     }
-  }
-
-  /// Of the positive of a rank with a negative at this distance.
-  TripletTerm cost(const Positives& positives, Index rank, double negative) const {
-    return {cost_.form, static_cast<double>(positives.distance(rank)) - negative + cost_.margin};
   }
 
   Mining mining_;

@@ -207,8 +207,11 @@ class HingeNegativesTerm final : public LabelledTerm<S> {
         upstream_(upstream),
         anchors_(scratch.take<HingeAnchor<S>>(rows)) {}
 
-  const HingeTriplets<S>& triplets() const { return triplets_; }
-  const HingeAnchor<S>& operator[](Index i) const { return anchors_[i]; }
+  /// After the last key: as HingeTriplets::finish has it.
+  template <class Body>
+  AnchorTriplets finish(Index i, const Body& body) const {
+    return triplets_.finish(anchors_[i], body);
+  }
 
   /// Anchor i, before any pass: as HingeTriplets::start has it.
   void set_positives(Index i, const SortedPositives<S>& positives, Index negatives,

@@ -21,20 +21,49 @@ double unit_sphere_distance(const KernelValue<S>& kernel, double score) {
   return std::sqrt(std::max(2 - 2 * cosine, 0.0));
 }
 
+/// The weights of negatives in one call, and its random numbers.
+template <class S>
+class DrawWeights {
+ public:
+  /// For rows of `depth` elements. The kernel must outlive the object.
+  DrawWeights(const DistanceWeighting& weighting, const KernelValue<S>& kernel, Index depth)
+      : weighting_(weighting), kernel_(kernel), depth_(static_cast<double>(depth)) {}
+
+  /// log(1 / q) of a negative; -infinity where it can't be drawn.
+  double log(S score) const {
+    const double d =
+        std::max(unit_sphere_distance(kernel_, static_cast<double>(score)), weighting_.nearest);
+    if (d >= weighting_.farthest) return -std::numeric_limits<double>::infinity();
+    // Beyond the sphere's diameter the density is that just inside of it.
+    const double inside = std::max(1 - d * d / 4, 1e-8);
+    return (2 - depth_) * std::log(d) + (3 - depth_) / 2 * std::log(inside);
+  }
+
+  /// In [0, 1), for an anchor and one of its positives.
+  double unit(Index anchor, Index positive) const {
+    return unit_interval(random_bits(weighting_.seed, weighting_.step,
+                                     static_cast<std::uint64_t>(anchor),
+                                     static_cast<std::uint64_t>(positive))[0]);
+  }
+
+ private:
+  DistanceWeighting weighting_;
+  const KernelValue<S>& kernel_;
+  double depth_;
+};
+
 /// The miner of distance-weighted draws.
 template <class S>
 class SampledTriplets final : public RowMiner<S> {
  public:
-  /// For `rows` anchors, rows of `depth` elements. `memory` has an AnchorScratch a thread. The
-  /// kernel and the upstream must outlive the miner.
-  SampledTriplets(Scratch& scratch, Index rows, const DistanceWeighting& weighting,
-                  const TripletCost& cost, const KernelValue<S>& kernel, Index depth,
-                  const Roles<S>& roles, AnchorScratch<S>* memory, const Upstream& upstream)
-      : weighting_(weighting),
+  /// For `rows` anchors. `memory` has an AnchorScratch a thread. The upstream must outlive the
+  /// miner.
+  SampledTriplets(Scratch& scratch, Index rows, const DrawWeights<S>& weights,
+                  const TripletCost& cost, int sign, const Roles<S>& roles,
+                  AnchorScratch<S>* memory, const Upstream& upstream)
+      : weights_(weights),
         cost_(cost),
-        kernel_(kernel),
-        sign_(kernel.sign()),
-        depth_(static_cast<double>(depth)),
+        sign_(sign),
         roles_(roles),
         memory_(memory),
         upstream_(upstream),
@@ -57,9 +86,8 @@ class SampledTriplets final : public RowMiner<S> {
     for (Index r = 0; r < positives.count(); ++r) {
       const Index positive = positives.key(r);
       const Index negative = draw(i, positive, n, memory.sums);
-      const double farther = static_cast<double>(positives.distance(r));
-      const TripletTerm term(cost_.form,
-                             farther + sign_ * static_cast<double>(s[negative]) + cost_.margin);
+      const TripletTerm term =
+          cost_.of(positives.distance(r), -sign_ * static_cast<double>(s[negative]));
       ++row.terms;
       row.value += term.value;
       row.active += term.value > 0 ? 1 : 0;
@@ -71,27 +99,17 @@ class SampledTriplets final : public RowMiner<S> {
   }
 
  private:
-  /// log(1 / q) of a negative; -infinity where it can't be drawn.
-  double log_weight(S score) const {
-    const double d =
-        std::max(unit_sphere_distance(kernel_, static_cast<double>(score)), weighting_.nearest);
-    if (d >= weighting_.farthest) return -std::numeric_limits<double>::infinity();
-    // Beyond the sphere's diameter the density is that just inside of it.
-    const double inside = std::max(1 - d * d / 4, 1e-8);
-    return (2 - depth_) * std::log(d) + (3 - depth_) / 2 * std::log(inside);
-  }
-
   /// Sets sums[j] to the sum of the weights of keys 0 .. j, and returns the last.
   double add_up(Index n, const S* s, const S* role, double* sums) const {
     const auto is_negative = [&](Index j) { return role[j] == Role<S>::negative; };
     double best = -std::numeric_limits<double>::infinity();
     for (Index j = 0; j < n; ++j) {
-      if (is_negative(j)) best = std::max(best, log_weight(s[j]));
+      if (is_negative(j)) best = std::max(best, weights_.log(s[j]));
     }
     const bool alike = std::isinf(best);
     double sum = 0;
     for (Index j = 0; j < n; ++j) {
-      if (is_negative(j)) sum += alike ? 1 : std::exp(log_weight(s[j]) - best);
+      if (is_negative(j)) sum += alike ? 1 : std::exp(weights_.log(s[j]) - best);
       sums[j] = sum;
     }
     return sum;
@@ -99,18 +117,14 @@ class SampledTriplets final : public RowMiner<S> {
 
   /// The first key whose sum is above a number drawn below the last sum: never one of weight 0.
   Index draw(Index i, Index positive, Index n, const double* sums) const {
-    const auto bits = random_bits(weighting_.seed, weighting_.step, static_cast<std::uint64_t>(i),
-                                  static_cast<std::uint64_t>(positive));
     // At most 1 - 2^-53 of the last sum, which rounds to less than it.
-    const double at = unit_interval(bits[0]) * sums[n - 1];
+    const double at = weights_.unit(i, positive) * sums[n - 1];
     return std::upper_bound(sums, sums + n, at) - sums;
   }
 
-  DistanceWeighting weighting_;
+  DrawWeights<S> weights_;
   TripletCost cost_;
-  const KernelValue<S>& kernel_;
   int sign_;
-  double depth_;
   Roles<S> roles_;
   AnchorScratch<S>* memory_;
   const Upstream& upstream_;

@@ -19,6 +19,17 @@ constexpr bool mines_every_one(Mining mining) {
          mining == Mining::easy;
 }
 
+/// Whether an anchor takes one triplet.
+constexpr bool mines_one(Mining mining) {
+  return mining == Mining::batch_hard || mining == Mining::batch_easy_hard;
+}
+
+/// Which, where it does.
+inline KeyChoice choice_of(const MinedTripletOptions& options) {
+  if (options.mining == Mining::batch_hard) return {PositiveChoice::hard, NegativeChoice::hard};
+  return {options.positive, options.negative};
+}
+
 /// Anchors' one positive or negative as pairs of rows.
 template <class S>
 struct ChosenPairs {
@@ -61,10 +72,7 @@ const AnchorTriplets* mine_one(const MinedTripletOptions& options, LabelledCall<
                                Diagnostics& d) {
   const Index n = call.anchors();
   const int sign = call.kernel().sign();
-  const KeyChoice choice = options.mining == Mining::batch_hard
-                               ? KeyChoice{PositiveChoice::hard, NegativeChoice::hard}
-                               : KeyChoice{options.positive, options.negative};
-  ChosenKeysTerm<S> chosen(call.scratch(), n, choice, sign, call.rule());
+  ChosenKeysTerm<S> chosen(call.scratch(), n, choice_of(options), sign, call.rule());
   call.forward(chosen, d);
   if (chosen.waits()) {
     chosen.begin_second_pass();
@@ -135,29 +143,27 @@ const AnchorTriplets* mine_by_class(const MinedTripletOptions& options, Labelled
   call.run_in_one_sweep(term, d);
 
   auto* rows = scratch.template take<AnchorTriplets>(n);
-  const HingeTriplets<S>& triplets = term.triplets();
   if (!call.d_queries().wanted()) {
-    for (Index i = 0; i < n; ++i) rows[i] = triplets.finish(term[i], [](Index, double) {});
+    for (Index i = 0; i < n; ++i) rows[i] = term.finish(i, [](Index, double) {});
     return rows;
   }
   classes.add_gradients(
       [&](Index i, Index count, Index, S* g) {
         std::fill_n(g, count, S(0));
         const double unit = -sign * row_upstream(call.upstream(), i);
-        rows[i] = triplets.finish(
-            term[i], [&](Index key, double times) { g[key] = static_cast<S>(unit * times); });
+        rows[i] =
+            term.finish(i, [&](Index key, double times) { g[key] = static_cast<S>(unit * times); });
       },
       call.d_queries());
   return rows;
 }
 
-/// Every anchor's triplets.
+/// Every anchor's triplets, and the gradients of their sum; null where there are no pairs.
 template <class S>
 const AnchorTriplets* mine(const MinedTripletOptions& options, LabelledCall<S>& call,
                            Diagnostics& d) {
-  if (options.mining == Mining::batch_hard || options.mining == Mining::batch_easy_hard) {
-    return mine_one(options, call, d);
-  }
+  if (call.anchors() == 0 || call.keys().rows == 0) return nullptr;
+  if (mines_one(options.mining)) return mine_one(options, call, d);
   if (is_counted_by_class(options, call)) return mine_by_class(options, call, d);
   const Index n = call.anchors();
   const Index m = call.keys().rows;
@@ -166,8 +172,9 @@ const AnchorTriplets* mine(const MinedTripletOptions& options, LabelledCall<S>& 
   auto* memory =
       AnchorScratch<S>::take(call.scratch(), call.threads(), m, HingeTriplets<S>::changes_size(m));
   if (options.mining == Mining::distance_weighted) {
-    SampledTriplets<S> miner(call.scratch(), n, options.weighting, cost, call.kernel(),
-                             call.queries().depth, roles, memory, call.upstream());
+    SampledTriplets<S> miner(call.scratch(), n,
+                             {options.weighting, call.kernel(), call.queries().depth}, cost,
+                             call.kernel().sign(), roles, memory, call.upstream());
     call.run_whole_rows(miner, d);
     return miner.data();
   }
@@ -177,29 +184,35 @@ const AnchorTriplets* mine(const MinedTripletOptions& options, LabelledCall<S>& 
   return miner.data();
 }
 
+/// The loss in the frame of one process or of many, each of which has a `mine`.
+template <class S, class Frame>
+MinedTripletResult mined_triplet(const MinedTripletOptions& options, Frame& call) {
+  MinedTripletResult result;
+  Diagnostics& d = result.diagnostics;
+  call.count_anchors(d);
+  call.refuse(
+      options.unusable_anchors, [](bool positive, bool negative) { return !positive || !negative; },
+      "without a positive or a negative");
+  const AnchorTriplets* rows = mine(options, call, d);
+  const auto row = [&](Index i) { return rows != nullptr ? rows[i] : AnchorTriplets(); };
+  for (Index i = 0; i < call.anchors(); ++i) {
+    d.terms += row(i).terms;
+    d.active_terms += row(i).active;
+  }
+  result.hard_triplets = call.total([&](Index i) { return row(i).hard; });
+  result.semihard_triplets = call.total([&](Index i) { return row(i).semihard; });
+  result.easy_triplets = call.total([&](Index i) { return row(i).easy; });
+  call.combine(d);
+  call.reduce([&](Index i) { return row(i).value; }, result);
+  call.scatter(call.scale(d));
+  return result;
+}
+
 template <class S>
 MinedTripletResult evaluate(const MinedTripletOptions& options, const KernelValue<S>& kernel,
                             const LabelledInputs<S>& inputs) {
   LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
-  MinedTripletResult result;
-  Diagnostics& d = result.diagnostics;
-  call.count_anchors(d);
-  refuse_unusable(options.unusable_anchors, call.anchors_where([](bool positive, bool negative) {
-    return !positive || !negative;
-  }),
-                  "without a positive or a negative");
-  const bool empty = call.anchors() == 0 || call.keys().rows == 0;
-  const AnchorTriplets* rows = empty ? nullptr : mine(options, call, d);
-  for (Index i = 0; rows != nullptr && i < call.anchors(); ++i) {
-    d.terms += rows[i].terms;
-    d.active_terms += rows[i].active;
-    result.hard_triplets += rows[i].hard;
-    result.semihard_triplets += rows[i].semihard;
-    result.easy_triplets += rows[i].easy;
-  }
-  call.reduce([&](Index i) { return rows != nullptr ? rows[i].value : 0.0; }, result);
-  call.scatter(call.scale(d));
-  return result;
+  return mined_triplet<S>(options, call);
 }
 
 }  // namespace nearfar::detail

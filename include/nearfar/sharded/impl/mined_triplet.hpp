@@ -1,16 +1,17 @@
 #pragma once
 
-#include <array>
 #include <numeric>
+#include <optional>
 
 #include "nearfar/losses/impl/mined_triplet.hpp"
 #include "nearfar/mining/counted_positives.hpp"
+#include "nearfar/mining/pair_triplets.hpp"
 #include "nearfar/sharded/impl/sharded_labelled_call.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
 
 namespace nearfar::detail {
 
-/// The farthest positive and the nearest negative of each anchor.
+/// One triplet an anchor.
 template <class S>
 void mine_one(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
               AnchorTriplets* rows, Diagnostics& d) {
@@ -21,8 +22,8 @@ void mine_one(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
   S* of_negative = nullptr;
   Index* partner = nullptr;
   std::optional<PairedScores<S>> pairs;
-  auto chosen = call.template make<ChosenKeysTerm<S>>(
-      KeyChoice{PositiveChoice::hard, NegativeChoice::hard}, sign, call.rule());
+  const KeyChoice choice = choice_of(options);
+  auto chosen = call.template make<ChosenKeysTerm<S>>(choice, sign, call.rule());
   call.team().agree([&] {
     Scratch& scratch = call.scratch();
     of_positive = scratch.template take<S>(n);
@@ -30,22 +31,22 @@ void mine_one(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
     partner = scratch.template take<Index>(n);
     pairs.emplace(scratch, n);
   });
-  for (Index i = 0; i < n; ++i) chosen.start(i);
-  frame.accumulate(
-      0, 0, KeyNumbers::of_block, chosen,
-      [&](const PositiveRule<S>& rule, const KeyBlock<S>& block) {
-        chosen.set_rule(rule);
-        chosen.set_number(block.first);
-      },
-      d);
+  call.forward(chosen, d);
+  if (chosen.waits()) {
+    chosen.begin_second_pass();
+    Diagnostics again;  // the same scores
+    call.forward(chosen, again);
+  }
 
+  const int far_positive = choice.positive == PositiveChoice::easy ? -1 : 1;
+  const int far_negative = choice.negative == NegativeChoice::easy ? 1 : -1;
   for (Index i = 0; i < n; ++i) {
     rows[i] = {0, 0, 0, 0, 0, 0};
     of_positive[i] = of_negative[i] = 0;
     if (!chosen[i].positive.found() || !chosen[i].negative.found()) continue;
     double slope = 0;
-    rows[i] = one_triplet(options, static_cast<double>(chosen[i].positive.merit),
-                          -static_cast<double>(chosen[i].negative.merit), slope);
+    rows[i] = one_triplet(options, far_positive * static_cast<double>(chosen[i].positive.merit),
+                          far_negative * static_cast<double>(chosen[i].negative.merit), slope);
     const S weight = static_cast<S>(sign * slope * row_upstream(call.upstream(), i));
     of_positive[i] = -weight;
     of_negative[i] = weight;
@@ -79,97 +80,199 @@ void mine_one(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
   });
 }
 
-/// Every triplet of a kind.
+/// The positives of each anchor, sorted by distance; `memory` is taken here.
 template <class S>
-void mine_all(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
-              AnchorTriplets* rows, Diagnostics& d) {
-  ShardedCall<S>& frame = call.frame();
-  const Index n = call.anchors();
-  const int sign = call.kernel().sign();
+SortedPositives<S> sorted(const ArrivedPositives<S>& arrived, double margin,
+                          PositivesMemory<S>& memory) {
+  std::iota(memory.keys, memory.keys + arrived.count, 0);
+  return SortedPositives<S>(
+      arrived.count, [&](Index k) { return arrived.numbers[k]; }, margin, memory);
+}
+
+/// Collects the positives of all anchors; memory for their order comes with them.
+template <class S>
+PositivesMemory<S>* collect(ShardedLabelledCall<S>& call, CollectPositives<S>& arrived,
+                            Diagnostics& d) {
   PositivesMemory<S>* memory = nullptr;
-  std::int32_t** changes = nullptr;
-  auto arrived = call.template make<CollectPositives<S>>([&](Index i) { return call.positives(i); },
-                                                         sign, call.rule());
-  auto negatives = call.template make<HingeNegativesTerm<S>>(
-      HingeTriplets<S>(options.mining, options.margin, sign), call.rule(), call.upstream());
   call.team().agree([&] {
-    Scratch& scratch = call.scratch();
-    memory = scratch.template take<PositivesMemory<S>>(n);
-    changes = scratch.template take<std::int32_t*>(n);
-    for (Index i = 0; i < n; ++i) {
-      const Index count = call.positives(i);
-      memory[i] = PositivesMemory<S>(scratch, count);
-      changes[i] = scratch.template take<std::int32_t>(HingeTriplets<S>::changes_size(count));
+    memory = call.scratch().template take<PositivesMemory<S>>(call.anchors());
+    for (Index i = 0; i < call.anchors(); ++i) {
+      memory[i] = PositivesMemory<S>(call.scratch(), call.positives(i));
     }
   });
-  const auto rule_of = [](auto& term) {
-    return [&term](const PositiveRule<S>& rule, const KeyBlock<S>&) { term.set_rule(rule); };
-  };
-  for (Index i = 0; i < n; ++i) arrived.start(i);
-  frame.accumulate(0, 0, KeyNumbers::of_block, arrived, rule_of(arrived), d);
-  parallel_tasks(n, call.threads(), [&](Index i, int) {
-    const Index count = arrived[i].count;
-    std::iota(memory[i].keys, memory[i].keys + count, 0);
-    const auto distance = [&](Index k) { return arrived[i].numbers[k]; };
-    negatives.set_positives(i, {count, distance, options.margin, memory[i]}, call.negatives(i),
-                            changes[i]);
-  });
+  call.forward(arrived, d);
+  return memory;
+}
 
+/// Every triplet of a kind, by a term of the negatives. prepare(i, positives) tells it an anchor's
+/// positives.
+template <class S, class Negatives, class Prepare>
+void mine_all(double margin, ShardedLabelledCall<S>& call, Negatives& negatives,
+              const Prepare& prepare, AnchorTriplets* rows, Diagnostics& d) {
+  const Index n = call.anchors();
+  const int sign = call.kernel().sign();
+  auto arrived = call.template make<CollectPositives<S>>([&](Index i) { return call.positives(i); },
+                                                         false, sign, call.rule());
+  PositivesMemory<S>* memory = collect(call, arrived, d);
+  parallel_tasks(n, call.threads(),
+                 [&](Index i, int) { prepare(i, sorted(arrived[i], margin, memory[i])); });
   if (call.wants_gradients()) {
-    frame.gradient(0, 0, KeyNumbers::of_block, negatives, rule_of(negatives));
+    call.add_gradients(negatives);
   } else {
     Diagnostics again;  // the same scores
-    frame.accumulate(0, 0, KeyNumbers::of_block, negatives, rule_of(negatives), again);
+    call.forward(negatives, again);
   }
   for (Index i = 0; i < n; ++i) {
-    rows[i] = negatives.triplets().finish(negatives[i], [&](Index key, double times) {
-      arrived[i].numbers[key] = static_cast<S>(times);
-    });
+    rows[i] = negatives.finish(
+        i, [&](Index key, double times) { arrived[i].numbers[key] = static_cast<S>(times); });
   }
   if (!call.wants_gradients()) return;
   DrawPositives<S> weighted(arrived.data(), n, sign, call.rule(), call.upstream());
-  frame.gradient(0, 0, KeyNumbers::of_block, weighted, rule_of(weighted));
+  call.add_gradients(weighted);
+}
+
+/// Memory for size_of(positives) numbers of type T for each anchor.
+template <class T, class S, class SizeOf>
+T** take_for_anchors(ShardedLabelledCall<S>& call, const SizeOf& size_of) {
+  T** out = nullptr;
+  call.team().agree([&] {
+    out = call.scratch().template take<T*>(call.anchors());
+    for (Index i = 0; i < call.anchors(); ++i) {
+      out[i] = call.scratch().template take<T>(size_of(call.positives(i)));
+    }
+  });
+  return out;
+}
+
+template <class S>
+void mine_all(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
+              AnchorTriplets* rows, Diagnostics& d) {
+  const int sign = call.kernel().sign();
+  if (options.form == TripletForm::hinge) {
+    auto negatives = call.template make<HingeNegativesTerm<S>>(
+        HingeTriplets<S>(options.mining, options.margin, sign), call.rule(), call.upstream());
+    std::int32_t** changes = take_for_anchors<std::int32_t>(call, HingeTriplets<S>::changes_size);
+    const auto prepare = [&](Index i, const SortedPositives<S>& positives) {
+      negatives.set_positives(i, positives, call.negatives(i), changes[i]);
+    };
+    mine_all(options.margin, call, negatives, prepare, rows, d);
+    return;
+  }
+  auto negatives = call.template make<CostlyNegativesTerm<S>>(
+      options.mining, TripletCost{options.form, options.margin}, sign, call.rule(),
+      call.upstream());
+  double** slopes = take_for_anchors<double>(call, [](Index count) { return count; });
+  const auto prepare = [&](Index i, const SortedPositives<S>& positives) {
+    negatives.set_positives(i, positives, slopes[i]);
+  };
+  mine_all(options.margin, call, negatives, prepare, rows, d);
+}
+
+/// One negative for each positive, as a term of the negatives chooses it.
+template <class S, class Negatives>
+void mine_pairs(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
+                Negatives& negatives, CollectPositives<S>& arrived,
+                const PositivesMemory<S>* memory, AnchorTriplets* rows) {
+  const Index n = call.anchors();
+  const int sign = call.kernel().sign();
+  const TripletCost cost{options.form, options.margin};
+  auto weights = call.template make<KeyWeightsTerm<S>>(
+      [&](Index i) { return call.wants_gradients() ? 2 * call.positives(i) : Index(0); });
+  for (Index i = 0; i < n; ++i) {
+    AnchorTriplets& row = rows[i];
+    row = negatives.counts(i);
+    const double unit = -sign * row_upstream(call.upstream(), i);
+    negatives.each_pair(i, [&](Index rank, const FoundKey<S>& negative) {
+      const TripletTerm term =
+          cost.of(memory[i].distances[rank], static_cast<double>(negative.distance));
+      ++row.terms;
+      row.value += term.value;
+      row.active += term.value > 0 ? 1 : 0;
+      if (!call.wants_gradients()) return;
+      const S weight = static_cast<S>(unit * term.slope);
+      weights.add(i, arrived[i].keys[memory[i].keys[rank]], weight);
+      weights.add(i, negative.key, -weight);
+    });
+    weights.sort(i);
+  }
+  if (call.wants_gradients()) call.add_gradients(weights);
+}
+
+template <class S>
+void mine_pairs(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
+                AnchorTriplets* rows, Diagnostics& d) {
+  const int sign = call.kernel().sign();
+  const auto count_of = [&](Index i) { return call.positives(i); };
+  auto arrived = call.template make<CollectPositives<S>>(count_of, true, sign, call.rule());
+  const PositivesMemory<S>* memory = nullptr;
+  const auto prepare = [&](auto& negatives) {
+    memory = collect(call, arrived, d);
+    parallel_tasks(call.anchors(), call.threads(), [&](Index i, int) {
+      PositivesMemory<S> mine = memory[i];
+      negatives.set_positives(i, sorted(arrived[i], options.margin, mine));
+    });
+  };
+  Diagnostics again;  // the same scores
+  if (options.mining == Mining::semi_hard_per_pair) {
+    auto negatives = call.template make<NearestFartherTerm<S>>(count_of, sign, call.rule());
+    prepare(negatives);
+    call.forward(negatives, again);
+    mine_pairs(options, call, negatives, arrived, memory, rows);
+    return;
+  }
+  const DrawWeights<S> weights(options.weighting, call.kernel(), call.frame().rows(0).depth);
+  auto negatives = call.template make<DrawnNegativesTerm<S>>(count_of, Index(call.team().size()),
+                                                             weights, sign, call.rule());
+  prepare(negatives);
+  call.forward(negatives, again);
+  for (Index i = 0; i < call.anchors(); ++i) {
+    negatives.draw(i, call.frame().first_row(0) + i,
+                   [&](Index rank) { return arrived[i].keys[memory[i].keys[rank]]; });
+  }
+  negatives.begin_second_pass();
+  call.forward(negatives, again);
+  negatives.end_block();
+  mine_pairs(options, call, negatives, arrived, memory, rows);
+}
+
+/// Every anchor's triplets, and the gradients of their sum.
+template <class S>
+const AnchorTriplets* mine(const MinedTripletOptions& options, ShardedLabelledCall<S>& call,
+                           Diagnostics& d) {
+  AnchorTriplets* rows = nullptr;
+  call.team().agree([&] { rows = call.scratch().template take<AnchorTriplets>(call.anchors()); });
+  if (mines_one(options.mining)) {
+    mine_one(options, call, rows, d);
+  } else if (mines_every_one(options.mining)) {
+    mine_all(options, call, rows, d);
+  } else {
+    mine_pairs(options, call, rows, d);
+  }
+  return rows;
 }
 
 template <class S>
 MinedTripletResult evaluate(const MinedTripletOptions& options, const KernelValue<S>& kernel,
                             const ShardedLabelledInputs<S>& inputs) {
+  // Seeds and steps are compared in halves that a double can hold.
+  const auto low = [](std::uint64_t bits) { return static_cast<double>(bits & 0xffffffffu); };
+  const auto high = [](std::uint64_t bits) { return static_cast<double>(bits >> 32); };
+  const DistanceWeighting& drawn = options.weighting;
   ShardedLabelledCall<S> call(kernel, options.reduction, PairWeights::refused,
                               introduction("MinedTriplet", kernel, inputs.rows, options,
                                            {{"margin", options.margin},
                                             {"form", static_cast<double>(options.form)},
-                                            {"mining", static_cast<double>(options.mining)}}),
+                                            {"mining", static_cast<double>(options.mining)},
+                                            {"positive", static_cast<double>(options.positive)},
+                                            {"negative", static_cast<double>(options.negative)},
+                                            {"seed (low half)", low(drawn.seed)},
+                                            {"seed (high half)", high(drawn.seed)},
+                                            {"step (low half)", low(drawn.step)},
+                                            {"step (high half)", high(drawn.step)},
+                                            {"nearest", drawn.nearest},
+                                            {"farthest", drawn.farthest}}),
                               inputs);
-  call.refuse(
-      options.unusable_anchors, [](bool positive, bool negative) { return !positive || !negative; },
-      "without a positive or a negative");
-  MinedTripletResult result;
-  Diagnostics& d = result.diagnostics;
-  call.count_anchors(d);
-  AnchorTriplets* rows = nullptr;
-  call.team().agree([&] { rows = call.scratch().template take<AnchorTriplets>(call.anchors()); });
-  if (options.mining == Mining::batch_hard) {
-    mine_one(options, call, rows, d);
-  } else {
-    mine_all(options, call, rows, d);
-  }
-  std::array<std::int64_t, 3> kinds{};
-  for (Index i = 0; i < call.anchors(); ++i) {
-    d.terms += rows[i].terms;
-    d.active_terms += rows[i].active;
-    kinds[0] += rows[i].hard;
-    kinds[1] += rows[i].semihard;
-    kinds[2] += rows[i].easy;
-  }
-  call.combine(d);
-  for (const auto& of_rank : call.team().everyone(kinds)) {
-    result.hard_triplets += of_rank[0];
-    result.semihard_triplets += of_rank[1];
-    result.easy_triplets += of_rank[2];
-  }
-  call.reduce([&](Index i) { return rows[i].value; }, result);
-  call.scatter(call.scale(d));
-  return result;
+  return mined_triplet<S>(options, call);
 }
 
 }  // namespace nearfar::detail

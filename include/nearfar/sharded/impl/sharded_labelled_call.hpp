@@ -83,13 +83,12 @@ class ShardedLabelledCall {
     return call_.template make<Term>(0, args...);
   }
 
-  /// Closes all anchors, without gradients; Term has `set_rule`.
+  /// Closes all anchors, without gradients. Before each block of keys Term has `set_rule` called
+  /// with its rule and `set_number` with the number of its first key among all, where it has these.
   template <class Term>
   void forward(Term& term, Diagnostics& d) {
     for (Index i = 0; i < anchors(); ++i) term.start(i);
-    call_.accumulate(
-        0, 0, KeyNumbers::of_block, term,
-        [&](const PositiveRule<S>& rule, const KeyBlock<S>&) { term.set_rule(rule); }, d);
+    call_.accumulate(0, 0, KeyNumbers::of_block, term, tells(term), d);
     term.set_rule(rule_);
     for (Index i = 0; i < anchors(); ++i) term.close(i);
   }
@@ -97,10 +96,14 @@ class ShardedLabelledCall {
   /// The same, with gradients when the call wants any.
   template <class Term>
   void run(Term& term, Diagnostics& d) {
-    call_.run_blocks(
-        0, 0, KeyNumbers::of_block, term,
-        [&](const PositiveRule<S>& rule, const KeyBlock<S>&) { term.set_rule(rule); }, d);
+    call_.run_blocks(0, 0, KeyNumbers::of_block, term, tells(term), d);
     term.set_rule(rule_);
+  }
+
+  /// Adds the gradients of closed anchors.
+  template <class Term>
+  void add_gradients(Term& term) {
+    call_.gradient(0, 0, KeyNumbers::of_block, term, tells(term));
   }
 
   /// Never called: pairs are not mutual.
@@ -141,6 +144,14 @@ class ShardedLabelledCall {
   void scatter(double scale) { call_.scatter(scale); }
 
  private:
+  template <class Term>
+  static auto tells(Term& term) {
+    return [&term](const PositiveRule<S>& rule, const KeyBlock<S>& block) {
+      if constexpr (requires { term.set_rule(rule); }) term.set_rule(rule);
+      if constexpr (requires { term.set_number(block.first); }) term.set_number(block.first);
+    };
+  }
+
   ShardedCall<S> call_;
   Reduction reduction_;
   PositiveRule<S> rule_;
