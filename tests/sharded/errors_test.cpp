@@ -49,7 +49,7 @@ TEST(ShardedErrors, SetsOfPairsAreOfEqualSize) {
   });
 }
 
-/// Sets of other elements, and the gradient of a matrix that no kernel of shards has.
+/// Sets of other elements, and the gradient of a matrix that the kernel does not have.
 TEST(ShardedErrors, ArgumentsThatFitNoShardAreThoseOfAll) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const bool mine = exchange.rank() == 1;
@@ -67,7 +67,7 @@ TEST(ShardedErrors, ArgumentsThatFitNoShardAreThoseOfAll) {
           if (mine) call.d_parameter = matrix;
           loss.forward_backward(exchange, x, x, dx, dy, call);
         },
-        "rank 1: d_parameter: wanted a kernel with a matrix, in a call of one process");
+        "rank 1: d_parameter: wanted a kernel with a matrix (Mahalanobis, Bilinear)");
     EXPECT_EQ(dx.size() + dy.size() + matrix.size(), 0);
   });
 }

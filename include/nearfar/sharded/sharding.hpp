@@ -41,8 +41,9 @@ enum class GradientScale {
 ///     for_summing:    dL/dx on both, w's gradient is dL/dx_0 + dL/dx_1
 ///     for_averaging:  2 dL/dx on both, w's gradient is (2 dL/dx_0 + 2 dL/dx_1) / 2, the same
 ///
-/// Gradients of learnable numbers (temperature, logit scale and bias) are summed over processes
-/// already: all have the same, and neither sum nor scale is needed. (An average leaves them alone.)
+/// Gradients of learnable numbers (temperature, logit scale and bias) and of the kernel's matrix
+/// are summed over processes already: all have the same, and neither sum nor scale is needed. (An
+/// average leaves them alone.)
 struct Sharding {
   Sharding(Exchange& on,  // NOLINT(google-explicit-constructor): the exchange is all one needs
            Schedule how = Schedule::ring, GradientScale scale = GradientScale::for_summing)

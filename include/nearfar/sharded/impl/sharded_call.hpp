@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <functional>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "nearfar/core/check_targets.hpp"
 #include "nearfar/core/opening.hpp"
 #include "nearfar/core/reduce.hpp"
+#include "nearfar/engine/call.hpp"
 #include "nearfar/engine/finite.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/packed_rows.hpp"
@@ -75,6 +77,24 @@ enum class KeyNumbers {
   from_own,  ///< own keys from 0, those of processes before have negative numbers
 };
 
+/// A number that is the same for the same matrix, and hardly for another.
+template <class S>
+double digest(const Rows<S>& matrix) {
+  std::uint64_t bits = 0x9e3779b97f4a7c15u;
+  const auto fold = [&](std::uint64_t more) {
+    bits = (bits ^ more) * 0xff51afd7ed558ccdu;
+    bits ^= bits >> 33;
+  };
+  fold(static_cast<std::uint64_t>(matrix.rows()));
+  fold(static_cast<std::uint64_t>(matrix.cols()));
+  for (Index i = 0; i < matrix.rows(); ++i) {
+    for (Index k = 0; k < matrix.cols(); ++k) {
+      fold(std::bit_cast<std::uint64_t>(static_cast<double>(matrix.row(i)[k])));
+    }
+  }
+  return static_cast<double>(bits >> 12);  // what a double holds
+}
+
 /// The collective check of a call: what must be the same on all processes, of which `own` are the
 /// options that no other loss has.
 template <class S, int sets, class Options>
@@ -89,6 +109,7 @@ Introduction introduction(const char* loss, const KernelValue<S>& kernel,
                           {"kernel (geometry)", static_cast<double>(kernel.geometry)},
                           {"kernel (orientation)", static_cast<double>(kernel.orientation)},
                           {"kernel (function)", static_cast<double>(kernel.function)},
+                          {"kernel (digest of its matrix)", digest(kernel.parameter)},
                           {"schedule", static_cast<double>(inputs.where.schedule)},
                           {"gradient scale", static_cast<double>(inputs.where.gradients)}});
   out.add(own);
@@ -112,7 +133,9 @@ void check_same_rows(const char* first, const char* second, const ShardedInputs<
   }
 }
 
-/// One call; one set of rows for rows compared with each other, two for queries and keys.
+/// One call; one set of rows for rows compared with each other, two for queries and keys. A
+/// kernel's matrix maps own rows before anything else: mapped rows travel, and the kernel of all
+/// that comes after has no matrix.
 template <class S>
 class ShardedCall {
  public:
@@ -126,17 +149,14 @@ class ShardedCall {
               Index terms, const Check& check)
       : where_(inputs.where),
         team_(where_.exchange),
-        kernel_(kernel),
+        given_(kernel),
+        kernel_(without_matrix(kernel)),
         reduction_(reduction),
         sets_(std::move(set)),
         wants_gradients_(inputs.wants_gradients),
         upstream_(inputs.options.upstream) {
     const int set_count = sets();
     introductions_ = team_.introduce(introduction, [&](Introduction& own) {
-      if (kernel.is_parametric()) {
-        fail_argument("kernel", "one without a matrix, in a sharded call: map the rows first",
-                      "a kernel with a matrix");
-      }
       scratch_.emplace(inputs.options.workspace);
       threads_ = std::max(1, available_threads(scratch_->threads()));
       introduce(own, inputs.options);
@@ -147,16 +167,17 @@ class ShardedCall {
       cols_ = std::max(cols_, one.cols);
       for (int k = 0; k < set_count; ++k) {
         shards_[at(k)].counts.push_back(one.rows[at(k)]);
-        wanted_[at(k)] = wanted_[at(k)] || one.wants_gradient[at(k)];
+        wanted_[at(k)] = wanted_[at(k)] || one.wants_gradient[at(k)] ||
+                         (one.wants_parameter && maps(given_, side_of(k)));
       }
+      wants_parameter_ = wants_parameter_ || one.wants_parameter;
     }
-    double* sums = nullptr;
     team_.agree([&] {
       check_lists();
       for (int k = 0; k < set_count; ++k) lay_out(k);
-      sums = scratch_->template take<double>(cols_);
     });
-    if (kernel.is_distance()) find_centre(sums);
+    if (given_.is_parametric()) map_own_rows();
+    if (kernel.is_distance() && !all_mapped()) centre_ = mean_of_rows(cols_);
     team_.agree([&] {
       for (int k = 0; k < set_count; ++k) {
         packed_[at(k)] = pack(*scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
@@ -343,10 +364,13 @@ class ShardedCall {
 
   double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
 
-  /// Gradients times `scale` into the caller's buffers.
+  /// Gradients times `scale` into the caller's buffers. That of the kernel's matrix is of all
+  /// processes' rows, as those of learnable numbers are.
   void scatter(double scale) {
     if (!wants_gradients_) return;
-    if (where_.gradients == GradientScale::for_averaging) scale *= team_.size();
+    const bool averaging = where_.gradients == GradientScale::for_averaging;
+    const double times = averaging ? static_cast<double>(team_.size()) : 1.0;
+    scale *= times;
     team_.agree([&] {
       for (int k = 0; k < sets(); ++k) {
         if (!gradients_[at(k)].wanted()) continue;
@@ -362,24 +386,65 @@ class ShardedCall {
                                scale);
       }
     }
-    team_.agree([&] { open(); });
+    S* parameter = nullptr;
+    if (wants_parameter_) parameter = parameter_gradient(1 / times);
+    std::array<InputGradients<S>, most_sets> results{};
+    team_.agree([&] {
+      for (int k = 0; k < sets(); ++k) {
+        if (!gradients_[at(k)].wanted()) continue;
+        results[at(k)] = chain_through_parameter(*scratch_, threads_, given_.parameter, before(k),
+                                                 maps(given_, side_of(k)), gradients_[at(k)]);
+      }
+      open();
+    });
     for (int k = 0; k < sets(); ++k) {
       Index first = 0;
       for (Piece<S>& piece : sets_[at(k)].pieces) {
-        scatter_piece(k, first, piece);
+        scatter_piece(results[at(k)], first, piece);
         first += piece.rows.rows();
       }
+    }
+    const Rows<S>& p = given_.parameter;
+    for (Index r = 0; r < p.rows() && d_parameter_.wanted(); ++r) {
+      scatter_row(p.cols(), parameter + r * padded_stride<S>(p.cols()), d_parameter_.accumulates(),
+                  d_parameter_.row(r));
     }
   }
 
  private:
   static constexpr std::size_t at(int k) { return static_cast<std::size_t>(k); }
+  static Side side_of(int k) { return k == 0 ? Side::query : Side::key; }
+
+  static KernelValue<S> without_matrix(KernelValue<S> kernel) {
+    kernel.maps_queries = kernel.maps_keys = false;
+    kernel.parameter = {};
+    return kernel;
+  }
+
+  /// Elements of own rows of a set before the kernel's matrix.
+  Index cols_before(int k) const {
+    const Index wanted = wanted_cols(given_, side_of(k));
+    return wanted >= 0 ? wanted : cols_;
+  }
+  /// Own rows of a set as the matrix found them; of a set that it does not map, as packed.
+  const PackedRows<S>& before(int k) const {
+    return maps(given_, side_of(k)) ? mapped_[at(k)] : packed_[at(k)];
+  }
+  bool all_mapped() const {
+    return maps(given_, Side::query) && (sets() == 1 || maps(given_, Side::key));
+  }
   // ---- before -------------------------------------------------------------------------------
 
   void introduce(Introduction& own, const CallOptions<S>& call) {
-    if (call.d_parameter.wanted()) {
-      fail_argument("d_parameter", "a kernel with a matrix, in a call of one process",
-                    "a sharded call");
+    const Rows<S>& p = given_.parameter;
+    d_parameter_ = wants_gradients_ ? call.d_parameter : GradientRows<S>();
+    own.wants_parameter = d_parameter_.wanted();
+    if (given_.is_parametric()) {
+      check_finite("kernel parameter", p, threads_);
+      d_parameter_.check_shape("d_parameter", p.rows(), p.cols());
+    } else if (d_parameter_.wanted()) {
+      fail_argument("d_parameter", "a kernel with a matrix (Mahalanobis, Bilinear)",
+                    "a kernel without one");
     }
     Index cols = -1;
     for (int k = 0; k < sets(); ++k) {
@@ -387,9 +452,10 @@ class ShardedCall {
       own.rows[at(k)] = set.rows();
       own.wants_gradient[at(k)] = wants_gradients_ && set.wants_gradient();
       if (cols < 0) cols = set.cols();
-      for (const Piece<S>& piece : set.pieces) check_piece(piece, cols);
+      const Index wanted = given_.is_parametric() ? cols_before(k) : cols;
+      for (const Piece<S>& piece : set.pieces) check_piece(piece, wanted);
     }
-    own.cols = std::max<Index>(cols, 0);
+    own.cols = given_.is_parametric() ? p.rows() : std::max<Index>(cols, 0);
     if (!sets_[0].has_targets) return;
     check_own_targets(std::numeric_limits<Index>::max());
     const Targets& targets = sets_[0].targets;
@@ -438,30 +504,51 @@ class ShardedCall {
       shard.rows = set.pieces.front().rows;
       return;
     }
-    S* data = scratch_->template take<S>(n * cols_);
-    shard.rows = Rows<S>(data, n, cols_);
+    const Index cols = cols_before(k);
+    S* data = scratch_->template take<S>(n * cols);
+    shard.rows = Rows<S>(data, n, cols);
     for (const Piece<S>& piece : set.pieces) {
-      copy_padded(piece.rows, static_cast<const S*>(nullptr), threads_, data, cols_,
+      copy_padded(piece.rows, static_cast<const S*>(nullptr), threads_, data, cols,
                   piece.rows.rows());
-      data += piece.rows.rows() * cols_;
+      data += piece.rows.rows() * cols;
     }
   }
 
-  /// Sets centre_ to the mean of all rows of all sets, as in a call of one process.
-  void find_centre(double* sums) {
-    std::fill_n(sums, cols_, 0.0);
+  /// Own rows become mapped rows; for distances from the mean, as in a call of one process.
+  void map_own_rows() {
+    const S* centre = nullptr;
+    if (given_.is_distance() && all_mapped()) centre = mean_of_rows(given_.parameter.cols());
+    KernelValue<S> map = given_;
+    map.geometry = Geometry::inner_product;  // mapped and nothing else
+    team_.agree([&] {
+      for (int k = 0; k < sets(); ++k) {
+        if (!maps(given_, side_of(k))) continue;
+        Shard<S>& shard = shards_[at(k)];
+        const PackedRows<S>& mapped = mapped_[at(k)] =
+            pack(*scratch_, threads_, map, shard.rows, true, centre);
+        shard.rows = Rows<S>(mapped.data, mapped.rows, mapped.depth, mapped.stride);
+      }
+    });
+  }
+
+  /// The mean of all rows of all sets, whose rows have so many elements.
+  const S* mean_of_rows(Index cols) {
+    double* sums = nullptr;
+    S* mean = nullptr;
+    team_.agree([&] {
+      sums = scratch_->template take<double>(cols);
+      mean = scratch_->template take<S>(cols);
+    });
+    std::fill_n(sums, cols, 0.0);
     Index count = 0;
     for (int k = 0; k < sets(); ++k) {
-      team_.sum_in_order(sums, cols_,
-                         [&] { add_column_sums(shards_[at(k)].rows, threads_, sums); });
+      team_.sum_in_order(sums, cols, [&] { add_column_sums(shards_[at(k)].rows, threads_, sums); });
       count += all_rows(k);
     }
-    S* centre = nullptr;
-    team_.agree([&] { centre = scratch_->template take<S>(cols_); });
-    for (Index c = 0; c < cols_; ++c) {
-      centre[c] = static_cast<S>(sums[c] / static_cast<double>(std::max<Index>(count, 1)));
+    for (Index c = 0; c < cols; ++c) {
+      mean[c] = static_cast<S>(sums[c] / static_cast<double>(std::max<Index>(count, 1)));
     }
-    centre_ = centre;
+    return mean;
   }
 
   void check_overflow() const {
@@ -582,6 +669,32 @@ class ShardedCall {
 
   // ---- after --------------------------------------------------------------------------------
 
+  /// The gradient of the kernel's matrix, times `factor`: over the rows of all processes in order.
+  S* parameter_gradient(double factor) {
+    const Rows<S>& p = given_.parameter;
+    const Index stride = padded_stride<S>(p.cols());
+    const Index size = round_up(p.rows(), panel_rows) * stride;
+    S* sum = nullptr;
+    team_.agree([&] { sum = scratch_->template take<S>(size); });
+    std::fill_n(sum, size, S(0));
+    for (int k = 0; k < sets(); ++k) {
+      if (!maps(given_, side_of(k))) continue;
+      const PackedRows<S>& x = mapped_[at(k)];
+      team_.sum_in_order(sum, size, [&] {
+        for (Index first = 0; first < x.rows; first += block_grid) {
+          const Index count = std::min(block_grid, x.rows - first);
+          add_parameter_gradient(threads_, p, part_of(x, first, count),
+                                 part_of(gradients_[at(k)], x, first), sum);
+        }
+      });
+    }
+    row_loops<S>().scale(size, static_cast<S>(factor), sum, sum);
+    if (!row_loops<S>().all_finite(p.rows() * stride, sum)) {
+      fail_gradient_overflow("kernel parameter");
+    }
+    return sum;
+  }
+
   void add_from_others() {
     const PackedRows<S>& x = packed_[0];
     row_loops<S>().add(x.rows * x.stride, from_others_.data, gradients_[0].data);
@@ -590,19 +703,20 @@ class ShardedCall {
 
   void open() {
     std::vector<Output<S>> outputs;
-    for (ShardedSet<S>& set : sets_) {
-      for (Piece<S>& piece : set.pieces) {
-        outputs.push_back({&piece.gradient, piece.rows.rows(), cols_});
+    for (int k = 0; k < sets(); ++k) {
+      for (Piece<S>& piece : sets_[at(k)].pieces) {
+        outputs.push_back({&piece.gradient, piece.rows.rows(), cols_before(k)});
       }
     }
+    const Rows<S>& p = given_.parameter;
+    outputs.push_back({&d_parameter_, p.rows(), p.cols()});
     open_all(std::span<const Output<S>>(outputs));
   }
 
-  void scatter_piece(int k, Index first, const Piece<S>& piece) const {
+  void scatter_piece(const InputGradients<S>& from, Index first, const Piece<S>& piece) const {
     if (!piece.gradient.wanted()) return;
-    const PackedRows<S>& x = packed_[at(k)];
     for (Index i = 0; i < piece.rows.rows(); ++i) {
-      scatter_row(cols_, gradients_[at(k)].data + (first + i) * x.stride,
+      scatter_row(piece.rows.cols(), from.data + (first + i) * from.stride,
                   piece.gradient.accumulates(), piece.gradient.row(i));
     }
   }
@@ -611,17 +725,21 @@ class ShardedCall {
   Team team_;
   std::optional<Scratch> scratch_;
   int threads_ = 1;
-  const KernelValue<S>& kernel_;
+  const KernelValue<S>& given_;  ///< the caller's kernel
+  const KernelValue<S> kernel_;  ///< of mapped rows: without a matrix
   Reduction reduction_;
   std::vector<ShardedSet<S>> sets_;
   bool wants_gradients_;
   Upstream upstream_;
+  GradientRows<S> d_parameter_;
+  bool wants_parameter_ = false;  ///< by anyone
   std::vector<Introduction> introductions_;
   Index cols_ = 0;
   std::array<bool, most_sets> wanted_ = {};  ///< gradients, by anyone
   std::array<Shard<S>, most_sets> shards_;
   Shard<S> targets_only_;
   const S* centre_ = nullptr;
+  std::array<PackedRows<S>, most_sets> mapped_;  ///< where the kernel's matrix maps
   std::array<PackedRows<S>, most_sets> packed_;
   std::array<RowGradients<S>, most_sets> gradients_;
   RowGradients<S> from_others_;  ///< for one set: gradients of its rows as keys

@@ -40,6 +40,7 @@ struct Introduction {
   std::int64_t option_count = 0;
   std::array<Index, 2> rows = {};           ///< of each set
   std::array<bool, 2> wants_gradient = {};  ///< likewise
+  bool wants_parameter = false;             ///< the gradient of the kernel's matrix
   Index cols = 0;                           ///< 0 where there are no rows
 
   Introduction() = default;
@@ -106,12 +107,12 @@ class Team {
     return all;
   }
 
-  /// Sums of doubles in the order of all rows: `add` continues those of the processes before, and
-  /// everyone gets the last one's. One process after the other, twice round.
-  template <class Add>
-  void sum_in_order(double* sums, Index count, const Add& add) const {
+  /// Sums in the order of all rows: `add` continues those of the processes before, and everyone
+  /// gets the last one's. One process after the other, twice round.
+  template <class T, class Add>
+  void sum_in_order(T* sums, Index count, const Add& add) const {
     constexpr int channel = 0;
-    const Index bytes = count * Index(sizeof(double));
+    const Index bytes = count * Index(sizeof(T));
     const auto pass_on = [&] { wait(exchange_.start_send(right(), channel, sums, bytes)); };
     const auto take = [&] { wait(exchange_.start_receive(left(), channel, sums, bytes)); };
     const int last = size() - 1;
