@@ -89,8 +89,9 @@ TEST(CNegatives, NPair) {
   each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
     auto options = defaults(nearfar_n_pair_options_init);
     options.reduction = number_of(reduction);
-    expect_same_either_way<S>(made(nearfar_n_pair_create, options), nearfar::NPair<S>(reduction),
-                              nearfar::InnerProduct(), reduction);
+    expect_same_either_way<S>(made(nearfar_n_pair_create, options),
+                              nearfar::NPair<S>({.reduction = reduction}), nearfar::InnerProduct(),
+                              reduction);
   });
 }
 

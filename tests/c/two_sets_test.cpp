@@ -164,8 +164,9 @@ TEST(CTwoSets, NPair) {
   each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
     auto options = defaults(nearfar_n_pair_options_init);
     options.reduction = number_of(reduction);
-    expect_same_two_sets<S>(made(nearfar_n_pair_create, options), nearfar::NPair<S>(reduction),
-                            nearfar::InnerProduct(), reduction, 1);
+    expect_same_two_sets<S>(made(nearfar_n_pair_create, options),
+                            nearfar::NPair<S>({.reduction = reduction}), nearfar::InnerProduct(),
+                            reduction, 1);
   });
 }
 

@@ -354,7 +354,7 @@ template <class S>
 Computed<S> n_pair(Case& c) {
   const auto anchors = c.matrix<S>("anchors");
   const auto positives = c.matrix<S>("positives");
-  const nearfar::NPair<S> loss(c.reduction());
+  const nearfar::NPair<S> loss({.reduction = c.reduction()});
   return with_kernel<S, InnerProductKernel>(c, [&](const nearfar::InnerProduct&) {
     Computed<S> out;
     out.loss = loss.forward_backward(anchors, positives, out.gradients["anchors"],

@@ -226,7 +226,7 @@ void expect_finite(const Subject<S>& subject, const typename Subject<S>::Inputs&
 /// A bound that is an exponential of scores, not a logarithm of one.
 template <class S>
 bool is_exponential(const Subject<S>& subject) {
-  return subject.name.starts_with("NWJ");
+  return subject.name.find("bound nwj") != std::string::npos;
 }
 
 TYPED_TEST(Contract, HardInputsGiveFiniteResultsOrAClearError) {

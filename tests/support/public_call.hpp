@@ -62,8 +62,9 @@ struct PublicCall {
   bool parametric = false;  ///< the kernel has a matrix
   bool reduces = true;      ///< has a Reduction
   Index upstream_rows = 0;  ///< numbers of upstream with Reduction::none
-  /// Rows of every set and what the message says of them where anchors may be unusable.
-  const char* unusable = nullptr;
+  std::size_t learnt = 0;   ///< numbers that the loss can learn
+  /// How the message begins of one row in every set, where anchors may be unusable.
+  std::string unusable = {};
   /// Gives numbers_of what the call returns.
   std::function<std::vector<double>(Way, const Arguments<S>&)> call;
 
@@ -154,12 +155,11 @@ class PublicCalls {
 
   /// Both forms of a loss over labels.
   template <class K, class Make>
-  void labelled(const std::string& name, const char* unusable, const Make& make) {
+  void labelled(const std::string& name, const Make& make) {
     add<K>(name + ", batch", {{"x", rows}}, {{"labels", rows}},
            [=](Way way, const Arguments<S>& x) {
              return call_one_way<1>(make(x), way, x, x.rows[0], x.labels[0]);
-           })
-        .unusable = unusable;
+           });
     add<K>(name + ", references", {{"queries", rows}, {"references", rows + 1, Fit::free}},
            {{"query_labels", rows}, {"reference_labels", rows + 1}},
            [=](Way way, const Arguments<S>& x) {

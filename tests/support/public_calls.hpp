@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/public_call.hpp"
+#include "support/settings.hpp"
 
 /// \file
 /// Every public call of every loss behind one signature: what is refused of one is refused of all,
@@ -12,303 +13,136 @@
 
 namespace support {
 
-// Families of losses, each with its default kernel, and with one that has a matrix where it takes
-// any.
+/// Whether calls are made with kernel K: the loss's own, one that has a matrix where it takes any,
+/// and over labels one of the other orientation.
+template <class Line, class S, class K>
+constexpr bool is_called_with() {
+  constexpr bool over_labels = Line::takes == nearfar::registered::Takes::labels;
+  return std::is_same_v<K, typename OwnKernel<Line, S>::Type> || nearfar::ParametricKernel<K> ||
+         (over_labels && std::is_same_v<K, nearfar::InnerProduct>);
+}
 
-template <class S>
-void add_info_nce(PublicCalls<S>& all) {
+/// The names of two sets of rows in errors.
+template <class Line>
+std::pair<const char*, const char*> names_of_pairs() {
+  using Options = typename Line::Options;
+  if constexpr (is_one_of<Options, nearfar::ClipOptions, nearfar::SigLipOptions>) {
+    return {"images", "texts"};
+  } else if constexpr (Line::takes == nearfar::registered::Takes::views) {
+    return {"view1", "view2"};
+  }
+  return {"x", "y"};
+}
+
+/// The calls of a loss with kernel K and options of its own.
+template <class Line, class K, class S>
+void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) {
   using namespace nearfar;
-  namespace detail = nearfar::detail;
+  using registered::Takes;
   using A = Arguments<S>;
-  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
-  const auto info_nce = [&]<class K>(const std::string& of, Denominator denominator) {
-    const auto make = [denominator](const A& a) {
-      return InfoNce<S, K>({.temperature = 0.3 + a.moved[0],
-                            .denominator = denominator,
-                            .reduction = a.reduction,
-                            .unusable_anchors = a.unusable},
-                           kernel_of<K>(a.parameter));
-    };
-    all.template two<K>("InfoNce" + of, {"queries", n}, {"keys", n + 1, Fit::at_least}, make)
-        .unusable = "without a negative";
-    all.template three<K>("InfoNce with negatives" + of, {"queries", n}, {"keys", n},
-                          {"negatives", n + 2, Fit::free}, make);
-    all.template add<K>("InfoNce with own negatives" + of,
-                        {{"queries", n}, {"keys", n}, {"negatives", 2 * n, Fit::free}}, {},
-                        [=](Way way, const A& x) {
+  using Options = typename Line::Options;
+  using Loss = typename Line::template Loss<S, K>;
+  constexpr Index n = PublicCalls<S>::rows;
+  constexpr Takes takes = Line::takes;
+  const std::string name =
+      std::string(Line::class_name) + " of " + name_of_kernel<K> + choices_in(options);
+
+  const auto make = [options](const A& a) {
+    Options own = options;
+    std::size_t learnt = 0;
+    Options::fields(
+        [&]<class T>(std::string_view option, T& value) {
+          if constexpr (std::is_same_v<T, Reduction>) {
+            value = a.reduction;
+          } else if constexpr (std::is_same_v<T, UnusableAnchor>) {
+            value = a.unusable;
+          } else if constexpr (std::is_same_v<T, double>) {
+            if (is_learnable(option)) value += a.moved[learnt++];
+          }
+        },
+        own);
+    if constexpr (std::is_constructible_v<Loss, Options, K>) {
+      return Loss(own, kernel_of<K>(a.parameter));
+    } else {
+      return Loss(own);
+    }
+  };
+
+  const std::size_t first = all.list.size();
+  const NamedSet queries{"queries", n};
+  const NamedSet keys{"keys", n};
+  const NamedSet negatives{"negatives", n + 2, Fit::free};
+  if constexpr (takes == Takes::labels || takes == Takes::labels_or_pairs) {
+    all.template labelled<K>(name, make);
+  }
+  if constexpr (takes == Takes::labels_or_pairs) {
+    all.template add<K>(
+        name + ", pairs", {{"a", n}, {"b", n}}, {{"same", n}}, [=](Way way, const A& x) {
+          return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1], Labels(x.labels[0]));
+        });
+  }
+  if constexpr (takes == Takes::pairs || takes == Takes::views) {
+    const auto [a, b] = names_of_pairs<Line>();
+    all.template two<K>(name, {a, n}, {b, n}, make).upstream_rows =
+        takes == Takes::views ? 2 * n : n;
+  }
+  if constexpr (takes == Takes::queries) {
+    all.template two<K>(name, queries, {"keys", n + 1, Fit::at_least}, make);
+    all.template three<K>(name + ", negatives", queries, keys, negatives, make);
+    all.template add<K>(name + ", own negatives", {queries, keys, {"negatives", 2 * n, Fit::free}},
+                        {}, [=](Way way, const A& x) {
                           return call_one_way<3>(make(x), way, x, x.rows[0], x.rows[1],
                                                  per_query(x.rows[2]));
                         });
-    all.template add<K>("InfoNce with positives" + of, {{"queries", n}, {"keys", n - 1, Fit::free}},
+    all.template add<K>(name + ", positives", {queries, {"keys", n - 1, Fit::free}},
                         {{"positives", n}}, [=](Way way, const A& x) {
                           return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1],
                                                  Labels(x.labels[0]));
                         });
-  };
-  info_nce.template operator()<Cosine>("", Denominator::with_positive);
-  info_nce.template operator()<Cosine>(", decoupled", Denominator::negatives_only);
-  info_nce.template operator()<Bilinear<S>>(" of Bilinear", Denominator::with_positive);
-}
-
-template <class S>
-void add_two_views(PublicCalls<S>& all) {
-  using namespace nearfar;
-  namespace detail = nearfar::detail;
-  using A = Arguments<S>;
-  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
-  const auto of_views = [&]<class K>(const std::string& name, const auto& make) {
-    auto& call = all.template two<K>(name, {"view1", n}, {"view2", n}, make);
-    call.upstream_rows = 2 * n;
-    call.unusable = "2 anchors without a negative";
-  };
-  const auto nt_xent = [&]<class K>(const std::string& of, Denominator denominator) {
-    of_views.template operator()<K>("NtXent" + of, [denominator](const A& a) {
-      return NtXent<S, K>({.temperature = 0.3 + a.moved[0],
-                           .denominator = denominator,
-                           .reduction = a.reduction,
-                           .unusable_anchors = a.unusable},
-                          kernel_of<K>(a.parameter));
-    });
-  };
-  nt_xent.template operator()<Cosine>("", Denominator::with_positive);
-  nt_xent.template operator()<Cosine>(", decoupled", Denominator::negatives_only);
-  nt_xent.template operator()<Mahalanobis<S>>(" of Mahalanobis", Denominator::with_positive);
-
-  // With the second prior most rows are held by the floor.
-  for (const double prior : {0.1, 0.9}) {
-    of_views.template operator()<Cosine>("HardNegative", [prior](const A& a) {
-      return HardNegative<S>({.temperature = 0.4 + a.moved[0],
-                              .positive_prior = prior,
-                              .concentration = 0.7,
-                              .reduction = a.reduction,
-                              .unusable_anchors = a.unusable});
-    });
-  }
-}
-
-template <class S>
-void add_pairs_and_noise(PublicCalls<S>& all) {
-  using namespace nearfar;
-  namespace detail = nearfar::detail;
-  using A = Arguments<S>;
-  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
-  const auto pairs = [&]<class K>(const std::string& of) {
-    for (const ClipDirections directions : {ClipDirections::mean, ClipDirections::sum}) {
-      all.template two<K>("Clip" + of, {"images", n}, {"texts", n},
-                          [directions](const A& a) {
-                            return Clip<S, K>({.logit_scale = 3 + a.moved[0],
-                                               .directions = directions,
-                                               .reduction = a.reduction,
-                                               .unusable_anchors = a.unusable},
-                                              kernel_of<K>(a.parameter));
-                          })
-          .unusable = "1 anchors without a negative";
-    }
-    all.template two<K>("SigLip" + of, {"images", n}, {"texts", n}, [](const A& a) {
-      return SigLip<S, K>(
-          {.logit_scale = 3 + a.moved[0], .logit_bias = -1 + a.moved[1], .reduction = a.reduction},
-          kernel_of<K>(a.parameter));
-    });
-    const NamedSet negatives{"negatives", n + 2, Fit::free};
-    const auto sampling = [](const A& a) {
-      return NegativeSampling<S, K>({.temperature = 0.6 + a.moved[0], .reduction = a.reduction},
-                                    kernel_of<K>(a.parameter));
-    };
-    all.template three<K>("NegativeSampling" + of, {"queries", n}, {"keys", n}, negatives,
-                          sampling);
-    auto& nce = all.template add<K>("Nce" + of, {{"queries", n}, {"keys", n}, negatives}, {},
-                                    [](Way way, const A& x) {
-                                      const Nce<S, K> loss({.temperature = 0.6 + x.moved[0],
-                                                            .log_z = 0.4 + x.moved[1],
-                                                            .reduction = x.reduction},
-                                                           kernel_of<K>(x.parameter));
-                                      return call_one_way<3>(loss, way, x, x.rows[0], x.rows[1],
-                                                             x.rows[2], x.numbers[0], x.numbers[1]);
-                                    });
-    nce.numbers = {{"log_noise_keys", n}, {"log_noise_negatives", n + 2}};
-    nce.good.numbers = {std::vector<S>(n, S(-2)), std::vector<S>(n + 2, S(-2))};
-  };
-  pairs.template operator()<Cosine>("");
-  pairs.template operator()<Bilinear<S>>(" of Bilinear");
-}
-
-template <class S>
-void add_triplets(PublicCalls<S>& all) {
-  using namespace nearfar;
-  namespace detail = nearfar::detail;
-  using A = Arguments<S>;
-  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
-  const auto triplet = [&]<class K>(const std::string& of) {
-    for (const TripletForm form : {TripletForm::hinge, TripletForm::soft}) {
-      for (const bool swap : {false, true}) {
-        if (swap && !is_symmetric<K>()) continue;
-        all.template three<K>(
-            "Triplet" + of, {"anchors", n}, {"positives", n}, {"negatives", n},
-            [form, swap](const A& a) {
-              return Triplet<S, K>(
-                  {.margin = 0.3, .form = form, .swap = swap, .reduction = a.reduction},
-                  kernel_of<K>(a.parameter));
-            });
-      }
-    }
-    for (const auto bound :
-         {MutualInformationBound::info_nce, MutualInformationBound::nwj,
-          MutualInformationBound::donsker_varadhan, MutualInformationBound::club}) {
-      all.template two<K>("MutualInformation" + of, {"x", n}, {"y", n},
-                          [bound](const A& a) {
-                            return MutualInformation<S, K>(
-                                {.bound = bound, .temperature = 0.6 + a.moved[0]},
-                                kernel_of<K>(a.parameter));
-                          })
-          .reduces = false;
-    }
-  };
-  triplet.template operator()<Euclidean>("");
-  triplet.template operator()<Bilinear<S>>(" of Bilinear");
-}
-
-template <class S>
-void add_label_losses(PublicCalls<S>& all) {
-  using namespace nearfar;
-  namespace detail = nearfar::detail;
-  using A = Arguments<S>;
-  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
-  const auto over_labels = [&]<class K>(const std::string& of) {
-    for (const SupConVariant variant : {SupConVariant::out, SupConVariant::in}) {
-      all.template labelled<K>("SupCon" + of, "1 anchors without a positive",
-                               [variant](const A& a) {
-                                 return SupCon<S, K>({.temperature = 0.4 + a.moved[0],
-                                                      .variant = variant,
-                                                      .reduction = a.reduction,
-                                                      .unusable_anchors = a.unusable},
-                                                     kernel_of<K>(a.parameter));
-                               });
-    }
-    all.template labelled<K>("LinearContrastive" + of, "1 anchors without any other row",
-                             [](const A& a) {
-                               return LinearContrastive<S, K>({.positive_margin = 0.5,
-                                                               .negative_margin = 1.5,
-                                                               .reduction = a.reduction,
-                                                               .unusable_anchors = a.unusable},
-                                                              kernel_of<K>(a.parameter));
-                             });
-    all.template labelled<K>(
-        "LiftedStructure" + of, "1 anchors without a positive or a negative", [](const A& a) {
-          return LiftedStructure<S, K>({.reduction = a.reduction, .unusable_anchors = a.unusable},
-                                       kernel_of<K>(a.parameter));
+  } else if constexpr (takes == Takes::negatives) {
+    all.template three<K>(name, queries, keys, negatives, make);
+  } else if constexpr (takes == Takes::noise) {
+    auto& call =
+        all.template add<K>(name, {queries, keys, negatives}, {}, [=](Way way, const A& x) {
+          return call_one_way<3>(make(x), way, x, x.rows[0], x.rows[1], x.rows[2], x.numbers[0],
+                                 x.numbers[1]);
         });
-  };
-  over_labels.template operator()<Euclidean>("");
-  over_labels.template operator()<Mahalanobis<S>>(" of Mahalanobis");
-  over_labels.template operator()<InnerProduct>(" of InnerProduct");
-}
-
-template <class S>
-void add_mined(PublicCalls<S>& all) {
-  using namespace nearfar;
-  namespace detail = nearfar::detail;
-  using A = Arguments<S>;
-  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
-  const auto mined = [&]<class K>(const std::string& of) {
-    const auto add = [&](const MinedTripletOptions& options) {
-      all.template labelled<K>(
-          "MinedTriplet " + std::to_string(static_cast<int>(options.mining)) + of,
-          "1 anchors without a positive or a negative", [options](const A& a) {
-            MinedTripletOptions own = options;
-            own.reduction = a.reduction;
-            own.unusable_anchors = a.unusable;
-            return MinedTriplet<S, K>(own, kernel_of<K>(a.parameter));
-          });
-    };
-    for (const Mining mining :
-         {Mining::all, Mining::hard, Mining::semihard, Mining::easy, Mining::batch_hard,
-          Mining::batch_easy_hard, Mining::semi_hard_per_pair, Mining::distance_weighted}) {
-      for (const TripletForm form : {TripletForm::hinge, TripletForm::soft}) {
-        add({.margin = 0.3, .form = form, .mining = mining});
-      }
-    }
-    for (const auto& [positive, negative] :
-         {std::pair(PositiveChoice::semihard, NegativeChoice::hard),
-          std::pair(PositiveChoice::hard, NegativeChoice::easy)}) {
-      add({.mining = Mining::batch_easy_hard, .positive = positive, .negative = negative});
-    }
-  };
-  mined.template operator()<Euclidean>("");
-  mined.template operator()<Mahalanobis<S>>(" of Mahalanobis");
-  mined.template operator()<Cosine>(" of Cosine");
-}
-
-template <class S>
-void add_hadsell(PublicCalls<S>& all) {
-  using namespace nearfar;
-  namespace detail = nearfar::detail;
-  using A = Arguments<S>;
-  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
-  const auto hadsell = [&]<class K>(const std::string& of) {
-    const auto make = [](const A& a) {
-      return HadsellContrastive<S, K>(
-          {.margin = 1.3, .reduction = a.reduction, .unusable_anchors = a.unusable},
-          kernel_of<K>(a.parameter));
-    };
-    all.template labelled<K>("HadsellContrastive" + of, "1 anchors without another row", make);
-    all.template add<K>("HadsellContrastive of pairs" + of, {{"a", n}, {"b", n}}, {{"same", n}},
-                        [=](Way way, const A& x) {
-                          return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1],
-                                                 Labels(x.labels[0]));
-                        });
-  };
-  hadsell.template operator()<Euclidean>("");
-  hadsell.template operator()<Mahalanobis<S>>(" of Mahalanobis");
-}
-
-template <class S>
-void add_others(PublicCalls<S>& all) {
-  using namespace nearfar;
-  namespace detail = nearfar::detail;
-  using A = Arguments<S>;
-  [[maybe_unused]] constexpr Index n = PublicCalls<S>::rows;
-  all.template labelled<Cosine>("MultiSimilarity", "1 anchors without any other row",
-                                [](const A& a) {
-                                  return MultiSimilarity<S>({.alpha = 2,
-                                                             .beta = 5,
-                                                             .base = 0.3,
-                                                             .reduction = a.reduction,
-                                                             .unusable_anchors = a.unusable});
-                                });
-  all.template labelled<Cosine>("Circle", "1 anchors without a positive or a negative",
-                                [](const A& a) {
-                                  return Circle<S>({.m = 0.3,
-                                                    .gamma = 4,
-                                                    .weights = CircleWeights::differentiated,
-                                                    .reduction = a.reduction,
-                                                    .unusable_anchors = a.unusable});
-                                });
-  all.template two<Cosine>("Alignment", {"x", n}, {"y", n}, [](const A& a) {
-    return Alignment<S>({.alpha = 1.5, .reduction = a.reduction});
-  });
-  all.template two<InnerProduct>("NPair", {"queries", n}, {"keys", n, Fit::at_least},
-                                 [](const A& a) { return NPair<S>(a.reduction); });
-  // The second Gaussian is so narrow that only the nearest pairs count.
-  for (const double t : {2.0, 500.0}) {
-    all.template add<Cosine>("Uniformity", {{"x", n}}, {},
-                             [t](Way way, const A& x) {
-                               return call_one_way<1>(Uniformity<S>({.t = t}), way, x, x.rows[0]);
-                             })
-        .reduces = false;
+    call.numbers = {{"log_noise_keys", n}, {"log_noise_negatives", n + 2}};
+    call.good.numbers = {std::vector<S>(n, S(-2)), std::vector<S>(n + 2, S(-2))};
+  } else if constexpr (takes == Takes::triplets) {
+    all.template three<K>(name, {"anchors", n}, {"positives", n}, {"negatives", n}, make);
+  } else if constexpr (takes == Takes::one_set) {
+    all.template add<K>(name, {{"x", n}}, {}, [=](Way way, const A& x) {
+      return call_one_way<1>(make(x), way, x, x.rows[0]);
+    });
   }
+
+  for (std::size_t k = first; k < all.list.size(); ++k) {
+    all.list[k].learnt = learnable_numbers_of<Options>();
+    all.list[k].reduces = requires { options.reduction; };
+  }
+  // Of one row in every set an anchor of these forms has nothing to learn from; with references, or
+  // negatives that are given, it may have.
+  if constexpr (requires { options.unusable_anchors; } && takes != Takes::sequences) {
+    all.list[first].unusable = (takes == Takes::views ? "2 " : "1 ") + unusable_of<Line>();
+  }
+}
+
+/// All calls of a loss of the register but those whose sets are not of one width, Cpc's, which has
+/// tests of its own.
+template <class Line, class S>
+void add_calls(PublicCalls<S>& all) {
+  for_each_kernel<Line, S>([&]<class K>() {
+    if constexpr (is_called_with<Line, S, K>()) {
+      for (const auto& options : other_options<Line, K>()) add_calls_with<Line, K>(all, options);
+    }
+  });
 }
 
 template <class S>
 std::vector<PublicCall<S>> all_public_calls() {
   PublicCalls<S> all;
-  add_info_nce(all);
-  add_two_views(all);
-  add_pairs_and_noise(all);
-  add_triplets(all);
-  add_label_losses(all);
-  add_mined(all);
-  add_hadsell(all);
-  add_others(all);
+  nearfar::registered::for_each([&]<class Line>(Line) { add_calls<Line>(all); });
   return std::move(all.list);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "support/any_loss.hpp"
+#include "support/settings.hpp"
 
 namespace support {
 
@@ -170,64 +171,29 @@ class Subjects {
   Index cols_;
 };
 
-template <class S>
-struct KernelName;
-template <>
-struct KernelName<nearfar::Cosine> {
-  static constexpr const char* text = "Cosine";
-};
-template <>
-struct KernelName<nearfar::InnerProduct> {
-  static constexpr const char* text = "InnerProduct";
-};
-template <>
-struct KernelName<nearfar::CosineDistance> {
-  static constexpr const char* text = "CosineDistance";
-};
-template <>
-struct KernelName<nearfar::Euclidean> {
-  static constexpr const char* text = "Euclidean";
-};
-template <>
-struct KernelName<nearfar::SquaredEuclidean> {
-  static constexpr const char* text = "SquaredEuclidean";
-};
-template <class S>
-struct KernelName<nearfar::Mahalanobis<S>> {
-  static constexpr const char* text = "Mahalanobis";
-};
-template <class S>
-struct KernelName<nearfar::Bilinear<S>> {
-  static constexpr const char* text = "Bilinear";
-};
-
-template <class... Kernels, class Body>
-void for_kernels(const Body& body) {
-  (body.template operator()<Kernels>(std::string(" of ") + KernelName<Kernels>::text), ...);
-}
-template <class S, class Body>
-void for_distances(const Body& body) {
-  for_kernels<nearfar::Euclidean, nearfar::SquaredEuclidean, nearfar::CosineDistance,
-              nearfar::Mahalanobis<S>>(body);
-}
-template <class Body>
-void for_symmetric_similarities(const Body& body) {
-  for_kernels<nearfar::Cosine, nearfar::InnerProduct>(body);
-}
-template <class S, class Body>
-void for_similarities(const Body& body) {
-  for_symmetric_similarities(body);
-  for_kernels<nearfar::Bilinear<S>>(body);
-}
-template <class S, class Body>
-void for_symmetric(const Body& body) {
-  for_symmetric_similarities(body);
-  for_distances<S>(body);
-}
-template <class S, class Body>
-void for_all(const Body& body) {
-  for_similarities<S>(body);
-  for_distances<S>(body);
+/// The forms of a loss of the register whose rows are of one width and whose arguments are rows and
+/// labels alone; Nce and Cpc have tests of their own.
+template <class Line, class K, class S>
+void add_forms(Subjects<S>& all, const std::string& name, const typename Line::Options& options) {
+  using nearfar::registered::Takes;
+  using Loss = typename Line::template Loss<S, K>;
+  const bool smooth = is_smooth(options);
+  constexpr Takes takes = Line::takes;
+  if constexpr (takes == Takes::labels || takes == Takes::labels_or_pairs) {
+    all.template batch<Loss, K>(name, options, smooth);
+    all.template references<Loss, K>(name, options, smooth);
+  } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
+    all.template two<Loss, K>(name, options, smooth);
+  } else if constexpr (takes == Takes::queries) {
+    all.template two<Loss, K>(name, options, smooth);
+    all.template three<Loss, K>(name + ", negatives", options, all.rows() + 2, smooth);
+  } else if constexpr (takes == Takes::negatives) {
+    all.template three<Loss, K>(name, options, all.rows() + 2, smooth);
+  } else if constexpr (takes == Takes::triplets) {
+    all.template three<Loss, K>(name, options, all.rows(), smooth);
+  } else if constexpr (takes == Takes::one_set) {
+    all.template one<Loss>(name, options);
+  }
 }
 
 }  // namespace
@@ -235,110 +201,18 @@ void for_all(const Body& body) {
 template <class S>
 std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction reduction,
                                      double sharpness) {
-  using namespace nearfar;
   Subjects<S> all(rows, cols);
-  const double tau = 0.5 / sharpness;
-  const double scale = 0.7 * sharpness;
-  for_all<S>([&]<class K>(const std::string& of) {
-    all.template two<InfoNce<S, K>, K>("InfoNce" + of,
-                                       InfoNceOptions{.temperature = tau, .reduction = reduction});
-    all.template three<InfoNce<S, K>, K>("InfoNce with negatives" + of,
-                                         InfoNceOptions{.temperature = tau, .reduction = reduction},
-                                         rows + 2, true);
-    for (const bool soft : {false, true}) {
-      all.template three<Triplet<S, K>, K>(
-          (soft ? "soft Triplet" : "Triplet") + of,
-          TripletOptions{.form = soft ? TripletForm::soft : TripletForm::hinge,
-                         .reduction = reduction},
-          rows, soft);
-    }
-  });
-  for_symmetric<S>([&]<class K>(const std::string& of) {
-    all.template two<NtXent<S, K>, K>("NtXent" + of,
-                                      NtXentOptions{.temperature = tau, .reduction = reduction});
-    for (const SupConVariant variant : {SupConVariant::out, SupConVariant::in}) {
-      const SupConOptions options{.temperature = tau, .variant = variant, .reduction = reduction};
-      const std::string name = variant == SupConVariant::out ? "SupCon" : "SupCon (in)";
-      all.template batch<SupCon<S, K>, K>(name + of, options, true);
-      all.template references<SupCon<S, K>, K>(name + of, options, true);
-    }
-    const bool similarity = K::orientation == Orientation::similarity;
-    const LinearContrastiveOptions linear{.positive_margin = similarity ? 0.9 : 0.1,
-                                          .negative_margin = similarity ? 0.05 : 1.1,
-                                          .reduction = reduction};
-    all.template batch<LinearContrastive<S, K>, K>("LinearContrastive" + of, linear, false);
-    all.template references<LinearContrastive<S, K>, K>("LinearContrastive" + of, linear, false);
-    const LiftedStructureOptions lifted{.margin = 2, .reduction = reduction};
-    all.template batch<LiftedStructure<S, K>, K>("LiftedStructure" + of, lifted, true);
-    all.template references<LiftedStructure<S, K>, K>("LiftedStructure" + of, lifted, true);
-    for (const auto& [mining, name] :
-         {std::pair(Mining::all, "all"), std::pair(Mining::hard, "hard"),
-          std::pair(Mining::semihard, "semihard"), std::pair(Mining::easy, "easy"),
-          std::pair(Mining::batch_hard, "batch_hard"),
-          std::pair(Mining::batch_easy_hard, "batch_easy_hard"),
-          std::pair(Mining::semi_hard_per_pair, "semi_hard_per_pair")}) {
-      for (const bool soft : {false, true}) {
-        const MinedTripletOptions options{.form = soft ? TripletForm::soft : TripletForm::hinge,
-                                          .mining = mining,
-                                          .reduction = reduction};
-        const std::string full = std::string(soft ? "soft " : "") + "MinedTriplet " + name + of;
-        all.template batch<MinedTriplet<S, K>, K>(full, options, false);
-        all.template references<MinedTriplet<S, K>, K>(full, options, false);
-      }
-    }
-  });
-  for_distances<S>([&]<class K>(const std::string& of) {
-    const HadsellOptions hadsell{.margin = 1.3, .reduction = reduction};
-    const bool smooth = reduction != Reduction::mean_nonzero;  // its divisor jumps at the margin
-    all.template batch<HadsellContrastive<S, K>, K>("HadsellContrastive" + of, hadsell, smooth);
-    all.template references<HadsellContrastive<S, K>, K>("HadsellContrastive" + of, hadsell,
-                                                         smooth);
-  });
-  for_similarities<S>([&]<class K>(const std::string& of) {
-    all.template two<Clip<S, K>, K>("Clip" + of,
-                                    ClipOptions{.logit_scale = scale, .reduction = reduction});
-    all.template two<SigLip<S, K>, K>(
-        "SigLip" + of,
-        SigLipOptions{.logit_scale = scale, .logit_bias = -0.5, .reduction = reduction});
-    all.template three<NegativeSampling<S, K>, K>(
-        "NegativeSampling" + of,
-        NegativeSamplingOptions{.temperature = 1 / sharpness, .reduction = reduction}, rows + 2,
-        true);
-  });
-  for_symmetric_similarities([&]<class K>(const std::string& of) {
-    const MultiSimilarityOptions multi{
-        .alpha = 2 * sharpness, .beta = 4 * sharpness, .reduction = reduction};
-    all.template batch<MultiSimilarity<S, K>, K>("MultiSimilarity" + of, multi, true);
-    all.template references<MultiSimilarity<S, K>, K>("MultiSimilarity" + of, multi, true);
-    const CircleOptions circle{
-        .gamma = 2 * sharpness, .weights = CircleWeights::differentiated, .reduction = reduction};
-    all.template batch<Circle<S, K>, K>("Circle" + of, circle, false);
-    all.template references<Circle<S, K>, K>("Circle" + of, circle, false);
-  });
-  all.template two<NtXent<S>>(
-      "decoupled NtXent",
-      NtXentOptions{
-          .temperature = tau, .denominator = Denominator::negatives_only, .reduction = reduction});
-  all.template two<Clip<S>>(
-      "Clip, sum of directions",
-      ClipOptions{.logit_scale = scale, .directions = ClipDirections::sum, .reduction = reduction});
-  all.template two<HardNegative<S>>(
-      "HardNegative", HardNegativeOptions{.temperature = tau, .reduction = reduction});
-  all.template two<Alignment<S>>("Alignment", AlignmentOptions{.reduction = reduction});
-  if (reduction == Reduction::mean) {
-    all.template two<NPair<S>, InnerProduct>("NPair", reduction);
-    all.template one<Uniformity<S>>("Uniformity", UniformityOptions{.t = 2 * sharpness});
-    for_all<S>([&]<class K>(const std::string& of) {
-      for (const auto& [bound, name] :
-           {std::pair(MutualInformationBound::info_nce, "InfoNCE bound"),
-            std::pair(MutualInformationBound::nwj, "NWJ bound"),
-            std::pair(MutualInformationBound::donsker_varadhan, "Donsker-Varadhan bound"),
-            std::pair(MutualInformationBound::club, "CLUB bound")}) {
-        all.template two<MutualInformation<S, K>, K>(
-            name + of, MutualInformationOptions{.bound = bound, .temperature = 1.5 / sharpness});
+  nearfar::registered::for_each([&]<class Line>(Line) {
+    constexpr bool reduces = requires(typename Line::Options o) { o.reduction; };
+    if (!reduces && reduction != nearfar::Reduction::mean) return;
+    for_each_kernel<Line, S>([&]<class K>() {
+      for (const auto& options : gentle_options<Line, K>(reduction, sharpness)) {
+        add_forms<Line, K>(
+            all, std::string(Line::class_name) + " of " + name_of_kernel<K> + choices_in(options),
+            options);
       }
     });
-  }
+  });
   return std::move(all.list);
 }
 

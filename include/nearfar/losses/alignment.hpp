@@ -9,6 +9,12 @@ namespace nearfar {
 struct AlignmentOptions {
   double alpha = 2;                       ///< > 0: power of the distance
   Reduction reduction = Reduction::mean;  ///< terms are pairs
+
+  /// visit("alpha", o.alpha...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("alpha", o.alpha...);
+    visit("reduction", o.reduction...);
+  }
 };
 
 namespace detail {

@@ -21,6 +21,15 @@ struct CircleOptions {
   Reduction reduction = Reduction::mean;
   /// An anchor is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("m", o.m...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("m", o.m...);
+    visit("gamma", o.gamma...);
+    visit("weights", o.weights...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 namespace detail {

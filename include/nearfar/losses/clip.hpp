@@ -24,6 +24,15 @@ struct ClipOptions {
   Reduction reduction = Reduction::mean;  ///< terms are pairs (image i, text i)
   /// A pair is unusable when there is no other pair to tell it from.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("logit_scale", o.logit_scale...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("logit_scale", o.logit_scale...);
+    visit("largest_logit_scale", o.largest_logit_scale...);
+    visit("directions", o.directions...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 /// What Clip returns.

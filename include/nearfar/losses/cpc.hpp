@@ -18,6 +18,16 @@ struct CpcOptions {
   Reduction reduction = Reduction::mean;  ///< terms are contexts, at each step
   /// A context is unusable at a step that has no other target to tell its own from.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("length", o.length...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("length", o.length...);
+    visit("steps", o.steps...);
+    visit("temperature", o.temperature...);
+    visit("negatives", o.negatives...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 /// One prediction step.

@@ -20,6 +20,14 @@ struct HadsellOptions {
   Reduction reduction = Reduction::mean;  ///< terms are pairs
   /// An anchor over labels is unusable when there is no other row to form a pair with.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("margin", o.margin...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("margin", o.margin...);
+    visit("factor", o.factor...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 namespace detail {

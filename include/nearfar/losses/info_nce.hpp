@@ -16,6 +16,14 @@ struct InfoNceOptions {
   Reduction reduction = Reduction::mean;  ///< terms are queries
   /// A query is unusable when there is no negative to tell its key from.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("denominator", o.denominator...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 /// What InfoNce returns.
@@ -129,6 +137,19 @@ class InfoNce {
   K kernel_;
 };
 
+/// Settings of NPair.
+struct NPairOptions {
+  Reduction reduction = Reduction::mean;  ///< terms are anchors
+  /// An anchor is unusable when it is the only one.
+  UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("reduction", o.reduction...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
+};
+
 /// The multi-class N-pair loss (Sohn, Improved deep metric learning with multi-class N-pair loss
 /// objective, 2016, eq. 4), of anchors (N x D) and positives (N x D), one pair a class:
 ///
@@ -139,8 +160,10 @@ class InfoNce {
 template <class S>
 class NPair : public InfoNce<S, InnerProduct> {
  public:
-  explicit NPair(Reduction reduction = Reduction::mean)
-      : InfoNce<S, InnerProduct>({.temperature = 1, .reduction = reduction}) {}
+  explicit NPair(NPairOptions options = {})
+      : InfoNce<S, InnerProduct>({.temperature = 1,
+                                  .reduction = options.reduction,
+                                  .unusable_anchors = options.unusable_anchors}) {}
 };
 
 }  // namespace nearfar

@@ -13,6 +13,13 @@ struct LiftedStructureOptions {
   Reduction reduction = Reduction::mean;
   /// A row is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("margin", o.margin...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("margin", o.margin...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 namespace detail {

@@ -14,6 +14,14 @@ struct LinearContrastiveOptions {
   Reduction reduction = Reduction::mean_nonzero;
   /// A row is unusable when there is no other row to form a pair with.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("positive_margin", o.positive_margin...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("positive_margin", o.positive_margin...);
+    visit("negative_margin", o.negative_margin...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 /// What LinearContrastive returns.

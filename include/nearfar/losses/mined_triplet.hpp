@@ -21,6 +21,18 @@ struct MinedTripletOptions {
   Reduction reduction = Reduction::mean;
   /// An anchor is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("margin", o.margin...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("margin", o.margin...);
+    visit("form", o.form...);
+    visit("mining", o.mining...);
+    visit("positive", o.positive...);
+    visit("negative", o.negative...);
+    visit("weighting", o.weighting...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 /// What MinedTriplet returns. Counts are of all triplets of the batch, whichever are mined; with

@@ -14,6 +14,15 @@ struct MultiSimilarityOptions {
   Reduction reduction = Reduction::mean;  ///< terms are anchors, all of them
   /// An anchor is unusable when it has neither a positive nor a negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("alpha", o.alpha...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("alpha", o.alpha...);
+    visit("beta", o.beta...);
+    visit("base", o.base...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 namespace detail {

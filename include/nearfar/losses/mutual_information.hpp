@@ -12,6 +12,12 @@ namespace nearfar {
 struct MutualInformationOptions {
   MutualInformationBound bound = MutualInformationBound::info_nce;
   double temperature = 1;  ///< tau > 0: the critic is f = score / tau
+
+  /// visit("bound", o.bound...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("bound", o.bound...);
+    visit("temperature", o.temperature...);
+  }
 };
 
 /// What MutualInformation returns: `value` is the bound, in nats.

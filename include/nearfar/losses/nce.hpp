@@ -13,12 +13,25 @@ struct NceOptions {
   double temperature = 1;                 ///< tau > 0: the model's log density is s / tau - log Z
   double log_z = 0;                       ///< log of the model's partition function
   Reduction reduction = Reduction::mean;  ///< terms are queries, each with its key and all noise
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("log_z", o.log_z...);
+    visit("reduction", o.reduction...);
+  }
 };
 
 /// Settings of NegativeSampling.
 struct NegativeSamplingOptions {
   double temperature = 1;                 ///< tau > 0: logits are s / tau
   Reduction reduction = Reduction::mean;  ///< terms are queries
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("reduction", o.reduction...);
+  }
 };
 
 /// What Nce and NegativeSampling return.

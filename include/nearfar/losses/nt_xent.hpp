@@ -14,6 +14,14 @@ struct NtXentOptions {
   Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
   /// A view is unusable when there is no other sample to tell its partner from.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("denominator", o.denominator...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 namespace detail {

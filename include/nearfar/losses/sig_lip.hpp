@@ -11,6 +11,13 @@ struct SigLipOptions {
   double logit_scale = 10;                ///< sigma > 0; the paper starts at 10
   double logit_bias = -10;                ///< b; the paper starts at -10
   Reduction reduction = Reduction::mean;  ///< terms are images, each with all its N pairs
+
+  /// visit("logit_scale", o.logit_scale...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("logit_scale", o.logit_scale...);
+    visit("logit_bias", o.logit_bias...);
+    visit("reduction", o.reduction...);
+  }
 };
 
 /// What SigLip returns.

@@ -20,6 +20,14 @@ struct SupConOptions {
   Reduction reduction = Reduction::mean;
   /// An anchor is unusable when no other row has its label.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("variant", o.variant...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 namespace detail {

@@ -13,6 +13,14 @@ struct TripletOptions {
   TripletForm form = TripletForm::hinge;  ///< hinge or soft margin
   bool swap = false;  ///< use the positive in the anchor's place where it is nearer the negative
   Reduction reduction = Reduction::mean;  ///< terms are triplets
+
+  /// visit("margin", o.margin...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("margin", o.margin...);
+    visit("form", o.form...);
+    visit("swap", o.swap...);
+    visit("reduction", o.reduction...);
+  }
 };
 
 namespace detail {

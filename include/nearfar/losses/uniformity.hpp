@@ -7,6 +7,9 @@ namespace nearfar {
 /// Settings of Uniformity.
 struct UniformityOptions {
   double t = 2;  ///< > 0: the inverse width of the Gaussian
+
+  /// visit("t", o.t...), and so for each option.
+  static void fields(const auto& visit, auto&... o) { visit("t", o.t...); }
 };
 
 namespace detail {

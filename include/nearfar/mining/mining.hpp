@@ -59,6 +59,14 @@ struct DistanceWeighting {
   std::uint64_t step = 0;
   double nearest = 0.5;   ///< in (0, 2): nearer negatives are as likely as one here
   double farthest = 1.4;  ///< > nearest: farther ones teach nothing
+
+  /// visit("seed", o.seed...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("seed", o.seed...);
+    visit("step", o.step...);
+    visit("nearest", o.nearest...);
+    visit("farthest", o.farthest...);
+  }
 };
 
 }  // namespace nearfar

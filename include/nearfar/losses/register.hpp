@@ -1,0 +1,176 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "nearfar/losses/alignment.hpp"
+#include "nearfar/losses/circle.hpp"
+#include "nearfar/losses/clip.hpp"
+#include "nearfar/losses/cpc.hpp"
+#include "nearfar/losses/hadsell.hpp"
+#include "nearfar/losses/hard_negative.hpp"
+#include "nearfar/losses/info_nce.hpp"
+#include "nearfar/losses/lifted_structure.hpp"
+#include "nearfar/losses/linear_contrastive.hpp"
+#include "nearfar/losses/mined_triplet.hpp"
+#include "nearfar/losses/multi_similarity.hpp"
+#include "nearfar/losses/mutual_information.hpp"
+#include "nearfar/losses/nce.hpp"
+#include "nearfar/losses/nt_xent.hpp"
+#include "nearfar/losses/sig_lip.hpp"
+#include "nearfar/losses/sup_con.hpp"
+#include "nearfar/losses/triplet.hpp"
+#include "nearfar/losses/uniformity.hpp"
+
+/// \file
+/// All losses, a line each: name, class, options, arguments of its calls, kernels. Interfaces and
+/// tests are templates over these lines, and over the options' `fields`.
+
+// clang-format off
+
+/// Losses over labels.
+#define NEARFAR_LOSSES_OVER_LABELS(loss)                                                         \
+  loss(circle, Circle, CircleOptions, labels, SymmetricSimilarities)                             \
+  loss(lifted_structure, LiftedStructure, LiftedStructureOptions, labels, Symmetric)             \
+  loss(linear_contrastive, LinearContrastive, LinearContrastiveOptions, labels, Symmetric)       \
+  loss(mined_triplet, MinedTriplet, MinedTripletOptions, labels, Symmetric)                      \
+  loss(multi_similarity, MultiSimilarity, MultiSimilarityOptions, labels, SymmetricSimilarities) \
+  loss(sup_con, SupCon, SupConOptions, labels, Symmetric)
+
+/// All others.
+#define NEARFAR_OTHER_LOSSES(loss)                                                            \
+  loss(alignment, Alignment, AlignmentOptions, pairs, None)                                   \
+  loss(clip, Clip, ClipOptions, pairs, Similarities)                                          \
+  loss(cpc, Cpc, CpcOptions, sequences, None)                                                 \
+  loss(hadsell_contrastive, HadsellContrastive, HadsellOptions, labels_or_pairs, Distances)   \
+  loss(hard_negative, HardNegative, HardNegativeOptions, views, None)                         \
+  loss(info_nce, InfoNce, InfoNceOptions, queries, All)                                       \
+  loss(mutual_information, MutualInformation, MutualInformationOptions, pairs, All)           \
+  loss(n_pair, NPair, NPairOptions, queries, None)                                            \
+  loss(nce, Nce, NceOptions, noise, Similarities)                                             \
+  loss(negative_sampling, NegativeSampling, NegativeSamplingOptions, negatives, Similarities) \
+  loss(nt_xent, NtXent, NtXentOptions, views, Symmetric)                                      \
+  loss(sig_lip, SigLip, SigLipOptions, pairs, Similarities)                                   \
+  loss(triplet, Triplet, TripletOptions, triplets, All)                                       \
+  loss(uniformity, Uniformity, UniformityOptions, one_set, None)
+
+// clang-format on
+
+namespace nearfar::registered {
+
+/// Arguments of a loss's forward calls.
+enum class Takes {
+  labels,           ///< (x, labels); (queries, labels, references, labels)
+  labels_or_pairs,  ///< the same; (a, b, same)
+  pairs,            ///< (a, b), row i of one with row i of the other; a value a pair
+  views,            ///< (view1, view2); a value a view, those of view1 first
+  queries,          ///< (queries, keys); (queries, keys, positives); (queries, keys, negatives)
+  negatives,        ///< (queries, keys, negatives)
+  noise,            ///< (queries, keys, negatives, log_noise_keys, log_noise_negatives)
+  triplets,         ///< (anchors, positives, negatives)
+  sequences,        ///< (contexts, targets, weights)
+  one_set           ///< (x)
+};
+
+/// Kernels of scalar type S that a loss may have.
+template <class... K>
+struct KernelList {};
+namespace kernel_lists {
+template <class S>
+using None = KernelList<>;  ///< the class has no choice of kernels
+template <class S>
+using SymmetricSimilarities = KernelList<Cosine, InnerProduct>;
+template <class S>
+using Similarities = KernelList<Cosine, InnerProduct, Bilinear<S>>;
+template <class S>
+using Distances = KernelList<Euclidean, SquaredEuclidean, CosineDistance, Mahalanobis<S>>;
+template <class S>
+using Symmetric =
+    KernelList<Cosine, InnerProduct, Euclidean, SquaredEuclidean, CosineDistance, Mahalanobis<S>>;
+template <class S>
+using All = KernelList<Cosine, InnerProduct, Euclidean, SquaredEuclidean, CosineDistance,
+                       Mahalanobis<S>, Bilinear<S>>;
+}  // namespace kernel_lists
+
+/// Loss<S> with kernel K in its own one's place, where the class has a choice.
+template <class Default, class... K>
+struct WithKernel {
+  using Type = Default;
+};
+template <template <class, Kernel> class Loss, class S, Kernel Its, Kernel K>
+struct WithKernel<Loss<S, Its>, K> {
+  using Type = Loss<S, K>;
+};
+
+// The lines as types.
+#define NEARFAR_REGISTERED(its_name, Class, ItsOptions, arguments, ItsKernels) \
+  struct its_name {                                                            \
+    static constexpr const char* name = #its_name;                             \
+    static constexpr const char* class_name = #Class;                          \
+    static constexpr Takes takes = Takes::arguments;                           \
+    using Options = ItsOptions;                                                \
+    template <class S>                                                         \
+    using Kernels = kernel_lists::ItsKernels<S>;                               \
+    template <class S, class... K>                                             \
+    using Loss = typename WithKernel<Class<S>, K...>::Type;                    \
+  };
+NEARFAR_LOSSES_OVER_LABELS(NEARFAR_REGISTERED)
+NEARFAR_OTHER_LOSSES(NEARFAR_REGISTERED)
+#undef NEARFAR_REGISTERED
+
+/// Calls body(line) for each loss, a line being one of the types above.
+template <class Body>
+void for_each(const Body& body) {
+#define NEARFAR_VISITED(name, ...) body(name());
+  NEARFAR_LOSSES_OVER_LABELS(NEARFAR_VISITED)
+  NEARFAR_OTHER_LOSSES(NEARFAR_VISITED)
+#undef NEARFAR_VISITED
+}
+
+/// The names of an option's choices, in the enum's order.
+template <class E>
+inline constexpr std::array<std::string_view, 0> choices_of{};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<bool>{"false", "true"};
+template <>
+inline constexpr std::array<std::string_view, 4> choices_of<Reduction>{"mean", "sum",
+                                                                       "mean_nonzero", "none"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<UnusableAnchor>{"skip", "error"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<CircleWeights>{"constant",
+                                                                           "differentiated"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<ClipDirections>{"mean", "sum"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<Denominator>{"with_positive",
+                                                                         "negatives_only"};
+template <>
+inline constexpr std::array<std::string_view, 8> choices_of<Mining>{"all",
+                                                                    "hard",
+                                                                    "semihard",
+                                                                    "easy",
+                                                                    "batch_hard",
+                                                                    "batch_easy_hard",
+                                                                    "semi_hard_per_pair",
+                                                                    "distance_weighted"};
+template <>
+inline constexpr std::array<std::string_view, 4> choices_of<MutualInformationBound>{
+    "info_nce", "nwj", "donsker_varadhan", "club"};
+template <>
+inline constexpr std::array<std::string_view, 3> choices_of<NegativeChoice>{"easy", "semihard",
+                                                                            "hard"};
+template <>
+inline constexpr std::array<std::string_view, 3> choices_of<PositiveChoice>{"easy", "semihard",
+                                                                            "hard"};
+template <>
+inline constexpr std::array<std::string_view, 3> choices_of<SequenceNegatives>{
+    "same_time", "same_sequence", "all"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<SquareFactor>{"half", "one"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<SupConVariant>{"out", "in"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<TripletForm>{"hinge", "soft"};
+
+}  // namespace nearfar::registered
