@@ -4,47 +4,15 @@
 
 #include "kernels.hpp"
 #include "loss.hpp"
-#include "nearfar/core/denominator.hpp"
-#include "nearfar/core/reduction.hpp"
-#include "nearfar/core/triplet_form.hpp"
 #include "status.hpp"
 
 /// \file
-/// A loss's form is what its file says of it, a struct with
-/// - `name`, the class's,
-/// - `C`, the options of the interface, and `Cpp`, those of the class,
-/// - `Loss<S, K>`, the class, `Kernels`, those that it has (none: NoKernels), and `kernel`, its
-/// own,
-/// - `start()`, the options of the class before any setting is made,
-/// - `each(visit, c, cpp)`, which calls visit(name, member of c, member of cpp) for each setting.
-///
-/// What is the same for all of them is here.
+/// From the settings of the interface to a loss of the register: the structs of the interface have
+/// the members of the classes' options, by the same names.
 
 namespace nearfar::detail::c {
 
-/// For losses that are no template over kernels.
-struct NoKernels {};
-
-/// What most forms have alike: their options, and no setting made before the interface's.
-template <class Options, class CppOptions>
-struct FormOf {
-  using C = Options;
-  using Cpp = CppOptions;
-  static Cpp start() { return {}; }
-};
-
-/// How many constants an enum has, the same numbers from 0 on on both sides.
-template <class E>
-inline constexpr std::int32_t constants_of = 0;
-template <>
-inline constexpr std::int32_t constants_of<Reduction> = 4;
-template <>
-inline constexpr std::int32_t constants_of<UnusableAnchor> = 2;
-template <>
-inline constexpr std::int32_t constants_of<Denominator> = 2;
-template <>
-inline constexpr std::int32_t constants_of<TripletForm> = 2;
-
+// Choices have the same numbers on both sides.
 static_assert(static_cast<int>(Reduction::mean) == NEARFAR_MEAN);
 static_assert(static_cast<int>(Reduction::sum) == NEARFAR_SUM);
 static_assert(static_cast<int>(Reduction::mean_nonzero) == NEARFAR_MEAN_NONZERO);
@@ -53,49 +21,75 @@ static_assert(static_cast<int>(UnusableAnchor::skip) == NEARFAR_SKIP);
 static_assert(static_cast<int>(UnusableAnchor::error) == NEARFAR_REFUSE);
 static_assert(static_cast<int>(Denominator::negatives_only) == NEARFAR_NEGATIVES_ONLY);
 static_assert(static_cast<int>(TripletForm::soft) == NEARFAR_TRIPLET_SOFT);
+static_assert(static_cast<int>(CircleWeights::differentiated) == NEARFAR_CIRCLE_DIFFERENTIATED);
+static_assert(static_cast<int>(SquareFactor::one) == NEARFAR_SQUARE_ONE);
+static_assert(static_cast<int>(SupConVariant::in) == NEARFAR_SUP_CON_IN);
+static_assert(static_cast<int>(Mining::all) == NEARFAR_MINING_ALL);
+static_assert(static_cast<int>(Mining::hard) == NEARFAR_MINING_HARD);
+static_assert(static_cast<int>(Mining::semihard) == NEARFAR_MINING_SEMIHARD);
+static_assert(static_cast<int>(Mining::easy) == NEARFAR_MINING_EASY);
+static_assert(static_cast<int>(Mining::batch_hard) == NEARFAR_MINING_BATCH_HARD);
+static_assert(static_cast<int>(Mining::batch_easy_hard) == NEARFAR_MINING_BATCH_EASY_HARD);
+static_assert(static_cast<int>(Mining::semi_hard_per_pair) == NEARFAR_MINING_SEMI_HARD_PER_PAIR);
+static_assert(static_cast<int>(Mining::distance_weighted) == NEARFAR_MINING_DISTANCE_WEIGHTED);
+static_assert(static_cast<int>(PositiveChoice::easy) == NEARFAR_CHOICE_EASY);
+static_assert(static_cast<int>(PositiveChoice::semihard) == NEARFAR_CHOICE_SEMIHARD);
+static_assert(static_cast<int>(PositiveChoice::hard) == NEARFAR_CHOICE_HARD);
+static_assert(static_cast<int>(NegativeChoice::easy) == NEARFAR_CHOICE_EASY);
+static_assert(static_cast<int>(NegativeChoice::semihard) == NEARFAR_CHOICE_SEMIHARD);
+static_assert(static_cast<int>(NegativeChoice::hard) == NEARFAR_CHOICE_HARD);
+static_assert(static_cast<int>(SequenceNegatives::same_time) == NEARFAR_SEQUENCE_SAME_TIME);
+static_assert(static_cast<int>(SequenceNegatives::same_sequence) == NEARFAR_SEQUENCE_SAME);
+static_assert(static_cast<int>(SequenceNegatives::all) == NEARFAR_SEQUENCE_ALL);
+static_assert(static_cast<int>(ClipDirections::sum) == NEARFAR_CLIP_SUM);
+static_assert(static_cast<int>(MutualInformationBound::info_nce) == NEARFAR_BOUND_INFO_NCE);
+static_assert(static_cast<int>(MutualInformationBound::nwj) == NEARFAR_BOUND_NWJ);
+static_assert(static_cast<int>(MutualInformationBound::donsker_varadhan) ==
+              NEARFAR_BOUND_DONSKER_VARADHAN);
+static_assert(static_cast<int>(MutualInformationBound::club) == NEARFAR_BOUND_CLUB);
 
 /// Sets a setting of the interface's to that of the class.
 struct ToC {
   template <class C, class Cpp>
   void operator()(const char*, C& c, const Cpp& cpp) const {
-    c = static_cast<C>(cpp);
+    if constexpr (std::is_class_v<Cpp>) {
+      Cpp::fields(*this, c, cpp);
+    } else {
+      c = static_cast<C>(cpp);
+    }
   }
 };
 
 /// Sets a setting of the class to that of the interface. Throws on a choice that is none.
 struct FromC {
+  std::string prefix = {};
+
   template <class C, class Cpp>
   void operator()(const char* name, const C& c, Cpp& cpp) const {
-    if constexpr (std::is_enum_v<Cpp> || std::is_same_v<Cpp, bool>) {
-      constexpr std::int32_t count = std::is_enum_v<Cpp> ? constants_of<Cpp> : 2;
-      static_assert(count > 0);
-      if (c < 0 || c >= count) {
-        fail_argument(name, "a choice from 0 to " + std::to_string(count - 1), std::to_string(c));
+    if constexpr (std::is_class_v<Cpp>) {
+      Cpp::fields(FromC{prefix + name + "."}, c, cpp);
+    } else {
+      if constexpr (std::is_enum_v<Cpp> || std::is_same_v<Cpp, bool>) {
+        constexpr auto count = static_cast<std::int32_t>(registered::choices_of<Cpp>.size());
+        static_assert(count > 0);
+        if (c < 0 || c >= count) {
+          fail_argument(prefix + name, "a choice from 0 to " + std::to_string(count - 1),
+                        std::to_string(c));
+        }
       }
+      cpp = static_cast<Cpp>(c);
     }
-    cpp = static_cast<Cpp>(c);
   }
 };
 
-template <class Form>
-typename Form::C defaults_of() {
-  typename Form::C c = {};
-  c.size = sizeof c;
-  const typename Form::Cpp cpp = Form::start();
-  Form::each(ToC(), c, cpp);
-  if constexpr (requires { c.kernel; }) c.kernel = Form::kernel;
-  return c;
-}
-
-/// A loss of one form: the class is made anew in each call, for the scalar type of the rows.
-template <class Form>
+/// A loss of the register, Line, with settings of type C. The class is made anew in each call, for
+/// the scalar type of the rows.
+template <class Line, class C>
 class LossOf : public nearfar_loss {
  public:
-  using C = typename Form::C;
-
   /// Throws std::invalid_argument as the class does, and on choices that are none.
   explicit LossOf(const C& c) {
-    Form::each(FromC(), c, options_);
+    Options::fields(FromC(), c, options_);
     if constexpr (requires { c.kernel; }) kernel_.kind = c.kernel;
     if constexpr (requires { c.matrix; }) kernel_.matrix = c.matrix;
     if (kernel_.matrix.scalar == 0) {
@@ -105,9 +99,20 @@ class LossOf : public nearfar_loss {
     }
   }
 
-  const char* name() const override { return Form::name; }
+  static C defaults() {
+    C c = {};
+    c.size = sizeof c;
+    const Options options = {};
+    Options::fields(ToC(), c, options);
+    if constexpr (requires { c.kernel; }) c.kernel = own_kernel;
+    return c;
+  }
+
+  const char* name() const override { return Line::class_name; }
 
  protected:
+  using Options = typename Line::Options;
+
   /// Calls body(S(), loss) with the class for the scalar type of `rows`.
   template <class Body>
   void with_loss(const char* name, const nearfar_rows& rows, const Body& body) const {
@@ -115,7 +120,7 @@ class LossOf : public nearfar_loss {
                 [&]<class S>(S scalar) { with<S>([&](const auto& loss) { body(scalar, loss); }); });
   }
 
-  const typename Form::Cpp& options() const { return options_; }
+  const Options& options() const { return options_; }
 
   Reduction reduction() const {
     if constexpr (requires { options_.reduction; }) {
@@ -126,16 +131,27 @@ class LossOf : public nearfar_loss {
   }
 
  private:
-  static constexpr bool has_kernels = !std::is_same_v<typename Form::Kernels, NoKernels>;
+  static constexpr bool has_kernels =
+      !std::is_same_v<typename Line::template Kernels<double>, registered::KernelList<>>;
+
+  static constexpr nearfar_kernel own_kernel_of() {
+    if constexpr (has_kernels) {
+      using Kernel = decltype(std::declval<typename Line::template Loss<double>>().kernel());
+      return number_of<std::remove_cvref_t<Kernel>>;
+    } else {
+      return NEARFAR_COSINE;
+    }
+  }
+  static constexpr nearfar_kernel own_kernel = own_kernel_of();
 
   template <class S, class Body>
   void with(const Body& body) const {
     if constexpr (has_kernels) {
-      kernel_.with_kernel<S>(typename Form::Kernels(), [&]<class K>(const K& kernel) {
-        body(typename Form::template Loss<S, K>(options_, kernel));
+      kernel_.with_kernel<S>(typename Line::template Kernels<S>(), [&]<class K>(const K& kernel) {
+        body(typename Line::template Loss<S, K>(options_, kernel));
       });
     } else {
-      body(typename Form::template Loss<S, NoKernels>(options_));
+      body(typename Line::template Loss<S>(options_));
     }
   }
 
@@ -145,31 +161,31 @@ class LossOf : public nearfar_loss {
     with<S>([](const auto&) {});
   }
 
-  typename Form::Cpp options_ = Form::start();
-  KernelChoice kernel_ = {Form::kernel, {}};
+  Options options_ = {};
+  KernelChoice kernel_ = {own_kernel, {}};
 };
 
-/// What a loss's `_create` does: makes a Loss, which derives from LossOf<Form>.
-template <class Form, class Loss>
-nearfar_status create(const typename Form::C* options, nearfar_loss** loss) {
+/// What a loss's `_create` does.
+template <class Loss, class C>
+nearfar_status create(const C* options, nearfar_loss** loss) {
   return guarded([&] {
     nearfar_loss*& out = required("loss", loss);
-    out = new Loss(options != nullptr ? required_of_size("options", options) : defaults_of<Form>());
+    out = new Loss(options != nullptr ? required_of_size("options", options) : Loss::defaults());
   });
 }
 
 }  // namespace nearfar::detail::c
 
-/// The two functions of the interface that each loss has.
-#define NEARFAR_C_LOSS(name, Form, Loss)                                                     \
+/// The two functions of the interface that each loss has; `...` is the loss, which derives from
+/// LossOf.
+#define NEARFAR_C_FUNCTIONS(name, ...)                                                       \
   extern "C" nearfar_status nearfar_##name##_options_init(nearfar_##name##_options* options, \
                                                           size_t size) {                     \
     return nearfar::detail::c::guarded([&] {                                                 \
-      nearfar::detail::c::initialise("options", options, size,                               \
-                                     nearfar::detail::c::defaults_of<Form>());               \
+      nearfar::detail::c::initialise("options", options, size, __VA_ARGS__::defaults());     \
     });                                                                                      \
   }                                                                                          \
   extern "C" nearfar_status nearfar_##name##_create(const nearfar_##name##_options* options, \
                                                     nearfar_loss** loss) {                   \
-    return nearfar::detail::c::create<Form, Loss>(options, loss);                            \
+    return nearfar::detail::c::create<__VA_ARGS__>(options, loss);                           \
   }

@@ -1,12 +1,7 @@
-#include <nearfar/losses/circle.hpp>
-#include <nearfar/losses/hadsell.hpp>
-#include <nearfar/losses/lifted_structure.hpp>
-#include <nearfar/losses/linear_contrastive.hpp>
-#include <nearfar/losses/mined_triplet.hpp>
-#include <nearfar/losses/multi_similarity.hpp>
-#include <nearfar/losses/sup_con.hpp>
+#include <nearfar/losses/register.hpp>
 
 #include "c/same_bits.hpp"
+#include "support/fields.hpp"
 
 /// Losses over labels: each with settings that are not its defaults, in a batch and with
 /// references.
@@ -79,173 +74,47 @@ void expect_same_over_labels(const CLoss& c, const Loss& loss, const K& kernel,
   expect_same_references<S>(c, loss, kernel, reduction, c_labels, labels, c_others, others);
 }
 
-TEST(CLabels, Circle) {
-  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
-    each_symmetric_similarity<S>(
-        [&]<class K>(nearfar_kernel kind, const nearfar_rows&, const K& k) {
-          auto options = defaults(nearfar_circle_options_init);
-          options.kernel = kind;
-          options.m = 0.3;
-          options.gamma = 8;
-          options.weights = NEARFAR_CIRCLE_DIFFERENTIATED;
-          options.reduction = number_of(reduction);
-          expect_same_over_labels<S>(
-              made(nearfar_circle_create, options),
-              nearfar::Circle<S, K>({.m = 0.3,
-                                     .gamma = 8,
-                                     .weights = nearfar::CircleWeights::differentiated,
-                                     .reduction = reduction},
-                                    k),
-              k, reduction);
-        });
+/// A loss of the register with each of its kernels and choices. `init` and `create` are its
+/// functions.
+template <class Line, class C>
+void expect_same_of(nearfar_status (*init)(C*, size_t),
+                    nearfar_status (*create)(const C*, nearfar_loss**)) {
+  using Options = typename Line::Options;
+  const bool has_matrix = [] {
+    return requires(C c) { c.matrix; };
+  }();
+  EXPECT_EQ(members_of<C>(), fields_of<Options>() + (has_matrix ? 3 : 2)) << "size, kernel, matrix";
+  each_scalar_and_reduction([&]<class S>(S, Reduction reduction) {
+    for_kernels<S>(typename Line::template Kernels<S>(),
+                   [&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
+                     for (std::size_t round = 0; round < rounds_of<Options>(); ++round) {
+                       SCOPED_TRACE("round " + std::to_string(round));
+                       C c = defaults(init);
+                       Options options;
+                       Options::fields(OtherThanDefaults{round}, options, c);
+                       c.kernel = kind;
+                       if constexpr (requires { c.matrix; }) c.matrix = matrix;
+                       c.reduction = number_of(reduction);
+                       options.reduction = reduction;
+                       const typename Line::template Loss<S, K> loss(options, k);
+                       expect_same_over_labels<S>(made(create, c), loss, k, reduction);
+                     }
+                   });
   });
 }
 
-TEST(CLabels, HadsellContrastive) {
-  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
-    each_distance<S>([&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
-      auto options = defaults(nearfar_hadsell_contrastive_options_init);
-      options.kernel = kind;
-      options.matrix = matrix;
-      options.margin = 1.7;
-      options.factor = NEARFAR_SQUARE_ONE;
-      options.reduction = number_of(reduction);
-      expect_same_over_labels<S>(
-          made(nearfar_hadsell_contrastive_create, options),
-          nearfar::HadsellContrastive<S, K>(
-              {.margin = 1.7, .factor = nearfar::SquareFactor::one, .reduction = reduction}, k),
-          k, reduction);
-    });
-  });
-}
-
-TEST(CLabels, LiftedStructure) {
-  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
-    const auto compare = [&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
-      auto options = defaults(nearfar_lifted_structure_options_init);
-      options.kernel = kind;
-      options.matrix = matrix;
-      options.margin = 1.2;
-      options.reduction = number_of(reduction);
-      expect_same_over_labels<S>(
-          made(nearfar_lifted_structure_create, options),
-          nearfar::LiftedStructure<S, K>({.margin = 1.2, .reduction = reduction}, k), k, reduction);
-    };
-    each_symmetric_similarity<S>(compare);
-    each_distance<S>(compare);
-  });
-}
-
-TEST(CLabels, LinearContrastive) {
-  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
-    const auto compare = [&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
-      auto options = defaults(nearfar_linear_contrastive_options_init);
-      options.kernel = kind;
-      options.matrix = matrix;
-      options.positive_margin = 0.2;
-      options.negative_margin = 0.9;
-      options.reduction = number_of(reduction);
-      expect_same_over_labels<S>(
-          made(nearfar_linear_contrastive_create, options),
-          nearfar::LinearContrastive<S, K>(
-              {.positive_margin = 0.2, .negative_margin = 0.9, .reduction = reduction}, k),
-          k, reduction);
-    };
-    each_symmetric_similarity<S>(compare);
-    each_distance<S>(compare);
-  });
-}
-
-TEST(CLabels, MinedTriplet) {
-  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
-    const auto compare = [&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
-      auto options = defaults(nearfar_mined_triplet_options_init);
-      options.kernel = kind;
-      options.matrix = matrix;
-      options.margin = 0.4;
-      options.form = NEARFAR_TRIPLET_SOFT;
-      options.mining = NEARFAR_MINING_BATCH_EASY_HARD;
-      options.positive = NEARFAR_CHOICE_HARD;
-      options.negative = NEARFAR_CHOICE_EASY;
-      options.reduction = number_of(reduction);
-      expect_same_over_labels<S>(
-          made(nearfar_mined_triplet_create, options),
-          nearfar::MinedTriplet<S, K>({.margin = 0.4,
-                                       .form = nearfar::TripletForm::soft,
-                                       .mining = nearfar::Mining::batch_easy_hard,
-                                       .positive = nearfar::PositiveChoice::hard,
-                                       .negative = nearfar::NegativeChoice::easy,
-                                       .reduction = reduction},
-                                      k),
-          k, reduction);
-    };
-    each_symmetric_similarity<S>(compare);
-    each_distance<S>(compare);
-  });
-}
-
-TEST(CLabels, EveryMining) {
-  for (int mining = NEARFAR_MINING_ALL; mining <= NEARFAR_MINING_DISTANCE_WEIGHTED; ++mining) {
-    SCOPED_TRACE(mining);
-    auto options = defaults(nearfar_mined_triplet_options_init);
-    options.mining = mining;
-    options.weighting_seed = 3;
-    options.weighting_step = 9;
-    options.weighting_nearest = 0.4;
-    options.weighting_farthest = 1.6;
-    options.unusable_anchors = NEARFAR_SKIP;
-    expect_same_over_labels<double>(
-        made(nearfar_mined_triplet_create, options),
-        nearfar::MinedTriplet<double>(
-            {.mining = static_cast<nearfar::Mining>(mining),
-             .weighting = {.seed = 3, .step = 9, .nearest = 0.4, .farthest = 1.6}}),
-        nearfar::Euclidean(), Reduction::mean);
-  }
-}
-
-TEST(CLabels, MultiSimilarity) {
-  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
-    each_symmetric_similarity<S>(
-        [&]<class K>(nearfar_kernel kind, const nearfar_rows&, const K& k) {
-          auto options = defaults(nearfar_multi_similarity_options_init);
-          options.kernel = kind;
-          options.alpha = 3;
-          options.beta = 20;
-          options.base = 0.4;
-          options.reduction = number_of(reduction);
-          expect_same_over_labels<S>(
-              made(nearfar_multi_similarity_create, options),
-              nearfar::MultiSimilarity<S, K>(
-                  {.alpha = 3, .beta = 20, .base = 0.4, .reduction = reduction}, k),
-              k, reduction);
-        });
-  });
-}
-
-TEST(CLabels, SupCon) {
-  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
-    const auto compare = [&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
-      auto options = defaults(nearfar_sup_con_options_init);
-      options.kernel = kind;
-      options.matrix = matrix;
-      options.temperature = 0.5;
-      options.variant = NEARFAR_SUP_CON_IN;
-      options.reduction = number_of(reduction);
-      expect_same_over_labels<S>(
-          made(nearfar_sup_con_create, options),
-          nearfar::SupCon<S, K>(
-              {.temperature = 0.5, .variant = nearfar::SupConVariant::in, .reduction = reduction},
-              k),
-          k, reduction);
-    };
-    each_symmetric_similarity<S>(compare);
-    each_distance<S>(compare);
-  });
+TEST(CLabels, GiveTheBitsOfTheClassWithEveryKernelAndChoice) {
+#define NEARFAR_EXPECT_SAME(name, ...)                                      \
+  expect_same_of<nearfar::registered::name>(&nearfar_##name##_options_init, \
+                                            &nearfar_##name##_create);
+  NEARFAR_LOSSES_OVER_LABELS(NEARFAR_EXPECT_SAME)
+  NEARFAR_EXPECT_SAME(hadsell_contrastive)
+#undef NEARFAR_EXPECT_SAME
 }
 
 // Rules are the same for all losses over labels.
 
-class CTags : public testing::Test {
+class CTargets : public testing::Test {
  protected:
   void expect_same(const nearfar_targets& c_targets, const Targets& targets) {
     expect_same_batch<double>(c, loss, nearfar::Cosine(), Reduction::none, c_targets, targets);
@@ -267,7 +136,7 @@ class CTags : public testing::Test {
   std::vector<std::int64_t> others = labels_of(m, 6);
 };
 
-TEST_F(CTags, IdsAndWeights) {
+TEST_F(CTargets, IdsAndWeights) {
   const std::vector<std::int64_t> ids = labels_of(n, 7);
   const std::vector<std::int64_t> other_ids = labels_of(m, 8);
   const std::vector<double> weights = random_upstream(n, 9);
@@ -281,7 +150,7 @@ TEST_F(CTags, IdsAndWeights) {
               Targets(others).ids(other_ids));
 }
 
-TEST_F(CTags, LabelSets) {
+TEST_F(CTargets, LabelSets) {
   std::vector<std::uint64_t> sets(2 * n);
   for (std::size_t i = 0; i < sets.size(); ++i) sets[i] = i % 2 == 0 ? 1u << (i % 5) : i % 3;
   nearfar_targets targets = defaults(nearfar_targets_init);
@@ -292,7 +161,7 @@ TEST_F(CTags, LabelSets) {
   expect_same(targets, nearfar::MultiLabels{sets.data(), n, 2});
 }
 
-TEST_F(CTags, PositiveLists) {
+TEST_F(CTargets, PositiveLists) {
   const std::vector<std::int64_t> columns = {1, 4, 9, 0, 3, 7, 2};
   std::vector<std::int64_t> offsets(n + 1, 7);
   offsets[0] = 0;

@@ -11,12 +11,7 @@
 #include <nearfar/core/reduction.hpp>
 #include <nearfar/core/result.hpp>
 #include <nearfar/core/targets.hpp>
-#include <nearfar/kernels/bilinear.hpp>
-#include <nearfar/kernels/cosine.hpp>
-#include <nearfar/kernels/euclidean.hpp>
-#include <nearfar/kernels/inner_product.hpp>
-#include <nearfar/kernels/mahalanobis.hpp>
-#include <nearfar/kernels/squared_euclidean.hpp>
+#include <nearfar/losses/register.hpp>
 #include <vector>
 
 #include "support/random.hpp"
@@ -187,26 +182,45 @@ void expect_same_calls(const K& kernel, Reduction reduction, Index values,
 
 // ---- kernels: body(number, matrix, kernel) for each, with both scalar types --------------------
 
-template <class S, class Body>
-void each_symmetric_similarity(const Body& body) {
-  body(NEARFAR_COSINE, nearfar_rows(), nearfar::Cosine());
-  body(NEARFAR_INNER_PRODUCT, nearfar_rows(), nearfar::InnerProduct());
+/// With each of a list of the register's.
+template <class S, class... K, class Body>
+void for_kernels(nearfar::registered::KernelList<K...>, const Body& body) {
+  const Matrix<S> weight = random_rows<S>(depth, depth, 72);
+  const Matrix<S> transform = random_rows<S>(5, depth, 71);
+  const auto with = [&]<class Kernel>() {
+    if constexpr (std::is_same_v<Kernel, nearfar::Bilinear<S>>) {
+      body(NEARFAR_BILINEAR, c_rows(weight), Kernel(weight));
+    } else if constexpr (std::is_same_v<Kernel, nearfar::Mahalanobis<S>>) {
+      body(NEARFAR_MAHALANOBIS, c_rows(transform), Kernel(transform));
+    } else if constexpr (std::is_same_v<Kernel, nearfar::Cosine>) {
+      body(NEARFAR_COSINE, nearfar_rows(), Kernel());
+    } else if constexpr (std::is_same_v<Kernel, nearfar::InnerProduct>) {
+      body(NEARFAR_INNER_PRODUCT, nearfar_rows(), Kernel());
+    } else if constexpr (std::is_same_v<Kernel, nearfar::Euclidean>) {
+      body(NEARFAR_EUCLIDEAN, nearfar_rows(), Kernel());
+    } else if constexpr (std::is_same_v<Kernel, nearfar::SquaredEuclidean>) {
+      body(NEARFAR_SQUARED_EUCLIDEAN, nearfar_rows(), Kernel());
+    } else {
+      static_assert(std::is_same_v<Kernel, nearfar::CosineDistance>);
+      body(NEARFAR_COSINE_DISTANCE, nearfar_rows(), Kernel());
+    }
+  };
+  (with.template operator()<K>(), ...);
 }
 
 template <class S, class Body>
 void each_similarity(const Body& body) {
-  each_symmetric_similarity<S>(body);
-  const Matrix<S> weight = random_rows<S>(depth, depth, 72);
-  body(NEARFAR_BILINEAR, c_rows(weight), nearfar::Bilinear<S>(weight));
+  for_kernels<S>(nearfar::registered::kernel_lists::Similarities<S>(), body);
+}
+
+template <class S, class Body>
+void each_symmetric(const Body& body) {
+  for_kernels<S>(nearfar::registered::kernel_lists::Symmetric<S>(), body);
 }
 
 template <class S, class Body>
 void each_distance(const Body& body) {
-  body(NEARFAR_EUCLIDEAN, nearfar_rows(), nearfar::Euclidean());
-  body(NEARFAR_SQUARED_EUCLIDEAN, nearfar_rows(), nearfar::SquaredEuclidean());
-  body(NEARFAR_COSINE_DISTANCE, nearfar_rows(), nearfar::CosineDistance());
-  const Matrix<S> transform = random_rows<S>(5, depth, 71);
-  body(NEARFAR_MAHALANOBIS, c_rows(transform), nearfar::Mahalanobis<S>(transform));
+  for_kernels<S>(nearfar::registered::kernel_lists::Distances<S>(), body);
 }
 
 /// body(S()) for float and double, and with each the two ways that values go.

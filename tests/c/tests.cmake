@@ -1,8 +1,17 @@
 # The C interface as C sees it.
 
 enable_language(C)
+set(c_header "${PROJECT_SOURCE_DIR}/include/nearfar/c/losses.h")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${c_header}")
+file(READ "${c_header}" c_header)
+string(REGEX MATCHALL "nearfar_[a-z_]+_create" c_losses "${c_header}")
+list(REMOVE_DUPLICATES c_losses)
+list(TRANSFORM c_losses REPLACE "nearfar_(.*)_create" "  check(\\1)\n")
+list(JOIN c_losses "" c_losses)
+file(CONFIGURE OUTPUT every_loss.h CONTENT "/* check(NAME) for each nearfar_NAME_create. */\n@c_losses@")
 add_executable(c_every_loss c/every_loss.c)
 set_target_properties(c_every_loss PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
+target_include_directories(c_every_loss PRIVATE "${CMAKE_CURRENT_BINARY_DIR}")
 target_link_libraries(c_every_loss PRIVATE nearfar::nearfar)
 if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
   target_compile_options(c_every_loss PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Werror)

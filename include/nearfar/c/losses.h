@@ -310,22 +310,27 @@ nearfar_status nearfar_linear_contrastive_create(const nearfar_linear_contrastiv
 nearfar_status nearfar_linear_contrastive_options_init(nearfar_linear_contrastive_options* options,
                                                        size_t size);
 
+/// How NEARFAR_MINING_DISTANCE_WEIGHTED draws negatives: nearfar::DistanceWeighting.
+typedef struct nearfar_distance_weighting {
+  uint64_t seed;    ///< 0
+  uint64_t step;    ///< 0; each training step its own
+  double nearest;   ///< 0.5; in (0, 2)
+  double farthest;  ///< 1.4; > nearest
+} nearfar_distance_weighting;
+
 /// Settings of MinedTriplet.
 typedef struct nearfar_mined_triplet_options {
   size_t size;
-  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
-  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
-  double margin;                ///< 0.2; m >= 0, in the kernel's score
-  nearfar_triplet_form form;    ///< NEARFAR_TRIPLET_HINGE
-  nearfar_mining mining;        ///< NEARFAR_MINING_BATCH_HARD
-  nearfar_choice positive;      ///< NEARFAR_CHOICE_EASY; for BATCH_EASY_HARD
-  nearfar_choice negative;      ///< NEARFAR_CHOICE_SEMIHARD; for BATCH_EASY_HARD
-  uint64_t weighting_seed;      ///< 0; this and below: DISTANCE_WEIGHTED
-  uint64_t weighting_step;      ///< 0; each training step its own
-  double weighting_nearest;     ///< 0.5; in (0, 2)
-  double weighting_farthest;    ///< 1.4; > weighting_nearest
-  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are the triplets mined
-  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive or no negative
+  nearfar_kernel kernel;      ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;        ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double margin;              ///< 0.2; m >= 0, in the kernel's score
+  nearfar_triplet_form form;  ///< NEARFAR_TRIPLET_HINGE
+  nearfar_mining mining;      ///< NEARFAR_MINING_BATCH_HARD
+  nearfar_choice positive;    ///< NEARFAR_CHOICE_EASY; for BATCH_EASY_HARD
+  nearfar_choice negative;    ///< NEARFAR_CHOICE_SEMIHARD; for BATCH_EASY_HARD
+  nearfar_distance_weighting weighting;  ///< for DISTANCE_WEIGHTED
+  nearfar_reduction reduction;           ///< NEARFAR_MEAN; terms are the triplets mined
+  nearfar_unusable unusable_anchors;     ///< NEARFAR_SKIP; unusable: no positive or no negative
 } nearfar_mined_triplet_options;
 
 /// nearfar::MinedTriplet (nearfar/losses/mined_triplet.hpp): triplets mined from labelled rows,
@@ -333,7 +338,7 @@ typedef struct nearfar_mined_triplet_options {
 ///     max(0, d(a, p) - d(a, n) + m)
 ///
 /// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
-/// unless margin >= 0, 0 < weighting_nearest < 2, weighting_farthest > weighting_nearest, and
+/// unless margin >= 0, 0 < weighting.nearest < 2, weighting.farthest > weighting.nearest, and
 /// positive and negative are not both semi-hard.
 nearfar_status nearfar_mined_triplet_create(const nearfar_mined_triplet_options* options,
                                             nearfar_loss** loss);
@@ -388,7 +393,8 @@ nearfar_status nearfar_mutual_information_options_init(nearfar_mutual_informatio
 /// Settings of NPair.
 typedef struct nearfar_n_pair_options {
   size_t size;
-  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are queries
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are queries
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
 } nearfar_n_pair_options;
 
 /// nearfar::NPair (nearfar/losses/info_nce.hpp): InfoNce of inner products at temperature 1,

@@ -1,0 +1,286 @@
+#pragma once
+
+#include "settings.hpp"
+
+/// \file
+/// Losses by the arguments of their calls.
+
+namespace nearfar::detail::c {
+
+using registered::Takes;
+
+template <class Line, class C>
+class LabelLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void labelled(const Labelled& in, Pass& pass) const override {
+    const Targets targets = targets_of("targets", in.targets);
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), x.rows(), [&] { return loss.forward(x, targets, call); },
+          [&] { return loss.forward_backward(x, targets, dx, call); });
+    });
+  }
+
+  void references(const WithReferences& in, Pass& pass) const override {
+    const Targets query_targets = targets_of("query_targets", in.query_targets);
+    const Targets reference_targets = targets_of("reference_targets", in.reference_targets);
+    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
+      const Rows<S> queries = rows_of<S>("queries", in.queries);
+      const Rows<S> references = rows_of<S>("references", in.references);
+      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
+      const GradientRows<S> dr = gradient_of<S>("d_references", in.d_references);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), queries.rows(),
+          [&] { return loss.forward(queries, query_targets, references, reference_targets, call); },
+          [&] {
+            return loss.forward_backward(queries, query_targets, references, reference_targets, dq,
+                                         dr, call);
+          });
+    });
+  }
+};
+
+/// Also of pairs that are given.
+template <class Line, class C>
+class LabelOrPairLoss : public LabelLoss<Line, C> {
+ public:
+  using LabelLoss<Line, C>::LabelLoss;
+
+  void two_sets(const TwoSets& in, Pass& pass) const override {
+    const Labels same = labels_of("match", required("match", in.match));
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> a = rows_of<S>("x", in.x);
+      const Rows<S> b = rows_of<S>("y", in.y);
+      const GradientRows<S> da = gradient_of<S>("dx", in.dx);
+      const GradientRows<S> db = gradient_of<S>("dy", in.dy);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), a.rows(), [&] { return loss.forward(a, b, same, call); },
+          [&] { return loss.forward_backward(a, b, same, da, db, call); });
+    });
+  }
+};
+
+template <class Line, class C>
+class TwoSetLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void two_sets(const TwoSets& in, Pass& pass) const override {
+    if (in.match != nullptr) fail_argument("match", "none for this loss", "integers");
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const Rows<S> y = rows_of<S>("y", in.y);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), (Line::takes == Takes::views ? 2 : 1) * x.rows(),
+          [&] { return loss.forward(x, y, call); },
+          [&] { return loss.forward_backward(x, y, dx, dy, call); });
+    });
+  }
+};
+
+template <class S>
+Negatives<S> negatives_of(const nearfar_negatives& given) {
+  check_size<nearfar_negatives>("negatives", given.size);
+  const Rows<S> rows = rows_of<S>("negatives.rows", given.rows);
+  if (given.per_query != 0 && given.per_query != 1) {
+    fail_argument("negatives.per_query", "0 or 1", std::to_string(given.per_query));
+  }
+  const Negatives<S> out = given.per_query == 1 ? per_query(rows) : Negatives<S>(rows);
+  const Labels ids = labels_of("negatives.ids", given.ids);
+  const Labels query_ids = labels_of("negatives.query_ids", given.query_ids);
+  if (given.ids.data == nullptr && given.query_ids.data == nullptr) return out;
+  return out.ids(ids, query_ids);
+}
+
+inline void refuse_log_noise(const nearfar_negatives& given) {
+  if (given.log_noise_keys.data == nullptr && given.log_noise_negatives.data == nullptr) return;
+  fail_argument("negatives.log_noise", "none for this loss", "numbers");
+}
+
+template <class Line, class C>
+class NegativesLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void negatives(const AgainstNegatives& in, Pass& pass) const override {
+    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
+      const Rows<S> queries = rows_of<S>("queries", in.queries);
+      const Rows<S> keys = rows_of<S>("keys", in.keys);
+      const Negatives<S> negatives = negatives_of<S>(in.negatives);
+      refuse_log_noise(in.negatives);
+      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
+      const GradientRows<S> dk = gradient_of<S>("d_keys", in.d_keys);
+      const GradientRows<S> dn = gradient_of<S>("d_negatives", in.d_negatives);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), queries.rows(),
+          [&] { return loss.forward(queries, keys, negatives, call); },
+          [&] { return loss.forward_backward(queries, keys, negatives, dq, dk, dn, call); });
+    });
+  }
+};
+
+/// Also of keys alone, and of keys whose positives are named.
+template <class Line, class C>
+class QueryLoss : public NegativesLoss<Line, C> {
+ public:
+  using NegativesLoss<Line, C>::NegativesLoss;
+
+  void two_sets(const TwoSets& in, Pass& pass) const override {
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const Rows<S> y = rows_of<S>("y", in.y);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      if (in.match == nullptr) {
+        pass.run(
+            this->reduction(), x.rows(), [&] { return loss.forward(x, y, call); },
+            [&] { return loss.forward_backward(x, y, dx, dy, call); });
+        return;
+      }
+      const Labels match = labels_of("match", *in.match);
+      pass.run(
+          this->reduction(), x.rows(), [&] { return loss.forward(x, y, match, call); },
+          [&] { return loss.forward_backward(x, y, match, dx, dy, call); });
+    });
+  }
+};
+
+template <class Line, class C>
+class NoiseLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void negatives(const AgainstNegatives& in, Pass& pass) const override {
+    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
+      const Rows<S> queries = rows_of<S>("queries", in.queries);
+      const Rows<S> keys = rows_of<S>("keys", in.keys);
+      const Negatives<S> negatives = negatives_of<S>(in.negatives);
+      const Numbers<S> key_noise =
+          numbers_of<S>("negatives.log_noise_keys", in.negatives.log_noise_keys);
+      const Numbers<S> noise =
+          numbers_of<S>("negatives.log_noise_negatives", in.negatives.log_noise_negatives);
+      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
+      const GradientRows<S> dk = gradient_of<S>("d_keys", in.d_keys);
+      const GradientRows<S> dn = gradient_of<S>("d_negatives", in.d_negatives);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), queries.rows(),
+          [&] { return loss.forward(queries, keys, negatives, key_noise, noise, call); },
+          [&] {
+            return loss.forward_backward(queries, keys, negatives, key_noise, noise, dq, dk, dn,
+                                         call);
+          });
+    });
+  }
+};
+
+template <class Line, class C>
+class ThreeSetLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void three_sets(const ThreeSets& in, Pass& pass) const override {
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const Rows<S> y = rows_of<S>("y", in.y);
+      const Rows<S> z = rows_of<S>("z", in.z);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
+      const GradientRows<S> dz = gradient_of<S>("dz", in.dz);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), x.rows(), [&] { return loss.forward(x, y, z, call); },
+          [&] { return loss.forward_backward(x, y, z, dx, dy, dz, call); }, steps());
+    });
+  }
+
+ private:
+  Index steps() const {
+    if constexpr (requires { this->options().steps; }) {
+      return this->options().steps;
+    } else {
+      return 0;
+    }
+  }
+};
+
+template <class Line, class C>
+class OneSetLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void one_set(const OneSet& in, Pass& pass) const override {
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), 0, [&] { return loss.forward(x, call); },
+          [&] { return loss.forward_backward(x, dx, call); });
+    });
+  }
+};
+
+/// The class for a loss of the register.
+template <class Line, class C, Takes takes = Line::takes>
+struct LossFor;
+template <class Line, class C>
+struct LossFor<Line, C, Takes::labels> {
+  using Type = LabelLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::labels_or_pairs> {
+  using Type = LabelOrPairLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::pairs> {
+  using Type = TwoSetLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::views> {
+  using Type = TwoSetLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::queries> {
+  using Type = QueryLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::negatives> {
+  using Type = NegativesLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::noise> {
+  using Type = NoiseLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::triplets> {
+  using Type = ThreeSetLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::sequences> {
+  using Type = ThreeSetLoss<Line, C>;
+};
+template <class Line, class C>
+struct LossFor<Line, C, Takes::one_set> {
+  using Type = OneSetLoss<Line, C>;
+};
+
+}  // namespace nearfar::detail::c
+
+/// The interface's functions for a line of the register.
+#define NEARFAR_C_LOSS(name, ...) \
+  NEARFAR_C_FUNCTIONS(            \
+      name,                       \
+      nearfar::detail::c::LossFor<nearfar::registered::name, nearfar_##name##_options>::Type)
