@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <nearfar/losses/register.hpp>
+#include <type_traits>
 
 #include "golden/golden_case.hpp"
 
@@ -11,6 +14,23 @@ namespace golden {
 
 template <class S>
 using Runner = std::function<Computed<S>(Case&)>;
+
+template <class S>
+nearfar::Matrix<S> as_matrix(double v) {
+  return nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(v));
+}
+
+/// A kernel's name in cases.
+template <class K>
+inline constexpr const char* name_of_kernel = "";
+template <>
+inline constexpr const char* name_of_kernel<nearfar::Euclidean> = "euclidean";
+template <>
+inline constexpr const char* name_of_kernel<nearfar::SquaredEuclidean> = "squared_euclidean";
+template <>
+inline constexpr const char* name_of_kernel<nearfar::Cosine> = "cosine";
+template <>
+inline constexpr const char* name_of_kernel<nearfar::InnerProduct> = "inner_product";
 
 /// Calls body(kernel) with the kernel a case names, from those given.
 template <class S, class... Kernels, class Body>
@@ -24,32 +44,10 @@ auto with_kernel(Case& c, const Body& body) {
       out = body(kernel);
     }
   };
-  (attempt(Kernels::name, typename Kernels::Type()), ...);
+  (attempt(name_of_kernel<Kernels>, Kernels()), ...);
   if (!known) throw std::runtime_error("unknown kernel " + name + " for " + c.loss());
   return out;
 }
-
-template <class S>
-nearfar::Matrix<S> as_matrix(double v) {
-  return nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(v));
-}
-
-struct EuclideanKernel {
-  static constexpr const char* name = "euclidean";
-  using Type = nearfar::Euclidean;
-};
-struct SquaredEuclideanKernel {
-  static constexpr const char* name = "squared_euclidean";
-  using Type = nearfar::SquaredEuclidean;
-};
-struct CosineKernel {
-  static constexpr const char* name = "cosine";
-  using Type = nearfar::Cosine;
-};
-struct InnerProductKernel {
-  static constexpr const char* name = "inner_product";
-  using Type = nearfar::InnerProduct;
-};
 
 template <class S>
 Computed<S> hadsell_pairs(Case& c) {
@@ -67,22 +65,9 @@ Computed<S> hadsell_pairs(Case& c) {
                    .value;
     return out;
   }
-  return with_kernel<S, EuclideanKernel, SquaredEuclideanKernel>(c, [&]<class K>(const K&) {
+  return with_kernel<S, nearfar::Euclidean, nearfar::SquaredEuclidean>(c, [&]<class K>(const K&) {
     const nearfar::HadsellContrastive<S, K> loss(options);
     out.loss = loss.forward_backward(a, b, same, out.gradients["a"], out.gradients["b"]).value;
-    return out;
-  });
-}
-
-template <class S>
-Computed<S> hadsell_labels(Case& c) {
-  const nearfar::HadsellOptions options{.margin = c.number("margin"), .reduction = c.reduction()};
-  const auto x = c.matrix<S>("x");
-  const auto labels = c.labels("labels");
-  return with_kernel<S, EuclideanKernel, SquaredEuclideanKernel>(c, [&]<class K>(const K&) {
-    Computed<S> out;
-    const nearfar::HadsellContrastive<S, K> loss(options);
-    out.loss = loss.forward_backward(x, labels, out.gradients["x"]).value;
     return out;
   });
 }
@@ -95,18 +80,18 @@ Computed<S> info_nce(Case& c) {
       .reduction = c.reduction()};
   const auto queries = c.matrix<S>("queries");
   const auto keys = c.matrix<S>("keys");
-  return with_kernel<S, CosineKernel, InnerProductKernel, SquaredEuclideanKernel, EuclideanKernel>(
-      c, [&]<class K>(const K&) {
-        Computed<S> out;
-        const nearfar::InfoNce<S, K> loss(options);
-        const auto result =
-            loss.forward_backward(queries, keys, out.gradients["queries"], out.gradients["keys"]);
-        out.loss = result.value;
-        if (learnt) {
-          out.gradients["temperature"] = as_matrix<S>(result.d_temperature);
-        }
-        return out;
-      });
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct, nearfar::SquaredEuclidean,
+                     nearfar::Euclidean>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    const nearfar::InfoNce<S, K> loss(options);
+    const auto result =
+        loss.forward_backward(queries, keys, out.gradients["queries"], out.gradients["keys"]);
+    out.loss = result.value;
+    if (learnt) {
+      out.gradients["temperature"] = as_matrix<S>(result.d_temperature);
+    }
+    return out;
+  });
 }
 
 template <class S>
@@ -116,15 +101,15 @@ Computed<S> info_nce_negatives(Case& c) {
   const auto queries = c.matrix<S>("queries");
   const auto keys = c.matrix<S>("keys");
   const auto negatives = c.matrix<S>("negatives");
-  return with_kernel<S, CosineKernel, InnerProductKernel, SquaredEuclideanKernel, EuclideanKernel>(
-      c, [&]<class K>(const K&) {
-        Computed<S> out;
-        const nearfar::InfoNce<S, K> loss(options);
-        out.loss = loss.forward_backward(queries, keys, negatives, out.gradients["queries"],
-                                         out.gradients["keys"], out.gradients["negatives"])
-                       .value;
-        return out;
-      });
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct, nearfar::SquaredEuclidean,
+                     nearfar::Euclidean>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    const nearfar::InfoNce<S, K> loss(options);
+    out.loss = loss.forward_backward(queries, keys, negatives, out.gradients["queries"],
+                                     out.gradients["keys"], out.gradients["negatives"])
+                   .value;
+    return out;
+  });
 }
 
 /// In-batch InfoNCE of contexts against targets under a bilinear score: one step of CPC.
@@ -170,7 +155,7 @@ Computed<S> nt_xent(Case& c) {
                                        .reduction = c.reduction()};
   const auto view1 = c.matrix<S>("view1");
   const auto view2 = c.matrix<S>("view2");
-  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
     Computed<S> out;
     out.loss = nearfar::NtXent<S, K>(options)
                    .forward_backward(view1, view2, out.gradients["view1"], out.gradients["view2"])
@@ -185,7 +170,7 @@ Computed<S> clip(Case& c) {
                                      .reduction = c.reduction()};
   const auto image = c.matrix<S>("image");
   const auto text = c.matrix<S>("text");
-  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
     Computed<S> out;
     const auto result = nearfar::Clip<S, K>(options).forward_backward(
         image, text, out.gradients["image"], out.gradients["text"]);
@@ -202,26 +187,13 @@ Computed<S> siglip(Case& c) {
                                        .reduction = c.reduction()};
   const auto image = c.matrix<S>("image");
   const auto text = c.matrix<S>("text");
-  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
     Computed<S> out;
     const auto result = nearfar::SigLip<S, K>(options).forward_backward(
         image, text, out.gradients["image"], out.gradients["text"]);
     out.loss = result.value;
     out.gradients["logit_scale"] = as_matrix<S>(result.d_logit_scale);
     out.gradients["logit_bias"] = as_matrix<S>(result.d_logit_bias);
-    return out;
-  });
-}
-
-template <class S>
-Computed<S> sup_con(Case& c) {
-  const nearfar::SupConOptions options{.temperature = c.number("temperature"),
-                                       .reduction = c.reduction()};
-  const auto x = c.matrix<S>("x");
-  const auto labels = c.labels("labels");
-  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
-    Computed<S> out;
-    out.loss = nearfar::SupCon<S, K>(options).forward_backward(x, labels, out.gradients["x"]).value;
     return out;
   });
 }
@@ -234,7 +206,7 @@ Computed<S> nce(Case& c) {
   const auto negatives = c.matrix<S>("negatives");
   const auto log_noise_keys = c.numbers<S>("log_noise_keys");
   const auto log_noise_negatives = c.numbers<S>("log_noise_negatives");
-  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
     Computed<S> out;
     const auto result = nearfar::Nce<S, K>(options).forward_backward(
         queries, keys, negatives, log_noise_keys, log_noise_negatives, out.gradients["queries"],
@@ -251,7 +223,7 @@ Computed<S> negative_sampling(Case& c) {
   const auto queries = c.matrix<S>("queries");
   const auto keys = c.matrix<S>("keys");
   const auto negatives = c.matrix<S>("negatives");
-  return with_kernel<S, CosineKernel, InnerProductKernel>(c, [&]<class K>(const K&) {
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
     Computed<S> out;
     out.loss = nearfar::NegativeSampling<S, K>(options)
                    .forward_backward(queries, keys, negatives, out.gradients["queries"],
@@ -268,86 +240,66 @@ Computed<S> triplet(Case& c) {
   const auto anchors = c.matrix<S>("anchors");
   const auto positives = c.matrix<S>("positives");
   const auto negatives = c.matrix<S>("negatives");
-  return with_kernel<S, CosineKernel, InnerProductKernel, SquaredEuclideanKernel, EuclideanKernel>(
-      c, [&]<class K>(const K&) {
-        Computed<S> out;
-        out.loss = nearfar::Triplet<S, K>(options)
-                       .forward_backward(anchors, positives, negatives, out.gradients["anchors"],
-                                         out.gradients["positives"], out.gradients["negatives"])
-                       .value;
-        return out;
-      });
-}
-
-inline nearfar::Mining mining_of(const std::string& name) {
-  static const std::map<std::string, nearfar::Mining> names = {
-      {"all", nearfar::Mining::all},
-      {"hard", nearfar::Mining::hard},
-      {"semihard", nearfar::Mining::semihard},
-      {"easy", nearfar::Mining::easy},
-      {"batch_hard", nearfar::Mining::batch_hard},
-      {"semi_hard_per_pair", nearfar::Mining::semi_hard_per_pair},
-  };
-  const auto found = names.find(name);
-  if (found == names.end()) throw std::runtime_error("unknown mining " + name);
-  return found->second;
-}
-
-template <class S>
-Computed<S> triplet_labels(Case& c) {
-  const bool soft = c.has_option("soft_margin") && c.flag("soft_margin");
-  const nearfar::MinedTripletOptions options{
-      .margin = c.number("margin"),
-      .form = soft ? nearfar::TripletForm::soft : nearfar::TripletForm::hinge,
-      .mining = mining_of(c.word("mining")),
-      .reduction = c.reduction()};
-  const auto x = c.matrix<S>("x");
-  const auto labels = c.labels("labels");
-  return with_kernel<S, CosineKernel, InnerProductKernel, SquaredEuclideanKernel, EuclideanKernel>(
-      c, [&]<class K>(const K&) {
-        Computed<S> out;
-        out.loss = nearfar::MinedTriplet<S, K>(options)
-                       .forward_backward(x, labels, out.gradients["x"])
-                       .value;
-        return out;
-      });
-}
-
-/// A loss over labels, of type Loss<S, K>, under any of the kernels.
-template <class S, template <class, class> class Loss, class... Kernels, class Options>
-Computed<S> over_labels(Case& c, const Options& options) {
-  const auto x = c.matrix<S>("x");
-  const auto labels = c.labels("labels");
-  return with_kernel<S, Kernels...>(c, [&]<class K>(const K&) {
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct, nearfar::SquaredEuclidean,
+                     nearfar::Euclidean>(c, [&]<class K>(const K&) {
     Computed<S> out;
-    out.loss = Loss<S, K>(options).forward_backward(x, labels, out.gradients["x"]).value;
+    out.loss = nearfar::Triplet<S, K>(options)
+                   .forward_backward(anchors, positives, negatives, out.gradients["anchors"],
+                                     out.gradients["positives"], out.gradients["negatives"])
+                   .value;
     return out;
   });
 }
 
-template <class S>
-Computed<S> linear_contrastive(Case& c) {
-  return over_labels<S, nearfar::LinearContrastive, EuclideanKernel, SquaredEuclideanKernel,
-                     CosineKernel>(
-      c, nearfar::LinearContrastiveOptions{.positive_margin = c.number("positive_margin"),
-                                           .negative_margin = c.number("negative_margin"),
-                                           .reduction = c.reduction()});
+/// The options that a case has, by their names.
+template <class Options>
+Options options_of(Case& c) {
+  Options options;
+  Options::fields(
+      [&]<class T>(const std::string& name, T& value) {
+        if (!c.has_option(name)) return;
+        if constexpr (std::is_same_v<T, nearfar::Reduction>) {
+          value = c.reduction();
+        } else if constexpr (std::is_same_v<T, double>) {
+          value = c.number(name);
+        } else if constexpr (std::is_enum_v<T>) {
+          const auto& choices = nearfar::registered::choices_of<T>;
+          const auto found = std::find(choices.begin(), choices.end(), c.word(name));
+          if (found == choices.end()) throw std::runtime_error("unknown choice of " + name);
+          value = static_cast<T>(found - choices.begin());
+        }
+      },
+      options);
+  return options;
 }
 
-template <class S>
-Computed<S> multi_similarity(Case& c) {
-  return over_labels<S, nearfar::MultiSimilarity, CosineKernel, InnerProductKernel>(
-      c, nearfar::MultiSimilarityOptions{.alpha = c.number("alpha"),
-                                         .beta = c.number("beta"),
-                                         .base = c.number("base"),
-                                         .reduction = c.reduction()});
-}
-
-template <class S>
-Computed<S> circle(Case& c) {
-  return over_labels<S, nearfar::Circle, CosineKernel, InnerProductKernel>(
-      c, nearfar::CircleOptions{
-             .m = c.number("m"), .gamma = c.number("gamma"), .reduction = c.reduction()});
+/// A loss of the register over labels.
+template <class S, class Line>
+Computed<S> over_labels(Case& c) {
+  auto options = options_of<typename Line::Options>(c);
+  if constexpr (requires { options.form; }) {
+    const bool soft = c.has_option("soft_margin") && c.flag("soft_margin");
+    options.form = soft ? nearfar::TripletForm::soft : nearfar::TripletForm::hinge;
+  }
+  const auto x = c.matrix<S>("x");
+  const auto labels = c.labels("labels");
+  return [&]<class... K>(nearfar::registered::KernelList<K...>) {
+    Computed<S> out;
+    const std::string kernel = c.word("kernel");
+    const auto attempt = [&]<class Kernel>() {
+      if constexpr (!nearfar::ParametricKernel<Kernel>) {
+        if (kernel != name_of_kernel<Kernel>) return false;
+        const typename Line::template Loss<S, Kernel> loss(options);
+        out.loss = loss.forward_backward(x, labels, out.gradients["x"]).value;
+        return true;
+      }
+      return false;
+    };
+    if (!(attempt.template operator()<K>() || ...)) {
+      throw std::runtime_error("unknown kernel " + kernel + " for " + c.loss());
+    }
+    return out;
+  }(typename Line::template Kernels<S>());
 }
 
 template <class S>
@@ -355,7 +307,7 @@ Computed<S> n_pair(Case& c) {
   const auto anchors = c.matrix<S>("anchors");
   const auto positives = c.matrix<S>("positives");
   const nearfar::NPair<S> loss({.reduction = c.reduction()});
-  return with_kernel<S, InnerProductKernel>(c, [&](const nearfar::InnerProduct&) {
+  return with_kernel<S, nearfar::InnerProduct>(c, [&](const nearfar::InnerProduct&) {
     Computed<S> out;
     out.loss = loss.forward_backward(anchors, positives, out.gradients["anchors"],
                                      out.gradients["positives"])
@@ -386,7 +338,7 @@ Computed<S> uniformity(Case& c) {
 /// With half the squared distance: the log-likelihood of a unit Gaussian.
 template <class S>
 Computed<S> club(Case& c) {
-  return with_kernel<S, SquaredEuclideanKernel>(c, [&]<class K>(const K&) {
+  return with_kernel<S, nearfar::SquaredEuclidean>(c, [&]<class K>(const K&) {
     Computed<S> out;
     const nearfar::MutualInformation<S, K> bound(
         {.bound = nearfar::MutualInformationBound::club, .temperature = 2});
@@ -400,9 +352,13 @@ Computed<S> club(Case& c) {
 
 template <class S>
 const std::map<std::string, Runner<S>>& runners() {
+  namespace registered = nearfar::registered;
   static const std::map<std::string, Runner<S>> all = {
-      {"hadsell_contrastive", hadsell_pairs<S>},
-      {"hadsell_contrastive_labels", hadsell_labels<S>},
+#define NEARFAR_OVER_LABELS(name, ...) {#name, over_labels<S, registered::name>},
+      NEARFAR_LOSSES_OVER_LABELS(NEARFAR_OVER_LABELS)
+#undef NEARFAR_OVER_LABELS
+          {"hadsell_contrastive", hadsell_pairs<S>},
+      {"hadsell_contrastive_labels", over_labels<S, registered::hadsell_contrastive>},
       {"info_nce", info_nce<S>},
       {"info_nce_negatives", info_nce_negatives<S>},
       {"cpc", cpc<S>},
@@ -411,12 +367,9 @@ const std::map<std::string, Runner<S>>& runners() {
       {"nt_xent", nt_xent<S, nearfar::Denominator::with_positive>},
       {"clip", clip<S>},
       {"siglip", siglip<S>},
-      {"sup_con", sup_con<S>},
       {"triplet", triplet<S>},
-      {"triplet_labels", triplet_labels<S>},
-      {"linear_contrastive_labels", linear_contrastive<S>},
-      {"multi_similarity", multi_similarity<S>},
-      {"circle", circle<S>},
+      {"triplet_labels", over_labels<S, registered::mined_triplet>},
+      {"linear_contrastive_labels", over_labels<S, registered::linear_contrastive>},
       {"dcl", nt_xent<S, nearfar::Denominator::negatives_only>},
       {"n_pair", n_pair<S>},
       {"alignment", alignment<S>},
