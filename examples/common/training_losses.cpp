@@ -3,6 +3,8 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <nearfar/losses/register.hpp>
+#include <type_traits>
 #include <vector>
 
 namespace example {
@@ -16,15 +18,92 @@ using Embeddings = nearfar::Matrix<float>;
 // cloud of radius about 1.
 using OnThePlane = nearfar::SquaredEuclidean;
 
-/// A loss of all rows and their labels.
-template <class Loss>
-LossFunction over_labels(const Loss& loss, const LossSettings& settings) {
-  return [loss, workspace = std::make_shared<nearfar::Workspace>(settings.threads)](
+namespace registered = nearfar::registered;
+
+/// The kernel that a loss is trained with: squared distances where its own are cosines and it can
+/// have them.
+template <class Line>
+struct TrainingKernel {
+  using Own =
+      std::remove_cvref_t<decltype(std::declval<typename Line::template Loss<float>>().kernel())>;
+  template <class... K>
+  static constexpr bool has(registered::KernelList<K...>) {
+    return (std::is_same_v<K, OnThePlane> || ...);
+  }
+  static constexpr bool on_the_plane = Own::orientation == nearfar::Orientation::similarity &&
+                                       has(typename Line::template Kernels<float>());
+  using Type = std::conditional_t<on_the_plane, OnThePlane, Own>;
+};
+
+// Where a plane wants other numbers than the defaults.
+template <class Options>
+Options on_the_plane() {
+  return {};
+}
+template <>
+nearfar::CircleOptions on_the_plane() {
+  return {.gamma = 32};
+}
+template <>
+nearfar::HadsellOptions on_the_plane() {
+  return {.margin = 4};
+}
+template <>
+nearfar::LiftedStructureOptions on_the_plane() {
+  return {.margin = 4};
+}
+template <>
+nearfar::LinearContrastiveOptions on_the_plane() {
+  return {.negative_margin = 4};
+}
+template <>
+nearfar::MinedTripletOptions on_the_plane() {
+  return {.margin = 1, .reduction = nearfar::Reduction::mean_nonzero};
+}
+template <>
+nearfar::SupConOptions on_the_plane() {
+  return {.temperature = 1};
+}
+
+/// Options with the settings that have their names.
+template <class Options>
+Options with_settings(Options options, const LossSettings& settings) {
+  Options::fields(
+      [&]<class T>(std::string_view name, T& value) {
+        if constexpr (std::is_same_v<T, double>) {
+          if (name == "margin" || name == "negative_margin") {
+            value = settings.margin.value_or(value);
+          }
+          if (name == "temperature") value = settings.temperature.value_or(value);
+        }
+      },
+      options);
+  return options;
+}
+
+/// A loss of the register over all rows and their labels.
+template <class Line>
+LossFunction over_labels(const typename Line::Options& options, const LossSettings& settings) {
+  using Loss = typename Line::template Loss<float, typename TrainingKernel<Line>::Type>;
+  return [loss = Loss(with_settings(options, settings)),
+          workspace = std::make_shared<nearfar::Workspace>(settings.threads)](
              const Embeddings& embeddings, std::span<const std::uint8_t> labels,
              Embeddings& d_embeddings) {
     return loss.forward_backward(embeddings, labels, d_embeddings, {.workspace = workspace.get()})
         .value;
   };
+}
+
+template <class Line>
+LossFunction make_over_labels(const LossSettings& settings) {
+  return over_labels<Line>(on_the_plane<typename Line::Options>(), settings);
+}
+
+template <nearfar::Mining mining>
+LossFunction make_mined_triplet(const LossSettings& settings) {
+  auto options = on_the_plane<nearfar::MinedTripletOptions>();
+  options.mining = mining;
+  return over_labels<registered::mined_triplet>(options, settings);
 }
 
 /// body(first members, partners, gradient of both, call) -> value, for losses of rows that belong
@@ -50,40 +129,6 @@ LossFunction over_pairs(const Loss& loss, const LossSettings& settings) {
       settings, [loss](auto first, auto partners, auto d_first, auto d_partners, const auto& call) {
         return loss.forward_backward(first, partners, d_first, d_partners, call).value;
       });
-}
-
-LossFunction make_hadsell(const LossSettings& s) {
-  return over_labels(nearfar::HadsellContrastive<float>({.margin = s.margin.value_or(4.0)}), s);
-}
-
-LossFunction make_linear_contrastive(const LossSettings& s) {
-  return over_labels(nearfar::LinearContrastive<float>({.negative_margin = s.margin.value_or(4.0)}),
-                     s);
-}
-
-LossFunction make_lifted_structure(const LossSettings& s) {
-  return over_labels(nearfar::LiftedStructure<float>({.margin = s.margin.value_or(4.0)}), s);
-}
-
-LossFunction make_multi_similarity(const LossSettings& s) {
-  return over_labels(nearfar::MultiSimilarity<float>(), s);
-}
-
-LossFunction make_circle(const LossSettings& s) {
-  return over_labels(nearfar::Circle<float>({.gamma = 32}), s);
-}
-
-LossFunction make_sup_con(const LossSettings& s) {
-  return over_labels(
-      nearfar::SupCon<float, OnThePlane>({.temperature = s.temperature.value_or(1.0)}), s);
-}
-
-template <nearfar::Mining mining>
-LossFunction make_mined_triplet(const LossSettings& s) {
-  return over_labels(nearfar::MinedTriplet<float>({.margin = s.margin.value_or(1.0),
-                                                   .mining = mining,
-                                                   .reduction = nearfar::Reduction::mean_nonzero}),
-                     s);
 }
 
 /// Each pair with the partner of the next as its negative.
@@ -189,20 +234,22 @@ using nearfar::Denominator;
 using nearfar::Mining;
 using nearfar::MutualInformationBound;
 
-constexpr std::array table = {
+constexpr std::array written = {
     TrainingLoss{"hadsell", "Hadsell contrastive loss",
                  "all pairs of the batch; same class pulled together, others pushed to the margin",
-                 make_hadsell},
+                 make_over_labels<registered::hadsell_contrastive>},
     TrainingLoss{"linear_contrastive", "linear contrastive loss", "the same with linear hinges",
-                 make_linear_contrastive},
+                 make_over_labels<registered::linear_contrastive>},
     TrainingLoss{"lifted_structure", "lifted structured loss",
-                 "each pair of a class against the negatives of both", make_lifted_structure},
+                 "each pair of a class against the negatives of both",
+                 make_over_labels<registered::lifted_structure>},
     TrainingLoss{"multi_similarity", "multi-similarity loss",
-                 "soft hardest positives and negatives, by cosine", make_multi_similarity},
+                 "soft hardest positives and negatives, by cosine",
+                 make_over_labels<registered::multi_similarity>},
     TrainingLoss{"circle", "circle loss", "pairs weighted by how far off they are, by cosine",
-                 make_circle},
+                 make_over_labels<registered::circle>},
     TrainingLoss{"sup_con", "supervised contrastive loss on squared distances",
-                 "each image has to find all of its class", make_sup_con},
+                 "each image has to find all of its class", make_over_labels<registered::sup_con>},
     TrainingLoss{"triplet", "triplet loss", "image, its partner, another pair's partner",
                  make_triplet},
     TrainingLoss{"triplet_all", "triplet loss, all triplets", "every triplet of the batch",
@@ -240,12 +287,32 @@ constexpr std::array table = {
                  make_mutual_information<MutualInformationBound::donsker_varadhan>},
 };
 
+/// The losses above, then those over labels that the register has besides.
+std::vector<TrainingLoss> make_table() {
+  std::vector<TrainingLoss> table(written.begin(), written.end());
+  const auto add = [&]<class Line>(Line) {
+    // Triplets stand there by their mining.
+    if (Line::name == std::string_view("mined_triplet")) return;
+    for (const TrainingLoss& loss : written) {
+      if (loss.name == Line::name) return;
+    }
+    table.push_back({Line::name, Line::class_name, "over labels", make_over_labels<Line>});
+  };
+#define NEARFAR_ADD(name, ...) add(registered::name());
+  NEARFAR_LOSSES_OVER_LABELS(NEARFAR_ADD)
+#undef NEARFAR_ADD
+  return table;
+}
+
 }  // namespace
 
-std::span<const TrainingLoss> training_losses() { return table; }
+std::span<const TrainingLoss> training_losses() {
+  static const std::vector<TrainingLoss> table = make_table();
+  return table;
+}
 
 const TrainingLoss* find_training_loss(std::string_view name) {
-  for (const TrainingLoss& loss : table) {
+  for (const TrainingLoss& loss : training_losses()) {
     if (loss.name == name) return &loss;
   }
   return nullptr;
@@ -253,7 +320,7 @@ const TrainingLoss* find_training_loss(std::string_view name) {
 
 std::string training_loss_names() {
   std::string names;
-  for (const TrainingLoss& loss : table) {
+  for (const TrainingLoss& loss : training_losses()) {
     if (!names.empty()) names += ", ";
     names += loss.name;
   }

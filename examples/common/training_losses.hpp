@@ -9,7 +9,8 @@
 #include <string_view>
 
 /// \file
-/// The losses an encoder can be trained with, as one table. Another loss is one more entry.
+/// The losses an encoder can be trained with, as one table. A loss over labels of nearfar's
+/// register is there by itself; another is one more entry.
 
 namespace example {
 
