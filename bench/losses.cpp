@@ -1,4 +1,5 @@
 #include <nearfar/nearfar.hpp>
+#include <type_traits>
 
 #include "suite.hpp"
 #include "support/data.hpp"
@@ -79,7 +80,16 @@ void add_over_labels(const Size& size, bool gradients) {
   add_one("TripletAll", mined(Mining::all), bench::pairs_floor);
   add_one("TripletSemihard", mined(Mining::semihard), bench::pairs_floor);
   add_one("TripletBatchHard", mined(Mining::batch_hard), bench::batch_hard_floor);
-  add_one("MultiSimilarity", MultiSimilarity<S>(), bench::symmetric_floor);
+  // Those without a line of their own, with their own options: scores, and two products a gradient.
+  const auto add_registered = [&]<class Line>(Line) {
+    if constexpr (!std::is_same_v<Line, registered::mined_triplet> &&
+                  !std::is_same_v<Line, registered::sup_con>) {
+      add_one(Line::class_name, typename Line::template Loss<S>(), bench::symmetric_floor);
+    }
+  };
+#define NEARFAR_ADD(name, ...) add_registered(registered::name());
+  NEARFAR_LOSSES_OVER_LABELS(NEARFAR_ADD)
+#undef NEARFAR_ADD
 }
 
 const bool added = [] {
