@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <nearfar/engine/common_centre.hpp>
 #include <nearfar/engine/packed_rows.hpp>
 
 /// \file
@@ -22,7 +23,7 @@ std::array<PackedRows<S>, 2> pack_both(Scratch& scratch, int threads, const Kern
   const std::array<Rows<S>, 2> sets{x, y};
   const S* centre = nullptr;
   if (kernel.is_distance()) {
-    centre = nearfar::detail::common_centre(scratch, threads, sets.data(), 2);
+    centre = nearfar::detail::common_centre<S>(scratch, threads, sets);
   }
   return {nearfar::detail::pack(scratch, threads, kernel, x, false, centre),
           nearfar::detail::pack(scratch, threads, kernel, y, false, centre)};
@@ -33,7 +34,9 @@ template <class S>
 PackedRows<S> pack_one(Scratch& scratch, int threads, const KernelValue<S>& kernel,
                        const Rows<S>& x) {
   const S* centre = nullptr;
-  if (kernel.is_distance()) centre = nearfar::detail::common_centre(scratch, threads, &x, 1);
+  if (kernel.is_distance()) {
+    centre = nearfar::detail::common_centre<S>(scratch, threads, {&x, 1});
+  }
   return nearfar::detail::pack(scratch, threads, kernel, x, false, centre);
 }
 

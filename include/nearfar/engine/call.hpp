@@ -1,12 +1,14 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "nearfar/core/inputs.hpp"
 #include "nearfar/core/opening.hpp"
 #include "nearfar/core/reduce.hpp"
+#include "nearfar/engine/common_centre.hpp"
 #include "nearfar/engine/finite.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/packed_rows.hpp"
@@ -131,7 +133,11 @@ class Call {
     std::array<Rows<S>, most_sets> all;
     for (int k = 0; k < count_; ++k) all[static_cast<std::size_t>(k)] = set(k).rows;
     const S* centre = nullptr;
-    if (kernel_.is_distance()) centre = common_centre(scratch_, threads_, all.data(), count_);
+    if (kernel_.is_distance()) {
+      centre =
+          common_centre(scratch_, threads_,
+                        std::span<const Rows<S>>(all.data(), static_cast<std::size_t>(count_)));
+    }
     for (int k = 0; k < count_; ++k) {
       Set& one = set(k);
       one.packed =

@@ -7,7 +7,6 @@
 
 #include "nearfar/core/parallel.hpp"
 #include "nearfar/core/workspace.hpp"
-#include "nearfar/engine/lattice.hpp"
 #include "nearfar/kernels/kernel.hpp"
 #include "nearfar/loops/products.hpp"
 #include "nearfar/loops/rows.hpp"
@@ -113,43 +112,6 @@ double normalise(Index n, S* row) {
     row_loops<S>().divide(n, length, row);
   }
   return std::min(inverse, std::numeric_limits<double>::max());
-}
-
-/// Columns that one task of a pass over columns takes.
-inline constexpr Index columns_per_task = 64;
-
-/// Adds the sum of all rows to sum[0 .. depth-1], each element's sum in row order.
-template <class S>
-void add_column_sums(const Rows<S>& x, int threads, double* sum) {
-  const RowLoops<S>& loops = row_loops<S>();
-  parallel_tasks(tasks_of(x.cols(), columns_per_task), threads, [&](Index t, int) {
-    const Index first = t * columns_per_task;
-    const Index count = std::min(x.cols() - first, columns_per_task);
-    for (Index i = 0; i < x.rows(); ++i) loops.add_in_double(count, x.row(i) + first, sum + first);
-  });
-}
-
-/// The point that distances are computed from. Distances do not depend on it, but their digits do:
-/// |x|^2 + |y|^2 - 2 x.y loses those that |x|^2 has above |x - y|^2. It is the mean of all rows or,
-/// where rows lie on a lattice, the lattice's point next to it: differences from it, and with them
-/// distances of integers, are then exact.
-template <class S>
-S* common_centre(Scratch& scratch, int threads, const Rows<S>* sets, int set_count) {
-  const Index depth = sets[0].cols();
-  double* sum = scratch.take<double>(depth);
-  std::fill(sum, sum + depth, 0.0);
-  Index count = 0;
-  for (int k = 0; k < set_count; ++k) {
-    add_column_sums(sets[k], threads, sum);
-    count += sets[k].rows();
-  }
-  Lattice<S> lattice(scratch, depth);
-  for (int k = 0; k < set_count; ++k) lattice.add(sets[k], threads);
-  S* centre = scratch.take<S>(depth);
-  for (Index c = 0; c < depth; ++c) {
-    centre[c] = lattice.nearest(c, sum[c] / static_cast<double>(std::max<Index>(count, 1)));
-  }
-  return centre;
 }
 
 /// Copies x (minus `centre`, if any) into rows of `stride`, padded with zeros.

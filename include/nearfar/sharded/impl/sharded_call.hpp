@@ -11,6 +11,7 @@
 #include "nearfar/core/opening.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/call.hpp"
+#include "nearfar/engine/common_centre.hpp"
 #include "nearfar/engine/finite.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/packed_rows.hpp"
@@ -177,7 +178,7 @@ class ShardedCall {
       for (int k = 0; k < set_count; ++k) lay_out(k);
     });
     if (given_.is_parametric()) map_own_rows();
-    if (kernel.is_distance() && !all_mapped()) centre_ = mean_of_rows(cols_);
+    if (kernel.is_distance() && !all_mapped()) centre_ = centre_of_rows(cols_);
     team_.agree([&] {
       for (int k = 0; k < set_count; ++k) {
         packed_[at(k)] = pack(*scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
@@ -187,6 +188,7 @@ class ShardedCall {
       }
     });
     if (kernel.geometry == Geometry::inner_product) check_overflow();
+    if (kernel.function == ScoreFunction::square_root) check_distances();
   }
 
   const Team& team() const { return team_; }
@@ -514,10 +516,11 @@ class ShardedCall {
     }
   }
 
-  /// Own rows become mapped rows; for distances from the mean, as in a call of one process.
+  /// Own rows become mapped rows; for distances from the common centre, as in a call of one
+  /// process.
   void map_own_rows() {
     const S* centre = nullptr;
-    if (given_.is_distance() && all_mapped()) centre = mean_of_rows(given_.parameter.cols());
+    if (given_.is_distance() && all_mapped()) centre = centre_of_rows(given_.parameter.cols());
     KernelValue<S> map = given_;
     map.geometry = Geometry::inner_product;  // mapped and nothing else
     team_.agree([&] {
@@ -531,24 +534,27 @@ class ShardedCall {
     });
   }
 
-  /// The mean of all rows of all sets, whose rows have so many elements.
-  const S* mean_of_rows(Index cols) {
-    double* sums = nullptr;
-    S* mean = nullptr;
-    team_.agree([&] {
-      sums = scratch_->template take<double>(cols);
-      mean = scratch_->template take<S>(cols);
-    });
-    std::fill_n(sums, cols, 0.0);
+  /// The centre of all rows of all sets, whose rows have so many elements.
+  const S* centre_of_rows(Index cols) {
+    std::optional<CommonCentre<S>> centre;
+    team_.agree([&] { centre.emplace(*scratch_, cols); });
     Index count = 0;
     for (int k = 0; k < sets(); ++k) {
-      team_.sum_in_order(sums, cols, [&] { add_column_sums(shards_[at(k)].rows, threads_, sums); });
+      team_.sum_in_order(centre->numbers(), centre->size(),
+                         [&] { centre->add(shards_[at(k)].rows, threads_); });
       count += all_rows(k);
     }
-    for (Index c = 0; c < cols; ++c) {
-      mean[c] = static_cast<S>(sums[c] / static_cast<double>(std::max<Index>(count, 1)));
+    return centre->point(count);
+  }
+
+  /// Refuses rows that may be so far apart that one process alone would find it.
+  void check_distances() const {
+    double most = 0;
+    for (const double norm :
+         team_.everyone(std::max(packed_[0].largest_norm, packed_[at(sets() - 1)].largest_norm))) {
+      most = std::max(most, norm);
     }
-    return mean;
+    if (most > static_cast<double>(std::numeric_limits<S>::max()) / 4) fail_distance_overflow();
   }
 
   void check_overflow() const {
