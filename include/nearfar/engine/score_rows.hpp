@@ -60,16 +60,18 @@ S squared_distance_of_rows(Index depth, const S* x, const S* y) {
 }
 
 /// Distance from the rows themselves, also where its square does not fit S; infinite where it does
-/// not fit S either.
+/// not fit S either, and 0 where the derivative's weight, of the size of its inverse, may not.
 template <class S>
 S distance_of_rows(Index depth, const S* x, const S* y) {
   if (depth == 0) return 0;
   const S plain = row_loops<S>().squared_distance(depth, x, y);
   if (has_all_digits(plain)) return std::sqrt(plain);
   const DistanceParts d = distance_parts(depth, x, y);
-  return d.root > static_cast<double>(std::numeric_limits<S>::max()) / d.unit
-             ? std::numeric_limits<S>::infinity()
-             : static_cast<S>(d.unit * d.root);
+  constexpr auto most = static_cast<double>(std::numeric_limits<S>::max());
+  constexpr auto least = static_cast<double>(std::numeric_limits<S>::min()) * (1 << 24);
+  if (d.root > most / d.unit) return std::numeric_limits<S>::infinity();
+  const double distance = d.unit * d.root;
+  return distance < least ? S(0) : static_cast<S>(distance);
 }
 
 /// Share of |x|^2 + |y|^2 below which a squared distance of packed rows may be off by more than
