@@ -43,13 +43,18 @@ class LabelledCall {
       fail_argument(own.name, "lists without weights for this loss", "weights");
     }
     if (wants_gradients()) upstream_ = call_.upstream();
-    if (own.targets.has_weights()) upstream_ = upstream_.weighted(own.targets.weights().data());
+    if (own.targets.has_weights()) {
+      upstream_ = upstream_.weighted(own.targets.weights().data(), rows[0].rows());
+    }
     weighted_ = own.targets.has_weights();
     rule_ = PositiveRule<S>(scratch(), own.targets, other.targets);
     if (own.targets.has_ids()) {
       query_ids_ = own.targets.ids();
       key_ids_ = other.targets.ids();
       excluded_ = ExcludedPairs(scratch(), query_ids_, key_ids_);
+    }
+    if (!own.targets.lists().weights.empty()) {
+      rule_.add_up_weights(scratch(), [&](Index i, Index j) { return compares(i, j); });
     }
     call_.pack();
     count_pairs();
@@ -97,6 +102,21 @@ class LabelledCall {
   template <class IsUnusable>
   void refuse(UnusableAnchor policy, const IsUnusable& is_unusable, const char* why) const {
     refuse_unusable(policy, anchors_where(is_unusable), why);
+  }
+
+  /// Positive pairs of rows with themselves, those that both rows list counted once.
+  std::int64_t unordered_positive_pairs() const {
+    std::int64_t count = total([&](Index i) { return positives(i); });
+    if (!rule_.is_mutual()) {
+      count += total([&](Index i) {
+        std::int64_t alone = 0;
+        for (const Index j : rule_.listed(i)) {
+          alone += compares(i, j) && !rule_.lists(j, i) ? 1 : 0;
+        }
+        return alone;
+      });
+    }
+    return count / 2;
   }
 
   /// A Term of the anchors.
@@ -173,7 +193,8 @@ class LabelledCall {
 
   /// The rule as the keys see it.
   PositiveRule<S> rule_from_keys() {
-    return same_rows_ ? rule_ : rule_.reversed(scratch(), anchors(), keys().rows);
+    const bool same = same_rows_ && rule_.is_mutual();
+    return same ? rule_ : rule_.reversed(scratch(), anchors(), keys().rows);
   }
 
   /// Closes all references over the queries, with gradients where `gradients` and wanted; only with
@@ -212,6 +233,11 @@ class LabelledCall {
 
  private:
   int key_set() const { return same_rows_ ? 0 : 1; }
+
+  /// Whether query i is compared with key j.
+  bool compares(Index i, Index j) const {
+    return excluded_.any() ? query_ids_[i] != key_ids_[j] : !same_rows_ || i != j;
+  }
 
   OneSidedPass<S>& one_sided() {
     if (!one_sided_) {
