@@ -79,14 +79,34 @@ TEST(Upstream, OfNoRowsIsOfRows) {
 TEST(Upstream, WeightsAreOneMoreFactorOfARow) {
   const std::vector<double> numbers = {2, 3};
   const std::array<double, 2> weights = {0.5, -1};
-  const Upstream rows = Upstream(numbers).weighted(weights.data());
-  EXPECT_EQ(nearfar::detail::row_upstream(rows, 0), 1);
-  EXPECT_EQ(nearfar::detail::row_upstream(rows, 1), -3);
-  const Upstream one = Upstream(4.0).weighted(weights.data());
-  EXPECT_EQ(nearfar::detail::row_upstream(one, 1), -1) << "one number multiplies the sum";
-  const Upstream none = Upstream().weighted(weights.data());
+  const auto factor = [](const Upstream& upstream, Index i) {
+    return nearfar::detail::row_upstream(upstream, i) * upstream.unit();
+  };
+  const Upstream rows = Upstream(numbers).weighted(weights.data(), 2);
+  EXPECT_EQ(factor(rows, 0), 1);
+  EXPECT_EQ(factor(rows, 1), -3);
+  const Upstream one = Upstream(4.0).weighted(weights.data(), 2);
+  EXPECT_EQ(factor(one, 1), -1) << "one number multiplies the sum";
+  const Upstream none = Upstream().weighted(weights.data(), 2);
   EXPECT_FALSE(none.is_given());
-  EXPECT_EQ(nearfar::detail::row_upstream(none, 1), -1);
+  EXPECT_EQ(factor(none, 1), -1);
+}
+
+TEST(Upstream, WeightsOfAnySizeAreFactorsOfAboutOneTimesAUnit) {
+  for (const double size : {5e-324, 1e-46, 1e-3, 1.0, 1e39, 1e308}) {
+    const std::array<double, 3> weights = {0, size, size / 2};
+    const Upstream all = Upstream().weighted(weights.data(), 3);
+    EXPECT_EQ(nearfar::detail::row_upstream(all, 0), 0);
+    EXPECT_GE(nearfar::detail::row_upstream(all, 1), 1) << size;
+    EXPECT_LT(nearfar::detail::row_upstream(all, 1), 2) << size;
+    for (const Index i : {1, 2}) {
+      EXPECT_EQ(nearfar::detail::row_upstream(all, i) * all.unit(),
+                weights[static_cast<std::size_t>(i)]);
+    }
+    EXPECT_EQ(nearfar::detail::gradient_scale(Reduction::sum, {}, all), all.unit());
+  }
+  const std::array<double, 2> none = {0, 0};
+  EXPECT_EQ(Upstream().weighted(none.data(), 2).unit(), 1);
 }
 
 TEST(Upstream, IsOneNumberForOneValueAndOneARowForOneARow) {

@@ -175,6 +175,39 @@ TYPED_TEST(SharedExponentials, EqualEachSidesOwnWithManyPositives) {
   }
 }
 
+/// Positives by column and by class in one tile.
+TYPED_TEST(SharedExponentials, EqualEachSidesOwnWithClassesOfTwoAmongLargerOnes) {
+  using S = TypeParam;
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  for (const double temperature : {30.0, 1.0, 0.1}) {
+    for (const Index n : {97, 400, 437}) {
+      SCOPED_TRACE(testing::Message() << "temperature " << temperature << ", " << n << " rows");
+      Scratch scratch(nullptr);
+      const Matrix<S> rows = support::uniform_matrix<S>(n, 6, 5);
+      // Pairs of rows n / 2 apart, of which every third is in a class of many.
+      std::vector<int> labels(static_cast<std::size_t>(n));
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        labels[i] = static_cast<int>(i % (labels.size() / 2));
+        if (labels[i] % 3 == 0) labels[i] = -1 - labels[i] % 5;
+      }
+      std::vector<Index> positives(labels.size());
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        positives[i] = std::count(labels.begin(), labels.end(), labels[i]) - 1;
+      }
+      const Targets targets{Labels(labels)};
+      const PositiveRule<S> rule(scratch, targets, targets);
+      const PackedRows<S> x = support::pack_one<S>(scratch, 1, kernel, rows);
+      const Upstream one(1.0);
+      ManyPositivesSoftmax<S> term(scratch, n, kernel.sign(), temperature,
+                                   MeanOverPositives::outside_log, rule, positives.data(), one);
+      EXPECT_EQ(term.positive_of(1), n / 2 + 1);
+      EXPECT_EQ(term.positive_of(3), no_column);
+      const Outcome<S> want = passed(scratch, term, term, Exponentials::apart, kernel, x, x, 1);
+      expect_the_same(passed(scratch, term, term, Exponentials::shared, kernel, x, x, 2), want);
+    }
+  }
+}
+
 TYPED_TEST(SharedExponentials, ATileReferenceIsUnusableWhereScoresLieTooFarApart) {
   using S = TypeParam;
   const S rate = exponential_rate<S>(1.0);

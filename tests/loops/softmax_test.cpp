@@ -38,45 +38,33 @@ long double exponential(long double nearness, S reference, S rate) {
   return std::exp2(below * static_cast<long double>(rate));
 }
 
-/// Scores of a row, its positives and what they weigh.
+/// Scores of a row and its positives.
 template <class S>
 struct Row {
   Index n;
   int sign;
-  bool weighted;
   Array<S> s;
   Array<S> key;
-  Array<S> weights;
   S best;
   S rate = exponential_rate<S>(temperature);
 
-  Row(Index count, int sign_of_nearness, bool has_weights)
-      : n(count),
-        sign(sign_of_nearness),
-        weighted(has_weights),
-        s(scores<S>(count, 1)),
-        key(count),
-        weights(Array<S>::uniform(count, 0.1, 2, 2)),
-        best(S(widest / 2)) {
+  Row(Index count, int sign_of_nearness)
+      : n(count), sign(sign_of_nearness), s(scores<S>(count, 1)), key(count), best(S(widest / 2)) {
     for (Index k = 0; k < n; ++k) key[k] = static_cast<S>(k * 5 % 3);
   }
 
-  PositiveMask<S> mask() const { return {S(1), key.data(), weighted ? weights.data() : nullptr}; }
+  PositiveMask<S> mask() const { return {S(1), key.data()}; }
   bool positive(Index k) const { return key[k] == S(1); }
   long double near(Index k) const { return sign * s.exact(k); }
-  long double weight(Index k) const { return weighted ? weights.exact(k) : 1; }
 };
 
-/// Similarities and distances, positives with weights and without, in all sizes.
+/// Similarities and distances, in all sizes.
 template <class S, class Body>
 void each_row(const Body& body) {
   for (const Index n : loop_sizes) {
     for (const int sign : {1, -1}) {
-      for (const bool weighted : {false, true}) {
-        SCOPED_TRACE(testing::Message()
-                     << n << " scores, sign " << sign << (weighted ? ", weighted" : ""));
-        body(Row<S>(n, sign, weighted));
-      }
+      SCOPED_TRACE(testing::Message() << n << " scores, sign " << sign);
+      body(Row<S>(n, sign));
     }
   }
 }
@@ -134,23 +122,22 @@ TYPED_TEST(SoftmaxLoopsOf, GradientIsTheFactorTimesExponentialsAndReturnsItsMome
   });
 }
 
-TYPED_TEST(SoftmaxLoopsOf, SumsWithPositivesAreOfAllScoresAndOfPositives) {
+TYPED_TEST(SoftmaxLoopsOf, SumsWithPositivesAreOfNegativesAndOfPositives) {
   using S = TypeParam;
   each_row<S>([](const Row<S>& row) {
     const PositiveSums<S> got = softmax_loops<S>().sums_with_positives(
         row.n, row.s.data(), row.sign, row.mask(), row.best, row.rate);
-    Sum all;
+    Sum negatives;
+    Sum positives;
     Sum positive_scores;
-    Sum weight;
     for (Index k = 0; k < row.n; ++k) {
-      all += exponential(row.near(k), row.best, row.rate);
-      if (!row.positive(k)) continue;
-      positive_scores += row.near(k) * row.weight(k);
-      weight += row.weight(k);
+      const long double e = exponential(row.near(k), row.best, row.rate);
+      (row.positive(k) ? positives : negatives) += e;
+      if (row.positive(k)) positive_scores += row.near(k);
     }
-    EXPECT_TRUE(close_sum<S>(got.all, all, row.n, roundings));
+    EXPECT_TRUE(close_sum<S>(got.negatives, negatives, row.n, roundings));
+    EXPECT_TRUE(close_sum<S>(got.positives, positives, row.n, roundings));
     EXPECT_TRUE(close_sum<S>(got.scores, positive_scores, row.n, 2));
-    EXPECT_TRUE(close_sum<S>(got.weight, weight, row.n, 2));
   });
 }
 
@@ -162,7 +149,7 @@ TYPED_TEST(SoftmaxLoopsOf, LargestPositiveIsTheNearestOrTheLowestNumberOfNone) {
       if (row.positive(k)) want = std::max(want, static_cast<S>(row.near(k)));
     }
     EXPECT_EQ(softmax_loops<S>().largest_positive(row.n, row.s.data(), row.sign, row.mask()), want);
-    const PositiveMask<S> none{S(9), row.key.data(), nullptr};
+    const PositiveMask<S> none{S(9), row.key.data()};
     EXPECT_EQ(softmax_loops<S>().largest_positive(row.n, row.s.data(), row.sign, none),
               std::numeric_limits<S>::lowest());
   });
@@ -177,7 +164,7 @@ TYPED_TEST(SoftmaxLoopsOf, PositiveSumIsOfPositivesAloneEvenWhereNegativesLieAbo
     }
     Sum want;
     for (Index k = 0; k < row.n; ++k) {
-      if (row.positive(k)) want += exponential(row.near(k), row.best, row.rate) * row.weight(k);
+      if (row.positive(k)) want += exponential(row.near(k), row.best, row.rate);
     }
     const double got = softmax_loops<S>().positive_sum(row.n, row.s.data(), row.sign, row.mask(),
                                                        row.best, row.rate);
@@ -185,34 +172,29 @@ TYPED_TEST(SoftmaxLoopsOf, PositiveSumIsOfPositivesAloneEvenWhereNegativesLieAbo
   });
 }
 
-TYPED_TEST(SoftmaxLoopsOf, GradientWithPositivesTakesAShareOffEachPositive) {
+TYPED_TEST(SoftmaxLoopsOf, GradientWithPositivesHasFactorsAndAShareOfTheirOwnForPositives) {
   using S = TypeParam;
-  for (const bool uniform : {true, false}) {
-    SCOPED_TRACE(uniform ? "uniform shares" : "shares by exponentials");
-    each_row<S>([&](const Row<S>& row) {
-      const SoftmaxShares<S> shares{row.best, S(0.4), uniform, S(1.9), S(0.06)};
-      Array<S> g(row.n);
-      const double got = softmax_loops<S>().gradient_with_positives(
-          row.n, row.s.data(), row.sign, row.mask(), row.rate, shares, g.data());
-      Sum want;
-      for (Index k = 0; k < row.n; ++k) {
-        Sum out;
-        out +=
-            exponential(row.near(k), row.best, row.rate) * static_cast<long double>(shares.of_all);
-        if (row.positive(k)) {
-          const long double own =
-              uniform ? 1 : exponential(row.near(k), shares.best_positive, row.rate);
-          out += -own * static_cast<long double>(shares.of_positives) * row.weight(k);
-        }
-        EXPECT_TRUE(close(g[k], out.value, out.magnitude, roundings)) << k;
-        const long double from_best = row.near(k) - static_cast<long double>(row.best);
-        want.value += out.value * from_best;
-        want.magnitude += out.magnitude * std::abs(from_best);
-      }
-      EXPECT_TRUE(close_sum<S>(got, want, row.n, roundings));
-      EXPECT_TRUE(g.intact());
-    });
-  }
+  each_row<S>([&](const Row<S>& row) {
+    const SoftmaxShares<S> shares{row.best, S(1.9), S(0.4), S(-0.06), S(0.3), S(0.7)};
+    Array<S> g(row.n);
+    const double got = softmax_loops<S>().gradient_with_positives(
+        row.n, row.s.data(), row.sign, row.mask(), row.rate, shares, g.data());
+    Sum want;
+    for (Index k = 0; k < row.n; ++k) {
+      const bool positive = row.positive(k);
+      const S top = positive ? shares.best_positive : shares.best;
+      const S factor = positive ? shares.of_positives : shares.of_negatives;
+      Sum out;
+      out += exponential(row.near(k), top, row.rate) * static_cast<long double>(factor);
+      if (positive) out += -static_cast<long double>(shares.share);
+      EXPECT_TRUE(close(g[k], out.value, out.magnitude, roundings)) << k;
+      const long double from = row.near(k) - static_cast<long double>(shares.from);
+      want.value += out.value * from;
+      want.magnitude += out.magnitude * (1 + std::abs(from));
+    }
+    EXPECT_TRUE(close_sum<S>(got, want, row.n, roundings));
+    EXPECT_TRUE(g.intact());
+  });
 }
 
 TYPED_TEST(SoftmaxLoopsOf, ScoresThatAreLeftOutHaveNoPart) {

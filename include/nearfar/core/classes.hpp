@@ -25,6 +25,16 @@ S class_code(std::int64_t k) {
   }
 }
 
+/// The number k that a class code was made from.
+template <class S>
+std::int64_t class_number(S code) {
+  if constexpr (sizeof(S) == sizeof(float)) {
+    return static_cast<std::int64_t>(std::bit_cast<std::uint32_t>(code) - 0x00800000u);
+  } else {
+    return static_cast<std::int64_t>(code);
+  }
+}
+
 /// Classes of some rows: equal labels, equal code.
 template <class S>
 struct Classes {

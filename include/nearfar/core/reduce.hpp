@@ -40,14 +40,16 @@ inline double reduction_scale(Reduction reduction, const Diagnostics& d) {
   return 1;
 }
 
-/// Times what came from above: one number. (One a row is in the weights already.)
+/// Times what came from above: one number, and the unit of those that are one a row, which are in
+/// the weights already.
 inline double gradient_scale(Reduction reduction, const Diagnostics& d, const Upstream& upstream) {
-  return reduction_scale(reduction, d) * (upstream.is_scalar() ? upstream.scalar() : 1.0);
+  return reduction_scale(reduction, d) * (upstream.is_scalar() ? upstream.scalar() : 1.0) *
+         upstream.unit();
 }
 
-/// The upstream of row i that goes into the weights themselves.
+/// The upstream of row i that goes into the weights themselves, in its unit.
 inline double row_upstream(const Upstream& upstream, Index i) {
-  return upstream.weight(i) * (upstream.is_scalar() ? 1.0 : upstream[i]);
+  return upstream.weight(i) * (upstream.is_scalar() ? 1.0 : upstream[i]) / upstream.unit();
 }
 
 /// Counts rows that are an anchor and a term each, and those whose value_of(i) is not zero.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -46,10 +48,17 @@ class Upstream {
       : Upstream(rows.data(), static_cast<Index>(rows.size())) {}
   Upstream(const double* rows, Index size) : rows_(rows), size_(size), given_(true) {}
 
-  /// The same, and one more factor a row.
-  Upstream weighted(const double* weights) const {
+  /// The same, and one more factor a row. Rows' factors are then in units of the largest: their
+  /// size may be out of the range of the scalar type, where that of the gradient is not.
+  Upstream weighted(const double* weights, Index rows) const {
     Upstream out = *this;
     out.weights_ = weights;
+    return out.in_units_of(out.largest(rows));
+  }
+  /// The same in units of about `largest`, a power of two: units do not round.
+  Upstream in_units_of(double largest) const {
+    Upstream out = *this;
+    if (largest > 0 && std::isfinite(largest)) out.unit_ = std::exp2(std::ilogb(largest));
     return out;
   }
 
@@ -60,9 +69,20 @@ class Upstream {
   double scalar() const { return scalar_; }
   double operator[](Index i) const { return rows_ != nullptr ? rows_[i] : scalar_; }
   double weight(Index i) const { return weights_ != nullptr ? weights_[i] : 1; }
+  /// The largest of the factors of `rows` rows.
+  double largest(Index rows) const {
+    double out = 0;
+    for (Index i = 0; i < rows; ++i) {
+      out = std::max(out, std::abs(weight(i) * (is_scalar() ? 1.0 : (*this)[i])));
+    }
+    return out;
+  }
+  /// What the factors of rows are to be divided by, and the sums of all rows multiplied.
+  double unit() const { return unit_; }
 
  private:
   double scalar_ = 1;
+  double unit_ = 1;
   const double* rows_ = nullptr;
   const double* weights_ = nullptr;
   Index size_ = -1;

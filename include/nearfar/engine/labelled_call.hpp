@@ -35,7 +35,9 @@ class LabelledCall {
     check_targets(own, rows[0].rows(), other, rows[same_rows_ ? 0 : 1].rows(), same_rows_);
     check_pair_weights(own, pair_weights);
     if (wants_gradients()) upstream_ = call_.upstream();
-    if (own.targets.has_weights()) upstream_ = upstream_.weighted(own.targets.weights().data());
+    if (own.targets.has_weights()) {
+      upstream_ = upstream_.weighted(own.targets.weights().data(), rows[0].rows());
+    }
     weighted_ = own.targets.has_weights();
     rule_ = PositiveRule<S>(scratch(), own.targets, other.targets);
     if (own.targets.has_ids()) {
@@ -44,7 +46,7 @@ class LabelledCall {
       excluded_ = ExcludedPairs(scratch(), query_ids_, key_ids_);
     }
     call_.pack();
-    count_pairs();
+    count_pairs(!own.targets.lists().weights.empty());
   }
 
   bool same_rows() const { return same_rows_; }
@@ -89,6 +91,21 @@ class LabelledCall {
   template <class IsUnusable>
   void refuse(UnusableAnchor policy, const IsUnusable& is_unusable, const char* why) const {
     refuse_unusable(policy, anchors_where(is_unusable), why);
+  }
+
+  /// Positive pairs of rows with themselves, those that both rows list counted once.
+  std::int64_t unordered_positive_pairs() const {
+    std::int64_t count = total([&](Index i) { return positives(i); });
+    if (!rule_.is_mutual()) {
+      count += total([&](Index i) {
+        std::int64_t alone = 0;
+        for (const Index j : rule_.listed(i)) {
+          alone += compares(i, j) && !rule_.lists(j, i) ? 1 : 0;
+        }
+        return alone;
+      });
+    }
+    return count / 2;
   }
 
   /// A Term of the anchors.
@@ -165,7 +182,8 @@ class LabelledCall {
 
   /// The rule as the keys see it.
   PositiveRule<S> rule_from_keys() {
-    return same_rows_ ? rule_ : rule_.reversed(scratch(), anchors(), keys().rows);
+    const bool same = same_rows_ && rule_.is_mutual();
+    return same ? rule_ : rule_.reversed(scratch(), anchors(), keys().rows);
   }
 
   /// Closes all references over the queries, with gradients where `gradients` and wanted; only with
@@ -205,6 +223,11 @@ class LabelledCall {
  private:
   int key_set() const { return same_rows_ ? 0 : 1; }
 
+  /// Whether query i is compared with key j.
+  bool compares(Index i, Index j) const {
+    return excluded_.any() ? query_ids_[i] != key_ids_[j] : !same_rows_ || i != j;
+  }
+
   OneSidedPass<S>& one_sided() {
     if (!one_sided_) {
       one_sided_.emplace(scratch(), threads(), kernel(), queries(), keys(),
@@ -220,7 +243,7 @@ class LabelledCall {
     return *two_sided_;
   }
 
-  void count_pairs() {
+  void count_pairs(bool with_weights) {
     const Index m = keys().rows;
     positives_ = scratch().template take<Index>(anchors());
     negatives_ = scratch().template take<Index>(anchors());
@@ -232,11 +255,16 @@ class LabelledCall {
       return;
     }
     const PairMask mask{same_rows_ ? Pairing::others : Pairing::all, excluded_};
+    auto* weights = with_weights ? scratch().template take<PositiveWeights>(anchors()) : nullptr;
     each_counted(anchors(), threads(), [&](Index i) {
       const PairCounts counts = detail::count_pairs(rule_, mask, i, m);
       positives_[i] = counts.positives;
       negatives_[i] = counts.negatives;
+      if (!with_weights) return;
+      weights[i] = {};
+      add_weights(rule_, mask, i, m, weights[i]);
     });
+    rule_.set_weights(weights);
   }
 
   Call<S> call_;

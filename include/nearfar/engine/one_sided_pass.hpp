@@ -399,8 +399,12 @@ class OneSidedPass {
     };
     for (Index r = 0; r < block.count; ++r) {
       const Index i = block.first + r;
-      const S* positive = positive_at(r);
-      term.begin(i, ranges[i].largest, positive != nullptr ? *positive : S(0));
+      S* positive = positive_at(r);
+      S largest = ranges[i].largest;
+      if (positive != nullptr && *positive == largest && lies_far_apart(ranges[i], term.rate())) {
+        largest = largest_but(*positive, mine, r, block);
+      }
+      term.begin(i, largest, positive != nullptr ? *positive : S(0));
     }
     // Tile by tile, as they lie in memory.
     each_tile_of(block, [&](Index first, Index end) {
@@ -421,6 +425,28 @@ class OneSidedPass {
       S* positive = positive_at(r);
       if (positive != nullptr) *positive = row.positive;
     }
+  }
+
+  /// Whether an exponential relative to the largest of these scores may be too small for S.
+  static bool lies_far_apart(const ScoreRange<S>& range, S rate) {
+    constexpr double farthest = sizeof(S) == sizeof(float) ? 90 : 900;  // exponents of two
+    return (static_cast<double>(range.largest) - static_cast<double>(range.smallest)) *
+               static_cast<double>(rate) >
+           farthest;
+  }
+
+  /// The largest score of a panel's row without `one` of them, which is not the only one.
+  S largest_but(S& one, const PanelMemory<S>& mine, Index r, const Block& block) const {
+    const S kept = one;
+    one = std::numeric_limits<S>::lowest();
+    ScoreRange<S> range;
+    each_tile_of(block, [&](Index first, Index end) {
+      mask_.each_part(block.first + r, first, end, [&](Index from, Index n) {
+        range.fold(score_loops<S>().range(n, mine.panel.at(r, from)));
+      });
+    });
+    one = kept;
+    return range.largest;
   }
 
   void gather(const ScoreRange<S>* ranges, Diagnostics& d) const {

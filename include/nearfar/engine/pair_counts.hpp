@@ -7,7 +7,7 @@
 #include "nearfar/engine/positive_rule.hpp"
 
 /// \file
-/// The positives and negatives of a query, counted.
+/// The positives and negatives of a query, counted, and the weights of its positives.
 
 namespace nearfar::detail {
 
@@ -32,6 +32,13 @@ PairCounts count_pairs(const PositiveRule<S>& rule, const PairMask& mask, Index 
   }
   const auto positives = static_cast<Index>(positive);
   return {positives, seen - positives};
+}
+
+/// Adds the weights of query i's positives among the keys that it is compared with.
+template <class S>
+void add_weights(const PositiveRule<S>& rule, const PairMask& mask, Index i, Index keys,
+                 PositiveWeights& all) {
+  mask.each_part(i, 0, keys, [&](Index first, Index n) { rule.add_weights(i, first, n, all); });
 }
 
 /// body(i) for each of `queries` queries that take so long as to be shared out to threads.

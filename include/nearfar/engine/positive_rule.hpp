@@ -14,15 +14,35 @@
 
 namespace nearfar::detail {
 
+/// The weights of an anchor's positives. Only their ratios count: weights are in units of the
+/// heaviest one's, so that no scale of them is out of the range of a number.
+struct PositiveWeights {
+  Index heaviest = -1;  ///< the key; of equal ones the first
+  double largest = 0;   ///< its weight, as given
+  double rest = 0;      ///< sum of the others', in units of it
+
+  void add(Index key, double weight) {
+    if (weight > largest) {
+      rest = (heaviest >= 0 ? rest + 1 : 0) * (largest / weight);
+      largest = weight;
+      heaviest = key;
+    } else if (weight > 0) {
+      rest += weight / largest;
+      if (weight == largest && key < heaviest) heaviest = key;
+    }
+  }
+};
+
 /// The rule of one call. Targets must have passed check_targets.
 template <class S>
 class PositiveRule {
  public:
   PositiveRule() = default;
 
-  /// Where keys come in blocks, lists number all of them: the first of these is `first_key`.
+  /// The same object twice for a set compared with itself. Where keys come in blocks, lists number
+  /// all of them: the first of these is `first_key`.
   PositiveRule(Scratch& scratch, const Targets& queries, const Targets& keys, Index first_key = 0)
-      : rule_(queries.rule()), first_key_(first_key) {
+      : rule_(queries.rule()), first_key_(first_key), one_set_(&queries == &keys) {
     if (rule_ == Targets::Rule::labels) {
       S* key_code = nullptr;
       const Classes<S> classes = classify<S>(scratch, queries.labels(), keys.labels(), key_code);
@@ -32,7 +52,15 @@ class PositiveRule {
     query_labels_ = queries.multi_labels();
     key_labels_ = keys.multi_labels();
     lists_ = queries.lists();
+    mutual_ = rule_ != Targets::Rule::lists || !one_set_ || all_list_each_other();
   }
+
+  /// Adds the weights of query i's positives among n keys from `first` on.
+  void add_weights(Index i, Index first, Index n, PositiveWeights& all) const {
+    for (const Index& j : listed(i, first, n)) all.add(j, weight_at(&j));
+  }
+  /// Weights of each query's positives among all keys.
+  void set_weights(const PositiveWeights* weights) { weights_ = weights; }
 
   /// The same rule as `queries` and `keys` of the other side see it.
   PositiveRule reversed(Scratch& scratch, Index queries, Index keys) const {
@@ -46,14 +74,47 @@ class PositiveRule {
   }
 
   bool by_labels() const { return rule_ == Targets::Rule::labels; }
-  bool weighted() const { return !lists_.weights.empty(); }
+  /// Whether it is that of a set compared with itself.
+  bool is_of_one_set() const { return one_set_; }
+  /// Whether each row of a pair of one set is as positive for the other: lists may say otherwise.
+  bool is_mutual() const { return mutual_; }
+  bool weighted() const { return weights_ != nullptr; }
+  const PositiveWeights& weights(Index i) const { return weights_[i]; }
   const ClassCodes<S>& codes() const { return codes_; }
   /// Keys with query i's label (by_labels only, and not reversed).
   Index members(Index i) const { return members_[i]; }
 
-  /// out[k] = 1 when key first + k is a positive of query i, else 0, k < n. Where `weights` is not
-  /// null it gets the positives' weights, 0 for others.
-  void match(Index i, Index first, Index n, S* out, S* weights = nullptr) const {
+  // Of lists only.
+
+  /// The keys that query i lists, and those among n keys from `first` on, by their numbers among
+  /// all.
+  std::span<const Index> listed(Index i) const {
+    const auto at = static_cast<std::size_t>(i);
+    return {lists_.columns.data() + lists_.offsets[at],
+            lists_.columns.data() + lists_.offsets[at + 1]};
+  }
+  std::span<const Index> listed(Index i, Index first, Index n) const {
+    const std::span<const Index> all = listed(i);
+    const auto begin = std::lower_bound(all.begin(), all.end(), first_key_ + first);
+    return {begin, std::lower_bound(begin, all.end(), first_key_ + first + n)};
+  }
+  /// Whether query i lists key j.
+  bool lists(Index i, Index j) const {
+    const std::span<const Index> all = listed(i);
+    return std::binary_search(all.begin(), all.end(), j);
+  }
+  /// body(k, weight, heaviest) for every key first + k that query i lists, k < n, with its weight
+  /// in units of the heaviest one's, and whether it is that; weighted() only.
+  template <class Body>
+  void each_weighted(Index i, Index first, Index n, const Body& body) const {
+    const PositiveWeights& all = weights_[i];
+    for (const Index& j : listed(i, first, n)) {
+      body(j - first_key_ - first, weight_at(&j) / all.largest, j == all.heaviest);
+    }
+  }
+
+  /// out[k] = 1 when key first + k is a positive of query i, else 0, k < n.
+  void match(Index i, Index first, Index n, S* out) const {
     switch (rule_) {
       case Targets::Rule::labels:
         score_loops<S>().match(n, codes_.query[i], codes_.key + first, out);
@@ -62,11 +123,25 @@ class PositiveRule {
         for (Index k = 0; k < n; ++k) out[k] = share_a_label(i, first + k) ? S(1) : S(0);
         break;
       default:
-        match_lists(i, first, n, out, weights);
+        match_lists(i, first, n, out);
     }
   }
 
  private:
+  double weight_at(const Index* column) const {
+    return lists_.weights[static_cast<std::size_t>(column - lists_.columns.data())];
+  }
+
+  bool all_list_each_other() const {
+    const Index rows = static_cast<Index>(lists_.offsets.size()) - 1;
+    for (Index i = 0; i < rows; ++i) {
+      for (const Index j : listed(i)) {
+        if (!lists(j, i)) return false;
+      }
+    }
+    return true;
+  }
+
   bool share_a_label(Index i, Index j) const {
     const Index words = query_labels_.words;
     const std::uint64_t* a = query_labels_.bits + i * words;
@@ -97,29 +172,21 @@ class PositiveRule {
             {columns, static_cast<std::size_t>(size)}};
   }
 
-  void match_lists(Index i, Index first, Index n, S* out, S* weights) const {
+  void match_lists(Index i, Index first, Index n, S* out) const {
     std::fill_n(out, n, S(0));
-    if (weights != nullptr) std::fill_n(weights, n, S(0));
-    const auto at = static_cast<std::size_t>(i);
-    const Index* columns = lists_.columns.data();
-    const Index* end = columns + lists_.offsets[at + 1];
-    first += first_key_;
-    for (const Index* j = std::lower_bound(columns + lists_.offsets[at], end, first);
-         j != end && *j < first + n; ++j) {
-      out[*j - first] = S(1);
-      if (weights != nullptr) {
-        weights[*j - first] = static_cast<S>(lists_.weights[static_cast<std::size_t>(j - columns)]);
-      }
-    }
+    for (const Index j : listed(i, first, n)) out[j - first_key_ - first] = S(1);
   }
 
   Targets::Rule rule_ = Targets::Rule::none;
   Index first_key_ = 0;
+  bool one_set_ = false;
+  bool mutual_ = true;
   ClassCodes<S> codes_{};
   const Index* members_ = nullptr;
   MultiLabels query_labels_;
   MultiLabels key_labels_;
   PositiveLists lists_;
+  const PositiveWeights* weights_ = nullptr;
 };
 
 /// The positives of one query among n keys from `first` on, n <= tile_width. Labels are compared
@@ -129,12 +196,11 @@ class RowPositives {
  public:
   RowPositives(const PositiveRule<S>& rule, Index i, Index first, Index n) {
     if (rule.by_labels()) {
-      mask_ = {rule.codes().query[i], rule.codes().key + first, nullptr};
+      mask_ = {rule.codes().query[i], rule.codes().key + first};
       return;
     }
-    S* weights = rule.weighted() ? weights_ : nullptr;
-    rule.match(i, first, n, matches_, weights);
-    mask_ = {S(1), matches_, weights};
+    rule.match(i, first, n, matches_);
+    mask_ = {S(1), matches_};
   }
   RowPositives(const RowPositives&) = delete;
   RowPositives& operator=(const RowPositives&) = delete;
@@ -148,7 +214,6 @@ class RowPositives {
  private:
   PositiveMask<S> mask_;
   S matches_[tile_width];
-  S weights_[tile_width];
 };
 
 /// A term over labels: its positive rule may change between parts of the keys.

@@ -193,10 +193,9 @@ class SharedTile {
     return {queries_.query_codes() + first_row_, queries_.key_codes() + first_};
   }
 
-  /// body(i, j, s) for pairs of the tile of which j is i's one positive.
+  /// body(i, j, s) for pairs of the tile of which j is i's one positive, where columns tell it.
   template <class Body>
   void each_positive(const Body& body) const {
-    if (by_codes()) return;
     for (Index r = 0; r < count_; ++r) {
       const Index j = queries_.positive_of(first_row_ + r);
       if (j >= first_ && j < end_) body(first_row_ + r, j, *panel_.at(r, j));

@@ -33,19 +33,21 @@ inline constexpr Index no_column = std::numeric_limits<Index>::min();
 
 /// A RowTerm whose gradients are exponentials of its scores times a factor of the row, less what
 /// positives are to gain: of one positive a row, known by its column, or of all with the row's
-/// class code.
+/// class code. A term may have rows of both kinds: those whose positive a column tells have, as
+/// queries, a code that no key has.
 template <class S>
 class SoftmaxTerm : public RowTerm<S> {
  public:
   SoftmaxTerm<S>* softmax() final { return this; }
 
-  /// The column of row i's one positive; no_column where positives are told by codes or stand
+  /// The column of row i's one positive; no_column where its positives are told by codes or stand
   /// outside of the pass.
   virtual Index positive_of(Index i) const = 0;
 
-  // Exponentials in place, where `in_place()`: `begin`, with the largest of the row's scores and
-  // the positive's, instead of `start`; `exponentiate` instead of `accumulate`, which folds scores
-  // in and makes of each, but the positive's, its exponential; `finalise` instead of `close`.
+  // Exponentials in place, where `in_place()`: `begin`, with the largest of the row's scores, or of
+  // all but the positive's, and the positive's, instead of `start`; `exponentiate` instead of
+  // `accumulate`, which folds scores in and makes of each, but the positive's, its exponential;
+  // `finalise` instead of `close`.
 
   virtual bool in_place() const = 0;
   virtual void begin(Index i, S largest, S positive) = 0;
@@ -56,7 +58,7 @@ class SoftmaxTerm : public RowTerm<S> {
 
   virtual bool shares_exponentials() const = 0;
   virtual S rate() const = 0;  ///< log2(e) / tau
-  /// Class codes of queries and keys; null where positives are told by column.
+  /// Class codes of queries and keys; null where all positives are told by column.
   virtual const S* query_codes() const = 0;
   virtual const S* key_codes() const = 0;
   /// The score of the positive of row i, which is not among those that `fold` adds, but counted.

@@ -19,12 +19,21 @@ struct HardNegativeSums {
   double weights;
 };
 
+/// A negative's gradient is weight * (plain e + (hardened e - weights)), e = exp(x): what beta
+/// multiplies is a difference, and none where all negatives are as near.
+template <class S>
+struct HardNegativeFactors {
+  S plain;
+  S hardened;
+  S weights;
+};
+
 template <class S>
 struct HardNegativeLoops {
   HardNegativeSums (*sums)(Index n, const S* s, S best, const HardNegativeRates<S>& rates);
-  /// g = weight * (of_hardened exp(x) - of_weights); returns the sum of g s.
-  double (*gradient)(Index n, const S* s, S best, const HardNegativeRates<S>& rates, S of_hardened,
-                     S of_weights, S* g);
+  /// g as HardNegativeFactors says; returns the sum of g s.
+  double (*gradient)(Index n, const S* s, S best, const HardNegativeRates<S>& rates,
+                     const HardNegativeFactors<S>& factors, S* g);
 };
 
 template <class S>

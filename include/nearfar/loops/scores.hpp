@@ -8,13 +8,11 @@
 
 namespace nearfar::detail {
 
-/// Which keys are a query's positives: key k where key[k] equals own. Where `weights` is not null
-/// it has the positives' weights.
+/// Which keys are a query's positives: key k where key[k] equals own.
 template <class S>
 struct PositiveMask {
   S own;
   const S* key;
-  const S* weights;
 };
 
 template <class S>

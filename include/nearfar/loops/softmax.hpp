@@ -19,19 +19,21 @@ struct ExponentialSums {
 
 template <class S>
 struct PositiveSums {
-  double all;     ///< of exponentials of all scores
-  double scores;  ///< of positives' nearness times their weights
-  double weight;  ///< of positives' weights
+  double negatives;  ///< of negatives' exponentials
+  double positives;  ///< of positives' exponentials
+  double scores;     ///< of positives' nearness
 };
 
-/// The gradient of a softmax with a share taken off each positive.
+/// The gradient of a softmax: a negative's exponential times its factor; a positive's times its
+/// own, less a share.
 template <class S>
 struct SoftmaxShares {
-  S best;           ///< reference of all exponentials
-  S of_all;         ///< factor of an exponential
-  bool uniform;     ///< whether a positive's share is `of_positives` alone
-  S best_positive;  ///< else it is the factor of an exponential relative to this
+  S best;           ///< reference of negatives' exponentials
+  S best_positive;  ///< of positives'
+  S of_negatives;   ///< factors of exponentials
   S of_positives;
+  S share;
+  S from;  ///< nearness that moments are measured from
 };
 
 /// Scores of `count` rows with `columns` keys; row r at data + r * stride, padded to whole vectors.
@@ -94,10 +96,10 @@ struct SoftmaxLoops {
                                          const PositiveMask<S>& positives, S best, S rate);
   /// The largest nearness of a positive; the lowest finite number of none.
   S (*largest_positive)(Index n, const S* s, int sign, const PositiveMask<S>& positives);
-  /// The sum of positives' exponentials, times their weights.
+  /// The sum of positives' exponentials.
   double (*positive_sum)(Index n, const S* s, int sign, const PositiveMask<S>& positives, S best,
                          S rate);
-  /// g = exponential * of_all, less a positive's share; returns the sum of g (nearness - best).
+  /// g as SoftmaxShares says; returns the sum of g (nearness - from).
   double (*gradient_with_positives)(Index n, const S* s, int sign, const PositiveMask<S>& positives,
                                     S rate, const SoftmaxShares<S>& shares, S* g);
 

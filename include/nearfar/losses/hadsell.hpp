@@ -57,7 +57,8 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
 /// a labelled batch, similar when the labels are equal (terms are the N (N - 1) / 2 pairs); and all
 /// pairs of a query and a reference (terms are the N M pairs). With Reduction::none, and with
 /// weights of anchors, each row of a labelled batch has half of each of its pairs, so that the
-/// values sum to the sum of all pairs; in pairs with references all is the query's.
+/// values sum to the sum of all pairs; in pairs with references all is the query's. A pair that one
+/// row of a batch lists and the other does not is half similar and half not.
 ///
 /// The labelled forms hold no N x M matrix: O(N D) extra memory; 3 N^2 D floating point operations
 /// forward and backward by the symmetry of distances. Objects are immutable and may be shared by

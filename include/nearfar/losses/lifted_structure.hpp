@@ -43,7 +43,8 @@ Result evaluate(const LiftedStructureOptions& options, const KernelValue<S>& ker
 /// references a pair is a query and a reference, all of it the query's; negatives of the query are
 /// references, negatives of the reference are queries. Pairs without any negative are 0.
 ///
-/// A rule other than labels must say the same of (i, j) and (j, i) in a batch. Extra memory
+/// Lists may say of (i, j) what they do not say of (j, i): of a pair that one row of a batch lists
+/// and the other does not, the term is max(0, J_ij)^2 / 4, the listing row's half. Extra memory
 /// O((N + M) D); 5 N^2 D floating point operations forward and backward of a batch, 16 N M D with
 /// references: score passes for the sums over negatives come before. Immutable; shared by
 /// threads each with its own Workspace; the same bits at any number of threads.

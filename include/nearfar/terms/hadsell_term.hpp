@@ -22,7 +22,7 @@ S hadsell_length(S distance, S margin, bool similar) {
 /// Statistics of one row.
 struct HadsellRow {
   double value;
-  std::int64_t active;  ///< pairs that do not rest
+  std::int64_t active;  ///< pairs that do not rest; seen from both sides a pair gives two
 };
 
 /// Pairs over labels as the score pass sees them. `share` of each pair it hands over belongs to the
@@ -49,6 +49,7 @@ class HadsellTerm final : public LabelledTerm<S> {
     const HadsellSums sums = loops_.sums(n, s, positives.mask(), margin_);
     rows_[i].value += share_ * 0.5 * sums.squares;
     rows_[i].active += sums.active;
+    if (!this->rule().is_mutual()) count_one_sided(i, first, n, s);
   }
 
   void close(Index) override {}
@@ -61,6 +62,17 @@ class HadsellTerm final : public LabelledTerm<S> {
   }
 
  private:
+  /// A pair that row i lists and that does not list it is similar to one side and not to the other.
+  /// It does not rest where one of them does not.
+  void count_one_sided(Index i, Index first, Index n, const S* s) {
+    for (const Index j : this->rule().listed(i, first, n)) {
+      if (this->rule().lists(j, i)) continue;
+      const bool here = hadsell_length(s[j - first], margin_, true) > S(0);
+      const bool there = hadsell_length(s[j - first], margin_, false) > S(0);
+      rows_[i].active += here != there ? 1 : 0;
+    }
+  }
+
   const HadsellLoops<S>& loops_ = hadsell_loops<S>();
   S margin_;
   double share_;

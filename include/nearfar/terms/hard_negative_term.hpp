@@ -88,8 +88,8 @@ class HardNegativeTerm final : public RowTerm<S> {
     const double g = floored ? least : debiased;
     row.value = p > g ? std::log1p(g / p) : std::log(p + g) - (log_p - top);
     const double above = row_upstream(upstream_, i) * inverse_ / (p + g);
-    row.of_positive = -above * (g + (floored ? 0 : n * prior / (1 - prior) * p));
     row.of_negatives = floored ? 0 : above * r / (1 - prior);
+    row.of_positive = floored ? -above * g : -row.of_negatives;
     row.temperature = row.of_positive * static_cast<double>(row.positive);
     // The floor is that of a cosine of -1 everywhere.
     if (floored) row.temperature -= above * g;
@@ -128,10 +128,11 @@ class HardNegativeTerm final : public RowTerm<S> {
   void gradient_of_negatives(HardNegativeRow<S>& row, Index n, const S* s, S* g) const {
     if (n <= 0) return;
     const double concentration = settings_.concentration;
-    const double hardened = row.of_negatives * (1 + concentration) / row.hardened;
-    const double weights = row.of_negatives * concentration / row.weights;
-    row.temperature += loops_.gradient(n, s, row.best, rates_, static_cast<S>(hardened),
-                                       static_cast<S>(weights), g);
+    const double plain = row.of_negatives / row.hardened;
+    const HardNegativeFactors<S> factors{
+        static_cast<S>(plain), static_cast<S>(concentration * plain),
+        static_cast<S>(concentration * (row.of_negatives / row.weights))};
+    row.temperature += loops_.gradient(n, s, row.best, rates_, factors, g);
   }
 
   const HardNegativeLoops<S>& loops_ = hard_negative_loops<S>();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
@@ -55,7 +56,8 @@ enum class LiftedSide {
 struct LiftedRow {
   double value;         ///< the row's part of its pairs' terms
   double through;       ///< dL/d(the row's log-sum-exp over negatives), from its side
-  std::int64_t active;  ///< positive pairs, seen from this row, that do not rest
+  std::int64_t active;  ///< positive pairs, seen from this row, that do not rest; of a set compared
+                        ///< with itself each pair gives two to both rows together
 };
 
 /// Second pass: J_ij = log(exp(L_i) + exp(L_j)) + m - nearness_ij for positive pairs, L_i the first
@@ -65,11 +67,12 @@ class LiftedTerm final : public LabelledTerm<S> {
  public:
   using LogSums = NegativeLogSumTerm<S>;
 
-  /// Log sums of the rows themselves and of those they are compared with. Arguments must outlive
-  /// the term.
+  /// Log sums of the rows themselves and of those they are compared with. `listed_by`, for a set
+  /// compared with itself whose rows may list rows that do not list them, is the rule as keys see
+  /// it; else null. Arguments must outlive the term.
   LiftedTerm(Scratch& scratch, Index rows, LiftedSide side, int sign, double margin,
              const LogSums& own, const LogSums& others, const PositiveRule<S>& rule,
-             const Upstream& upstream)
+             const Upstream& upstream, const PositiveRule<S>* listed_by = nullptr)
       : LabelledTerm<S>(rule),
         side_(side),
         sign_(sign),
@@ -77,6 +80,7 @@ class LiftedTerm final : public LabelledTerm<S> {
         own_(own),
         others_(others),
         upstream_(upstream),
+        listed_by_(listed_by),
         rows_(scratch.take<LiftedRow>(rows)) {}
 
   const LiftedRow& operator[](Index i) const { return rows_[i]; }
@@ -86,12 +90,20 @@ class LiftedTerm final : public LabelledTerm<S> {
   void accumulate(Index i, Index first, Index n, const S* s) override {
     LiftedRow& row = rows_[i];
     const RowPositives<S> positives(this->rule(), i, first, n);
+    const OtherSide other_side(listed_by_, i, first, n);
     each_positive(positives, n, [&](Index k) {
       const Pair pair = this->pair(i, first + k, s[k]);
       if (!(pair.j > 0)) return;
+      const bool both = other_side.agrees(k);
       row.value += share() * pair.j * pair.j / 2;
-      row.through += slope(pair, i, first + k) * pair.share;
-      ++row.active;
+      row.through += slope(pair, i, first + k, both) * pair.share;
+      row.active += both ? 1 : 2;
+    });
+    // What the other row alone counts as a pair goes through this row's negatives, too.
+    other_side.each(n, [&](Index k) {
+      if (positives[k]) return;
+      const Pair pair = this->pair(i, first + k, s[k]);
+      if (pair.j > 0) row.through += slope(pair, first + k, i, false) * pair.share;
     });
   }
 
@@ -106,9 +118,12 @@ class LiftedTerm final : public LabelledTerm<S> {
     loops_.negative_gradient(
         n, s, sign_, positives.mask(), has_negatives ? own.best : S(0),
         has_negatives ? static_cast<S>(sign_ * rows_[i].through / own.sum) : S(0), g);
+    const OtherSide other_side(listed_by_, i, first, n);
     each_positive(positives, n, [&](Index k) {
       const Pair pair = this->pair(i, first + k, s[k]);
-      g[k] = pair.j > 0 ? static_cast<S>(-sign_ * share() * slope(pair, i, first + k)) : S(0);
+      const bool both = other_side.agrees(k);
+      const double part = both ? share() : 1;
+      g[k] = pair.j > 0 ? static_cast<S>(-sign_ * part * slope(pair, i, first + k, both)) : S(0);
     });
   }
 
@@ -141,11 +156,30 @@ class LiftedTerm final : public LabelledTerm<S> {
     return 0;
   }
 
-  /// dL/dJ_ij. The two rows of a batch may have different upstreams.
-  double slope(const Pair& pair, Index i, Index other) const {
+  /// Which of n keys from `first` on have row i as their positive; all that are row i's, where the
+  /// rule is the same from both sides.
+  class OtherSide {
+   public:
+    OtherSide(const PositiveRule<S>* rule, Index i, Index first, Index n) {
+      if (rule != nullptr) positives_.emplace(*rule, i, first, n);
+    }
+    bool agrees(Index k) const { return !positives_ || (*positives_)[k]; }
+    template <class Body>
+    void each(Index n, const Body& body) const {
+      if (positives_) each_positive(*positives_, n, body);
+    }
+
+   private:
+    std::optional<RowPositives<S>> positives_;
+  };
+
+  /// dL/dJ_ij of a pair that row i counts, and of rows with themselves the other, too, if `both`.
+  /// The two rows of a batch may have different upstreams.
+  double slope(const Pair& pair, Index i, Index other, bool both) const {
     switch (side_) {
       case LiftedSide::both:
-        return pair.j * (row_upstream(upstream_, i) + row_upstream(upstream_, other)) / 2;
+        return pair.j / 2 *
+               (row_upstream(upstream_, i) + (both ? row_upstream(upstream_, other) : 0.0));
       case LiftedSide::query:
         return pair.j * row_upstream(upstream_, i);
       case LiftedSide::key:
@@ -168,6 +202,7 @@ class LiftedTerm final : public LabelledTerm<S> {
   const LogSums& own_;
   const LogSums& others_;
   const Upstream& upstream_;
+  const PositiveRule<S>* listed_by_;
   LiftedRow* rows_;
 };
 

@@ -6,23 +6,36 @@
 #include "nearfar/core/result.hpp"
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/engine/shared_exponentials.hpp"
+#include "nearfar/loops/lifted.hpp"
 
 /// \file
 /// The term of supervised contrastive losses: any number of positives a row, weighted or not.
 
 namespace nearfar::detail {
 
-/// Statistics of one anchor.
+/// Statistics of one anchor. A loss is near zero only where one positive is the nearest key and has
+/// (nearly) all of the weight: its exponential, `own`, is kept apart from the sum of all others, so
+/// that neither the loss nor its gradient is a difference of nearly equal numbers. That positive is
+/// the only one, or the heaviest. Where several weigh the same none is kept apart: their loss is
+/// log 2 at least.
 template <class S>
 struct SupConRow {
   S best;                  ///< largest nearness so far
   S best_positive;         ///< the same among positives
-  double all;              ///< sum over all others of exp((nearness - best) / tau)
-  double among_positives;  ///< the same among positives, for the mean inside of the logarithm
-  double positive_scores;  ///< weighted sum of the positives' nearness
-  double positives;        ///< sum of the positives' weights: their number, where there are none
+  double others;           ///< sum of exp((nearness - best) / tau), but for `own`
+  double own;              ///< exp((nearness - best) / tau) of the positive kept apart, or 0
+  double positive_scores;  ///< sum of the positives' nearness, or that of the one kept apart
+  double among_positives;  ///< weighted sum of the positives' exp((nearness - best_positive) / tau)
   double value;
   double temperature;  ///< sum of g_j s_j
+};
+
+/// What is known besides where positives have weights, in units of the heaviest one's.
+struct LighterPositives {
+  double weight;  ///< sum of the weights of all but the heaviest so far
+  double behind;  ///< their weighted sum of best - nearness
+  double lost;    ///< sum over all keys of (1 - weight) exp((nearness - best) / tau); a negative's
+                  ///< weight is 0
 };
 
 /// The place of the logarithm: outside of the mean over positives, or inside.
@@ -31,19 +44,21 @@ enum class MeanOverPositives { outside_log, inside_log };
 template <class S>
 class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
  public:
-  /// `positives`: how many each anchor has, which is also the sum of their weights unless the rule
-  /// has some. Arguments must outlive the term.
+  /// `positives`: how many each anchor has. Arguments must outlive the term.
   ManyPositivesSoftmax(Scratch& scratch, Index rows, int sign, double temperature,
                        MeanOverPositives mean, const PositiveRule<S>& rule, const Index* positives,
                        const Upstream& upstream)
       : sign_(sign),
         temperature_(temperature),
         rate_(exponential_rate<S>(temperature)),
-        mean_(mean),
+        outside_(mean == MeanOverPositives::outside_log),
         rule_(&rule),
         positives_(positives),
         upstream_(upstream),
-        rows_(scratch.take<SupConRow<S>>(rows)) {}
+        rows_(scratch.take<SupConRow<S>>(rows)) {
+    if (rule.weighted()) lighter_ = scratch.take<LighterPositives>(rows);
+    if (sign > 0 && outside_ && rule.by_labels() && rule.is_of_one_set()) share(scratch, rows);
+  }
 
   /// Another rule, for the next block of keys.
   void set_rule(const PositiveRule<S>& rule) { rule_ = &rule; }
@@ -53,25 +68,33 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   double value(Index i) const override { return rows_[i].value; }
 
   void start(Index i) override {
-    SupConRow<S>& row = rows_[i];
-    row = {};
-    if (!rule_->weighted()) row.positives = static_cast<double>(positives_[i]);
-    row.best = row.best_positive = -std::numeric_limits<S>::infinity();
+    rows_[i] = {};
+    rows_[i].best = rows_[i].best_positive = -std::numeric_limits<S>::infinity();
+    if (lighter_ != nullptr) lighter_[i] = {};
   }
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
     SupConRow<S>& row = rows_[i];
     const RowPositives<S> positives(*rule_, i, first, n);
     const Range<S> range = score_loops<S>().range(n, s);
-    raise(row.best, row.all, sign_ > 0 ? range.largest : -range.smallest);
+    raise_best(i, sign_ > 0 ? range.largest : -range.smallest);
     const PositiveSums<S> sums =
         loops_.sums_with_positives(n, s, sign_, positives.mask(), row.best, rate_);
-    row.all += sums.all;
-    row.positive_scores += sums.scores;
-    if (rule_->weighted()) row.positives += sums.weight;
-    if (mean_ == MeanOverPositives::inside_log && sums.weight > 0) {
-      raise(row.best_positive, row.among_positives,
-            loops_.largest_positive(n, s, sign_, positives.mask()));
+    double negatives = sums.negatives;
+    if (negatives < least_sum && (positives_[i] == 1 || rule_->weighted())) {
+      negatives = far_sum(row, positives.mask(), n, s);
+    }
+    row.others += negatives;
+    if (rule_->weighted()) {
+      lighter_[i].lost += negatives;
+      accumulate_weighted(i, first, n, s);
+    } else if (outside_) {
+      if (positives_[i] != 1) row.others += sums.positives;
+      row.positive_scores += sums.scores;
+    } else {
+      const S nearest = loops_.largest_positive(n, s, sign_, positives.mask());
+      if (!(nearest > std::numeric_limits<S>::lowest())) return;  // no positives
+      raise_best_positive(row, nearest);
       row.among_positives +=
           loops_.positive_sum(n, s, sign_, positives.mask(), row.best_positive, rate_);
     }
@@ -79,13 +102,21 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
 
   void close(Index i) override {
     SupConRow<S>& row = rows_[i];
-    if (row.positives == 0) return;
-    if (mean_ == MeanOverPositives::outside_log) {
-      const double mean = row.positive_scores / row.positives;
-      row.value = std::log(row.all) + (static_cast<double>(row.best) - mean) / temperature_;
+    if (positives_[i] == 0) return;
+    if (rule_->weighted()) {
+      close_weighted(i);
+      return;
+    }
+    const auto count = static_cast<double>(positives_[i]);
+    if (!outside_) {
+      const double below = scaled(row.best - row.best_positive);
+      row.own = row.among_positives * std::exp(-below);
+      row.value = std::log(count) + log_of_total(row, row.among_positives, below);
+    } else if (positives_[i] == 1) {
+      set_own(row);
+      row.value = log_of_total(row, 1, below_best(row));
     } else {
-      row.value = std::log(row.all) - std::log(row.among_positives) +
-                  scaled(row.best - row.best_positive) + std::log(row.positives);
+      row.value = std::log(row.others) + below_best(row, row.positive_scores / count);
     }
   }
 
@@ -93,43 +124,39 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   /// weights, or of the softmax among positives.
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     SupConRow<S>& row = rows_[i];
-    if (row.positives == 0) {
+    if (positives_[i] == 0) {
       std::fill_n(g, n, S(0));
       return;
     }
     const RowPositives<S> positives(*rule_, i, first, n);
-    const double factor = this->factor(i);
-    const bool outside = mean_ == MeanOverPositives::outside_log;
-    // Gradients of a row sum to zero, so s may be measured from anywhere: from the best.
     row.temperature +=
-        sign_ * loops_.gradient_with_positives(
-                    n, s, sign_, positives.mask(), rate_,
-                    {row.best, static_cast<S>(factor / row.all), outside,
-                     outside ? row.best : row.best_positive,
-                     static_cast<S>(factor / (outside ? row.positives : row.among_positives))},
-                    g);
+        sign_ * loops_.gradient_with_positives(n, s, sign_, positives.mask(), rate_, shares(i), g);
+    if (rule_->weighted()) weigh_positives(i, first, n, s, g);
   }
 
-  Index positive_of(Index) const override { return no_column; }
+  /// The positive of a row that has one, where exponentials are shared.
+  Index positive_of(Index i) const override {
+    return partners_ != nullptr ? partners_[i] : no_column;
+  }
 
   bool in_place() const override { return false; }
   void begin(Index, S, S) override {}
   void exponentiate(Index, Index, Index, S*) override {}
   InPlaceRow<S> finalise(Index) override { return {}; }
 
-  bool shares_exponentials() const override {
-    return sign_ > 0 && mean_ == MeanOverPositives::outside_log && rule_->by_labels();
-  }
+  bool shares_exponentials() const override { return partners_ != nullptr; }
   S rate() const override { return rate_; }
-  const S* query_codes() const override { return rule_->codes().query; }
+  const S* query_codes() const override { return tile_codes_; }
   const S* key_codes() const override { return rule_->codes().key; }
-  void set_positive(Index, S) override {}
+  void set_positive(Index i, S score) override {
+    rows_[i].positive_scores = static_cast<double>(score);
+  }
 
   void fold(Index first, Index count, S reference, const S* sums, Index) override {
     Rebase<S> memo;
     for (Index k = 0; k < count; ++k) {
       SupConRow<S>& row = rows_[first + k];
-      add_exponentials(reference, static_cast<double>(sums[k]), rate_, memo, row.best, row.all);
+      add_exponentials(reference, static_cast<double>(sums[k]), rate_, memo, row.best, row.others);
     }
   }
   void fold_positives(Index first, Index count, const S* scores) override {
@@ -140,34 +167,195 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
 
   SoftmaxNumbers<S> numbers(Index i) const override {
     const SupConRow<S>& row = rows_[i];
-    const bool counts = row.positives > 0;
-    return {static_cast<double>(row.best), row.all, counts ? factor(i) / row.all : 0.0, row.best,
-            counts ? static_cast<S>(factor(i) / row.positives) : S(0)};
+    const double total = row.own + row.others;
+    if (positives_[i] == 0) return {static_cast<double>(row.best), total, 0, row.best, S(0)};
+    const SoftmaxShares<S> shares = this->shares(i);
+    return {static_cast<double>(row.best), total, factor(i) / total, shares.from,
+            positives_[i] == 1 ? S(0) : shares.share};
   }
-  S positive_gradient(Index) const override { return S(0); }
+  S positive_gradient(Index i) const override { return -shares(i).share; }
   void add_moment(Index i, double moment) override { rows_[i].temperature += moment; }
 
  private:
+  /// Sums below this may lack exponentials that were too small for S.
+  static constexpr double least_sum = sizeof(S) == sizeof(float) ? 1e-28 : 1e-290;
+
+  /// The sum of negatives' exponentials where all lie far below the best, which is a positive:
+  /// those relative to the nearest of them do not underflow.
+  double far_sum(const SupConRow<S>& row, const PositiveMask<S>& mask, Index n, const S* s) const {
+    const S nearest = lifted_loops<S>().largest_negative(n, s, sign_, mask);
+    if (std::isinf(nearest)) return 0;  // no negatives
+    return loops_.sums_with_positives(n, s, sign_, mask, nearest, rate_).negatives *
+           std::exp(-below_best(row, static_cast<double>(nearest)));
+  }
+
   double scaled(S difference) const { return static_cast<double>(difference) / temperature_; }
 
   double factor(Index i) const { return sign_ * row_upstream(upstream_, i) / temperature_; }
 
-  /// A new best, if it is one, for a sum of exp((nearness - best) / tau).
-  void raise(S& best, double& sum, S candidate) const {
-    if (!(candidate > best)) return;
-    sum *= std::exp(scaled(best - candidate));
-    best = candidate;
+  /// How far a nearness lies below the best, in units of the temperature.
+  double below_best(const SupConRow<S>& row, double nearness) const {
+    return (static_cast<double>(row.best) - nearness) / temperature_;
+  }
+  double below_best(const SupConRow<S>& row) const { return below_best(row, row.positive_scores); }
+
+  void set_own(SupConRow<S>& row) const { row.own = std::exp(-below_best(row)); }
+
+  /// log((own + others) / own), by the form that keeps the digits; own is also given as
+  /// sum * exp(-below), which may be too small a number.
+  static double log_of_total(const SupConRow<S>& row, double sum, double below) {
+    return row.own > row.others ? std::log1p(row.others / row.own)
+                                : std::log(row.own + row.others) - std::log(sum) + below;
+  }
+
+  /// A new best, if it is one, for sums relative to it.
+  void raise_best(Index i, S candidate) const {
+    SupConRow<S>& row = rows_[i];
+    if (!(candidate > row.best)) return;
+    const double rise = static_cast<double>(candidate) - static_cast<double>(row.best);
+    const double fall = std::exp(-rise / temperature_);
+    row.others *= fall;
+    if (lighter_ != nullptr) {
+      lighter_[i].lost *= fall;
+      // 0 * infinity is not 0: the first keys have nothing behind them.
+      if (lighter_[i].weight > 0) lighter_[i].behind += lighter_[i].weight * rise;
+    }
+    row.best = candidate;
+  }
+  void raise_best_positive(SupConRow<S>& row, S candidate) const {
+    if (!(candidate > row.best_positive)) return;
+    row.among_positives *= std::exp(scaled(row.best_positive - candidate));
+    row.best_positive = candidate;
+  }
+
+  /// What vector code makes of a row's scores; of weighted positives nothing.
+  SoftmaxShares<S> shares(Index i) const {
+    const SupConRow<S>& row = rows_[i];
+    const double factor = this->factor(i);
+    const double total = row.own + row.others;
+    const S of_negatives = static_cast<S>(factor / total);
+    if (rule_->weighted()) return {row.best, row.best, of_negatives, S(0), S(0), row.best};
+    if (!outside_) {
+      const double of_positives = -factor * (row.others / total) / row.among_positives;
+      return {row.best, row.best_positive, of_negatives, static_cast<S>(of_positives),
+              S(0),     row.best};
+    }
+    // A row's gradients sum to zero: minus the only positive's is the sum of all others.
+    if (positives_[i] == 1) {
+      return {row.best,
+              row.best,
+              of_negatives,
+              S(0),
+              static_cast<S>(factor * (row.others / total)),
+              static_cast<S>(row.positive_scores)};
+    }
+    const auto count = static_cast<double>(positives_[i]);
+    return {row.best, row.best, of_negatives, of_negatives, static_cast<S>(factor / count),
+            row.best};
+  }
+
+  // ---- weights: listed positives, one by one ---------------------------------------------------
+
+  void accumulate_weighted(Index i, Index first, Index n, const S* s) const {
+    SupConRow<S>& row = rows_[i];
+    LighterPositives& lighter = lighter_[i];
+    rule_->each_weighted(i, first, n, [&](Index k, double weight, bool heaviest) {
+      const S near = S(sign_) * s[k];
+      if (weight > 0) {
+        raise_best_positive(row, near);
+        row.among_positives += weight * std::exp(-scaled(row.best_positive - near));
+      }
+      if (heaviest) {
+        row.positive_scores = static_cast<double>(near);
+        return;
+      }
+      const double below = below_best(row, static_cast<double>(near));
+      const double e = std::exp(-below);
+      row.others += e;
+      lighter.weight += weight;
+      lighter.behind += weight * below * temperature_;
+      lighter.lost += (1 - weight) * e;
+    });
+  }
+
+  void close_weighted(Index i) const {
+    SupConRow<S>& row = rows_[i];
+    const double rest = rule_->weights(i).rest;
+    set_own(row);
+    if (outside_) {
+      const double ahead = lighter_[i].behind / temperature_ - rest * below_best(row);
+      row.value = log_of_total(row, 1, below_best(row)) + ahead / (1 + rest);
+      return;
+    }
+    // The softmax's share of all weights: (W total) / sum of w e, W = 1 + rest.
+    const double below = scaled(row.best - row.best_positive);
+    const double among = row.among_positives * std::exp(-below);
+    const double missing = rest * (row.own + row.others) + lighter_[i].lost;
+    row.value = among > missing ? std::log1p(missing / among)
+                                : std::log1p(rest) + std::log(row.own + row.others) -
+                                      std::log(row.among_positives) + below;
+  }
+
+  void weigh_positives(Index i, Index first, Index n, const S* s, S* g) const {
+    SupConRow<S>& row = rows_[i];
+    const PositiveWeights& all = rule_->weights(i);
+    const double total = row.own + row.others;
+    const double factor = this->factor(i);
+    rule_->each_weighted(i, first, n, [&](Index k, double weight, bool heaviest) {
+      const S near = S(sign_) * s[k];
+      const double of_all = std::exp(-below_best(row, static_cast<double>(near))) / total;
+      double slope = 0;
+      if (outside_) {
+        slope =
+            heaviest ? (all.rest * row.own - row.others) / total : of_all * (1 + all.rest) - weight;
+        slope /= 1 + all.rest;
+      } else {
+        const double share =
+            weight * std::exp(-scaled(row.best_positive - near)) / row.among_positives;
+        slope = heaviest ? -share * (lighter_[i].lost / total) : of_all - share;
+      }
+      g[k] = static_cast<S>(factor * slope);
+      row.temperature +=
+          sign_ * factor * slope * (static_cast<double>(near) - static_cast<double>(row.best));
+    });
+  }
+
+  // ---- shared exponentials: class codes, and columns for rows with one positive -----------------
+
+  /// Rows with one positive are told it by its column, so that it can be kept apart: as queries
+  /// they have a class code that no key has.
+  void share(Scratch& scratch, Index rows) {
+    const S* codes = rule_->codes().query;
+    partners_ = scratch.take<Index>(rows);
+    tile_codes_ = scratch.take<S>(rows);
+    auto* first = scratch.take<Index>(rows);
+    std::fill_n(partners_, rows, no_column);
+    std::copy_n(codes, rows, tile_codes_);
+    std::fill_n(first, rows, no_column);
+    for (Index i = 0; i < rows; ++i) {
+      if (rule_->members(i) != 2) continue;
+      Index& other = first[class_number(codes[i])];
+      if (other != no_column) {
+        partners_[i] = other;
+        partners_[other] = i;
+      }
+      other = i;
+      tile_codes_[i] = class_code<S>(rows);
+    }
   }
 
   const SoftmaxLoops<S>& loops_ = softmax_loops<S>();
   int sign_;
   double temperature_;
   S rate_;
-  MeanOverPositives mean_;
+  bool outside_;
   const PositiveRule<S>* rule_;
   const Index* positives_;
   const Upstream& upstream_;
   SupConRow<S>* rows_;
+  LighterPositives* lighter_ = nullptr;  ///< one a row, where positives have weights
+  Index* partners_ = nullptr;            ///< each row's one positive; null where none are shared
+  S* tile_codes_ = nullptr;              ///< of rows as queries
 };
 
 }  // namespace nearfar::detail

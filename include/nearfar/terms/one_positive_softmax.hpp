@@ -65,9 +65,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     const S lowest = -std::numeric_limits<S>::infinity();
     SoftmaxRow<S>& row = rows_[i];
     row = {lowest, lowest, 0, 0, 0, 0, 0};
-    if (!is_outside()) return;
-    row.positive = S(settings_.sign) * settings_.positives.paired[i];
-    if (settings_.denominator == Denominator::with_positive) row.best = row.positive;
+    if (is_outside()) row.positive = S(settings_.sign) * settings_.positives.paired[i];
   }
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
@@ -139,13 +137,16 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
   }
 
   InPlaceRow<S> finalise(Index i) override {
-    close(i);
     SoftmaxRow<S>& row = rows_[i];
+    const S best = row.best;  // what the exponentials in place are relative to
+    const double others = row.others;
+    close(i);
+    if (row.negatives == 0) return {S(0), S(0)};
+    const double factor = weight(i) * (row.best > best ? std::exp(scaled(best - row.best)) : 1);
     // So far sum over negatives of exp(...) (s_j - best); a row's gradients sum to zero.
-    row.temperature -=
-        row.others * (static_cast<double>(row.positive) - static_cast<double>(row.best));
-    row.temperature *= weight(i);
-    return {static_cast<S>(weight(i)), static_cast<S>(-row.others)};
+    row.temperature -= others * (static_cast<double>(row.positive) - static_cast<double>(best));
+    row.temperature *= factor;
+    return {static_cast<S>(factor), static_cast<S>(-others)};
   }
 
   bool shares_exponentials() const override { return settings_.sign > 0 && !is_outside(); }

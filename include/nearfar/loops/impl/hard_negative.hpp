@@ -34,11 +34,12 @@ HardNegativeSums hard_negative_sums(Index n, const S* s, S best,
 
 template <class S>
 double hard_negative_gradient(Index n, const S* s, S best, const HardNegativeRates<S>& rates,
-                              S of_hardened, S of_weights, S* g) {
+                              const HardNegativeFactors<S>& factors, S* g) {
   ElementSum<S> moment;
   each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
     const HardNegativeShares<T> e = hard_negative_shares<T>(s + j, best, rates);
-    const T out = e.weight * (e.plain * spread<T>(of_hardened) - spread<T>(of_weights));
+    const T by_weights = e.plain * spread<T>(factors.hardened) - spread<T>(factors.weights);
+    const T out = e.weight * (e.plain * spread<T>(factors.plain) + by_weights);
     moment += out * load<T>(s + j);
     store(g + j, out);
   });

@@ -30,19 +30,37 @@ NEARFAR_ALWAYS_INLINE T logistic_logit(const S* s, const Logits<S>& logits, Inde
   return logits.key_bias != nullptr ? z + load<T>(logits.key_bias + j) : z;
 }
 
-// The match is first taken for one of the others, and then exchanged. An element has the same bits
-// in a vector and by itself, so that nothing of the exchanged value stays behind.
+/// Logits without the match, when it is the one at `at` of them: with so low a logit in its place
+/// that neither its loss nor its slope is left. A match counted among the others and subtracted
+/// again would take their digits along.
+template <std::floating_point S>
+NEARFAR_ALWAYS_INLINE S without_match(S z, Index at) {
+  return at == 0 ? std::numeric_limits<S>::lowest() : z;
+}
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> without_match(Vec<S> z, Index at) {
+  if (at < 0 || at >= Vec<S>::lanes) return z;
+  S lanes[Vec<S>::lanes];
+  z.store(lanes);
+  lanes[at] = std::numeric_limits<S>::lowest();
+  return Vec<S>::load(lanes);
+}
+
+/// The logits from number j on as those of pairs that do not match.
+template <class T, class S>
+NEARFAR_ALWAYS_INLINE T unmatched_logit(const S* s, const Logits<S>& logits, Index match, Index j) {
+  return without_match(logistic_logit<T>(s, logits, j), match - j);
+}
 
 template <class S>
 double logistic_sum(Index n, const S* s, const Logits<S>& logits, Index match) {
   ElementSum<S> sum;
   each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
-    sum += SoftplusOf<T>(logistic_logit<T>(s, logits, j)).value;
+    sum += SoftplusOf<T>(unmatched_logit<T>(s, logits, match, j)).value;
   });
   if (match < 0) return sum.total();
   const S z = logistic_logit<S>(s, logits, match);
-  return sum.total() + (static_cast<double>(SoftplusOf<S>(-z).value) -
-                        static_cast<double>(SoftplusOf<S>(z).value));
+  return sum.total() + static_cast<double>(SoftplusOf<S>(-z).value);
 }
 
 template <class S>
@@ -51,7 +69,7 @@ LogisticSlopes logistic_gradient(Index n, const S* s, const Logits<S>& logits, I
   ElementSum<S> by_bias;
   ElementSum<S> by_scale;
   each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
-    const T dz = SoftplusOf<T>(logistic_logit<T>(s, logits, j)).slope * spread<T>(factor);
+    const T dz = SoftplusOf<T>(unmatched_logit<T>(s, logits, match, j)).slope * spread<T>(factor);
     by_bias += dz;
     by_scale += dz * load<T>(s + j);
     store(g + j, dz * spread<T>(logits.scale));
@@ -60,10 +78,8 @@ LogisticSlopes logistic_gradient(Index n, const S* s, const Logits<S>& logits, I
   if (match < 0) return out;
   const S z = logistic_logit<S>(s, logits, match);
   const S dz = -SoftplusOf<S>(-z).slope * factor;
-  const double change =
-      static_cast<double>(dz) - static_cast<double>(SoftplusOf<S>(z).slope * factor);
-  out.bias += change;
-  out.scale += change * static_cast<double>(s[match]);
+  out.bias += static_cast<double>(dz);
+  out.scale += static_cast<double>(dz) * static_cast<double>(s[match]);
   g[match] = dz * logits.scale;
   return out;
 }

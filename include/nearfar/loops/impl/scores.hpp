@@ -15,11 +15,6 @@ template <class T, class S>
 NEARFAR_ALWAYS_INLINE T if_negative(const PositiveMask<S>& mask, Index k, T then, T otherwise) {
   return select_equal(spread<T>(mask.own), load<T>(mask.key + k), otherwise, then);
 }
-/// A positive's weight; 1 where positives have none.
-template <class T, class S>
-NEARFAR_ALWAYS_INLINE T positive_weight(const PositiveMask<S>& mask, Index k) {
-  return mask.weights != nullptr ? load<T>(mask.weights + k) : constant<T>(1);
-}
 
 /// A score as nearness: itself, or its negative for a distance.
 template <class T, class S>

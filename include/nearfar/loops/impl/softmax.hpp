@@ -46,18 +46,18 @@ double softmax_gradient(Index n, const S* s, int sign, S best, S rate, S factor,
 template <class S>
 PositiveSums<S> sums_with_positives(Index n, const S* s, int sign, const PositiveMask<S>& positives,
                                     S best, S rate) {
-  ElementSum<S> all;
+  ElementSum<S> of_negatives;
+  ElementSum<S> of_positives;
   ElementSum<S> scores;
-  ElementSum<S> weights;
   each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
     const T zero = constant<T>(0);
     const T near = nearness<T>(sign, s + j);
-    all += exp_scaled(near - spread<T>(best), rate);
-    const T weight = positive_weight<T>(positives, j);
-    scores += if_positive(positives, j, near * weight, zero);
-    weights += if_positive(positives, j, weight, zero);
+    const T e = exp_scaled(near - spread<T>(best), rate);
+    of_negatives += if_negative(positives, j, e, zero);
+    of_positives += if_positive(positives, j, e, zero);
+    scores += if_positive(positives, j, near, zero);
   });
-  return {all.total(), scores.total(), weights.total()};
+  return {of_negatives.total(), of_positives.total(), scores.total()};
 }
 
 template <class S>
@@ -79,7 +79,7 @@ double positive_sum(Index n, const S* s, int sign, const PositiveMask<S>& positi
   each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
     const T top = spread<T>(best);
     const T e = exp_scaled(if_positive(positives, j, nearness<T>(sign, s + j), top) - top, rate);
-    sum += if_positive(positives, j, e * positive_weight<T>(positives, j), constant<T>(0));
+    sum += if_positive(positives, j, e, constant<T>(0));
   });
   return sum.total();
 }
@@ -91,15 +91,13 @@ double gradient_with_positives(Index n, const S* s, int sign, const PositiveMask
   each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
     const T zero = constant<T>(0);
     const T near = nearness<T>(sign, s + j);
-    T share = spread<T>(shares.of_positives);
-    if (!shares.uniform) {
-      const T top = spread<T>(shares.best_positive);
-      share = exp_scaled(if_positive(positives, j, near, top) - top, rate) * share;
-    }
-    const T from_best = near - spread<T>(shares.best);
-    const T out = exp_scaled(from_best, rate) * spread<T>(shares.of_all) -
-                  if_positive(positives, j, share * positive_weight<T>(positives, j), zero);
-    moment += out * from_best;
+    const T top =
+        if_positive(positives, j, spread<T>(shares.best_positive), spread<T>(shares.best));
+    const T factor =
+        if_positive(positives, j, spread<T>(shares.of_positives), spread<T>(shares.of_negatives));
+    const T out = exp_scaled(near - top, rate) * factor -
+                  if_positive(positives, j, spread<T>(shares.share), zero);
+    moment += out * (near - spread<T>(shares.from));
     store(g + j, out);
   });
   return moment.total();

@@ -58,14 +58,17 @@ NceResult contrast_with_noise(Call<S>& call, double temperature, bool shared_neg
   const Index m = call.rows(2).rows;
   const PairedScores<S> positives(scratch, n);
   paired_scores(call.threads(), kernel, call.rows(0), call.rows(1), positives);
-  S* key_bias = nullptr;
+  LogisticSettings<S> settings{.scale = 1 / temperature, .bias = -offsets.all};
   if (offsets.negatives.size() > 0) {
-    key_bias = scratch.template take<S>(m);
-    for (Index j = 0; j < m; ++j) key_bias[j] = -offsets.negatives[j];
+    // One number a negative: log Z and the noise's logarithm may both be large and all but cancel.
+    S* key_bias = scratch.template take<S>(m);
+    for (Index j = 0; j < m; ++j) {
+      key_bias[j] = static_cast<S>(-(offsets.all + static_cast<double>(offsets.negatives[j])));
+    }
+    settings.key_bias = key_bias;
+    settings.bias = 0;
   }
-  LogisticTerm<S> term(scratch, n,
-                       {.scale = 1 / temperature, .bias = -offsets.all, .key_bias = key_bias},
-                       call.upstream());
+  LogisticTerm<S> term(scratch, n, settings, call.upstream());
   NceResult result;
   Diagnostics& d = result.diagnostics;
   fold_scores(kernel, n, positives.s, d);

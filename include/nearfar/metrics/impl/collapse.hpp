@@ -66,33 +66,33 @@ inline void measure_norms(const RowLength* lengths, Index rows, CollapseResult& 
   out.norm_deviation = std::sqrt(squares / n) * largest;
 }
 
-/// Mean of u_i . u_j over i < j, u_i = x_i / |x_i| or 0, at least two rows: of |sum_i u_i|^2 what
-/// is left without the u_i . u_i.
+/// Mean of u_i . u_j over i < j, u_i = x_i / |x_i| or 0, at least two rows. Each row meets the sum
+/// of those before it: |sum_i u_i|^2 would have to lose the u_i . u_i again, and digits with them.
 template <class S>
 double mean_cosine(Scratch& scratch, int threads, const Rows<S>& x, const RowLength* lengths) {
-  // Each column's share of both sums, in row order.
+  // Each column's share, in row order.
   auto* of_sum = scratch.take<double>(x.cols());
-  auto* of_rows = scratch.take<double>(x.cols());
+  auto* of_pairs = scratch.take<double>(x.cols());
   constexpr Index columns = 64;
   parallel_tasks(tasks_of(x.cols(), columns), threads, [&](Index t, int) {
     const Index begin = t * columns;
     const Index end = std::min(x.cols(), begin + columns);
     std::fill(of_sum + begin, of_sum + end, 0.0);
-    std::fill(of_rows + begin, of_rows + end, 0.0);
+    std::fill(of_pairs + begin, of_pairs + end, 0.0);
     for (Index i = 0; i < x.rows(); ++i) {
       const RowLength& row = lengths[i];
       if (!(row.unit > 0)) continue;
       for (Index k = begin; k < end; ++k) {
         const double u = static_cast<double>(x.row(i)[k]) / row.unit / row.length;
+        of_pairs[k] += of_sum[k] * u;
         of_sum[k] += u;
-        of_rows[k] += u * u;
       }
     }
   });
   double pairs = 0;
-  for (Index k = 0; k < x.cols(); ++k) pairs += of_sum[k] * of_sum[k] - of_rows[k];
+  for (Index k = 0; k < x.cols(); ++k) pairs += of_pairs[k];
   const auto n = static_cast<double>(x.rows());
-  return std::clamp(pairs / (n * (n - 1)), -1.0, 1.0);
+  return std::clamp(2 * pairs / (n * (n - 1)), -1.0, 1.0);
 }
 
 /// X^T X, or X X^T where that is smaller, of rows divided by `unit` > 0, in double. Each element's

@@ -321,7 +321,8 @@ class ShardedCall {
   }
 
   /// For sets with targets: how many positives and negatives each own row has among all keys.
-  void count_pairs(Index* positives, Index* negatives) {
+  /// Where positives have weights, adds them up, too: blocks' rules have them from then on.
+  void count_pairs(Index* positives, Index* negatives, PositiveWeights* weights = nullptr) {
     std::fill_n(positives, own_rows(0), Index(0));
     std::fill_n(negatives, own_rows(0), Index(0));
     targets_only_ = shards_[at(sets() - 1)];
@@ -333,9 +334,10 @@ class ShardedCall {
     team_.agree([&] {
       targets->each_block([&](const KeyBlock<S>& block) {
         const ScratchLoan loan(*scratch_);
-        count_pairs_with(block, positives, negatives);
+        count_pairs_with(block, positives, negatives, weights);
       });
     });
+    weights_ = weights;
   }
 
   /// Makes value and values of own rows' value_of(i), by the global reduction; counts must be
@@ -625,7 +627,9 @@ class ShardedCall {
   }
 
   PositiveRule<S> rule_of(const Targets& own, const KeyBlock<S>& block) {
-    return PositiveRule<S>(*scratch_, own, block.targets, block.first);
+    PositiveRule<S> rule(*scratch_, own, block.targets, block.first);
+    rule.set_weights(weights_);
+    return rule;
   }
 
   PairMask mask_of(const ShardedSet<S>& own, const KeyBlock<S>& block) {
@@ -636,7 +640,8 @@ class ShardedCall {
             block.own};
   }
 
-  void count_pairs_with(const KeyBlock<S>& block, Index* positives, Index* negatives) {
+  void count_pairs_with(const KeyBlock<S>& block, Index* positives, Index* negatives,
+                        PositiveWeights* weights) {
     const ShardedSet<S>& own = sets_[0];
     const PositiveRule<S> rule = rule_of(own.targets, block);
     const PairMask mask = mask_of(own, block);
@@ -648,6 +653,7 @@ class ShardedCall {
       const PairCounts counts = detail::count_pairs(rule, mask, i, block.rows.rows());
       positives[i] += counts.positives;
       negatives[i] += counts.negatives;
+      if (weights != nullptr) add_weights(rule, mask, i, block.rows.rows(), weights[i]);
     });
   }
 
@@ -745,6 +751,7 @@ class ShardedCall {
   std::array<Shard<S>, most_sets> shards_;
   Shard<S> targets_only_;
   const S* centre_ = nullptr;
+  const PositiveWeights* weights_ = nullptr;  ///< of positives, one an own row, where they have any
   std::array<PackedRows<S>, most_sets> mapped_;  ///< where the kernel's matrix maps
   std::array<PackedRows<S>, most_sets> packed_;
   std::array<RowGradients<S>, most_sets> gradients_;

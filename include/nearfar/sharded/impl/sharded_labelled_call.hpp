@@ -26,16 +26,26 @@ class ShardedLabelledCall {
         reduction_(reduction) {
     const Targets& targets = inputs.targets;
     if (wants_gradients()) upstream_ = call_.upstream();
-    if (targets.has_weights()) upstream_ = upstream_.weighted(targets.weights().data());
-    // Terms of no block yet must see whether positives have weights.
-    if (targets.rule() == Targets::Rule::lists) {
-      rule_ = PositiveRule<S>(scratch(), targets, Targets());
+    if (targets.has_weights()) {
+      upstream_ = upstream_.weighted(targets.weights().data(), anchors());
+      // One unit of all: processes add to each other's gradients.
+      double largest = 0;
+      for (const double one : team().everyone(upstream_.largest(anchors()))) {
+        largest = std::max(largest, one);
+      }
+      upstream_ = upstream_.in_units_of(largest);
     }
+    PositiveWeights* weights = nullptr;
     team().agree([&] {
       positives_ = scratch().template take<Index>(anchors());
       negatives_ = scratch().template take<Index>(anchors());
+      if (targets.lists().weights.empty()) return;
+      weights = scratch().template take<PositiveWeights>(anchors());
+      std::fill_n(weights, anchors(), PositiveWeights());
     });
-    call_.count_pairs(positives_, negatives_);
+    call_.count_pairs(positives_, negatives_, weights);
+    // Terms of no block yet must see whether positives have weights.
+    if (weights != nullptr) rule_.set_weights(weights);
   }
 
   ShardedCall<S>& frame() { return call_; }
