@@ -6,7 +6,7 @@
 #include "adapters/tensors.hpp"
 #include "support/errors.hpp"
 
-// What the adapter's functions take besides rows, and what they refuse.
+// Arguments of the adapter's functions besides rows, and refusals.
 
 namespace adapters {
 namespace {
@@ -84,7 +84,7 @@ TEST(LibTorch, TargetsAreThoseOfTheLoss) {
                                                                 at::tensor(of_columns)))
                 .item<double>(),
             loss.forward(matrix(x), nearfar::PositiveLists{offsets, columns, of_columns}).value);
-  // Who lists positives has references without targets.
+  // Lists of positives go with references without targets.
   EXPECT_EQ(libtorch::sup_con(x,
                               libtorch::TensorTargets::lists(integers({0, 2, 2, 3, 3, 4, 5}),
                                                              integers({1, 3, 5, 0, 2})),

@@ -13,7 +13,7 @@
 #include "adapters/tensors.hpp"
 #include "support/errors.hpp"
 
-// What the adapter promises of all losses alike: what is computed and what is not, graphs, memory,
+// Promises of the adapter for all losses: what is computed and what is not, graphs, memory,
 // threads.
 
 namespace adapters {
@@ -39,7 +39,7 @@ TEST(LibTorch, ValueAndGradientsAreThoseOfTheLoss) {
   EXPECT_TRUE(same(y.grad(), dy));
 }
 
-/// A loss that notes what it is asked for.
+/// A loss that records the gradients it is called for.
 struct Noted {
   struct Call {
     std::vector<bool> wanted;

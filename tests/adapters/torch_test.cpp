@@ -8,7 +8,7 @@
 namespace adapters {
 namespace {
 
-void add_picking(Cases& cases) {
+void add_softmax(Cases& cases) {
   using namespace nearfar;
   using libtorch::BilinearTensor;
   using libtorch::MahalanobisTensor;
@@ -351,8 +351,8 @@ void expect_agreement(void (*add)(Cases&)) {
   }
 }
 
-TEST(LibTorchLosses, PickingOneOfMany) { expect_agreement(&add_picking); }
-TEST(LibTorchLosses, YesOrNo) { expect_agreement(&add_logistic); }
+TEST(LibTorchLosses, Softmax) { expect_agreement(&add_softmax); }
+TEST(LibTorchLosses, Logistic) { expect_agreement(&add_logistic); }
 TEST(LibTorchLosses, WholeSets) { expect_agreement(&add_whole_sets); }
 TEST(LibTorchLosses, PairsOverLabels) { expect_agreement(&add_pairs); }
 TEST(LibTorchLosses, Triplets) { expect_agreement(&add_triplets); }

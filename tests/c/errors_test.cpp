@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-/// What the interface refuses, with which message; and that nothing was written.
+/// Refusals of the interface, with their messages; and that nothing was written.
 
 namespace {
 

@@ -146,7 +146,7 @@ TYPED_TEST(GradientChecker, RejectsAGradientThatIsNaNEverywhere) {
   EXPECT_FALSE(f.check(Matrix<TypeParam>::Constant(3, 4, nan)).passed);
 }
 
-/// |x| has a corner at 0, max(x, 0.5) at 0.5: whatever is claimed there, it is not compared.
+/// |x| has a kink at 0, max(x, 0.5) at 0.5: whatever is claimed there, it is not compared.
 TYPED_TEST(GradientChecker, SkipsAndCountsKinks) {
   using S = TypeParam;
   Matrix<S> x(2, 3);
@@ -176,7 +176,7 @@ TYPED_TEST(GradientChecker, SkipsAndCountsKinks) {
 
 TYPED_TEST(GradientChecker, FindsKinksAwayFromTheElement) {
   using S = TypeParam;
-  // The corner is within the step, not in its middle: both slopes look fine apart.
+  // The kink is within the step, not in its middle: each slope alone is smooth.
   Matrix<S> x = Matrix<S>::Constant(1, 1, S(0.3));
   const double corner = static_cast<double>(x(0, 0)) + (sizeof(S) == 4 ? 6e-3 : 3e-4);
   const auto value = [&] { return std::abs(static_cast<double>(x(0, 0)) - corner); };
@@ -232,7 +232,7 @@ TYPED_TEST(GradientChecker, SaysWhatItFoundAndWhere) {
             "FAILED: 0 elements checked, 0 at kinks skipped");
 }
 
-/// Of a corner that is rounded over less than a step, it depends on the limit what is a kink.
+/// Of a kink that is rounded over less than a step, it depends on the limit what is a kink.
 TYPED_TEST(GradientChecker, KinksAreThoseOfTheOptions) {
   using S = TypeParam;
   Matrix<S> x(1, 2);
@@ -339,7 +339,7 @@ TYPED_TEST(GradientChecker, RefusesOptionsThatMakeNoSenseBeforeItCalls) {
   EXPECT_EQ(calls, 0);
 }
 
-/// What it is for: a loss's gradient with one element off.
+/// Its purpose: a loss's gradient with one element off.
 TYPED_TEST(GradientChecker, FindsAnErrorInTheGradientOfALoss) {
   using S = TypeParam;
   Matrix<S> queries = random_rows<S>(4, 3, 8);

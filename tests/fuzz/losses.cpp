@@ -29,7 +29,7 @@ using fuzz::require;
 using nearfar::Reduction;
 using oracle::Real;
 
-/// What a call is given. `x` and `y` have a stride of their own.
+/// The arguments of a call. `x` and `y` have a stride of their own.
 template <class S>
 struct Case {
   explicit Case(Bytes& bytes)
@@ -140,7 +140,7 @@ bool shorter_than_normal(const Matrix<S>& m) {
   return false;
 }
 
-/// What holds of every loss. `forward()`, `forward_backward(upstream, gx, gy)`.
+/// Properties of every loss. `forward()`, `forward_backward(upstream, gx, gy)`.
 template <class S, class Forward, class ForwardBackward>
 Answer<S> promises(const Case<S>& c, const Forward& forward,
                    const ForwardBackward& forward_backward) {

@@ -15,7 +15,7 @@
 
 namespace golden {
 
-/// What a runner computes for a case.
+/// The result of a runner for a case.
 template <class S>
 struct Computed {
   double loss = 0;

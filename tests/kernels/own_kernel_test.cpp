@@ -208,7 +208,7 @@ std::string text(const Sizes& s) {
 constexpr Reduction reductions[] = {Reduction::mean, Reduction::sum, Reduction::mean_nonzero,
                                     Reduction::none};
 
-/// What comes from above a loss of n terms' rows: numbers for Reduction::none, or one number.
+/// An upstream for n rows: numbers for Reduction::none, or one number.
 std::vector<double> upstream_for(Reduction reduction, Index n) {
   return reduction == Reduction::none ? random_upstream(n, 7) : std::vector<double>{-0.5};
 }

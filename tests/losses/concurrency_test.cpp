@@ -70,7 +70,7 @@ struct Outcome {
   Outputs outputs;
 };
 
-/// What each loss gives when nothing else runs.
+/// The result of each loss when nothing else runs.
 std::vector<Outcome> alone(const Losses& losses) {
   std::vector<Outcome> all(Losses::count);
   for (std::size_t k = 0; k < Losses::count; ++k) {

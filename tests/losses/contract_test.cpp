@@ -9,7 +9,7 @@
 #include "support/kernel_cases.hpp"
 #include "support/subjects.hpp"
 
-/// What is promised of every loss, tested of every loss x kernel x form, in both scalar types:
+/// Promises of every loss, tested of every loss x kernel x form, in both scalar types:
 /// gradients are the derivatives of the value, the same bits come from any number of threads,
 /// memory is taken once, the order of rows does not matter, results are finite.
 
@@ -53,7 +53,7 @@ TYPED_TEST(Contract, GradientsAreTheDerivativesOfTheValue) {
   }
 }
 
-/// What differences can't show in float: that it computes what double does, kinks and all.
+/// Differences can't show this in float: that it computes what double does, kinks and all.
 TEST(Scalars, FloatComputesWhatDoubleDoes) {
   for (const Reduction reduction : all_reductions()) {
     const auto singles = all_subjects<float>(33, 17, reduction);

@@ -130,7 +130,7 @@ Expected expected(const CpcOptions& o, const Inputs<S>& x, const std::vector<dou
       std::vector<Index> negatives;
       std::vector<Real> scores;
       const Real positive = kernel.score(oracle::row(c, i), oracle::row(z, i + k));
-      oracle::detail::see_score(d, positive, true);
+      oracle::detail::count_score(d, positive, true);
       for (Index j = 0; j < n; ++j) {
         if (j == i + k || j % o.length < k) continue;
         const bool same_sequence = j / o.length == i / o.length;
@@ -139,7 +139,7 @@ Expected expected(const CpcOptions& o, const Inputs<S>& x, const std::vector<dou
         if (o.negatives == SequenceNegatives::same_sequence && !same_sequence) continue;
         negatives.push_back(j);
         scores.push_back(kernel.score(oracle::row(c, i), oracle::row(z, j)));
-        oracle::detail::see_score(d, scores.back(), true);
+        oracle::detail::count_score(d, scores.back(), true);
       }
       terms.push_back({i, negatives, {positive, scores, Real(o.temperature)}});
       const Real value = terms.back().softmax.value;

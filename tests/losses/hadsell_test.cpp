@@ -37,7 +37,7 @@ std::string text(const Sizes& s, Reduction reduction) {
 constexpr Reduction reductions[] = {Reduction::mean, Reduction::sum, Reduction::mean_nonzero,
                                     Reduction::none};
 
-/// What both forms have in common: the kernel, and a margin between the distances of dissimilar
+/// The common part of both forms: the kernel, and a margin between the distances of dissimilar
 /// pairs, some of which are nearer and some farther.
 template <class Case>
 struct Problem {

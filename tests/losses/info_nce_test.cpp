@@ -169,7 +169,7 @@ TYPED_TEST(InfoNceOfKernels, UpstreamMultipliesGradientsAndNotTheValue) {
 
 TYPED_TEST(InfoNceOfKernels, GradientsMatchFiniteDifferences) {
   using S = typename TypeParam::Scalar;
-  // Depth 4: a Mahalanobis of one output would have the corners of an absolute value.
+  // Depth 4: a Mahalanobis of one output would have the kinks of an absolute value.
   for (const Sizes& sizes : {Sizes{4, 5, -1, 4}, Sizes{3, 3, 4, 4}}) {
     for (const Reduction reduction :
          {Reduction::mean, Reduction::sum, Reduction::mean_nonzero, Reduction::none}) {

@@ -10,7 +10,7 @@
 #include "support/compare.hpp"
 #include "support/kernel_cases.hpp"
 
-/// What follows from the formulas of InfoNCE and of Hadsell's loss, whatever their numbers:
+/// Properties that follow from the formulas of InfoNCE and of Hadsell's loss, whatever their rows:
 /// symmetries, sums that are zero, equal calls, threads, memory.
 
 namespace {

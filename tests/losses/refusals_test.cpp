@@ -105,7 +105,7 @@ class Refusals : public testing::Test {
 };
 TYPED_TEST_SUITE(Refusals, Scalars, CaseNames);
 
-/// What all others rest on: without a mistake, nothing is refused and outputs are written.
+/// All others rest on this: without a mistake, nothing is refused and outputs are written.
 TYPED_TEST(Refusals, AreNotOfGoodCalls) {
   using S = TypeParam;
   const auto calls = all_public_calls<S>();

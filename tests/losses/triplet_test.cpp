@@ -71,10 +71,10 @@ TEST(Triplet, AtAKinkTheGradientIsThatOfTheAnchorsOwnNegativeOrZero) {
   Matrix<double> da;
   Matrix<double> dp;
   Matrix<double> dk;
-  const nearfar::Triplet<double> corner({.margin = 2});
-  const auto rests = corner.forward_backward(a, p, k, da, dp, dk);
-  EXPECT_EQ(rests.value, 0);
-  EXPECT_EQ(rests.diagnostics.active_terms, 0);
+  const nearfar::Triplet<double> kink({.margin = 2});
+  const auto at_kink = kink.forward_backward(a, p, k, da, dp, dk);
+  EXPECT_EQ(at_kink.value, 0);
+  EXPECT_EQ(at_kink.diagnostics.active_terms, 0);
   EXPECT_EQ(da(0, 0), 0);
   EXPECT_EQ(dp(0, 0), 0);
   EXPECT_EQ(dk(0, 0), 0);

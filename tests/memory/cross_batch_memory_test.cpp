@@ -33,7 +33,7 @@ TYPED_TEST(CrossBatchMemories, HoldTheNewestRowsWithTheirLabels) {
   EXPECT_EQ(memory.labels().size(), 0);
 }
 
-/// What the memory's rows do to a loss is what they would do as references given by hand.
+/// The memory's rows give the loss that they give as references passed by hand.
 TYPED_TEST(CrossBatchMemories, AreReferencesForLossesOverLabels) {
   using S = TypeParam;
   const Matrix<S> x = Matrix<S>::Random(6, 3);

@@ -13,7 +13,7 @@
 #include <vector>
 
 /// \file
-/// What the tests of memories share: a ring as a plain deque, and files that went wrong.
+/// Common to tests of memories: a ring as a plain deque, and files that went wrong.
 
 namespace memory_test {
 

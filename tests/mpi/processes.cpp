@@ -70,7 +70,7 @@ TEST(Mpi, GroupsExchangeNoMessages) {
   MPI_Comm_free(&half);
 }
 
-/// What the caller has under way on the communicator is not taken for ours.
+/// Messages of the caller's on the communicator are not taken for the library's.
 TEST(Mpi, MessagesOfTheCallersStayTheCallers) {
   Communicator world(MPI_COMM_WORLD);
   if (world.size() == 1) GTEST_SKIP() << "needs another process";

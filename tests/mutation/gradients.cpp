@@ -116,7 +116,7 @@ void expect_slope(const PublicCall<double>& call, const Arguments<double>& rows,
     claimed += line[k].cwiseProduct(at.gradients[k]).sum();
     size += at.gradients[k].norm();
   }
-  constexpr double step = 1e-8;  // so short that of all hinges hardly one has its corner within it
+  constexpr double step = 1e-8;  // so short that of all hinges hardly one has its kink within it
   const auto moved = [&](double by) {
     Arguments<double> a = at.a;
     for (std::size_t k = 0; k < a.rows.size(); ++k) a.rows[k] += by * line[k];

@@ -7,7 +7,7 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// What calls may be given: scales of gradients, upstream, reductions, ids, numbered positives,
+/// Options of calls: scales of gradients, upstream, reductions, ids, numbered positives,
 /// gradients that some do not want, chunks.
 
 namespace {

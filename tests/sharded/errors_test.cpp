@@ -3,7 +3,7 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// What one process has wrong is thrown on all of them, and the next call is none the worse.
+/// An error of one process is thrown on all of them, and the next call succeeds.
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// What sharded calls take, and what happens when one process has none left.
+/// The memory of sharded calls, and their errors when one process has none left.
 
 namespace {
 
@@ -37,8 +37,8 @@ using nearfar::Sharding;
 
 const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
 
-/// What a process takes beside its rows grows with them, and not with the processes; gathered, it
-/// grows with the whole batch.
+/// The memory of a process beside its rows grows with them, and not with the processes; gathered,
+/// it grows with the whole batch.
 TEST(ShardedMemory, IsThatOfAShard) {
   constexpr Index rows = 400;
   const auto bytes = [&](int size, Schedule schedule) {
@@ -64,7 +64,7 @@ TEST(ShardedMemory, IsThatOfAShard) {
 }
 
 /// Whether a call of two processes ended well although the second had so many blocks only; if not,
-/// both must know.
+/// both must throw.
 template <class S>
 bool ends_well(const ShardedSubject<S>& subject, const Batch<S>& all, Schedule schedule,
                long blocks) {

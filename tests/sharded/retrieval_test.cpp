@@ -99,7 +99,7 @@ TYPED_TEST(ShardedRetrieval, RanksEqualScoresByTheGlobalIndex) {
   check<TypeParam, nearfar::InnerProduct>(x, labels, {.ks = {1}, .per_query = true});
 }
 
-/// A class of two, far from each other: its first positive is beyond all ranks that are asked for.
+/// A class of two, far from each other: its first positive is beyond all of ks.
 TYPED_TEST(ShardedRetrieval, FindsFirstPositivesBeyondAllRanks) {
   const Matrix<TypeParam> x = random_rows<TypeParam>(60, 5, 2);
   std::vector<int> labels;

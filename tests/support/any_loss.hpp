@@ -6,7 +6,7 @@
 #include <vector>
 
 /// \file
-/// What tests over all losses need of each.
+/// Helpers of tests over all losses.
 
 namespace support {
 
@@ -20,8 +20,8 @@ K kernel_of(const nearfar::Matrix<S>& parameter) {
   }
 }
 
-/// What a loss's result has besides that of every loss: derivatives of learnable numbers, a bound,
-/// counts by kind.
+/// Numbers of a loss's result besides those of every loss: derivatives of learnable numbers, a
+/// bound, counts by kind.
 template <class Result>
 std::vector<double> own_numbers_of(const Result& r) {
   std::vector<double> out;

@@ -13,7 +13,7 @@
 
 namespace support {
 
-/// What a call throws: nothing, or one of the two types the library has.
+/// The exception of a call: nothing, or one of the two types the library has.
 enum class Thrown { nothing, invalid_argument, domain_error, something_else };
 
 struct Caught {

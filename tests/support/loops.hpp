@@ -12,7 +12,7 @@
 #include "support/random.hpp"
 
 /// \file
-/// What tests of vector code share: sizes, memory whose end is watched, and rounding bounds.
+/// Common to tests of vector code: sizes, memory with a guarded end, and rounding bounds.
 
 namespace support {
 

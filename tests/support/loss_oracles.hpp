@@ -49,7 +49,7 @@ struct Request {
 
 namespace detail {
 
-inline void see_score(nearfar::Diagnostics& d, Real score, bool similarity) {
+inline void count_score(nearfar::Diagnostics& d, Real score, bool similarity) {
   d.smallest_score = std::min(d.smallest_score, static_cast<double>(score));
   d.largest_score = std::max(d.largest_score, static_cast<double>(score));
   if (!similarity && score == 0) ++d.zero_distances;
@@ -102,12 +102,12 @@ Loss info_nce(const K& kernel, Real temperature, const Matrix& queries, const Ma
   std::vector<Real> positives;
   for (Index i = 0; i < queries.rows(); ++i) {
     positives.push_back(kernel.score(row(queries, i), row(keys, i)));
-    detail::see_score(d, positives.back(), K::similarity);
+    detail::count_score(d, positives.back(), K::similarity);
     std::vector<Real> nearness;
     for (Index j = 0; j < others.rows(); ++j) {
       if (!is_negative(i, j)) continue;
       nearness.push_back(sign * scores(i, j));
-      detail::see_score(d, scores(i, j), K::similarity);
+      detail::count_score(d, scores(i, j), K::similarity);
     }
     rows.emplace_back(sign * positives.back(), nearness, temperature);
     out.values.push_back(rows.back().value);
@@ -174,7 +174,7 @@ Loss hadsell_pairs(const K& kernel, Real margin, const Matrix& a, const Matrix& 
   Real sum = 0;
   for (Index i = 0; i < a.rows(); ++i) {
     const Real score = kernel.score(row(a, i), row(b, i));
-    detail::see_score(d, score, K::similarity);
+    detail::count_score(d, score, K::similarity);
     terms.emplace_back(score, same[static_cast<std::size_t>(i)] == 1, margin);
     out.values.push_back(terms.back().value);
     sum += terms.back().value;
@@ -215,7 +215,7 @@ Loss hadsell_batch(const K& kernel, Real margin, const Matrix& x, const std::vec
       if (j == i) continue;
       (same(i, j) ? has_positive : has_negative) = true;
       if (j < i) continue;
-      detail::see_score(d, kernel.score(row(x, i), row(x, j)), K::similarity);
+      detail::count_score(d, kernel.score(row(x, i), row(x, j)), K::similarity);
       const Real value = term(i, j).value;
       sum += value;
       out.values[static_cast<std::size_t>(i)] += value / 2;

@@ -7,7 +7,7 @@
 #include <vector>
 
 /// \file
-/// What the library should compute, as the plainest loops over elements in long double: kernels,
+/// The library's results, as the plainest loops over elements in long double: kernels,
 /// and the chain rule from dL/d(score) to the rows. Nothing here is shared with the library.
 
 namespace oracle {

@@ -17,7 +17,7 @@ namespace support {
 
 enum class Way { forward, forward_backward };
 
-/// What a call is given.
+/// The arguments of a call.
 template <class S>
 struct Arguments {
   std::vector<Matrix<S>> rows;

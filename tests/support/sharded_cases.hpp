@@ -11,7 +11,7 @@
 #include "support/sharded_subjects.hpp"
 
 /// \file
-/// What is promised of every sharded loss, as a process of any exchange sees it.
+/// Promises of every sharded loss, for a process of any exchange.
 
 namespace support {
 

@@ -12,7 +12,7 @@
 
 namespace support {
 
-/// What came of a call.
+/// The result of a call.
 template <class S>
 struct Outcome {
   nearfar::Result result;

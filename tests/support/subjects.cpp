@@ -11,7 +11,7 @@ namespace support {
 
 namespace {
 
-/// What the names of options and results have in common.
+/// Names of options and results.
 template <class Make, class Result, class Options>
 void add_scalars(const Make& value_with, const Result& r, const Options& o,
                  std::vector<Scalar>& out) {

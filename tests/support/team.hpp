@@ -24,7 +24,7 @@
 
 namespace support {
 
-/// What threads of a team have in common: messages that were sent and not yet received.
+/// The common state of a team's threads: messages that were sent and not yet received.
 class Mail {
  public:
   explicit Mail(int size) : size_(size), gathered_(static_cast<std::size_t>(size)) {}
