@@ -24,7 +24,7 @@
 /// nearfar_loss_destroy(loss);
 /// ```
 ///
-/// What is the same everywhere:
+/// Common to all functions:
 /// - A function that can fail returns a nearfar_status; nearfar_last_error() has the message. A
 ///   call that fails has written nothing: no gradient, no result. No C++ exception comes out.
 /// - Structs that may grow begin with their size. Their `_init` sets all members to defaults and

@@ -3,7 +3,7 @@
 #include <string_view>
 
 /// \file
-/// Which nearfar this is. The version is written here and nowhere else: CMake reads these lines,
+/// The version of nearfar. It is written here and nowhere else: CMake reads these lines,
 /// and packages get it from CMake.
 
 #define NEARFAR_VERSION_MAJOR 0

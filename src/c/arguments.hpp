@@ -9,11 +9,11 @@
 #include "nearfar/core/targets.hpp"
 
 /// \file
-/// What comes in from C, checked as far as a view can be, as the views of C++.
+/// Arguments from C, checked as far as a view can be, as the views of C++.
 
 namespace nearfar::detail::c {
 
-/// What a pointer that must not be null points to.
+/// The object of a pointer that must not be null.
 template <class T>
 T& required(const char* name, T* given) {
   if (given == nullptr) fail_argument(name, "a pointer", "null");
@@ -70,7 +70,7 @@ void with_scalar(const char* name, const nearfar_rows& rows, const Body& body) {
                 std::to_string(rows.scalar));
 }
 
-/// As the views' own checks, which don't know the argument's name.
+/// As the views' own checks, which lack the argument's name.
 inline void check_view(const std::string& name, const void* data, std::int64_t rows,
                        std::int64_t cols, std::int64_t stride) {
   if (rows < 0 || cols < 0) {

@@ -3,7 +3,7 @@
 #include "pass.hpp"
 
 /// \file
-/// What a nearfar_loss is: a call of each form, which a loss that has the form overrides.
+/// A nearfar_loss: a call of each form, which a loss that has the form overrides.
 
 namespace nearfar::detail::c {
 

@@ -8,7 +8,7 @@
 #include "nearfar/core/result.hpp"
 
 /// \file
-/// What every call has besides its inputs: nearfar_call, nearfar_result, and which way it goes.
+/// The common arguments of every call: nearfar_call, nearfar_result, and which way it goes.
 
 struct nearfar_workspace {
   nearfar::Workspace workspace;

@@ -13,7 +13,7 @@
 #include "processor.hpp"
 #endif
 
-// Which set's loops run.
+// The set whose loops run.
 
 namespace nearfar {
 

@@ -46,7 +46,7 @@ class Communicator final : public Exchange {
       throw std::runtime_error("nearfar: wanted MPI between MPI_Init and MPI_Finalize");
     }
     check(MPI_Comm_dup(processes, &processes_), "MPI_Comm_dup");
-    // Errors are told instead of ending the program.
+    // Errors are returned instead of ending the program.
     check(MPI_Comm_set_errhandler(processes_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     check(MPI_Comm_rank(processes_, &rank_), "MPI_Comm_rank");
     check(MPI_Comm_size(processes_, &size_), "MPI_Comm_size");

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /// \file
-/// What all of the C interface is made of: errors, views of the caller's memory, scratch memory.
+/// Parts of the C interface: errors, views of the caller's memory, scratch memory.
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,7 +26,8 @@ enum {
   NEARFAR_INTERNAL = 4  ///< anything else: a bug of nearfar's
 };
 
-/// What a status means, in a few words; for a number that is none, "unknown status". Never null.
+/// The meaning of a status, in a few words; for a number that is none, "unknown status". Never
+/// null.
 const char* nearfar_status_message(nearfar_status status);
 
 /// Why the last call that failed on this thread did: "nearfar: <argument>: wanted <what>, got
@@ -58,7 +59,7 @@ typedef struct nearfar_rows {
   nearfar_scalar scalar;
 } nearfar_rows;
 
-/// What a call does with a gradient's memory.
+/// Use of a gradient's memory by a call.
 typedef int32_t nearfar_write;
 enum {
   NEARFAR_OVERWRITE = 0,  ///< whatever it held

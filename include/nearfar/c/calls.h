@@ -26,7 +26,7 @@ const char* nearfar_loss_name(const nearfar_loss* loss);
 
 // ---- what every call may be given, and what it gives --------------------------------------------
 
-/// What a call may be given besides its inputs. A null nearfar_call* means: all defaults.
+/// Options of a call besides its inputs. A null nearfar_call* means: all defaults.
 typedef struct nearfar_call {
   size_t size;  ///< of this struct; nearfar_call_init sets it
   /// Scratch memory to reuse; null: the call makes its own.
@@ -41,17 +41,17 @@ typedef struct nearfar_call {
 /// All defaults. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_call).
 nearfar_status nearfar_call_init(nearfar_call* call, size_t size);
 
-/// What a call gives. Buffers are the caller's, and set before the call; all else a call that
+/// The result of a call. Buffers are the caller's, and set before the call; all else a call that
 /// succeeds writes, whether its loss has it or not. A call that fails writes nothing.
 typedef struct nearfar_result {
   size_t size;  ///< of this struct; nearfar_result_init sets it
 
   // Buffers, each may be null.
   double* values;           ///< with NEARFAR_NONE: gets a value a row; see values_count
-  int64_t values_capacity;  ///< numbers that `values` has room for
+  int64_t values_capacity;  ///< numbers that fit `values`
   double* step_losses;      ///< of Cpc: gets the loss of each prediction step, after reduction
   double* step_bounds;      ///< of Cpc: gets log(candidates) - mean loss of each step, in nats
-  int64_t steps_capacity;   ///< numbers that step_losses and step_bounds have room for each
+  int64_t steps_capacity;   ///< numbers that fit step_losses and step_bounds each
 
   double value;          ///< the loss after reduction; with NEARFAR_NONE the sum of values
   int64_t values_count;  ///< values a row there are (with NEARFAR_NONE, else 0)
@@ -177,7 +177,7 @@ nearfar_status nearfar_negatives_forward_backward(
 
 // ---- rows with labels ---------------------------------------------------------------------------
 
-/// Who is positive for whom.
+/// The rule by which rows are positives of each other.
 typedef int32_t nearfar_rule;
 enum {
   NEARFAR_NO_RULE = 0,        ///< nothing: for references whose queries list their positives
@@ -186,7 +186,7 @@ enum {
   NEARFAR_POSITIVE_LISTS = 3  ///< the keys listed for an anchor
 };
 
-/// What is known of each row of a set: nearfar::Targets. Only what `rule` names is read of the
+/// Targets of a set of rows: nearfar::Targets. Only what `rule` names is read of the
 /// rules.
 typedef struct nearfar_targets {
   size_t size;  ///< of this struct; nearfar_targets_init sets it

@@ -24,7 +24,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
-/// What turns two rows into a score: nearfar/kernels.
+/// The kernel, which turns two rows into a score: nearfar/kernels.
 typedef int32_t nearfar_kernel;
 enum {
   NEARFAR_COSINE = 0,
@@ -47,29 +47,29 @@ enum {
   NEARFAR_NONE = 3           ///< a value a row: see nearfar_result
 };
 
-/// What happens to an anchor that has nothing to learn from: nearfar::UnusableAnchor.
+/// Treatment of unusable anchors: nearfar::UnusableAnchor.
 typedef int32_t nearfar_unusable;
 enum {
   NEARFAR_SKIP = 0,   ///< it adds nothing, and anchors_without_... count it
   NEARFAR_REFUSE = 1  ///< the call is NEARFAR_INVALID_ARGUMENT
 };
 
-/// What the sum below InfoNce's and NtXent's fraction is over: nearfar::Denominator.
+/// The denominator of InfoNce and NtXent: nearfar::Denominator.
 typedef int32_t nearfar_denominator;
 enum {
   NEARFAR_WITH_POSITIVE = 0,
   NEARFAR_NEGATIVES_ONLY = 1  ///< decoupled contrastive learning
 };
 
-/// What Circle's gradient takes its weights for: nearfar::CircleWeights.
+/// Treatment of the weights in Circle's gradient: nearfar::CircleWeights.
 typedef int32_t nearfar_circle_weights;
 enum { NEARFAR_CIRCLE_CONSTANT = 0, NEARFAR_CIRCLE_DIFFERENTIATED = 1 };
 
-/// What Clip makes of its two directions: nearfar::ClipDirections.
+/// The reduction of Clip's two directions: nearfar::ClipDirections.
 typedef int32_t nearfar_clip_directions;
 enum { NEARFAR_CLIP_MEAN = 0, NEARFAR_CLIP_SUM = 1 };
 
-/// Which targets Cpc tells a context's own from: nearfar::SequenceNegatives.
+/// The negatives of a context in Cpc: nearfar::SequenceNegatives.
 typedef int32_t nearfar_sequence_negatives;
 enum {
   NEARFAR_SEQUENCE_SAME_TIME = 0,  ///< those of the other sequences at the same time
@@ -81,11 +81,11 @@ enum {
 typedef int32_t nearfar_square_factor;
 enum { NEARFAR_SQUARE_HALF = 0, NEARFAR_SQUARE_ONE = 1 };
 
-/// What a violated triplet costs: nearfar::TripletForm.
+/// The loss of a violated triplet: nearfar::TripletForm.
 typedef int32_t nearfar_triplet_form;
 enum { NEARFAR_TRIPLET_HINGE = 0, NEARFAR_TRIPLET_SOFT = 1 };
 
-/// Which triplets take part: nearfar::Mining.
+/// The triplets that take part: nearfar::Mining.
 typedef int32_t nearfar_mining;
 enum {
   NEARFAR_MINING_ALL = 0,
@@ -98,12 +98,12 @@ enum {
   NEARFAR_MINING_DISTANCE_WEIGHTED = 7
 };
 
-/// Which positive, which negative an anchor takes: nearfar::PositiveChoice,
+/// The positive and the negative of an anchor: nearfar::PositiveChoice,
 /// nearfar::NegativeChoice.
 typedef int32_t nearfar_choice;
 enum { NEARFAR_CHOICE_EASY = 0, NEARFAR_CHOICE_SEMIHARD = 1, NEARFAR_CHOICE_HARD = 2 };
 
-/// Which bound: nearfar::MutualInformation has the formulas.
+/// The bound: nearfar::MutualInformation has the formulas.
 typedef int32_t nearfar_bound;
 enum {
   NEARFAR_BOUND_INFO_NCE = 0,
@@ -112,7 +112,7 @@ enum {
   NEARFAR_BOUND_CLUB = 3
 };
 
-/// Which of SupCon's two losses: nearfar::SupConVariant.
+/// SupCon's two losses: nearfar::SupConVariant.
 typedef int32_t nearfar_sup_con_variant;
 enum { NEARFAR_SUP_CON_OUT = 0, NEARFAR_SUP_CON_IN = 1 };
 
@@ -292,8 +292,8 @@ typedef struct nearfar_linear_contrastive_options {
   size_t size;
   nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
   nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
-  double positive_margin;       ///< 0: positives at least that near rest
-  double negative_margin;       ///< 1: negatives at least that far rest
+  double positive_margin;       ///< 0: positives at least that near cost nothing
+  double negative_margin;       ///< 1: negatives at least that far cost nothing
   nearfar_reduction reduction;  ///< NEARFAR_MEAN_NONZERO; terms are ordered pairs
   nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
 } nearfar_linear_contrastive_options;
@@ -416,7 +416,7 @@ typedef struct nearfar_nce_options {
   nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are queries
 } nearfar_nce_options;
 
-/// nearfar::Nce (nearfar/losses/nce.hpp): data told from noise whose distribution is known,
+/// nearfar::Nce (nearfar/losses/nce.hpp): data against noise whose distribution is known,
 ///
 ///     softplus(-D(q, k)) + sum_j softplus(D(q, n_j)), D = s / tau - log Z - log(K p_n)
 ///

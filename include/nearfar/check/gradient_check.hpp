@@ -35,7 +35,7 @@ struct GradientCheckOptions {
   double kink = 0;
 };
 
-/// What the checker found.
+/// The report of the checker.
 struct GradientCheckReport {
   Index checked = 0;    ///< elements compared
   Index kinks = 0;      ///< elements skipped: the function has a kink within a step of them
@@ -155,7 +155,7 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
         ++report.checked;
         const double claimed = static_cast<double>(input.gradient(i, k));
         const double off = std::abs(claimed - m.slope);
-        // What is not a number is as wrong as can be.
+        // NaN is as wrong as can be.
         const double error =
             std::isfinite(off) ? off / scale : std::numeric_limits<double>::infinity();
         if (report.checked == 1 || error > report.worst.error) {

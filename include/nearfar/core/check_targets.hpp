@@ -9,7 +9,7 @@
 
 namespace nearfar::detail {
 
-/// Targets of a set of rows, under the name the caller knows them by.
+/// Targets of a set of rows, under the name of the caller's argument.
 struct NamedTargets {
   const char* name;
   const Targets& targets;

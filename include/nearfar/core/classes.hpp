@@ -15,7 +15,7 @@ namespace nearfar::detail {
 /// Number k as an S such that equal numbers give equal codes and different ones different codes,
 /// so that labels are compared in vectors of S. For float these are bit patterns from the smallest
 /// normal number on: exact for 2^31 - 2^24 classes, where float integers end at 2^24; and never
-/// denormal, so that a processor set to flush denormals to zero sees them apart, too.
+/// denormal, so that they differ on a processor set to flush denormals to zero, too.
 template <class S>
 S class_code(std::int64_t k) {
   if constexpr (sizeof(S) == sizeof(float)) {

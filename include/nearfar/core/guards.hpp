@@ -7,8 +7,8 @@
 #endif
 
 /// \file
-/// What the address sanitizer is told of memory that is handed out in parts: by itself it knows
-/// whole allocations only, and a step from one part into the next is none of its business. Only
+/// Marks for the address sanitizer in memory that is given out in parts: by itself it checks whole
+/// allocations only, and reports no step from one part into the next. Only
 /// where NEARFAR_GUARDS is defined, which all that share a Workspace must have in common: a library
 /// that was compiled without it would use what others have forbidden.
 

@@ -7,7 +7,7 @@
 #endif
 
 /// \file
-/// Huge pages, where the system gives them to those who ask.
+/// Huge pages, where the system gives them on request.
 
 namespace nearfar::detail {
 

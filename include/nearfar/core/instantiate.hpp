@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// Which losses the compiled library holds ready. A loss's header ends with
+/// The losses that the compiled library holds ready. A loss's header ends with
 /// `NEARFAR_FOR_EACH_...(NEARFAR_EXTERN_LOSS, Loss)`, its file in src/ with the same list and
 /// NEARFAR_INSTANTIATE_LOSS. With NEARFAR_HEADER_ONLY everything is compiled where it is used.
 

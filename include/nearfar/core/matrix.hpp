@@ -207,7 +207,7 @@ class GradientRows {
   friend auto accumulate(M&& m);
 
  private:
-  /// How the caller's code makes room. A Matrix frees its old memory before it takes the new, and
+  /// Resizing by the caller's code. A Matrix frees its old memory before it takes the new, and
   /// where there is none keeps a pointer to what it freed: hence a new one, to change places with.
   struct Resizer {
     Index (*size)(const void* matrix);

@@ -5,7 +5,7 @@
 
 namespace nearfar {
 
-/// Which bound on mutual information.
+/// A bound on mutual information.
 enum class MutualInformationBound { info_nce, nwj, donsker_varadhan, club };
 
 }  // namespace nearfar

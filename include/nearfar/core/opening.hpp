@@ -7,7 +7,7 @@
 #include "nearfar/core/matrix.hpp"
 
 /// \file
-/// Making room for the outputs of a call: for all of them, or, when memory runs out, for none.
+/// Memory for the outputs of a call: for all of them, or, when it runs out, for none.
 
 namespace nearfar::detail {
 

@@ -81,7 +81,7 @@ void parallel_pipeline(Eigen::Index tasks, int threads, Eigen::Index* left, cons
   };
 #ifdef _OPENMP
   if (threads > 1 && tasks > 1) {
-    // Who waits, waits for a task that was taken before and so is being run: nobody waits forever.
+    // A ticket waits for a task that was taken before and so is running: none waits forever.
     std::atomic<Eigen::Index> next = 0;
 #pragma omp parallel num_threads(threads)
     for (Eigen::Index t = next++; t < tasks; t = next++) body(t, omp_get_thread_num(), ticket(t));

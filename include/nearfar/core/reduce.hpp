@@ -26,7 +26,7 @@ inline void check_upstream(const Upstream& upstream, Reduction reduction, Index 
   }
 }
 
-/// What the sum of all terms is multiplied by.
+/// The factor of the sum of all terms.
 inline double reduction_scale(Reduction reduction, const Diagnostics& d) {
   switch (reduction) {
     case Reduction::mean:

@@ -5,8 +5,8 @@
 
 namespace nearfar {
 
-/// What a loss returns of its terms (a term is what each loss's page says: an anchor's loss, a
-/// pair's, a triplet's).
+/// The value that a loss makes of its terms (each loss's page says what its terms are: an anchor's
+/// loss, a pair's, a triplet's).
 enum class Reduction {
   mean,          ///< sum of the terms / number of terms
   sum,           ///< sum of the terms
@@ -14,8 +14,8 @@ enum class Reduction {
   none           ///< a value for each row; `upstream` is then a vector
 };
 
-/// What happens to an anchor that has nothing to learn from (no negative to be told from, no
-/// other row to form a pair with).
+/// Treatment of an unusable anchor, one without a gradient (no negative, or no other row to form a
+/// pair with).
 enum class UnusableAnchor {
   skip,  ///< it adds nothing, and the diagnostics count it
   error  ///< std::invalid_argument

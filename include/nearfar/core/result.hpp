@@ -10,7 +10,7 @@
 #include "nearfar/core/workspace.hpp"
 
 /// \file
-/// What a call of a loss takes besides its inputs, and what it returns.
+/// The options of a call besides its inputs, and its result.
 
 namespace nearfar {
 
@@ -26,14 +26,14 @@ struct Diagnostics {
   double largest_score = -std::numeric_limits<double>::infinity();  ///< of all pairs compared
 };
 
-/// What a loss returns.
+/// The result of a loss.
 struct Result {
   double value = 0;            ///< the loss after reduction; with Reduction::none the sum of values
   std::vector<double> values;  ///< one a row, with Reduction::none only
   Diagnostics diagnostics;
 };
 
-/// What a loss with a temperature returns.
+/// The result of a loss with a temperature.
 struct TemperatureResult : Result {
   double d_temperature = 0;  ///< dL/dtau (times upstream); 0 from forward
 };
@@ -89,7 +89,7 @@ class Upstream {
   bool given_ = false;
 };
 
-/// What every call may be given besides its inputs; a struct so that members are named:
+/// Options of every call; a struct so that members are named:
 /// `loss.forward(queries, keys, {.workspace = &workspace})`.
 template <class S>
 struct CallOptions {

@@ -5,7 +5,7 @@
 
 namespace nearfar {
 
-/// The targets that a context of sequence b at time t is to tell its own, (b, t + k), from.
+/// The negatives of a context of sequence b at time t, whose positive is (b, t + k).
 enum class SequenceNegatives {
   same_time,      ///< targets (b', t + k) of the other sequences
   same_sequence,  ///< other targets (b, t' + k) of the same sequence

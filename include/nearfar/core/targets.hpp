@@ -9,8 +9,8 @@
 #include "nearfar/core/numbers.hpp"
 
 /// \file
-/// What a loss is told of each row of a set: who is positive for whom, who is nobody to whom, and
-/// how much an anchor counts.
+/// Targets of a set of rows: which rows are positives of which, which pairs are left out, and how
+/// much an anchor counts.
 
 namespace nearfar {
 
@@ -34,7 +34,7 @@ struct PositiveLists {
   std::span<const double> weights = {};
 };
 
-/// What is known of each row of a set, made implicitly from labels in any form Labels takes, from
+/// The targets of a set of rows, made implicitly from labels in any form Labels takes, from
 /// MultiLabels or from PositiveLists; `ids` and `weights` add to it:
 ///
 ///     loss.forward(x, labels);

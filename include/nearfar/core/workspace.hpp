@@ -68,7 +68,7 @@ class Workspace {
 
 namespace detail {
 
-/// One call's hold on a Workspace: hands out aligned arrays, all given back at the end.
+/// One call's hold on a Workspace: gives aligned arrays, all of them given back at the end.
 class Scratch {
  public:
   /// Holds `shared`, or memory of its own when null.
@@ -107,7 +107,7 @@ class Scratch {
  private:
   friend class ScratchLoan;
 
-  /// What is not taken is nobody's.
+  /// Forbids what is not taken.
   void forbid_rest() const {
     for (std::size_t k = block_; k < workspace_.blocks_.size(); ++k) {
       const std::size_t from = k == block_ ? used_ : 0;
@@ -124,8 +124,8 @@ class Scratch {
     // Small requests share a block; large ones get one of their size, so that nothing is wasted.
     constexpr std::size_t smallest = std::size_t(1) << 16;
     const std::size_t size = bytes > smallest ? bytes : smallest;
-    // What fills a good part of a huge page is aligned to have one: tiles are walked in jumps, and
-    // jump from page to page.
+    // Blocks that fill a good part of a huge page are aligned to have one: tiles are read with long
+    // strides, from page to page.
     const bool large = size >= huge_page / 2;
     const std::align_val_t alignment{large ? huge_page : Workspace::alignment};
     workspace_.blocks_.reserve(workspace_.blocks_.size() + 1);
@@ -143,7 +143,7 @@ class Scratch {
   std::size_t used_ = 0;
 };
 
-/// What is taken from `scratch` while this lives is given back at its end: for work that is done
+/// Gives back at its end all that was taken from `scratch` since its start: for work that is done
 /// part after part, so that all parts use the same memory.
 class ScratchLoan {
  public:

@@ -90,7 +90,7 @@ class ClassBlocks {
     Index count;
   };
 
-  /// What one thread works with.
+  /// The memory of one thread.
   struct Memory {
     S* rows;  ///< of a part, packed
     S* keys;  ///< of its block, packed
@@ -168,7 +168,7 @@ class ClassBlocks {
     }
   }
 
-  /// What a row makes of a score and what the other row does are added.
+  /// Adds the derivatives of both rows of a score.
   static void make_symmetric(const Block& block) {
     for (Index r = 0; r < block.count; ++r) {
       block.row(r)[r] = 0;

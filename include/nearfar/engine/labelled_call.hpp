@@ -136,7 +136,7 @@ class LabelledCall {
   /// Whether positives are the other rows of a class and negatives all of the other classes.
   bool is_by_class() const { return same_rows_ && rule_.by_labels() && !excluded_.any(); }
 
-  /// Whether both rows of a pair see it in the same way, so that it may count once.
+  /// Whether a pair is the same for both of its rows, so that it may count once.
   bool pairs_are_mutual() const { return is_by_class() && !weighted_; }
 
   /// Closes all anchors, without gradients.
@@ -159,7 +159,7 @@ class LabelledCall {
     }
   }
 
-  /// As run, each unordered pair once, as its first row sees it; for mutual pairs.
+  /// As run, each unordered pair once, for its first row; for mutual pairs.
   void run_once(RowTerm<S>& term, Diagnostics& d) {
     OneSidedPass<S> pass(scratch(), threads(), kernel(), queries(), keys(), Pairing::upper);
     call_.run(pass, term, 0, 0, d);
@@ -180,7 +180,7 @@ class LabelledCall {
     one_sided().whole_rows(miner, d_queries(), d_keys(), d);
   }
 
-  /// The rule as the keys see it.
+  /// The rule with keys as queries.
   PositiveRule<S> rule_from_keys() {
     const bool same = same_rows_ && rule_.is_mutual();
     return same ? rule_ : rule_.reversed(scratch(), anchors(), keys().rows);

@@ -7,10 +7,10 @@
 #include "nearfar/engine/softmax_term.hpp"
 
 /// \file
-/// The score pass in which queries alone see their scores. Forward: tiles of scores, each folded
-/// into the statistics of its rows and forgotten. Forward and backward: panels of whole rows,
-/// shared out to threads; once a panel's rows are closed its scores become weights in place, and
-/// two products add the panel's share of both gradients. Panels add to the keys' gradient in a
+/// The score pass in which queries alone accumulate their scores. Forward: tiles of scores, each
+/// folded into the statistics of its rows and forgotten. Forward and backward: panels of whole
+/// rows, shared out to threads; once a panel's rows are closed its scores become weights in place,
+/// and two products add the panel's share of both gradients. Panels add to the keys' gradient in a
 /// pipeline, tile by tile, so every sum has one order, at any number of threads.
 ///
 /// Keys may come in blocks, a pass for each: `accumulate` folds a block into rows that stay open,

@@ -48,7 +48,7 @@ class RowTerm {
   ~RowTerm() = default;
 };
 
-/// A term that has to see a row as a whole, as mining has: `row(i, worker, n, s, g)` gets the
+/// A term that needs a row as a whole, as mining does: `row(i, worker, n, s, g)` gets the
 /// scores of query i with all n keys, itself included when it is one of them, and writes, when g is
 /// not null, dL/ds_ij for all of them (0 for pairs that do not count). `worker`, below the number
 /// of threads, numbers the thread that calls.

@@ -171,7 +171,7 @@ class PanelProducts {
   }
 
   /// dY += W^T X over keys [first, end) of one tile; `rows` are the panel's, queries' stride apart.
-  /// What lies between `end` and a whole block must be zero.
+  /// Columns from `end` to a whole block must be zero.
   void add_key_gradients(const ScorePanel<S>& panel, const S* rows, Index count, Index first,
                          Index end, RowGradients<S>& dy) const {
     loops_.multiply_transposed(panel.at(0, first), panel.stride, tasks_of(end - first, panel_rows),
@@ -255,8 +255,8 @@ struct PanelMemory {
   }
 };
 
-/// The gradient sums of a pass: those of keys, which panels add to in turn, and those of queries,
-/// which are a panel's own until it is done.
+/// The gradient sums of a pass: those of keys, to which panels add one after the other, and those
+/// of queries, which are a panel's own until it is done.
 template <class S>
 class PanelGradients {
  public:

@@ -59,7 +59,7 @@ struct TileReference {
   /// same and sums are seldom brought from one to another.
   TileReference(const Range<S>& range, S rate) {
     constexpr double step = 16;      // of the exponents of two
-    constexpr double farthest = 60;  // what float has room for, with the reciprocal of sums
+    constexpr double farthest = 60;  // within the range of float, with the reciprocal of sums
     const double top = static_cast<double>(range.largest) * static_cast<double>(rate);
     const double bottom = static_cast<double>(range.smallest) * static_cast<double>(rate);
     const double rung = std::ceil(top / step) * step;
@@ -82,7 +82,7 @@ struct SharedSide {
         reference(scratch.take<S>(count)),
         share(scratch.take<S>(count)) {}
 
-  /// False where a factor is too large for S, with room for what it is multiplied by.
+  /// False where a factor is too large for S, with a margin for what it is multiplied by.
   bool fill(const SoftmaxTerm<S>& term, Index count) {
     constexpr double largest = sizeof(S) == sizeof(float) ? 1e12 : 1e250;
     const auto rate = static_cast<double>(term.rate());

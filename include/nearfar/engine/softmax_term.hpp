@@ -11,7 +11,7 @@
 
 namespace nearfar::detail {
 
-/// What became of a row whose scores were replaced by exponentials.
+/// A row whose scores were replaced by exponentials.
 template <class S>
 struct InPlaceRow {
   S factor;    ///< dL/ds_ij is this times what stands in s_ij's place

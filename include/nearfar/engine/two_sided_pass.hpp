@@ -9,15 +9,15 @@
 #include "nearfar/engine/shared_exponentials.hpp"
 
 /// \file
-/// The score pass in which both sides see each score: its query and its key. A tile's queries see
-/// it as it is; the keys see its columns, transposed. Gradients need the statistics of both: they
-/// take a second sweep, in which a score's weight is the sum of both derivatives. No more than a
-/// tile of scores exists for each thread.
+/// The score pass in which both sides of a score accumulate it: its query and its key. A tile's
+/// queries take its rows; its keys take its columns, transposed. Gradients need the statistics of
+/// both: they take a second sweep, in which a score's weight is the sum of both derivatives. No
+/// more than a tile of scores exists for each thread.
 ///
 /// Queries with keys: 2 N M D floating point operations forward, 8 N M D with gradients; two
 /// one-sided passes would take 4 and 12. Rows with themselves: scores are symmetric, so that those
-/// on and above the diagonal do for all; when a row's own panel comes, the row has seen all that
-/// lies before it, as a key. N^2 D and 4 N^2 D, where a one-sided pass takes 2 and 6.
+/// on and above the diagonal do for all; when a row's own panel comes, the row has accumulated
+/// all that lies before it, as a key. N^2 D and 4 N^2 D, where a one-sided pass takes 2 and 6.
 
 namespace nearfar::detail {
 
@@ -133,7 +133,8 @@ class TwoSidedPass {
     }
   };
 
-  /// Queries of a panel. They see keys from `begin` on, and the keys from `below` on see them.
+  /// Queries of a panel. They accumulate keys from `begin` on, and keys from `below` on accumulate
+  /// them.
   struct Block {
     Index first;
     Index count;
@@ -394,7 +395,7 @@ class TwoSidedPass {
     }
   }
 
-  /// The weights of a panel's rows among themselves, each row's as it sees the others: those of the
+  /// The weights of a panel's rows among themselves, each row's for the others: those of the
   /// other direction are added, so that a row's own gradient has all of both.
   void make_symmetric(Memory& mine, const Block& block) const {
     const ScorePanel<S>& panel = mine.panel.panel;

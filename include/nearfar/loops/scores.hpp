@@ -17,7 +17,7 @@ struct PositiveMask {
 
 template <class S>
 struct ScoreLoops {
-  /// What n scores lie between, n > 0.
+  /// The range of n scores, n > 0.
   Range<S> (*range)(Index n, const S* s);
   /// How many are at most zero.
   Index (*count_zeros)(Index n, const S* s);

@@ -46,7 +46,7 @@ struct ScoreTile {
 };
 
 /// Class codes of a tile's rows and columns: where they are equal the pair is positive. Null where
-/// positives are not told by codes.
+/// positives are not given by codes.
 template <class S>
 struct TileCodes {
   const S* rows;
@@ -63,7 +63,7 @@ struct TileSums {
   S* lanes;             ///< memory for two vectors a row
 };
 
-/// What a tile's exponentials and positives are multiplied by, one number a row or column of it.
+/// Factors of a tile's exponentials and positives, one number a row or column of it.
 template <class S>
 struct TileFactors {
   S* factors;

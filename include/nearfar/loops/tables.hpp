@@ -42,7 +42,7 @@ namespace nearfar::detail {
 
 template <class S>
 struct LoopTables {
-  /// What they were compiled with.
+  /// The instruction set that they were compiled for.
   InstructionSet set;
 #define NEARFAR_LOOPS_MEMBER(Loops, loops) Loops<S> loops;
   NEARFAR_LOOP_FAMILIES(NEARFAR_LOOPS_MEMBER)

@@ -11,7 +11,7 @@
 
 namespace nearfar::detail {
 
-/// What a key is to an anchor.
+/// The role of a key for an anchor.
 template <class S>
 struct Role {
   static constexpr S positive = 1;
@@ -24,7 +24,7 @@ inline constexpr Index bounds_at_once = 64;
 
 /// Sorted numbers as a heap of 2^levels - 1 nodes: the children of node k are 2 k and 2 k + 1, all
 /// that is less to the left. A search goes down one level for each bit of the rank, without a
-/// branch, and the upper levels are small enough to be looked up in registers, for a vector of
+/// branch, and the upper levels are small enough to be tables in registers, for a vector of
 /// bounds at a time. The numbers are the leftmost subtree of `used` levels; the other nodes are
 /// infinite. Memory and levels are the same for every instruction set: what its look-ups read is
 /// there.
@@ -72,7 +72,7 @@ struct RankSums {
   std::int32_t easy;    ///< positives nearer by more than the margin
 };
 
-/// Which keys are an anchor's negatives: key k where key[k] equals own, or, unless `equal`, where
+/// Mask of an anchor's negatives: key k where key[k] equals own, or, unless `equal`, where
 /// it does not.
 template <class S>
 struct NegativeMask {
@@ -99,7 +99,7 @@ struct HingeRun {
   std::int32_t* changes;
 };
 
-/// What a run of negatives adds to an anchor's triplets: whole numbers, and the value.
+/// Contributions of a run of negatives to an anchor's triplets: integers, and the value.
 struct HingeSums {
   double nearer;  ///< positives nearer than each negative
   double easy;

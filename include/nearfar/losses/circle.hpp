@@ -6,7 +6,7 @@
 
 namespace nearfar {
 
-/// What Circle's gradient takes its self-paced weights for.
+/// Treatment of the self-paced weights in Circle's gradient.
 enum class CircleWeights {
   constant,       ///< numbers that happen to be there, as the paper and its implementations do
   differentiated  ///< functions of the scores: the gradient is the derivative of the value

@@ -8,7 +8,7 @@
 
 namespace nearfar {
 
-/// What Clip makes of its two directions.
+/// The reduction of Clip's two directions.
 enum class ClipDirections {
   mean,  ///< half their sum: CLIP, OpenCLIP
   sum    ///< their sum, as some implementations have it
@@ -22,7 +22,7 @@ struct ClipOptions {
   double largest_logit_scale = std::numeric_limits<double>::infinity();
   ClipDirections directions = ClipDirections::mean;
   Reduction reduction = Reduction::mean;  ///< terms are pairs (image i, text i)
-  /// A pair is unusable when there is no other pair to tell it from.
+  /// A pair is unusable when there is no other pair.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
   /// visit("logit_scale", o.logit_scale...), and so for each option.
@@ -35,7 +35,7 @@ struct ClipOptions {
   }
 };
 
-/// What Clip returns.
+/// The result of Clip.
 struct ClipResult : Result {
   /// dL/dsigma (times upstream); 0 from forward. When log sigma is what is learnt, as in CLIP,
   /// its gradient is sigma times this.

@@ -16,7 +16,7 @@ struct CpcOptions {
   double temperature = 1;  ///< tau > 0: logits are scores / tau
   SequenceNegatives negatives = SequenceNegatives::all;
   Reduction reduction = Reduction::mean;  ///< terms are contexts, at each step
-  /// A context is unusable at a step that has no other target to tell its own from.
+  /// A context is unusable at a step at which it has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
   /// visit("length", o.length...), and so for each option.
@@ -37,7 +37,7 @@ struct CpcStep {
   double bound = 0;
 };
 
-/// What Cpc returns. `value` is the mean of the steps' losses; `values`, with Reduction::none, are
+/// The result of Cpc. `value` is the mean of the steps' losses; `values`, with Reduction::none, are
 /// B T numbers whose sum it is; counts are of all steps.
 struct CpcResult : TemperatureResult {
   std::vector<CpcStep> steps;  ///< k = 1 .. K

@@ -15,7 +15,8 @@ enum class SquareFactor {
 
 /// Settings of HadsellContrastive.
 struct HadsellOptions {
-  double margin = 1.0;  ///< m > 0, in the kernel's distance: dissimilar pairs farther apart rest
+  double margin =
+      1.0;  ///< m > 0, in the kernel's distance: dissimilar pairs farther apart cost nothing
   SquareFactor factor = SquareFactor::half;
   Reduction reduction = Reduction::mean;  ///< terms are pairs
   /// An anchor over labels is unusable when there is no other row to form a pair with.

@@ -11,7 +11,7 @@ struct HardNegativeOptions {
   double positive_prior = 0.1;  ///< tau+ in [0, 1): share of negatives that are positives unseen
   double concentration = 1;     ///< beta >= 0: how much more near negatives count; 0: debiased only
   Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
-  /// A view is unusable when there is no other sample to tell its partner from.
+  /// A view is unusable when there is no other sample, and so no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
   /// visit("temperature", o.temperature...), and so for each option.

@@ -14,7 +14,7 @@ struct InfoNceOptions {
   double temperature = 0.07;  ///< tau > 0: logits are scores / tau
   Denominator denominator = Denominator::with_positive;
   Reduction reduction = Reduction::mean;  ///< terms are queries
-  /// A query is unusable when there is no negative to tell its key from.
+  /// A query is unusable when it has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
   /// visit("temperature", o.temperature...), and so for each option.
@@ -26,7 +26,7 @@ struct InfoNceOptions {
   }
 };
 
-/// What InfoNce returns.
+/// The result of InfoNce.
 using InfoNceResult = TemperatureResult;
 
 namespace detail {

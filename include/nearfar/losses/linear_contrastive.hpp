@@ -8,8 +8,8 @@ namespace nearfar {
 
 /// Settings of LinearContrastive.
 struct LinearContrastiveOptions {
-  double positive_margin = 0;  ///< positives at least that near rest, in the kernel's score
-  double negative_margin = 1;  ///< negatives at least that far rest, in the kernel's score
+  double positive_margin = 0;  ///< positives at least that near cost nothing, in the kernel's score
+  double negative_margin = 1;  ///< negatives at least that far cost nothing, in the kernel's score
   /// Terms are ordered pairs, positive and negative ones reduced apart and then added.
   Reduction reduction = Reduction::mean_nonzero;
   /// A row is unusable when there is no other row to form a pair with.
@@ -24,7 +24,7 @@ struct LinearContrastiveOptions {
   }
 };
 
-/// What LinearContrastive returns.
+/// The result of LinearContrastive.
 struct LinearContrastiveResult : Result {
   std::int64_t positive_pairs = 0;         ///< ordered pairs of equal labels
   std::int64_t negative_pairs = 0;         ///< ordered pairs of different labels
@@ -49,7 +49,7 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
 /// for positives; pytorch-metric-learning's ContrastiveLoss.
 ///
 /// Pairs are ordered: (i, j) and (j, i) both count. The two kinds are reduced apart, `mean` over
-/// all of a kind, `mean_nonzero` over those of a kind that do not rest, and added. With
+/// all of a kind, `mean_nonzero` over the active ones of a kind, and added. With
 /// Reduction::none a value is the sum of a row's hinges of both kinds.
 ///
 /// Extra memory O((N + M) D); 4 N^2 D floating point operations for a batch, 6 N M D with

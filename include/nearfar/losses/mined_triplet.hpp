@@ -12,7 +12,7 @@ namespace nearfar {
 struct MinedTripletOptions {
   double margin = 0.2;                                 ///< m >= 0, in the kernel's score
   TripletForm form = TripletForm::hinge;               ///< hinge, or soft margin
-  Mining mining = Mining::batch_hard;                  ///< which triplets
+  Mining mining = Mining::batch_hard;                  ///< the triplets that take part
   PositiveChoice positive = PositiveChoice::easy;      ///< for Mining::batch_easy_hard
   NegativeChoice negative = NegativeChoice::semihard;  ///< for Mining::batch_easy_hard
   DistanceWeighting weighting = {};                    ///< for Mining::distance_weighted
@@ -35,7 +35,7 @@ struct MinedTripletOptions {
   }
 };
 
-/// What MinedTriplet returns. Counts are of all triplets of the batch, whichever are mined; with
+/// The result of MinedTriplet. Counts are of all triplets of the batch, whichever are mined; with
 /// Mining::batch_hard and batch_easy_hard they are of those mined, at most one an anchor.
 struct MinedTripletResult : Result {
   std::int64_t hard_triplets = 0;      ///< d(a, n) <= d(a, p)

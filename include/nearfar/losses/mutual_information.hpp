@@ -20,9 +20,9 @@ struct MutualInformationOptions {
   }
 };
 
-/// What MutualInformation returns: `value` is the bound, in nats.
+/// The result of MutualInformation: `value` is the bound, in nats.
 struct MutualInformationResult : TemperatureResult {
-  /// What the bound can't exceed, whatever the critic: log N for info_nce, infinity for others.
+  /// The bound's upper limit, whatever the critic: log N for info_nce, infinity for others.
   double ceiling = std::numeric_limits<double>::infinity();
 };
 

@@ -34,7 +34,7 @@ struct NegativeSamplingOptions {
   }
 };
 
-/// What Nce and NegativeSampling return.
+/// The result of Nce and NegativeSampling.
 struct NceResult : TemperatureResult {
   double d_log_z = 0;  ///< dL/d(log Z) (times upstream); 0 from forward
 };

@@ -12,7 +12,7 @@ struct NtXentOptions {
   double temperature = 0.5;  ///< tau > 0: logits are scores / tau
   Denominator denominator = Denominator::with_positive;
   Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
-  /// A view is unusable when there is no other sample to tell its partner from.
+  /// A view is unusable when there is no other sample, and so no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
   /// visit("temperature", o.temperature...), and so for each option.

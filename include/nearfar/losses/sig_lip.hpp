@@ -20,7 +20,7 @@ struct SigLipOptions {
   }
 };
 
-/// What SigLip returns.
+/// The result of SigLip.
 struct SigLipResult : Result {
   double d_logit_scale = 0;  ///< dL/dsigma (times upstream); 0 from forward
   double d_logit_bias = 0;   ///< dL/db (times upstream); 0 from forward

@@ -6,7 +6,7 @@
 
 namespace nearfar {
 
-/// Which of the two losses of the paper.
+/// The two losses of the paper.
 enum class SupConVariant {
   out,  ///< the mean over positives outside of the logarithm (eq. 2), the paper's choice
   in    ///< inside of it (eq. 3)

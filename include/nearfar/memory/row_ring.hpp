@@ -11,11 +11,11 @@
 #include "nearfar/memory/saved.hpp"
 
 /// \file
-/// The last rows pushed, the oldest making room for the newest.
+/// The last rows pushed, the newest in place of the oldest.
 
 namespace nearfar::detail {
 
-/// A ring of rows, each with numbers that tell what it is. Rows that were pushed lie in slots
+/// A ring of rows, each with numbers that identify it. Rows that were pushed lie in slots
 /// 0 .. size() - 1; once the ring is full, the next row takes the slot of the oldest.
 template <class S>
 class RowRing {
@@ -34,7 +34,7 @@ class RowRing {
   const std::vector<std::int64_t>& labels() const { return labels_; }
 
   /// Of more rows than there are slots the last ones stay. Null: no ids, no labels. What the first
-  /// rows have, all have: an id that is missing cannot be told from one that is there.
+  /// rows have, all have: a missing id would look like any other.
   void push(const char* name, const Rows<S>& rows, const Labels* labels, const Labels* ids) {
     if (labels != nullptr) check_label_count("labels", *labels, rows.rows());
     if (ids != nullptr) check_label_count("ids", *ids, rows.rows());

@@ -12,7 +12,7 @@ struct CollapseOptions {
   bool effective_rank = true;  ///< whether to find it; the rest takes O(N D) alone
 };
 
-/// What collapse returns. Everything is 0 where there is nothing to measure.
+/// The result of collapse. Everything is 0 where there is nothing to measure.
 struct CollapseResult {
   double effective_rank = 0;  ///< in [1, min(N, D)]; 0 when all rows are zero
   double mean_cosine = 0;     ///< over pairs of rows, in [-1, 1]; 0 for fewer than two rows

@@ -9,7 +9,7 @@
 
 namespace nearfar {
 
-/// What a neighbour's vote weighs.
+/// The weight of a neighbour's vote.
 enum class KnnVote {
   weighted,  ///< exp(s / tau), s its score (minus the distance for distances)
   majority   ///< 1
@@ -19,11 +19,11 @@ enum class KnnVote {
 struct KnnOptions {
   Index k = 200;                     ///< >= 1: neighbours that vote; at most all there are
   double temperature = 0.07;         ///< tau > 0, for KnnVote::weighted
-  KnnVote vote = KnnVote::weighted;  ///< what a vote weighs
+  KnnVote vote = KnnVote::weighted;  ///< the weight of a vote
   bool per_query = false;            ///< whether the result has every query's prediction, too
 };
 
-/// What KnnAccuracy returns.
+/// The result of KnnAccuracy.
 struct KnnResult {
   double accuracy = 0;                         ///< correct / queries, 0 without a query
   std::int64_t queries = 0;                    ///< all of them

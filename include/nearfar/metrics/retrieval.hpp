@@ -17,7 +17,7 @@ struct RetrievalOptions {
   bool per_query = false;  ///< whether the result has every query's own numbers, too
 };
 
-/// What came of one query. A query without a positive has zeros.
+/// The measures of one query. A query without a positive has zeros.
 struct RetrievedQuery {
   Index positives = 0;       ///< R: references of its label
   Index first_positive = 0;  ///< rank of the nearest of them, from 1; recall@k is whether <= k
@@ -25,7 +25,7 @@ struct RetrievedQuery {
   double r_precision = 0;
 };
 
-/// What Retrieval returns: means over queries that have a positive, 0 when there is none.
+/// The result of Retrieval: means over queries that have a positive, 0 when there is none.
 struct RetrievalResult {
   std::vector<double> recall;     ///< recall@k for each of ks: the share of queries with a hit
   std::vector<double> precision;  ///< precision@k for each of ks

@@ -17,7 +17,7 @@
 
 namespace nearfar::detail {
 
-/// Who is what to whom in one call.
+/// The positives and negatives of each anchor in one call.
 template <class S>
 struct Roles {
   const PositiveRule<S>& rule;
@@ -37,7 +37,7 @@ struct Roles {
   }
 };
 
-/// What an anchor's triplets come to.
+/// Sums and counts of an anchor's triplets.
 struct AnchorTriplets {
   double value;         ///< sum of their losses
   std::int64_t terms;   ///< triplets that take part

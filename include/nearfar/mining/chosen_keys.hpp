@@ -28,7 +28,7 @@ struct ChosenKeys {
   ChosenKey<S> negative;
 };
 
-/// Which positive and which negative an anchor takes.
+/// The rules by which an anchor chooses its positive and its negative.
 struct KeyChoice {
   PositiveChoice positive;
   NegativeChoice negative;

@@ -12,7 +12,7 @@
 
 namespace nearfar::detail {
 
-/// What a triplet costs.
+/// The loss of a triplet.
 struct TripletCost {
   TripletForm form;
   double margin;

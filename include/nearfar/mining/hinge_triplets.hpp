@@ -9,9 +9,9 @@
 
 /// \file
 /// The hinge losses of every triplet of a kind, without a list of them. The positives that form
-/// such a triplet with one negative are a range of ranks. How many negatives each positive meets,
-/// which is its weight and how often its distance counts, follows from where ranges begin and end.
-/// O(log P) a negative.
+/// such a triplet with one negative are a range of ranks. With how many negatives each positive
+/// forms one, which is its weight and how often its distance counts, follows from where ranges
+/// begin and end. O(log P) a negative.
 
 namespace nearfar::detail {
 
@@ -35,7 +35,7 @@ NegativeMask<S> negatives_of(const PositiveMask<S>& positives) {
   return {positives.own, positives.key, false};
 }
 
-/// What hinges over all triplets of a kind make of an anchor's negatives, in any order.
+/// The hinges over all triplets of a kind of an anchor, from its negatives in any order.
 template <class S>
 class HingeTriplets {
  public:
@@ -59,7 +59,7 @@ class HingeTriplets {
         positives, changes, saturated<S>(farthest + margin_), {0, 0, 0, negatives * count, 0, 0}};
   }
 
-  /// Folds in n keys with scores s, of which `negatives` tells negatives from others, and writes,
+  /// Folds in n keys with scores s, of which `negatives` is the mask of negatives, and writes,
   /// unless g is null, the negatives' dL/ds, 0 for others, for dL/d(loss) = upstream.
   void fold(HingeAnchor<S>& anchor, double upstream, const NegativeMask<S>& negatives, Index n,
             const S* s, S* g) const {
@@ -86,8 +86,8 @@ class HingeTriplets {
     const SortedPositives<S>& positives = anchor.positives;
     AnchorTriplets sums = anchor.sums;
     sums.terms = terms(sums);
-    // Each rank is in as many ranges as begin at 0, which all active triplets tell, and as begin
-    // after that and have not ended.
+    // Each rank is in as many ranges as begin at 0, which the number of active triplets gives, and
+    // as begin after that and have not ended.
     std::int64_t later = 0;
     std::int64_t from_first = sums.active;
     for (Index r = 0; r < positives.count(); ++r) {
@@ -145,7 +145,7 @@ class HingeTriplets {
         std::isfinite(sums.value) ? sums.value : value_in_double(anchor, negatives, n, s);
   }
 
-  /// What a run adds to the value, where that is out of the range of S.
+  /// The value that a run adds, where it is out of the range of S.
   double value_in_double(const HingeAnchor<S>& anchor, const NegativeMask<S>& negatives, Index n,
                          const S* s) const {
     double value = 0;

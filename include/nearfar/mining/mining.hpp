@@ -3,11 +3,11 @@
 #include <cstdint>
 
 /// \file
-/// Which triplets of a labelled batch take part.
+/// The choice of triplets of a labelled batch.
 
 namespace nearfar {
 
-/// Which triplets (anchor, positive, negative) of a labelled batch take part, each once. In
+/// The triplets (anchor, positive, negative) of a labelled batch that take part, each once. In
 /// distances d (minus the score for similarities) with margin m, a triplet is
 /// - hard when d(a, n) <= d(a, p),
 /// - semi-hard when d(a, p) < d(a, n) <= d(a, p) + m,
@@ -30,14 +30,14 @@ enum class Mining {
   distance_weighted
 };
 
-/// Which positive an anchor takes in Mining::batch_easy_hard.
+/// The positive of an anchor in Mining::batch_easy_hard.
 enum class PositiveChoice {
   easy,      ///< the nearest (Xuan et al., Improved embeddings with easy positive triplet mining)
   semihard,  ///< the farthest that is nearer than the chosen negative; none: the anchor has no term
   hard       ///< the farthest
 };
 
-/// Which negative an anchor takes in Mining::batch_easy_hard.
+/// The negative of an anchor in Mining::batch_easy_hard.
 enum class NegativeChoice {
   easy,      ///< the farthest
   semihard,  ///< the nearest that is farther than the chosen positive; none: no term

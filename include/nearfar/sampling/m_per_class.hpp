@@ -12,7 +12,7 @@
 
 namespace nearfar {
 
-/// What to do with classes of fewer than m rows.
+/// Treatment of classes of fewer than m rows.
 enum class SmallClasses {
   repeat,    ///< their rows come several times, each as often as the others or once more
   leave_out  ///< they are never drawn

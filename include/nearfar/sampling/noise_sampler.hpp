@@ -32,7 +32,7 @@ inline std::vector<double> powered_counts(const std::vector<double>& counts, dou
 ///
 ///     nearfar::NoiseSampler noise(nearfar::powered_counts(counts));
 ///     noise.draw(seed, step, ids);                  // ids of K negatives shared by all queries
-///     noise.log_probabilities(ids, log_noise);      // as Nce wants them
+///     noise.log_probabilities(ids, log_noise);      // as Nce takes them
 ///
 /// Immutable; may be shared by threads. 24 bytes an item.
 class NoiseSampler {
@@ -125,7 +125,7 @@ class NoiseSampler {
         low.push_back(rich);
       }
     }
-    // What is left is full, up to rounding; but an item of probability 0 must never be drawn.
+    // The items left are full, up to rounding; but an item of probability 0 must never be drawn.
     for (const Index i : low) {
       if (probability_[at(i)] > 0) continue;
       keep_[at(i)] = 0;

@@ -21,7 +21,7 @@ class Exchange {
   /// How many there are, at least 1.
   virtual int size() const = 0;
 
-  /// What is under way until it is waited for.
+  /// A transfer that is under way until it is waited for.
   using Ticket = int;
 
   /// Begins to send `bytes` >= 0 bytes to another process; where there are none, `data` may be null

@@ -18,8 +18,8 @@ namespace nearfar::sharded {
 /// nearfar::InfoNce over the rows of all of them, where each gives its own. Every process makes the
 /// same call; see Sharding for what the value and the gradients are.
 ///
-/// Scores are computed twice, once for the statistics of queries and once for gradients, when all
-/// keys have been seen: 8 N M D floating point operations in all (6 N M D with
+/// Scores are computed twice, once for the statistics of queries and once for gradients, after
+/// all keys: 8 N M D floating point operations in all (6 N M D with
 /// Schedule::all_gather). Keys travel twice, their gradients once.
 template <class S, Kernel K = Cosine>
 class InfoNce {

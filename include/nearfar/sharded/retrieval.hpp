@@ -30,7 +30,7 @@ namespace nearfar::sharded {
 /// rows of all of them, where each gives its own with their labels. Every process makes the same
 /// call and gets the same means; with RetrievalOptions::per_query, the numbers of its own queries.
 ///
-/// Keys travel once, twice when a query's first positive is beyond all ranks that are asked for.
+/// Keys travel once, twice when a query's first positive is beyond all of ks.
 /// Beside the shards' rows a process keeps the nearest keys of each own query: as many as it has
 /// positives, or the largest k.
 template <class S, Kernel K = Cosine>

@@ -3,12 +3,12 @@
 #include "nearfar/sharded/exchange.hpp"
 
 /// \file
-/// How a batch whose rows are shared out to processes is walked over.
+/// Schedules for a batch whose rows are shared out to processes.
 
 namespace nearfar {
 
-/// In which order shards meet, for N rows of D elements in all on P processes. "Shard" is the
-/// rows of one process.
+/// The order in which shards are compared, for N rows of D elements in all on P processes. "Shard"
+/// is the rows of one process.
 enum class Schedule {
   /// Shards go round a ring, the next one under way while one is worked on. Extra memory a process
   /// O(shard x D). The same bits from run to run with the same split.
@@ -22,7 +22,7 @@ enum class Schedule {
   all_gather
 };
 
-/// What happens to gradients after the call, see Sharding.
+/// Treatment of gradients after the call, see Sharding.
 enum class GradientScale {
   for_summing,   ///< gradients of parameters are summed over processes
   for_averaging  ///< they are averaged, as most data-parallel frameworks do

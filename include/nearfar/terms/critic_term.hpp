@@ -177,7 +177,7 @@ class CriticTerm final : public RowTerm<S> {
     const double best = static_cast<double>(row.others.best);
     switch (bound_) {
       case MutualInformationBound::info_nce:
-        // What the joint pair gains, the others lose together.
+        // The others together lose as much as the joint pair gains.
         return of_joint(row) / row.others.sum;
       case MutualInformationBound::nwj:
         return std::exp(std::min(best - 1, most)) / (count_ * (count_ - 1));

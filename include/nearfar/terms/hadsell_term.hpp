@@ -25,8 +25,8 @@ struct HadsellRow {
   std::int64_t active;  ///< pairs that do not rest; seen from both sides a pair gives two
 };
 
-/// Pairs over labels as the score pass sees them. `share` of each pair it hands over belongs to the
-/// row: 1 when it sees a pair once, 1/2 when once from each side; times the factor of squares.
+/// Pairs over labels, in a score pass. `share` of each pair belongs to the row: 1 when a pair comes
+/// once, 1/2 when once from each side; times the factor of squares.
 template <class S>
 class HadsellTerm final : public LabelledTerm<S> {
  public:

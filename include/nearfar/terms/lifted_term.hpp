@@ -45,11 +45,11 @@ class NegativeLogSumTerm final : public LabelledTerm<S> {
   LogSum<S>* rows_;
 };
 
-/// Whose rows a pass goes over, and so which part of a pair (i, j) is row i's.
+/// The side of a pass's queries, and so the part of a pair (i, j) that is row i's.
 enum class LiftedSide {
-  both,   ///< a set compared with itself: both rows see a pair, and half of it is each one's
-  query,  ///< the pair's term, and what goes through the query's negatives
-  key     ///< what goes through the key's negatives
+  both,   ///< a set compared with itself: a pair comes with both rows, half of it is each one's
+  query,  ///< the pair's term, and the derivatives of the query's negatives
+  key     ///< the derivatives of the key's negatives
 };
 
 /// Statistics of one row in the second pass.

@@ -6,7 +6,7 @@
 
 /// \file
 /// The term of linear hinges on pairs: positives nearer than one margin and negatives farther than
-/// another rest.
+/// another cost nothing.
 
 namespace nearfar::detail {
 
@@ -21,7 +21,7 @@ class LinearContrastiveTerm final : public LabelledTerm<S> {
         upstream_(upstream),
         rows_(scratch.take<ByKind<LinearHinges>>(rows)) {}
 
-  /// What the hinges of each kind are multiplied by; 1 unless set.
+  /// Factors of the hinges of each kind; 1 unless set.
   void set_scales(const ByKind<double>& scales) { scales_ = scales; }
 
   /// Sums of an anchor's hinges, before scales.

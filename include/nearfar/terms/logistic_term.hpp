@@ -6,7 +6,7 @@
 #include "nearfar/loops/logistic.hpp"
 
 /// \file
-/// The term of losses in which every pair, on its own, is to be told a match or none: sums of
+/// The term of losses in which every pair by itself is a match or none: sums of
 /// logistic losses.
 
 namespace nearfar::detail {

@@ -72,7 +72,7 @@ auto for_scalar(at::ScalarType type, const Body& body) {
                             : body.template operator()<double>();
 }
 
-/// What a loss returned, as a tensor like `rows`.
+/// The value of a loss, as a tensor like `rows`.
 inline Tensor value_tensor(const Result& result, bool value_a_row, const Tensor& rows) {
   return value_a_row ? at::tensor(result.values, rows.options())
                      : at::scalar_tensor(result.value, rows.options());

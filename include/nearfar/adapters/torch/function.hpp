@@ -9,7 +9,7 @@
 #include "nearfar/core/result.hpp"
 
 /// \file
-/// Losses as autograd sees them: one Function, whichever loss is behind it.
+/// Losses for autograd: one Function, whichever loss is behind it.
 
 namespace nearfar::libtorch::detail {
 
@@ -96,7 +96,8 @@ class LossFunction : public ::torch::autograd::Function<LossFunction> {
 
   static variable_list scaled(variable_list gradients, double factor) {
     for (Tensor& gradient : gradients) {
-      // As it is, it may be handed on: whoever would change it sees that it is kept here, too.
+      // It may be returned as it is: code that would change it sees by its count that it is kept
+      // here.
       if (gradient.defined() && factor != 1) gradient = gradient * factor;
     }
     return gradients;
@@ -114,7 +115,7 @@ class LossFunction : public ::torch::autograd::Function<LossFunction> {
   }
 };
 
-/// The value of a loss, with a place in autograd's graph when a gradient may be asked for.
+/// The value of a loss, with a place in autograd's graph when a gradient may be required.
 inline Tensor differentiable(const variable_list& inputs, const BoundLoss& loss) {
   std::vector<bool> wanted;
   bool any = false;

@@ -16,7 +16,7 @@
 
 /// \file
 /// Losses of rows that belong together by their place: row i of one tensor with row i of another.
-/// What all functions have in common is said in nearfar/adapters/torch.hpp.
+/// nearfar/adapters/torch.hpp has what holds of all functions.
 
 namespace nearfar::libtorch {
 

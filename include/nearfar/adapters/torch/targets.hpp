@@ -5,7 +5,7 @@
 
 namespace nearfar::libtorch {
 
-/// Who is positive for whom, as tensors: what nearfar::Targets is for views. Made implicitly from
+/// Targets as tensors: what nearfar::Targets is for views. Made implicitly from
 /// labels; `ids` and `weights` add to it:
 ///
 ///     sup_con(x, labels);

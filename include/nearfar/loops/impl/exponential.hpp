@@ -10,7 +10,7 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// What 2^t is computed from, for S. The polynomial is 2^f on [-1/2, 1/2] with the least largest
+/// Constants of 2^t for S. The polynomial is 2^f on [-1/2, 1/2] with the least largest
 /// relative error: 1.9e-9 for float, 3.1e-18 for double.
 template <class S>
 struct PowerOfTwo;

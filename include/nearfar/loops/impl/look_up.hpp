@@ -5,14 +5,14 @@
 #include "nearfar/loops/impl/vec.hpp"
 
 /// \file
-/// Tables looked up by lane: a vector of numbers for a vector of places, out of registers, where
+/// Table look-ups by lane: a vector of numbers for a vector of places, out of registers, where
 /// the instruction set has it.
 
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
 /// Writes those elements of `values`, whole numbers, that have low < high, one after another, from
-/// `to` on, where there must be room for all, and returns how many they are.
+/// `to` on, where all must fit, and returns how many they are.
 template <class S>
 NEARFAR_ALWAYS_INLINE int pick(S low, S high, S values, std::int32_t* to) {
   *to = static_cast<std::int32_t>(values);

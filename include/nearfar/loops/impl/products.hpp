@@ -48,7 +48,7 @@ NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, A
   register_block<Shape::rows, vectors>(depth, a, a_row, a_depth, b, b_depth, c, c_row, add, ahead);
 }
 
-// What is fetched ahead always lies inside the factor: on some processors a fetch from a page that
+// Prefetches always lie inside the factor: on some processors a fetch from a page that
 // is not mapped takes as long as a miss of every cache.
 
 template <class S>
@@ -85,7 +85,7 @@ template <class S>
 void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
                    Index y_stride, Index y_rows, Index cols, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
-  // Keys a pass: a pass's piece of Y serves every row panel from the first cache, with room for
+  // Keys a pass: a pass's piece of Y serves every row panel from the first cache, which also holds
   // what else goes through it.
   constexpr Index pass = (Index(1) << 14) / (Shape::cols * Index(sizeof(S)));
   const Index share = tasks_of(pass, row_panels);

@@ -6,7 +6,7 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// As many sums as a compiler needs to see vectors.
+/// As many sums as a compiler needs to vectorise.
 template <class S>
 double dot_in_double(Index n, const S* x, const S* y) {
   constexpr Index sums = 16;

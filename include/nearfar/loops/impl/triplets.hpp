@@ -36,7 +36,7 @@ void count_below(const S* numbers, Index count, const S* bounds, std::int32_t* b
 // Beyond, a level takes more look-ups than a search takes steps.
 inline constexpr int most_levels = 9;
 
-/// body(levels) with the tree's number of levels as a constant, or -1 where it is not looked up;
+/// body(levels) with the tree's number of levels as a constant, or -1 where no table is used;
 /// for tree_rank of this tree and of others of as many numbers.
 template <int levels, class S, class Body>
 NEARFAR_ALWAYS_INLINE void with_levels(const SearchTree<S>& tree, const Body& body) {
@@ -66,7 +66,7 @@ NEARFAR_ALWAYS_INLINE Places<S> step_down(const SearchTree<S>& tree, Places<S> a
   if constexpr (level == 0) {
     return at.below(Vec<S>::broadcast(tree.nodes[1]), bound);
   } else if constexpr ((2 << level) <= Places<S>::table) {
-    // Levels that fit a table together are looked up in one.
+    // Levels that fit a table together take one look-up.
     return at.below(at.look_up(tree.nodes), bound);
   } else {
     return at.below(look_up_bits<level>(tree.nodes + (1 << level), at), bound);

@@ -21,7 +21,7 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// What the instruction set has for vectors of S: the vector `Packet`, whole numbers of the same
+/// Intrinsics of the instruction set for vectors of S: the vector `Packet`, integers of the same
 /// size `Bits` and `Bit`, and those operations that the compiler's operators don't cover.
 template <class S>
 struct Registers;
@@ -257,7 +257,7 @@ requires std::is_arithmetic_v<S> NEARFAR_ALWAYS_INLINE constexpr S max(S a, S b)
   return a < b ? b : a;
 }
 #if defined(__x86_64__)
-// What the compiler has for this calls the C library for negative numbers, to set errno.
+// The compiler's own form calls the C library for negative numbers, to set errno.
 NEARFAR_ALWAYS_INLINE float sqrt(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
 NEARFAR_ALWAYS_INLINE double sqrt(double a) {
   return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(a)));

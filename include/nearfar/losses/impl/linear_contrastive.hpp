@@ -6,7 +6,7 @@
 
 namespace nearfar::detail {
 
-/// What hinges of each kind are multiplied by, given how many there are.
+/// The factor of hinges of each kind, given how many there are.
 inline ByKind<double> linear_contrastive_scales(Reduction reduction,
                                                 const LinearContrastiveResult& counts) {
   const auto share = [](std::int64_t pairs) {

@@ -13,7 +13,7 @@
 
 namespace nearfar::detail {
 
-/// What is subtracted from the logits.
+/// The offsets that are subtracted from the logits.
 template <class S>
 struct NoiseOffsets {
   double all = 0;

@@ -10,7 +10,7 @@
 
 namespace nearfar::detail {
 
-/// What the ranks of a query's positives come to; zeros without a positive.
+/// Measures of the ranks of a query's positives; zeros without a positive.
 struct RankedPositives {
   Index positives;           ///< R
   Index first;               ///< rank of the nearest one, from 1
@@ -18,7 +18,7 @@ struct RankedPositives {
   double average_precision;  ///< AP@R
 };
 
-/// Which candidates are positives of a query.
+/// Mask of the candidates that are positives of a query.
 template <class S>
 struct SameClass {
   ClassCodes<S> codes;
@@ -34,7 +34,7 @@ struct CutOffs {
   Index count;
 };
 
-/// What the positives among a query's nearest keys come to, and how many are within each cut-off.
+/// Measures of the positives among a query's nearest keys, and how many are within each cut-off.
 class CountedRanks {
  public:
   /// For queries with so many candidates.

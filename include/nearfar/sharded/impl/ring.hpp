@@ -40,7 +40,7 @@ struct Shard {
 template <class S>
 class RingSchedule {
  public:
-  /// Takes all the memory that rounds need, with room for gradients where `weights` says whether
+  /// Takes all the memory that rounds need, with gradients where `weights` says whether
   /// they have those. The shard must outlive the object. Throws std::bad_alloc.
   RingSchedule(Scratch& scratch, const Team& team, Schedule schedule, const Shard<S>& shard,
                bool gradients, bool weights)
@@ -70,7 +70,7 @@ class RingSchedule {
     }
   }
 
-  /// visit(block) until the whole global set was seen. What it throws is thrown when this process
+  /// visit(block) for the whole global set. An exception of it is thrown on when this process
   /// has passed on all that others wait for.
   template <class Visit>
   void each_block(const Visit& visit) {
@@ -291,7 +291,7 @@ class RingSchedule {
     gathered_ = true;
   }
 
-  /// What was found for each shard, to its owner.
+  /// Sends the results for each shard to its owner.
   void send_home(const RowGradients<S>& own) {
     const int size = team_.size();
     const auto pack = [&](int owner) {

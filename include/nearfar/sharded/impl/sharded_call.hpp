@@ -230,7 +230,7 @@ class ShardedCall {
   /// A Term of own rows of a set, made on all processes or on none.
   template <class Term, class... Args>
   Term make(int set, const Args&... args) {
-    // What one term has taken is there for the next.
+    // The memory of one term serves the next.
     team_.agree([&] {
       const ScratchLoan loan(*scratch_);
       const Term first(*scratch_, own_rows(set), args...);

@@ -63,7 +63,7 @@ class ShardedLabelledCall {
   const PositiveRule<S>& rule() const { return rule_; }
   /// dL/d(value) as terms need it, anchors' weights included; 1 when there is none.
   const Upstream& upstream() const { return upstream_; }
-  /// Pairs are seen from both of their rows, which may be on two processes.
+  /// Pairs come with both of their rows, which may be on two processes.
   bool pairs_are_mutual() const { return false; }
 
   /// Counts own anchors, and those without a positive or a negative.

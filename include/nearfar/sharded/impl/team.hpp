@@ -16,9 +16,9 @@
 #include "nearfar/sharded/sharding.hpp"
 
 /// \file
-/// What processes of a sharded call agree on before they go on: that nobody has failed, that all
-/// make the same call, and sums over all. Whatever can fail on one of them is done by `agree`, so
-/// that it is thrown on all of them and nobody waits for one that is gone.
+/// Collective checks of a sharded call: that no process has failed, that all make the same call,
+/// and sums over all. Whatever can fail on one of them is done by `agree`, so that it is thrown on
+/// all of them and nobody waits for one that is gone.
 
 namespace nearfar::detail {
 
@@ -28,7 +28,7 @@ struct NamedOption {
   double value;
 };
 
-/// What a process says of its call; to be the same on all, but for the rows.
+/// The description of a process's call; to be the same on all, but for the rows.
 struct Introduction {
   static constexpr std::size_t most = 28;
   struct Option {
