@@ -108,7 +108,8 @@ TURNED = {"+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "<": ["<=", ">="], "<=
 # Lines whose expressions are constants of the compiler's, or no expressions.
 NOT_CODE = re.compile(r"^\s*(#|template\b|using\b|static_assert\b|requires\b|concept\b|friend\b|case\b|"
                       r"enum\b|extern\b|NEARFAR_[A-Z_]+\()|\bconstexpr\b|\boperator\b|= default|"
-                      r"static_assert|\bfail_|to_string|std::string|^\s*[\w:<>]+ \w+\[[^\]]*\];")
+                      r"static_assert|__builtin_shufflevector|\bfail_|to_string|std::string|"
+                      r"^\s*[\w:<>]+ \w+\[[^\]]*\];")
 
 
 def template_arguments(code):
