@@ -7,6 +7,7 @@
 #include "support/compare.hpp"
 #include "support/gradient.hpp"
 #include "support/kernel_cases.hpp"
+#include "support/settings.hpp"
 
 /// Which rows are positives, by every rule and of every loss over labels: rules that say the same
 /// give the same, ids leave out what they should, and weights of anchors weigh.
@@ -56,33 +57,25 @@ Loss<S> make(std::string name, const Options& options, bool alone = true) {
 
 template <class S>
 std::vector<Loss<S>> losses(Reduction reduction) {
-  using namespace nearfar;
   std::vector<Loss<S>> all;
-  for (const auto variant : {SupConVariant::out, SupConVariant::in}) {
-    all.push_back(make<S, SupCon<S>>(
-        variant == SupConVariant::out ? "SupCon" : "SupCon (in)",
-        SupConOptions{.temperature = 0.5, .variant = variant, .reduction = reduction}));
-  }
-  all.push_back(make<S, LinearContrastive<S, Euclidean>>(
-      "LinearContrastive",
-      LinearContrastiveOptions{.negative_margin = 1.2, .reduction = reduction}));
-  all.push_back(make<S, MultiSimilarity<S>>(
-      "MultiSimilarity", MultiSimilarityOptions{.alpha = 2, .beta = 4, .reduction = reduction}));
-  all.push_back(make<S, Circle<S>>("Circle", CircleOptions{.gamma = 2, .reduction = reduction}));
-  all.push_back(make<S, HadsellContrastive<S>>(
-      "HadsellContrastive", HadsellOptions{.margin = 1.3, .reduction = reduction}));
-  all.push_back(make<S, LiftedStructure<S>>(
-      "LiftedStructure", LiftedStructureOptions{.margin = 2, .reduction = reduction}, false));
-  for (const auto& [mining, name] :
-       {std::pair(Mining::all, "all"), std::pair(Mining::batch_hard, "batch_hard"),
-        std::pair(Mining::batch_easy_hard, "batch_easy_hard"),
-        std::pair(Mining::semi_hard_per_pair, "semi_hard_per_pair"),
-        std::pair(Mining::distance_weighted, "distance_weighted")}) {
-    all.push_back(make<S, MinedTriplet<S>>(
-        std::string("MinedTriplet ") + name,
-        MinedTripletOptions{.form = TripletForm::soft, .mining = mining, .reduction = reduction},
-        mining != Mining::distance_weighted));
-  }
+  nearfar::registered::for_each([&]<class Line>(Line) {
+    if constexpr (is_over_labels<Line>) {
+      using Own = typename Line::template Loss<S>;
+      auto settings = gentle_options<Line, typename OwnKernel<Line, S>::Type>(reduction, 1);
+      if constexpr (requires { settings[0].mining; }) {
+        std::erase_if(settings, [](const auto& o) { return o.form != nearfar::TripletForm::soft; });
+        settings.push_back(settings.back());
+        settings.back().mining = Mining::distance_weighted;
+      }
+      for (const auto& options : settings) {
+        bool alone = !std::is_same_v<Line, nearfar::registered::lifted_structure>;
+        if constexpr (requires { options.mining; }) {
+          alone = options.mining != Mining::distance_weighted;
+        }
+        all.push_back(make<S, Own>(Line::class_name + choices_in(options), options, alone));
+      }
+    }
+  });
   return all;
 }
 

@@ -72,7 +72,7 @@ void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) 
   const NamedSet queries{"queries", n};
   const NamedSet keys{"keys", n};
   const NamedSet negatives{"negatives", n + 2, Fit::free};
-  if constexpr (takes == Takes::labels || takes == Takes::labels_or_pairs) {
+  if constexpr (is_over_labels<Line>) {
     all.template labelled<K>(name, make);
   }
   if constexpr (takes == Takes::labels_or_pairs) {

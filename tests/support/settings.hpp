@@ -53,6 +53,11 @@ std::string choices_in(const Options& options) {
   return out;
 }
 
+/// Whether the loss has the forms of a batch with labels and of queries with references.
+template <class Line>
+inline constexpr bool is_over_labels = Line::takes == nearfar::registered::Takes::labels ||
+                                       Line::takes == nearfar::registered::Takes::labels_or_pairs;
+
 // ---- kernels ------------------------------------------------------------------------------------
 
 /// The kernel that the class of a line has by itself; Cosine where it has no choice.
@@ -283,8 +288,7 @@ std::string unusable_of() {
     return "anchors without a positive or a negative";
   } else if constexpr (is_one_of<Options, SupConOptions>) {
     return "anchors without a positive";
-  } else if constexpr (Line::takes == registered::Takes::labels ||
-                       Line::takes == registered::Takes::labels_or_pairs) {
+  } else if constexpr (is_over_labels<Line>) {
     return "anchors without";
   }
   return "anchors without a negative";

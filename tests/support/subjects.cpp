@@ -179,7 +179,7 @@ void add_forms(Subjects<S>& all, const std::string& name, const typename Line::O
   using Loss = typename Line::template Loss<S, K>;
   const bool smooth = is_smooth(options);
   constexpr Takes takes = Line::takes;
-  if constexpr (takes == Takes::labels || takes == Takes::labels_or_pairs) {
+  if constexpr (is_over_labels<Line>) {
     all.template batch<Loss, K>(name, options, smooth);
     all.template references<Loss, K>(name, options, smooth);
   } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
