@@ -221,8 +221,7 @@ static inline nearfar_targets nearfar_targets_of_labels(const int64_t* labels, i
   return out;
 }
 
-/// Rows x (N x D), each with all others: Circle, HadsellContrastive, LiftedStructure,
-/// LinearContrastive, MinedTriplet, MultiSimilarity, SupCon. A value each row.
+/// Rows x (N x D), each with all others: losses over labels. A value each row.
 nearfar_status nearfar_labelled_forward(const nearfar_loss* loss, const nearfar_rows* x,
                                         const nearfar_targets* targets, const nearfar_call* call,
                                         nearfar_result* result);
