@@ -92,7 +92,7 @@ using All = KernelList<Cosine, InnerProduct, Euclidean, SquaredEuclidean, Cosine
                        Mahalanobis<S>, Bilinear<S>>;
 }  // namespace kernel_lists
 
-/// Loss<S> with kernel K in its own one's place, where the class has a choice.
+/// `Loss<S>` with kernel K in the place of its own, where the class has a choice.
 template <class Default, class... K>
 struct WithKernel {
   using Type = Default;
