@@ -1,24 +1,12 @@
-#include <nearfar/losses/alignment.hpp>
-#include <nearfar/losses/circle.hpp>
-#include <nearfar/losses/clip.hpp>
-#include <nearfar/losses/hadsell.hpp>
-#include <nearfar/losses/info_nce.hpp>
-#include <nearfar/losses/lifted_structure.hpp>
-#include <nearfar/losses/linear_contrastive.hpp>
-#include <nearfar/losses/mined_triplet.hpp>
-#include <nearfar/losses/multi_similarity.hpp>
-#include <nearfar/losses/nt_xent.hpp>
-#include <nearfar/losses/sig_lip.hpp>
-#include <nearfar/losses/sup_con.hpp>
-#include <nearfar/losses/triplet.hpp>
-#include <nearfar/losses/uniformity.hpp>
+#include <nearfar/losses/register.hpp>
 
 #include "fuzz/bytes.hpp"
 #include "support/loss_oracles.hpp"
+#include "support/settings.hpp"
 
-/// Any rows, labels and options through the losses: refused as documented, with outputs untouched,
-/// or answered by finite numbers: those of the plain oracle where there is one, and for all one
-/// value with gradients and without, and twice the gradient for twice the upstream.
+/// Any rows, labels and options through the losses of the register: refused as documented, with
+/// outputs untouched, or answered by finite numbers: those of the plain oracle where there is one,
+/// and for all one value with gradients and without, and twice the gradient for twice the upstream.
 
 namespace {
 
@@ -265,85 +253,75 @@ void hadsell(Bytes& bytes) {
                 100 * reach * reach * static_cast<Real>(c.x.rows() * c.x.rows()));
 }
 
-// ---- the others --------------------------------------------------------------------------------
+// ---- all, from the register --------------------------------------------------------------------
+
+/// The options that `fields` visits: the first two numbers are the case's, the others and choices
+/// are read on.
+template <class Options, class S>
+Options options_of(const Case<S>& c, Bytes& bytes) {
+  Options options;
+  int numbers = 0;
+  const auto read = [&](const auto& self, auto& value) {
+    using T = std::remove_reference_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, Reduction>) {
+      value = c.reduction;
+    } else if constexpr (std::is_same_v<T, nearfar::UnusableAnchor>) {
+      return;
+    } else if constexpr (std::is_class_v<T>) {
+      T::fields([&](const char*, auto& member) { self(self, member); }, value);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      ++numbers;
+      value = numbers == 1 ? c.first : numbers == 2 ? c.second : bytes.option();
+    } else if constexpr (std::is_enum_v<T> || std::is_same_v<T, bool>) {
+      constexpr auto choices = static_cast<int>(nearfar::registered::choices_of<T>.size());
+      value = static_cast<T>(bytes.below(choices));
+    } else {
+      value = static_cast<T>(bytes.next());
+    }
+  };
+  Options::fields([&](const char*, auto& value) { read(read, value); }, options);
+  return options;
+}
+
+/// A loss of the register with its own kernel, whose calls take two sets of rows, or rows and
+/// labels.
+template <class Line>
+void registered_loss(Bytes& bytes) {
+  const Case<float> c(bytes);
+  const auto options = options_of<typename Line::Options>(c, bytes);
+  const auto make = [&] { return typename Line::template Loss<float>(options); };
+  if constexpr (support::is_over_labels<Line>) {
+    of_labels(c, make);
+  } else {
+    of_two(c, make);
+  }
+}
 
 using Target = void (*)(Bytes&);
 
-const Target targets[] = {
-    info_nce<nearfar::Cosine, oracle::Cosine>,
-    info_nce<nearfar::Euclidean, oracle::Euclidean>,
-    hadsell<nearfar::Euclidean, oracle::Euclidean>,
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_two(c, [&] {
-        return nearfar::NtXent<float>({.temperature = c.first, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_two(c, [&] {
-        return nearfar::Clip<float>({.logit_scale = c.first, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_two(c, [&] {
-        return nearfar::SigLip<float>(
-            {.logit_scale = c.first, .logit_bias = c.second, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_two(c, [&] {
-        return nearfar::Alignment<float>({.alpha = c.first, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_labels(c, [&] {
-        return nearfar::SupCon<float>({.temperature = c.first, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      const auto mining = static_cast<nearfar::Mining>(b.below(4));
-      of_labels(c, [&] {
-        return nearfar::MinedTriplet<float, nearfar::SquaredEuclidean>(
-            {.margin = c.first, .mining = mining, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_labels(c, [&] {
-        return nearfar::MultiSimilarity<float>(
-            {.alpha = c.first, .beta = c.second, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_labels(c, [&] {
-        return nearfar::Circle<float>({.m = c.first, .gamma = c.second, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_labels(c, [&] {
-        return nearfar::LiftedStructure<float>({.margin = c.first, .reduction = c.reduction});
-      });
-    },
-    [](Bytes& b) {
-      const Case<float> c(b);
-      of_labels(c, [&] {
-        return nearfar::LinearContrastive<float>(
-            {.positive_margin = c.first, .negative_margin = c.second, .reduction = c.reduction});
-      });
-    },
-};
+/// Those with an oracle, then the register's.
+const std::vector<Target>& targets() {
+  static const std::vector<Target> all = [] {
+    using nearfar::registered::Takes;
+    std::vector<Target> out = {info_nce<nearfar::Cosine, oracle::Cosine>,
+                               info_nce<nearfar::Euclidean, oracle::Euclidean>,
+                               hadsell<nearfar::Euclidean, oracle::Euclidean>};
+    nearfar::registered::for_each([&]<class Line>(Line) {
+      constexpr Takes takes = Line::takes;
+      if constexpr (support::is_over_labels<Line> || takes == Takes::pairs ||
+                    takes == Takes::views || takes == Takes::queries) {
+        out.push_back(registered_loss<Line>);
+      }
+    });
+    return out;
+  }();
+  return all;
+}
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes bytes(data, size);
-  targets[bytes.below(static_cast<int>(std::size(targets)))](bytes);
+  targets()[static_cast<std::size_t>(bytes.below(static_cast<int>(targets().size())))](bytes);
   return 0;
 }
