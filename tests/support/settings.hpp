@@ -112,7 +112,6 @@ template <class Options>
 void adjust(Options&, double, Orientation) {}
 inline void adjust(nearfar::CircleOptions& o, double sharpness, Orientation) {
   o.gamma = 2 * sharpness;
-  o.weights = nearfar::CircleWeights::differentiated;  // the derivatives of its value
 }
 inline void adjust(nearfar::HadsellOptions& o, double, Orientation) { o.margin = 1.3; }
 inline void adjust(nearfar::LiftedStructureOptions& o, double, Orientation) { o.margin = 2; }
@@ -168,6 +167,11 @@ std::vector<Options> in_each_choice(const Options& options) {
         out.back());
   }
   return out;
+}
+/// The gradient of the other weights is not the derivative of the value.
+inline std::vector<nearfar::CircleOptions> in_each_choice(nearfar::CircleOptions options) {
+  options.weights = nearfar::CircleWeights::differentiated;
+  return {options};
 }
 inline std::vector<nearfar::TripletOptions> in_each_choice(const nearfar::TripletOptions& options) {
   std::vector<nearfar::TripletOptions> out;
