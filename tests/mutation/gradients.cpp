@@ -218,31 +218,33 @@ TEST(Mutants, AcceptUnusableAnchors) {
     Arguments<double> a = call.good;
     a.unusable = nearfar::UnusableAnchor::error;
     ASSERT_NO_THROW(call.call(Way::forward, a)) << call.name;
-    const std::string reason(call.unusable.substr(2));
+    Arguments<double> alone = a;
+    for (Matrix<double>& m : alone.rows) m = Matrix<double>(m.topRows(1));
+    for (auto& labels : alone.labels) labels.resize(1);
+    std::string reason;
+    try {
+      call.call(Way::forward, alone);
+      FAIL() << call.name << " takes them";
+    } catch (const std::invalid_argument& error) {
+      reason = error.what();
+      ASSERT_NE(reason.find(call.unusable), std::string::npos) << call.name << ": " << reason;
+    }
+    alone.unusable = nearfar::UnusableAnchor::skip;
+    ASSERT_NO_THROW(call.call(Way::forward, alone)) << call.name;
+    // The reason says which labels leave anchors without it.
     for (const bool same : {false, true}) {
       if (call.labels.empty()) break;
       Arguments<double> of_a_kind = a;
       for (std::size_t i = 0; i < of_a_kind.labels[0].size(); ++i) {
         of_a_kind.labels[0][i] = same ? 1 : static_cast<int>(i);
       }
-      if (reason == "anchors without a positive or a negative" ||
-          (reason == "anchors without a positive" && !same)) {
+      if (reason.ends_with("anchors without a positive or a negative") ||
+          (reason.ends_with("anchors without a positive") && !same)) {
         ASSERT_THROW(call.call(Way::forward, of_a_kind), std::invalid_argument) << call.name;
       } else {
         ASSERT_NO_THROW(call.call(Way::forward, of_a_kind)) << call.name;
       }
     }
-    for (Matrix<double>& m : a.rows) m = Matrix<double>(m.topRows(1));
-    for (auto& labels : a.labels) labels.resize(1);
-    try {
-      call.call(Way::forward, a);
-      FAIL() << call.name << " takes them";
-    } catch (const std::invalid_argument& error) {
-      const std::string words = error.what();
-      ASSERT_NE(words.find(call.unusable), std::string::npos) << call.name << ": " << words;
-    }
-    a.unusable = nearfar::UnusableAnchor::skip;
-    ASSERT_NO_THROW(call.call(Way::forward, a)) << call.name;
   }
 }
 
