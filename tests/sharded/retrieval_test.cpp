@@ -49,13 +49,14 @@ Matrix<S> lattice_rows(Index n, std::uint64_t seed) {
 }
 
 template <class S, class K>
-void check(const Matrix<S>& x, const std::vector<int>& labels, const RetrievalOptions& options) {
+void check(const Matrix<S>& x, const std::vector<int>& labels, const RetrievalOptions& options,
+           const K& kernel = K()) {
   const Index n = x.rows();
-  const RetrievalResult want = nearfar::Retrieval<S, K>(options).evaluate(x, labels);
+  const RetrievalResult want = nearfar::Retrieval<S, K>(options, kernel).evaluate(x, labels);
   const Matrix<S> references = x.topRows(n / 2);
   const std::vector<int> reference_labels(labels.begin(), labels.begin() + n / 2);
   const RetrievalResult want_of_two =
-      nearfar::Retrieval<S, K>(options).evaluate(x, labels, references, reference_labels);
+      nearfar::Retrieval<S, K>(options, kernel).evaluate(x, labels, references, reference_labels);
   for (const int processes : {1, 2, 4}) {
     for (const Split split : {Split::even, Split::growing, Split::first_has_none}) {
       run_team(processes, [&](Exchange& e) {
@@ -67,7 +68,7 @@ void check(const Matrix<S>& x, const std::vector<int>& labels, const RetrievalOp
         const auto [r_first, r_count] = own_of(n / 2);
         const nearfar::Labels own(labels.data() + first, count);
         const nearfar::Labels own_references(reference_labels.data() + r_first, r_count);
-        const nearfar::sharded::Retrieval<S, K> metric(options);
+        const nearfar::sharded::Retrieval<S, K> metric(options, kernel);
         for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
           expect_same(metric.evaluate({e, schedule}, x.middleRows(first, count), own), want, first,
                       count);
@@ -112,6 +113,18 @@ TYPED_TEST(ShardedRetrieval, OfQueriesWithoutPositivesIsZero) {
   std::vector<int> labels;
   for (int i = 0; i < 20; ++i) labels.push_back(i);
   check<TypeParam, nearfar::Cosine>(x, labels, {.per_query = true});
+}
+
+/// One that maps both sides, and one that maps queries alone, whose rows are two sets.
+TYPED_TEST(ShardedRetrieval, HasKernelsWithAMatrix) {
+  using S = TypeParam;
+  const Matrix<S> x = random_rows<S>(60, 5, 2);
+  const std::vector<int> labels = random_labels(60, 9, 3);
+  const Matrix<S> square = random_rows<S>(5, 5, 4);
+  check<S, nearfar::Bilinear<S>>(x, labels, {.per_query = true}, nearfar::Bilinear<S>(square));
+  const Matrix<S> narrow = random_rows<S>(3, 5, 4);
+  check<S, nearfar::Mahalanobis<S>>(x, labels, {.per_query = true},
+                                    nearfar::Mahalanobis<S>(narrow));
 }
 
 TEST(ShardedRetrieval, OtherKsAreRefusedOnAll) {

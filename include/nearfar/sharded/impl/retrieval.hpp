@@ -103,14 +103,24 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
   const auto& rows = inputs.sets.sets_of_rows;
   std::vector<ShardedSet<S>> sets;
   sets.push_back(set_of(inputs.same_rows ? "x" : "queries", rows[0], inputs.query_labels));
-  if (!inputs.same_rows) sets.push_back(set_of("references", rows[1], inputs.reference_labels));
-  const int key_set = inputs.same_rows ? 0 : 1;
+  if (!inputs.same_rows) {
+    sets.push_back(set_of("references", rows[1], inputs.reference_labels));
+  } else if (!kernel.is_symmetric()) {
+    sets.push_back(sets[0]);
+    sets[1].same_rows = true;
+  }
+  const int key_set = static_cast<int>(sets.size()) - 1;
   ShardedCall<S> call(kernel, Reduction::mean,
                       introduction("Retrieval", kernel, inputs.sets, options,
                                    {{"sets of rows", inputs.same_rows ? 1.0 : 2.0},
                                     {"per_query", options.per_query ? 1.0 : 0.0},
                                     {"number of ks", static_cast<double>(options.ks.size())}}),
-                      std::move(sets), inputs.sets, 0, [] {});
+                      std::move(sets), inputs.sets, 0, [&] {
+                        if (inputs.sets.options.d_parameter.wanted()) {
+                          fail_argument("d_parameter", "none, as metrics have no gradient",
+                                        "a buffer");
+                        }
+                      });
   const Team& team = call.team();
   for (std::size_t t = 0; t < options.ks.size(); ++t) {
     const std::vector<Index> all = team.everyone(options.ks[t]);

@@ -40,6 +40,8 @@ struct ShardedSet {
   std::vector<Piece<S>> pieces;
   bool has_targets = false;
   Targets targets;
+  /// The rows of the first set, again, as keys: for a kernel that maps the two sides differently.
+  bool same_rows = false;
 
   ShardedSet() = default;
   ShardedSet(const char* name, const Chunks<S>& chunks) { add(name, chunks); }
@@ -198,6 +200,8 @@ class ShardedCall {
   bool wants_gradients() const { return wants_gradients_; }
   const Upstream& upstream() const { return upstream_; }
   int sets() const { return static_cast<int>(sets_.size()); }
+  /// Whether rows are compared with each other, and none with itself.
+  bool same_rows() const { return sets() == 1 || sets_.back().same_rows; }
   const PackedRows<S>& rows(int set) const { return packed_[at(set)]; }
   Index own_rows(int set) const { return packed_[at(set)].rows; }
   Index all_rows(int set) const { return shards_[at(set)].first_of(team_.size()); }
@@ -482,7 +486,7 @@ class ShardedCall {
     const ShardedSet<S>& keys = sets_.back();
     const bool lists = own.targets.rule() == Targets::Rule::lists;
     check_targets({"labels", own.targets}, own.rows(), {"labels", keys.targets},
-                  lists ? all_keys : keys.rows(), sets() == 1);
+                  lists ? all_keys : keys.rows(), same_rows());
   }
 
   void check_piece(const Piece<S>& piece, Index cols) const {
@@ -633,7 +637,7 @@ class ShardedCall {
   }
 
   PairMask mask_of(const ShardedSet<S>& own, const KeyBlock<S>& block) {
-    const bool same = sets() == 1 && block.has_own;
+    const bool same = same_rows() && block.has_own;
     return {same ? Pairing::others : Pairing::all,
             own.targets.has_ids() ? ExcludedPairs(*scratch_, own.targets.ids(), block.targets.ids())
                                   : ExcludedPairs(),
