@@ -11,7 +11,8 @@ namespace nearfar::detail {
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const ShardedInputs<S, 2>& inputs, const Labels* positives) {
-  const auto& [queries, keys] = inputs.sets_of_rows;
+  const Chunks<S>& queries = inputs.sets_of_rows[0];
+  const Chunks<S>& keys = inputs.sets_of_rows[1];
   const Index n = queries.rows();
   ShardedCall<S> call(kernel, options.reduction,
                       introduction("InfoNce", kernel, inputs, options,
