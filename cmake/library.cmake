@@ -1,6 +1,20 @@
 # Libraries made of one set of objects. They are position independent whatever they end up in, which
 # costs nothing that could be measured on x86-64: so a static and a shared library come of one build.
 
+# Against what a project around this one may have in its flags: -ffast-math and the like, under which
+# checks for NaN are left out and sums regrouped. Compilers take the last word.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(NEARFAR_EXACT_FLAGS
+      -fno-fast-math -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math
+      -fno-finite-math-only -fsigned-zeros -ftrapping-math -fno-single-precision-constant)
+  # Of -Ofast its linker's part goes with a later level.
+  set(NEARFAR_EXACT_LINK_FLAGS -O2)
+elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND NOT MSVC)
+  set(NEARFAR_EXACT_FLAGS -fno-fast-math -fno-associative-math -fno-reciprocal-math
+                          -fno-finite-math-only -fsigned-zeros -fno-approx-func)
+  set(NEARFAR_EXACT_LINK_FLAGS -O2)
+endif()
+
 # How all of the library's own objects are compiled.
 function(nearfar_compiled target)
   nearfar_warnings(${target})
@@ -11,7 +25,7 @@ function(nearfar_compiled target)
   # An element must have the same bits in a vector and in what is left over: multiply-adds are fused
   # where the source says so, not where a compiler sees one.
   if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-    target_compile_options(${target} PRIVATE -ffp-contract=off)
+    target_compile_options(${target} PRIVATE ${NEARFAR_EXACT_FLAGS} -ffp-contract=off)
   endif()
 endfunction()
 
@@ -25,6 +39,9 @@ function(nearfar_library target kind)
     ${target} PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME nearfar VERSION ${PROJECT_VERSION}
                          SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   nearfar_usage(${target} PUBLIC)
+  if(kind STREQUAL "shared")
+    target_link_options(${target} PRIVATE ${NEARFAR_EXACT_FLAGS} ${NEARFAR_EXACT_LINK_FLAGS})
+  endif()
   if(kind STREQUAL "shared" AND UNIX AND NOT APPLE)
     # Offered to others is what users call: nothing of the standard library's. Inside, the library's
     # own functions are called, not a program's.

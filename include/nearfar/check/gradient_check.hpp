@@ -113,7 +113,7 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
     std::vector<Measured> measured;
     double largest = 0;
     const auto see = [&](double entry) {
-      if (std::isfinite(entry)) largest = std::max(largest, std::abs(entry));
+      if (detail::is_finite(entry)) largest = std::max(largest, std::abs(entry));
     };
     for (Index i = 0; i < input.values.rows(); ++i) {
       for (Index k = 0; k < input.values.cols(); ++k) {
@@ -157,7 +157,7 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
         const double off = std::abs(claimed - m.slope);
         // NaN is as wrong as can be.
         const double error =
-            std::isfinite(off) ? off / scale : std::numeric_limits<double>::infinity();
+            detail::is_finite(off) ? off / scale : std::numeric_limits<double>::infinity();
         if (report.checked == 1 || error > report.worst.error) {
           report.worst = {input.name, i, k, claimed, m.slope, error};
         }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <Eigen/Core>
-#include <cmath>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include "nearfar/core/finite.hpp"
 
 /// \file
 /// Everything nearfar throws is thrown here. Three types: std::invalid_argument for shapes, options
@@ -13,6 +15,17 @@
 /// message names the argument, what was wanted and what came.
 
 namespace nearfar {
+
+namespace detail {
+
+/// A number as messages have it, in few digits.
+inline std::string number_text(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+}  // namespace detail
 
 /// The one way out for a bad argument: "nearfar: <argument>: wanted <wanted>, got <got>".
 [[noreturn]] inline void fail_argument(std::string_view argument, std::string_view wanted,
@@ -34,8 +47,8 @@ namespace nearfar {
                                          Eigen::Index col, double value) {
   std::ostringstream text;
   text << "nearfar: " << argument << ": wanted finite elements, got "
-       << (std::isnan(value) ? "NaN" : (value > 0 ? "infinity" : "-infinity")) << " at row " << row
-       << ", column " << col;
+       << (detail::is_nan(value) ? "NaN" : (value > 0 ? "infinity" : "-infinity")) << " at row "
+       << row << ", column " << col;
   throw std::domain_error(text.str());
 }
 
@@ -73,6 +86,20 @@ namespace nearfar {
   throw std::domain_error(text.str());
 }
 
+namespace detail {
+
+/// A derivative with respect to an option; throws when no double holds it.
+inline double checked_derivative(std::string_view name, double value) {
+  if (is_finite(value)) return value;
+  std::ostringstream text;
+  text << "nearfar: " << name
+       << ": wanted options and scores that a finite derivative comes from, got ones so extreme "
+          "that it overflows";
+  throw std::domain_error(text.str());
+}
+
+}  // namespace detail
+
 /// A file that cannot be read, written or made sense of.
 [[noreturn]] inline void fail_file(std::string_view file, std::string_view what) {
   std::ostringstream text;
@@ -108,20 +135,49 @@ inline void check_extent(std::size_t elements, Eigen::Index rows, Eigen::Index c
 
 /// An option that must be finite and positive.
 inline void check_positive(std::string_view option, double value) {
-  if (!(value > 0) || !std::isfinite(value)) {
-    fail_argument(option, "a finite number > 0", std::to_string(value));
+  if (!(value > 0) || !detail::is_finite(value)) {
+    fail_argument(option, "a finite number > 0", detail::number_text(value));
+  }
+}
+
+/// A factor or divisor of scores of type S (a logit scale, a temperature): finite, positive, and S
+/// holds it and its inverse.
+template <class S>
+void check_scale(std::string_view option, double value) {
+  check_positive(option, value);
+  constexpr double least = 2.0 * static_cast<double>(std::numeric_limits<S>::min());
+  constexpr double most = static_cast<double>(std::numeric_limits<S>::max()) / 8;
+  if (value < least || value > most) {
+    fail_argument(option,
+                  "a number from " + detail::number_text(least) + " to " +
+                      detail::number_text(most) + ", which fits the scalar type with its inverse",
+                  detail::number_text(value));
   }
 }
 
 /// An option that must be finite.
 inline void check_finite_option(std::string_view option, double value) {
-  if (!std::isfinite(value)) fail_argument(option, "a finite number", std::to_string(value));
+  if (!detail::is_finite(value))
+    fail_argument(option, "a finite number", detail::number_text(value));
+}
+
+/// A number that is added to scores of type S (a margin, a bias): finite, and S holds it.
+template <class S>
+void check_offset(std::string_view option, double value) {
+  check_finite_option(option, value);
+  constexpr double most = static_cast<double>(std::numeric_limits<S>::max()) / 8;
+  if (value < -most || value > most) {
+    fail_argument(option,
+                  "a number from " + detail::number_text(-most) + " to " +
+                      detail::number_text(most) + ", which fits the scalar type",
+                  detail::number_text(value));
+  }
 }
 
 /// An option that must be finite and not negative.
 inline void check_not_negative(std::string_view option, double value) {
-  if (!(value >= 0) || !std::isfinite(value)) {
-    fail_argument(option, "a finite number >= 0", std::to_string(value));
+  if (!(value >= 0) || !detail::is_finite(value)) {
+    fail_argument(option, "a finite number >= 0", detail::number_text(value));
   }
 }
 

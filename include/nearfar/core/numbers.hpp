@@ -10,7 +10,7 @@
 namespace nearfar {
 
 /// A view of one S a row, made implicitly from any contiguous range of S (std::vector, std::span)
-/// or an Eigen vector. Holds a pointer: the numbers must outlive the call.
+/// or an Eigen vector, Map or segment. Holds a pointer: the numbers must outlive the call.
 template <class S>
 class Numbers {
  public:
@@ -24,9 +24,21 @@ class Numbers {
 
   template <std::ranges::contiguous_range R>
   requires(std::ranges::sized_range<R>&&
-               std::is_same_v<std::remove_cv_t<std::ranges::range_value_t<R>>, S>)
+               std::is_same_v<std::remove_cv_t<std::ranges::range_value_t<R>>, S> &&
+           !detail::EigenDense<R>)
       Numbers(const R& range)  // NOLINT(google-explicit-constructor): a view, as std::span
       : Numbers(std::ranges::data(range), static_cast<Index>(std::ranges::size(range))) {}
+
+  template <detail::EigenDense V>
+  requires(std::is_same_v<typename V::Scalar, S>&& bool(V::IsVectorAtCompileTime) &&
+           (int(V::Flags) & int(Eigen::DirectAccessBit)) != 0)
+      Numbers(const V& v)  // NOLINT(google-explicit-constructor)
+      : Numbers(v.data(), v.size()) {
+    if (size_ > 1 && v.innerStride() != 1) {
+      fail_argument("numbers", "a vector without gaps",
+                    "one with a stride of " + std::to_string(v.innerStride()));
+    }
+  }
 
   const S* data() const { return data_; }
   Index size() const { return size_; }
@@ -46,7 +58,8 @@ void check_numbers(const char* name, const Numbers<S>& numbers, Index rows) {
                   std::to_string(numbers.size()));
   }
   for (Index i = 0; i < rows; ++i) {
-    if (!std::isfinite(numbers[i])) fail_not_finite(name, i, 0, static_cast<double>(numbers[i]));
+    if (!detail::is_finite(numbers[i]))
+      fail_not_finite(name, i, 0, static_cast<double>(numbers[i]));
   }
 }
 

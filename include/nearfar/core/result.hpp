@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "nearfar/core/matrix.hpp"
+#include "nearfar/core/numbers.hpp"
 #include "nearfar/core/workspace.hpp"
 
 /// \file
@@ -46,6 +46,10 @@ class Upstream {
   Upstream(double scalar) : scalar_(scalar), given_(true) {}  // NOLINT(google-explicit-constructor)
   Upstream(const std::vector<double>& rows)                   // NOLINT(google-explicit-constructor)
       : Upstream(rows.data(), static_cast<Index>(rows.size())) {}
+  template <class R>
+  requires std::is_convertible_v<const R&, Numbers<double>> Upstream(
+      const R& rows)  // NOLINT(google-explicit-constructor): as Numbers
+      : Upstream(Numbers<double>(rows).data(), Numbers<double>(rows).size()) {}
   Upstream(const double* rows, Index size) : rows_(rows), size_(size), given_(true) {}
 
   /// The same, and one more factor a row. Rows' factors are then in units of the largest: their
@@ -55,10 +59,15 @@ class Upstream {
     out.weights_ = weights;
     return out.in_units_of(out.largest(rows));
   }
-  /// The same in units of about `largest`, a power of two: units do not round.
+  /// The same with factors of rows in a unit, a power of two, which does not round. It is not 1 where
+  /// the largest factor is so large or so small that products with it could leave a float's range.
   Upstream in_units_of(double largest) const {
+    constexpr int far = 60;
     Upstream out = *this;
-    if (largest > 0 && std::isfinite(largest)) out.unit_ = std::exp2(std::ilogb(largest));
+    out.unit_ = 1;
+    if (!(largest > 0) || !detail::is_finite(largest)) return out;
+    const int exponent = std::ilogb(largest);
+    if (std::abs(exponent) > far) out.unit_ = std::exp2(exponent > 0 ? exponent - far : exponent + far);
     return out;
   }
 

@@ -112,6 +112,7 @@ class Call {
     if (kernel_.is_parametric()) check_finite("kernel parameter", kernel_.parameter, threads_);
     if (!wants_gradients_) return;
     check_upstream(upstream_, reduction_, terms);
+    if (!upstream_.is_scalar()) upstream_ = upstream_.in_units_of(upstream_.largest(terms));
     each_piece([](const Set&, const NamedRows<S>& piece) {
       const std::string of = piece.name;
       const std::string name = (of.size() == 1 ? "d" : "d_") + of;

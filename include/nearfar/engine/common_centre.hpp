@@ -71,9 +71,9 @@ class CommonCentre {
         std::all_of(step(), step() + depth_, [](double one) { return one > 0; });
     for (Index c = 0; c < depth_; ++c) {
       const double mean = sum()[c] / static_cast<double>(std::max<Index>(rows, 1));
-      const bool rounds = on_lattice && std::isfinite(step()[c]);
+      const bool rounds = on_lattice && is_finite(step()[c]);
       // Of a sum that has overflowed: any finite centre will do.
-      point_[c] = !std::isfinite(mean) ? S(0)
+      point_[c] = !is_finite(mean) ? S(0)
                   : rounds             ? static_cast<S>(std::round(mean / step()[c]) * step()[c])
                                        : static_cast<S>(mean);
     }

@@ -98,7 +98,7 @@ double normalise(Index n, S* row) {
   // Doubles of which the length is no double, or too small a one to have all its digits: a power of
   // two changes none of the elements' digits.
   double scale = 1;
-  if (!std::isfinite(length)) scale = 0x1p-100;
+  if (!is_finite(length)) scale = 0x1p-100;
   if (std::is_same_v<S, double> && length < 0x1p-960) scale = 0x1p100;
   if (scale != 1) {
     for (Index k = 0; k < n; ++k) row[k] *= static_cast<S>(scale);

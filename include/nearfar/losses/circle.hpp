@@ -63,8 +63,8 @@ class Circle : public LabelCalls<Circle<S, K>, S, Result> {
  public:
   /// Throws std::invalid_argument unless gamma is finite and > 0 and m is finite.
   explicit Circle(CircleOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
-    check_positive("gamma", options.gamma);
-    check_finite_option("m", options.m);
+    check_scale<S>("gamma", options.gamma);
+    check_offset<S>("m", options.m);
   }
 
   const CircleOptions& options() const { return options_; }

@@ -90,7 +90,7 @@ class Cpc {
       fail_argument("length", "more positions than steps = " + std::to_string(options.steps),
                     std::to_string(options.length));
     }
-    check_positive("temperature", options.temperature);
+    check_scale<S>("temperature", options.temperature);
   }
 
   const CpcOptions& options() const { return options_; }

@@ -80,6 +80,7 @@ class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result
   explicit HadsellContrastive(HadsellOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
     check_positive("margin", options.margin);
+    check_offset<S>("margin", options.margin);
   }
 
   const HadsellOptions& options() const { return options_; }

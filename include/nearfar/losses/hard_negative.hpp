@@ -50,10 +50,11 @@ class HardNegative {
   /// Throws std::invalid_argument unless the temperature is finite and > 0, the prior in [0, 1) and
   /// the concentration finite and >= 0.
   explicit HardNegative(HardNegativeOptions options = {}) : options_(options) {
-    check_positive("temperature", options.temperature);
+    check_scale<S>("temperature", options.temperature);
     check_not_negative("concentration", options.concentration);
-    if (!(options.positive_prior >= 0 && options.positive_prior < 1)) {
-      fail_argument("positive_prior", "a number in [0, 1)", std::to_string(options.positive_prior));
+    const double prior = options.positive_prior;
+    if (!detail::is_finite(prior) || !(prior >= 0 && prior < 1)) {
+      fail_argument("positive_prior", "a number in [0, 1)", detail::number_text(prior));
     }
   }
 

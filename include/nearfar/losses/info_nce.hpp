@@ -77,7 +77,7 @@ class InfoNce {
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
   explicit InfoNce(InfoNceOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
-    check_positive("temperature", options.temperature);
+    check_scale<S>("temperature", options.temperature);
   }
 
   const InfoNceOptions& options() const { return options_; }

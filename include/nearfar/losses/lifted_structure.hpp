@@ -57,7 +57,7 @@ class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, Result> {
   /// Throws std::invalid_argument unless the margin is finite.
   explicit LiftedStructure(LiftedStructureOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
-    check_finite_option("margin", options.margin);
+    check_offset<S>("margin", options.margin);
   }
 
   const LiftedStructureOptions& options() const { return options_; }

@@ -77,16 +77,19 @@ class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, MinedTripletResult
   explicit MinedTriplet(MinedTripletOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
     check_not_negative("margin", options.margin);
+    check_offset<S>("margin", options.margin);
     if (options.mining == Mining::batch_easy_hard && options.positive == PositiveChoice::semihard &&
         options.negative == NegativeChoice::semihard) {
       fail_argument("positive, negative", "at most one of them semihard", "both");
     }
     const DistanceWeighting& w = options.weighting;
-    if (!(w.nearest > 0 && w.nearest < 2)) {
-      fail_argument("weighting.nearest", "a number between 0 and 2", std::to_string(w.nearest));
+    if (!detail::is_finite(w.nearest) || !(w.nearest > 0 && w.nearest < 2)) {
+      fail_argument("weighting.nearest", "a number between 0 and 2",
+                    detail::number_text(w.nearest));
     }
-    if (!(w.farthest > w.nearest)) {
-      fail_argument("weighting.farthest", "a number above nearest", std::to_string(w.farthest));
+    if (detail::is_nan(w.farthest) || !(w.farthest > w.nearest)) {
+      fail_argument("weighting.farthest", "a number above nearest",
+                    detail::number_text(w.farthest));
     }
   }
 

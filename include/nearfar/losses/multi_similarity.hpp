@@ -55,9 +55,9 @@ class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
   /// Throws std::invalid_argument unless alpha and beta are finite and > 0 and base is finite.
   explicit MultiSimilarity(MultiSimilarityOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
-    check_positive("alpha", options.alpha);
-    check_positive("beta", options.beta);
-    check_finite_option("base", options.base);
+    check_scale<S>("alpha", options.alpha);
+    check_scale<S>("beta", options.beta);
+    check_offset<S>("base", options.base);
   }
 
   const MultiSimilarityOptions& options() const { return options_; }

@@ -62,7 +62,7 @@ class MutualInformation {
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
   explicit MutualInformation(MutualInformationOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
-    check_positive("temperature", options.temperature);
+    check_scale<S>("temperature", options.temperature);
   }
 
   const MutualInformationOptions& options() const { return options_; }

@@ -75,8 +75,8 @@ class Nce {
  public:
   /// Throws std::invalid_argument unless the temperature is finite and > 0 and log_z finite.
   explicit Nce(NceOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
-    check_positive("temperature", options.temperature);
-    check_finite_option("log_z", options.log_z);
+    check_scale<S>("temperature", options.temperature);
+    check_offset<S>("log_z", options.log_z);
   }
 
   const NceOptions& options() const { return options_; }
@@ -132,7 +132,7 @@ class NegativeSampling {
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
   explicit NegativeSampling(NegativeSamplingOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
-    check_positive("temperature", options.temperature);
+    check_scale<S>("temperature", options.temperature);
   }
 
   const NegativeSamplingOptions& options() const { return options_; }

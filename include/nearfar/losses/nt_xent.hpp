@@ -54,7 +54,7 @@ class NtXent {
  public:
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
   explicit NtXent(NtXentOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
-    check_positive("temperature", options.temperature);
+    check_scale<S>("temperature", options.temperature);
   }
 
   const NtXentOptions& options() const { return options_; }

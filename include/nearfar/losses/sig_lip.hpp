@@ -52,8 +52,8 @@ class SigLip {
  public:
   /// Throws std::invalid_argument unless logit_scale is finite and > 0 and logit_bias finite.
   explicit SigLip(SigLipOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
-    check_positive("logit_scale", options.logit_scale);
-    check_finite_option("logit_bias", options.logit_bias);
+    check_scale<S>("logit_scale", options.logit_scale);
+    check_offset<S>("logit_bias", options.logit_bias);
   }
 
   const SigLipOptions& options() const { return options_; }

@@ -58,7 +58,7 @@ class SupCon : public LabelCalls<SupCon<S, K>, S, TemperatureResult> {
  public:
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
   explicit SupCon(SupConOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
-    check_positive("temperature", options.temperature);
+    check_scale<S>("temperature", options.temperature);
   }
 
   const SupConOptions& options() const { return options_; }

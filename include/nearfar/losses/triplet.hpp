@@ -54,6 +54,7 @@ class Triplet {
   explicit Triplet(TripletOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
     check_not_negative("margin", options.margin);
+    check_offset<S>("margin", options.margin);
     if (options.swap && !is_symmetric<K>()) {
       fail_argument("swap", "a kernel that treats both rows alike", "one that does not");
     }

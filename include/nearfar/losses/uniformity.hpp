@@ -36,7 +36,7 @@ class Uniformity {
  public:
   /// Throws std::invalid_argument unless t is finite and > 0.
   explicit Uniformity(UniformityOptions options = {}) : options_(options) {
-    check_positive("t", options.t);
+    check_scale<S>("t", options.t);
   }
 
   const UniformityOptions& options() const { return options_; }

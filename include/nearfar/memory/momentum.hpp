@@ -70,8 +70,8 @@ void follow(S* target, const S* online, Index size, double momentum) {
 template <class S>
 void momentum_update(std::span<const MomentumBuffers<S>> buffers, double momentum,
                      int threads = 0) {
-  if (!(momentum >= 0 && momentum <= 1)) {
-    fail_argument("momentum", "a number from 0 to 1", std::to_string(momentum));
+  if (!detail::is_finite(momentum) || !(momentum >= 0 && momentum <= 1)) {
+    fail_argument("momentum", "a number from 0 to 1", detail::number_text(momentum));
   }
   threads = detail::available_threads(threads);
   for (const auto& b : buffers) {
@@ -109,8 +109,8 @@ void momentum_update(Target&& target, const Online& online, double momentum, int
 /// Steps past the last one have momentum 1. Throws std::invalid_argument unless 0 <= base <= 1,
 /// 0 <= step and 0 < steps.
 inline double cosine_momentum(double base, Index step, Index steps) {
-  if (!(base >= 0 && base <= 1)) {
-    fail_argument("base", "a number from 0 to 1", std::to_string(base));
+  if (!detail::is_finite(base) || !(base >= 0 && base <= 1)) {
+    fail_argument("base", "a number from 0 to 1", detail::number_text(base));
   }
   if (step < 0) fail_argument("step", "a number >= 0", std::to_string(step));
   if (steps < 1) fail_argument("steps", "a number > 0", std::to_string(steps));

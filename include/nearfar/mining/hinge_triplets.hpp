@@ -142,7 +142,7 @@ class HingeTriplets {
     anchor.sums.semihard += nearer - easy;
     anchor.sums.hard -= nearer;
     anchor.sums.value +=
-        std::isfinite(sums.value) ? sums.value : value_in_double(anchor, negatives, n, s);
+        is_finite(sums.value) ? sums.value : value_in_double(anchor, negatives, n, s);
   }
 
   /// The value that a run adds, where it is out of the range of S.

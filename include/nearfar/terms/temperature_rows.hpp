@@ -22,7 +22,8 @@ void finish_rows(Frame& call, double temperature, const Term& term, TemperatureR
   if (!call.wants_gradients()) return;
   // dL/dtau = -1/tau sum_ij dL/ds_ij s_ij.
   const double moments = call.sum(n, [&](Index i) { return term[i].temperature; });
-  result.d_temperature = -call.scale(d) * moments / temperature;
+  result.d_temperature =
+      checked_derivative("d_temperature", -call.scale(d) * moments / temperature);
   call.scatter(call.scale(d));
 }
 

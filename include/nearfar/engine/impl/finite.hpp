@@ -27,7 +27,7 @@ void check_finite(const char* name, const Rows<S>& x, int threads) {
   const Index i = first_bad.load();
   if (i == x.rows()) return;
   for (Index k = 0; k < x.cols(); ++k) {
-    if (!std::isfinite(x.row(i)[k])) {
+    if (!is_finite(x.row(i)[k])) {
       fail_not_finite(name, i, k, static_cast<double>(x.row(i)[k]));
     }
   }

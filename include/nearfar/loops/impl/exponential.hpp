@@ -59,8 +59,8 @@ template <class T, class S>
 NEARFAR_ALWAYS_INLINE T exp_scaled(T x, S rate) {
   using Constants = PowerOfTwo<S>;
   const T shift = constant<T>(to_whole<S>);
-  const T shifted = multiply_add(x, spread<T>(rate), shift);
-  const T n = shifted - shift;
+  const T shifted = in_order(multiply_add(x, spread<T>(rate), shift));
+  const T n = in_order(shifted - shift);
   const T f = multiply_add(x, spread<T>(rate), constant<T>(0) - n);
   return select_less(n, constant<T>(Constants::smallest_exponent), constant<T>(0),
                      times_power_of_two(polynomial(f, Constants::coefficients), shifted));

@@ -430,6 +430,31 @@ struct Elementary<double> {
       0.0880073848614467413, 0.161640456119435311};
 };
 
+/// v as it is. Around it sums and products keep their order, which exp and log need, also where
+/// the compiler may regroup (-fassociative-math): where GCC says so, and for clang's users of
+/// headers alone, as clang does not.
+#if defined(__ASSOCIATIVE_MATH__) || (defined(__clang__) && defined(NEARFAR_HEADER_ONLY))
+#if defined(__AVX512F__)
+#define NEARFAR_KEEP_ORDER(v) __asm__("" : "+v"(v))
+#elif defined(__x86_64__)
+#define NEARFAR_KEEP_ORDER(v) __asm__("" : "+x"(v))
+#else
+#define NEARFAR_KEEP_ORDER(v) __asm__("" : "+m"(v))
+#endif
+#else
+#define NEARFAR_KEEP_ORDER(v) static_cast<void>(v)
+#endif
+template <class T>
+NEARFAR_ALWAYS_INLINE T in_order(T v) {
+  if constexpr (std::is_floating_point_v<T>) {
+    NEARFAR_KEEP_ORDER(v);
+  } else {
+    NEARFAR_KEEP_ORDER(v.p);
+  }
+  return v;
+}
+#undef NEARFAR_KEEP_ORDER
+
 /// coefficients[0] + coefficients[1] x + ...
 template <class T, int n>
 NEARFAR_ALWAYS_INLINE T polynomial(T x, const double (&coefficients)[n]) {
@@ -458,13 +483,13 @@ NEARFAR_ALWAYS_INLINE T exp_of(T x) {
   const T shift = constant<T>(to_whole<S>);
   // In this order what isn't a number stays so.
   x = min(max(x, constant<T>(Constants::smallest)), constant<T>(Constants::largest));
-  const T n = multiply_add(x, constant<T>(1.4426950408889634), shift) - shift;
-  T f = multiply_add(n, constant<T>(-Constants::ln2_high), x);
+  const T n = in_order(in_order(multiply_add(x, constant<T>(1.4426950408889634), shift)) - shift);
+  T f = in_order(multiply_add(n, constant<T>(-Constants::ln2_high), x));
   f = multiply_add(n, constant<T>(-Constants::ln2_low), f);
   // In two steps, for 2^n itself can be too large or too small.
-  const T half = multiply_add(n, constant<T>(0.5), shift);
-  const T other = n - (half - shift) + shift;
-  return polynomial(f, Constants::exp) * power_of_two(half) * power_of_two(other);
+  const T half = in_order(multiply_add(n, constant<T>(0.5), shift));
+  const T other = in_order(n - in_order(half - shift)) + shift;
+  return in_order(polynomial(f, Constants::exp) * power_of_two(half)) * power_of_two(other);
 }
 template <class S>
 NEARFAR_ALWAYS_INLINE Vec<S> exp(Vec<S> x) {

@@ -35,6 +35,7 @@ class CpcCall {
     for (Index step = 1; step <= options_.steps && n > 0; ++step) run_step(step, sums, result);
 
     // Nothing of the caller's has been touched so far.
+    checked_derivative("d_temperature", result.d_temperature);
     d_contexts.refuse_overflow("contexts");
     d_targets.refuse_overflow("targets");
     open_all({d_contexts.output(), d_targets.output(), d_weights.output()});
@@ -108,11 +109,13 @@ class CpcCall {
     const ScratchLoan loan(scratch_);
     const SequenceBlocks blocks(options_.negatives, contexts().rows(), options_.length, number);
     Step step = packed(number, blocks, sums);
+    const Upstream of_rows = upstream().in_units_of(
+        upstream().is_scalar() ? 1.0 : upstream().largest(contexts().rows()));
     double* upstream_of_terms = nullptr;  // with Reduction::none, where it is given
     if (wants_gradients() && !upstream().is_scalar()) {
       upstream_of_terms = scratch_.template take<double>(blocks.terms());
       for (Index i = 0; i < blocks.terms(); ++i) {
-        upstream_of_terms[i] = upstream()[blocks.context(i)];
+        upstream_of_terms[i] = row_upstream(of_rows, blocks.context(i));
       }
     }
 
@@ -142,7 +145,7 @@ class CpcCall {
         own.value, std::log(static_cast<double>(blocks.size())) - mean};
     result.value += share * own.value;
     if (wants_gradients()) {
-      const double scale = share * gradient_scale(options_.reduction, d, upstream());
+      const double scale = share * gradient_scale(options_.reduction, d, of_rows);
       result.d_temperature += scale * d_temperature;
       add_gradients(number, step, blocks, scale, sums);
     }

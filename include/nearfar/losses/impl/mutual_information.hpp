@@ -42,12 +42,13 @@ MutualInformationResult evaluate(const MutualInformationOptions& options,
   d.anchors = d.terms = d.active_terms = n;
   d.anchors_without_negative = n == 1 ? 1 : 0;
   result.value = term.value();
-  if (!std::isfinite(result.value)) fail_value_overflow(result.value);
+  if (!is_finite(result.value)) fail_value_overflow(result.value);
   if (options.bound == MutualInformationBound::info_nce && n > 0) {
     result.ceiling = std::log(static_cast<double>(n));
   }
   if (!call.wants_gradients()) return result;
-  result.d_temperature = call.upstream().scalar() * term.temperature_gradient();
+  result.d_temperature =
+      checked_derivative("d_temperature", call.upstream().scalar() * term.temperature_gradient());
   call.scatter(call.upstream().scalar());
   return result;
 }

@@ -97,8 +97,9 @@ NceResult contrast_with_noise(Call<S>& call, double temperature, bool shared_neg
     d_inverse += term[i].d_scale + dz * static_cast<double>(positives.s[i]);
     result.d_log_z -= term[i].d_bias + dz;
   }
-  result.d_log_z *= scale;
-  result.d_temperature = -scale * d_inverse / (temperature * temperature);
+  result.d_log_z = checked_derivative("d_log_z", scale * result.d_log_z);
+  result.d_temperature =
+      checked_derivative("d_temperature", -scale * d_inverse / temperature / temperature);
   add_paired_gradients(call.threads(), kernel, call.rows(0), call.rows(1), positives,
                        call.gradients(0), call.gradients(1));
   call.scatter(scale);

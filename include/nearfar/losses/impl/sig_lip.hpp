@@ -25,8 +25,10 @@ SigLipResult sig_lip(const SigLipOptions& options, Frame& call) {
   call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
   const double scale = call.scale(d);
-  result.d_logit_scale = scale * call.sum(n, [&](Index i) { return term[i].d_scale; });
-  result.d_logit_bias = scale * call.sum(n, [&](Index i) { return term[i].d_bias; });
+  result.d_logit_scale = checked_derivative(
+      "d_logit_scale", scale * call.sum(n, [&](Index i) { return term[i].d_scale; }));
+  result.d_logit_bias = checked_derivative(
+      "d_logit_bias", scale * call.sum(n, [&](Index i) { return term[i].d_bias; }));
   call.scatter(scale);
   return result;
 }

@@ -28,7 +28,8 @@ TemperatureResult sup_con(const SupConOptions& options, Frame& call) {
   if (!call.wants_gradients()) return result;
   // dL/dtau = -1/tau sum_ij dL/ds_ij s_ij.
   const double moments = call.sum([&](Index i) { return term[i].temperature; });
-  result.d_temperature = -call.scale(d) * moments / options.temperature;
+  result.d_temperature =
+      checked_derivative("d_temperature", -call.scale(d) * moments / options.temperature);
   call.scatter(call.scale(d));
   return result;
 }

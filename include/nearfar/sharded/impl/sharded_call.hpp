@@ -357,7 +357,7 @@ class ShardedCall {
       for (Index i = 0; i < count; ++i) result.values[static_cast<std::size_t>(i)] = value_of(i);
     }
     const double total = sum(count, value_of);
-    if (!std::isfinite(total)) fail_value_overflow(total);
+    if (!is_finite(total)) fail_value_overflow(total);
     result.value = total * reduction_scale(reduction, result.diagnostics);
   }
 

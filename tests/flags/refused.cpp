@@ -1,0 +1,2 @@
+// expect: -ffinite-math-only
+#include <nearfar/losses/info_nce.hpp>
