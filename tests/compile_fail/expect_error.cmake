@@ -1,6 +1,6 @@
 # cmake -P expect_error.cmake SOURCE COMPILER FLAGS...
 # Passes when SOURCE does not compile and the compiler's message contains what the first line of
-# SOURCE, "// expect: ...", says.
+# SOURCE, "// expect: ...", says, and little more.
 
 set(source "${CMAKE_ARGV3}")
 set(command)
@@ -27,4 +27,10 @@ string(FIND "${output}" "${expected}" found)
 if(found EQUAL -1)
   message("${output}")  # Apart: a fatal error's text would be wrapped.
   message(FATAL_ERROR "${source}: the message above does not contain: ${expected}")
+endif()
+string(REGEX MATCHALL "\n" lines "${output}")
+list(LENGTH lines count)
+if(count GREATER 30)
+  message("${output}")
+  message(FATAL_ERROR "${source}: the message above has ${count} lines")
 endif()

@@ -99,15 +99,16 @@ inline void check_targets(const NamedTargets& query, Index queries, const NamedT
       break;
     }
   }
-  if (query.targets.has_ids() != key.targets.has_ids()) {
+  // A side without rows has ids and has none: a memory before its first push is one.
+  const bool comparable = queries > 0 && keys > 0;
+  if (comparable && query.targets.has_ids() != key.targets.has_ids()) {
     const NamedTargets& without = query.targets.has_ids() ? key : query;
     fail_argument(without.name, "ids, as the other side has", "none");
   }
-  if (query.targets.has_ids()) {
-    each_side([](const NamedTargets& side, Index rows) {
-      check_label_count((std::string(side.name) + " ids").c_str(), side.targets.ids(), rows);
-    });
-  }
+  each_side([](const NamedTargets& side, Index rows) {
+    if (!side.targets.has_ids()) return;
+    check_label_count((std::string(side.name) + " ids").c_str(), side.targets.ids(), rows);
+  });
   if (!same_rows && key.targets.has_weights())
     fail_argument(key.name, "no weights: anchors have weights", "weights");
   if (query.targets.has_weights()) {

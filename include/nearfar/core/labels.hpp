@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstdint>
 #include <ranges>
+#include <vector>
 
 #include "nearfar/core/matrix.hpp"
 #include "nearfar/core/workspace.hpp"
@@ -13,39 +14,65 @@
 namespace nearfar {
 
 /// A view of one integer a row, made implicitly from any contiguous range of integers
-/// (std::vector<int>, std::span<const std::int64_t>, an Eigen vector of integers...). Any value
-/// may be a label, negative or huge: only equality counts. Holds a pointer: the integers must
-/// outlive the call.
+/// (std::vector<int>, std::span<const std::int64_t>...), std::vector<bool>, or what Eigen holds as
+/// integers in a row (a vector, a Map, Ref or segment of one, a row or column of a matrix, with any
+/// stride). Any value may be a label, negative or huge: only equality counts. Holds a pointer: the
+/// integers must outlive the call.
 class Labels {
  public:
   Labels() = default;
 
-  /// `size` integers at `data`. Throws std::invalid_argument when the size is negative, or data is
-  /// null although there is something to read.
+  /// `size` integers at `data`, `stride` integers from one to the next. Throws
+  /// std::invalid_argument when the size is negative, the stride less than 1, or data is null
+  /// although there is something to read.
   template <std::integral T>
-  Labels(const T* data, Index size)
-      : data_(data), size_(size), read_([](const void* p, Index i) {
+  Labels(const T* data, Index size, Index stride = 1)
+      : data_(data), size_(size), stride_(stride), read_([](const void* p, Index i) {
           return static_cast<std::int64_t>(static_cast<const T*>(p)[i]);
         }) {
-    check_layout(data != nullptr, size, 1, 1);
+    check_layout(data != nullptr, size, 1, stride);
   }
 
   template <std::ranges::contiguous_range R>
-  requires std::ranges::sized_range<R> && std::integral<std::ranges::range_value_t<R>> Labels(
-      const R& range)  // NOLINT(google-explicit-constructor): a view, as std::span
+  requires(std::ranges::sized_range<R>&& std::integral<std::ranges::range_value_t<R>> &&
+           !detail::EigenDense<R>)
+      Labels(const R& range)  // NOLINT(google-explicit-constructor): a view, as std::span
       : Labels(std::ranges::data(range), static_cast<Index>(std::ranges::size(range))) {}
 
-  template <class Derived>
-  requires std::integral<typename Derived::Scalar> Labels(
-      const Eigen::PlainObjectBase<Derived>& v)  // NOLINT(google-explicit-constructor)
-      : Labels(v.data(), v.size()) {}
+  /// Bits have no address of their own: this one holds a pointer to the vector.
+  Labels(const std::vector<bool>& bits)  // NOLINT(google-explicit-constructor)
+      : data_(&bits), size_(static_cast<Index>(bits.size())), read_([](const void* p, Index i) {
+          const auto& all = *static_cast<const std::vector<bool>*>(p);
+          return static_cast<std::int64_t>(all[static_cast<std::size_t>(i)]);
+        }) {}
+
+  /// Of a matrix, which must be one row, one column or without gaps, all its elements in memory's
+  /// order. Throws std::invalid_argument on another one.
+  template <detail::EigenDense V>
+  requires std::integral<typename V::Scalar> Labels(
+      const V& v) {  // NOLINT(google-explicit-constructor)
+    static_assert((int(V::Flags) & int(Eigen::DirectAccessBit)) != 0,
+                  "nearfar: labels must lie in memory. Pass a vector, a Map or a segment of one: "
+                  "what an expression evaluates to would be gone before the call.");
+    if constexpr ((int(V::Flags) & int(Eigen::DirectAccessBit)) != 0) {
+      const bool one_inner = v.innerSize() == 1;
+      if (!one_inner && v.outerSize() > 1 && v.outerStride() != v.innerSize() * v.innerStride()) {
+        fail_argument("labels", "one row, one column or a matrix without gaps",
+                      "a part of a matrix");
+      }
+      *this = Labels(v.data(), v.size(), one_inner ? v.outerStride() : v.innerStride());
+    }
+  }
 
   Index size() const { return size_; }
-  std::int64_t operator[](Index i) const { return read_(data_, i); }
+  std::int64_t operator[](Index i) const { return read_(data_, i * stride_); }
+  /// The memory they are read from.
+  const void* data() const { return data_; }
 
  private:
   const void* data_ = nullptr;
   Index size_ = 0;
+  Index stride_ = 1;
   std::int64_t (*read_)(const void*, Index) = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "nearfar/core/errors.hpp"
+#include "nearfar/core/overlap.hpp"
 
 /// \file
 /// How rows of embeddings enter and gradients leave: views, never silent copies.
@@ -27,8 +28,9 @@ namespace detail {
 
 // Eigen marks an expression whose coefficients lie in memory with DirectAccessBit.
 template <class M>
-concept EigenDense =
-    std::is_base_of_v<Eigen::DenseBase<std::remove_cvref_t<M>>, std::remove_cvref_t<M>>;
+concept EigenDense = requires(const std::remove_cvref_t<M>& m) {
+  []<class Derived>(const Eigen::DenseBase<Derived>&) {}(m);
+};
 
 template <class M>
 constexpr bool has_contiguous_rows() {
@@ -42,10 +44,33 @@ constexpr bool has_contiguous_rows() {
 
 template <class M>
 constexpr void require_contiguous_rows() {
-  static_assert(has_contiguous_rows<M>(),
+  using Plain = std::remove_cvref_t<M>;
+  constexpr bool is_column = int(Plain::ColsAtCompileTime) == 1 && !has_contiguous_rows<M>();
+  static_assert(!is_column,
+                "nearfar: a vector of Eigen's is a column, N rows of one number. For those pass "
+                "its data as such, nearfar::Rows<S>(v.data(), v.size(), 1); for one row of N "
+                "numbers nearfar::Rows<S>(v.data(), 1, v.size()). A gradient: GradientRows<S>, "
+                "likewise.");
+  static_assert(is_column || has_contiguous_rows<M>(),
                 "nearfar: rows must be contiguous in memory. Pass a row-major matrix "
                 "(nearfar::Matrix<S>), or a Map or block of rows of one. A column-major D x N "
                 "matrix is the same memory: pass nearfar::columns_as_rows(matrix).");
+}
+
+template <class S>
+constexpr void require_float_or_double() {
+  static_assert(
+      std::is_same_v<S, float> || std::is_same_v<S, double>,
+      "nearfar: rows are of float or of double. Cast those of other numbers, such as "
+      "halves or integers, to one of them: x.cast<float>() into a nearfar::Matrix<float>.");
+}
+
+template <class M, class S>
+constexpr void require_scalar_of_loss() {
+  static_assert(
+      std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S>,
+      "nearfar: these rows are of another scalar type than the loss, which is of float or "
+      "of double. Cast them to its type: x.cast<float>() into a nearfar::Matrix<float>.");
 }
 
 }  // namespace detail
@@ -56,6 +81,8 @@ constexpr void require_contiguous_rows() {
 /// alternative is a hidden copy.
 template <class S>
 class Rows {
+  static_assert((detail::require_float_or_double<S>(), true));
+
  public:
   using Scalar = S;
 
@@ -77,10 +104,10 @@ class Rows {
   }
 
   template <detail::EigenDense M>
-  requires std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S> Rows(
-      const M& m) {  // NOLINT(google-explicit-constructor): views convert, as std::span does
+  Rows(const M& m) {  // NOLINT(google-explicit-constructor): views convert, as std::span does
+    detail::require_scalar_of_loss<M, S>();
     detail::require_contiguous_rows<M>();
-    if constexpr (detail::has_contiguous_rows<M>()) {
+    if constexpr (std::is_same_v<typename M::Scalar, S> && detail::has_contiguous_rows<M>()) {
       data_ = m.data();
       rows_ = m.rows();
       cols_ = m.cols();
@@ -93,6 +120,9 @@ class Rows {
   Index cols() const { return cols_; }
   Index stride() const { return stride_; }
   const S* row(Index i) const { return data_ + i * stride_; }
+
+  /// The memory of the elements.
+  detail::Place place() const { return detail::place_of(data_, rows_, cols_, stride_); }
 
  private:
   const S* data_ = nullptr;
@@ -112,6 +142,8 @@ inline constexpr NoGradient no_gradient{};
 /// already fit; or `no_gradient`. Values are overwritten, or added to when made by `accumulate`.
 template <class S>
 class GradientRows {
+  static_assert((detail::require_float_or_double<S>(), true));
+
  public:
   using Scalar = S;
 
@@ -144,11 +176,14 @@ class GradientRows {
   }
 
   template <detail::EigenDense M>
-  requires(!std::is_same_v<std::remove_cvref_t<M>, Matrix<S>> &&
-           std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S>) GradientRows(M&& m)
+  requires(!std::is_same_v<M, Matrix<S>&>) GradientRows(M&& m)
       : wanted_(true) {  // NOLINT(google-explicit-constructor)
+    detail::require_scalar_of_loss<M, S>();
     detail::require_contiguous_rows<M>();
-    if constexpr (detail::has_contiguous_rows<M>()) {
+    static_assert(!std::is_same_v<M, Matrix<S>>,
+                  "nearfar: a gradient written to a temporary Matrix would be lost");
+    if constexpr (std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S> &&
+                  detail::has_contiguous_rows<M>()) {
       static_assert(std::is_same_v<decltype(m.data()), S*>,
                     "nearfar: a gradient needs a buffer that can be written to");
       data_ = m.data();
@@ -194,14 +229,17 @@ class GradientRows {
     stride_ = cols;
   }
 
-  /// Whether both resize the same Matrix.
-  bool shares_matrix(const GradientRows& other) const {
-    return resizable_ != nullptr && resizable_ == other.resizable_;
+  /// Whether both have an element in common, or resize the same Matrix.
+  bool overlaps(const GradientRows& other) const {
+    return (resizable_ != nullptr && resizable_ == other.resizable_) ||
+           detail::overlap(place(), other.place());
   }
 
   S* row(Index i) const { return data_ + i * stride_; }
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
+  /// The memory of the elements.
+  detail::Place place() const { return detail::place_of(data_, rows_, cols_, stride_); }
 
   template <class M>
   friend auto accumulate(M&& m);

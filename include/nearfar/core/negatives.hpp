@@ -18,8 +18,7 @@ class Negatives {
   Negatives(const Rows<S>& rows) : rows_(rows) {}  // NOLINT(google-explicit-constructor)
 
   template <detail::EigenDense M>
-  requires std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S> Negatives(
-      const M& m)  // NOLINT(google-explicit-constructor): as Rows
+  Negatives(const M& m)  // NOLINT(google-explicit-constructor): as Rows
       : rows_(m) {}
 
   const Rows<S>& rows() const { return rows_; }

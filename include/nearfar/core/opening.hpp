@@ -19,8 +19,8 @@ struct Output {
   Index cols;
 };
 
-/// Opens all of them. Throws std::bad_alloc, or std::invalid_argument when one Matrix is to have
-/// two shapes, all of them still as they were.
+/// Opens all of them. Throws std::bad_alloc, or std::invalid_argument when two of them overlap, all
+/// of them still as they were. Those that both add to what is there may overlap: they add up.
 template <class S>
 void open_all(std::span<const Output<S>> some, std::span<const Output<S>> others = {}) {
   const std::array<std::span<const Output<S>>, 2> lists = {some, others};
@@ -33,8 +33,11 @@ void open_all(std::span<const Output<S>> some, std::span<const Output<S>> others
   };
   each([&](const Output<S>& a) {
     each([&](const Output<S>& b) {
-      if (a.rows->shares_matrix(*b.rows) && (a.count != b.count || a.cols != b.cols)) {
-        fail_argument("gradients", "a Matrix for each shape", "one Matrix for two of them");
+      if (a.rows == b.rows || (a.rows->accumulates() && b.rows->accumulates())) return;
+      if (a.rows->overlaps(*b.rows)) {
+        fail_argument("gradients",
+                      "memory of its own for each, or accumulate for all that share it",
+                      "two that overlap");
       }
     });
   });

@@ -39,8 +39,9 @@ class MemoryBank {
       : count_(count), dim_(dim), options_(options) {
     if (count < 1) fail_argument("count", "a number > 0", std::to_string(count));
     if (dim < 1) fail_argument("dim", "a number > 0", std::to_string(dim));
-    if (!(options.momentum >= 0 && options.momentum < 1)) {
-      fail_argument("momentum", "a number >= 0 and < 1", std::to_string(options.momentum));
+    const double m = options.momentum;
+    if (!detail::is_finite(m) || !(m >= 0 && m < 1)) {
+      fail_argument("momentum", "a number >= 0 and < 1", detail::number_text(m));
     }
     rows_.resize(static_cast<std::size_t>(count * dim));
     std::vector<double> direction(static_cast<std::size_t>(dim));
@@ -80,6 +81,11 @@ class MemoryBank {
       fail_shape("x", indices.size(), dim_, x.rows(), x.cols());
     }
     detail::check_finite("x", x, 1);
+    if (detail::overlap(x.place(), detail::place_of(rows_))) {
+      const std::vector<S> copy = rows_;  // of the bank itself, before they change
+      update(indices, Rows<S>(copy.data() + (x.data() - rows_.data()), x.rows(), dim_, x.stride()));
+      return;
+    }
     std::vector<double> mixed(static_cast<std::size_t>(dim_));
     for (Index i = 0; i < x.rows(); ++i) {
       for (Index k = 0; k < dim_; ++k) mixed[at(k)] = static_cast<double>(x.row(i)[k]);
@@ -120,7 +126,7 @@ class MemoryBank {
     std::vector<S> rows = reader.template get_all<S>(rows_.size());
     reader.finish();
     for (const S number : rows) {
-      if (!std::isfinite(number)) fail_file("memory", "holds a number that is not finite");
+      if (!detail::is_finite(number)) fail_file("memory", "holds a number that is not finite");
     }
     rows_ = std::move(rows);
   }

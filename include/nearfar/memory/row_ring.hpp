@@ -45,6 +45,17 @@ class RowRing {
                     has_ids_ ? "none" : "some");
     }
     check_finite(name, rows, 1);
+    if (is_own(rows, labels, ids)) {
+      // Slots are overwritten in order: numbers of the ring itself must be read before that.
+      const std::vector<S> copy(rows.row(0), rows.row(rows.rows() - 1) + dim_);
+      const std::vector<std::int64_t> own_labels = copy_of(labels);
+      const std::vector<std::int64_t> own_ids = copy_of(ids);
+      const Labels label_view(own_labels);
+      const Labels id_view(own_ids);
+      push(name, Rows<S>(copy.data(), rows.rows(), dim_, rows.stride()),
+           labels != nullptr ? &label_view : nullptr, ids != nullptr ? &id_view : nullptr);
+      return;
+    }
     // All that may fail, before anything changes.
     reserve();
     if (labels != nullptr) labels_.reserve(static_cast<std::size_t>(capacity_));
@@ -62,6 +73,7 @@ class RowRing {
 
   void clear() {
     size_ = next_ = 0;
+    has_ids_ = false;
     labels_.clear();
     ids_.clear();
   }
@@ -98,7 +110,7 @@ class RowRing {
     loaded.reserve();
     for (Index k = 0; k < loaded.size_ * dim_; ++k) {
       const S number = reader.get<S>();
-      if (!std::isfinite(number)) fail_file("memory", "holds a number that is not finite");
+      if (!is_finite(number)) fail_file("memory", "holds a number that is not finite");
       loaded.rows_[static_cast<std::size_t>(k)] = number;
     }
     const auto count = static_cast<std::size_t>(loaded.size_);
@@ -109,6 +121,23 @@ class RowRing {
   }
 
  private:
+  /// Whether some of them lie in the ring's own memory.
+  bool is_own(const Rows<S>& rows, const Labels* labels, const Labels* ids) const {
+    bool own = overlap(rows.place(), place_of(rows_));
+    for (const Labels* numbers : {labels, ids}) {
+      if (numbers == nullptr) continue;
+      const Place first{numbers->data(), 1, 1, 1};
+      own = own || overlap(first, place_of(labels_)) || overlap(first, place_of(ids_));
+    }
+    return own;
+  }
+
+  static std::vector<std::int64_t> copy_of(const Labels* numbers) {
+    std::vector<std::int64_t> out;
+    for (Index i = 0; numbers != nullptr && i < numbers->size(); ++i) out.push_back((*numbers)[i]);
+    return out;
+  }
+
   /// All at once and not before it is needed: a ring that is never filled costs nothing.
   void reserve() { rows_.resize(static_cast<std::size_t>(capacity_ * dim_)); }
 

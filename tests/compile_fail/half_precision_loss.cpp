@@ -1,0 +1,6 @@
+// expect: nearfar: rows are of float or of double
+#include <nearfar/nearfar.hpp>
+
+double value(const nearfar::Matrix<Eigen::half>& x) {
+  return nearfar::InfoNce<Eigen::half>().forward(x, x).value;
+}
