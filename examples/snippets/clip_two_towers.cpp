@@ -1,5 +1,6 @@
 // CLIP: an image tower and a text tower (here one matrix each), and the logarithm of the logit
 // scale, learnt together.
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <nearfar/losses/clip.hpp>
@@ -17,14 +18,15 @@ int main() {
   for (int step = 0; step < 200; ++step) {
     const Matrix images = pixels * image_tower;
     const Matrix texts = words * text_tower;
-    const nearfar::Clip<float> loss(
-        {.logit_scale = std::exp(log_scale), .largest_logit_scale = 100});
+    const double scale = std::exp(log_scale);
+    const nearfar::Clip<float> loss({.logit_scale = scale, .largest_logit_scale = 100});
     Matrix d_images, d_texts;
     const auto result = loss.forward_backward(images, texts, d_images, d_texts);
 
     image_tower -= 0.1f * pixels.transpose() * d_images;
     text_tower -= 0.1f * words.transpose() * d_texts;
-    log_scale -= 0.1 * std::exp(log_scale) * result.d_logit_scale;
+    // Past the cap the derivative is that at the cap: 0, or such that the scale comes back.
+    log_scale -= 0.1 * std::min(scale, 100.0) * result.d_logit_scale;
     last = result.value;
     if (step == 0) first = last;
   }

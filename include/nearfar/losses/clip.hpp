@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "nearfar/core/inputs.hpp"
@@ -18,7 +19,7 @@ enum class ClipDirections {
 struct ClipOptions {
   /// sigma > 0, the factor of the scores: 1 / temperature. CLIP starts at 1 / 0.07.
   double logit_scale = 1 / 0.07;
-  /// A larger logit_scale counts as this one, and then has no gradient. CLIP's is 100.
+  /// A larger logit_scale counts as this one. CLIP's is 100.
   double largest_logit_scale = std::numeric_limits<double>::infinity();
   ClipDirections directions = ClipDirections::mean;
   Reduction reduction = Reduction::mean;  ///< terms are pairs (image i, text i)
@@ -38,7 +39,8 @@ struct ClipOptions {
 /// The result of Clip.
 struct ClipResult : Result {
   /// dL/dsigma (times upstream); 0 from forward. When log sigma is what is learnt, as in CLIP,
-  /// its gradient is sigma times this.
+  /// its gradient is sigma times this. From largest_logit_scale on the derivative there where a
+  /// step downhill lowers sigma, so that a scale beyond it comes back, and 0 where it raises it.
   double d_logit_scale = 0;
 };
 
@@ -66,11 +68,12 @@ class Clip {
  public:
   /// Throws std::invalid_argument unless logit_scale is finite and > 0 and largest_logit_scale > 0.
   explicit Clip(ClipOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
-    check_positive("logit_scale", options.logit_scale);
-    if (!(options.largest_logit_scale > 0)) {
-      fail_argument("largest_logit_scale", "a number > 0",
-                    std::to_string(options.largest_logit_scale));
+    check_scale<S>("logit_scale", options.logit_scale);
+    const double largest = options.largest_logit_scale;
+    if (detail::is_nan(largest) || !(largest > 0)) {
+      fail_argument("largest_logit_scale", "a number > 0", detail::number_text(largest));
     }
+    check_scale<S>("largest_logit_scale", std::min(largest, options.logit_scale));
   }
 
   const ClipOptions& options() const { return options_; }

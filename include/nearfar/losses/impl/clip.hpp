@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "nearfar/engine/call.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/terms/one_positive_softmax.hpp"
@@ -10,8 +12,8 @@ namespace nearfar::detail {
 template <class S, class Frame>
 ClipResult clip(const ClipOptions& options, Frame& call) {
   refuse_unusable(options.unusable_anchors, call.all_rows(0) == 1 ? 1 : 0, "without a negative");
-  const bool clamped = options.logit_scale > options.largest_logit_scale;
-  const double sigma = clamped ? options.largest_logit_scale : options.logit_scale;
+  const bool capped = options.logit_scale >= options.largest_logit_scale;
+  const double sigma = capped ? options.largest_logit_scale : options.logit_scale;
   const OnePositiveSettings<S> settings{call.kernel().sign(), 1 / sigma};
   auto of_images = call.template make<OnePositiveSoftmax<S>>(0, settings, call.upstream());
   auto of_texts = call.template make<OnePositiveSoftmax<S>>(1, settings, call.upstream());
@@ -30,7 +32,9 @@ ClipResult clip(const ClipOptions& options, Frame& call) {
   const double moments =
       call.sum(n, [&](Index i) { return of_images[i].temperature + of_texts[i].temperature; });
   // dL/dsigma = -1/sigma^2 dL/dtau, dL/dtau = -sigma times the moments.
-  if (!clamped) result.d_logit_scale = factor * moments / sigma;
+  const double derivative = checked_derivative("d_logit_scale", factor * moments / sigma);
+  // At the cap a larger scale changes nothing; a smaller one does, so that it can come back.
+  result.d_logit_scale = capped ? std::max(derivative, 0.0) : derivative;
   call.scatter(factor);
   return result;
 }
