@@ -70,10 +70,11 @@ template <class Options>
 Options with_settings(Options options, const LossSettings& settings) {
   Options::fields(
       [&]<class T>(std::string_view name, T& value) {
+        if constexpr (std::is_same_v<T, std::optional<double>>) {
+          if (name == "negative_margin" && settings.margin) value = settings.margin;
+        }
         if constexpr (std::is_same_v<T, double>) {
-          if (name == "margin" || name == "negative_margin") {
-            value = settings.margin.value_or(value);
-          }
+          if (name == "margin") value = settings.margin.value_or(value);
           if (name == "temperature") value = settings.temperature.value_or(value);
         }
       },

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cmath>
+#include <limits>
+#include <optional>
 #include <type_traits>
 
 #include "kernels.hpp"
@@ -48,7 +51,7 @@ static_assert(static_cast<int>(MutualInformationBound::donsker_varadhan) ==
               NEARFAR_BOUND_DONSKER_VARADHAN);
 static_assert(static_cast<int>(MutualInformationBound::club) == NEARFAR_BOUND_CLUB);
 
-/// Sets a setting of the interface's to that of the class.
+/// Sets a setting of the interface's to that of the class; NaN where that is left to the class.
 struct ToC {
   template <class C, class Cpp>
   void operator()(const char*, C& c, const Cpp& cpp) const {
@@ -57,6 +60,9 @@ struct ToC {
     } else {
       c = static_cast<C>(cpp);
     }
+  }
+  void operator()(const char*, double& c, const std::optional<double>& cpp) const {
+    c = cpp.value_or(std::numeric_limits<double>::quiet_NaN());
   }
 };
 
@@ -79,6 +85,9 @@ struct FromC {
       }
       cpp = static_cast<Cpp>(c);
     }
+  }
+  void operator()(const char*, const double& c, std::optional<double>& cpp) const {
+    if (!detail::is_nan(c)) cpp = c;
   }
 };
 

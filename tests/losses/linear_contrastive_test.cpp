@@ -81,7 +81,7 @@ TEST(LinearContrastive, RefusesMarginsThatAreNotFinite) {
 }
 
 TEST(LinearContrastive, HasTheDefaultsOfItsPage) {
-  const nearfar::LinearContrastiveOptions options;
+  const nearfar::LinearContrastiveOptions options = nearfar::LinearContrastive<float>().options();
   EXPECT_EQ(options.positive_margin, 0);
   EXPECT_EQ(options.negative_margin, 1);
   expect_common_defaults<nearfar::LinearContrastiveOptions>(Reduction::mean_nonzero);

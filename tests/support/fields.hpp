@@ -54,6 +54,8 @@ struct OtherThanDefaults {
     };
     if constexpr (is_common_option<First>) {
       return;
+    } else if constexpr (std::is_same_v<First, std::optional<double>>) {
+      set(0.25);  // a score that every kernel can have
     } else if constexpr (std::is_class_v<First>) {
       First::fields(*this, first, others...);
     } else if constexpr (std::is_enum_v<First> || std::is_same_v<First, bool>) {

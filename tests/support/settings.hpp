@@ -96,7 +96,9 @@ struct Gentle {
 
   template <class T>
   void operator()(std::string_view name, T& value) const {
-    if constexpr (std::is_class_v<T>) {
+    if constexpr (std::is_same_v<T, std::optional<double>>) {
+      return;  // the kernel's own
+    } else if constexpr (std::is_class_v<T>) {
       T::fields(*this, value);
     } else if constexpr (std::is_floating_point_v<T>) {
       if (name == "temperature") value = 0.5 / sharpness;

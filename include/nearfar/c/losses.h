@@ -292,8 +292,10 @@ typedef struct nearfar_linear_contrastive_options {
   size_t size;
   nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
   nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
-  double positive_margin;       ///< 0: positives at least that near cost nothing
-  double negative_margin;       ///< 1: negatives at least that far cost nothing
+  double positive_margin;       ///< NaN: positives at least that near cost nothing; then 0 for distances
+                                ///< and 1 for similarities
+  double negative_margin;       ///< NaN: negatives at least that far cost nothing; then 1 for distances
+                                ///< and 0 for similarities
   nearfar_reduction reduction;  ///< NEARFAR_MEAN_NONZERO; terms are ordered pairs
   nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
 } nearfar_linear_contrastive_options;
@@ -304,7 +306,7 @@ typedef struct nearfar_linear_contrastive_options {
 ///     mean max(0, d - m_pos) + mean max(0, m_neg - d)
 ///
 /// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
-/// unless both margins are finite.
+/// unless both margins are NaN or scores that the kernel can have.
 nearfar_status nearfar_linear_contrastive_create(const nearfar_linear_contrastive_options* options,
                                                  nearfar_loss** loss);
 nearfar_status nearfar_linear_contrastive_options_init(nearfar_linear_contrastive_options* options,

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <concepts>
+#include <limits>
+#include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "nearfar/core/matrix.hpp"
@@ -97,6 +100,38 @@ constexpr ScoreFunction score_function() {
     }
   }
   return ScoreFunction::custom;
+}
+
+/// Bounds of scores, both within.
+struct ScoreBounds {
+  double least;
+  double most;
+};
+
+/// Those of a kernel of the library; none for a function of the user's own.
+template <Kernel K>
+constexpr ScoreBounds score_bounds() {
+  constexpr double most = std::numeric_limits<double>::max();
+  constexpr ScoreFunction function = score_function<K>();
+  if (function == ScoreFunction::custom) return {-most, most};
+  if (K::geometry == Geometry::squared_distance) return {0, most};
+  if (K::geometry == Geometry::inner_product) return {-most, most};
+  return function == ScoreFunction::one_minus ? ScoreBounds{0, 2} : ScoreBounds{-1, 1};
+}
+
+/// Throws std::invalid_argument unless an option is a finite number that scores of K can be.
+template <class S, Kernel K>
+void check_score_option(std::string_view option, double value) {
+  check_offset<S>(option, value);
+  constexpr ScoreBounds bounds = score_bounds<K>();
+  if (value >= bounds.least && value <= bounds.most) return;
+  const std::string least = number_text(bounds.least);
+  fail_argument(option,
+                "a score that this kernel can have, " +
+                    (bounds.most < std::numeric_limits<double>::max()
+                         ? "from " + least + " to " + number_text(bounds.most)
+                         : least + " or more"),
+                number_text(value));
 }
 
 /// A kernel as the engine takes it. Refers to the kernel it is made of.

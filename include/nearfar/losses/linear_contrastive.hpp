@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
 #include "nearfar/losses/label_calls.hpp"
@@ -8,8 +10,12 @@ namespace nearfar {
 
 /// Settings of LinearContrastive.
 struct LinearContrastiveOptions {
-  double positive_margin = 0;  ///< positives at least that near cost nothing, in the kernel's score
-  double negative_margin = 1;  ///< negatives at least that far cost nothing, in the kernel's score
+  /// Positives at least that near cost nothing, in the kernel's score; 0 for distances and 1 for
+  /// similarities unless given.
+  std::optional<double> positive_margin = {};
+  /// Negatives at least that far cost nothing, in the kernel's score; 1 for distances and 0 for
+  /// similarities unless given.
+  std::optional<double> negative_margin = {};
   /// Terms are ordered pairs, positive and negative ones reduced apart and then added.
   Reduction reduction = Reduction::mean_nonzero;
   /// A row is unusable when there is no other row to form a pair with.
@@ -62,13 +68,19 @@ class LinearContrastive : public LabelCalls<LinearContrastive<S, K>, S, LinearCo
                 "nearfar: LinearContrastive needs a kernel that treats both rows alike");
 
  public:
-  /// Throws std::invalid_argument unless both margins are finite.
+  /// Throws std::invalid_argument unless both margins are finite and numbers that a score of the
+  /// library's kernel can be: 0 or more for distances (up to 2 for CosineDistance), -1 to 1 for
+  /// Cosine.
   explicit LinearContrastive(LinearContrastiveOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
-    check_finite_option("positive_margin", options.positive_margin);
-    check_finite_option("negative_margin", options.negative_margin);
+    constexpr bool similarity = K::orientation == Orientation::similarity;
+    if (!options.positive_margin) options_.positive_margin = similarity ? 1 : 0;
+    if (!options.negative_margin) options_.negative_margin = similarity ? 0 : 1;
+    detail::check_score_option<S, K>("positive_margin", *options_.positive_margin);
+    detail::check_score_option<S, K>("negative_margin", *options_.negative_margin);
   }
 
+  /// With both margins, given or not.
   const LinearContrastiveOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 

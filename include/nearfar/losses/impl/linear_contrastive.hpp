@@ -34,7 +34,7 @@ LinearContrastiveResult linear_contrastive(const LinearContrastiveOptions& optio
       options.unusable_anchors, [](bool positive, bool negative) { return !positive && !negative; },
       "without any other row");
   auto term = call.template make<LinearContrastiveTerm<S>>(
-      call.kernel().sign(), ByKind<double>{options.positive_margin, options.negative_margin},
+      call.kernel().sign(), ByKind<double>{*options.positive_margin, *options.negative_margin},
       call.rule(), call.upstream());
   const auto count_active = [&] {
     result.active_positive_pairs = call.total([&](Index i) { return term[i].positive.active; });

@@ -12,8 +12,8 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
                                  const ShardedLabelledInputs<S>& inputs) {
   ShardedLabelledCall<S> call(kernel, options.reduction, PairWeights::refused,
                               introduction("LinearContrastive", kernel, inputs.rows, options,
-                                           {{"positive_margin", options.positive_margin},
-                                            {"negative_margin", options.negative_margin}}),
+                                           {{"positive_margin", *options.positive_margin},
+                                            {"negative_margin", *options.negative_margin}}),
                               inputs);
   return linear_contrastive<S>(options, call);
 }
