@@ -260,7 +260,8 @@ Options options_of(Case& c) {
         if (!c.has_option(name)) return;
         if constexpr (std::is_same_v<T, nearfar::Reduction>) {
           value = c.reduction();
-        } else if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) {
+        } else if constexpr (std::is_same_v<T, double> ||
+                             std::is_same_v<T, std::optional<double>>) {
           value = c.number(name);
         } else if constexpr (std::is_enum_v<T>) {
           const auto& choices = nearfar::registered::choices_of<T>;

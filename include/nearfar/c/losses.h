@@ -290,13 +290,13 @@ nearfar_status nearfar_lifted_structure_options_init(nearfar_lifted_structure_op
 /// Settings of LinearContrastive.
 typedef struct nearfar_linear_contrastive_options {
   size_t size;
-  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
-  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
-  double positive_margin;       ///< NaN: positives at least that near cost nothing; then 0 for distances
-                                ///< and 1 for similarities
-  double negative_margin;       ///< NaN: negatives at least that far cost nothing; then 1 for distances
-                                ///< and 0 for similarities
-  nearfar_reduction reduction;  ///< NEARFAR_MEAN_NONZERO; terms are ordered pairs
+  nearfar_kernel kernel;   ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;     ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double positive_margin;  ///< NaN: positives at least that near cost nothing; then 0 for distances
+                           ///< and 1 for similarities
+  double negative_margin;  ///< NaN: negatives at least that far cost nothing; then 1 for distances
+                           ///< and 0 for similarities
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN_NONZERO; terms are ordered pairs
   nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
 } nearfar_linear_contrastive_options;
 

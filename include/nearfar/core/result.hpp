@@ -59,15 +59,17 @@ class Upstream {
     out.weights_ = weights;
     return out.in_units_of(out.largest(rows));
   }
-  /// The same with factors of rows in a unit, a power of two, which does not round. It is not 1 where
-  /// the largest factor is so large or so small that products with it could leave a float's range.
+  /// The same with factors of rows in a unit, a power of two, which does not round. It is not 1
+  /// where the largest factor is so large or so small that products with it could leave a float's
+  /// range.
   Upstream in_units_of(double largest) const {
     constexpr int far = 60;
     Upstream out = *this;
     out.unit_ = 1;
     if (!(largest > 0) || !detail::is_finite(largest)) return out;
     const int exponent = std::ilogb(largest);
-    if (std::abs(exponent) > far) out.unit_ = std::exp2(exponent > 0 ? exponent - far : exponent + far);
+    if (std::abs(exponent) > far)
+      out.unit_ = std::exp2(exponent > 0 ? exponent - far : exponent + far);
     return out;
   }
 

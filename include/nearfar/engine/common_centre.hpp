@@ -74,8 +74,8 @@ class CommonCentre {
       const bool rounds = on_lattice && is_finite(step()[c]);
       // Of a sum that has overflowed: any finite centre will do.
       point_[c] = !is_finite(mean) ? S(0)
-                  : rounds             ? static_cast<S>(std::round(mean / step()[c]) * step()[c])
-                                       : static_cast<S>(mean);
+                  : rounds         ? static_cast<S>(std::round(mean / step()[c]) * step()[c])
+                                   : static_cast<S>(mean);
     }
     return point_;
   }
