@@ -354,6 +354,21 @@ TYPED_TEST(HadsellOf, ARowWithoutAnotherIsSkippedByDefault) {
            .forward(x, std::vector<int>{0, 1, 0, 1, 1})));
 }
 
+TEST(HadsellContrastive, RefusesFlagsOfPairsOtherThanZeroAndOne) {
+  const Matrix<float> x = random_rows<float>(3, 4, 1);
+  const auto with = [&](const std::vector<int>& same) {
+    return [&x, same] { nearfar::HadsellContrastive<float>().forward(x, x, same); };
+  };
+  const BadCall table[] = {
+      {"the first pair's",
+       Thrown::invalid_argument,
+       {"same: wanted 0 or 1 for each pair, got 2 for pair 0"},
+       with({2, 0, 1})},
+      {"the last pair's", Thrown::invalid_argument, {"got -1 for pair 2"}, with({1, 0, -1})},
+  };
+  for (const BadCall& bad : table) expect_refused(bad);
+}
+
 // ---- options ------------------------------------------------------------------------------------
 
 TEST(HadsellContrastive, RefusesAMarginThatIsNotPositive) {
