@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include <nearfar/losses/hadsell.hpp>
 #include <nearfar/losses/sup_con.hpp>
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <nearfar/losses/register.hpp>
+#include <optional>
 #include <type_traits>
 
 #include "golden/golden_case.hpp"

@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <nearfar/losses/info_nce.hpp>
 #include <nearfar/losses/sup_con.hpp>

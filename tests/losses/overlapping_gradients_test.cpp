@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include <nearfar/nearfar.hpp>
 
 #include "support/errors.hpp"

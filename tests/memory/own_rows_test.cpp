@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <nearfar/memory/cross_batch_memory.hpp>
 #include <nearfar/memory/key_queue.hpp>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <nearfar/losses/register.hpp>
+#include <optional>
 #include <type_traits>
 
 /// \file

@@ -22,7 +22,7 @@ inline void check_upstream(const Upstream& upstream, Reduction reduction, Index 
         upstream.is_scalar() ? "one number" : std::to_string(upstream.size()) + " numbers");
   }
   for (Index i = 0; i < (upstream.is_scalar() ? 1 : rows); ++i) {
-    if (!std::isfinite(upstream[i])) fail_not_finite("upstream", i, 0, upstream[i]);
+    if (!is_finite(upstream[i])) fail_not_finite("upstream", i, 0, upstream[i]);
   }
 }
 
@@ -78,7 +78,7 @@ void reduce_rows(Reduction reduction, Index rows, const ValueOf& value_of, Resul
     sum += v;
     if (reduction == Reduction::none) result.values[static_cast<std::size_t>(i)] = v;
   }
-  if (!std::isfinite(sum)) fail_value_overflow(sum);
+  if (!is_finite(sum)) fail_value_overflow(sum);
   result.value = sum * reduction_scale(reduction, result.diagnostics);
 }
 

@@ -40,7 +40,7 @@ class LabelledCall {
     }
     weighted_ = own.targets.has_weights();
     rule_ = PositiveRule<S>(scratch(), own.targets, other.targets);
-    if (own.targets.has_ids()) {
+    if (own.targets.has_ids() && other.targets.has_ids()) {
       query_ids_ = own.targets.ids();
       key_ids_ = other.targets.ids();
       excluded_ = ExcludedPairs(scratch(), query_ids_, key_ids_);
