@@ -7,6 +7,7 @@
 #include "nearfar/sharded/clip.hpp"
 #include "nearfar/sharded/hadsell.hpp"
 #include "nearfar/sharded/info_nce.hpp"
+#include "nearfar/sharded/lifted_structure.hpp"
 #include "nearfar/sharded/linear_contrastive.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
 #include "nearfar/sharded/multi_similarity.hpp"

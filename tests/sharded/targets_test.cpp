@@ -227,6 +227,21 @@ TYPED_TEST(ShardedTargets, OfMinedTripletsAreThoseOfOneProcess) {
                  .negative = nearfar::NegativeChoice::hard});
 }
 
+/// Lists, which need not be mutual, are refused.
+TYPED_TEST(ShardedTargets, OfLiftedStructureAreThoseOfOneProcess) {
+  using S = TypeParam;
+  for (const nearfar::Reduction reduction :
+       {nearfar::Reduction::mean, nearfar::Reduction::mean_nonzero, nearfar::Reduction::none}) {
+    const nearfar::LiftedStructureOptions options{.margin = 0.8, .reduction = reduction};
+    const nearfar::LiftedStructure<S> one(options);
+    const nearfar::sharded::LiftedStructure<S> many(options);
+    check<S>(one, many, Known(n, Kind::labels, false, false));
+    check<S>(one, many, Known(n, Kind::labels, true, true));
+    check<S>(one, many, Known(n, Kind::sets, false, false));
+    check<S>(one, many, Known(n, Kind::sets, true, true));
+  }
+}
+
 /// What one process has wrong with its targets is thrown on all.
 TEST(ShardedTargets, ThatDoNotFitAreRefusedOnAll) {
   run_team(2, [&](Exchange& e) {
@@ -262,6 +277,13 @@ TEST(ShardedTargets, ThatDoNotFitAreRefusedOnAll) {
                    : nearfar::PositiveLists{offsets, fitting});
         },
         "nearfar: rank 1: labels: wanted lists without weights for this loss, got weights");
+    expect_error_everywhere(
+        [&] {
+          nearfar::sharded::LiftedStructure<float>().forward(
+              e, x, nearfar::PositiveLists{offsets, fitting});
+        },
+        "nearfar: rank 0: labels: wanted labels or sets of labels for this loss on shards, got "
+        "lists of positives");
   });
 }
 

@@ -156,6 +156,8 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
             "Circle " + kernel, CircleOptions{.gamma = 4, .weights = w});
       }
     }
+    all.template add_labelled<LiftedStructure<S, K>, sharded::LiftedStructure<S, K>>(
+        "LiftedStructure " + kernel, LiftedStructureOptions{.margin = 0.8});
     for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {
       all.template add_labelled<LinearContrastive<S, K>, sharded::LinearContrastive<S, K>>(
           "LinearContrastive " + kernel,

@@ -93,19 +93,21 @@ class LabelledCall {
     refuse_unusable(policy, anchors_where(is_unusable), why);
   }
 
-  /// Positive pairs of rows with themselves, those that both rows list counted once.
-  std::int64_t unordered_positive_pairs() const {
-    std::int64_t count = total([&](Index i) { return positives(i); });
-    if (!rule_.is_mutual()) {
-      count += total([&](Index i) {
-        std::int64_t alone = 0;
-        for (const Index j : rule_.listed(i)) {
-          alone += compares(i, j) && !rule_.lists(j, i) ? 1 : 0;
-        }
-        return alone;
-      });
-    }
-    return count / 2;
+  /// For rows with themselves: positives of an anchor that do not have it as theirs. Only lists
+  /// may have any.
+  std::int64_t positives_listed_once() const {
+    if (rule_.is_mutual()) return 0;
+    return total([&](Index i) {
+      std::int64_t alone = 0;
+      for (const Index j : rule_.listed(i)) alone += compares(i, j) && !rule_.lists(j, i) ? 1 : 0;
+      return alone;
+    });
+  }
+  /// The rule as keys see it where there are such positives, else null.
+  const PositiveRule<S>* rule_of_other_side() {
+    if (rule_.is_mutual()) return nullptr;
+    if (!other_side_) other_side_ = rule_from_keys();
+    return &*other_side_;
   }
 
   /// A Term of the anchors.
@@ -138,6 +140,10 @@ class LabelledCall {
 
   /// Whether a pair is the same for both of its rows, so that it may count once.
   bool pairs_are_mutual() const { return is_by_class() && !weighted_; }
+
+  /// Numbers of each anchor that terms are to see of it as a key, where keys are on many processes.
+  template <class Fill>
+  void send_along(const Fill&) const {}
 
   /// Closes all anchors, without gradients.
   void forward(RowTerm<S>& term, Diagnostics& d) {
@@ -277,6 +283,7 @@ class LabelledCall {
   Labels key_ids_;
   Index* positives_ = nullptr;
   Index* negatives_ = nullptr;
+  std::optional<PositiveRule<S>> other_side_;
   std::optional<OneSidedPass<S>> one_sided_;
   std::optional<TwoSidedPass<S>> two_sided_;
 };

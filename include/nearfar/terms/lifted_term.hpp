@@ -85,6 +85,15 @@ class LiftedTerm final : public LabelledTerm<S> {
 
   const LiftedRow& operator[](Index i) const { return rows_[i]; }
 
+  /// What pairs need to know of a row as a key of theirs.
+  static constexpr Index key_numbers = 2;
+  void fill_key(Index i, double* numbers) const {
+    numbers[0] = own_[i].value();
+    numbers[1] = row_upstream(upstream_, i);
+  }
+  /// Keys that come in blocks: key_numbers of each, in the place of log sums and upstreams.
+  void set_keys(const double* numbers) { keys_ = numbers; }
+
   void start(Index i) override { rows_[i] = {}; }
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
@@ -135,7 +144,7 @@ class LiftedTerm final : public LabelledTerm<S> {
 
   Pair pair(Index i, Index other, S score) const {
     const double a = own_[i].value();
-    const double b = others_[other].value();
+    const double b = keys_ != nullptr ? keys_[key_numbers * other] : others_[other].value();
     const double top = std::max(a, b);
     if (std::isinf(top)) return {0, 0};  // neither row has a negative
     const double sum = std::exp(a - top) + std::exp(b - top);
@@ -178,14 +187,17 @@ class LiftedTerm final : public LabelledTerm<S> {
   double slope(const Pair& pair, Index i, Index other, bool both) const {
     switch (side_) {
       case LiftedSide::both:
-        return pair.j / 2 *
-               (row_upstream(upstream_, i) + (both ? row_upstream(upstream_, other) : 0.0));
+        return pair.j / 2 * (row_upstream(upstream_, i) + (both ? upstream_of(other) : 0.0));
       case LiftedSide::query:
         return pair.j * row_upstream(upstream_, i);
       case LiftedSide::key:
         break;
     }
-    return pair.j * row_upstream(upstream_, other);
+    return pair.j * upstream_of(other);
+  }
+
+  double upstream_of(Index other) const {
+    return keys_ != nullptr ? keys_[key_numbers * other + 1] : row_upstream(upstream_, other);
   }
 
   template <class Body>
@@ -203,6 +215,7 @@ class LiftedTerm final : public LabelledTerm<S> {
   const LogSums& others_;
   const Upstream& upstream_;
   const PositiveRule<S>* listed_by_;
+  const double* keys_ = nullptr;
   LiftedRow* rows_;
 };
 

@@ -6,43 +6,84 @@
 
 namespace nearfar::detail {
 
+/// Counts anchors, and refuses those that cannot learn where asked.
+template <class Frame>
+void open_lifted(const LiftedStructureOptions& options, Frame& call, Diagnostics& d) {
+  call.count_anchors(d);
+  call.refuse(
+      options.unusable_anchors, [](bool positive, bool negative) { return !positive || !negative; },
+      "without a positive or a negative");
+}
+
+/// Value and gradients, once all anchors are closed.
+template <class S, class Frame>
+void finish_lifted(Frame& call, const LiftedTerm<S>& term, Result& result) {
+  Diagnostics& d = result.diagnostics;
+  for (Index i = 0; i < call.anchors(); ++i) {
+    d.terms += call.positives(i);
+    d.active_terms += term[i].active;
+  }
+  d.terms += call.positives_listed_once();
+  call.combine(d);
+  if (call.same_rows()) {  // pairs, each seen from both of its rows
+    d.terms /= 2;
+    d.active_terms /= 2;
+  }
+  call.reduce([&](Index i) { return term.value(i); }, result);
+  call.scatter(call.scale(d));
+}
+
+/// The loss of rows with themselves, in the frame of one process or of many.
+template <class S, class Frame>
+Result lifted_structure(const LiftedStructureOptions& options, Frame& call) {
+  Result result;
+  Diagnostics& d = result.diagnostics;
+  open_lifted(options, call, d);
+  const int sign = call.kernel().sign();
+  auto log_sums = call.template make<NegativeLogSumTerm<S>>(sign, call.rule());
+  Diagnostics again;  // the same scores
+  call.forward(log_sums, again);
+  auto term =
+      call.template make<LiftedTerm<S>>(LiftedSide::both, sign, options.margin, log_sums, log_sums,
+                                        call.rule(), call.upstream(), call.rule_of_other_side());
+  call.send_along([&](Index i, double* numbers) { term.fill_key(i, numbers); });
+  call.run(term, d);
+  finish_lifted<S>(call, term, result);
+  return result;
+}
+
+/// The same of queries with references.
+template <class S>
+Result lifted_with_references(const LiftedStructureOptions& options, LabelledCall<S>& call) {
+  Result result;
+  Diagnostics& d = result.diagnostics;
+  open_lifted(options, call, d);
+  const int sign = call.kernel().sign();
+  const Index keys = call.keys().rows;
+  const PositiveRule<S> from_keys = call.rule_from_keys();
+  NegativeLogSumTerm<S> of_queries(call.scratch(), call.anchors(), sign, call.rule());
+  NegativeLogSumTerm<S> of_keys(call.scratch(), keys, sign, from_keys);
+  Diagnostics again;  // the same scores
+  call.forward(of_queries, again);
+  call.run_from_keys(of_keys, false);
+  LiftedTerm<S> term(call.scratch(), call.anchors(), LiftedSide::query, sign, options.margin,
+                     of_queries, of_keys, call.rule(), call.upstream());
+  call.run(term, d);
+  if (call.wants_gradients()) {
+    LiftedTerm<S> through_keys(call.scratch(), keys, LiftedSide::key, sign, options.margin, of_keys,
+                               of_queries, from_keys, call.upstream());
+    call.run_from_keys(through_keys, true);
+  }
+  finish_lifted<S>(call, term, result);
+  return result;
+}
+
 template <class S>
 Result evaluate(const LiftedStructureOptions& options, const KernelValue<S>& kernel,
                 const LabelledInputs<S>& inputs) {
   LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
-  Result result;
-  Diagnostics& d = result.diagnostics;
-  call.count_anchors(d);
-  refuse_unusable(options.unusable_anchors, call.anchors_where([](bool positive, bool negative) {
-    return !positive || !negative;
-  }),
-                  "without a positive or a negative");
-  const bool same = call.same_rows();
-  const Index keys = same ? 0 : call.keys().rows;
-  const bool one_sided = !call.rule().is_mutual();
-  const PositiveRule<S> from_keys = call.rule_from_keys();
-  NegativeLogSumTerm<S> of_queries(call.scratch(), d.anchors, kernel.sign(), call.rule());
-  NegativeLogSumTerm<S> of_references(call.scratch(), keys, kernel.sign(), from_keys);
-  NegativeLogSumTerm<S>& of_keys = same ? of_queries : of_references;
-  Diagnostics again;  // the same scores
-  call.forward(of_queries, again);
-  if (!same) call.run_from_keys(of_keys, false);
-  LiftedTerm<S> term(call.scratch(), d.anchors, same ? LiftedSide::both : LiftedSide::query,
-                     kernel.sign(), options.margin, of_queries, of_keys, call.rule(),
-                     call.upstream(), one_sided ? &from_keys : nullptr);
-  call.run(term, d);
-  if (!same && call.wants_gradients()) {
-    LiftedTerm<S> through_keys(call.scratch(), keys, LiftedSide::key, kernel.sign(), options.margin,
-                               of_keys, of_queries, from_keys, call.upstream());
-    call.run_from_keys(through_keys, true);
-  }
-  const std::int64_t active = call.total([&](Index i) { return term[i].active; });
-  d.terms = same ? call.unordered_positive_pairs()
-                 : call.total([&](Index i) { return call.positives(i); });
-  d.active_terms = same ? active / 2 : active;
-  call.reduce([&](Index i) { return term.value(i); }, result);
-  call.scatter(call.scale(d));
-  return result;
+  return call.same_rows() ? lifted_structure<S>(options, call)
+                          : lifted_with_references<S>(options, call);
 }
 
 }  // namespace nearfar::detail

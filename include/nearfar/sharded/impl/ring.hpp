@@ -17,10 +17,11 @@ namespace nearfar::detail {
 template <class S>
 struct KeyBlock {
   Rows<S> rows;
-  Targets targets;       ///< what keys have: none where anchors list their positives
-  Index first = 0;       ///< number of the first row in the global set
-  bool has_own = false;  ///< whether this process' rows are among them ...
-  Index own = 0;         ///< ... and from where on
+  Targets targets;                  ///< what keys have: none where anchors list their positives
+  const double* numbers = nullptr;  ///< the loss's own of each row
+  Index first = 0;                  ///< number of the first row in the global set
+  bool has_own = false;             ///< whether this process' rows are among them ...
+  Index own = 0;                    ///< ... and from where on
 };
 
 /// The rows of a set that one process has, and how many all of them have.
@@ -68,6 +69,12 @@ class RingSchedule {
          {&arriving_gradients_, &leaving_gradients_, &last_gradients_}) {
       *memory = GradientMemory<S>(scratch, most, shard.layout.cols, weights);
     }
+  }
+
+  /// The loss's own numbers of this process' rows, which they take along from now on.
+  void set_numbers(const double* numbers) {
+    std::copy_n(numbers, own_count() * shard_.layout.numbers, own_.numbers);
+    numbers_gathered_ = false;
   }
 
   /// visit(block) for the whole global set. An exception of it is thrown on when this process
@@ -126,6 +133,7 @@ class RingSchedule {
     KeyBlock<S> out;
     out.rows = Rows<S>(memory.rows, count, shard_.layout.cols);
     out.targets = memory.targets(count);
+    out.numbers = memory.numbers;
     return out;
   }
   KeyBlock<S> block(int owner, const RowMemory<S>& memory) const {
@@ -274,21 +282,28 @@ class RingSchedule {
     leaving.wait();
   }
 
-  /// All shards, in their places; once a call.
+  /// All shards, in their places; once a call, but for numbers that were set again.
   void gather() {
-    if (gathered_) return;
+    if (!gathered_) {
+      gather(all_);
+    } else if (!numbers_gathered_) {
+      gather(all_.numbers_alone());
+    }
+    gathered_ = numbers_gathered_ = true;
+  }
+
+  void gather(const RowMemory<S>& all) const {
     const int size = team_.size();
     for (int step = 0; step + 1 < size; ++step) {
       const int owner = (team_.rank() - step + size) % size;
       const int next = (owner - 1 + size) % size;
       Transfer both(team_.exchange(), row_channel);
-      all_.from(shard_.first_of(next)).receive(both, team_.left(), shard_.count_of(next));
+      all.from(shard_.first_of(next)).receive(both, team_.left(), shard_.count_of(next));
       Transfer leaving(team_.exchange(), row_channel);
-      all_.from(shard_.first_of(owner)).send(leaving, team_.right(), shard_.count_of(owner));
+      all.from(shard_.first_of(owner)).send(leaving, team_.right(), shard_.count_of(owner));
       both.wait();
       leaving.wait();
     }
-    gathered_ = true;
   }
 
   /// Sends the results for each shard to its owner.
@@ -321,6 +336,7 @@ class RingSchedule {
   RowMemory<S> all_;
   std::array<RowMemory<S>, 2> arriving_;
   bool gathered_ = false;
+  bool numbers_gathered_ = true;
   RowGradients<S> sums_;
   GradientMemory<S> arriving_gradients_;
   GradientMemory<S> leaving_gradients_;

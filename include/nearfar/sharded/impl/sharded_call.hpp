@@ -40,6 +40,7 @@ struct ShardedSet {
   std::vector<Piece<S>> pieces;
   bool has_targets = false;
   Targets targets;
+  Index numbers = 0;  ///< that the loss sends along with each row, see set_numbers
   /// The rows of the first set, again, as keys: for a kernel that maps the two sides differently.
   bool same_rows = false;
 
@@ -324,13 +325,19 @@ class ShardedCall {
     });
   }
 
+  /// The loss's own numbers of own rows of set k, which go with them from now on.
+  void set_numbers(int k, const double* numbers) {
+    team_.agree([&] { begin_schedule(k); });
+    schedule(k).set_numbers(numbers);
+  }
+
   /// For sets with targets: how many positives and negatives each own row has among all keys.
   /// Where positives have weights, adds them up, too: blocks' rules have them from then on.
   void count_pairs(Index* positives, Index* negatives, PositiveWeights* weights = nullptr) {
     std::fill_n(positives, own_rows(0), Index(0));
     std::fill_n(negatives, own_rows(0), Index(0));
     targets_only_ = shards_[at(sets() - 1)];
-    targets_only_.layout.cols = 0;
+    targets_only_.layout.cols = targets_only_.layout.numbers = 0;
     targets_only_.rows = Rows<S>(nullptr, own_rows(sets() - 1), 0);
     std::optional<RingSchedule<S>> targets;
     team_.agree(
@@ -506,6 +513,7 @@ class ShardedCall {
     Shard<S>& shard = shards_[at(k)];
     shard.layout.cols = cols_;
     shard.targets = set.targets;
+    shard.layout.numbers = set.numbers;
     if (set.has_targets) shard.layout.add(set.targets);
     const Index n = set.rows();
     if (set.pieces.size() == 1 && n > 0) {

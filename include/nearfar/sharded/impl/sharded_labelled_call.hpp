@@ -14,16 +14,22 @@ namespace nearfar::detail {
 template <class S>
 class ShardedLabelledCall {
  public:
-  /// As ShardedCall; and counts each row's positives and negatives.
+  /// As ShardedCall; and counts each row's positives and negatives. `numbers` are what send_along
+  /// gives each row; `takes_lists` is false where a row must see whether others list it.
   ShardedLabelledCall(const KernelValue<S>& kernel, Reduction reduction, PairWeights pair_weights,
-                      const Introduction& introduction, const ShardedLabelledInputs<S>& inputs)
-      : call_(kernel, reduction, introduction,
-              {ShardedSet<S>("x", inputs.rows.sets_of_rows[0]).with(inputs.targets)}, inputs.rows,
+                      const Introduction& introduction, const ShardedLabelledInputs<S>& inputs,
+                      Index numbers = 0, bool takes_lists = true)
+      : call_(kernel, reduction, introduction, {set_of(inputs, numbers)}, inputs.rows,
               inputs.rows.sets_of_rows[0].rows(),
               [&] {
                 check_pair_weights({"labels", inputs.targets}, pair_weights);
+                if (!takes_lists && inputs.targets.rule() == Targets::Rule::lists) {
+                  fail_argument("labels", "labels or sets of labels for this loss on shards",
+                                "lists of positives");
+                }
               }),
-        reduction_(reduction) {
+        reduction_(reduction),
+        numbers_(numbers) {
     const Targets& targets = inputs.targets;
     if (wants_gradients()) upstream_ = call_.upstream();
     if (targets.has_weights()) {
@@ -87,14 +93,28 @@ class ShardedLabelledCall {
     });
   }
 
+  /// Rows elsewhere do not tell which rows they list; LabelledCall has both for one process.
+  std::int64_t positives_listed_once() const { return 0; }
+  const PositiveRule<S>* rule_of_other_side() const { return nullptr; }
+
   /// A Term of the anchors, made on all processes or on none.
   template <class Term, class... Args>
   Term make(const Args&... args) {
     return call_.template make<Term>(0, args...);
   }
 
+  /// Numbers of each anchor that terms are to see of it as a key: fill(i, numbers).
+  template <class Fill>
+  void send_along(const Fill& fill) {
+    double* numbers = nullptr;
+    team().agree([&] { numbers = scratch().template take<double>(anchors() * numbers_); });
+    for (Index i = 0; i < anchors(); ++i) fill(i, numbers + i * numbers_);
+    call_.set_numbers(0, numbers);
+  }
+
   /// Closes all anchors, without gradients. Before each block of keys Term has `set_rule` called
-  /// with its rule and `set_number` with the number of its first key among all, where it has these.
+  /// with its rule, `set_number` with the number of its first key among all and `set_keys` with
+  /// what was sent along with its keys, where it has these.
   template <class Term>
   void forward(Term& term, Diagnostics& d) {
     for (Index i = 0; i < anchors(); ++i) term.start(i);
@@ -159,11 +179,19 @@ class ShardedLabelledCall {
     return [&term](const PositiveRule<S>& rule, const KeyBlock<S>& block) {
       if constexpr (requires { term.set_rule(rule); }) term.set_rule(rule);
       if constexpr (requires { term.set_number(block.first); }) term.set_number(block.first);
+      if constexpr (requires { term.set_keys(block.numbers); }) term.set_keys(block.numbers);
     };
+  }
+
+  static ShardedSet<S> set_of(const ShardedLabelledInputs<S>& inputs, Index numbers) {
+    ShardedSet<S> set("x", inputs.rows.sets_of_rows[0]);
+    set.with(inputs.targets).numbers = numbers;
+    return set;
   }
 
   ShardedCall<S> call_;
   Reduction reduction_;
+  Index numbers_;
   PositiveRule<S> rule_;
   Upstream upstream_;
   Index* positives_ = nullptr;

@@ -48,6 +48,7 @@ struct RowLayout {
   bool labels = false;
   Index label_words = 0;  ///< of a set of labels; 0 where rows have none
   bool ids = false;
+  Index numbers = 0;  ///< of a loss's own
 
   /// What keys must have with them that are compared with rows of these targets. (Lists stay with
   /// their anchors.)
@@ -67,6 +68,7 @@ struct RowMemory {
   std::int64_t* labels = nullptr;  ///< null where there are none
   std::uint64_t* label_sets = nullptr;
   std::int64_t* ids = nullptr;
+  double* numbers = nullptr;
 
   RowMemory() = default;
   RowMemory(Scratch& scratch, Index count, const RowLayout& of)
@@ -75,14 +77,26 @@ struct RowMemory {
         labels(of.labels ? scratch.take<std::int64_t>(count) : nullptr),
         label_sets(of.label_words > 0 ? scratch.take<std::uint64_t>(count * of.label_words)
                                       : nullptr),
-        ids(of.ids ? scratch.take<std::int64_t>(count) : nullptr) {}
+        ids(of.ids ? scratch.take<std::int64_t>(count) : nullptr),
+        numbers(of.numbers > 0 ? scratch.take<double>(count * of.numbers) : nullptr) {
+    if (numbers != nullptr) std::fill_n(numbers, count * of.numbers, 0.0);
+  }
 
   RowMemory from(Index first) const {
     RowMemory out = *this;
-    out.rows += first * layout.cols;
+    if (rows != nullptr) out.rows += first * layout.cols;
     if (labels != nullptr) out.labels += first;
     if (label_sets != nullptr) out.label_sets += first * layout.label_words;
     if (ids != nullptr) out.ids += first;
+    if (numbers != nullptr) out.numbers += first * layout.numbers;
+    return out;
+  }
+
+  /// The loss's own numbers and nothing else.
+  RowMemory numbers_alone() const {
+    RowMemory out;
+    out.layout.numbers = layout.numbers;
+    out.numbers = numbers;
     return out;
   }
 
@@ -111,12 +125,14 @@ struct RowMemory {
     out.send(to, labels, count);
     out.send(to, label_sets, count * layout.label_words);
     out.send(to, ids, count);
+    out.send(to, numbers, count * layout.numbers);
     out.send(to, rows, count * layout.cols);
   }
   void receive(Transfer& in, int from, Index count) const {
     in.receive(from, labels, count);
     in.receive(from, label_sets, count * layout.label_words);
     in.receive(from, ids, count);
+    in.receive(from, numbers, count * layout.numbers);
     in.receive(from, rows, count * layout.cols);
   }
 };
