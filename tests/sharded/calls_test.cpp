@@ -296,4 +296,38 @@ TEST(ShardedCalls, SendWhatTheModelSays) {
   }
 }
 
+/// The same of what rows take along: labels, none where anchors list their positives, and numbers
+/// of a loss's own.
+TEST(ShardedCalls, SendWithTheirRowsWhatTheModelSays) {
+  constexpr Index rows = 20;
+  constexpr Index cols = 6;
+  constexpr int size = 3;
+  constexpr Index hops = size * (size - 1);
+  constexpr Index sum = 8 * (2 * size - 2);
+  constexpr Index shard = rows * cols * 4;
+  constexpr Index label = rows * 8;
+  const std::vector<int> labels = random_labels(rows, 4, 2);
+  const std::vector<Index> no_positives(rows + 1, 0);
+  const auto bytes = [&](const auto& loss, const nearfar::Targets& targets, Schedule schedule) {
+    return static_cast<Index>(run_team(size, [&](Exchange& e) {
+      const Matrix<float> x = random_rows<float>(rows, cols, 1);
+      Matrix<float> dx;
+      loss.forward_backward({e, schedule}, x, targets, dx);
+    }));
+  };
+  const nearfar::sharded::SupCon<float> sup_con;
+  EXPECT_EQ(bytes(sup_con, labels, Schedule::ring), hops * (3 * shard + 3 * label) + 2 * sum);
+  EXPECT_EQ(bytes(sup_con, labels, Schedule::all_gather), hops * (2 * shard + 2 * label) + 2 * sum);
+  const nearfar::PositiveLists lists{no_positives, {}};
+  EXPECT_EQ(bytes(sup_con, lists, Schedule::ring), hops * 3 * shard + 2 * sum);
+  // Labels with three rounds of rows and one of their own, two numbers with the rows, a weight with
+  // the gradients, and the mean of all rows.
+  const nearfar::sharded::LiftedStructure<float> lifted;
+  const Index numbers = 2 * label;
+  EXPECT_EQ(bytes(lifted, labels, Schedule::ring),
+            hops * (4 * shard + 4 * label + 3 * numbers + label) + sum + cols * sum);
+  EXPECT_EQ(bytes(lifted, labels, Schedule::all_gather),
+            hops * (2 * shard + 2 * label + 2 * numbers + label) + sum + cols * sum);
+}
+
 }  // namespace
