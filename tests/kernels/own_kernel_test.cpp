@@ -851,4 +851,39 @@ TYPED_TEST(OwnFormulas, RetrievalRanksByAMonotoneKernelAsByItsGeometry) {
   expect_alike(SharpCosine(), nearfar::Cosine());
 }
 
+/// |P x - y|^2: the matrix maps one side alone, and the two sides have rows of different lengths.
+template <class S>
+struct DistanceFromTheImage {
+  using Scalar = S;
+  static constexpr auto geometry = nearfar::Geometry::squared_distance;
+  static constexpr auto orientation = nearfar::Orientation::distance;
+  static constexpr bool maps_queries = true;
+  static constexpr bool maps_keys = false;
+  Matrix<S> p;
+
+  nearfar::Rows<S> parameter() const { return p; }
+  template <class T>
+  T score(T u) const {
+    return u;
+  }
+  template <class T>
+  T slope(T, T) const {
+    return T(1);
+  }
+};
+
+TYPED_TEST(OwnFormulas, AMatrixMayMapOneSideOfADistance) {
+  using S = TypeParam;
+  const Matrix<S> x = random_rows<S>(20, 3, 98).array() + S(5);
+  const Matrix<S> y = random_rows<S>(30, 4, 99).array() - S(2);
+  const DistanceFromTheImage<S> kernel{random_rows<S>(4, 3, 100)};
+  const Matrix<S> image = x * kernel.p.transpose();
+  const Matrix<S> got = nearfar::pairwise(x, y, kernel);
+  const Matrix<S> want = nearfar::pairwise(image, y, nearfar::SquaredEuclidean());
+  ASSERT_EQ(got.rows(), 20);
+  ASSERT_EQ(got.cols(), 30);
+  const S relative = sizeof(S) == sizeof(float) ? S(1e-5) : S(1e-12);
+  EXPECT_LE((got - want).cwiseAbs().maxCoeff(), relative * want.maxCoeff());
+}
+
 }  // namespace

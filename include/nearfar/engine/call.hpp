@@ -134,7 +134,8 @@ class Call {
     std::array<Rows<S>, most_sets> all;
     for (int k = 0; k < count_; ++k) all[static_cast<std::size_t>(k)] = set(k).rows;
     const S* centre = nullptr;
-    if (kernel_.is_distance()) {
+    // A matrix that maps one side alone does not map a difference of the two.
+    if (kernel_.is_distance() && kernel_.is_symmetric()) {
       centre =
           common_centre(scratch_, threads_,
                         std::span<const Rows<S>>(all.data(), static_cast<std::size_t>(count_)));
