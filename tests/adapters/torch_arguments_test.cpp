@@ -36,12 +36,18 @@ TEST(LibTorch, LearntNumbersKeepTheirTypeAndShape) {
   EXPECT_NEAR(bias.grad().item<double>(), result.d_logit_bias, 1e-14);
 }
 
-TEST(LibTorch, AScaleAtItsLimitHasNoGradient) {
-  const Tensor scale = at::scalar_tensor(120.0).requires_grad_(true);
-  libtorch::clip(leaf(10, 4, 1), rows(10, 4, 2), {.largest_logit_scale = 100},
-                 {.logit_scale = scale})
-      .backward();
-  EXPECT_EQ(scale.grad().item<double>(), 0);
+/// Downhill from its limit a scale may fall and not rise.
+TEST(LibTorch, AScaleBeyondItsLimitHasTheGradientThatLowersIt) {
+  const auto gradient_at = [](double value, const Tensor& texts) {
+    const Tensor scale = at::scalar_tensor(value).requires_grad_(true);
+    libtorch::clip(leaf(10, 4, 1), texts, {.largest_logit_scale = 100}, {.logit_scale = scale})
+        .backward();
+    return scale.grad().item<double>();
+  };
+  const Tensor others = rows(10, 4, 2);
+  EXPECT_GT(gradient_at(100, others), 0);
+  EXPECT_EQ(gradient_at(120, others), gradient_at(100, others));
+  EXPECT_EQ(gradient_at(120, rows(10, 4, 1)), 0);
 }
 
 struct Gaussian {

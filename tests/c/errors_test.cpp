@@ -224,7 +224,7 @@ TEST_F(CErrors, Settings) {
   };
   nearfar_info_nce_options_init(&options, sizeof options);
   options.temperature = -1;
-  refused("nearfar: temperature: wanted a finite number > 0, got -1.000000");
+  refused("nearfar: temperature: wanted a finite number > 0, got -1");
   options.reduction = 4;
   refused("nearfar: reduction: wanted a choice from 0 to 3, got 4");
   options.denominator = -1;

@@ -92,13 +92,14 @@ TEST(Upstream, WeightsAreOneMoreFactorOfARow) {
   EXPECT_EQ(factor(none, 1), -1);
 }
 
-TEST(Upstream, WeightsOfAnySizeAreFactorsOfAboutOneTimesAUnit) {
+TEST(Upstream, WeightsOfAnySizeAreFactorsInAFloatsRangeTimesAUnit) {
   for (const double size : {5e-324, 1e-46, 1e-3, 1.0, 1e39, 1e308}) {
     const std::array<double, 3> weights = {0, size, size / 2};
     const Upstream all = Upstream().weighted(weights.data(), 3);
     EXPECT_EQ(nearfar::detail::row_upstream(all, 0), 0);
-    EXPECT_GE(nearfar::detail::row_upstream(all, 1), 1) << size;
-    EXPECT_LT(nearfar::detail::row_upstream(all, 1), 2) << size;
+    EXPECT_GE(nearfar::detail::row_upstream(all, 1), 0x1p-60) << size;
+    EXPECT_LT(nearfar::detail::row_upstream(all, 1), 0x1p61) << size;
+    EXPECT_EQ(all.unit() == 1, size >= 0x1p-60 && size < 0x1p61) << size;
     for (const Index i : {1, 2}) {
       EXPECT_EQ(nearfar::detail::row_upstream(all, i) * all.unit(),
                 weights[static_cast<std::size_t>(i)]);

@@ -267,6 +267,10 @@ Options options_of(const Case<S>& c, Bytes& bytes) {
       value = c.reduction;
     } else if constexpr (std::is_same_v<T, nearfar::UnusableAnchor>) {
       return;
+    } else if constexpr (std::is_same_v<T, std::optional<double>>) {
+      double number = 0;
+      self(self, number);
+      value = number;
     } else if constexpr (std::is_class_v<T>) {
       T::fields([&](const char*, auto& member) { self(self, member); }, value);
     } else if constexpr (std::is_floating_point_v<T>) {

@@ -123,9 +123,10 @@ Result called(const Loss& loss, const Request<S>& request, const Inputs&... inpu
     return finish(loss.forward_backward(inputs..., out..., call));
   };
   if (g.empty()) return finish(loss.forward(inputs..., call));
-  if constexpr (requires { loss.forward_backward(inputs..., g[0], call); }) {
+  constexpr int sets = (0 + ... + (std::is_same_v<Inputs, Matrix<S>> ? 1 : 0));
+  if constexpr (sets == 1) {
     return with(g[0]);
-  } else if constexpr (requires { loss.forward_backward(inputs..., g[0], g[0], call); }) {
+  } else if constexpr (sets == 2) {
     return with(g[0], g[1]);
   } else {
     return with(g[0], g[1], g[2]);

@@ -355,7 +355,7 @@ std::vector<PublicCall<S>> further_calls() {
   info_nce.template operator()<InnerProduct>("InnerProduct");
   info_nce.template operator()<Mahalanobis<S>>("Mahalanobis 2 x 4");
   info_nce.template operator()<Bilinear<S>>("Bilinear 6 x 4");
-  all.template labelled<Mahalanobis<S>>("Hadsell of Mahalanobis 2 x 4", nullptr, [](const A& a) {
+  all.template labelled<Mahalanobis<S>>("Hadsell of Mahalanobis 2 x 4", [](const A& a) {
     return HadsellContrastive<S, Mahalanobis<S>>({}, Mahalanobis<S>(a.parameter));
   });
   all.template add<Mahalanobis<S>>(
@@ -406,22 +406,22 @@ TYPED_TEST(Refusals, OfMistakesThatSingleCallsLeaveRoomFor) {
     std::function<void(A&, Out&)> spoil;
   };
   const Mistake table[] = {
-      {"InfoNce",
+      {"InfoNce of Cosine, denominator with_positive",
        all_ways,
        invalid,
        {"keys: wanted a key for each of 5 queries, got 4 keys"},
        rows(1, -2, 0)},
-      {"InfoNce with negatives",
+      {"InfoNce of Cosine, denominator with_positive, negatives",
        all_ways,
        invalid,
        {"keys: wanted one key for each of 5 queries, got 4 keys"},
        rows(1, -1, 0)},
-      {"InfoNce with negatives",
+      {"InfoNce of Cosine, denominator with_positive, negatives",
        all_ways,
        invalid,
        {"keys: wanted one key for each of 5 queries, got 6 keys"},
        rows(1, 1, 0)},
-      {"InfoNce with negatives",
+      {"InfoNce of Cosine, denominator with_positive, negatives",
        all_ways,
        invalid,
        {"batch: ", "5 anchors without a negative"},
@@ -460,22 +460,22 @@ TYPED_TEST(Refusals, OfMistakesThatSingleCallsLeaveRoomFor) {
        {"gradients: wanted memory of its own for each"},
        [](A& a, Out& out) { a.options.d_parameter = out.matrix(0); }},
       {"Bilinear 6 x 4", all_ways, invalid, {"keys: wanted 6 x 6, got 6 x 4"}, rows(1, 0, -2)},
-      {"InfoNce",
+      {"InfoNce of Cosine, denominator with_positive",
        with_gradients,
        invalid,
        {"gradients: wanted memory of its own for each"},
        [](A& a, Out& out) { a.gradients[1] = out.matrix(0); }},
-      {"HadsellContrastive of pairs",
+      {"HadsellContrastive of Euclidean, factor half, pairs",
        all_ways,
        invalid,
        {"same: wanted 5 labels", "got 0"},
        labels({})},
-      {"HadsellContrastive of pairs",
+      {"HadsellContrastive of Euclidean, factor half, pairs",
        all_ways,
        invalid,
        {"same: wanted 0 or 1 for each pair, got 2 for pair 3"},
        labels({0, 1, 1, 2, 0})},
-      {"HadsellContrastive of pairs",
+      {"HadsellContrastive of Euclidean, factor half, pairs",
        all_ways,
        invalid,
        {"same: ", "got -1 for pair 0"},

@@ -321,13 +321,13 @@ TEST(ShardedCalls, SendWithTheirRowsWhatTheModelSays) {
   const nearfar::PositiveLists lists{no_positives, {}};
   EXPECT_EQ(bytes(sup_con, lists, Schedule::ring), hops * 3 * shard + 2 * sum);
   // Labels with three rounds of rows and one of their own, two numbers with the rows, a weight with
-  // the gradients, and the mean of all rows.
+  // the gradients, and four numbers an element for the common centre.
   const nearfar::sharded::LiftedStructure<float> lifted;
   const Index numbers = 2 * label;
   EXPECT_EQ(bytes(lifted, labels, Schedule::ring),
-            hops * (4 * shard + 4 * label + 3 * numbers + label) + sum + cols * sum);
+            hops * (4 * shard + 4 * label + 3 * numbers + label) + sum + 4 * cols * sum);
   EXPECT_EQ(bytes(lifted, labels, Schedule::all_gather),
-            hops * (2 * shard + 2 * label + 2 * numbers + label) + sum + cols * sum);
+            hops * (2 * shard + 2 * label + 2 * numbers + label) + sum + 4 * cols * sum);
 }
 
 }  // namespace

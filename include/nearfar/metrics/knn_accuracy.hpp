@@ -64,7 +64,7 @@ class KnnAccuracy {
   explicit KnnAccuracy(KnnOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
     if (options.k < 1) fail_argument("k", "a number >= 1", std::to_string(options.k));
-    check_scale<S>("temperature", options.temperature);
+    check_positive("temperature", options.temperature);
   }
 
   const KnnOptions& options() const { return options_; }

@@ -35,14 +35,16 @@ NEARFAR_ALWAYS_INLINE T logistic_logit(const S* s, const Logits<S>& logits, Inde
 /// again would take their digits along.
 template <std::floating_point S>
 NEARFAR_ALWAYS_INLINE S without_match(S z, Index at) {
-  return at == 0 ? std::numeric_limits<S>::lowest() : z;
+  constexpr S lowest = std::numeric_limits<S>::lowest();
+  return at == 0 ? lowest : z;
 }
 template <class S>
 NEARFAR_ALWAYS_INLINE Vec<S> without_match(Vec<S> z, Index at) {
   if (at < 0 || at >= Vec<S>::lanes) return z;
   S lanes[Vec<S>::lanes];
   z.store(lanes);
-  lanes[at] = std::numeric_limits<S>::lowest();
+  constexpr S lowest = std::numeric_limits<S>::lowest();
+  lanes[at] = lowest;
   return Vec<S>::load(lanes);
 }
 

@@ -13,7 +13,7 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
       kernel, options.reduction, PairWeights::refused,
       introduction("HadsellContrastive", kernel, inputs.rows, options,
                    {{"margin", options.margin}, {"factor", static_cast<double>(options.factor)}}),
-      inputs);
+      inputs, 0, options.reduction != Reduction::mean_nonzero);
   return hadsell<S>(options, call);
 }
 

@@ -15,7 +15,7 @@ template <class S>
 class ShardedLabelledCall {
  public:
   /// As ShardedCall; and counts each row's positives and negatives. `numbers` are what send_along
-  /// gives each row; `takes_lists` is false where a row must see whether others list it.
+  /// gives each row; `takes_lists` is false where a row must know whether others list it.
   ShardedLabelledCall(const KernelValue<S>& kernel, Reduction reduction, PairWeights pair_weights,
                       const Introduction& introduction, const ShardedLabelledInputs<S>& inputs,
                       Index numbers = 0, bool takes_lists = true)
@@ -24,7 +24,7 @@ class ShardedLabelledCall {
               [&] {
                 check_pair_weights({"labels", inputs.targets}, pair_weights);
                 if (!takes_lists && inputs.targets.rule() == Targets::Rule::lists) {
-                  fail_argument("labels", "labels or sets of labels for this loss on shards",
+                  fail_argument("labels", "labels or sets of labels here, on shards",
                                 "lists of positives");
                 }
               }),
