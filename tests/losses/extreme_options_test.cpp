@@ -84,7 +84,6 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"temperature", [](double v) { NegativeSampling<S>({.temperature = v}); }},
       {"temperature", [](double v) { MutualInformation<S>({.temperature = v}); }},
       {"temperature", [](double v) { Cpc<S>({.length = 2, .temperature = v}); }},
-      {"temperature", [](double v) { KnnAccuracy<S>({.temperature = v}); }},
       {"logit_scale", [](double v) { Clip<S>({.logit_scale = v}); }},
       {"logit_scale", [](double v) { SigLip<S>({.logit_scale = v}); }},
       {"gamma", [](double v) { Circle<S>({.gamma = v}); }},
