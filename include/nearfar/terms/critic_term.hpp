@@ -72,7 +72,8 @@ class CriticTerm final : public RowTerm<S> {
     gradient_of_others(row, n - at - 1, s + at + 1, g + at + 1);
   }
 
-  double value() const {
+  /// The bound, of all closed rows.
+  double estimate() const {
     if (size_ == 0) return 0;
     double joint = 0;
     for (Index i = 0; i < size_; ++i) joint += rows_[i].joint / count_;

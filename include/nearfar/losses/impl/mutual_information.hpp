@@ -41,7 +41,7 @@ MutualInformationResult evaluate(const MutualInformationOptions& options,
   call.run(pass, term, 0, 1, d);
   d.anchors = d.terms = d.active_terms = n;
   d.anchors_without_negative = n == 1 ? 1 : 0;
-  result.value = term.value();
+  result.value = term.estimate();
   if (!is_finite(result.value)) fail_value_overflow(result.value);
   if (options.bound == MutualInformationBound::info_nce && n > 0) {
     result.ceiling = std::log(static_cast<double>(n));
