@@ -26,12 +26,15 @@ using Vector = Eigen::Matrix<S, Eigen::Dynamic, 1>;
 
 namespace detail {
 
-// Eigen marks an expression whose coefficients lie in memory with DirectAccessBit.
+template <class Derived>
+void as_dense(const Eigen::DenseBase<Derived>&);
+
 template <class M>
 concept EigenDense = requires(const std::remove_cvref_t<M>& m) {
-  []<class Derived>(const Eigen::DenseBase<Derived>&) {}(m);
+  as_dense(m);
 };
 
+// Eigen marks an expression whose coefficients lie in memory with DirectAccessBit.
 template <class M>
 constexpr bool has_contiguous_rows() {
   using Plain = std::remove_cvref_t<M>;

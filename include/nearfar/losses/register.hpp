@@ -97,7 +97,8 @@ template <class Default, class... K>
 struct WithKernel {
   using Type = Default;
 };
-template <template <class, Kernel> class Loss, class S, Kernel Its, Kernel K>
+// Not `template <class, Kernel> class`: clang 14 cannot write that to a precompiled header.
+template <template <class, class> class Loss, class S, class Its, Kernel K>
 struct WithKernel<Loss<S, Its>, K> {
   using Type = Loss<S, K>;
 };
