@@ -233,54 +233,35 @@ class OneSetLoss : public LossOf<Line, C> {
   }
 };
 
-/// The class for a loss of the register.
-template <class Line, class C, Takes takes = Line::takes>
-struct LossFor;
+/// The class for a loss of the register, by the arguments of its calls.
 template <class Line, class C>
-struct LossFor<Line, C, Takes::labels> {
-  using Type = LabelLoss<Line, C>;
-};
+constexpr auto loss_for() {
+  constexpr Takes takes = Line::takes;
+  if constexpr (takes == Takes::labels) {
+    return std::type_identity<LabelLoss<Line, C>>();
+  } else if constexpr (takes == Takes::labels_or_pairs) {
+    return std::type_identity<LabelOrPairLoss<Line, C>>();
+  } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
+    return std::type_identity<TwoSetLoss<Line, C>>();
+  } else if constexpr (takes == Takes::queries) {
+    return std::type_identity<QueryLoss<Line, C>>();
+  } else if constexpr (takes == Takes::negatives) {
+    return std::type_identity<NegativesLoss<Line, C>>();
+  } else if constexpr (takes == Takes::noise) {
+    return std::type_identity<NoiseLoss<Line, C>>();
+  } else if constexpr (takes == Takes::triplets || takes == Takes::sequences) {
+    return std::type_identity<ThreeSetLoss<Line, C>>();
+  } else {
+    static_assert(takes == Takes::one_set);
+    return std::type_identity<OneSetLoss<Line, C>>();
+  }
+}
 template <class Line, class C>
-struct LossFor<Line, C, Takes::labels_or_pairs> {
-  using Type = LabelOrPairLoss<Line, C>;
-};
-template <class Line, class C>
-struct LossFor<Line, C, Takes::pairs> {
-  using Type = TwoSetLoss<Line, C>;
-};
-template <class Line, class C>
-struct LossFor<Line, C, Takes::views> {
-  using Type = TwoSetLoss<Line, C>;
-};
-template <class Line, class C>
-struct LossFor<Line, C, Takes::queries> {
-  using Type = QueryLoss<Line, C>;
-};
-template <class Line, class C>
-struct LossFor<Line, C, Takes::negatives> {
-  using Type = NegativesLoss<Line, C>;
-};
-template <class Line, class C>
-struct LossFor<Line, C, Takes::noise> {
-  using Type = NoiseLoss<Line, C>;
-};
-template <class Line, class C>
-struct LossFor<Line, C, Takes::triplets> {
-  using Type = ThreeSetLoss<Line, C>;
-};
-template <class Line, class C>
-struct LossFor<Line, C, Takes::sequences> {
-  using Type = ThreeSetLoss<Line, C>;
-};
-template <class Line, class C>
-struct LossFor<Line, C, Takes::one_set> {
-  using Type = OneSetLoss<Line, C>;
-};
+using LossFor = typename decltype(loss_for<Line, C>())::type;
 
 }  // namespace nearfar::detail::c
 
 /// The interface's functions for a line of the register.
 #define NEARFAR_C_LOSS(name, ...) \
   NEARFAR_C_FUNCTIONS(            \
-      name,                       \
-      nearfar::detail::c::LossFor<nearfar::registered::name, nearfar_##name##_options>::Type)
+      name, nearfar::detail::c::LossFor<nearfar::registered::name, nearfar_##name##_options>)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <utility>
 
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/engine/score_rows.hpp"
@@ -185,9 +184,7 @@ class ClassBlocks {
     const Block& block = *part.block;
     for (Index r = 0; r < part.count; ++r) {
       const Index own = part.first + r;
-      block.near.row(own, 0).each(block.count, [&](Index c) {
-        const S w = std::exchange(block.row(own)[c], S(0));
-        if (w == S(0)) return;
+      take_near_weights(block.near.row(own, 0), block.count, block.row(own), [&](Index c, S w) {
         row_loops<S>().add_scaled_difference(rows_.depth, -w, rows_.plain_row(block.begin + own),
                                              rows_.plain_row(block.begin + c),
                                              mine.sums + r * rows_.stride);

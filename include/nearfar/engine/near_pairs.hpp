@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <utility>
 
 #include "nearfar/core/matrix.hpp"
 #include "nearfar/core/workspace.hpp"
@@ -53,7 +54,17 @@ struct NearBits {
   }
 };
 
-/// The same of several rows, `width` pairs each.
+/// Takes the weights of near pairs out of a row's n, for their gradients are computed from the
+/// rows: body(j, weight) for those that are not 0, which become 0.
+template <class S, class Body>
+void take_near_weights(const NearBits& near, Index n, S* weights, const Body& body) {
+  near.each(n, [&](Index j) {
+    const S weight = std::exchange(weights[j], S(0));
+    if (weight != S(0)) body(j, weight);
+  });
+}
+
+/// Bits of several rows, `width` pairs each.
 class NearPairs {
  public:
   NearPairs() = default;

@@ -378,13 +378,4 @@ void scatter_row(Index n, const S* from, bool accumulates, S* to) {
   }
 }
 
-/// Into `out`, which is open.
-template <class S>
-void scatter_rows(int threads, const PackedRows<S>& x, const InputGradients<S>& g,
-                  const GradientRows<S>& out) {
-  each_row(x.rows, threads, [&](Index i) {
-    scatter_row(x.input.cols(), g.data + i * g.stride, out.accumulates(), out.row(i));
-  });
-}
-
 }  // namespace nearfar::detail

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <utility>
-
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/engine/score_rows.hpp"
 
@@ -142,9 +140,8 @@ class PanelProducts {
                           RowGradients<S>& dy) const {
     const RowLoops<S>& loops = row_loops<S>();
     for (Index r = 0; r < count; ++r) {
-      near.row(r, panel.column(first)).each(end - first, [&](Index c) {
-        const S w = std::exchange(*panel.at(r, first + c), S(0));
-        if (w == S(0)) return;
+      const NearBits bits = near.row(r, panel.column(first));
+      take_near_weights(bits, end - first, panel.at(r, first), [&](Index c, S w) {
         const Index j = first + c;
         const S* x = queries_.plain_row(first_row + r);
         const S* y = keys_.plain_row(j);

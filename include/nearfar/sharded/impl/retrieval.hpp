@@ -202,9 +202,7 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
   });
   std::size_t at = 0;
   sums->each([&](double& sum) { sum = passing[at++]; });
-  Index with_positive = 0;
-  for (const Index own : team.everyone(sums->counted())) with_positive += own;
-  sums->counted() = with_positive;
+  sums->counted() = team.total(sums->counted());
   return sums->means(call.all_rows(0));
 }
 

@@ -563,11 +563,8 @@ class ShardedCall {
 
   /// Refuses rows that may be so far apart that one process alone would find it.
   void check_distances() const {
-    double most = 0;
-    for (const double norm :
-         team_.everyone(std::max(packed_[0].largest_norm, packed_[at(sets() - 1)].largest_norm))) {
-      most = std::max(most, norm);
-    }
+    const double most =
+        team_.largest(std::max(packed_[0].largest_norm, packed_[at(sets() - 1)].largest_norm));
     if (most > static_cast<double>(std::numeric_limits<S>::max()) / 4) fail_distance_overflow();
   }
 

@@ -35,11 +35,7 @@ class ShardedLabelledCall {
     if (targets.has_weights()) {
       upstream_ = upstream_.weighted(targets.weights().data(), anchors());
       // One unit of all: processes add to each other's gradients.
-      double largest = 0;
-      for (const double one : team().everyone(upstream_.largest(anchors()))) {
-        largest = std::max(largest, one);
-      }
-      upstream_ = upstream_.in_units_of(largest);
+      upstream_ = upstream_.in_units_of(team().largest(upstream_.largest(anchors())));
     }
     PositiveWeights* weights = nullptr;
     team().agree([&] {
@@ -150,9 +146,7 @@ class ShardedLabelledCall {
   std::int64_t total(const CountOf& count_of) const {
     std::int64_t own = 0;
     for (Index i = 0; i < anchors(); ++i) own += count_of(i);
-    std::int64_t sum = 0;
-    for (const std::int64_t one : team().everyone(own)) sum += one;
-    return sum;
+    return team().total(own);
   }
 
   /// A number of own anchors summed over all anchors of all processes.

@@ -7,6 +7,7 @@
 #include <exception>
 #include <initializer_list>
 #include <new>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -105,6 +106,18 @@ class Team {
     std::vector<T> all(static_cast<std::size_t>(size()));
     exchange_.gather(&own, Index(sizeof(T)), all.data());
     return all;
+  }
+
+  /// The largest of everyone's.
+  double largest(double own) const {
+    const std::vector<double> all = everyone(own);
+    return *std::max_element(all.begin(), all.end());
+  }
+
+  /// Everyone's counts, added up.
+  std::int64_t total(std::int64_t own) const {
+    const std::vector<std::int64_t> all = everyone(own);
+    return std::accumulate(all.begin(), all.end(), std::int64_t(0));
   }
 
   /// Sums in the order of all rows: `add` continues those of the processes before, and everyone
