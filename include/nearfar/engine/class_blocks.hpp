@@ -91,15 +91,13 @@ class ClassBlocks {
 
   /// The memory of one thread.
   struct Memory {
-    S* rows;  ///< of a part, packed
     S* keys;  ///< of its block, packed
     S* s;
     S* g;
     S* sums;
 
     Memory(Scratch& scratch, const PackedRows<S>& x, Index largest)
-        : rows(scratch.take<S>(height * x.depth)),
-          keys(scratch.take<S>(stride_of(largest) * x.depth)),
+        : keys(scratch.take<S>(stride_of(largest) * x.depth)),
           s(scratch.take<S>(largest)),
           g(scratch.take<S>(largest)),
           sums(scratch.take<S>(height * x.stride)) {}
@@ -153,13 +151,12 @@ class ClassBlocks {
 
   void compute(const Part& part, const Memory& mine) const {
     const Block& block = *part.block;
-    loops_.pack_row_panels(rows_.row(block.begin + part.first), rows_.stride, part.count,
-                           rows_.depth, mine.rows);
     loops_.pack_col_panels(rows_.row(block.begin), rows_.stride, block.count, rows_.depth,
                            mine.keys);
     const Index panels = tasks_of(block.count, loops_.panel_cols);
-    loops_.multiply_panels(mine.rows, mine.keys, rows_.depth, tasks_of(part.count, panel_rows), 0,
-                           panels, panels, block.row(part.first), block.stride);
+    loops_.multiply_panels(rows_.row(block.begin + part.first), rows_.stride, mine.keys,
+                           rows_.depth, tasks_of(part.count, panel_rows), 0, panels, panels,
+                           block.row(part.first), block.stride);
     block.near.clear(part.first, part.count);
     for (Index r = part.first; r < part.first + part.count; ++r) {
       score_rows_.products_to_geometry(block.begin + r, block.begin, block.count, block.row(r),

@@ -78,7 +78,7 @@ class OneSidedPass {
                  }
                  for (Index i = block.first; i < block.end(); ++i) term.start(i);
                  each_tile_of(block, [&](Index first, Index end) {
-                   products_.score(mine.packed, block.count, first, end, mine.panel);
+                   products_.score(block.first, block.count, first, end, mine.panel);
                    accumulate_tile(term, mine, block, first, end, ranges);
                  });
                  for (Index i = block.first; i < block.end(); ++i) term.close(i);
@@ -134,7 +134,7 @@ class OneSidedPass {
         [&](PanelMemory<S>& mine, int worker, const Block& block, const Ticket& ticket,
             PanelGradients<S>& gradients) {
           each_tile_of(block, [&](Index first, Index end) {
-            products_.score(mine.packed, block.count, first, end, mine.panel);
+            products_.score(block.first, block.count, first, end, mine.panel);
             for (Index r = 0; r < block.count; ++r) {
               score_rows_.products_to_geometry(block.first + r, first, end - first,
                                                mine.panel.at(r, first), mine.near_of(r, first));
@@ -220,7 +220,6 @@ class OneSidedPass {
                       [&](Index t, int worker, const Ticket& ticket) {
                         PanelMemory<S>& mine = memory[worker];
                         const Block block = block_of(t, height);
-                        products_.pack_queries(block.first, block.count, mine.packed);
                         mine.panel.first = round_down(block.first_key, tile_width);
                         mine.near.clear(0, block.count);
                         std::fill_n(mine.weights, block.count, 0.0);
@@ -238,7 +237,6 @@ class OneSidedPass {
     parallel_tasks(tasks_of(queries_.rows, height), threads_, [&](Index t, int worker) {
       PanelMemory<S>& mine = memory[worker];
       const Block block = block_of(t, height);
-      products_.pack_queries(block.first, block.count, mine.packed);
       body(mine, block);
     });
   }
@@ -248,7 +246,7 @@ class OneSidedPass {
     each_tile_of(block, [&](Index first, Index end) {
       mine.panel.first = round_down(first, tile_width);
       mine.near.clear(0, block.count);
-      products_.score(mine.packed, block.count, first, end, mine.panel);
+      products_.score(block.first, block.count, first, end, mine.panel);
       accumulate_tile(term, mine, block, first, end, ranges);
     });
   }
@@ -307,7 +305,6 @@ class OneSidedPass {
                       [&](Index t, int worker, const Ticket& ticket) {
                         PanelMemory<S>& mine = memory[worker];
                         const Block block = block_of(t, height);
-                        products_.pack_queries(block.first, block.count, mine.packed);
                         // Sums go on where the blocks before have left them.
                         const bool weighs = dx.wanted() && has_row_weights();
                         for (Index r = 0; r < block.count; ++r) {
@@ -316,7 +313,7 @@ class OneSidedPass {
                         each_tile_of(block, [&](Index first, Index end) {
                           mine.panel.first = first;
                           mine.near.clear(0, block.count);
-                          products_.score(mine.packed, block.count, first, end, mine.panel);
+                          products_.score(block.first, block.count, first, end, mine.panel);
                           to_geometry(mine, block, first, end);
                           weigh_tile(term, mine, block, first, end);
                           S* sums = dx.wanted() ? dx.data + block.first * queries_.stride : nullptr;
@@ -385,7 +382,7 @@ class OneSidedPass {
   void replace_by_exponentials(SoftmaxTerm<S>& term, PanelMemory<S>& mine, const Block& block,
                                ScoreRange<S>* ranges) const {
     each_tile_of(block, [&](Index first, Index end) {
-      products_.score(mine.packed, block.count, first, end, mine.panel);
+      products_.score(block.first, block.count, first, end, mine.panel);
       for (Index r = 0; r < block.count; ++r) {
         const Index i = block.first + r;
         mask_.each_part(i, first, end, [&](Index from, Index n) {

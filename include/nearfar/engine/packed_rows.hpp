@@ -142,16 +142,13 @@ void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index p
   constexpr Index block = 8 * panel_rows;
   const Index wide = panels * loops.panel_cols;
   const int workers = std::max(1, threads);
-  S* packed_x = scratch.take<S>(Index(workers) * block * depth);
   S* products = scratch.take<S>(Index(workers) * block * wide);
   parallel_tasks(tasks_of(padded_rows, block), threads, [&](Index t, int worker) {
     const Index first = t * block;
     const Index count = std::min(block, padded_rows - first);
-    S* mine_x = packed_x + Index(worker) * block * depth;
     S* mine = products + Index(worker) * block * wide;
-    loops.pack_row_panels(x + first * x_stride, x_stride, count, depth, mine_x);
-    loops.multiply_panels(mine_x, packed_p, depth, tasks_of(count, panel_rows), 0, panels, panels,
-                          mine, wide);
+    loops.multiply_panels(x + first * x_stride, x_stride, packed_p, depth,
+                          tasks_of(count, panel_rows), 0, panels, panels, mine, wide);
     for (Index r = 0; r < count; ++r) {
       S* to = out + (first + r) * out_stride;
       std::copy(mine + r * wide, mine + r * wide + p.rows(), to);
@@ -220,15 +217,20 @@ PackedRows<S> reordered(Scratch& scratch, int threads, const PackedRows<S>& x,
                         const Index* places) {
   PackedRows<S> out = x;
   out.places = places;
-  const Index padded_rows = round_up(x.rows, panel_rows);
+  // A row panel may begin with any row.
+  const Index padded_rows = x.rows + panel_rows - 1;
   out.data = scratch.take<S>(padded_rows * x.stride);
   if (x.squared_norm != nullptr) out.squared_norm = scratch.take<double>(x.rows);
   out.inverse_norm = nullptr;
   out.centred = nullptr;
   each_row(padded_rows, threads, [&](Index i) {
-    const Index from = i < x.rows ? places[i] : i;  // what rows are padded with
-    std::copy_n(x.row(from), x.stride, out.data + i * x.stride);
-    if (i < x.rows && x.squared_norm != nullptr) out.squared_norm[i] = x.squared_norm[from];
+    S* const to = out.data + i * x.stride;
+    if (i >= x.rows) {
+      std::fill_n(to, x.stride, S(0));
+      return;
+    }
+    std::copy_n(x.row(places[i]), x.stride, to);
+    if (x.squared_norm != nullptr) out.squared_norm[i] = x.squared_norm[places[i]];
   });
   return out;
 }

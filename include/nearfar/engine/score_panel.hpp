@@ -117,17 +117,14 @@ class PanelProducts {
     });
   }
 
-  void pack_queries(Index first_row, Index count, S* packed) const {
-    loops_.pack_row_panels(queries_.row(first_row), queries_.stride, count, keys_.depth, packed);
-  }
-
-  /// Inner products of packed queries with keys [first, end) of one tile of the panel; those before
-  /// and after them that share a vector, or a column panel's end, are computed, too.
-  void score(const S* packed, Index count, Index first, Index end,
+  /// Inner products of `count` queries from first_row on with keys [first, end) of one tile of the
+  /// panel; those before and after them that share a vector, or a column panel's end, are computed,
+  /// too.
+  void score(Index first_row, Index count, Index first, Index end,
              const ScorePanel<S>& panel) const {
     const Index begin = round_down(first, loops_.lanes);
-    loops_.multiply_panels(packed, panels_, keys_.depth, tasks_of(count, panel_rows), begin,
-                           tasks_of(end, loops_.panel_cols),
+    loops_.multiply_panels(queries_.row(first_row), queries_.stride, panels_, keys_.depth,
+                           tasks_of(count, panel_rows), begin, tasks_of(end, loops_.panel_cols),
                            tasks_of(keys_.rows, loops_.panel_cols), panel.at(0, begin),
                            ScorePanel<S>::stride);
   }
@@ -198,8 +195,7 @@ class PanelProducts {
 template <class S>
 struct PanelMemory {
   ScorePanel<S> panel;
-  S* packed;        ///< the panel's queries, packed
-  S* rows;          ///< the same, times factors
+  S* rows;          ///< the panel's queries, times factors
   S* sums;          ///< of their gradients
   S* factors;       ///< of the rows
   double* weights;  ///< sums of rows of weights
@@ -209,7 +205,6 @@ struct PanelMemory {
   /// For panels of `height` rows with `keys` keys.
   PanelMemory(Scratch& scratch, const PackedRows<S>& queries, Index height, Index keys)
       : panel{scratch.take<S>(ScorePanel<S>::size(height, keys)), height},
-        packed(scratch.take<S>(height * queries.depth)),
         rows(scratch.take<S>(height * queries.stride)),
         sums(scratch.take<S>(height * queries.stride)),
         factors(scratch.take<S>(height)),
@@ -220,7 +215,7 @@ struct PanelMemory {
   }
 
   static Index bytes(const PackedRows<S>& queries, Index height, Index keys) {
-    return (ScorePanel<S>::size(height, keys) + 3 * height * queries.stride) * Index(sizeof(S));
+    return (ScorePanel<S>::size(height, keys) + 2 * height * queries.stride) * Index(sizeof(S));
   }
 
   /// Those of row r's pairs from key j on.

@@ -40,14 +40,8 @@ class TwoSidedPass {
         products_(scratch, threads, queries, keys),
         score_rows_(scratch, kernel, queries, keys),
         height_(height > 0 ? height : PanelProducts<S>::height(queries.rows)),
-        packed_(scratch.take<S>(round_up(queries.rows, height_) * keys.depth)),
         memory_(scratch.take<Memory>(threads_)) {
     for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, queries, height_);
-    // Used in both sweeps.
-    parallel_tasks(tasks_of(queries.rows, height_), threads, [&](Index t, int) {
-      const Index first = t * height_;
-      products_.pack_queries(first, std::min(height_, queries.rows - first), packed(first));
-    });
   }
 
   /// Closes every row of both terms, one of each side; for rows with themselves the same object
@@ -177,7 +171,6 @@ class TwoSidedPass {
     }
   };
 
-  S* packed(Index first_row) const { return packed_ + first_row * keys_.depth; }
   bool has_row_weights() const { return score_rows_.kernel().is_distance(); }
 
   static void start(RowTerm<S>& term, Index count) {
@@ -213,7 +206,7 @@ class TwoSidedPass {
   void score_tile(Memory& mine, const Block& block, Index first, Index end) const {
     mine.begin_at(first);
     mine.panel.near.clear(0, block.count);
-    products_.score(packed(block.first), block.count, first, end, mine.panel.panel);
+    products_.score(block.first, block.count, first, end, mine.panel.panel);
   }
 
   /// Inner products of a tile with keys [first, end) to geometry values.
@@ -467,7 +460,6 @@ class TwoSidedPass {
   PanelProducts<S> products_;
   ScoreRows<S> score_rows_;
   Index height_;
-  S* packed_;  ///< the queries, panel by panel
   Memory* memory_;
 };
 

@@ -42,21 +42,17 @@ struct ProductLoops {
   /// Rows of a column panel: the width of the register block, whole vectors.
   Index panel_cols;
 
-  /// Packs `count` rows of `depth` elements into row panels of panel_rows rows, element by element:
-  /// out[(p * depth + k) * panel_rows + r] is element k of row p * panel_rows + r. A last panel
-  /// that is not full is padded with zero rows.
-  void (*pack_row_panels)(const S* rows, Index stride, Index count, Index depth, S* out);
-
-  /// The same into column panels of panel_cols rows.
+  /// Packs `count` rows of `depth` elements into column panels of panel_cols rows, element by
+  /// element: out[(p * depth + k) * panel_cols + r] is element k of row p * panel_cols + r. A last
+  /// panel that is not full is padded with zero rows.
   void (*pack_col_panels)(const S* rows, Index stride, Index count, Index depth, S* out);
 
   /// Scores: C = A B^T for columns from `col_begin` (where a vector begins) to the end of column
-  /// panel col_end - 1. `a` holds row panels, `b` column panels, both `depth` deep; C gets row
-  /// panels [0, row_panels), and starts (at `c`) with panel row 0 and column col_begin. `b` has
-  /// `col_panels` column panels: those after col_end, which the next call is likely to read, are
-  /// fetched ahead.
-  void (*multiply_panels)(const S* a, const S* b, Index depth, Index row_panels, Index col_begin,
-                          Index col_end, Index col_panels, S* c, Index c_stride);
+  /// panel col_end - 1. `a` holds row_panels * panel_rows rows, `b` column panels, both `depth`
+  /// deep; C starts (at `c`) with A's first row and column col_begin. `b` has `col_panels` column
+  /// panels: those after col_end, which the next call is likely to read, are fetched ahead.
+  void (*multiply_panels)(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
+                          Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride);
 
   /// C += W Y for `row_panels` panels of panel_rows rows of W, all of depth `keys`, and `cols`
   /// (a column_block) columns: W(r, j) = w[r * w_stride + j], Y(j, d) = y[j * y_stride + d]. Y has

@@ -11,23 +11,30 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// Packs rows into panels of `width` rows: see ProductLoops::pack_row_panels.
-template <int width, class S>
-void pack_panels(const S* rows, Index stride, Index count, Index depth, S* out) {
+template <class S>
+void pack_col_panels(const S* rows, Index stride, Index count, Index depth, S* out) {
+  constexpr Index width = BlockShape<S>::cols;
+  constexpr Index lanes = Vec<S>::lanes;
   for (Index p = 0; p < count; p += width) {
-    const Index have = min<Index>(width, count - p);
     const S* from = rows + p * stride;
     S* to = out + p * depth;
-    if (have < width) {
-      __builtin_memset(to, 0, sizeof(S) * static_cast<std::size_t>(width * depth));
-    }
-    // Blocks of elements short enough that the lines written stay in the first cache.
-    constexpr Index block = 32;
-    for (Index k0 = 0; k0 < depth; k0 += block) {
-      const Index k1 = min(depth, k0 + block);
-      for (Index r = 0; r < have; ++r) {
-        for (Index k = k0; k < k1; ++k) to[k * width + r] = from[r * stride + k];
+    const Index have = min<Index>(width, count - p);
+    // Squares of whole vectors as far as there are any; the rest element by element.
+    const Index square_rows = round_down(have, lanes);
+    const Index square_depth = round_down(depth, lanes);
+    for (Index k = 0; k < square_depth; k += lanes) {
+      for (Index r = 0; r < square_rows; r += lanes) {
+        transpose_square(from + r * stride + k, stride, to + k * width + r, width);
       }
+      for (Index r = square_rows; r < have; ++r) {
+        for (Index l = 0; l < lanes; ++l) to[(k + l) * width + r] = from[r * stride + k + l];
+      }
+    }
+    for (Index k = square_depth; k < depth; ++k) {
+      for (Index r = 0; r < have; ++r) to[k * width + r] = from[r * stride + k];
+    }
+    for (Index k = 0; k < depth && have < width; ++k) {
+      for (Index r = have; r < width; ++r) to[k * width + r] = S(0);
     }
   }
 }
@@ -52,8 +59,8 @@ NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, A
 // is not mapped takes as long as a miss of every cache.
 
 template <class S>
-void multiply_panels(const S* a, const S* b, Index depth, Index row_panels, Index col_begin,
-                     Index col_end, Index col_panels, S* c, Index c_stride) {
+void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
+                     Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
   // So deep that a column panel's piece stays in the first cache while all row panels use it.
   constexpr Index deepest = (Index(1) << 15) / (Shape::cols * Index(sizeof(S)));
@@ -72,8 +79,8 @@ void multiply_panels(const S* a, const S* b, Index depth, Index row_panels, Inde
       for (Index p = 0; p < row_panels; ++p) {
         const S* next = b + min(begin + (k1 - k0) * (Shape::cols + p * share), last);
         block_of_width<Shape::vectors>(
-            Shape::cols - skipped, k1 - k0, a + (p * depth + k0) * Shape::rows,
-            Constant<Index(1)>{}, Index(Shape::rows), from + skipped, Index(Shape::cols),
+            Shape::cols - skipped, k1 - k0, a + p * Shape::rows * a_stride + k0, a_stride, 1,
+            from + skipped, Index(Shape::cols),
             c + p * Shape::rows * c_stride + (q * Shape::cols + skipped - col_begin), c_stride,
             piece > 0, [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * share); });
       }
@@ -138,8 +145,7 @@ template <class S>
 inline constexpr ProductLoops<S> product_loops_here = {
     BlockShape<S>::lanes,
     BlockShape<S>::cols,
-    pack_panels<BlockShape<S>::rows, S>,
-    pack_panels<BlockShape<S>::cols, S>,
+    pack_col_panels<S>,
     multiply_panels<S>,
     multiply_rows<S>,
     multiply_transposed<S>,
