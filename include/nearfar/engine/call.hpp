@@ -252,7 +252,7 @@ class Call {
       std::fill_n(parameter, size, S(0));
     }
     for (int k = 0; k < count_; ++k) {
-      if (!gradients(k).wanted()) continue;
+      if (!gradients(k).wanted() || !kernel_.is_parametric()) continue;
       chain_through_geometry(threads_, kernel_.geometry, rows(k), gradients(k), scale);
       if (parameter != nullptr && maps(kernel_, set(k).side)) {
         add_parameter_gradient(threads_, p, rows(k), gradients(k), parameter);
@@ -264,7 +264,7 @@ class Call {
     }
     std::array<InputGradients<S>, most_sets> results{};
     for (int k = 0; k < count_; ++k) {
-      if (!gradients(k).wanted() || !set(k).wants_gradient()) continue;
+      if (!set(k).wants_gradient() || !kernel_.is_parametric()) continue;
       results[static_cast<std::size_t>(k)] = chain_through_parameter(
           scratch_, threads_, p, rows(k), maps(kernel_, set(k).side), gradients(k));
     }
@@ -274,7 +274,11 @@ class Call {
       Index first = 0;
       for (int piece = 0; piece < set(k).piece_count; ++piece) {
         const NamedRows<S>& one = set(k).pieces[static_cast<std::size_t>(piece)];
-        scatter_piece(results[static_cast<std::size_t>(k)], first, one);
+        if (kernel_.is_parametric()) {
+          scatter_piece(results[static_cast<std::size_t>(k)], first, one);
+        } else {
+          chain_piece(k, scale, first, one);
+        }
         first += one.rows.rows();
       }
     }
@@ -386,6 +390,20 @@ class Call {
     each_row(piece.rows.rows(), threads_, [&](Index i) {
       scatter_row(piece.rows.cols(), from.data + (first + i) * from.stride,
                   piece.gradient.accumulates(), piece.gradient.row(i));
+    });
+  }
+
+  /// scatter_piece of what the geometry's chain rule makes of set k's gradients, in one go.
+  void chain_piece(int k, double scale, Index first, const NamedRows<S>& piece) const {
+    if (!piece.gradient.wanted()) return;
+    const PackedRows<S>& x = set(k).packed;
+    const RowGradients<S>& g = set(k).gradients;
+    const bool accumulates = piece.gradient.accumulates();
+    each_row(piece.rows.rows(), threads_, [&](Index i) {
+      S* const own = g.data + (first + i) * x.stride;
+      S* const to = piece.gradient.row(i);
+      chain_row(kernel_.geometry, x, g, scale, first + i, accumulates ? own : to);
+      if (accumulates) row_loops<S>().add(piece.rows.cols(), own, to);
     });
   }
 

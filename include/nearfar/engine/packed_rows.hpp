@@ -73,16 +73,15 @@ struct SquaredNorm {
 
 template <class S>
 SquaredNorm squared_norm(Index n, const S* x) {
-  if (n == 0) return {1, 0};
   const RowLoops<S>& loops = row_loops<S>();
-  const S largest = loops.largest_magnitude(n, x);
-  // Squares of these neither overflow (sums of up to 2^20 of them) nor lose digits.
-  const S big = std::sqrt(std::numeric_limits<S>::max()) / S(1024);
-  const S small = std::sqrt(std::numeric_limits<S>::min()) * S(1024);
-  if (largest == S(0)) return {1, 0};
-  if (largest < big && largest > small) return {1, loops.dot_in_double(n, x, x)};
-  const double unit = static_cast<double>(largest);
-  double sum = 0;
+  double sum = loops.dot_in_double(n, x, x);
+  // A double has the square of any float. Squares of doubles that neither overflowed nor lost
+  // digits that count have such a sum.
+  constexpr double least = std::numeric_limits<double>::min() * (1 << 20);
+  if (std::is_same_v<S, float> || (sum > least && is_finite(sum))) return {1, sum};
+  const double unit = n > 0 ? static_cast<double>(loops.largest_magnitude(n, x)) : 0;
+  if (!(unit > 0)) return {1, 0};
+  sum = 0;
   for (Index k = 0; k < n; ++k) {
     const double v = static_cast<double>(x[k]) / unit;
     sum += v * v;
@@ -90,26 +89,31 @@ SquaredNorm squared_norm(Index n, const S* x) {
   return {unit, sum};
 }
 
-/// Divides a row by its length. Returns 1/|x|, at most the largest finite number; 0 for a zero row.
+/// out = x / |x|, which may be the same place; 0 for a zero row. Returns 1/|x|, at most the largest
+/// finite number; 0 for a zero row.
 template <class S>
-double normalise(Index n, S* row) {
-  double length = squared_norm(n, row).root();
-  if (!(length > 0)) return 0;
+double normalise(Index n, const S* x, S* out) {
+  double length = squared_norm(n, x).root();
+  if (!(length > 0)) {
+    std::fill_n(out, n, S(0));
+    return 0;
+  }
   // Doubles of which the length is no double, or too small a one to have all its digits: a power of
   // two changes none of the elements' digits.
   double scale = 1;
   if (!is_finite(length)) scale = 0x1p-100;
   if (std::is_same_v<S, double> && length < 0x1p-960) scale = 0x1p100;
   if (scale != 1) {
-    for (Index k = 0; k < n; ++k) row[k] *= static_cast<S>(scale);
-    length = squared_norm(n, row).root();
+    for (Index k = 0; k < n; ++k) out[k] = x[k] * static_cast<S>(scale);
+    length = squared_norm(n, out).root();
+    x = out;
   }
   const double inverse = scale / length;
   if constexpr (std::is_same_v<S, float>) {
     // In double, where 1/|x| of any float row fits, and its rounding is far below a float's.
-    row_loops<S>().scale_in_double(n, inverse, row);
+    row_loops<S>().scale_in_double(n, inverse, x, out);
   } else {
-    row_loops<S>().divide(n, length, row);
+    row_loops<S>().divide(n, length, x, out);
   }
   return std::min(inverse, std::numeric_limits<double>::max());
 }
@@ -168,7 +172,18 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
   const Index padded_rows = round_up(x.rows(), panel_rows);
   const Index input_stride = padded_stride<S>(x.cols());
   S* copied = scratch.take<S>(padded_rows * input_stride);
-  copy_padded(x, centre, threads, copied, input_stride, padded_rows);
+  const bool cosine = kernel.geometry == Geometry::cosine;
+  double* numbers = scratch.take<double>(x.rows());
+  if (cosine && !mapped) {
+    each_row(padded_rows, threads, [&](Index i) {
+      S* const to = copied + i * input_stride;
+      const Index cols = i < x.rows() ? x.cols() : 0;
+      if (i < x.rows()) numbers[i] = normalise(cols, x.row(i), to);
+      std::fill(to + cols, to + input_stride, S(0));
+    });
+  } else {
+    copy_padded(x, centre, threads, copied, input_stride, padded_rows);
+  }
   if (mapped) {
     const Rows<S>& p = kernel.parameter;
     out.depth = p.rows();
@@ -183,10 +198,11 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
     out.data = copied;
   }
 
-  double* numbers = scratch.take<double>(x.rows());
-  if (kernel.geometry == Geometry::cosine) {
-    each_row(x.rows(), threads,
-             [&](Index i) { numbers[i] = normalise(out.depth, out.data + i * out.stride); });
+  if (cosine) {
+    each_row(mapped ? x.rows() : 0, threads, [&](Index i) {
+      S* const row = out.data + i * out.stride;
+      numbers[i] = normalise(out.depth, row, row);
+    });
     out.inverse_norm = numbers;
     return out;
   }
@@ -287,39 +303,45 @@ bool all_finite(int threads, const PackedRows<S>& x, const RowGradients<S>& g) {
   return finite;
 }
 
-/// g = factor (g + along x), each at most the largest finite S.
+/// out = factor (g + along x), each at most the largest finite S.
 template <class S>
-void combine(double factor, double along, Index n, const S* x, S* g) {
+void combine(double factor, double along, Index n, const S* x, const S* g, S* out) {
   constexpr double small = sizeof(S) == sizeof(float) ? 1e-30 : 1e-280;
   constexpr double large = 1 / small;
   if (std::abs(factor) > small && std::abs(factor) < large && std::abs(along) < large) {
-    row_loops<S>().chain(n, static_cast<S>(factor), static_cast<S>(along), x, g);
+    row_loops<S>().chain(n, static_cast<S>(factor), static_cast<S>(along), x, g, out);
     return;
   }
   for (Index k = 0; k < n; ++k) {
-    g[k] = saturated<S>(factor * (static_cast<double>(g[k]) + along * static_cast<double>(x[k])));
+    out[k] = saturated<S>(factor * (static_cast<double>(g[k]) + along * static_cast<double>(x[k])));
   }
 }
 
-/// The chain rule through the geometry, times `scale`, in place: gradients with respect to mapped
-/// rows, each at most the largest finite S.
+/// The chain rule of row i through the geometry, times `scale`: `out` gets the gradient with
+/// respect to the mapped row, each element at most the largest finite S.
+template <class S>
+void chain_row(Geometry geometry, const PackedRows<S>& x, const RowGradients<S>& g, double scale,
+               Index i, S* out) {
+  const S* gi = g.data + i * x.stride;
+  const S* xi = x.row(i);
+  double along = 0;
+  double factor = scale;
+  if (geometry == Geometry::squared_distance) {
+    along = g.weight[i];
+  } else if (geometry == Geometry::cosine) {
+    // Of a denormal row this may overflow, and infinity times 0 is NaN.
+    factor = saturated<double>(scale * x.inverse_norm[i]);
+    along = -row_loops<S>().dot_in_double(x.depth, gi, xi);
+  }
+  combine(factor, along, x.depth, xi, gi, out);
+}
+
+/// The same for all rows, in place.
 template <class S>
 void chain_through_geometry(int threads, Geometry geometry, const PackedRows<S>& x,
                             RowGradients<S>& g, double scale) {
-  each_row(x.rows, threads, [&](Index i) {
-    S* gi = g.data + i * x.stride;
-    const S* xi = x.row(i);
-    double along = 0;
-    double factor = scale;
-    if (geometry == Geometry::squared_distance) {
-      along = g.weight[i];
-    } else if (geometry == Geometry::cosine) {
-      // Of a denormal row this may overflow, and infinity times 0 is NaN.
-      factor = saturated<double>(scale * x.inverse_norm[i]);
-      along = -row_loops<S>().dot_in_double(x.depth, gi, xi);
-    }
-    combine(factor, along, x.depth, xi, gi);
-  });
+  each_row(x.rows, threads,
+           [&](Index i) { chain_row(geometry, x, g, scale, i, g.data + i * x.stride); });
 }
 
 /// Adds the rows' share of the gradient of the kernel's matrix, sum_i g_i x_i^T, to `parameter`

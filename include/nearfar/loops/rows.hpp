@@ -24,10 +24,10 @@ struct RowLoops {
   void (*subtract)(Index n, const S* x, const S* centre, S* out);
   /// out = factor x.
   void (*scale)(Index n, S factor, const S* x, S* out);
-  /// x = factor x, the product taken in double.
-  void (*scale_in_double)(Index n, double factor, S* x);
-  /// x = x / divisor.
-  void (*divide)(Index n, S divisor, S* x);
+  /// out = factor x, the product taken in double.
+  void (*scale_in_double)(Index n, double factor, const S* x, S* out);
+  /// out = x / divisor.
+  void (*divide)(Index n, S divisor, const S* x, S* out);
   /// to += x.
   void (*add)(Index n, const S* x, S* to);
   /// to += x, in double.
@@ -38,8 +38,8 @@ struct RowLoops {
   void (*add_product)(Index n, S factor, const S* x, S* to);
   /// to += factor (x - y), likewise.
   void (*add_scaled_difference)(Index n, S factor, const S* x, const S* y, S* to);
-  /// g = factor (g + along x), each at most the largest finite S.
-  void (*chain)(Index n, S factor, S along, const S* x, S* g);
+  /// out = factor (g + along x), each at most the largest finite S.
+  void (*chain)(Index n, S factor, S along, const S* x, const S* g, S* out);
 };
 
 template <class S>

@@ -18,9 +18,10 @@ double dot_in_double(Index n, const S* x, const S* y) {
     }
   }
   for (; k < n; ++k) sum[0] += static_cast<double>(x[k]) * static_cast<double>(y[k]);
-  double total = 0;
-  for (const double each : sum) total += each;
-  return total;
+  for (Index half = sums / 2; half > 0; half /= 2) {
+    for (Index l = 0; l < half; ++l) sum[l] += sum[l + half];
+  }
+  return sum[0];
 }
 
 /// body.operator()<T>(i, k) over i = 0 .. n-1, k the number of one of four sums: none waits for the
@@ -112,14 +113,14 @@ void scale(Index n, S factor, const S* x, S* out) {
 }
 
 template <class S>
-void scale_in_double(Index n, double factor, S* x) {
-  for (Index k = 0; k < n; ++k) x[k] = static_cast<S>(static_cast<double>(x[k]) * factor);
+void scale_in_double(Index n, double factor, const S* x, S* out) {
+  for (Index k = 0; k < n; ++k) out[k] = static_cast<S>(static_cast<double>(x[k]) * factor);
 }
 
 template <class S>
-void divide(Index n, S divisor, S* x) {
+void divide(Index n, S divisor, const S* x, S* out) {
   each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
-    store(x + k, load<T>(x + k) / spread<T>(divisor));
+    store(out + k, load<T>(x + k) / spread<T>(divisor));
   });
 }
 
@@ -157,12 +158,12 @@ void add_scaled_difference(Index n, S factor, const S* x, const S* y, S* to) {
 }
 
 template <class S>
-void chain(Index n, S factor, S along, const S* x, S* g) {
+void chain(Index n, S factor, S along, const S* x, const S* g, S* out) {
   constexpr auto largest = static_cast<double>(std::numeric_limits<S>::max());
   each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
     const T most = constant<T>(largest);
     const T v = (load<T>(g + k) + load<T>(x + k) * spread<T>(along)) * spread<T>(factor);
-    store(g + k, max(min(v, most), constant<T>(0) - most));
+    store(out + k, max(min(v, most), constant<T>(0) - most));
   });
 }
 
