@@ -135,7 +135,7 @@ TYPED_TEST(RowLoopsOf, ScaleInDoubleRoundsTheProductOnce) {
     for (const Index n : loop_sizes) {
       auto x = Array<S>::uniform(n, -c.size, c.size, 10);
       const auto before = x;
-      row_loops<S>().scale_in_double(n, c.factor, x.data());
+      row_loops<S>().scale_in_double(n, c.factor, x.data(), x.data());
       for (Index k = 0; k < n; ++k) {
         EXPECT_EQ(x[k], static_cast<S>(static_cast<double>(before[k]) * c.factor))
             << k << " of " << n;
@@ -150,7 +150,7 @@ TYPED_TEST(RowLoopsOf, DivideDividesEachElement) {
   for (const Index n : loop_sizes) {
     auto x = uniform<S>(n, 11);
     const auto before = x;
-    row_loops<S>().divide(n, S(3), x.data());
+    row_loops<S>().divide(n, S(3), x.data(), x.data());
     for (Index k = 0; k < n; ++k) EXPECT_EQ(x[k], before[k] / S(3)) << k << " of " << n;
     EXPECT_TRUE(x.intact()) << n;
   }
@@ -245,7 +245,7 @@ TYPED_TEST(RowLoopsOf, ChainScalesTheGradientAndItsPartAlongTheRow) {
     const auto x = uniform<S>(n, 21);
     auto g = uniform<S>(n, 22);
     const auto before = g;
-    row_loops<S>().chain(n, factor, along, x.data(), g.data());
+    row_loops<S>().chain(n, factor, along, x.data(), g.data(), g.data());
     for (Index k = 0; k < n; ++k) {
       Sum want;
       want += static_cast<long double>(factor) * before.exact(k);
@@ -263,7 +263,7 @@ TYPED_TEST(RowLoopsOf, ChainSaturatesAtTheLargestFiniteNumber) {
     const Array<S> x = Array<S>::uniform(n, 0, 0, 1);
     Array<S> g(n);
     for (Index k = 0; k < n; ++k) g[k] = k % 2 == 0 ? most / 2 : -most / 2;
-    row_loops<S>().chain(n, S(4), S(1), x.data(), g.data());
+    row_loops<S>().chain(n, S(4), S(1), x.data(), g.data(), g.data());
     for (Index k = 0; k < n; ++k) EXPECT_EQ(g[k], k % 2 == 0 ? most : -most) << k << " of " << n;
   }
 }

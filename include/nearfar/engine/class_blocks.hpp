@@ -155,7 +155,7 @@ class ClassBlocks {
                            mine.keys);
     const Index panels = tasks_of(block.count, loops_.panel_cols);
     loops_.multiply_panels(rows_.row(block.begin + part.first), rows_.stride, mine.keys,
-                           rows_.depth, tasks_of(part.count, panel_rows), 0, panels, panels,
+                           rows_.depth, tasks_of(part.count, panel_rows), 0, block.count, panels,
                            block.row(part.first), block.stride);
     block.near.clear(part.first, part.count);
     for (Index r = part.first; r < part.first + part.count; ++r) {

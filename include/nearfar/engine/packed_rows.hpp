@@ -152,7 +152,7 @@ void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index p
     const Index count = std::min(block, padded_rows - first);
     S* mine = products + Index(worker) * block * wide;
     loops.multiply_panels(x + first * x_stride, x_stride, packed_p, depth,
-                          tasks_of(count, panel_rows), 0, panels, panels, mine, wide);
+                          tasks_of(count, panel_rows), 0, p.rows(), panels, mine, wide);
     for (Index r = 0; r < count; ++r) {
       S* to = out + (first + r) * out_stride;
       std::copy(mine + r * wide, mine + r * wide + p.rows(), to);
@@ -224,6 +224,14 @@ template <class S>
 Index most_bytes_between(const PackedRows<S>& queries, const PackedRows<S>& keys) {
   constexpr Index plenty = Index(64) << 20;
   return std::max(plenty, 8 * (queries.rows + keys.rows) * keys.stride * Index(sizeof(S)));
+}
+
+/// Bytes that scores which a second sweep needs may take: as much as the keys, or a few times a
+/// core's own cache.
+template <class S>
+Index most_bytes_kept(const PackedRows<S>& keys) {
+  constexpr Index plenty = Index(4) << 20;
+  return std::max(plenty, keys.rows * keys.stride * Index(sizeof(S)));
 }
 
 /// The same rows in another order: `places` of all of them, which must outlive the result. For

@@ -118,13 +118,12 @@ class PanelProducts {
   }
 
   /// Inner products of `count` queries from first_row on with keys [first, end) of one tile of the
-  /// panel; those before and after them that share a vector, or a column panel's end, are computed,
-  /// too.
+  /// panel; those before and after them that share a vector are computed, too.
   void score(Index first_row, Index count, Index first, Index end,
              const ScorePanel<S>& panel) const {
     const Index begin = round_down(first, loops_.lanes);
     loops_.multiply_panels(queries_.row(first_row), queries_.stride, panels_, keys_.depth,
-                           tasks_of(count, panel_rows), begin, tasks_of(end, loops_.panel_cols),
+                           tasks_of(count, panel_rows), begin, end,
                            tasks_of(keys_.rows, loops_.panel_cols), panel.at(0, begin),
                            ScorePanel<S>::stride);
   }

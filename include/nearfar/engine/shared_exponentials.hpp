@@ -113,12 +113,14 @@ struct SharedMemory {
   TileSums<S> sums;
   TileFactors<S> rows;
   TileFactors<S> columns;
+  S* positives;  ///< scores of rows with one positive
 
   SharedMemory(Scratch& scratch, Index height)
       : sums{take(scratch, height), take(scratch, tile_width), take(scratch, height),
              take(scratch, tile_width), take(scratch, 2 * height * product_loops<S>().lanes)},
         rows(factors(scratch, height)),
-        columns(factors(scratch, tile_width)) {}
+        columns(factors(scratch, tile_width)),
+        positives(take(scratch, height)) {}
 
  private:
   static S* take(Scratch& scratch, Index count) { return scratch.take<S>(count); }
@@ -145,16 +147,18 @@ class SharedTile {
         end_(end),
         memory_(memory) {}
 
-  /// Folds the tile's scores into the statistics of its queries and keys. Scores are lost. A
-  /// query's one positive must have the query as its own.
+  /// Folds the tile's scores into the statistics of its queries and keys. A query's one positive
+  /// must have the query as its own.
   void accumulate(S reference) {
     mask_padding();
     each_positive([&](Index i, Index j, S& s) {
       queries_.set_positive(i, s);
       keys_.set_positive(j, s);
+      memory_.positives[i - first_row_] = s;
       s = left_out<S>;
     });
     loops_.tile_sums(tile(), reference, queries_.rate(), codes(), memory_.sums);
+    each_positive([&](Index i, Index, S& s) { s = memory_.positives[i - first_row_]; });
     queries_.fold(first_row_, count_, reference, memory_.sums.rows, end_ - first_);
     keys_.fold(first_, end_ - first_, reference, memory_.sums.columns, count_);
     if (!by_codes()) return;

@@ -11,13 +11,16 @@
 /// \file
 /// The score pass in which both sides of a score accumulate it: its query and its key. A tile's
 /// queries take its rows; its keys take its columns, transposed. Gradients need the statistics of
-/// both: they take a second sweep, in which a score's weight is the sum of both derivatives. No
-/// more than a tile of scores exists for each thread.
+/// both: they take a second sweep, in which a score's weight is the sum of both derivatives.
+/// Between the sweeps the scores of as many panels are kept as fit a bound that does not grow with
+/// N M; those of the others are computed again. Beyond these, no more than a tile of scores exists
+/// for each thread.
 ///
-/// Queries with keys: 2 N M D floating point operations forward, 8 N M D with gradients; two
-/// one-sided passes would take 4 and 12. Rows with themselves: scores are symmetric, so that those
-/// on and above the diagonal do for all; when a row's own panel comes, the row has accumulated
-/// all that lies before it, as a key. N^2 D and 4 N^2 D, where a one-sided pass takes 2 and 6.
+/// Queries with keys: 2 N M D floating point operations forward, 6 N M D with gradients where all
+/// scores are kept and 8 N M D where none are; two one-sided passes would take 4 and 12. Rows with
+/// themselves: scores are symmetric, so that those on and above the diagonal do for all; when a
+/// row's own panel comes, the row has accumulated all that lies before it, as a key. N^2 D and
+/// 3 to 4 N^2 D, where a one-sided pass takes 2 and 6.
 
 namespace nearfar::detail {
 
@@ -52,6 +55,7 @@ class TwoSidedPass {
     if (!same_) start(of_keys, keys_.rows);
     ScoreRange<S>* ranges = take_ranges();
     each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
+      if (block.kept) mine.panel.near.clear(0, block.count);
       each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
         score_tile(mine, block, first, end);
         const Index below = std::clamp(block.below, first, end);
@@ -74,13 +78,14 @@ class TwoSidedPass {
   /// `dy`, each where wanted; the same for rows with themselves.
   void forward_backward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
                         RowGradients<S>& dy, Diagnostics& diagnostics) {
+    keep_scores();
     forward(of_queries, of_keys, diagnostics);
     const Terms terms(of_queries, of_keys, score_rows_.kernel());
     const Sides sides(scratch_, terms, queries_.rows, keys_.rows, same_);
     add_gradients(of_queries, of_keys, dx, dy,
                   [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
                     const bool shared = weigh_shared(terms, mine, block, below, end, sides);
-                    to_geometry(mine, block, first, shared ? below : end);
+                    if (!block.kept) to_geometry(mine, block, first, shared ? below : end);
                     return shared;
                   });
   }
@@ -104,9 +109,16 @@ class TwoSidedPass {
   static constexpr Index columns = 64;
   static_assert(tile_width % columns == 0);
 
+  /// Scores of a panel with the keys it is compared with, or of one tile of these.
+  struct Scores {
+    ScorePanel<S> panel;
+    NearPairs near;
+  };
+
   /// One thread's memory.
   struct Memory {
-    PanelMemory<S> panel;
+    PanelMemory<S> panel;  ///< with the scores of the block at work
+    Scores tile;           ///< its own
     ScorePanel<S> to_keys;  ///< derivatives of the keys' side
     Index block_stride;
     S* block;   ///< columns of scores as rows
@@ -115,15 +127,16 @@ class TwoSidedPass {
 
     Memory(Scratch& scratch, const PackedRows<S>& queries, Index height)
         : panel(scratch, queries, height, tile_width),
+          tile{panel.panel, panel.near},
           to_keys{scratch.take<S>(ScorePanel<S>::size(height, tile_width)), height},
           block_stride(height + 64 / Index(sizeof(S))),
           block(scratch.take<S>(columns * block_stride)),
           slopes(scratch.take<S>(columns * block_stride)),
           shared(scratch, height) {}
 
-    void begin_at(Index first) {
-      panel.panel.first = round_down(first, tile_width);
-      to_keys.first = panel.panel.first;
+    void use(const Scores& scores) {
+      panel.panel = scores.panel;
+      panel.near = scores.near;
     }
   };
 
@@ -134,6 +147,7 @@ class TwoSidedPass {
     Index count;
     Index begin;
     Index below;
+    bool kept;  ///< whether its scores are
     Index end() const { return first + count; }
   };
 
@@ -188,6 +202,32 @@ class TwoSidedPass {
     for (Index i = 0; i < queries_.rows; ++i) ranges[i].add_to(d);
   }
 
+  Block block_of(Index panel) const {
+    const Index first = panel * height_;
+    const Index count = std::min(height_, queries_.rows - first);
+    return {first, count, same_ ? first : 0, same_ ? first + count : 0, panel < kept_count_};
+  }
+
+  /// Makes room for the scores of the first panels, so that the second sweep finds them.
+  void keep_scores() {
+    Index left = most_bytes_kept(keys_);
+    const auto size_of = [&](Index panel) {
+      const Index keys = keys_.rows - round_down(block_of(panel).begin, tile_width);
+      return ScorePanel<S>::size(height_, keys);
+    };
+    const Index panels = tasks_of(queries_.rows, height_);
+    Index count = 0;
+    while (count < panels && (left -= size_of(count) * Index(sizeof(S))) >= 0) ++count;
+    kept_ = scratch_.take<Scores>(count);
+    for (Index t = 0; t < count; ++t) {
+      const Index first = round_down(block_of(t).begin, tile_width);
+      new (kept_ + t) Scores{{scratch_.take<S>(size_of(t)), height_, first}, {}};
+      if (!score_rows_.kernel().is_distance()) continue;
+      kept_[t].near = NearPairs(scratch_, height_, round_up(keys_.rows - first, tile_width));
+    }
+    kept_count_ = count;
+  }
+
   /// body(memory, block, ticket) for each panel.
   template <class Body>
   void each_panel(const Body& body) {
@@ -195,17 +235,21 @@ class TwoSidedPass {
     parallel_pipeline(
         panels, threads_, scratch_.take<Index>(panels),
         [&](Index t, int worker, const Ticket& ticket) {
-          const Index first = t * height_;
-          const Index count = std::min(height_, queries_.rows - first);
-          const Block block{first, count, same_ ? first : 0, same_ ? first + count : 0};
-          body(memory_[worker], block, ticket);
+          Memory& mine = memory_[worker];
+          mine.use(t < kept_count_ ? kept_[t] : mine.tile);
+          body(mine, block_of(t), ticket);
         });
+  }
+
+  void begin_tile(Memory& mine, const Block& block, Index first) const {
+    mine.to_keys.first = round_down(first, tile_width);
+    if (!block.kept) mine.panel.panel.first = mine.to_keys.first;
   }
 
   /// Inner products of a tile.
   void score_tile(Memory& mine, const Block& block, Index first, Index end) const {
-    mine.begin_at(first);
-    mine.panel.near.clear(0, block.count);
+    begin_tile(mine, block, first);
+    if (!block.kept) mine.panel.near.clear(0, block.count);
     products_.score(block.first, block.count, first, end, mine.panel.panel);
   }
 
@@ -260,7 +304,11 @@ class TwoSidedPass {
       std::fill_n(panel.weights, block.count, 0.0);
       std::fill_n(panel.sums, height_ * queries_.stride, S(0));
       each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
-        score_tile(mine, block, first, end);
+        if (block.kept) {
+          begin_tile(mine, block, first);
+        } else {
+          score_tile(mine, block, first, end);
+        }
         const Index below = std::clamp(block.below, first, end);
         ticket.wait_for(first / tile_width);
         const bool weighed = open(mine, block, first, below, end);
@@ -461,6 +509,8 @@ class TwoSidedPass {
   ScoreRows<S> score_rows_;
   Index height_;
   Memory* memory_;
+  Scores* kept_ = nullptr;  ///< of the first panels
+  Index kept_count_ = 0;
 };
 
 #ifndef NEARFAR_HEADER_ONLY

@@ -47,10 +47,11 @@ struct ProductLoops {
   /// panel that is not full is padded with zero rows.
   void (*pack_col_panels)(const S* rows, Index stride, Index count, Index depth, S* out);
 
-  /// Scores: C = A B^T for columns from `col_begin` (where a vector begins) to the end of column
-  /// panel col_end - 1. `a` holds row_panels * panel_rows rows, `b` column panels, both `depth`
-  /// deep; C starts (at `c`) with A's first row and column col_begin. `b` has `col_panels` column
-  /// panels: those after col_end, which the next call is likely to read, are fetched ahead.
+  /// Scores: C = A B^T for columns from `col_begin` (where a vector begins) to the end of the
+  /// vector that column col_end - 1 is in. `a` holds row_panels * panel_rows rows, `b` column
+  /// panels, both `depth` deep; C starts (at `c`) with A's first row and column col_begin. `b` has
+  /// `col_panels` column panels: those after col_end, which the next call is likely to read, are
+  /// fetched ahead.
   void (*multiply_panels)(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
                           Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride);
 

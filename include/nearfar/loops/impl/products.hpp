@@ -67,8 +67,9 @@ void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index 
   const Index pieces = max<Index>(1, tasks_of(depth, deepest));
   // Elements of the next piece, which follows this one, to fetch a step.
   const Index share = tasks_of(Shape::cols, row_panels);
-  for (Index q = col_begin / Shape::cols; q < col_end; ++q) {
+  for (Index q = col_begin / Shape::cols; q * Shape::cols < col_end; ++q) {
     const Index skipped = max<Index>(col_begin - q * Shape::cols, 0);
+    const Index width = min<Index>(Shape::cols, round_up(col_end - q * Shape::cols, Shape::lanes));
     for (Index piece = 0; piece < pieces; ++piece) {
       const Index k0 = depth * piece / pieces;
       const Index k1 = depth * (piece + 1) / pieces;
@@ -79,7 +80,7 @@ void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index 
       for (Index p = 0; p < row_panels; ++p) {
         const S* next = b + min(begin + (k1 - k0) * (Shape::cols + p * share), last);
         block_of_width<Shape::vectors>(
-            Shape::cols - skipped, k1 - k0, a + p * Shape::rows * a_stride + k0, a_stride, 1,
+            width - skipped, k1 - k0, a + p * Shape::rows * a_stride + k0, a_stride, 1,
             from + skipped, Index(Shape::cols),
             c + p * Shape::rows * c_stride + (q * Shape::cols + skipped - col_begin), c_stride,
             piece > 0, [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * share); });
