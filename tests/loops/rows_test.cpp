@@ -145,6 +145,45 @@ TYPED_TEST(RowLoopsOf, ScaleInDoubleRoundsTheProductOnce) {
   }
 }
 
+TYPED_TEST(RowLoopsOf, ScaleByPartsHasAFactorOfMoreDigits) {
+  using S = TypeParam;
+  const long double factor = 1 / 3.0L;
+  const auto high = static_cast<S>(factor);
+  const auto low = static_cast<S>(factor - static_cast<long double>(high));
+  for (const Index n : loop_sizes) {
+    const auto x = Array<S>::uniform(n, -2, 2, 10);
+    auto out = Array<S>(n);
+    row_loops<S>().scale_by_parts(n, high, low, x.data(), out.data());
+    for (Index k = 0; k < n; ++k) {
+      const long double want = factor * static_cast<long double>(x[k]);
+      const long double rounding = std::abs(want) * std::numeric_limits<S>::epsilon() / 2;
+      EXPECT_NEAR(static_cast<long double>(out[k]), want, 2 * rounding) << k << " of " << n;
+    }
+    EXPECT_TRUE(out.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, DotByFoursErrsByLessThanARoundingOfFloat) {
+  using S = TypeParam;
+  for (const Index n : loop_sizes) {
+    const auto x = Array<S>::uniform(n, -2, 2, 11);
+    const auto y = Array<S>::uniform(n, -2, 2, 12);
+    long double want = 0;
+    long double size = 0;
+    for (Index k = 0; k < n; ++k) {
+      const long double product = static_cast<long double>(x[k]) * static_cast<long double>(y[k]);
+      want += product;
+      size += std::abs(product);
+    }
+    // Sums of doubles have no wider type to be summed in.
+    const long double roundings = std::is_same_v<S, float> ? 0.5L : static_cast<long double>(n);
+    const double dot = row_loops<S>().dot_by_fours(n, x.data(), y.data());
+    EXPECT_NEAR(static_cast<long double>(dot), want,
+                size * roundings * std::numeric_limits<S>::epsilon())
+        << n;
+  }
+}
+
 TYPED_TEST(RowLoopsOf, DivideDividesEachElement) {
   using S = TypeParam;
   for (const Index n : loop_sizes) {

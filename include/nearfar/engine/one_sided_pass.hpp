@@ -207,8 +207,7 @@ class OneSidedPass {
     return static_cast<int>(std::clamp<Index>(panels, 1, std::max<Index>(wanted, 1)));
   }
 
-  /// body(memory, worker, block, ticket, gradients) for each panel of whole rows, with its queries
-  /// packed and its sums zero.
+  /// body(memory, worker, block, ticket, gradients) for each panel of whole rows.
   template <class Body>
   void each_panel(Index height, RowGradients<S>& dx, RowGradients<S>& dy, const Body& body) {
     if (dx.wanted()) products_.prepare_gradients();
@@ -223,7 +222,6 @@ class OneSidedPass {
                         mine.panel.first = round_down(block.first_key, tile_width);
                         mine.near.clear(0, block.count);
                         std::fill_n(mine.weights, block.count, 0.0);
-                        std::fill_n(mine.sums, height * queries_.stride, S(0));
                         body(mine, worker, block, ticket, gradients);
                       });
     gradients.finish(threads_);
@@ -258,15 +256,19 @@ class OneSidedPass {
     const S* rows = factors != nullptr && gradients.wants_keys()
                         ? mine.scaled_rows(queries_, block.first, block.count)
                         : queries_.row(block.first);
+    if (block.first_key >= keys_.rows) std::fill_n(mine.sums, block.count * queries_.stride, S(0));
     each_tile_of(block, [&](Index first, Index end) {
+      bool add = first > block.first_key;
       if (mine.any_near(block.count, first, end)) {
+        if (!add) std::fill_n(mine.sums, block.count * queries_.stride, S(0));
+        add = true;
         if (gradients.wants_keys()) ticket.wait_for(first / tile_width);
         products_.add_near_gradients(mine.panel, mine.near, block.first, block.count, first, first,
                                      end, gradients.wants_queries() ? mine.sums : nullptr,
                                      gradients.of_keys());
       }
       if (gradients.wants_queries()) {
-        products_.add_query_gradients(mine.panel, block.count, first, end, mine.sums);
+        products_.query_gradients(mine.panel, block.count, first, end, add, mine.sums);
       }
       if (gradients.wants_keys()) {
         ticket.wait_for(first / tile_width);
@@ -323,8 +325,8 @@ class OneSidedPass {
                                                          block.count, first, first, end, sums, dy);
                           }
                           if (dx.wanted()) {
-                            products_.add_query_gradients(mine.panel, block.count, first, end,
-                                                          sums);
+                            products_.query_gradients(mine.panel, block.count, first, end, true,
+                                                      sums);
                           }
                           ticket.wait_for(first / tile_width);
                           if (dy.wanted()) {

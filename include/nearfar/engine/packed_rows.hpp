@@ -93,6 +93,17 @@ SquaredNorm squared_norm(Index n, const S* x) {
 /// finite number; 0 for a zero row.
 template <class S>
 double normalise(Index n, const S* x, S* out) {
+  const RowLoops<S>& loops = row_loops<S>();
+  if constexpr (std::is_same_v<S, float>) {
+    const double sum = loops.dot_by_fours(n, x, x);
+    if (sum > 1e-24 && sum < 1e36) {  // no square was too small to count, or too large
+      const double inverse = 1 / std::sqrt(sum);
+      const auto high = static_cast<float>(inverse);
+      loops.scale_by_parts(n, high, static_cast<float>(inverse - static_cast<double>(high)), x,
+                           out);
+      return inverse;
+    }
+  }
   double length = squared_norm(n, x).root();
   if (!(length > 0)) {
     std::fill_n(out, n, S(0));
@@ -111,9 +122,9 @@ double normalise(Index n, const S* x, S* out) {
   const double inverse = scale / length;
   if constexpr (std::is_same_v<S, float>) {
     // In double, where 1/|x| of any float row fits, and its rounding is far below a float's.
-    row_loops<S>().scale_in_double(n, inverse, x, out);
+    loops.scale_in_double(n, inverse, x, out);
   } else {
-    row_loops<S>().divide(n, length, x, out);
+    loops.divide(n, length, x, out);
   }
   return std::min(inverse, std::numeric_limits<double>::max());
 }
@@ -339,7 +350,8 @@ void chain_row(Geometry geometry, const PackedRows<S>& x, const RowGradients<S>&
   } else if (geometry == Geometry::cosine) {
     // Of a denormal row this may overflow, and infinity times 0 is NaN.
     factor = saturated<double>(scale * x.inverse_norm[i]);
-    along = -row_loops<S>().dot_in_double(x.depth, gi, xi);
+    along = -row_loops<S>().dot_by_fours(x.depth, gi, xi);
+    if (!is_finite(along)) along = -row_loops<S>().dot_in_double(x.depth, gi, xi);
   }
   combine(factor, along, x.depth, xi, gi, out);
 }
@@ -394,7 +406,7 @@ InputGradients<S> chain_through_parameter(Scratch& scratch, int threads, const R
     for (Index block = 0; block < column_blocks(loops, p.cols()); ++block) {
       const Columns d = column_block(loops, block, p.cols());
       loops.multiply_rows(g.data + first * panel_rows * x.stride, x.stride, count, p.rows(),
-                          padded_p + d.first, stride, p.rows(), d.count, to + d.first, stride);
+                          padded_p + d.first, stride, p.rows(), d.count, to + d.first, stride, true);
     }
   });
   return {unmapped, stride};

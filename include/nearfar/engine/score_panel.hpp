@@ -151,15 +151,15 @@ class PanelProducts {
     }
   }
 
-  /// sums (count x queries' stride, padded to whole row panels) += W Y over keys [first, end) of
-  /// one tile.
-  void add_query_gradients(const ScorePanel<S>& panel, Index count, Index first, Index end,
-                           S* sums) const {
+  /// sums (count x queries' stride, padded to whole row panels) = W Y over keys [first, end) of
+  /// one tile, or += where `add`.
+  void query_gradients(const ScorePanel<S>& panel, Index count, Index first, Index end, bool add,
+                       S* sums) const {
     for (Index b = 0; b < column_blocks(loops_, keys_.depth); ++b) {
       const Columns d = column_block(loops_, b, keys_.depth);
       loops_.multiply_rows(panel.at(0, first), panel.stride, tasks_of(count, panel_rows),
                            end - first, key_block(d, first), d.count, keys_.rows - first, d.count,
-                           sums + d.first, queries_.stride);
+                           sums + d.first, queries_.stride, add);
     }
   }
 

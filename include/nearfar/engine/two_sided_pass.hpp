@@ -302,7 +302,8 @@ class TwoSidedPass {
     each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
       PanelMemory<S>& panel = mine.panel;
       std::fill_n(panel.weights, block.count, 0.0);
-      std::fill_n(panel.sums, height_ * queries_.stride, S(0));
+      const bool distances = has_row_weights();
+      if (distances || keys_.rows == 0) std::fill_n(panel.sums, block.count * queries_.stride, S(0));
       each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
         if (block.kept) {
           begin_tile(mine, block, first);
@@ -326,12 +327,13 @@ class TwoSidedPass {
         }
         ticket.leave(first / tile_width);
         if (gradients.wants_queries()) {
-          products_.add_query_gradients(panel.panel, block.count, first, end, panel.sums);
+          products_.query_gradients(panel.panel, block.count, first, end,
+                                    distances || first > block.begin, panel.sums);
         }
       });
       if (gradients.wants_queries()) {
         gradients.add_rows(block.first, block.count, panel.sums, nullptr,
-                           has_row_weights() ? panel.weights : nullptr);
+                           distances ? panel.weights : nullptr);
       }
     });
     gradients.finish(threads_);

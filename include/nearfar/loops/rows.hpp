@@ -13,6 +13,9 @@ template <class S>
 struct RowLoops {
   /// x . y, products and sum in double.
   double (*dot_in_double)(Index n, const S* x, const S* y);
+  /// x . y, four products each summed in S and these sums in double: for floats the error is below
+  /// one rounding of a float, for a fraction of the conversions. Overflows where S does.
+  double (*dot_by_fours)(Index n, const S* x, const S* y);
   S (*dot)(Index n, const S* x, const S* y);
   /// |x - y|^2.
   S (*squared_distance)(Index n, const S* x, const S* y);
@@ -24,6 +27,8 @@ struct RowLoops {
   void (*subtract)(Index n, const S* x, const S* centre, S* out);
   /// out = factor x.
   void (*scale)(Index n, S factor, const S* x, S* out);
+  /// out = (high + low) x, for a factor of more digits than S has.
+  void (*scale_by_parts)(Index n, S high, S low, const S* x, S* out);
   /// out = factor x, the product taken in double.
   void (*scale_in_double)(Index n, double factor, const S* x, S* out);
   /// out = x / divisor.

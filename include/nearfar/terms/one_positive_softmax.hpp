@@ -125,15 +125,16 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
 
   void exponentiate(Index i, Index first, Index n, S* s) override {
     SoftmaxRow<S>& row = rows_[i];
-    around_positive(
-        i, first, n,
-        [&](Index from, Index some) {
-          const ExponentialSums<S> sums = loops_.exponentiate(some, s + from, row.best, rate_);
-          row.others += sums.sum;
-          row.temperature += sums.moment;
-          row.negatives += some;
-        },
-        [](Index) {});
+    Index negatives = n;
+    if (!is_outside() && column(i) >= first && column(i) < first + n) {
+      // Whole vectors: the positive's exponential is 0, and what stands there is set at the end.
+      s[column(i) - first] = left_out<S>;
+      --negatives;
+    }
+    const ExponentialSums<S> sums = loops_.exponentiate(n, s, row.best, rate_);
+    row.others += sums.sum;
+    row.temperature += sums.moment;
+    row.negatives += negatives;
   }
 
   InPlaceRow<S> finalise(Index i) override {

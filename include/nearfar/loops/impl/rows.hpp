@@ -6,24 +6,6 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// As many sums as a compiler needs to vectorise.
-template <class S>
-double dot_in_double(Index n, const S* x, const S* y) {
-  constexpr Index sums = 16;
-  double sum[sums] = {};
-  Index k = 0;
-  for (; k + sums <= n; k += sums) {
-    for (Index l = 0; l < sums; ++l) {
-      sum[l] += static_cast<double>(x[k + l]) * static_cast<double>(y[k + l]);
-    }
-  }
-  for (; k < n; ++k) sum[0] += static_cast<double>(x[k]) * static_cast<double>(y[k]);
-  for (Index half = sums / 2; half > 0; half /= 2) {
-    for (Index l = 0; l < half; ++l) sum[l] += sum[l + half];
-  }
-  return sum[0];
-}
-
 /// body.operator()<T>(i, k) over i = 0 .. n-1, k the number of one of four sums: none waits for the
 /// one before it.
 template <class S, class Body>
@@ -46,6 +28,38 @@ struct FourSums {
     return lanes.sum() + each[0].rest;
   }
 };
+
+template <class S>
+double dot_in_double(Index n, const S* x, const S* y) {
+  FourSums<double> sum;
+  each_in_four<double>(n, [&]<class T>(Index i, Index k) NEARFAR_LAMBDA_INLINE {
+    sum.each[k].add(load_as_double<T>(x + i), load_as_double<T>(y + i));
+  });
+  return sum.total();
+}
+
+template <class S>
+double dot_by_fours(Index n, const S* x, const S* y) {
+  if constexpr (std::is_same_v<S, double>) {
+    return dot_in_double(n, x, y);
+  } else {
+    using V = Vec<S>;
+    constexpr Index four = 4 * V::lanes;
+    Vec<double> low = Vec<double>::zero();
+    Vec<double> high = low;
+    Index i = 0;
+    for (; i + four <= n; i += four) {
+      V sum = V::load(x + i) * V::load(y + i);
+      for (Index k = 1; k < 4; ++k) {
+        const Index at = i + k * V::lanes;
+        sum = multiply_add(V::load(x + at), V::load(y + at), sum);
+      }
+      low = low + half_as_double<0>(sum);
+      high = high + half_as_double<1>(sum);
+    }
+    return (low + high).sum() + dot_in_double(n - i, x + i, y + i);
+  }
+}
 
 template <class S>
 S dot(Index n, const S* x, const S* y) {
@@ -113,6 +127,14 @@ void scale(Index n, S factor, const S* x, S* out) {
 }
 
 template <class S>
+void scale_by_parts(Index n, S high, S low, const S* x, S* out) {
+  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    const T v = load<T>(x + k);
+    store(out + k, multiply_add(v, spread<T>(high), v * spread<T>(low)));
+  });
+}
+
+template <class S>
 void scale_in_double(Index n, double factor, const S* x, S* out) {
   for (Index k = 0; k < n; ++k) out[k] = static_cast<S>(static_cast<double>(x[k]) * factor);
 }
@@ -170,12 +192,14 @@ void chain(Index n, S factor, S along, const S* x, const S* g, S* out) {
 template <class S>
 inline constexpr RowLoops<S> row_loops_here = {
     .dot_in_double = &dot_in_double<S>,
+    .dot_by_fours = &dot_by_fours<S>,
     .dot = &dot<S>,
     .squared_distance = &squared_distance<S>,
     .largest_magnitude = &largest_magnitude<S>,
     .all_finite = &all_finite<S>,
     .subtract = &subtract<S>,
     .scale = &scale<S>,
+    .scale_by_parts = &scale_by_parts<S>,
     .scale_in_double = &scale_in_double<S>,
     .divide = &divide<S>,
     .add = &add<S>,

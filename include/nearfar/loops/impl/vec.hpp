@@ -330,6 +330,31 @@ NEARFAR_ALWAYS_INLINE T load(const S* from) {
     return T::load(from);
   }
 }
+/// The same in double, whatever the numbers are: T is double or Vec<double>.
+template <class T, class S>
+NEARFAR_ALWAYS_INLINE T load_as_double(const S* from) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<double>(*from);
+  } else if constexpr (std::is_same_v<S, double>) {
+    return T::load(from);
+  } else {
+    typedef S Half __attribute__((vector_size(T::lanes * sizeof(S))));
+    Half half;
+    __builtin_memcpy(&half, from, sizeof half);
+    return {__builtin_convertvector(half, typename T::Packet)};
+  }
+}
+/// The first or second half of v's lanes, in double.
+template <int half, int... l>
+NEARFAR_ALWAYS_INLINE Vec<double> half_as_double(Vec<float> v, std::integer_sequence<int, l...>) {
+  constexpr int first = half * Vec<double>::lanes;
+  const auto lanes = __builtin_shufflevector(v.p, v.p, (first + l)...);
+  return {__builtin_convertvector(lanes, Vec<double>::Packet)};
+}
+template <int half>
+NEARFAR_ALWAYS_INLINE Vec<double> half_as_double(Vec<float> v) {
+  return half_as_double<half>(v, std::make_integer_sequence<int, Vec<double>::lanes>{});
+}
 template <std::floating_point S>
 NEARFAR_ALWAYS_INLINE void store(S* to, S v) {
   *to = v;
