@@ -132,7 +132,8 @@ struct SharedMemory {
 };
 
 /// A tile of a row panel, its rows queries from first_row on, its columns keys [first, end), both
-/// sides softmax terms. `first` is where a vector begins.
+/// sides softmax terms. `first` is where a vector begins. Rows may be compared with themselves (the
+/// `own` functions): columns are then the same rows, and each pair is in the tile twice.
 template <class S>
 class SharedTile {
  public:
@@ -166,10 +167,37 @@ class SharedTile {
     keys_.fold_positives(first_, end_ - first_, memory_.sums.column_positives);
   }
 
+  /// The same for rows with themselves.
+  void accumulate_own(S reference) {
+    mask_padding();
+    mask_diagonal();
+    each_positive([&](Index i, Index, S& s) {
+      queries_.set_positive(i, s);
+      memory_.positives[i - first_row_] = s;
+      s = left_out<S>;
+    });
+    loops_.tile_sums(tile(), reference, queries_.rate(), codes(), memory_.sums);
+    each_positive([&](Index i, Index, S& s) { s = memory_.positives[i - first_row_]; });
+    queries_.fold(first_row_, count_, reference, memory_.sums.rows, count_ - 1);
+    if (by_codes()) queries_.fold_positives(first_row_, count_, memory_.sums.row_positives);
+  }
+
   /// Makes weights of the tile's scores, the sums of both sides' derivatives; returns
   /// sum g (s - reference) over both.
   double gradient(S reference, const SharedSide<S>& queries, const SharedSide<S>& keys) {
     mask_padding();
+    return weigh(reference, queries, keys);
+  }
+
+  /// The same for rows with themselves.
+  double gradient_own(S reference, const SharedSide<S>& side) {
+    mask_padding();
+    mask_diagonal();
+    return weigh(reference, side, side) / 2;  // either of a pair's two scores measures both sides
+  }
+
+ private:
+  double weigh(S reference, const SharedSide<S>& queries, const SharedSide<S>& keys) {
     each_positive([](Index, Index, S& s) { s = left_out<S>; });
     const Index lanes = product_loops<S>().lanes;
     const Index columns = end_ - first_;
@@ -186,7 +214,6 @@ class SharedTile {
     return moment;
   }
 
- private:
   bool by_codes() const { return queries_.query_codes() != nullptr; }
 
   ScoreTile<S> tile() const {
@@ -204,6 +231,10 @@ class SharedTile {
       const Index j = queries_.positive_of(first_row_ + r);
       if (j >= first_ && j < end_) body(first_row_ + r, j, *panel_.at(r, j));
     }
+  }
+
+  void mask_diagonal() const {
+    for (Index r = 0; r < count_; ++r) panel_.at(r, first_)[r] = left_out<S>;
   }
 
   void mask_padding() const {

@@ -60,12 +60,14 @@ class TwoSidedPass {
         score_tile(mine, block, first, end);
         const Index below = std::clamp(block.below, first, end);
         const Index pairs = same_ ? 2 : 1;  // i with j, and j with i
-        fold_ranges(mine, block, first, below, 1, ranges);
+        const Range<S> own = fold_ranges(mine, block, first, below, 1, ranges);
         const Range<S> range = fold_ranges(mine, block, below, end, pairs, ranges);
         ticket.wait_for(first / tile_width);
-        const bool shared = accumulate_shared(terms, mine, block, below, end, range);
-        if (!shared) accumulate_keys(of_keys, mine, block, below, end);
-        accumulate_queries(of_queries, mine, block, first, shared ? below : end);
+        const Shared shared{accumulate_own(terms, mine, block, first, below, own),
+                            accumulate_shared(terms, mine, block, below, end, range)};
+        if (!shared.others) accumulate_keys(of_keys, mine, block, below, end);
+        accumulate_queries(of_queries, mine, block, shared.own ? below : first,
+                           shared.others ? below : end);
         ticket.leave(first / tile_width);
       });
       for (Index i = block.first; i < block.end(); ++i) of_queries.close(i);
@@ -84,8 +86,12 @@ class TwoSidedPass {
     const Sides sides(scratch_, terms, queries_.rows, keys_.rows, same_);
     add_gradients(of_queries, of_keys, dx, dy,
                   [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
-                    const bool shared = weigh_shared(terms, mine, block, below, end, sides);
-                    if (!block.kept) to_geometry(mine, block, first, shared ? below : end);
+                    const Shared shared{weigh_own(terms, mine, block, first, below, sides),
+                                        weigh_shared(terms, mine, block, below, end, sides)};
+                    if (!block.kept) {
+                      to_geometry(mine, block, shared.own ? below : first,
+                                  shared.others ? below : end);
+                    }
                     return shared;
                   });
   }
@@ -99,7 +105,7 @@ class TwoSidedPass {
                   [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
                     fold_ranges(mine, block, first, below, 1, ranges);
                     fold_ranges(mine, block, below, end, 2, ranges);
-                    return false;
+                    return Shared{false, false};
                   });
     gather(ranges, diagnostics);
   }
@@ -149,6 +155,13 @@ class TwoSidedPass {
     Index below;
     bool kept;  ///< whether its scores are
     Index end() const { return first + count; }
+  };
+
+  /// Where both sides of a tile's scores shared exponentials: among a panel's rows themselves, and
+  /// with the keys that accumulate them.
+  struct Shared {
+    bool own;
+    bool others;
   };
 
   /// Both terms as softmax terms that can share exponentials; null where they can't.
@@ -292,8 +305,7 @@ class TwoSidedPass {
   }
 
   /// The sweep that adds gradients. `open(memory, block, first, below, end)` makes geometry values
-  /// of a tile's inner products, or, of those with keys from `below` on, weights, and returns
-  /// whether it did.
+  /// of a tile's inner products, or weights, and returns of which.
   template <class Open>
   void add_gradients(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
                      RowGradients<S>& dy, const Open& open) {
@@ -312,10 +324,11 @@ class TwoSidedPass {
         }
         const Index below = std::clamp(block.below, first, end);
         ticket.wait_for(first / tile_width);
-        const bool weighed = open(mine, block, first, below, end);
-        weigh_tile(of_queries, of_keys, mine, block, first, below, weighed ? below : end);
+        const Shared weighed = open(mine, block, first, below, end);
+        weigh_tile(of_queries, of_keys, mine, block, weighed.own ? below : first, below,
+                   weighed.others ? below : end);
         clear_padding(mine, block, end);
-        if (same_ && first == block.first) make_symmetric(mine, block);
+        if (same_ && first == block.first && !weighed.own) make_symmetric(mine, block);
         if (gradients.wants_queries() || gradients.wants_keys()) {
           products_.add_near_gradients(panel.panel, panel.near, block.first, block.count, first,
                                        below, end, gradients.wants_queries() ? panel.sums : nullptr,
@@ -343,7 +356,7 @@ class TwoSidedPass {
 
   void accumulate_queries(RowTerm<S>& term, const Memory& mine, const Block& block, Index first,
                           Index end) const {
-    if (first == end) return;
+    if (first >= end) return;
     for (Index r = 0; r < block.count; ++r) {
       const Index i = block.first + r;
       mask_.each_part(i, first, end, [&](Index from, Index n) {
@@ -417,7 +430,7 @@ class TwoSidedPass {
   void weigh_tile(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Memory& mine, const Block& block,
                   Index first, Index below, Index end) const {
     gradient_of_keys(of_keys, mine, block, below, end);
-    if (first == end) return;
+    if (first >= end) return;
     for (Index r = 0; r < block.count; ++r) {
       const Index i = block.first + r;
       MaskedZeros masked(mine.panel.panel, r, first);
@@ -483,7 +496,30 @@ class TwoSidedPass {
     return true;
   }
 
+  /// The same for a panel's rows with themselves, keys [first, below).
+  bool accumulate_own(const Terms& terms, Memory& mine, const Block& block, Index first,
+                      Index below, const Range<S>& range) const {
+    if (!terms.share() || mask_.excluded.any() || first == below) return false;
+    const TileReference<S> reference(range, terms.queries->rate());
+    if (!reference.usable) return false;
+    shared_tile(terms, mine, block, first, below).accumulate_own(reference.value);
+    return true;
+  }
+
   /// The same for weights.
+  bool weigh_own(const Terms& terms, Memory& mine, const Block& block, Index first, Index below,
+                 const Sides& sides) const {
+    if (!sides.usable || mask_.excluded.any() || first == below) return false;
+    const Range<S> tops = score_loops<S>().range(block.count, sides.queries->top + block.first);
+    const TileReference<S> reference(tops, terms.queries->rate());
+    if (!reference.usable) return false;
+    terms.queries->add_moment(
+        block.first, shared_tile(terms, mine, block, first, below)
+                         .gradient_own(reference.value, *sides.queries));
+    return true;
+  }
+
+  /// Weights of keys [first, end), likewise.
   bool weigh_shared(const Terms& terms, Memory& mine, const Block& block, Index first, Index end,
                     const Sides& sides) const {
     if (!sides.usable || mask_.excluded.any()) return false;

@@ -119,7 +119,8 @@ struct SoftmaxLoops {
 template <class S>
 const SoftmaxLoops<S>& softmax_loops();
 
-/// A score that has no part in sums or weights: its exponential is 0, and it can be multiplied.
+/// A score that has no part in a tile's sums or weights, whatever its codes: its exponential is 0,
+/// and it can be multiplied.
 template <class S>
 inline constexpr S left_out = std::numeric_limits<S>::lowest() / 4;
 

@@ -137,6 +137,14 @@ NEARFAR_ALWAYS_INLINE void load_codes(const TileCodes<S>& codes, Index columns, 
   }
 }
 
+/// `shared` where the codes are the same and the score at hand is of a pair, else 0.
+template <class S>
+NEARFAR_ALWAYS_INLINE Vec<S> if_same(Vec<S> row, Vec<S> column, Vec<S> score, Vec<S> shared) {
+  const Vec<S> nowhere = Vec<S>::broadcast(left_out<S> / 2);
+  const Vec<S> zero = Vec<S>::zero();
+  return select_equal(row, column, select_less(score, nowhere, zero, shared), zero);
+}
+
 template <int vectors, bool coded, class S>
 NEARFAR_ALWAYS_INLINE void sum_group(const ScoreTile<S>& tile, S reference, S rate,
                                      const TileCodes<S>& codes, const TileSums<S>& out, Index c) {
@@ -162,7 +170,7 @@ NEARFAR_ALWAYS_INLINE void sum_group(const ScoreTile<S>& tile, S reference, S ra
       sum[v] = sum[v] + e;
       in_row = in_row + e;
       if constexpr (coded) {
-        const V counted = select_equal(own, code[v], at, zero);
+        const V counted = if_same(own, code[v], at, at);
         positive[v] = positive[v] + counted;
         positive_in_row = positive_in_row + counted;
       }
@@ -246,8 +254,8 @@ NEARFAR_ALWAYS_INLINE double weigh_group(const ScoreTile<S>& tile, S reference, 
       V weight = e * (row_factor + factor[v]);
       V measured = e * (row_moment + moment[v]);
       if constexpr (coded) {
-        weight = weight - select_equal(own, code[v], row_share + share[v], zero);
-        measured = measured - select_equal(own, code[v], row_share_moment + share_moment[v], zero);
+        weight = weight - if_same(own, code[v], at, row_share + share[v]);
+        measured = measured - if_same(own, code[v], at, row_share_moment + share_moment[v]);
       }
       sum = sum + multiply_add(weight, at, zero - measured);
       weight.store(s + v * V::lanes);
