@@ -86,19 +86,12 @@ TYPED_TEST(Products, RowGradientsAreWY) {
       for (Index t = 0; t < column_blocks(loops, cols); ++t) {
         const Columns d = column_block(loops, t, cols);
         loops.multiply_rows(w.data(), w_stride, 2, keys, y.data() + d.first, stride, keys, d.count,
-                            c.data() + d.first, stride, true);
+                            c.data() + d.first, stride);
       }
       const Matrix<S> mw = Eigen::Map<const Matrix<S>>(w.data(), rows, w_stride).leftCols(keys);
       const Matrix<S> my = Eigen::Map<const Matrix<S>>(y.data(), keys, stride);
       const Matrix<S> want = (mw * my).array() + S(7);
       EXPECT_EQ(c.leftCols(cols), want.leftCols(cols)) << keys << " x " << cols;
-      if (keys == 0) continue;
-      for (Index t = 0; t < column_blocks(loops, cols); ++t) {
-        const Columns d = column_block(loops, t, cols);
-        loops.multiply_rows(w.data(), w_stride, 2, keys, y.data() + d.first, stride, keys, d.count,
-                            c.data() + d.first, stride, false);
-      }
-      EXPECT_EQ(c.leftCols(cols), (mw * my).leftCols(cols)) << keys << " x " << cols << ", set";
     }
   }
 }

@@ -239,7 +239,8 @@ class Call {
   void scatter(double scale) {
     if (!wants_gradients_) return;
     for (int k = 0; k < count_; ++k) {
-      if (gradients(k).wanted() && !all_finite(threads_, rows(k), gradients(k))) {
+      if (gradients(k).wanted() &&
+          !finish_sums(threads_, kernel_.geometry, rows(k), gradients(k))) {
         fail_gradient_overflow(set(k).name());
       }
     }

@@ -197,8 +197,7 @@ class ClassBlocks {
       const Columns d = column_block(loops_, b, rows_.depth);
       loops_.multiply_rows(block.row(part.first), block.stride, tasks_of(part.count, panel_rows),
                            block.count, rows_.row(block.begin) + d.first, rows_.stride,
-                           rows_.rows - block.begin, d.count, mine.sums + d.first, rows_.stride,
-                           true);
+                           rows_.rows - block.begin, d.count, mine.sums + d.first, rows_.stride);
     }
     for (Index r = 0; r < part.count; ++r) {
       const Index i = order_[block.begin + part.first + r];

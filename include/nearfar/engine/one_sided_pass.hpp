@@ -73,7 +73,8 @@ class OneSidedPass {
                    PanelGradients<S>& gradients) {
                  if (in_place(term)) {
                    replace_by_exponentials(*term.softmax(), mine, block, ranges);
-                   add_gradients(mine, block, ticket, mine.factors, gradients);
+                   const bool scaled = scale_weights(mine, block);
+                   add_gradients(mine, block, ticket, scaled ? nullptr : mine.factors, gradients);
                    return;
                  }
                  for (Index i = block.first; i < block.end(); ++i) term.start(i);
@@ -256,19 +257,18 @@ class OneSidedPass {
     const S* rows = factors != nullptr && gradients.wants_keys()
                         ? mine.scaled_rows(queries_, block.first, block.count)
                         : queries_.row(block.first);
-    if (block.first_key >= keys_.rows) std::fill_n(mine.sums, block.count * queries_.stride, S(0));
+    const bool apart = factors != nullptr || gradients.shared();
+    S* sums = nullptr;
+    if (gradients.wants_queries()) sums = apart ? mine.sums : gradients.rows(block.first);
+    if (apart) std::fill_n(mine.sums, round_up(block.count, panel_rows) * queries_.stride, S(0));
     each_tile_of(block, [&](Index first, Index end) {
-      bool add = first > block.first_key;
       if (mine.any_near(block.count, first, end)) {
-        if (!add) std::fill_n(mine.sums, block.count * queries_.stride, S(0));
-        add = true;
         if (gradients.wants_keys()) ticket.wait_for(first / tile_width);
         products_.add_near_gradients(mine.panel, mine.near, block.first, block.count, first, first,
-                                     end, gradients.wants_queries() ? mine.sums : nullptr,
-                                     gradients.of_keys());
+                                     end, sums, gradients.of_keys());
       }
-      if (gradients.wants_queries()) {
-        products_.query_gradients(mine.panel, block.count, first, end, add, mine.sums);
+      if (sums != nullptr) {
+        products_.add_query_gradients(mine.panel, block.count, first, end, sums);
       }
       if (gradients.wants_keys()) {
         ticket.wait_for(first / tile_width);
@@ -276,10 +276,9 @@ class OneSidedPass {
         ticket.leave(first / tile_width);
       }
     });
-    if (gradients.wants_queries()) {
-      gradients.add_rows(block.first, block.count, mine.sums, factors,
-                         has_row_weights() ? mine.weights : nullptr);
-    }
+    if (sums == nullptr) return;
+    if (apart) gradients.add_rows(block.first, block.count, sums, factors);
+    if (has_row_weights()) gradients.take_weights(block.first, block.count, mine.weights);
   }
 
   /// Inner products of the pairs of a tile that count to geometry values.
@@ -325,8 +324,8 @@ class OneSidedPass {
                                                          block.count, first, first, end, sums, dy);
                           }
                           if (dx.wanted()) {
-                            products_.query_gradients(mine.panel, block.count, first, end, true,
-                                                      sums);
+                            products_.add_query_gradients(mine.panel, block.count, first, end,
+                                                          sums);
                           }
                           ticket.wait_for(first / tile_width);
                           if (dy.wanted()) {
@@ -424,6 +423,19 @@ class OneSidedPass {
       S* positive = positive_at(r);
       if (positive != nullptr) *positive = row.positive;
     }
+  }
+
+  /// Multiplies exponentials by their rows' factors if that is less work than it is to multiply the
+  /// rows and their gradients. Depends on sizes only.
+  bool scale_weights(PanelMemory<S>& mine, const Block& block) const {
+    if (keys_.rows > queries_.depth) return false;
+    each_tile_of(block, [&](Index first, Index end) {
+      for (Index r = 0; r < block.count; ++r) {
+        S* const row = mine.panel.at(r, first);
+        row_loops<S>().scale(end - first, mine.factors[r], row, row);
+      }
+    });
+    return true;
   }
 
   /// Whether an exponential relative to the largest of these scores may be too small for S.

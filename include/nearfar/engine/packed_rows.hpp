@@ -287,7 +287,8 @@ PackedRows<S> part_of(const PackedRows<S>& x, Index first, Index count) {
 template <class S>
 struct RowGradients {
   S* data = nullptr;         ///< like PackedRows::data
-  double* weight = nullptr;  ///< squared_distance: dL/d(row) also has weight x the row itself
+  double* weight = nullptr;  ///< dL/d(row) also has weight x the row itself: squared_distance, and
+                             ///< cosine once its sums are finished
   bool wanted() const { return data != nullptr; }
 };
 
@@ -310,14 +311,21 @@ RowGradients<S> take_gradients(Scratch& scratch, const PackedRows<S>& x) {
   return g;
 }
 
-/// Whether sums of the gradient stayed within S.
+/// Once all has been added. Cosine: a gradient has no part along its row, which the rows' weights
+/// take off. Returns whether the sums stayed within S.
 template <class S>
-bool all_finite(int threads, const PackedRows<S>& x, const RowGradients<S>& g) {
+bool finish_sums(int threads, Geometry geometry, const PackedRows<S>& x, RowGradients<S>& g) {
   std::atomic<bool> finite = true;
-  parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
-    const Index first = t * rows_per_task;
-    const Index count = std::min(x.rows - first, rows_per_task);
-    if (!row_loops<S>().all_finite(count * x.stride, g.data + first * x.stride)) finite = false;
+  each_row(x.rows, threads, [&](Index i) {
+    const S* gi = g.data + i * x.stride;
+    if (geometry != Geometry::cosine) {
+      if (!row_loops<S>().all_finite(x.depth, gi)) finite = false;
+      return;
+    }
+    double along = row_loops<S>().dot_by_fours(x.depth, gi, x.row(i));
+    if (!is_finite(along)) along = row_loops<S>().dot_in_double(x.depth, gi, x.row(i));
+    g.weight[i] = -along;
+    if (!is_finite(along) && !row_loops<S>().all_finite(x.depth, gi)) finite = false;
   });
   return finite;
 }
@@ -336,24 +344,15 @@ void combine(double factor, double along, Index n, const S* x, const S* g, S* ou
   }
 }
 
-/// The chain rule of row i through the geometry, times `scale`: `out` gets the gradient with
-/// respect to the mapped row, each element at most the largest finite S.
+/// The chain rule of row i through the geometry, times `scale`, of finished sums: `out` gets the
+/// gradient with respect to the mapped row, each element at most the largest finite S.
 template <class S>
 void chain_row(Geometry geometry, const PackedRows<S>& x, const RowGradients<S>& g, double scale,
                Index i, S* out) {
-  const S* gi = g.data + i * x.stride;
-  const S* xi = x.row(i);
-  double along = 0;
   double factor = scale;
-  if (geometry == Geometry::squared_distance) {
-    along = g.weight[i];
-  } else if (geometry == Geometry::cosine) {
-    // Of a denormal row this may overflow, and infinity times 0 is NaN.
-    factor = saturated<double>(scale * x.inverse_norm[i]);
-    along = -row_loops<S>().dot_by_fours(x.depth, gi, xi);
-    if (!is_finite(along)) along = -row_loops<S>().dot_in_double(x.depth, gi, xi);
-  }
-  combine(factor, along, x.depth, xi, gi, out);
+  // Of a denormal row this may overflow, and infinity times 0 is NaN.
+  if (geometry == Geometry::cosine) factor = saturated<double>(scale * x.inverse_norm[i]);
+  combine(factor, g.weight[i], x.depth, x.row(i), g.data + i * x.stride, out);
 }
 
 /// The same for all rows, in place.
@@ -406,7 +405,7 @@ InputGradients<S> chain_through_parameter(Scratch& scratch, int threads, const R
     for (Index block = 0; block < column_blocks(loops, p.cols()); ++block) {
       const Columns d = column_block(loops, block, p.cols());
       loops.multiply_rows(g.data + first * panel_rows * x.stride, x.stride, count, p.rows(),
-                          padded_p + d.first, stride, p.rows(), d.count, to + d.first, stride, true);
+                          padded_p + d.first, stride, p.rows(), d.count, to + d.first, stride);
     }
   });
   return {unmapped, stride};

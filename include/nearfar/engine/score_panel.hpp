@@ -151,15 +151,15 @@ class PanelProducts {
     }
   }
 
-  /// sums (count x queries' stride, padded to whole row panels) = W Y over keys [first, end) of
-  /// one tile, or += where `add`.
-  void query_gradients(const ScorePanel<S>& panel, Index count, Index first, Index end, bool add,
-                       S* sums) const {
+  /// sums (count x queries' stride, padded to whole row panels) += W Y over keys [first, end) of
+  /// one tile.
+  void add_query_gradients(const ScorePanel<S>& panel, Index count, Index first, Index end,
+                           S* sums) const {
     for (Index b = 0; b < column_blocks(loops_, keys_.depth); ++b) {
       const Columns d = column_block(loops_, b, keys_.depth);
       loops_.multiply_rows(panel.at(0, first), panel.stride, tasks_of(count, panel_rows),
                            end - first, key_block(d, first), d.count, keys_.rows - first, d.count,
-                           sums + d.first, queries_.stride, add);
+                           sums + d.first, queries_.stride);
     }
   }
 
@@ -195,7 +195,7 @@ template <class S>
 struct PanelMemory {
   ScorePanel<S> panel;
   S* rows;          ///< the panel's queries, times factors
-  S* sums;          ///< of their gradients
+  S* sums;          ///< of their gradients, where these do not lie with the others'
   S* factors;       ///< of the rows
   double* weights;  ///< sums of rows of weights
   S* buffers;       ///< two tile widths of a row
@@ -267,16 +267,24 @@ class PanelGradients {
   bool wants_keys() const { return dy_.wanted(); }
   RowGradients<S>& of_keys() { return dy_; }
 
-  /// Adds a panel's sums, times each row's factor, and takes `weights` (null where the geometry has
-  /// none) from the rows' own.
-  void add_rows(Index first_row, Index count, const S* sums, const S* factors,
-                const double* weights) {
+  /// Whether gradients of queries are also those of keys, to which panels before may still add.
+  bool shared() const { return of_queries_.data == dy_.data; }
+
+  /// Where the sums of a panel's rows lie.
+  S* rows(Index first_row) const { return of_queries_.data + first_row * queries_.stride; }
+
+  /// Adds sums that a panel's rows have elsewhere, times each row's factor where there are any.
+  void add_rows(Index first_row, Index count, const S* sums, const S* factors) {
     const Index stride = queries_.stride;
     for (Index r = 0; r < count; ++r) {
       row_loops<S>().add_scaled(stride, factors != nullptr ? factors[r] : S(1), sums + r * stride,
-                                of_queries_.data + (first_row + r) * stride);
-      if (weights != nullptr) of_queries_.weight[first_row + r] -= weights[r];
+                                rows(first_row + r));
     }
+  }
+
+  /// Takes a panel's weights from the rows' own.
+  void take_weights(Index first_row, Index count, const double* weights) {
+    for (Index r = 0; r < count; ++r) of_queries_.weight[first_row + r] -= weights[r];
   }
 
   /// After the last panel.

@@ -314,8 +314,8 @@ class TwoSidedPass {
     each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
       PanelMemory<S>& panel = mine.panel;
       std::fill_n(panel.weights, block.count, 0.0);
-      const bool distances = has_row_weights();
-      if (distances || keys_.rows == 0) std::fill_n(panel.sums, block.count * queries_.stride, S(0));
+      // Panels before this one have left the tile of its own rows when their sums begin.
+      S* const sums = gradients.wants_queries() ? gradients.rows(block.first) : nullptr;
       each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
         if (block.kept) {
           begin_tile(mine, block, first);
@@ -331,22 +331,19 @@ class TwoSidedPass {
         if (same_ && first == block.first && !weighed.own) make_symmetric(mine, block);
         if (gradients.wants_queries() || gradients.wants_keys()) {
           products_.add_near_gradients(panel.panel, panel.near, block.first, block.count, first,
-                                       below, end, gradients.wants_queries() ? panel.sums : nullptr,
-                                       gradients.of_keys());
+                                       below, end, sums, gradients.of_keys());
         }
         if (gradients.wants_keys()) {
           products_.add_key_gradients(panel.panel, queries_.row(block.first), block.count, below,
                                       end, gradients.of_keys());
         }
         ticket.leave(first / tile_width);
-        if (gradients.wants_queries()) {
-          products_.query_gradients(panel.panel, block.count, first, end,
-                                    distances || first > block.begin, panel.sums);
+        if (sums != nullptr) {
+          products_.add_query_gradients(panel.panel, block.count, first, end, sums);
         }
       });
-      if (gradients.wants_queries()) {
-        gradients.add_rows(block.first, block.count, panel.sums, nullptr,
-                           distances ? panel.weights : nullptr);
+      if (sums != nullptr && has_row_weights()) {
+        gradients.take_weights(block.first, block.count, panel.weights);
       }
     });
     gradients.finish(threads_);

@@ -55,11 +55,11 @@ struct ProductLoops {
   void (*multiply_panels)(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
                           Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride);
 
-  /// C = W Y, or C += W Y where `add`, for `row_panels` panels of panel_rows rows of W, all of
-  /// depth `keys`, and `cols` (a column_block) columns: W(r, j) = w[r * w_stride + j],
-  /// Y(j, d) = y[j * y_stride + d]. Y has `y_rows` rows: those after `keys` are fetched ahead.
+  /// C += W Y for `row_panels` panels of panel_rows rows of W, all of depth `keys`, and `cols`
+  /// (a column_block) columns: W(r, j) = w[r * w_stride + j], Y(j, d) = y[j * y_stride + d]. Y has
+  /// `y_rows` rows: those after `keys` are fetched ahead.
   void (*multiply_rows)(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
-                        Index y_stride, Index y_rows, Index cols, S* c, Index c_stride, bool add);
+                        Index y_stride, Index y_rows, Index cols, S* c, Index c_stride);
 
   /// C += W^T X for `key_panels` panels of panel_rows columns of W, all of depth `rows`:
   /// W(i, j) = w[i * w_stride + j], X(i, d) = x[i * x_stride + d], d = 0 .. cols-1. The rows of X

@@ -91,7 +91,7 @@ void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index 
 
 template <class S>
 void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
-                   Index y_stride, Index y_rows, Index cols, S* c, Index c_stride, bool add) {
+                   Index y_stride, Index y_rows, Index cols, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
   // Keys a pass: a pass's piece of Y serves every row panel from the first cache, which also holds
   // what else goes through it.
@@ -106,7 +106,7 @@ void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, con
       const S* next = y + min((j + pass + p * share) * y_stride, last);
       block_of_width<Shape::vectors>(
           cols, depth, w + p * Shape::rows * w_stride + j, w_stride, 1, y + j * y_stride, y_stride,
-          c + p * Shape::rows * c_stride, c_stride, add || j > 0,
+          c + p * Shape::rows * c_stride, c_stride, true,
           [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * step); });
     }
   }

@@ -211,7 +211,7 @@ class CpcCall {
                      const Sums& sums) {
     const auto chain = [&](const PackedRows<S>& x, RowGradients<S>& g, const char* name) {
       if (!g.wanted()) return;
-      if (!all_finite(threads_, x, g)) fail_gradient_overflow(name);
+      if (!finish_sums(threads_, step.kernel.geometry, x, g)) fail_gradient_overflow(name);
       chain_through_geometry(threads_, step.kernel.geometry, x, g, scale);
     };
     chain(step.contexts, step.d_contexts, "contexts");

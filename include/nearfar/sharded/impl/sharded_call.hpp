@@ -390,7 +390,7 @@ class ShardedCall {
       for (int k = 0; k < sets(); ++k) {
         if (!gradients_[at(k)].wanted()) continue;
         if (sets() == 1) add_from_others();
-        if (!all_finite(threads_, packed_[at(k)], gradients_[at(k)])) {
+        if (!finish_sums(threads_, kernel_.geometry, packed_[at(k)], gradients_[at(k)])) {
           fail_gradient_overflow(sets_[at(k)].name());
         }
       }
