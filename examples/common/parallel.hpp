@@ -1,10 +1,6 @@
 #pragma once
 
-#include <Eigen/Core>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include <nearfar/core/parallel.hpp>
 
 /// \file
 /// The example's one place with threads. Work is cut into pieces whose size does not depend on the
@@ -13,22 +9,17 @@
 
 namespace example {
 
-/// Runs body(i) for i = 0 .. count-1, shared among the threads.
-template <class Body>
-void parallel_for(Eigen::Index count, const Body& body) {
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic, 1)
-#endif
-  for (Eigen::Index i = 0; i < count; ++i) body(i);
-}
-
 /// How many threads there are to use.
 inline int available_threads() {
-#ifdef _OPENMP
-  return omp_get_max_threads();
-#else
-  return 1;
-#endif
+  return nearfar::detail::available_threads(0);
+}
+
+/// Runs body(i) for i = 0 .. count-1, shared among the threads as the library's own work is: by as
+/// many as pay, where other processes want the processors, too.
+template <class Body>
+void parallel_for(Eigen::Index count, const Body& body) {
+  nearfar::detail::parallel_tasks(count, available_threads(),
+                                  [&](Eigen::Index i, int) { body(i); });
 }
 
 /// Settles the number of threads of the whole program, and keeps Eigen from splitting matrix

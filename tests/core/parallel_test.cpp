@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <nearfar/core/parallel.hpp>
 #include <nearfar/engine/finite.hpp>
 #include <vector>
@@ -85,6 +86,41 @@ TEST(CheckFinite, LetsTheLargestAndSmallestNumbersPass) {
   x << std::numeric_limits<double>::max(), -std::numeric_limits<double>::max(),
       std::numeric_limits<double>::denorm_min(), 0;
   EXPECT_NO_THROW(nearfar::detail::check_finite<double>("x", x, 1));
+}
+
+/// Tests are run with it; these are of what it turns off.
+[[maybe_unused]] const int watched = unsetenv("NEARFAR_ALL_THREADS");
+
+TEST(BusyProcessors, KeepToOneThreadForTwentyTimesWhatWasWaited) {
+  using nearfar::detail::BusyProcessors;
+  BusyProcessors::add_alone(1e6);  // whatever other tests left
+  EXPECT_FALSE(BusyProcessors::suspected());
+  BusyProcessors::add_together(2, 1.0, 0.49);
+  EXPECT_FALSE(BusyProcessors::suspected()) << "two threads still did more than one does";
+  BusyProcessors::add_together(4, 1.0, 0.74);
+  EXPECT_FALSE(BusyProcessors::suspected());
+  BusyProcessors::add_together(2, 1.0, 0.51);
+  EXPECT_TRUE(BusyProcessors::suspected());
+  BusyProcessors::add_alone(10.1);
+  EXPECT_TRUE(BusyProcessors::suspected());
+  BusyProcessors::add_alone(0.2);
+  EXPECT_FALSE(BusyProcessors::suspected());
+}
+
+TEST(BusyProcessors, TasksRunOnOneThreadWhileSuspected) {
+  using nearfar::detail::BusyProcessors;
+  BusyProcessors::add_together(2, 1e9, 1e9);
+  parallel_tasks(100, 4, [&](Eigen::Index, int thread) { EXPECT_EQ(thread, 0); });
+  std::vector<Eigen::Index> left(100);
+  nearfar::detail::parallel_pipeline(
+      100, 4, left.data(), [&](Eigen::Index, int thread, const nearfar::detail::Ticket& ticket) {
+        EXPECT_EQ(thread, 0);
+        ticket.wait_for(0);
+        ticket.leave(0);
+      });
+  EXPECT_TRUE(BusyProcessors::suspected());
+  BusyProcessors::add_alone(1e12);
+  EXPECT_FALSE(BusyProcessors::suspected());
 }
 
 }  // namespace

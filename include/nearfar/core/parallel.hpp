@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <atomic>
+#include <cstdlib>
 #include <thread>
 
 #ifdef _OPENMP
@@ -25,38 +26,116 @@ inline int available_threads(int wanted) {
 #endif
 }
 
+/// Seconds, from some start.
+inline double seconds_now() {
+#ifdef _OPENMP
+  return omp_get_wtime();
+#else
+  return 0;
+#endif
+}
+
+/// Whether others want the processors, too. A thread that is waited for may then not be running,
+/// and a call on several threads can take a hundred times as long as on one. Where a part of a call
+/// made the calling thread wait longer than several threads can save, the parts after it, of this
+/// and other calls, run on one thread until they have taken twenty times as long as it waited: on
+/// the whole a call takes at most a twentieth longer than on one thread. Results do not depend on
+/// it. With NEARFAR_ALL_THREADS in the environment, as tests of threads need it, nothing is
+/// suspected.
+class BusyProcessors {
+ public:
+  static bool suspected() {
+    static const bool ignored = std::getenv("NEARFAR_ALL_THREADS") != nullptr;
+    return !ignored && left().load(std::memory_order_relaxed) > 0;
+  }
+
+  /// A part ran on one thread that several could have shared.
+  static void add_alone(double seconds) {
+    left().fetch_sub(seconds, std::memory_order_relaxed);
+  }
+
+  /// A part ran on several threads, and the calling one waited.
+  static void add_together(int threads, double seconds, double waited) {
+    // Of threads that all wait as long, less than one is left.
+    if (waited * threads > seconds * (threads - 1)) {
+      left().store(20 * waited, std::memory_order_relaxed);
+    }
+  }
+
+ private:
+  /// Seconds on one thread that are left.
+  static std::atomic<double>& left() {
+    static std::atomic<double> seconds = 0;
+    return seconds;
+  }
+};
+
+/// Runs serial(), or together(waited), which adds the seconds that the calling thread waits inside
+/// to `waited` and returns the time at which that thread had no more to do.
+template <class Serial, class Together>
+void run_part(int threads, const Serial& serial, const Together& together) {
+  const double begin = seconds_now();
+  if (BusyProcessors::suspected()) {
+    serial();
+    BusyProcessors::add_alone(seconds_now() - begin);
+    return;
+  }
+  double waited = 0;
+  const double done = together(waited);
+  const double end = seconds_now();
+  BusyProcessors::add_together(threads, end - begin, waited + (end - done));
+}
+
 /// Runs body(task, thread) for task = 0 .. tasks-1, on at most `threads` threads, thread <
 /// threads. The body must not throw: whatever can fail is done before.
 template <class Body>
 void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
+  const auto serial = [&] {
+    for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0);
+  };
 #ifdef _OPENMP
   if (threads > 1 && tasks > 1) {
-    // Tasks are taken in order, one at a time: their costs differ, and who runs which is of no
-    // consequence for the result.
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (Eigen::Index t = 0; t < tasks; ++t) body(t, omp_get_thread_num());
+    run_part(threads, serial, [&](double&) {
+      double done = 0;
+#pragma omp parallel num_threads(threads)
+      {
+        // Tasks are taken in order, one at a time: their costs differ, and who runs which is of no
+        // consequence for the result.
+#pragma omp for schedule(dynamic, 1) nowait
+        for (Eigen::Index t = 0; t < tasks; ++t) body(t, omp_get_thread_num());
+#pragma omp master
+        done = seconds_now();
+      }
+      return done;
+    });
     return;
   }
 #else
   static_cast<void>(threads);
 #endif
-  for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0);
+  serial();
 }
 
 /// A task's place in a pipeline: each stage takes one task after another, in order of tasks.
 class Ticket {
  public:
-  /// `before`, null for the first task, and `own` count the stages a task has left behind.
-  Ticket(Eigen::Index* before, Eigen::Index* own) : before_(before), own_(own) {}
+  /// `before`, null for the first task, and `own` count the stages a task has left behind. Seconds
+  /// spent waiting are added to `waited` unless that is null.
+  Ticket(Eigen::Index* before, Eigen::Index* own, double* waited)
+      : before_(before), own_(own), waited_(waited) {}
 
   /// Returns once the task before has left `stage`, and with that all tasks before it.
   void wait_for(Eigen::Index stage) const {
     if (before_ == nullptr) return;
     const std::atomic_ref<Eigen::Index> left(*before_);
+    double begin = 0;
     for (int looks = 0; left.load(std::memory_order_acquire) <= stage; ++looks) {
+      if (looks < 1000) continue;
+      if (looks == 1000 && waited_ != nullptr) begin = seconds_now();
       // With more threads than processors the one waited for may not be running.
-      if (looks > 1000) std::this_thread::yield();
+      std::this_thread::yield();
     }
+    if (begin > 0) *waited_ += seconds_now() - begin;
   }
 
   /// This task has left all stages up to `stage`.
@@ -67,6 +146,7 @@ class Ticket {
  private:
   Eigen::Index* before_;
   Eigen::Index* own_;
+  double* waited_;
 };
 
 /// Runs body(task, thread, ticket) as parallel_tasks does, for tasks that add to common sums. What
@@ -76,21 +156,34 @@ class Ticket {
 template <class Body>
 void parallel_pipeline(Eigen::Index tasks, int threads, Eigen::Index* left, const Body& body) {
   for (Eigen::Index t = 0; t < tasks; ++t) left[t] = 0;
-  const auto ticket = [&](Eigen::Index t) {
-    return Ticket(t > 0 ? left + t - 1 : nullptr, left + t);
+  const auto ticket = [&](Eigen::Index t, double* waited) {
+    return Ticket(t > 0 ? left + t - 1 : nullptr, left + t, waited);
+  };
+  const auto serial = [&] {
+    for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0, ticket(t, nullptr));
   };
 #ifdef _OPENMP
   if (threads > 1 && tasks > 1) {
-    // A ticket waits for a task that was taken before and so is running: none waits forever.
-    std::atomic<Eigen::Index> next = 0;
+    run_part(threads, serial, [&](double& waited) {
+      // A ticket waits for a task that was taken before and so is running: none waits forever.
+      std::atomic<Eigen::Index> next = 0;
+      double done = 0;
 #pragma omp parallel num_threads(threads)
-    for (Eigen::Index t = next++; t < tasks; t = next++) body(t, omp_get_thread_num(), ticket(t));
+      {
+        const int thread = omp_get_thread_num();
+        double* const mine = thread == 0 ? &waited : nullptr;
+        for (Eigen::Index t = next++; t < tasks; t = next++) body(t, thread, ticket(t, mine));
+#pragma omp master
+        done = seconds_now();
+      }
+      return done;
+    });
     return;
   }
 #else
   static_cast<void>(threads);
 #endif
-  for (Eigen::Index t = 0; t < tasks; ++t) body(t, 0, ticket(t));
+  serial();
 }
 
 }  // namespace nearfar::detail
