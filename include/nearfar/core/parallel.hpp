@@ -1,8 +1,10 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <ctime>
 #include <thread>
 
 #ifdef _OPENMP
@@ -26,22 +28,30 @@ inline int available_threads(int wanted) {
 #endif
 }
 
-/// Seconds, from some start.
-inline double seconds_now() {
+/// Seconds, from some start: of the world's time, and of that in which the calling thread ran.
+struct Clocks {
 #ifdef _OPENMP
-  return omp_get_wtime();
+  static double world() { return omp_get_wtime(); }
 #else
-  return 0;
+  static double world() { return 0; }
 #endif
-}
+#ifdef CLOCK_THREAD_CPUTIME_ID
+  static double own() {
+    std::timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  }
+#else
+  static double own() { return world(); }
+#endif
+};
 
 /// Whether others want the processors, too. A thread that is waited for may then not be running,
-/// and a call on several threads can take a hundred times as long as on one. Where a part of a call
-/// made the calling thread wait longer than several threads can save, the parts after it, of this
-/// and other calls, run on one thread until they have taken twenty times as long as it waited: on
-/// the whole a call takes at most a twentieth longer than on one thread. Results do not depend on
-/// it. With NEARFAR_ALL_THREADS in the environment, as tests of threads need it, nothing is
-/// suspected.
+/// and a call on several threads can take a hundred times as long as on one. Where the threads of a
+/// part of a call got less done together than one does alone, the parts after it, of this and other
+/// calls, run on one thread until they have taken twenty times as long as that part: on the whole a
+/// call takes at most a twentieth longer than on one thread. Results do not depend on it. With
+/// NEARFAR_ALL_THREADS in the environment, as tests of threads need it, nothing is suspected.
 class BusyProcessors {
  public:
   static bool suspected() {
@@ -54,12 +64,9 @@ class BusyProcessors {
     left().fetch_sub(seconds, std::memory_order_relaxed);
   }
 
-  /// A part ran on several threads, and the calling one waited.
-  static void add_together(int threads, double seconds, double waited) {
-    // Of threads that all wait as long, less than one is left.
-    if (waited * threads > seconds * (threads - 1)) {
-      left().store(20 * waited, std::memory_order_relaxed);
-    }
+  /// A part took this long on several threads, which worked for `work` seconds in all.
+  static void add_together(double seconds, double work) {
+    if (seconds > work) left().store(20 * seconds, std::memory_order_relaxed);
   }
 
  private:
@@ -70,20 +77,33 @@ class BusyProcessors {
   }
 };
 
-/// Runs serial(), or together(waited), which adds the seconds that the calling thread waits inside
-/// to `waited` and returns the time at which that thread had no more to do.
+/// A thread's time, less that in which it waits for others. Adds it to a sum in the end.
+class OwnWork {
+ public:
+  explicit OwnWork(std::atomic<double>& sum) : sum_(sum) {}
+  ~OwnWork() { sum_.fetch_add(Clocks::own() - begin_ - waited, std::memory_order_relaxed); }
+  OwnWork(const OwnWork&) = delete;
+  OwnWork& operator=(const OwnWork&) = delete;
+
+  double waited = 0;
+
+ private:
+  std::atomic<double>& sum_;
+  double begin_ = Clocks::own();
+};
+
+/// Runs serial(), or together(work) on several threads, each of which adds its OwnWork.
 template <class Serial, class Together>
-void run_part(int threads, const Serial& serial, const Together& together) {
-  const double begin = seconds_now();
+void run_part(const Serial& serial, const Together& together) {
+  const double begin = Clocks::world();
   if (BusyProcessors::suspected()) {
     serial();
-    BusyProcessors::add_alone(seconds_now() - begin);
+    BusyProcessors::add_alone(Clocks::world() - begin);
     return;
   }
-  double waited = 0;
-  const double done = together(waited);
-  const double end = seconds_now();
-  BusyProcessors::add_together(threads, end - begin, waited + (end - done));
+  std::atomic<double> work = 0;
+  together(work);
+  BusyProcessors::add_together(Clocks::world() - begin, work);
 }
 
 /// Runs body(task, thread) for task = 0 .. tasks-1, on at most `threads` threads, thread <
@@ -95,18 +115,16 @@ void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
   };
 #ifdef _OPENMP
   if (threads > 1 && tasks > 1) {
-    run_part(threads, serial, [&](double&) {
-      double done = 0;
-#pragma omp parallel num_threads(threads)
+    const int team = static_cast<int>(std::min<Eigen::Index>(threads, tasks));
+    run_part(serial, [&](std::atomic<double>& work) {
+#pragma omp parallel num_threads(team)
       {
+        const OwnWork mine(work);
         // Tasks are taken in order, one at a time: their costs differ, and who runs which is of no
         // consequence for the result.
 #pragma omp for schedule(dynamic, 1) nowait
         for (Eigen::Index t = 0; t < tasks; ++t) body(t, omp_get_thread_num());
-#pragma omp master
-        done = seconds_now();
       }
-      return done;
     });
     return;
   }
@@ -120,7 +138,7 @@ void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
 class Ticket {
  public:
   /// `before`, null for the first task, and `own` count the stages a task has left behind. Seconds
-  /// spent waiting are added to `waited` unless that is null.
+  /// of the thread's own time spent waiting are added to `waited` unless that is null.
   Ticket(Eigen::Index* before, Eigen::Index* own, double* waited)
       : before_(before), own_(own), waited_(waited) {}
 
@@ -131,11 +149,11 @@ class Ticket {
     double begin = 0;
     for (int looks = 0; left.load(std::memory_order_acquire) <= stage; ++looks) {
       if (looks < 1000) continue;
-      if (looks == 1000 && waited_ != nullptr) begin = seconds_now();
+      if (looks == 1000 && waited_ != nullptr) begin = Clocks::own();
       // With more threads than processors the one waited for may not be running.
       std::this_thread::yield();
     }
-    if (begin > 0) *waited_ += seconds_now() - begin;
+    if (begin > 0) *waited_ += Clocks::own() - begin;
   }
 
   /// This task has left all stages up to `stage`.
@@ -164,19 +182,17 @@ void parallel_pipeline(Eigen::Index tasks, int threads, Eigen::Index* left, cons
   };
 #ifdef _OPENMP
   if (threads > 1 && tasks > 1) {
-    run_part(threads, serial, [&](double& waited) {
+    const int team = static_cast<int>(std::min<Eigen::Index>(threads, tasks));
+    run_part(serial, [&](std::atomic<double>& work) {
       // A ticket waits for a task that was taken before and so is running: none waits forever.
       std::atomic<Eigen::Index> next = 0;
-      double done = 0;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(team)
       {
-        const int thread = omp_get_thread_num();
-        double* const mine = thread == 0 ? &waited : nullptr;
-        for (Eigen::Index t = next++; t < tasks; t = next++) body(t, thread, ticket(t, mine));
-#pragma omp master
-        done = seconds_now();
+        OwnWork mine(work);
+        for (Eigen::Index t = next++; t < tasks; t = next++) {
+          body(t, omp_get_thread_num(), ticket(t, &mine.waited));
+        }
       }
-      return done;
     });
     return;
   }

@@ -131,6 +131,7 @@ class Call {
   /// when inner products of a query and a key can overflow S.
   void pack() {
     for (int k = 0; k < count_; ++k) stack(set(k));
+    give_up_threads();
     std::array<Rows<S>, most_sets> all;
     for (int k = 0; k < count_; ++k) all[static_cast<std::size_t>(k)] = set(k).rows;
     const S* centre = nullptr;
@@ -358,6 +359,16 @@ class Call {
     copy_padded(upper, no_centre, threads_, data, cols, upper.rows());
     copy_padded(lower, no_centre, threads_, data + upper.rows() * cols, cols, lower.rows());
     one.rows = Rows<S>(data, upper.rows() + lower.rows(), cols);
+  }
+
+  /// Threads that wait for each other more than they work cost more than they save.
+  void give_up_threads() {
+    constexpr double worthwhile = 1e6;  // multiply-adds a thread, of one product of the call
+    Index keys = count_ == 1 ? set(0).rows.rows() : 0;
+    for (int k = 1; k < count_; ++k) keys += set(k).rows.rows();
+    const double work = static_cast<double>(set(0).rows.rows()) * static_cast<double>(keys) *
+                        static_cast<double>(set(0).rows.cols());
+    if (work < worthwhile * threads_) threads_ = 1 + static_cast<int>(work / worthwhile);
   }
 
   void check_overflow() const {
