@@ -10,9 +10,7 @@
 namespace example {
 
 /// How many threads there are to use.
-inline int available_threads() {
-  return nearfar::detail::available_threads(0);
-}
+inline int available_threads() { return nearfar::detail::available_threads(0); }
 
 /// Runs body(i) for i = 0 .. count-1, shared among the threads as the library's own work is: by as
 /// many as pay, where other processes want the processors, too.

@@ -65,9 +65,13 @@ TYPED_TEST(Products, ScoresAreABTransposed) {
     const Eigen::Map<const Matrix<S>> mb(b.data(), cols, depth);
     for (Index begin = 0; begin < cols; begin += loops.lanes) {
       Matrix<S> c = Matrix<S>::Constant(rows, cols - begin, S(99));
-      loops.multiply_panels(a.data(), depth, pb.data(), depth, 2, begin, cols, 3, c.data(), c.cols());
+      loops.multiply_panels(a.data(), depth, pb.data(), depth, 2, begin, cols, 3, c.data(),
+                            c.cols(), false);
       const Matrix<S> want = (ma * mb.transpose()).rightCols(cols - begin);
       EXPECT_EQ(c, want) << "depth " << depth << " from column " << begin;
+      loops.multiply_panels(a.data(), depth, pb.data(), depth, 2, begin, cols, 3, c.data(),
+                            c.cols(), true);
+      EXPECT_EQ(c, 2 * want) << "added, depth " << depth << " from column " << begin;
     }
   }
 }

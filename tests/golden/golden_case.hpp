@@ -37,6 +37,10 @@ class Case {
 
   bool has_option(const std::string& name) const { return json_.at("options").contains(name); }
   double number(const std::string& name) { return option(name).get<double>(); }
+  template <class T>
+  std::vector<T> list(const std::string& name) {
+    return option(name).get<std::vector<T>>();
+  }
   bool flag(const std::string& name) { return option(name).get<bool>(); }
   std::string word(const std::string& name) { return option(name).get<std::string>(); }
 

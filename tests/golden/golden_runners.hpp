@@ -113,6 +113,23 @@ Computed<S> info_nce_negatives(Case& c) {
   });
 }
 
+template <class S>
+Computed<S> matryoshka_info_nce(Case& c) {
+  const nearfar::MatryoshkaOptions options{.prefixes = c.list<nearfar::Index>("dims"),
+                                           .weights = c.list<double>("weights"),
+                                           .temperature = c.number("temperature"),
+                                           .reduction = c.reduction()};
+  const auto queries = c.matrix<S>("queries");
+  const auto keys = c.matrix<S>("keys");
+  return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    const nearfar::MatryoshkaInfoNce<S, K> loss(options);
+    out.loss =
+        loss.forward_backward(queries, keys, out.gradients["queries"], out.gradients["keys"]).value;
+    return out;
+  });
+}
+
 /// In-batch InfoNCE of contexts against targets under a bilinear score: one step of CPC.
 /// The case is one step and one time: sequences of two positions whose other rows count for
 /// nothing.
@@ -363,6 +380,7 @@ const std::map<std::string, Runner<S>>& runners() {
       {"hadsell_contrastive_labels", over_labels<S, registered::hadsell_contrastive>},
       {"info_nce", info_nce<S>},
       {"info_nce_negatives", info_nce_negatives<S>},
+      {"matryoshka_info_nce", matryoshka_info_nce<S>},
       {"cpc", cpc<S>},
       {"nce", nce<S>},
       {"negative_sampling", negative_sampling<S>},

@@ -60,9 +60,7 @@ class BusyProcessors {
   }
 
   /// A part ran on one thread that several could have shared.
-  static void add_alone(double seconds) {
-    left().fetch_sub(seconds, std::memory_order_relaxed);
-  }
+  static void add_alone(double seconds) { left().fetch_sub(seconds, std::memory_order_relaxed); }
 
   /// A part took this long on several threads, which worked for `work` seconds in all.
   static void add_together(double seconds, double work) {

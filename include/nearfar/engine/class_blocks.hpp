@@ -156,7 +156,7 @@ class ClassBlocks {
     const Index panels = tasks_of(block.count, loops_.panel_cols);
     loops_.multiply_panels(rows_.row(block.begin + part.first), rows_.stride, mine.keys,
                            rows_.depth, tasks_of(part.count, panel_rows), 0, block.count, panels,
-                           block.row(part.first), block.stride);
+                           block.row(part.first), block.stride, false);
     block.near.clear(part.first, part.count);
     for (Index r = part.first; r < part.first + part.count; ++r) {
       score_rows_.products_to_geometry(block.begin + r, block.begin, block.count, block.row(r),

@@ -163,7 +163,7 @@ void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index p
     const Index count = std::min(block, padded_rows - first);
     S* mine = products + Index(worker) * block * wide;
     loops.multiply_panels(x + first * x_stride, x_stride, packed_p, depth,
-                          tasks_of(count, panel_rows), 0, p.rows(), panels, mine, wide);
+                          tasks_of(count, panel_rows), 0, p.rows(), panels, mine, wide, false);
     for (Index r = 0; r < count; ++r) {
       S* to = out + (first + r) * out_stride;
       std::copy(mine + r * wide, mine + r * wide + p.rows(), to);

@@ -125,7 +125,7 @@ class PanelProducts {
     loops_.multiply_panels(queries_.row(first_row), queries_.stride, panels_, keys_.depth,
                            tasks_of(count, panel_rows), begin, end,
                            tasks_of(keys_.rows, loops_.panel_cols), panel.at(0, begin),
-                           ScorePanel<S>::stride);
+                           ScorePanel<S>::stride, false);
   }
 
   /// Takes the weights w of near pairs with keys [first, end) of one tile out of the panel, and

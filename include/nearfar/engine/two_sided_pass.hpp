@@ -123,8 +123,8 @@ class TwoSidedPass {
 
   /// One thread's memory.
   struct Memory {
-    PanelMemory<S> panel;  ///< with the scores of the block at work
-    Scores tile;           ///< its own
+    PanelMemory<S> panel;   ///< with the scores of the block at work
+    Scores tile;            ///< its own
     ScorePanel<S> to_keys;  ///< derivatives of the keys' side
     Index block_stride;
     S* block;   ///< columns of scores as rows
@@ -245,13 +245,12 @@ class TwoSidedPass {
   template <class Body>
   void each_panel(const Body& body) {
     const Index panels = tasks_of(queries_.rows, height_);
-    parallel_pipeline(
-        panels, threads_, scratch_.take<Index>(panels),
-        [&](Index t, int worker, const Ticket& ticket) {
-          Memory& mine = memory_[worker];
-          mine.use(t < kept_count_ ? kept_[t] : mine.tile);
-          body(mine, block_of(t), ticket);
-        });
+    parallel_pipeline(panels, threads_, scratch_.take<Index>(panels),
+                      [&](Index t, int worker, const Ticket& ticket) {
+                        Memory& mine = memory_[worker];
+                        mine.use(t < kept_count_ ? kept_[t] : mine.tile);
+                        body(mine, block_of(t), ticket);
+                      });
   }
 
   void begin_tile(Memory& mine, const Block& block, Index first) const {
@@ -510,9 +509,8 @@ class TwoSidedPass {
     const Range<S> tops = score_loops<S>().range(block.count, sides.queries->top + block.first);
     const TileReference<S> reference(tops, terms.queries->rate());
     if (!reference.usable) return false;
-    terms.queries->add_moment(
-        block.first, shared_tile(terms, mine, block, first, below)
-                         .gradient_own(reference.value, *sides.queries));
+    terms.queries->add_moment(block.first, shared_tile(terms, mine, block, first, below)
+                                               .gradient_own(reference.value, *sides.queries));
     return true;
   }
 

@@ -47,13 +47,14 @@ struct ProductLoops {
   /// panel that is not full is padded with zero rows.
   void (*pack_col_panels)(const S* rows, Index stride, Index count, Index depth, S* out);
 
-  /// Scores: C = A B^T for columns from `col_begin` (where a vector begins) to the end of the
-  /// vector that column col_end - 1 is in. `a` holds row_panels * panel_rows rows, `b` column
-  /// panels, both `depth` deep; C starts (at `c`) with A's first row and column col_begin. `b` has
-  /// `col_panels` column panels: those after col_end, which the next call is likely to read, are
-  /// fetched ahead.
+  /// Scores: C = A B^T, or C += A B^T where `add`, for columns from `col_begin` (where a vector
+  /// begins) to the end of the vector that column col_end - 1 is in. `a` holds row_panels *
+  /// panel_rows rows, `b` column panels, both `depth` deep; C starts (at `c`) with A's first row
+  /// and column col_begin. `b` has `col_panels` column panels: those after col_end, which the next
+  /// call is likely to read, are fetched ahead.
   void (*multiply_panels)(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
-                          Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride);
+                          Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride,
+                          bool add);
 
   /// C += W Y for `row_panels` panels of panel_rows rows of W, all of depth `keys`, and `cols`
   /// (a column_block) columns: W(r, j) = w[r * w_stride + j], Y(j, d) = y[j * y_stride + d]. Y has

@@ -9,6 +9,7 @@
 #include "nearfar/loops/linear_contrastive.hpp"
 #include "nearfar/loops/logistic.hpp"
 #include "nearfar/loops/pair_logits.hpp"
+#include "nearfar/loops/prefixes.hpp"
 #include "nearfar/loops/products.hpp"
 #include "nearfar/loops/rows.hpp"
 #include "nearfar/loops/scores.hpp"
@@ -31,6 +32,7 @@
   family(LinearContrastiveLoops, linear_contrastive_loops) \
   family(LogisticLoops, logistic_loops)                    \
   family(PairLogitLoops, pair_logit_loops)                 \
+  family(PrefixLoops, prefix_loops)                        \
   family(ProductLoops, product_loops)                      \
   family(RowLoops, row_loops)                              \
   family(ScoreLoops, score_loops)                          \

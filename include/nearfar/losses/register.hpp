@@ -12,6 +12,7 @@
 #include "nearfar/losses/info_nce.hpp"
 #include "nearfar/losses/lifted_structure.hpp"
 #include "nearfar/losses/linear_contrastive.hpp"
+#include "nearfar/losses/matryoshka.hpp"
 #include "nearfar/losses/mined_triplet.hpp"
 #include "nearfar/losses/multi_similarity.hpp"
 #include "nearfar/losses/mutual_information.hpp"
@@ -24,7 +25,8 @@
 
 /// \file
 /// All losses, a line each: name, class, options, arguments of its calls, kernels. Interfaces and
-/// tests are templates over these lines, and over the options' `fields`.
+/// tests are templates over these lines, and over the options' `fields`. MatryoshkaInfoNce, whose
+/// options are lists, has no line: no C function and no function of tensors.
 
 // clang-format off
 

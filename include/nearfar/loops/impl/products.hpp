@@ -60,7 +60,8 @@ NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, A
 
 template <class S>
 void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
-                     Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride) {
+                     Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride,
+                     bool add) {
   using Shape = BlockShape<S>;
   // So deep that a column panel's piece stays in the first cache while all row panels use it.
   constexpr Index deepest = (Index(1) << 15) / (Shape::cols * Index(sizeof(S)));
@@ -83,7 +84,7 @@ void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index 
             width - skipped, k1 - k0, a + p * Shape::rows * a_stride + k0, a_stride, 1,
             from + skipped, Index(Shape::cols),
             c + p * Shape::rows * c_stride + (q * Shape::cols + skipped - col_begin), c_stride,
-            piece > 0, [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * share); });
+            add || piece > 0, [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * share); });
       }
     }
   }
@@ -144,13 +145,8 @@ void transpose(const S* from, Index from_stride, S* to, Index to_stride, Index r
 /// The products as compiled here.
 template <class S>
 inline constexpr ProductLoops<S> product_loops_here = {
-    BlockShape<S>::lanes,
-    BlockShape<S>::cols,
-    pack_col_panels<S>,
-    multiply_panels<S>,
-    multiply_rows<S>,
-    multiply_transposed<S>,
-    transpose<S>,
+    BlockShape<S>::lanes, BlockShape<S>::cols,    pack_col_panels<S>, multiply_panels<S>,
+    multiply_rows<S>,     multiply_transposed<S>, transpose<S>,
 };
 
 }  // namespace NEARFAR_SET

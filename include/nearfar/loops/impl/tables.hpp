@@ -8,6 +8,7 @@
 #include "nearfar/loops/impl/linear_contrastive.hpp"
 #include "nearfar/loops/impl/logistic.hpp"
 #include "nearfar/loops/impl/pair_logits.hpp"
+#include "nearfar/loops/impl/prefixes.hpp"
 #include "nearfar/loops/impl/products.hpp"
 #include "nearfar/loops/impl/rows.hpp"
 #include "nearfar/loops/impl/scores.hpp"
