@@ -1,8 +1,11 @@
+#pragma once
+
 #include <Eigen/Core>
 
-// Compiled once for each instruction set: BENCH_SET is its name.
+/// \file
+/// The yardstick: what the multiply-add units give when nothing else is asked of the processor.
 
-namespace {
+namespace bench::BENCH_SET {
 
 /// Multiply-adds of one thread: as many independent sums as registers hold, 24 or 12, no memory.
 /// Returns their number in floating point operations.
@@ -30,12 +33,4 @@ double spin(long rounds) {
   return 2 * static_cast<double>(rounds) * sums * lanes;
 }
 
-}  // namespace
-
-#define BENCH_JOIN(a, b) a##b
-#define BENCH_NAME(a, b) BENCH_JOIN(a, b)
-
-double BENCH_NAME(bench_spin_float_, BENCH_SET)(long rounds);
-double BENCH_NAME(bench_spin_double_, BENCH_SET)(long rounds);
-double BENCH_NAME(bench_spin_float_, BENCH_SET)(long rounds) { return spin<float>(rounds); }
-double BENCH_NAME(bench_spin_double_, BENCH_SET)(long rounds) { return spin<double>(rounds); }
+}  // namespace bench::BENCH_SET

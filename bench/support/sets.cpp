@@ -1,15 +1,18 @@
-#include "support/peak.hpp"
+#include "support/sets.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <nearfar/core/instruction_set.hpp>
 #include <nearfar/core/parallel.hpp>
-#include <type_traits>
 #include <vector>
 
-#define BENCH_DECLARE(set)             \
-  double bench_spin_float_##set(long); \
-  double bench_spin_double_##set(long);
+namespace bench {
+
+#define BENCH_DECLARE(set)   \
+  namespace set {            \
+  template <class S>         \
+  const OfSet<S>& of_this(); \
+  }
 
 #ifdef BENCH_DISPATCH
 BENCH_DECLARE(baseline)
@@ -19,40 +22,34 @@ BENCH_DECLARE(avx512)
 BENCH_DECLARE(own)
 #endif
 
-namespace bench {
-
-namespace {
-
-using Spin = double (*)(long);
-
 template <class S>
-Spin spin() {
-  constexpr bool single = std::is_same_v<S, float>;
+const OfSet<S>& of_active_set() {
 #ifdef BENCH_DISPATCH
   switch (nearfar::active_instruction_set()) {
     case nearfar::InstructionSet::avx512:
-      return single ? bench_spin_float_avx512 : bench_spin_double_avx512;
+      return avx512::of_this<S>();
     case nearfar::InstructionSet::avx2:
-      return single ? bench_spin_float_avx2 : bench_spin_double_avx2;
+      return avx2::of_this<S>();
     case nearfar::InstructionSet::baseline:
       break;
   }
-  return single ? bench_spin_float_baseline : bench_spin_double_baseline;
+  return baseline::of_this<S>();
 #else
-  return single ? bench_spin_float_own : bench_spin_double_own;
+  return own::of_this<S>();
 #endif
 }
 
-}  // namespace
+template const OfSet<float>& of_active_set();
+template const OfSet<double>& of_active_set();
 
 template <class S>
 double multiply_add_peak(int threads) {
   double peak = 0;
-  for (int attempt = 0; attempt < 4; ++attempt) {
+  for (int attempt = 0; attempt < 3; ++attempt) {
     std::vector<double> flops(static_cast<std::size_t>(threads), 0.0);
     const auto start = std::chrono::steady_clock::now();
     nearfar::detail::parallel_tasks(threads, threads, [&](Eigen::Index t, int) {
-      flops[static_cast<std::size_t>(t)] = spin<S>()(500000);
+      flops[static_cast<std::size_t>(t)] = of_active_set<S>().spin(300000);
     });
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
     double all = 0;

@@ -1,0 +1,297 @@
+#include <cmath>
+#include <nearfar/nearfar.hpp>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+
+#include "support/shape.hpp"
+
+/// \file
+/// nearfar's losses, from the register: a new one is measured because it has its line there. What
+/// is written here for single losses is their floor and the size of their margin.
+
+namespace bench {
+
+namespace {
+
+using nearfar::registered::Takes;
+
+constexpr bool is_measured(Takes takes) {
+  return takes == Takes::labels || takes == Takes::labels_or_pairs || takes == Takes::pairs ||
+         takes == Takes::views || takes == Takes::queries || takes == Takes::one_set;
+}
+
+constexpr bool has_two_sets(Takes takes) {
+  return takes == Takes::pairs || takes == Takes::queries;
+}
+
+/// `typical` is the size of this kernel's scores of rows of independent normal numbers.
+template <class K>
+struct KernelFacts;
+#define BENCH_KERNEL(Class, its_name, its_kernel, its_size)               \
+  template <>                                                             \
+  struct KernelFacts<nearfar::Class> {                                    \
+    static constexpr std::string_view name = its_name;                    \
+    static constexpr Kernel kernel = Kernel::its_kernel;                  \
+    static double typical([[maybe_unused]] double d) { return its_size; } \
+  };
+BENCH_KERNEL(Cosine, "cosine", cosine, 1)
+BENCH_KERNEL(InnerProduct, "inner_product", inner_product, d)
+BENCH_KERNEL(Euclidean, "euclidean", euclidean, std::sqrt(2 * d))
+BENCH_KERNEL(SquaredEuclidean, "squared_euclidean", other, 2 * d)
+BENCH_KERNEL(CosineDistance, "cosine_distance", other, 1)
+#undef BENCH_KERNEL
+
+template <class K>
+concept Known = requires {
+  KernelFacts<K>::name;
+};
+
+/// visit.operator()<Line, Kernel>() for the loss and kernel of a shape; Kernel is void for a loss
+/// that has no choice. Throws where there is none.
+template <class S, class Visit>
+void for_loss_of(const Shape& shape, const Visit& visit) {
+  bool found = false;
+  bool known = false;
+  nearfar::registered::for_each([&]<class Line>(Line) {
+    if constexpr (is_measured(Line::takes)) {
+      if (shape.loss != Line::name) return;
+      known = true;
+      const auto with = [&]<class K>() {
+        if constexpr (Known<K>) {
+          if (!found && shape.kernel == KernelFacts<K>::name) {
+            found = true;
+            visit.template operator()<Line, K>();
+          }
+        }
+      };
+      if (shape.kernel.empty()) {
+        found = true;
+        visit.template operator()<Line, void>();
+      } else {
+        [&]<class... K>(nearfar::registered::KernelList<K...>) {
+          (with.template operator()<K>(), ...);
+        }(typename Line::template Kernels<S>());
+      }
+    }
+  });
+  if (!known) throw std::invalid_argument("no such loss, or none that is measured: " + shape.loss);
+  if (!found) throw std::invalid_argument("no such kernel for " + shape.loss + ": " + shape.kernel);
+}
+
+template <class Line, class S, class K>
+struct LossWith {
+  using Type = typename Line::template Loss<S, K>;
+};
+template <class Line, class S>
+struct LossWith<Line, S, void> {
+  using Type = typename Line::template Loss<S>;
+};
+
+/// The kernel that a loss is made with; Cosine where it has no choice and no kernel().
+template <class Loss>
+auto kernel_of(const Loss& loss) {
+  if constexpr (requires { loss.kernel(); }) {
+    return loss.kernel();
+  } else {
+    return nearfar::Cosine();
+  }
+}
+template <class Loss>
+using KernelOf = decltype(kernel_of(std::declval<Loss>()));
+
+/// Options of a shape: temperatures and margins that fit rows of normal numbers, and what it names.
+struct Setting {
+  const Shape& shape;
+  double typical;
+  double margin;
+  std::size_t& used;
+
+  template <class T>
+  void operator()(std::string_view name, T& value) const {
+    if constexpr (std::is_same_v<T, std::optional<double>>) {
+      // follows the kernel unless the shape names it
+    } else if constexpr (std::is_class_v<T>) {
+      T::fields(*this, value);
+    } else if constexpr (std::is_same_v<T, double>) {
+      if (name == "temperature") value = 0.1 * typical;
+      if (name == "logit_scale") value = 10 / typical;
+      if (name == "margin" && margin > 0) value = margin;
+    }
+    for (const auto& [option, text] : shape.options) {
+      if (option != name) continue;
+      ++used;
+      if constexpr (std::is_enum_v<T> || std::is_same_v<T, bool>) {
+        const auto& choices = nearfar::registered::choices_of<T>;
+        std::size_t choice = 0;
+        while (choice < choices.size() && choices[choice] != text) ++choice;
+        if (choice == choices.size()) throw std::invalid_argument("no choice: " + text);
+        value = static_cast<T>(choice);
+      } else if constexpr (!std::is_class_v<T> || std::is_same_v<T, std::optional<double>>) {
+        double number = 0;
+        if (!(std::istringstream(text) >> number)) {
+          throw std::invalid_argument("no number: " + text);
+        }
+        value = static_cast<T>(number);
+      }
+    }
+  }
+};
+
+/// Distances of normal rows are about `typical`: a margin of it leaves Hadsell's loss pairs, and
+/// one of a tenth leaves triplets of each kind.
+template <class Options, class K>
+typename std::decay_t<Options> options_of(const Shape& shape) {
+  double typical = 1;
+  if constexpr (Known<K>) typical = KernelFacts<K>::typical(static_cast<double>(shape.d));
+  double margin = 0;
+  if constexpr (std::is_same_v<Options, nearfar::HadsellOptions>) margin = typical;
+  if constexpr (std::is_same_v<Options, nearfar::MinedTripletOptions>) margin = typical / 10;
+  Options options;
+  std::size_t used = 0;
+  Options::fields(Setting{shape, typical, margin, used}, options);
+  if (used != shape.options.size()) {
+    throw std::invalid_argument("an option that " + shape.loss + " does not have");
+  }
+  return options;
+}
+
+template <class Line, class S, class K>
+auto loss_of(const Shape& shape) {
+  using Its = typename LossWith<Line, S, K>::Type;
+  return Its(options_of<typename Line::Options, KernelOf<Its>>(shape));
+}
+
+/// Operations of the products, in units of N M D. Scores take 2, half when symmetric, and are to be
+/// had again where gradients need all of a row first; a gradient takes 2.
+template <class Line>
+double units(const Shape& shape, const typename Line::Options& options) {
+  const std::string_view name = Line::name;
+  if (name == "alignment") return 0;
+  if constexpr (has_two_sets(Line::takes)) {
+    return shape.gradients ? (name == "clip" ? 8 : 6) : 2;
+  }
+  if (!shape.gradients) return 1;
+  if constexpr (requires { options.mining; }) {
+    return options.mining == nearfar::Mining::batch_hard ? 1 : 3;
+  }
+  return name == "hadsell_contrastive" || name == "linear_contrastive" || name == "uniformity" ? 3
+                                                                                               : 4;
+}
+
+template <class S, class Line, class Its>
+class Nearfar final : public Peer<S> {
+ public:
+  Nearfar(const Shape& shape, const Batch<S>& batch, Its loss)
+      : b_(batch), gradients_(shape.gradients), loss_(std::move(loss)), workspace_(batch.threads) {}
+
+  double call() override {
+    using nearfar::GradientRows, nearfar::Rows;
+    const Rows<S> x(b_.x, b_.n, b_.d);
+    const GradientRows<S> dx(b_.dx, b_.n, b_.d);
+    if constexpr (has_two_sets(Line::takes)) {
+      return value_of(x, Rows<S>(b_.y, b_.m, b_.d), dx, GradientRows<S>(b_.dy, b_.m, b_.d));
+    } else if constexpr (Line::takes == Takes::views) {
+      const std::ptrdiff_t half = b_.n / 2;
+      const std::ptrdiff_t second = half * b_.d;
+      return value_of(Rows<S>(b_.x, half, b_.d), Rows<S>(b_.x + second, half, b_.d),
+                      GradientRows<S>(b_.dx, half, b_.d),
+                      GradientRows<S>(b_.dx + second, half, b_.d));
+    } else if constexpr (Line::takes == Takes::one_set) {
+      return gradients_ ? loss_.forward_backward(x, dx, options()).value
+                        : loss_.forward(x, options()).value;
+    } else {
+      const nearfar::Labels labels(b_.labels, b_.n);
+      return gradients_ ? loss_.forward_backward(x, labels, dx, options()).value
+                        : loss_.forward(x, labels, options()).value;
+    }
+  }
+  double extra_bytes() const override { return static_cast<double>(workspace_.bytes()); }
+
+ private:
+  nearfar::CallOptions<S> options() { return {.workspace = &workspace_}; }
+
+  double value_of(nearfar::Rows<S> x, nearfar::Rows<S> y, nearfar::GradientRows<S> dx,
+                  nearfar::GradientRows<S> dy) {
+    return gradients_ ? loss_.forward_backward(x, y, dx, dy, options()).value
+                      : loss_.forward(x, y, options()).value;
+  }
+
+  Batch<S> b_;
+  bool gradients_;
+  Its loss_;
+  nearfar::Workspace workspace_;
+};
+
+/// The name by which peers know a loss with these options. They take it for granted that every row
+/// has a positive and a negative.
+template <class Line>
+Loss peers_name(const Shape& shape, const typename Line::Options& options) {
+  if (shape.n < 4) return Loss::other;
+  for (const auto& [name, text] : shape.options) {
+    // Others change what is computed.
+    if (name != "temperature" && name != "logit_scale" && name != "margin" && name != "mining") {
+      return Loss::other;
+    }
+  }
+  const std::string_view name = Line::name;
+  if constexpr (requires { options.mining; }) {
+    return options.mining == nearfar::Mining::batch_hard ? Loss::batch_hard : Loss::other;
+  }
+  return name == "info_nce"              ? Loss::info_nce
+         : name == "clip"                ? Loss::clip
+         : name == "nt_xent"             ? Loss::nt_xent
+         : name == "sup_con"             ? Loss::sup_con
+         : name == "hadsell_contrastive" ? Loss::hadsell
+                                         : Loss::other;
+}
+
+}  // namespace
+
+Subject subject_of(const Shape& shape) {
+  Subject out;
+  for_loss_of<float>(shape, [&]<class Line, class K>() {
+    const auto loss = loss_of<Line, float, K>(shape);
+    using Its = KernelOf<std::decay_t<decltype(loss)>>;
+    const auto options = options_of<typename Line::Options, Its>(shape);
+    if (!has_two_sets(Line::takes) && shape.m != shape.n) {
+      throw std::invalid_argument(shape.loss + " has one set of rows: no m");
+    }
+    if (Line::takes == Takes::pairs && shape.m != shape.n) {
+      throw std::invalid_argument(shape.loss + " has pairs of rows: no m");
+    }
+    if (Line::takes == Takes::views && shape.n % 2 != 0) {
+      throw std::invalid_argument(shape.loss + " has two views of n / 2 samples: n must be even");
+    }
+    if (shape.m < shape.n) throw std::invalid_argument("fewer keys than queries");
+    out.loss = peers_name<Line>(shape, options);
+    if constexpr (Known<Its>) out.kernel = KernelFacts<Its>::kernel;
+    out.one_set = !has_two_sets(Line::takes);
+    out.views = Line::takes == Takes::views;
+    if constexpr (requires { options.temperature; }) out.temperature = options.temperature;
+    if constexpr (requires { options.logit_scale; }) out.temperature = 1 / options.logit_scale;
+    if constexpr (requires { static_cast<double>(options.margin); }) {
+      out.margin = static_cast<double>(options.margin);
+    }
+    out.operations = units<Line>(shape, options) * static_cast<double>(shape.n) *
+                     static_cast<double>(shape.m) * static_cast<double>(shape.d);
+  });
+  return out;
+}
+
+template <class S>
+Peer<S>* nearfar_loss(const Shape& shape, const Batch<S>& batch) {
+  Peer<S>* out = nullptr;
+  for_loss_of<S>(shape, [&]<class Line, class K>() {
+    auto loss = loss_of<Line, S, K>(shape);
+    out = new Nearfar<S, Line, decltype(loss)>(shape, batch, std::move(loss));
+  });
+  return out;
+}
+
+template Peer<float>* nearfar_loss(const Shape&, const Batch<float>&);
+template Peer<double>* nearfar_loss(const Shape&, const Batch<double>&);
+
+}  // namespace bench
