@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -32,6 +33,7 @@ using Labels = std::vector<int>;
 
 constexpr Index cols = 128;
 constexpr int tries = 7;
+constexpr double temperature = 0.1;
 
 const std::pair<Schedule, const char*> schedules[] = {
     {Schedule::ring, "ring"}, {Schedule::ordered, "ordered"}, {Schedule::all_gather, "all_gather"}};
@@ -94,20 +96,19 @@ Subject over_labels(const char* name, const One& one, const Many& many, const Co
 
 std::vector<Subject> subjects() {
   namespace sharded = nearfar::sharded;
-  const double margin = bench::triplet_margin(cols);
+  const double typical = std::sqrt(2.0 * static_cast<double>(cols));  // distance of normal rows
+  const double margin = typical / 10;
   return {
-      of_two_sets("InfoNCE", nearfar::InfoNce<float>({.temperature = bench::temperature}),
-                  sharded::InfoNce<float>({.temperature = bench::temperature}), {6, 8, 6, 3, 2}),
+      of_two_sets("InfoNCE", nearfar::InfoNce<float>({.temperature = temperature}),
+                  sharded::InfoNce<float>({.temperature = temperature}), {6, 8, 6, 3, 2}),
       of_two_sets("CLIP", nearfar::Clip<float>(), sharded::Clip<float>(), {8, 16, 12, 6, 4}),
       of_two_sets("SigLIP", nearfar::SigLip<float>(), sharded::SigLip<float>(), {6, 6, 6, 2, 2}),
-      of_two_sets("NT-Xent", nearfar::NtXent<float>({.temperature = bench::temperature}),
-                  sharded::NtXent<float>({.temperature = bench::temperature}), {16, 32, 24, 6, 4}),
-      over_labels("SupCon", nearfar::SupCon<float>({.temperature = bench::temperature}),
-                  sharded::SupCon<float>({.temperature = bench::temperature}), {4, 8, 6, 3, 2}),
-      over_labels("Hadsell, all pairs",
-                  nearfar::HadsellContrastive<float>({.margin = bench::hadsell_margin(cols)}),
-                  sharded::HadsellContrastive<float>({.margin = bench::hadsell_margin(cols)}),
-                  {3, 6, 6, 2, 2}),
+      of_two_sets("NT-Xent", nearfar::NtXent<float>({.temperature = temperature}),
+                  sharded::NtXent<float>({.temperature = temperature}), {16, 32, 24, 6, 4}),
+      over_labels("SupCon", nearfar::SupCon<float>({.temperature = temperature}),
+                  sharded::SupCon<float>({.temperature = temperature}), {4, 8, 6, 3, 2}),
+      over_labels("Hadsell, all pairs", nearfar::HadsellContrastive<float>({.margin = typical}),
+                  sharded::HadsellContrastive<float>({.margin = typical}), {3, 6, 6, 2, 2}),
       over_labels("triplets, batch-hard", nearfar::MinedTriplet<float>({.margin = margin}),
                   sharded::MinedTriplet<float>({.margin = margin}), {1, 2, 2, 3, 2}),
   };
