@@ -25,12 +25,14 @@
 #endif
 
 /// \file
-/// bench_losses [--only-check] [--seconds=S] [--repetitions=R] [--benchmark_...] SHAPE...
+/// bench_losses [--only-check] [--seconds=S] [--repetitions=R] [--within=W] [--benchmark_...]
+/// SHAPE...
 ///
 /// Shapes are as in support/shape.hpp. For each, nearfar's value and gradients are held against a
 /// reference, then every peer's against nearfar's; what differs by more than roundings ends the
-/// program. Then all of them are timed, R repetitions of S seconds each, in a random order.
-/// Without a shape: prints the instruction set. Names of benchmarks are "peer/SHAPE".
+/// program. Then all of them are timed, R repetitions of S seconds each, in a random order; one
+/// where R would take it beyond W seconds. Without a shape: prints the instruction set. Names of
+/// benchmarks are "peer/SHAPE".
 
 namespace {
 
@@ -43,7 +45,10 @@ using bench::Shape;
 struct Plan {
   double seconds = 0.1;
   int repetitions = 3;
-  double whole = 0;  ///< seconds that all repetitions take
+  double within = std::numeric_limits<double>::infinity();  ///< seconds, else one repetition
+  double whole = 0;                                         ///< seconds that all repetitions take
+  double once = 0;                                          ///< and one of each
+  std::vector<benchmark::internal::Benchmark*> benchmarks;
 };
 
 /// One who takes part.
@@ -183,15 +188,18 @@ void add(const Shape& shape, Plan& plan) {
     if (first && once > 0.4) repetitions = std::min(repetitions, 2);
     const double calls = std::max(1.0, std::round(plan.seconds / once));
     // Each repetition has a call more, and what stands around the timed ones.
-    plan.whole += repetitions * (1.25 * (calls + 1) * once + 0.02);
-    benchmark::RegisterBenchmark((contestant.name + ("/" + shape.text)).c_str(),
-                                 [=, label = reference.name](benchmark::State& state) {
-                                   measure<S>(state, *problem, contestant, known);
-                                   state.SetLabel(label);
-                                 })
-        ->Iterations(static_cast<benchmark::IterationCount>(calls))
-        ->Repetitions(repetitions)
-        ->UseRealTime();
+    const double repetition = 1.25 * (calls + 1) * once + 0.02;
+    plan.once += repetition;
+    plan.whole += repetitions * repetition;
+    plan.benchmarks.push_back(
+        benchmark::RegisterBenchmark((contestant.name + ("/" + shape.text)).c_str(),
+                                     [=, label = reference.name](benchmark::State& state) {
+                                       measure<S>(state, *problem, contestant, known);
+                                       state.SetLabel(label);
+                                     })
+            ->Iterations(static_cast<benchmark::IterationCount>(calls))
+            ->Repetitions(repetitions)
+            ->UseRealTime());
   }
 }
 
@@ -212,6 +220,8 @@ int run(int argc, char** argv) {
       plan.seconds = std::stod(word.substr(10));
     } else if (starts_with(word, "--repetitions=")) {
       plan.repetitions = std::stoi(word.substr(14));
+    } else if (starts_with(word, "--within=")) {
+      plan.within = std::stod(word.substr(9));
     } else if (word == "--only-check") {
       only_check = true;
     } else if (starts_with(word, "-")) {
@@ -230,6 +240,10 @@ int run(int argc, char** argv) {
     }
   });
   if (only_check) return 0;
+  if (checks + plan.whole > plan.within) {
+    for (auto* each : plan.benchmarks) each->Repetitions(1);
+    plan.whole = plan.once;
+  }
   std::fprintf(stderr, "bench_losses: checked in %.0f s, timing takes about %.0f s\n", checks,
                plan.whole);
   benchmark::RunSpecifiedBenchmarks();
