@@ -106,12 +106,21 @@ Found by_ranks(const Anchor<S>& anchor, Mining mining, double margin, bool with_
   return found;
 }
 
+/// From the nearest to the farthest of positives and keys.
+template <class S>
+double range_of(const Anchor<S>& anchor) {
+  std::vector<S> all = anchor.positives;
+  all.insert(all.end(), anchor.keys.begin(), anchor.keys.end());
+  if (all.empty()) return 0;
+  const auto [least, most] = std::minmax_element(all.begin(), all.end());
+  return static_cast<double>(*most) - static_cast<double>(*least);
+}
+
 template <class S, int sign>
 void expect_alike(const Anchor<S>& anchor, double margin, Index part) {
-  const double most = anchor.positives.empty()
-                          ? 0
-                          : static_cast<double>(*std::max_element(anchor.positives.begin(),
-                                                                  anchor.positives.end()));
+  // Sums are of distances from the farthest that costs, and rounded with each one.
+  const double size = std::numeric_limits<double>::epsilon() * (range_of(anchor) + margin) *
+                      static_cast<double>(anchor.positives.size() + anchor.keys.size());
   for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
     SCOPED_TRACE(std::to_string(anchor.positives.size()) + " positives, " +
                  std::to_string(anchor.keys.size()) + " keys, margin " + std::to_string(margin) +
@@ -124,10 +133,7 @@ void expect_alike(const Anchor<S>& anchor, double margin, Index part) {
       EXPECT_EQ(got.sums.easy, want.sums.easy);
       EXPECT_EQ(got.sums.terms, want.sums.terms);
       EXPECT_EQ(got.sums.active, want.sums.active);
-      // Sums are of distances from the farthest that costs, and only their difference is small.
-      EXPECT_LE(std::abs(got.value - want.value), std::numeric_limits<S>::epsilon() *
-                                                      (most + margin) *
-                                                      static_cast<double>(want.sums.active));
+      EXPECT_LE(std::abs(got.value - want.value), size * static_cast<double>(want.sums.active));
       EXPECT_TRUE(got.of_positives == want.of_positives);
       if (with_gradients) {
         EXPECT_TRUE(got.of_keys == want.of_keys);
@@ -198,6 +204,38 @@ TYPED_TEST(Hinges, OfPositivesWithoutNumberAreCountedExactly) {
   Anchor<S> anchor{whole_numbers<S>(65003, 500, 8), whole_numbers<S>(400, 150, 9)};
   for (S& distance : anchor.keys) distance += 400;
   expect_alike<S, 1>(anchor, 100, 401);
+}
+
+/// Margins far below distances, and below what these differ by: sums in float lose up to all digits
+/// of the few hinges that are left, and so does a margin that is added to a distance.
+TYPED_TEST(Hinges, OfDistancesFarAboveTheMargin) {
+  using S = TypeParam;
+  struct Distances {
+    double least;
+    double range;
+  };
+  for (const Distances of : {Distances{10000, 1}, Distances{10000, 100}, Distances{1, 10000}}) {
+    Random random(13);
+    const auto some = [&](std::size_t count) {
+      std::vector<S> out(count);
+      for (S& d : out) d = static_cast<S>(of.least + of.range * (random.uniform() + 1) / 2);
+      return out;
+    };
+    const Anchor<S> anchor{some(200), some(400)};
+    expect_alike<S, -1>(anchor, 0.2, 401);
+    expect_alike<S, 1>(anchor, 0.2, 131);
+  }
+}
+
+/// Differences beyond the range of S, of triplets that cost nothing.
+TYPED_TEST(Hinges, OfWhatCostsNothingAreNoInfinity) {
+  using S = TypeParam;
+  const S far = std::numeric_limits<S>::max() / S(1.5);
+  Anchor<S> anchor{std::vector<S>(3, far), std::vector<S>(70, -far)};
+  for (const Mining mining : {Mining::semihard, Mining::easy}) {
+    EXPECT_EQ((by_ranks<S, 1>(anchor, mining, 0, true, 71).value), 0);
+    EXPECT_EQ((by_ranks<S, -1>(anchor, mining, 0.5, false, 71).value), 0);
+  }
 }
 
 /// Sums out of the range of float are those of double.

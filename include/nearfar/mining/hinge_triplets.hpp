@@ -98,10 +98,12 @@ class HingeTriplets {
     for (Index r = 0; r < positives.count(); ++r) {
       ranges += anchor.changes[r];
       const auto times = static_cast<double>(ranges);
-      sums.value -= times * (static_cast<double>(anchor.reference) - margin_ -
+      sums.value -= times * (static_cast<double>(anchor.reference) -
                              static_cast<double>(positives.distance(r)));
       body(positives.key(r), times);
     }
+    // The margin by itself: added to a distance it would lose digits, the same in every triplet.
+    sums.value += static_cast<double>(sums.active) * margin_;
     // Cancellation in the sums must not leave a loss below zero.
     sums.value = std::max(sums.value, 0.0);
     return sums;
@@ -141,39 +143,7 @@ class HingeTriplets {
     anchor.sums.easy += easy;
     anchor.sums.semihard += nearer - easy;
     anchor.sums.hard -= nearer;
-    anchor.sums.value +=
-        is_finite(sums.value) ? sums.value : value_in_double(anchor, negatives, n, s);
-  }
-
-  /// The value that a run adds, where it is out of the range of S.
-  double value_in_double(const HingeAnchor<S>& anchor, const NegativeMask<S>& negatives, Index n,
-                         const S* s) const {
-    double value = 0;
-    for (Index k = 0; k < n; ++k) {
-      if ((negatives.key[k] == negatives.own) != negatives.equal) continue;
-      const S distance = S(-sign_) * s[k];
-      const Index size = costly(anchor.positives, distance);
-      if (size <= 0) continue;
-      value += static_cast<double>(size) *
-               (static_cast<double>(anchor.reference) - static_cast<double>(distance));
-    }
-    return value;
-  }
-
-  /// How many positives cost something with a negative at this distance; none where below 0.
-  Index costly(const SortedPositives<S>& positives, S distance) const {
-    const PositiveTrees<S>& trees = positives.trees();
-    const Index costless = trees.costless.rank(distance);
-    switch (mining_) {
-      case Mining::hard:
-        return positives.count() - std::max(costless, trees.nearer.rank(distance));
-      case Mining::semihard:
-        return trees.nearer.rank(distance) - costless;
-      case Mining::easy:
-        return trees.easy.rank(distance) - costless;
-      default:
-        return positives.count() - costless;
-    }
+    anchor.sums.value += sums.value;
   }
 
   std::int64_t terms(const AnchorTriplets& sums) const {

@@ -256,6 +256,44 @@ NEARFAR_ALWAYS_INLINE CostlyRanks<T> costly_ranks(HingeKind kind, T count, T sem
   }
 }
 
+typedef float HalfOfFloats __attribute__((vector_size(vector_bytes / 2)));
+
+/// Lanes first, first + 1, ... of floats in double.
+template <int first, int... l>
+NEARFAR_ALWAYS_INLINE Vec<double> half_in_double(Vec<float> v, std::integer_sequence<int, l...>) {
+  const HalfOfFloats half = __builtin_shufflevector(v.p, v.p, (first + l)...);
+  return {__builtin_convertvector(half, Registers<double>::Packet)};
+}
+
+/// Adds active triplets times (reference - distance) of negatives to a sum in double, in which
+/// differences of floats, and whole numbers times these, have all their digits: what is left when
+/// the positives' are subtracted may be as small as a margin.
+NEARFAR_ALWAYS_INLINE void add_cost(double size, double reference, double distance,
+                                    ElementSum<double>& sum) {
+  // Of those that cost nothing it may be infinite.
+  sum.add(size, select_less(0.0, size, reference - distance, 0.0));
+}
+NEARFAR_ALWAYS_INLINE void add_cost(Vec<double> size, double reference, Vec<double> distance,
+                                    ElementSum<double>& sum) {
+  const Vec<double> zero = Vec<double>::zero();
+  sum.add(size, select_less(zero, size, Vec<double>::broadcast(reference) - distance, zero));
+}
+NEARFAR_ALWAYS_INLINE void add_cost(float size, double reference, float distance,
+                                    ElementSum<double>& sum) {
+  sum.add(static_cast<double>(size), reference - static_cast<double>(distance));
+}
+NEARFAR_ALWAYS_INLINE void add_cost(Vec<float> size, double reference, Vec<float> distance,
+                                    ElementSum<double>& sum) {
+  constexpr int half = Vec<double>::lanes;
+  const auto add_half = [&](auto first) NEARFAR_LAMBDA_INLINE {
+    constexpr std::make_integer_sequence<int, half> lanes{};
+    sum.add(half_in_double<first>(size, lanes),
+            Vec<double>::broadcast(reference) - half_in_double<first>(distance, lanes));
+  };
+  add_half(Constant<0>{});
+  add_half(Constant<half>{});
+}
+
 template <int group, class S>
 NEARFAR_ALWAYS_INLINE S smallest_of(const Vec<S> (&v)[group]) {
   Vec<S> least = v[0];
@@ -273,6 +311,7 @@ HingeSums hinge_with_levels(const HingeRun<S>& run, S unit, const NegativeMask<S
   const HingeKind kind = run.kind;
   const S count = run.count;
   const S reference = run.reference;
+  const auto in_double = static_cast<double>(reference);
   const S to_distance = S(-run.sign);
   // All ranges end with the last rank, but those of semi-hard triplets, and of easy ones, which
   // cost nothing and so have none.
@@ -282,7 +321,7 @@ HingeSums hinge_with_levels(const HingeRun<S>& run, S unit, const NegativeMask<S
   ElementSum<S> nearer;
   ElementSum<S> easy_ones;
   ElementSum<S> active;
-  ElementSum<S> value;
+  ElementSum<double> value;
   RankChanges<S> begins(run.changes, 1);
   RankChanges<S> ends(run.changes, -1);
   const auto fold = [&](Index k, auto distance, auto semihard,
@@ -297,7 +336,7 @@ HingeSums hinge_with_levels(const HingeRun<S>& run, S unit, const NegativeMask<S
     const CostlyRanks<T> range = costly_ranks(kind, spread<T>(count), semihard, costless, easy);
     const T size = max(range.to - range.from, zero) * negative;
     active += size;
-    value.add(size, spread<T>(reference) - distance);
+    add_cost(size, in_double, distance, value);
     if (g != nullptr) store(g + k, size * spread<T>(unit));
     begins.add(zero, min(size, range.from), range.from);
     // Empty ranges neither begin nor end.
