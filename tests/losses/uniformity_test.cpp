@@ -1,9 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nearfar/losses/uniformity.hpp>
+#include <string>
+#include <vector>
 
+#include "support/kernel_cases.hpp"
 #include "support/options.hpp"
+#include "support/tolerance.hpp"
 #include "support/two_views.hpp"
 
 /// Uniformity against plain loops over pairs in long double, and its options.
@@ -48,6 +54,139 @@ TEST(Uniformity, NarrowGaussiansDoNotUnderflow) {
     Matrix<double> d_few;
     EXPECT_EQ(nearfar::Uniformity<double>({.t = 1000}).forward_backward(few, d_few).value, 0);
     EXPECT_EQ(d_few, Matrix<double>::Zero(n, 17));
+  }
+}
+
+/// The loss of rows by plain loops over pairs, their directions' differences as they are: a zero
+/// row has the squared distance 2 to all others.
+struct Plain {
+  Real value = 0;
+  oracle::Matrix gradient;
+  Real nearest = std::numeric_limits<Real>::infinity();  ///< squared distance
+  Real farthest = 0;
+
+  Plain(const oracle::Matrix& x, Real t) : gradient(oracle::Matrix::Zero(x.rows(), x.cols())) {
+    const Index n = x.rows();
+    oracle::Matrix u = x;
+    std::vector<Real> length;
+    for (Index i = 0; i < n; ++i) {
+      length.push_back(oracle::length(oracle::row(x, i)));
+      if (length.back() > 0) u.row(i) /= length.back();
+    }
+    const auto has_direction = [&](Index i) { return length[static_cast<std::size_t>(i)] > 0; };
+    const auto squared = [&](Index i, Index j) {
+      return has_direction(i) && has_direction(j) ? (u.row(i) - u.row(j)).squaredNorm() : Real(2);
+    };
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = i + 1; j < n; ++j) {
+        nearest = std::min(nearest, squared(i, j));
+        farthest = std::max(farthest, squared(i, j));
+      }
+    }
+    Real less_one = 0;  // of the mean potential, relative to the nearest pair's
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = i + 1; j < n; ++j) {
+        const Real exponent = -t * (squared(i, j) - nearest);
+        less_one += std::expm1(exponent) / static_cast<Real>(n * (n - 1) / 2);
+        if (!has_direction(i) || !has_direction(j)) continue;
+        const auto pull = (-2 * t * std::exp(exponent) * (u.row(i) - u.row(j))).eval();
+        gradient.row(i) += pull;
+        gradient.row(j) -= pull;
+      }
+    }
+    value = std::log1p(less_one) - t * nearest;
+    gradient /= (1 + less_one) * static_cast<Real>(n * (n - 1) / 2);
+    for (Index i = 0; i < n; ++i) {
+      if (!has_direction(i)) continue;
+      const Real along = gradient.row(i).dot(u.row(i));
+      gradient.row(i) =
+          ((gradient.row(i) - along * u.row(i)) / length[static_cast<std::size_t>(i)]).eval();
+    }
+  }
+};
+
+/// `relative`: of the value, and of each row's gradient.
+template <class S>
+void expect_plain(const Matrix<S>& x, double t, double relative) {
+  const Plain want(oracle::exact(x), static_cast<Real>(t));
+  const nearfar::Uniformity<S> loss({.t = t});
+  Matrix<S> dx;
+  const auto got = loss.forward_backward(x, dx);
+  EXPECT_EQ(got.value, loss.forward(x).value);
+  EXPECT_LE(std::abs(got.value - want.value), relative * std::abs(want.value));
+  for (Index i = 0; i < x.rows(); ++i) {
+    EXPECT_LE((oracle::exact(dx).row(i) - want.gradient.row(i)).norm(),
+              relative * want.gradient.row(i).norm())
+        << i;
+  }
+  const Real size = 4 * std::numeric_limits<S>::epsilon();
+  EXPECT_LE(std::abs(got.diagnostics.smallest_score - (1 - want.farthest / 2)), size);
+  EXPECT_LE(std::abs(got.diagnostics.largest_score - (1 - want.nearest / 2)), size);
+  EXPECT_EQ(got.diagnostics.zero_distances, 0);
+}
+
+template <class S>
+class UniformityOf : public testing::Test {};
+TYPED_TEST_SUITE(UniformityOf, Scalars, CaseNames);
+
+/// Cosines of these are 1 to the last digit of a float, or to some. Elements of unit rows differ by
+/// `noise`, of which a double has 1e-16 / noise; floats are taken from the centre in double.
+TYPED_TEST(UniformityOf, RowsThatNearlyAllPointTheSameWay) {
+  using S = TypeParam;
+  constexpr bool is_float = sizeof(S) == sizeof(float);
+  for (const double noise : {1e-2, 1e-4, 1e-6}) {
+    for (const Index n : {2, 3, 100}) {
+      SCOPED_TRACE(noise);
+      const Matrix<S> x =
+          (uniform_matrix<S>(n, 32, 31) * static_cast<S>(noise)).array() + static_cast<S>(1);
+      expect_plain(x, 2, is_float ? 1e-5 : 1e-15 / noise);
+    }
+  }
+}
+
+/// Each next to another, and far from the rest, where only such pairs count.
+TYPED_TEST(UniformityOf, PairsThatLieNearEachOther) {
+  using S = TypeParam;
+  Matrix<S> x = random_rows<S>(60, 17, 32);
+  const Matrix<S> noise = random_rows<S>(60, 17, 33);
+  for (Index i = 1; i < 60; i += 2) x.row(i) = x.row(i - 1) + noise.row(i) * S(0.01);
+  for (const double t : {100.0, 10000.0}) {
+    expect_plain(x, t, sizeof(S) == sizeof(float) ? 1e-4 : 1e-11);
+  }
+}
+
+/// At the ends of a batch, among others, and with one other or none.
+TYPED_TEST(UniformityOf, ZeroRows) {
+  using S = TypeParam;
+  const double narrow = sizeof(S) == sizeof(float) ? 30 : 200;
+  for (const double t : {2.0, narrow}) {
+    for (const Index others : {0, 1, 2, 7}) {
+      Matrix<S> x = Matrix<S>::Zero(others + 4, 17);
+      for (Index k = 0; k < others; ++k) {
+        x.row(1 + k + (k > 2 ? 1 : 0)) = random_rows<S>(others, 17, 34).row(k);
+      }
+      SCOPED_TRACE(std::to_string(others) + " others, t " + std::to_string(t));
+      expect_plain(x, t, 10 * Tolerance<S>::value);
+      Matrix<S> dx = Matrix<S>::Ones(x.rows(), x.cols());
+      nearfar::Uniformity<S>({.t = t}).forward_backward(x, nearfar::accumulate(dx));
+      EXPECT_EQ(dx.row(0), Matrix<S>::Ones(1, 17));
+      EXPECT_EQ(dx.row(x.rows() - 1), Matrix<S>::Ones(1, 17));
+    }
+  }
+}
+
+/// At most 0, which it is where all are the same.
+TYPED_TEST(UniformityOf, RowsThatAreTheSame) {
+  using S = TypeParam;
+  Matrix<S> x(40, 17);
+  for (Index i = 0; i < 40; ++i) {
+    // By powers of two, so that their directions have the same bits.
+    x.row(i) = std::ldexp(S(1), static_cast<int>(i) - 20) * random_rows<S>(1, 17, 35);
+  }
+  for (const double t : {2.0, 1000.0}) {
+    Matrix<S> dx;
+    EXPECT_EQ(nearfar::Uniformity<S>({.t = t}).forward_backward(x, dx).value, 0);
+    EXPECT_EQ(dx, Matrix<S>::Zero(40, 17));
   }
 }
 

@@ -3,15 +3,21 @@
 #include "nearfar/loops/range.hpp"
 
 /// \file
-/// Vector code of Gaussian potentials of cosines.
+/// Vector code of Gaussian potentials of squared distances.
 
 namespace nearfar::detail {
 
-/// A potential is exp(sharpness * (s - nearest)).
+/// Sums of potentials, and of how far each is from 1: one of the two has all its digits.
+struct GaussianSums {
+  double potentials = 0;
+  double less_one = 0;  ///< of the potential - 1, at most 0
+};
+
+/// A potential is exp(sharpness * (s - nearest)), at most 1.
 template <class S>
 struct GaussianLoops {
-  /// The sum of the potentials of n cosines.
-  double (*sum)(Index n, const S* s, S sharpness, S nearest);
+  /// Those of n squared distances.
+  GaussianSums (*sums)(Index n, const S* s, S sharpness, S nearest);
   /// g = their derivatives.
   void (*gradient)(Index n, const S* s, S sharpness, S nearest, S* g);
 };

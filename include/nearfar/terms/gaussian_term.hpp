@@ -11,21 +11,23 @@
 
 namespace nearfar::detail {
 
-/// A row's sum of exp(sharpness (cos - nearest)): the Gaussian of a squared distance 2 - 2 cos, in
-/// units of the nearest pair's.
+/// A row's sums of exp(-t (q - nearest)): the Gaussian of squared distances q in units of the
+/// nearest pair's.
 template <class S>
 class GaussianTerm final : public RowTerm<S> {
  public:
-  GaussianTerm(Scratch& scratch, Index rows, double sharpness, double nearest)
-      : sharpness_(static_cast<S>(sharpness)),
+  GaussianTerm(Scratch& scratch, Index rows, double t, double nearest)
+      : sharpness_(static_cast<S>(-t)),
         nearest_(static_cast<S>(nearest)),
-        sums_(scratch.take<double>(rows)) {}
+        sums_(scratch.take<GaussianSums>(rows)) {}
 
-  double operator[](Index i) const { return sums_[i]; }
+  const GaussianSums& operator[](Index i) const { return sums_[i]; }
 
-  void start(Index i) override { sums_[i] = 0; }
+  void start(Index i) override { sums_[i] = {}; }
   void accumulate(Index i, Index, Index n, const S* s) override {
-    sums_[i] += loops_.sum(n, s, sharpness_, nearest_);
+    const GaussianSums some = loops_.sums(n, s, sharpness_, nearest_);
+    sums_[i].potentials += some.potentials;
+    sums_[i].less_one += some.less_one;
   }
   void close(Index) override {}
   void gradient(Index, Index, Index n, const S* s, S* g) override {
@@ -37,7 +39,7 @@ class GaussianTerm final : public RowTerm<S> {
   const GaussianLoops<S>& loops_ = gaussian_loops<S>();
   S sharpness_;
   S nearest_;
-  double* sums_;
+  GaussianSums* sums_;
 };
 
 /// Nothing: for the range of the scores alone, which a pass finds for any term.

@@ -1,48 +1,136 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <type_traits>
 
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/kernels/cosine.hpp"
+#include "nearfar/kernels/squared_euclidean.hpp"
 #include "nearfar/losses/uniformity.hpp"
 #include "nearfar/terms/gaussian_term.hpp"
 
 namespace nearfar::detail {
 
+/// Directions of the rows that have one, as distances are taken between them.
+template <class S>
+struct Directions {
+  PackedRows<S> rows;
+  const Index* places;  ///< the row of the batch that each is the direction of
+
+  /// Gradients of the first rows become those of these rows' places; of all others 0.
+  void spread_out(Index all, S* gradients) const {
+    Index r = rows.rows;
+    for (Index i = all - 1; i >= 0; --i) {
+      S* to = gradients + i * rows.stride;
+      if (r > 0 && places[r - 1] == i) {
+        if (--r != i) std::copy_n(gradients + r * rows.stride, rows.stride, to);
+      } else {
+        std::fill_n(to, rows.stride, S(0));
+      }
+    }
+  }
+};
+
+/// Those of `unit`, rows as the cosine has them, from a common centre. Distances do not depend on
+/// it, but directions that are nearly the same differ only in digits that a float of length one no
+/// longer has: the difference from the centre is taken in double.
+template <class S>
+Directions<S> directions(Scratch& scratch, int threads, const KernelValue<S>& distance,
+                         const PackedRows<S>& unit) {
+  auto* places = scratch.take<Index>(unit.rows);
+  Index count = 0;
+  for (Index i = 0; i < unit.rows; ++i) {
+    if (unit.inverse_norm[i] > 0) places[count++] = i;
+  }
+  const Rows<S> all(unit.data, unit.rows, unit.depth, unit.stride);
+  const S* centre = common_centre(scratch, threads, std::span<const Rows<S>>(&all, 1));
+  S* from_centre = scratch.take<S>(count * unit.depth);
+  each_row(count, threads, [&](Index r) {
+    const Index i = places[r];
+    S* to = from_centre + r * unit.depth;
+    for (Index k = 0; k < unit.depth; ++k) {
+      if constexpr (std::is_same_v<S, float>) {
+        const double element = static_cast<double>(unit.input.row(i)[k]) * unit.inverse_norm[i];
+        to[k] = static_cast<S>(element - static_cast<double>(centre[k]));
+      } else {
+        to[k] = unit.row(i)[k] - centre[k];
+      }
+    }
+  });
+  const S* centred_already = nullptr;
+  return {pack(scratch, threads, distance, Rows<S>(from_centre, count, unit.depth), false,
+               centred_already),
+          places};
+}
+
 template <class S>
 Result evaluate(const UniformityOptions& options, const Inputs<S, 1>& inputs) {
   const Index n = inputs.rows[0].rows();
-  const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  Call<S> call(kernel, Reduction::mean, inputs);
+  const KernelValue<S> cosine = kernel_value<S>(Cosine());
+  const KernelValue<S> distance = kernel_value<S>(SquaredEuclidean());
+  Call<S> call(cosine, Reduction::mean, inputs);
   call.add(Side::query, {"x", inputs.rows[0], inputs.gradients[0]});
   call.check(n);
   call.pack();
+  const Directions<S> of = directions(call.scratch(), call.threads(), distance, call.rows(0));
+  const auto pairs_of = [](Index rows) { return rows * (rows - 1) / 2; };
+  const Index pairs = pairs_of(n);
+  // A zero row has cosine 0, and so the squared distance 2, with all others.
+  const Index with_zero_rows = pairs - pairs_of(of.rows.rows);
+  constexpr double of_zero_rows = 2;
 
-  OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(0),
-                       Pairing::upper);
-  double nearest = 1;
+  OneSidedPass<S> pass(call.scratch(), call.threads(), distance, of.rows, of.rows, Pairing::upper);
+  double nearest = 0;
   // Gaussians this narrow may all underflow in units of a pair at distance 0: find the nearest.
   constexpr double narrow = sizeof(S) == sizeof(float) ? 60 : 500;
-  if (4 * options.t > narrow && n > 1) {
+  if (4 * options.t > narrow && pairs > 0) {
     NoTerm<S> none;
     Diagnostics range;
     pass.forward(none, range);
-    nearest = range.largest_score;
+    nearest =
+        with_zero_rows > 0 ? std::min(range.smallest_score, of_zero_rows) : range.smallest_score;
   }
-  GaussianTerm<S> term(call.scratch(), n, 2 * options.t, nearest);
+  GaussianTerm<S> term(call.scratch(), of.rows.rows, options.t, nearest);
+  Diagnostics range;
+  call.run(pass, term, 0, 0, range);
+
   Result result;
   Diagnostics& d = result.diagnostics;
-  call.run(pass, term, 0, 0, d);
   d.anchors = n;
-  d.terms = d.active_terms = n * (n - 1) / 2;
-  double sum = 0;
-  for (Index i = 0; i < n; ++i) sum += term[i];
-  if (d.terms > 0) {
-    result.value = std::log(sum / static_cast<double>(d.terms)) + 2 * options.t * (nearest - 1);
+  d.terms = d.active_terms = pairs;
+  if (of.rows.rows > 1) {
+    d.smallest_score = std::max(1 - range.largest_score / 2, -1.0);
+    d.largest_score = 1 - range.smallest_score / 2;
+  }
+  GaussianSums sums;
+  for (Index i = 0; i < of.rows.rows; ++i) {
+    sums.potentials += term[i].potentials;
+    sums.less_one += term[i].less_one;
+  }
+  if (with_zero_rows > 0) {
+    d.smallest_score = std::min(d.smallest_score, 0.0);
+    d.largest_score = std::max(d.largest_score, 0.0);
+    const auto count = static_cast<double>(with_zero_rows);
+    const double exponent = -options.t * (of_zero_rows - nearest);
+    sums.potentials += count * std::exp(exponent);
+    sums.less_one += count * std::expm1(exponent);
+  }
+  if (pairs > 0) {
+    const auto count = static_cast<double>(pairs);
+    const double less_one = sums.less_one / count;
+    result.value = (less_one > -0.5 ? std::log1p(less_one) : std::log(sums.potentials / count)) -
+                   options.t * nearest;
   }
   if (!call.wants_gradients()) return result;
-  call.scatter(d.terms > 0 ? call.upstream().scalar() / sum : 0);
+  RowGradients<S>& gradients = call.gradients(0);
+  if (gradients.wanted()) {
+    chain_through_geometry(call.threads(), distance.geometry, of.rows, gradients, 1.0);
+    of.spread_out(n, gradients.data);
+  }
+  call.scatter(pairs > 0 ? call.upstream().scalar() / sums.potentials : 0);
   return result;
 }
 
