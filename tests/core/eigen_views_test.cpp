@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <nearfar/losses/hadsell.hpp>
+#include <nearfar/losses/info_nce.hpp>
 #include <nearfar/losses/sup_con.hpp>
 
 #include "support/errors.hpp"
@@ -41,6 +42,20 @@ TEST(ViewsOfLabels, AreMadeOfEveryEigenVectorOfIntegers) {
   using Strided = Eigen::Map<const Eigen::VectorXi, 0, Eigen::InnerStride<>>;
   EXPECT_EQ(listed(Strided(v.data(), 2, Eigen::InnerStride<>(3))), (List{3, 1}));
   EXPECT_EQ(listed(Eigen::Map<Eigen::VectorXi>(nullptr, 0)), List());
+}
+
+/// Where a call takes positives or negatives, integers are positives.
+TEST(ViewsOfLabels, AreThePositivesOfACallThatTakesNegatives) {
+  const Matrix<float> queries = random_rows<float>(3, 5, 1);
+  const Matrix<float> keys = random_rows<float>(4, 5, 2);
+  const std::vector<int> positives = {2, 0, 3};
+  const Eigen::VectorXi v = Eigen::Map<const Eigen::VectorXi>(positives.data(), 3);
+  const InfoNce<float> loss;
+  const double want = loss.forward(queries, keys, positives).value;
+  EXPECT_EQ(loss.forward(queries, keys, v).value, want);
+  EXPECT_EQ(loss.forward(queries, keys, v.transpose()).value, want);
+  EXPECT_EQ(loss.forward(queries, keys, v.array()).value, want);
+  EXPECT_NE(loss.forward(queries, keys, v.reverse().eval()).value, want);
 }
 
 template <class T>

@@ -13,6 +13,21 @@
 
 namespace nearfar {
 
+namespace detail {
+
+/// One floating-point number a row: no labels, and taken for such only to say so.
+template <class R>
+constexpr bool is_one_real_a_row() {
+  if constexpr (EigenDense<R>) {
+    return std::floating_point<typename R::Scalar> && is_column<R>();
+  } else if constexpr (std::ranges::contiguous_range<R> && std::ranges::sized_range<R>) {
+    return std::floating_point<std::ranges::range_value_t<R>>;
+  }
+  return false;
+}
+
+}  // namespace detail
+
 /// A view of one integer a row, made implicitly from any contiguous range of integers
 /// (std::vector<int>, std::span<const std::int64_t>...), std::vector<bool>, or what Eigen holds as
 /// integers in a row (a vector, a Map, Ref or segment of one, a row or column of a matrix, with any
@@ -62,6 +77,15 @@ class Labels {
       }
       *this = Labels(v.data(), v.size(), one_inner ? v.outerStride() : v.innerStride());
     }
+  }
+
+  template <class R>
+  requires(detail::is_one_real_a_row<R>())
+      Labels(const R&) {  // NOLINT(google-explicit-constructor): as those above
+    static_assert(!detail::is_one_real_a_row<R>(),
+                  "nearfar: labels are integers: only equality counts, which rounding breaks. Cast "
+                  "floating-point numbers to integers: labels.cast<int>() into an "
+                  "Eigen::VectorXi, or a std::vector<int>(labels.begin(), labels.end()).");
   }
 
   Index size() const { return size_; }

@@ -45,16 +45,20 @@ constexpr bool has_contiguous_rows() {
   }
 }
 
+/// A vector of Eigen's, which is a column: one number a row, and no row.
+template <class M>
+constexpr bool is_column() {
+  return int(std::remove_cvref_t<M>::ColsAtCompileTime) == 1 && !has_contiguous_rows<M>();
+}
+
 template <class M>
 constexpr void require_contiguous_rows() {
-  using Plain = std::remove_cvref_t<M>;
-  constexpr bool is_column = int(Plain::ColsAtCompileTime) == 1 && !has_contiguous_rows<M>();
-  static_assert(!is_column,
+  static_assert(!is_column<M>(),
                 "nearfar: a vector of Eigen's is a column, N rows of one number. For those pass "
                 "its data as such, nearfar::Rows<S>(v.data(), v.size(), 1); for one row of N "
                 "numbers nearfar::Rows<S>(v.data(), 1, v.size()). A gradient: GradientRows<S>, "
                 "likewise.");
-  static_assert(is_column || has_contiguous_rows<M>(),
+  static_assert(is_column<M>() || has_contiguous_rows<M>(),
                 "nearfar: rows must be contiguous in memory. Pass a row-major matrix "
                 "(nearfar::Matrix<S>), or a Map or block of rows of one. A column-major D x N "
                 "matrix is the same memory: pass nearfar::columns_as_rows(matrix).");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/matrix.hpp"
 
@@ -17,8 +19,10 @@ class Negatives {
 
   Negatives(const Rows<S>& rows) : rows_(rows) {}  // NOLINT(google-explicit-constructor)
 
+  // Integers, and a vector of Eigen's, are labels where a call takes either.
   template <detail::EigenDense M>
-  Negatives(const M& m)  // NOLINT(google-explicit-constructor): as Rows
+  requires(!std::integral<typename M::Scalar> && !detail::is_column<M>())
+      Negatives(const M& m)  // NOLINT(google-explicit-constructor): as Rows
       : rows_(m) {}
 
   const Rows<S>& rows() const { return rows_; }
