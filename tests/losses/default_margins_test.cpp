@@ -6,7 +6,8 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Margins that nobody set teach something under every kernel that a loss takes.
+/// Margins that nobody set teach something under every kernel that a loss takes; those beyond a
+/// kernel's range are refused or counted.
 
 namespace {
 
@@ -138,6 +139,45 @@ TYPED_TEST(DefaultMargins, ThatNoScoreReachesAreRefused) {
   EXPECT_NO_THROW((LinearContrastive<S, CosineDistance>({.negative_margin = 2})));
   EXPECT_NO_THROW((LinearContrastive<S, InnerProduct>({.positive_margin = -50})));
   EXPECT_NO_THROW((LinearContrastive<S, Doubled>({.positive_margin = 1.5})));
+}
+
+/// Margins that are differences of scores, or that dissimilar pairs are pushed to, are free: with
+/// one beyond what cosines can differ by nothing rests, and the counts say so.
+TYPED_TEST(DefaultMargins, BeyondTheRangeOfCosinesAreCounted) {
+  using S = TypeParam;
+  Matrix<S> x(3, 2);
+  x << 1, 0, 0, 1, -1, 0;
+  const std::vector<int> labels = {0, 0, 1};
+  // Cosine distances: 1 of the positives, 2 and 1 of the negatives.
+  const auto expect_counts = [](const Result& got, double value, Index terms, Index active) {
+    EXPECT_NEAR(got.value, value, 1e-6);
+    EXPECT_EQ(got.diagnostics.terms, terms);
+    EXPECT_EQ(got.diagnostics.active_terms, active);
+  };
+  using Hadsell = HadsellContrastive<S, CosineDistance>;
+  expect_counts(Hadsell({.margin = 2.5}).forward(x, labels), (1 + 0.5 * 0.5 + 1.5 * 1.5) / 2 / 3, 3,
+                3);
+  expect_counts(Hadsell({.margin = 2}).forward(x, labels), (1 + 0.0 + 1) / 2 / 3, 3, 2);
+  const auto expect_triplets = [&](const auto& far, const auto& at_most) {
+    const auto none_rests = far.forward(x, labels);
+    expect_counts(none_rests, (1.5 + 2.5) / 2, 2, 2);
+    EXPECT_EQ(none_rests.easy_triplets, 0);
+    expect_counts(at_most.forward(x, labels), (0 + 1.0) / 2, 2, 1);
+  };
+  expect_triplets(MinedTriplet<S, CosineDistance>({.margin = 2.5, .mining = Mining::all}),
+                  MinedTriplet<S, CosineDistance>({.margin = 1, .mining = Mining::all}));
+  expect_triplets(MinedTriplet<S, Cosine>({.margin = 2.5}), MinedTriplet<S, Cosine>({.margin = 1}));
+  const Matrix<S> anchor = x.row(0), positive = x.row(1), negative = x.row(2);
+  const auto triplet = [&](double margin, const Matrix<S>& nearer) {
+    return Triplet<S, Cosine>({.margin = margin}).forward(anchor, nearer, negative);
+  };
+  expect_counts(triplet(2.5, positive), 1.5, 1, 1);
+  expect_counts(triplet(2.5, anchor), 0.5, 1, 1);
+  expect_counts(triplet(2, anchor), 0, 1, 0);
+  const double sum = std::log(std::exp(-2.0) + std::exp(-1.0)) + 1;
+  using Lifted = LiftedStructure<S, CosineDistance>;
+  expect_counts(Lifted({.margin = 2.5}).forward(x, labels), (sum + 2.5) * (sum + 2.5) / 2, 1, 1);
+  expect_counts(Lifted({.margin = -2.5}).forward(x, labels), 0, 1, 0);
 }
 
 }  // namespace
