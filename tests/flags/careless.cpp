@@ -9,10 +9,12 @@
 #include <nearfar/losses/linear_contrastive.hpp>
 #include <nearfar/losses/mined_triplet.hpp>
 #include <nearfar/losses/triplet.hpp>
+#include <nearfar/losses/uniformity.hpp>
 #include <nearfar/memory/cross_batch_memory.hpp>
 #include <nearfar/memory/key_queue.hpp>
 #include <nearfar/memory/memory_bank.hpp>
 #include <nearfar/memory/momentum.hpp>
+#include <vector>
 
 using namespace nearfar;
 
@@ -105,6 +107,56 @@ void check_values() {
               "InfoNCE of a batch");
 }
 
+/// What is left of sums that nearly cancel.
+template <class S>
+void check_differences() {
+  const double exact = sizeof(S) == sizeof(float) ? 1e-5 : 1e-12;
+  const Index n = 21;
+  Matrix<S> x(n, 1);
+  std::vector<int> labels;
+  for (Index i = 0; i < n; ++i) {
+    x(i, 0) = static_cast<S>(100 * (i % 3) + i * i) / 8;
+    labels.push_back(static_cast<int>(i % 2));
+  }
+  const auto distance = [&](Index i, Index j) {
+    return std::abs(static_cast<double>(x(i, 0)) - static_cast<double>(x(j, 0)));
+  };
+  const double margin = 0.75;
+  double hinges = 0;
+  double count = 0;
+  for (Index a = 0; a < n; ++a) {
+    for (Index p = 0; p < n; ++p) {
+      for (Index k = 0; k < n; ++k) {
+        if (p == a || p % 2 != a % 2 || k % 2 == a % 2) continue;
+        const double farther = distance(a, k) - distance(a, p);
+        if (!(farther > 0) || farther > margin) continue;
+        hinges += margin - farther;
+        ++count;
+      }
+    }
+  }
+  const MinedTriplet<S> semi_hard({.margin = margin, .mining = Mining::semihard});
+  expect_near(semi_hard.forward(x, labels).value, hinges / count, exact, "semi-hard triplets");
+
+  Matrix<S> circle(n, 2);
+  for (Index i = 0; i < n; ++i) {
+    circle(i, 0) = static_cast<S>(std::cos(0.01 * static_cast<double>(i)));
+    circle(i, 1) = static_cast<S>(std::sin(0.01 * static_cast<double>(i)));
+  }
+  const auto angle = [&](Index i) {
+    return std::atan2(static_cast<double>(circle(i, 1)), static_cast<double>(circle(i, 0)));
+  };
+  double less_one = 0;
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = i + 1; j < n; ++j) {
+      const double chord = 2 * std::sin((angle(j) - angle(i)) / 2);
+      less_one += std::expm1(-2 * chord * chord) / static_cast<double>(n * (n - 1) / 2);
+    }
+  }
+  expect_near(Uniformity<S>().forward(circle).value, std::log1p(less_one), exact,
+              "the uniformity of rows near each other");
+}
+
 template <class S>
 void check_refusals() {
   using Bits = detail::MagnitudeBits<S>;
@@ -156,6 +208,8 @@ void check_refusals() {
 int main() {
   check_values<float>();
   check_values<double>();
+  check_differences<float>();
+  check_differences<double>();
   check_refusals<float>();
   check_refusals<double>();
   return failures == 0 ? 0 : 1;

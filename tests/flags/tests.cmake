@@ -4,6 +4,9 @@
 
 set(here "${CMAKE_CURRENT_LIST_DIR}")
 set(regrouping -fassociative-math -fno-signed-zeros -fno-trapping-math)
+set(reciprocals -freciprocal-math)
+set(zeros -fno-signed-zeros)
+set(traps -fno-trapping-math)
 set(unsafe -funsafe-math-optimizations)
 set(all_but_finite -Ofast -fno-finite-math-only)
 set(parents -Ofast -ffast-math -fassociative-math -freciprocal-math ${NEARFAR_EXACT_FLAGS})
@@ -28,7 +31,7 @@ foreach(kind gcc clang)
   if(NOT compiler)
     continue()
   endif()
-  foreach(flags regrouping unsafe all_but_finite)
+  foreach(flags regrouping reciprocals zeros traps unsafe all_but_finite)
     nearfar_flags_test(${kind}.headers_alone.${flags} "${compiler}" -DNEARFAR_HEADER_ONLY=1 ${${flags}}
                        "${here}/careless.cpp")
   endforeach()
