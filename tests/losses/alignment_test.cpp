@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <nearfar/losses/alignment.hpp>
 
+#include "support/kernel_cases.hpp"
 #include "support/options.hpp"
 #include "support/two_views.hpp"
 
@@ -38,6 +40,64 @@ TEST(Alignment, CountsPairsAtDistanceZero) {
   EXPECT_EQ(got.diagnostics.smallest_score, 0);
   EXPECT_EQ(dx.row(1).norm(), 0);
   EXPECT_EQ(dy.row(4).norm(), 0);
+}
+
+template <class S>
+class AlignmentOf : public testing::Test {};
+TYPED_TEST_SUITE(AlignmentOf, Scalars, CaseNames);
+
+/// Down to where a float's own rounding of unit rows is what they differ by.
+TYPED_TEST(AlignmentOf, RowsThatNearlyPointTheSameWay) {
+  using S = TypeParam;
+  constexpr bool is_float = sizeof(S) == sizeof(float);
+  const Index n = 20;
+  for (const double alpha : {2.0, 1.0}) {
+    for (const double noise : {1.0, 1e-2, 1e-4, 1e-6}) {
+      SCOPED_TRACE(noise);
+      const Matrix<S> x = random_rows<S>(n, 17, 28);
+      const Matrix<S> y = x * S(3) + random_rows<S>(n, 17, 29) * static_cast<S>(noise);
+      const nearfar::Alignment<S> loss({.alpha = alpha, .reduction = nearfar::Reduction::none});
+      Matrix<S> dx, dy;
+      const auto got = loss.forward_backward(x, y, dx, dy);
+      const Real allowed = is_float ? 1e-5 : 1e-15 / noise;
+      for (Index i = 0; i < n; ++i) {
+        const auto real_x = oracle::exact(x).row(i).eval();
+        const auto real_y = oracle::exact(y).row(i).eval();
+        const auto u = (real_x / real_x.norm()).eval();
+        const auto v = (real_y / real_y.norm()).eval();
+        const Real d = (u - v).norm();
+        const Real want = std::pow(d, static_cast<Real>(alpha));
+        EXPECT_LE(std::abs(got.values[static_cast<std::size_t>(i)] - want), allowed * want) << i;
+        const auto expect_row = [&](const Matrix<S>& row, const auto& own, const auto& other,
+                                    Real length) {
+          const auto pull = (static_cast<Real>(alpha) * want / (d * d) * (own - other)).eval();
+          const auto along = ((pull - pull.dot(own) * own) / length).eval();
+          EXPECT_LE((oracle::exact(row).row(0) - along).norm(), allowed * along.norm()) << i;
+        };
+        expect_row(dx.row(i), u, v, real_x.norm());
+        expect_row(dy.row(i), v, u, real_y.norm());
+      }
+    }
+  }
+}
+
+/// Not by a distance of roundings, which has a slope.
+TYPED_TEST(AlignmentOf, MultiplesOfTheSameRow) {
+  using S = TypeParam;
+  Matrix<S> x(1, 3), y(1, 3), dx, dy;
+  x << 1, 2, 7;
+  for (const int multiple : {1, 2, 3, 5, 7, 11}) {
+    y = x * static_cast<S>(multiple);
+    const auto got = nearfar::Alignment<S>({.alpha = 1}).forward_backward(x, y, dx, dy);
+    if constexpr (sizeof(S) == sizeof(float)) {
+      EXPECT_EQ(got.value, 0);
+      EXPECT_EQ(got.diagnostics.zero_distances, 1);
+      EXPECT_EQ(dx, Matrix<S>::Zero(1, 3));
+      EXPECT_EQ(dy, Matrix<S>::Zero(1, 3));
+    } else {
+      EXPECT_LE(got.value, 4 * std::numeric_limits<S>::epsilon());
+    }
+  }
 }
 
 TEST(Alignment, RefusesAPowerThatIsNotPositive) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "nearfar/core/parallel.hpp"
 #include "nearfar/core/workspace.hpp"
@@ -127,6 +128,17 @@ double normalise(Index n, const S* x, S* out) {
     loops.divide(n, length, x, out);
   }
   return std::min(inverse, std::numeric_limits<double>::max());
+}
+
+/// Element k of the direction of row i, packed for the cosine: of floats as it is before it is
+/// rounded, for directions that are nearly the same may differ by less.
+template <class S>
+double direction(const PackedRows<S>& x, Index i, Index k) {
+  if constexpr (std::is_same_v<S, float>) {
+    return static_cast<double>(x.input.row(i)[k]) * x.inverse_norm[i];
+  } else {
+    return x.row(i)[k];
+  }
 }
 
 /// Copies x (minus `centre`, if any) into rows of `stride`, padded with zeros.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/score_rows.hpp"
@@ -9,6 +11,27 @@
 #include "nearfar/losses/alignment.hpp"
 
 namespace nearfar::detail {
+
+/// |u_i - v_i|^2 of directions that are nearly the same, element by element in double.
+template <class S>
+double squared_difference(const PackedRows<S>& u, const PackedRows<S>& v, Index i) {
+  double sum = 0;
+  for (Index k = 0; k < u.depth; ++k) {
+    const double difference = direction(u, i, k) - direction(v, i, k);
+    sum += difference * difference;
+  }
+  // Elements of the same direction differ by roundings.
+  constexpr double rounding = 4 * std::numeric_limits<double>::epsilon();
+  return sum > rounding * rounding ? sum : 0;
+}
+
+/// to += slope (u_i - v_i), likewise.
+template <class S>
+void add_difference(double slope, const PackedRows<S>& u, const PackedRows<S>& v, Index i, S* to) {
+  for (Index k = 0; k < u.depth; ++k) {
+    to[k] += static_cast<S>(slope * (direction(u, i, k) - direction(v, i, k)));
+  }
+}
 
 template <class S>
 Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
@@ -27,19 +50,29 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
   double* distances = call.scratch().template take<double>(n);
   each_row(n, call.threads(), [&](Index i) {
     // From the rows themselves: 2 - 2 cos would lose what is left of a small distance.
-    const double squared =
+    const double of_rows =
         static_cast<double>(squared_distance_of_rows(u.depth, u.row(i), v.row(i)));
+    // Nearer than 0.1, what rows of float lose to rounding is more than 1e-6 of the distance.
+    constexpr double near = 0.01;
+    const bool in_double = std::is_same_v<S, float> && of_rows < near;
+    const double squared = in_double ? squared_difference(u, v, i) : of_rows;
     distances[i] = std::sqrt(squared);
     values[i] = std::pow(distances[i], options.alpha);
     if (!(squared > 0)) return;
-    const S g =
-        static_cast<S>(row_upstream(call.upstream(), i) * options.alpha * values[i] / squared);
-    const auto add = [&](const RowGradients<S>& to, const S* from, const S* other) {
+    const double slope = row_upstream(call.upstream(), i) * options.alpha * values[i] / squared;
+    const auto add = [&](const RowGradients<S>& to, const PackedRows<S>& from,
+                         const PackedRows<S>& other) {
       if (!to.wanted()) return;
-      row_loops<S>().add_scaled_difference(u.depth, g, from, other, to.data + i * u.stride);
+      S* row = to.data + i * u.stride;
+      if (in_double) {
+        add_difference(slope, from, other, i, row);
+      } else {
+        row_loops<S>().add_scaled_difference(u.depth, static_cast<S>(slope), from.row(i),
+                                             other.row(i), row);
+      }
     };
-    add(du, u.row(i), v.row(i));
-    add(dv, v.row(i), u.row(i));
+    add(du, u, v);
+    add(dv, v, u);
   });
 
   Result result;

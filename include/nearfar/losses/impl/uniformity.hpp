@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
-#include <type_traits>
 
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
@@ -52,12 +51,7 @@ Directions<S> directions(Scratch& scratch, int threads, const KernelValue<S>& di
     const Index i = places[r];
     S* to = from_centre + r * unit.depth;
     for (Index k = 0; k < unit.depth; ++k) {
-      if constexpr (std::is_same_v<S, float>) {
-        const double element = static_cast<double>(unit.input.row(i)[k]) * unit.inverse_norm[i];
-        to[k] = static_cast<S>(element - static_cast<double>(centre[k]));
-      } else {
-        to[k] = unit.row(i)[k] - centre[k];
-      }
+      to[k] = static_cast<S>(direction(unit, i, k) - static_cast<double>(centre[k]));
     }
   });
   const S* centred_already = nullptr;
