@@ -1,12 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <nearfar/loops/scores.hpp>
+#include <vector>
 
 #include "support/loops.hpp"
 
 namespace {
 
 using nearfar::Index;
+using nearfar::detail::PositiveMask;
 using nearfar::detail::Range;
 using nearfar::detail::score_loops;
 using support::Array;
@@ -33,6 +35,44 @@ TYPED_TEST(ScoreLoopsOf, RangeHoldsTheSmallestAndTheLargestScoreWhereverTheyAre)
       const Range<S> got = score_loops<S>().range(n, s.data());
       ASSERT_EQ(got.smallest, want.smallest) << k << " of " << n;
       ASSERT_EQ(got.largest, want.largest) << k << " of " << n;
+    }
+  }
+}
+
+/// Merits in a range, at its ends, and out of it; with positives and without.
+TYPED_TEST(ScoreLoopsOf, PlacesOfMeritsInARange) {
+  using S = TypeParam;
+  constexpr S infinite = std::numeric_limits<S>::infinity();
+  for (const Index n : loop_sizes) {
+    const auto s = Array<S>::uniform(n, -2, 2, 6);
+    auto keys = Array<S>::uniform(n, 0, 1, 7);
+    for (Index k = 0; k < n; ++k) keys[k] = S(k % 3);
+    const PositiveMask<S> mask{S(1), keys.data()};
+    const S end = n > 0 ? s[n / 2] : S(0);  // one of the scores, which is in
+    for (const S factor : {S(1), S(-1)}) {
+      for (const auto& [least, most] : std::vector<std::pair<S, S>>{{-infinite, infinite},
+                                                                    {-infinite, S(-3)},
+                                                                    {S(1.9), infinite},
+                                                                    {S(3), infinite},
+                                                                    {end * factor, S(1.5)},
+                                                                    {S(-1.5), end * factor},
+                                                                    {S(1), S(-1)}}) {
+        for (const PositiveMask<S>* positives :
+             {static_cast<const PositiveMask<S>*>(nullptr), &mask}) {
+          std::vector<std::int32_t> want;
+          for (Index k = 0; k < n; ++k) {
+            const S merit = s[k] * factor;
+            if (merit < least || merit > most || (positives != nullptr && k % 3 == 1)) continue;
+            want.push_back(static_cast<std::int32_t>(k));
+          }
+          std::vector<std::int32_t> places(static_cast<std::size_t>(n) + 1, -7);
+          const Index count = score_loops<S>().merits_in_range(n, {factor, least, most}, s.data(),
+                                                               positives, places.data());
+          EXPECT_EQ(places.back(), -7);
+          places.resize(static_cast<std::size_t>(count));
+          ASSERT_EQ(places, want) << n << ", from " << least << " to " << most;
+        }
+      }
     }
   }
 }

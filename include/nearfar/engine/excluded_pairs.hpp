@@ -33,6 +33,13 @@ class ExcludedPairs {
     }
   }
 
+  /// The same for queries from `first` on.
+  ExcludedPairs from(Index first) const {
+    ExcludedPairs out = *this;
+    if (any()) out.ranges_ += first;
+    return out;
+  }
+
   bool any() const { return ranges_ != nullptr; }
 
   /// Keys that query i is not compared with.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "nearfar/loops/range.hpp"
 
 /// \file
@@ -15,12 +17,24 @@ struct PositiveMask {
   const S* key;
 };
 
+/// Scores by their merit, which is a score times a factor: merits from `least` to `most`.
+template <class S>
+struct MeritRange {
+  S factor;
+  S least;
+  S most;
+};
+
 template <class S>
 struct ScoreLoops {
   /// The range of n scores, n > 0.
   Range<S> (*range)(Index n, const S* s);
   /// How many are at most zero.
   Index (*count_zeros)(Index n, const S* s);
+  /// Writes the places of the scores whose merits are in the range, in order, and returns how many
+  /// they are. Positives are left out unless their mask is null.
+  Index (*merits_in_range)(Index n, const MeritRange<S>& range, const S* s,
+                           const PositiveMask<S>* positives, std::int32_t* places);
   /// Cosines within [-1, 1], which rounding leaves.
   void (*clamp_cosines)(Index n, S* u);
   /// Inner products u to squared distances |x|^2 + |y|^2 - 2 u, at least 0, from the squared norms

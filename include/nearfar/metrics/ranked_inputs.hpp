@@ -8,16 +8,23 @@
 
 namespace nearfar::detail {
 
-/// Queries and the references ranked for them. With `same_rows` both are one set, whose rows are
-/// ranked among each other.
+/// Queries and the keys ranked for them. With `same_rows` both are one set, whose rows are ranked
+/// among each other.
 template <class S>
-struct RankedInputs {
+struct RankedSets {
   Rows<S> queries;
-  Labels query_labels;
-  Rows<S> references;
-  Labels reference_labels;
+  Rows<S> keys;
+  const char* keys_name;  ///< the caller's argument, where there are two sets
   bool same_rows;
   CallOptions<S> options;
+};
+
+/// The same with a label for each.
+template <class S>
+struct RankedInputs {
+  RankedSets<S> sets;
+  Labels query_labels;
+  Labels key_labels;
 };
 
 }  // namespace nearfar::detail

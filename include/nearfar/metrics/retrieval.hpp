@@ -94,14 +94,14 @@ class Retrieval {
   /// Without rows everything is 0. Throws std::invalid_argument on shapes that do not fit,
   /// std::domain_error on an element that is not finite and on inner products that overflow S.
   RetrievalResult evaluate(Rows<S> x, Labels labels, CallOptions<S> call = {}) const {
-    return run({x, labels, x, labels, true, call});
+    return run({{x, x, "x", true, call}, labels, labels});
   }
 
   /// Of queries (N x D) among references (M x D), each with one label a row. A set without rows
   /// may come without columns. Throws as the other does.
   RetrievalResult evaluate(Rows<S> queries, Labels query_labels, Rows<S> references,
                            Labels reference_labels, CallOptions<S> call = {}) const {
-    return run({queries, query_labels, references, reference_labels, false, call});
+    return run({{queries, references, "references", false, call}, query_labels, reference_labels});
   }
 
  private:

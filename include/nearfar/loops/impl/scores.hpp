@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nearfar/loops/impl/vec.hpp"
+#include "nearfar/loops/impl/rows.hpp"
 #include "nearfar/loops/scores.hpp"
 
 namespace nearfar::detail {
@@ -32,6 +32,59 @@ Index count_zeros(Index n, const S* s) {
   Index count = 0;
   for (Index j = 0; j < n; ++j) count += s[j] <= S(0) ? 1 : 0;
   return count;
+}
+
+/// The merit of score j, or -infinity where it is above the range or a positive's.
+template <class T, bool masked, class S>
+NEARFAR_ALWAYS_INLINE T wanted_merit(const MeritRange<S>& range, const S* s,
+                                     const PositiveMask<S>* positives, Index j) {
+  const T none = spread<T>(-infinity<S>);
+  const T merit = load<T>(s + j) * spread<T>(range.factor);
+  const T wanted = select_less(spread<T>(range.most), merit, none, merit);
+  if constexpr (masked) {
+    return if_negative(*positives, j, wanted, none);
+  } else {
+    return wanted;
+  }
+}
+
+template <bool masked, class S>
+NEARFAR_ALWAYS_INLINE S largest_wanted_merit(const MeritRange<S>& range, const S* s,
+                                             const PositiveMask<S>* positives, Index first,
+                                             Index end) {
+  ElementMax<S> largest[4];
+  each_in_four<S>(end - first, [&]<class T>(Index j, Index k) NEARFAR_LAMBDA_INLINE {
+    largest[k].see(wanted_merit<T, masked>(range, s, positives, first + j));
+  });
+  for (Index k = 1; k < 4; ++k) largest[0].see(largest[k].lanes);
+  return largest[0].value();
+}
+
+/// Where few scores are in the range, one comparison rules most of them out.
+template <bool masked, class S>
+Index merits_in_range(Index n, MeritRange<S> range, const S* s, const PositiveMask<S>* positives,
+                      std::int32_t* places) {
+  constexpr S lowest = std::numeric_limits<S>::lowest();
+  range.least = max(range.least, lowest);  // above those of none
+  if (largest_wanted_merit<masked>(range, s, positives, 0, n) < range.least) return 0;
+  constexpr Index some = 4 * Vec<S>::lanes;
+  Index count = 0;
+  for (Index first = 0; first < n; first += some) {
+    const Index end = min(first + some, n);
+    if (largest_wanted_merit<masked>(range, s, positives, first, end) < range.least) continue;
+    for (Index j = first; j < end; ++j) {
+      places[count] = static_cast<std::int32_t>(j);
+      count += wanted_merit<S, masked>(range, s, positives, j) >= range.least ? 1 : 0;
+    }
+  }
+  return count;
+}
+
+template <class S>
+Index merits_in_range(Index n, const MeritRange<S>& range, const S* s,
+                      const PositiveMask<S>* positives, std::int32_t* places) {
+  return positives != nullptr ? merits_in_range<true>(n, range, s, positives, places)
+                              : merits_in_range<false>(n, range, s, positives, places);
 }
 
 template <class T>
@@ -108,6 +161,7 @@ template <class S>
 inline constexpr ScoreLoops<S> score_loops_here = {
     .range = &range<S>,
     .count_zeros = &count_zeros<S>,
+    .merits_in_range = &merits_in_range<S>,
     .clamp_cosines = &clamp_cosines<S>,
     .squared_distances = &squared_distances<S>,
     .square_roots = &square_roots<S>,

@@ -2,8 +2,7 @@
 
 #include <cmath>
 
-#include "nearfar/metrics/impl/nearest_keys.hpp"
-#include "nearfar/metrics/impl/ranking.hpp"
+#include "nearfar/metrics/impl/nearest_pass.hpp"
 #include "nearfar/metrics/knn_accuracy.hpp"
 
 namespace nearfar::detail {
@@ -15,39 +14,31 @@ struct Ballot {
   double weight;
 };
 
-/// The label that a query's nearest keys vote for.
+/// The labels that queries' nearest keys vote for.
 template <class S>
-class VoteMiner final : public RowMiner<S> {
+class Votes {
  public:
-  /// `labels` are the keys'. All arguments must outlive the object; there must be candidates.
-  VoteMiner(Ranking<S>& ranking, const KnnOptions& options, const std::int64_t* labels)
-      : vote_(options.vote),
-        temperature_(options.temperature),
-        k_(std::min(options.k, ranking.candidates())),
-        sign_(ranking.sign()),
-        same_rows_(ranking.same_rows()),
+  /// `labels` are the keys'. All arguments must outlive the object.
+  Votes(Scratch& scratch, int threads, const KnnOptions& options, Index most,
+        const std::int64_t* labels)
+      : options_(options),
+        most_(most),
         labels_(labels),
-        memory_size_(NearestKeys<S>::memory(k_, ranking.keys())),
-        memory_(ranking.scratch().template take<Neighbour<S>>(ranking.threads() * memory_size_)),
-        ballots_(ranking.scratch().template take<Ballot>(ranking.threads() * k_)),
-        predictions_(ranking.scratch().template take<std::int64_t>(ranking.queries())) {}
+        ballots_(scratch.take<Ballot>(threads * most)) {}
 
-  std::int64_t operator[](Index i) const { return predictions_[i]; }
-
-  void row(Index i, int worker, Index keys, const S* s, S*) override {
-    NearestKeys<S> nearest(memory_ + worker * memory_size_, k_, sign_);
-    offer_candidates(nearest, same_rows_ ? i : -1, keys, s);
-    nearest.sort();
-    Ballot* ballots = ballots_ + worker * k_;
+  /// The label that at most `most` nearest keys, in order, vote for.
+  std::int64_t operator()(int worker, const NearestOfQuery<S>& nearest) const {
+    Ballot* ballots = ballots_ + worker * most_;
     for (Index rank = 0; rank < nearest.count(); ++rank) {
       // Relative to the nearest one, whose weight is then 1: nothing overflows, and not all of
       // them underflow. Which label has most does not change.
       const double behind =
           static_cast<double>(nearest[rank].distance) - static_cast<double>(nearest[0].distance);
+      const bool weighted = options_.vote == KnnVote::weighted;
       ballots[rank] = {labels_[nearest[rank].key], rank,
-                       vote_ == KnnVote::weighted ? std::exp(-behind / temperature_) : 1};
+                       weighted ? std::exp(-behind / options_.temperature) : 1};
     }
-    predictions_[i] = winner(ballots, nearest.count());
+    return winner(ballots, nearest.count());
   }
 
  private:
@@ -70,22 +61,17 @@ class VoteMiner final : public RowMiner<S> {
     return best;
   }
 
-  KnnVote vote_;
-  double temperature_;
-  Index k_;
-  int sign_;
-  bool same_rows_;
+  const KnnOptions& options_;
+  Index most_;
   const std::int64_t* labels_;
-  Index memory_size_;
-  Neighbour<S>* memory_;
   Ballot* ballots_;
-  std::int64_t* predictions_;
 };
 
 template <class S>
 KnnResult evaluate(const KnnOptions& options, const KernelValue<S>& kernel,
                    const RankedInputs<S>& inputs) {
-  Ranking<S> ranking(kernel, inputs);
+  Ranking<S> ranking(kernel, inputs.sets);
+  ranking.check_labels(inputs);
   KnnResult out;
   out.queries = ranking.queries();
   if (ranking.queries() == 0) return out;
@@ -93,14 +79,19 @@ KnnResult evaluate(const KnnOptions& options, const KernelValue<S>& kernel,
     out.queries_without_neighbour = out.queries;
     return out;
   }
-  auto* labels = ranking.scratch().template take<std::int64_t>(ranking.keys());
-  for (Index j = 0; j < ranking.keys(); ++j) labels[j] = ranking.reference_labels()[j];
-  VoteMiner<S> votes(ranking, options, labels);
-  ranking.run(votes);
-  if (options.per_query) out.predictions.resize(static_cast<std::size_t>(out.queries));
+  Scratch& scratch = ranking.scratch();
+  auto* labels = scratch.template take<std::int64_t>(ranking.keys());
+  for (Index j = 0; j < ranking.keys(); ++j) labels[j] = inputs.key_labels[j];
+  auto* predictions = scratch.template take<std::int64_t>(ranking.queries());
+  const NearestSettings<S> settings{std::min(options.k, ranking.candidates())};
+  const Votes<S> votes(scratch, ranking.threads(), options, settings.wanted, labels);
+  ranking.pack();
+  each_nearest(ranking, settings, [&](Index i, int worker, const NearestOfQuery<S>& nearest) {
+    predictions[i] = votes(worker, nearest);
+  });
+  if (options.per_query) out.predictions.assign(predictions, predictions + ranking.queries());
   for (Index i = 0; i < ranking.queries(); ++i) {
-    out.correct += votes[i] == ranking.query_labels()[i] ? 1 : 0;
-    if (options.per_query) out.predictions[static_cast<std::size_t>(i)] = votes[i];
+    out.correct += predictions[i] == inputs.query_labels[i] ? 1 : 0;
   }
   out.accuracy = static_cast<double>(out.correct) / static_cast<double>(out.queries);
   return out;

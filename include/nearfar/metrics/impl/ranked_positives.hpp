@@ -2,7 +2,7 @@
 
 #include "nearfar/core/classes.hpp"
 #include "nearfar/core/workspace.hpp"
-#include "nearfar/metrics/impl/nearest_keys.hpp"
+#include "nearfar/metrics/impl/nearest_of_query.hpp"
 #include "nearfar/metrics/impl/ranking.hpp"
 
 /// \file
@@ -108,7 +108,7 @@ class PositivesMiner final : public RowMiner<S> {
     for (Index i = 0; i < ranking.queries(); ++i) {
       most = std::max(most, ranks_.wanted(positives_of(i)));
     }
-    memory_size_ = NearestKeys<S>::memory(most, ranking.keys());
+    memory_size_ = NearestOfQuery<S>::memory(most, ranking.keys());
     memory_ = ranking.scratch().template take<Neighbour<S>>(ranking.threads() * memory_size_);
   }
 
@@ -116,7 +116,7 @@ class PositivesMiner final : public RowMiner<S> {
 
   void row(Index i, int worker, Index keys, const S* s, S*) override {
     const Index count = positives_of(i);
-    NearestKeys<S> nearest(memory_ + worker * memory_size_, ranks_.wanted(count), sign_);
+    NearestOfQuery<S> nearest(memory_ + worker * memory_size_, ranks_.wanted(count), sign_);
     if (count > 0) {
       offer_candidates(nearest, positives_.same_rows ? i : -1, keys, s);
       nearest.sort();

@@ -13,44 +13,50 @@ namespace nearfar::detail {
 template <class S>
 class Ranking {
  public:
-  /// Checks everything. Arguments must outlive the object. A set without rows may come without
+  /// Checks the rows. Arguments must outlive the object. A set without rows may come without
   /// columns, too.
-  Ranking(const KernelValue<S>& kernel, const RankedInputs<S>& inputs)
-      : inputs_(inputs),
-        call_(kernel, Reduction::none, Inputs<S, 2>{{}, {}, false, inputs.options}) {
+  Ranking(const KernelValue<S>& kernel, const RankedSets<S>& sets)
+      : sets_(sets), call_(kernel, Reduction::none, Inputs<S, 2>{{}, {}, false, sets.options}) {
     const bool one = same_rows();
-    check_label_count(one ? "labels" : "query_labels", query_labels(), queries());
-    check_label_count(one ? "labels" : "reference_labels", reference_labels(), keys());
-    if (inputs.options.d_parameter.wanted()) {
+    if (sets.options.d_parameter.wanted()) {
       fail_argument("d_parameter", "none, as metrics have no gradient", "a buffer");
     }
-    if (queries() > 0) call_.add(Side::query, {one ? "x" : "queries", inputs.queries});
-    if (keys() > 0 && !one_set()) {
-      call_.add(Side::key, {one ? "x" : "references", inputs.references});
-    }
+    if (queries() > 0) call_.add(Side::query, {one ? "x" : "queries", sets.queries});
+    if (keys() > 0 && !one_set()) call_.add(Side::key, {one ? "x" : sets.keys_name, sets.keys});
     if (queries() > 0 || keys() > 0) call_.check(0);
+  }
+
+  /// Throws unless there is one label a row.
+  void check_labels(const RankedInputs<S>& inputs) const {
+    const bool one = same_rows();
+    check_label_count(one ? "labels" : "query_labels", inputs.query_labels, queries());
+    check_label_count(one ? "labels" : "reference_labels", inputs.key_labels, keys());
   }
 
   Scratch& scratch() { return call_.scratch(); }
   int threads() const { return std::max(1, call_.threads()); }
+  const KernelValue<S>& kernel() const { return call_.kernel(); }
   /// The kernel's: 1 when a larger score is nearer, -1 when a smaller one is.
-  int sign() const { return call_.kernel().sign(); }
-  Index queries() const { return inputs_.queries.rows(); }
-  Index keys() const { return inputs_.references.rows(); }
-  bool same_rows() const { return inputs_.same_rows; }
-  const Labels& query_labels() const { return inputs_.query_labels; }
-  const Labels& reference_labels() const { return inputs_.reference_labels; }
+  int sign() const { return kernel().sign(); }
+  Index queries() const { return sets_.queries.rows(); }
+  Index keys() const { return sets_.keys.rows(); }
+  bool same_rows() const { return sets_.same_rows; }
+  Pairing pairing() const { return same_rows() ? Pairing::others : Pairing::all; }
 
   /// Keys that a query is compared with: a row is no candidate for itself.
   Index candidates() const { return keys() - (same_rows() && keys() > 0 ? 1 : 0); }
 
-  /// Hands the metric each query's row of scores, a query's own included. Throws std::domain_error
-  /// when inner products can overflow S. There must be candidates.
+  /// To be called before rows are; there must be some of both. Throws std::domain_error when inner
+  /// products can overflow S.
+  void pack() { call_.pack(); }
+  const PackedRows<S>& query_rows() const { return call_.rows(0); }
+  const PackedRows<S>& key_rows() const { return call_.rows(one_set() ? 0 : 1); }
+
+  /// Packs, and hands the metric each query's row of scores, a query's own included. There must be
+  /// candidates.
   void run(RowMiner<S>& metric) {
-    call_.pack();
-    OneSidedPass<S> pass(scratch(), threads(), call_.kernel(), call_.rows(0),
-                         call_.rows(one_set() ? 0 : 1),
-                         same_rows() ? Pairing::others : Pairing::all);
+    pack();
+    OneSidedPass<S> pass(scratch(), threads(), kernel(), query_rows(), key_rows(), pairing());
     RowGradients<S> none;
     Diagnostics d;
     pass.whole_rows(metric, none, none, d);
@@ -60,7 +66,7 @@ class Ranking {
   /// Else one set of rows becomes two, one for each side of the kernel.
   bool one_set() const { return same_rows() && call_.kernel().is_symmetric(); }
 
-  const RankedInputs<S>& inputs_;
+  const RankedSets<S>& sets_;
   Call<S> call_;
 };
 

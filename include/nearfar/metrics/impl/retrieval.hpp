@@ -9,13 +9,14 @@ namespace nearfar::detail {
 template <class S>
 RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& kernel,
                          const RankedInputs<S>& inputs) {
-  Ranking<S> ranking(kernel, inputs);
+  Ranking<S> ranking(kernel, inputs.sets);
+  ranking.check_labels(inputs);
   RetrievalSums sums(options, ranking.queries(), ranking.candidates());
   if (ranking.candidates() == 0) return sums.means(ranking.queries());
   Scratch& scratch = ranking.scratch();
   S* reference_codes = nullptr;
   const Classes<S> classes =
-      classify<S>(scratch, ranking.query_labels(), ranking.reference_labels(), reference_codes);
+      classify<S>(scratch, inputs.query_labels, inputs.key_labels, reference_codes);
   const SameClass<S> positives{{classes.code, reference_codes}, ranking.same_rows()};
   const auto size = static_cast<Index>(options.ks.size());
   auto* hits = scratch.template take<Index>(ranking.queries() * size);

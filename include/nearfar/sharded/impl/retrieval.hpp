@@ -13,7 +13,7 @@ namespace nearfar::detail {
 /// so labels need not be kept, and the order is the keys'.
 template <class S>
 struct NearestSoFar {
-  NearestKeys<S> nearest;
+  NearestOfQuery<S> nearest;
   Neighbour<S> first_positive;
 };
 
@@ -30,8 +30,8 @@ class NearestTerm final : public LabelledTerm<S> {
                                 std::numeric_limits<Index>::max()};
     for (Index i = 0; i < rows; ++i) {
       const Index wanted = wanted_of(i);
-      auto* memory = scratch.take<Neighbour<S>>(NearestKeys<S>::memory(wanted, candidates));
-      rows_[i] = {NearestKeys<S>(memory, wanted, sign), none};
+      auto* memory = scratch.take<Neighbour<S>>(NearestOfQuery<S>::memory(wanted, candidates));
+      rows_[i] = {NearestOfQuery<S>(memory, wanted, sign), none};
     }
   }
 

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <algorithm>
+#include <limits>
+
+#include "nearfar/core/matrix.hpp"
+#include "nearfar/loops/scores.hpp"
+
+/// \file
+/// The nearest keys of one query, out of its scores with many.
+
+namespace nearfar::detail {
+
+/// A key and how far it is: distance = -score for similarities.
+template <class S>
+struct Neighbour {
+  S distance;
+  Index key;
+
+  /// Nearest first, of equally near ones that of the lowest index: a total order.
+  friend bool operator<(const Neighbour& a, const Neighbour& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.key < b.key;
+  }
+};
+
+/// Keys of which a query gets none: those too near, its own positive, and positives by a rule.
+template <class S>
+struct UnwantedKeys {
+  S nearest = std::numeric_limits<S>::infinity();  ///< scores, as similarities, are at most this
+  Index own_positive = -1;
+  PositiveMask<S> positives = {};  ///< of the keys that are offered; a null key: none
+};
+
+/// The `wanted` nearest of all keys offered, in any order. Keys that are nearer than the
+/// farthest one kept gather behind those kept; once there are as many again, the farther half is
+/// dropped. M keys take O(M) comparisons however they are ordered, and sorting what is left
+/// O(wanted log wanted).
+template <class S>
+class NearestOfQuery {
+ public:
+  /// Neighbours of memory for the `wanted` nearest of `keys`.
+  static Index memory(Index wanted, Index keys) {
+    return wanted < keys - wanted ? 2 * wanted : keys;
+  }
+
+  /// No more keys may be offered than the `keys` that `memory` was taken for. `sign` is the
+  /// kernel's. Keys farther than `farthest` are none.
+  NearestOfQuery(Neighbour<S>* memory, Index wanted, int sign,
+                 S farthest = std::numeric_limits<S>::infinity())
+      : kept_(memory),
+        wanted_(wanted),
+        sign_(static_cast<S>(sign)),
+        bound_{farthest, std::numeric_limits<Index>::max()} {}
+
+  /// Scores with keys first .. first + n - 1, some of which may be unwanted.
+  void offer(const S* s, Index first, Index n, const UnwantedKeys<S>& unwanted = {}) {
+    offer_each(
+        s, n, [first](Index c) { return first + c; }, unwanted);
+  }
+
+  /// Scores with n keys, key(c) the c-th.
+  template <class Key>
+  void offer_each(const S* s, Index n, const Key& key, const UnwantedKeys<S>& unwanted = {}) {
+    constexpr Index at_once = 384;
+    std::int32_t places[at_once];
+    for (Index j = 0; j < n; j += at_once) {
+      // Far on, hardly a key is near enough.
+      const PositiveMask<S> positives{unwanted.positives.own, unwanted.positives.key != nullptr
+                                                                  ? unwanted.positives.key + j
+                                                                  : nullptr};
+      const Index count = score_loops<S>().merits_in_range(
+          std::min(at_once, n - j), {sign_, -bound_.distance, unwanted.nearest}, s + j,
+          positives.key != nullptr ? &positives : nullptr, places);
+      for (Index t = 0; t < count; ++t) {
+        const Index c = j + places[t];
+        if (key(c) != unwanted.own_positive) offer({-sign_ * s[c], key(c)});
+      }
+    }
+  }
+
+  /// Puts them in order; none may be offered any more.
+  void sort() {
+    if (count_ > wanted_) drop_farther();
+    std::sort(kept_, kept_ + count_);
+  }
+
+  Index wanted() const { return wanted_; }
+  Index count() const { return count_; }
+  const Neighbour<S>& operator[](Index rank) const { return kept_[rank]; }
+
+ private:
+  void offer(const Neighbour<S>& one) {
+    if (!(one < bound_)) return;
+    kept_[count_++] = one;
+    if (count_ - wanted_ == wanted_) drop_farther();
+  }
+
+  void drop_farther() {
+    std::nth_element(kept_, kept_ + (wanted_ - 1), kept_ + count_);
+    count_ = wanted_;
+    bound_ = kept_[wanted_ - 1];
+  }
+
+  Neighbour<S>* kept_;
+  Index wanted_;
+  S sign_;  ///< 1 or -1
+  Index count_ = 0;
+  Neighbour<S> bound_;  ///< a key that is not before it is no longer kept
+};
+
+}  // namespace nearfar::detail

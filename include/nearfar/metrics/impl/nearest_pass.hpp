@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cmath>
+
+#include "nearfar/engine/excluded_pairs.hpp"
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/metrics/impl/nearest_of_query.hpp"
+#include "nearfar/metrics/impl/ranking.hpp"
+
+/// \file
+/// The nearest keys of every query, out of tiles of scores. Queries come in blocks, so that what
+/// is kept of their keys takes little memory, however many queries there are.
+
+namespace nearfar::detail {
+
+/// How many keys a query gets, and which it does not.
+template <class S>
+struct NearestSettings {
+  Index wanted;                                     ///< of each query, from 1 to all candidates
+  S farthest = std::numeric_limits<S>::infinity();  ///< distance; keys beyond are none
+  S nearest = std::numeric_limits<S>::infinity();   ///< scores, as similarities, are at most this
+  const S* nearest_of_query = nullptr;              ///< or, where not null, one a query
+  const Index* own_positive = nullptr;              ///< a key for each query, where not null
+  const PositiveRule<S>* rule = nullptr;            ///< of positives, where not null
+  ExcludedPairs excluded = {};
+};
+
+/// Keeps the nearest keys of a block of queries. Has no gradients.
+template <class S>
+class NearestKeysTerm final : public RowTerm<S> {
+ public:
+  /// For blocks of at most `rows` queries, of `candidates` keys each.
+  NearestKeysTerm(Scratch& scratch, Index rows, Index candidates, int sign,
+                  const NearestSettings<S>& settings)
+      : settings_(settings),
+        sign_(sign),
+        memory_size_(NearestOfQuery<S>::memory(settings.wanted, candidates)),
+        memory_(scratch.take<Neighbour<S>>(rows * memory_size_)),
+        rows_(scratch.take<NearestOfQuery<S>>(rows)) {}
+
+  /// The number of the next block's first query.
+  void set_first(Index query) { first_query_ = query; }
+
+  NearestOfQuery<S>& operator[](Index i) { return rows_[i]; }
+
+  void start(Index i) override {
+    rows_[i] =
+        NearestOfQuery<S>(memory_ + i * memory_size_, settings_.wanted, sign_, settings_.farthest);
+  }
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    const Index query = first_query_ + i;
+    const Index* own = settings_.own_positive;
+    const S* nearest = settings_.nearest_of_query;
+    UnwantedKeys<S> unwanted{nearest != nullptr ? nearest[query] : settings_.nearest,
+                             own != nullptr ? own[query] : -1};
+    if (settings_.rule == nullptr) {
+      rows_[i].offer(s, first, n, unwanted);
+      return;
+    }
+    const RowPositives<S> positives(*settings_.rule, query, first, n);
+    unwanted.positives = positives.mask();
+    rows_[i].offer(s, first, n, unwanted);
+  }
+  void close(Index) override {}
+  void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
+
+ private:
+  const NearestSettings<S>& settings_;
+  int sign_;
+  Index memory_size_;
+  Neighbour<S>* memory_;
+  NearestOfQuery<S>* rows_;
+  Index first_query_ = 0;
+};
+
+/// Queries of a block: as many as keep their keys in the memory that a pass may take anyway.
+template <class S>
+Index block_of_queries(Index queries, Index memory) {
+  constexpr Index plenty = Index(64) << 20;
+  constexpr Index grid = 960;  // whole panels, and enough that packing the keys again is little
+  const Index fitting = plenty / (memory * Index(sizeof(Neighbour<S>)));
+  return std::min(queries, std::max(grid, fitting / grid * grid));
+}
+
+/// visit(i, worker, nearest) for every query, with its nearest keys in order; there must be
+/// candidates. Keys of one block of queries are kept at a time. `worker`, below the number of
+/// threads, numbers the thread that calls.
+template <class S, class Visit>
+void each_nearest(Ranking<S>& ranking, const NearestSettings<S>& settings, const Visit& visit) {
+  Scratch& scratch = ranking.scratch();
+  const Index n = ranking.queries();
+  const Index block =
+      block_of_queries<S>(n, NearestOfQuery<S>::memory(settings.wanted, ranking.candidates()));
+  NearestKeysTerm<S> term(scratch, block, ranking.candidates(), ranking.sign(), settings);
+  for (Index first = 0; first < n; first += block) {
+    const ScratchLoan loan(scratch);
+    const Index count = std::min(block, n - first);
+    const PackedRows<S> queries = part_of(ranking.query_rows(), first, count);
+    OneSidedPass<S> pass(scratch, ranking.threads(), ranking.kernel(), queries, ranking.key_rows(),
+                         ranking.pairing(), settings.excluded.from(first), {0, first});
+    term.set_first(first);
+    Diagnostics d;
+    pass.forward(term, d);
+    constexpr Index together = 16;
+    parallel_tasks(tasks_of(count, together), ranking.threads(), [&](Index t, int worker) {
+      for (Index i = t * together; i < std::min(count, (t + 1) * together); ++i) {
+        term[i].sort();
+        visit(first + i, worker, static_cast<const NearestOfQuery<S>&>(term[i]));
+      }
+    });
+  }
+}
+
+}  // namespace nearfar::detail
