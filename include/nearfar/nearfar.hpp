@@ -13,6 +13,7 @@
 #include "nearfar/memory/momentum.hpp"
 #include "nearfar/metrics/collapse.hpp"
 #include "nearfar/metrics/knn_accuracy.hpp"
+#include "nearfar/metrics/nearest_keys.hpp"
 #include "nearfar/metrics/retrieval.hpp"
 #include "nearfar/sampling/m_per_class.hpp"
 #include "nearfar/sampling/noise_sampler.hpp"

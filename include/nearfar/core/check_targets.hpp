@@ -25,6 +25,23 @@ inline void check_pair_weights(const NamedTargets& of, PairWeights weights) {
   }
 }
 
+/// Throws unless ids, where there are any, are one a row of each side.
+inline void check_ids(const NamedTargets& query, Index queries, const NamedTargets& key, Index keys,
+                      bool same_rows) {
+  // A side without rows has ids and has none: a memory before its first push is one.
+  const bool comparable = queries > 0 && keys > 0;
+  if (comparable && query.targets.has_ids() != key.targets.has_ids()) {
+    const NamedTargets& without = query.targets.has_ids() ? key : query;
+    fail_argument(without.name, "ids, as the other side has", "none");
+  }
+  const auto check_side = [](const NamedTargets& side, Index rows) {
+    if (!side.targets.has_ids()) return;
+    check_label_count((std::string(side.name) + " ids").c_str(), side.targets.ids(), rows);
+  };
+  check_side(query, queries);
+  if (!same_rows) check_side(key, keys);
+}
+
 /// Throws unless targets fit `queries` anchors and `keys` keys (the same targets twice for a set
 /// compared with itself).
 inline void check_targets(const NamedTargets& query, Index queries, const NamedTargets& key,
@@ -99,16 +116,7 @@ inline void check_targets(const NamedTargets& query, Index queries, const NamedT
       break;
     }
   }
-  // A side without rows has ids and has none: a memory before its first push is one.
-  const bool comparable = queries > 0 && keys > 0;
-  if (comparable && query.targets.has_ids() != key.targets.has_ids()) {
-    const NamedTargets& without = query.targets.has_ids() ? key : query;
-    fail_argument(without.name, "ids, as the other side has", "none");
-  }
-  each_side([](const NamedTargets& side, Index rows) {
-    if (!side.targets.has_ids()) return;
-    check_label_count((std::string(side.name) + " ids").c_str(), side.targets.ids(), rows);
-  });
+  check_ids(query, queries, key, keys, same_rows);
   if (!same_rows && key.targets.has_weights())
     fail_argument(key.name, "no weights: anchors have weights", "weights");
   if (query.targets.has_weights()) {

@@ -1,92 +1,173 @@
 #pragma once
 
-#include <algorithm>
-#include <limits>
+#include <cmath>
 
-#include "nearfar/core/matrix.hpp"
-#include "nearfar/loops/scores.hpp"
-
-/// \file
-/// The nearest keys of one query, out of its whole row of scores.
+#include "nearfar/core/check_targets.hpp"
+#include "nearfar/engine/paired_rows.hpp"
+#include "nearfar/metrics/impl/nearest_pass.hpp"
+#include "nearfar/metrics/nearest_keys.hpp"
 
 namespace nearfar::detail {
 
-/// A key and how far it is: distance = -score for similarities.
+/// The largest S that is at most `bound`.
 template <class S>
-struct Neighbour {
-  S distance;
-  Index key;
+S largest_not_above(double bound) {
+  constexpr S most = std::numeric_limits<S>::max();
+  constexpr S infinite = std::numeric_limits<S>::infinity();
+  if (bound >= static_cast<double>(most)) return is_finite(bound) ? most : infinite;
+  if (bound < -static_cast<double>(most)) return -infinite;
+  const S near = static_cast<S>(bound);
+  return static_cast<double>(near) > bound ? std::nextafter(near, -infinite) : near;
+}
 
-  /// Nearest first, of equally near ones that of the lowest index: a total order.
-  friend bool operator<(const Neighbour& a, const Neighbour& b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.key < b.key;
-  }
-};
-
-/// The `wanted` nearest of all keys offered, in any order. Keys that are nearer than the
-/// farthest one kept gather behind those kept; once there are as many again, the farther half is
-/// dropped. M keys take O(M) comparisons however they are ordered, and sorting what is left
-/// O(wanted log wanted).
+/// Throws unless what is known fits the rows.
 template <class S>
-class NearestKeys {
- public:
-  /// Neighbours of memory for the `wanted` nearest of `keys`.
-  static Index memory(Index wanted, Index keys) {
-    return wanted < keys - wanted ? 2 * wanted : keys;
+void check_known(const NearestOptions& options, const NearestInputs<S>& inputs) {
+  const KnownPositives& known = inputs.known;
+  const bool one = inputs.sets.same_rows;
+  const Index queries = inputs.sets.queries.rows();
+  const Index keys = inputs.sets.keys.rows();
+  const NamedTargets of_queries{"targets", known.targets};
+  const NamedTargets of_keys{"key_targets", one ? known.targets : known.key_targets};
+  if (one && (known.key_targets.rule() != Targets::Rule::none || known.key_targets.has_ids())) {
+    fail_argument("key_targets", "nothing, as the keys of a batch are its rows", "targets");
   }
-
-  /// No more keys may be offered than the `keys` that `memory` was taken for. `sign` is the
-  /// kernel's.
-  NearestKeys(Neighbour<S>* memory, Index wanted, int sign)
-      : kept_(memory), wanted_(wanted), sign_(static_cast<S>(sign)) {}
-
-  /// Scores with keys first .. first + n - 1.
-  void offer(const S* s, Index first, Index n) {
-    offer_each(s, n, [first](Index c) { return first + c; });
+  if (known.targets.has_weights() || known.key_targets.has_weights()) {
+    fail_argument("targets", "no weights: no anchor's loss is weighed here", "weights");
   }
+  check_pair_weights(of_queries, PairWeights::refused);
+  if (known.targets.rule() != Targets::Rule::none) {
+    check_targets(of_queries, queries, of_keys, keys, one);
+  } else if (known.key_targets.rule() != Targets::Rule::none) {
+    fail_argument("key_targets", "nothing, as the queries have no targets", "targets");
+  } else {
+    check_ids(of_queries, queries, of_keys, keys, one);
+  }
+  if ((options.margin || options.relative_margin) && !known.own.any()) {
+    fail_argument("own", "each query's own positive, which margins are measured from", "none");
+  }
+  if (known.own.are_aligned() && keys < queries) {
+    fail_argument("keys", "a key for each of " + std::to_string(queries) + " queries",
+                  std::to_string(keys) + " keys");
+  }
+}
 
-  /// Scores with n keys, key(c) the c-th.
-  template <class Key>
-  void offer_each(const S* s, Index n, const Key& key) {
-    // Far on, hardly a key is near enough: the range of many rules them all out.
-    constexpr Index at_once = 64;
-    for (Index j = 0; j < n; j += at_once) {
-      const Index size = std::min(at_once, n - j);
-      const Range<S> range = score_loops<S>().range(size, s + j);
-      const S nearest = sign_ > S(0) ? -range.largest : range.smallest;
-      if (nearest > bound_.distance) continue;
-      for (Index c = j; c < j + size; ++c) offer({-sign_ * s[c], key(c)});
+/// Own positives as indices, or null.
+template <class S>
+const Index* own_positives(Scratch& scratch, const NearestInputs<S>& inputs) {
+  const PositiveKeys& own = inputs.known.own;
+  const Index n = inputs.sets.queries.rows();
+  if (!own.any()) return nullptr;
+  if (!own.are_aligned()) {
+    return checked_indices(scratch, "own", own.indices(), n, inputs.sets.keys.rows());
+  }
+  auto* out = scratch.take<Index>(n);
+  for (Index i = 0; i < n; ++i) out[i] = i;
+  return out;
+}
+
+/// The largest score, as a similarity, that keys of each query may have by the margins; null
+/// without any. `nearest` is that of all queries.
+template <class S>
+const S* limits_by_margins(Ranking<S>& ranking, const NearestOptions& options, const Index* own,
+                           S nearest) {
+  if (!options.margin && !options.relative_margin) return nullptr;
+  const Index n = ranking.queries();
+  auto* limits = ranking.scratch().template take<S>(n);
+  const ScratchLoan loan(ranking.scratch());
+  const PairedScores<S> positives(ranking.scratch(), n);
+  paired_scores(ranking.threads(), ranking.kernel(), ranking.query_rows(), ranking.key_rows(),
+                positives, own);
+  for (Index i = 0; i < n; ++i) {
+    const double positive = ranking.sign() * static_cast<double>(positives.s[i]);
+    double limit = static_cast<double>(nearest);
+    if (options.margin) limit = std::min(limit, positive - *options.margin);
+    if (options.relative_margin) {
+      limit = std::min(limit, positive - *options.relative_margin * std::abs(positive));
+    }
+    limits[i] = largest_not_above<S>(limit);
+  }
+  return limits;
+}
+
+template <class S>
+NearestResult<S> evaluate(const NearestOptions& options, const KernelValue<S>& kernel,
+                          const NearestInputs<S>& inputs) {
+  Ranking<S> ranking(kernel, inputs.sets);
+  check_known(options, inputs);
+  Scratch& scratch = ranking.scratch();
+  const Index n = ranking.queries();
+  const Index k = options.k;
+  const Index* own = own_positives(scratch, inputs);
+
+  NearestResult<S> out;
+  out.k = k;
+  const int sign = ranking.sign();
+  constexpr S infinite = std::numeric_limits<S>::infinity();
+  out.indices.assign(static_cast<std::size_t>(n * k), Index(-1));
+  out.scores.assign(static_cast<std::size_t>(n * k), sign > 0 ? -infinite : infinite);
+  out.counts.assign(static_cast<std::size_t>(n), Index(0));
+  const Index candidates = ranking.candidates();
+  const Index skip = std::min(options.skip, candidates);
+  if (n == 0 || skip == candidates) return out;
+
+  ranking.pack();
+  const bool similar = sign > 0;
+  NearestSettings<S> settings{skip + std::min(k, candidates - skip)};
+  settings.farthest =
+      largest_not_above<S>(similar ? -options.smallest_score : options.largest_score);
+  settings.nearest =
+      largest_not_above<S>(similar ? options.largest_score : -options.smallest_score);
+  settings.nearest_of_query = limits_by_margins(ranking, options, own, settings.nearest);
+  settings.own_positive = own;
+  const Targets& targets = inputs.known.targets;
+  const Targets& key_targets = ranking.same_rows() ? targets : inputs.known.key_targets;
+  PositiveRule<S> rule;
+  if (targets.rule() != Targets::Rule::none) {
+    rule = PositiveRule<S>(scratch, targets, key_targets);
+    settings.rule = &rule;
+  }
+  if (targets.has_ids() && key_targets.has_ids()) {
+    settings.excluded = ExcludedPairs(scratch, targets.ids(), key_targets.ids());
+  }
+  each_nearest(ranking, settings, [&](Index i, int, const NearestOfQuery<S>& nearest) {
+    const Index count = std::max<Index>(nearest.count() - skip, 0);
+    out.counts[static_cast<std::size_t>(i)] = count;
+    for (Index rank = 0; rank < count; ++rank) {
+      const Neighbour<S>& one = nearest[skip + rank];
+      const auto at = static_cast<std::size_t>(i * k + rank);
+      out.indices[at] = one.key;
+      out.scores[at] = similar ? -one.distance : one.distance;
+    }
+  });
+  return out;
+}
+
+template <class S>
+void copy_nearest(const NearestResult<S>& found, const Rows<S>& keys, GradientRows<S> rows) {
+  const Index n = found.queries();
+  const Index k = found.k;
+  for (Index i = 0; i < n; ++i) {
+    if (found.counts[static_cast<std::size_t>(i)] == 0) {
+      fail_argument("found", "at least one key for each query",
+                    "none for query " + std::to_string(i));
     }
   }
-
-  /// Puts them in order; none may be offered any more.
-  void sort() {
-    if (count_ > wanted_) drop_farther();
-    std::sort(kept_, kept_ + count_);
+  for (const Index key : found.indices) {
+    if (key >= keys.rows()) {
+      fail_argument("keys", "those that the result is of, at least " + std::to_string(key + 1),
+                    std::to_string(keys.rows()) + " rows");
+    }
   }
-
-  Index wanted() const { return wanted_; }
-  Index count() const { return count_; }
-  const Neighbour<S>& operator[](Index rank) const { return kept_[rank]; }
-
- private:
-  void offer(const Neighbour<S>& one) {
-    if (!(one < bound_)) return;
-    kept_[count_++] = one;
-    if (count_ - wanted_ == wanted_) drop_farther();
-  }
-
-  void drop_farther() {
-    std::nth_element(kept_, kept_ + (wanted_ - 1), kept_ + count_);
-    count_ = wanted_;
-    bound_ = kept_[wanted_ - 1];
-  }
-
-  Neighbour<S>* kept_;
-  Index wanted_;
-  S sign_;  ///< 1 or -1
-  Index count_ = 0;
-  Neighbour<S> bound_{std::numeric_limits<S>::infinity(), std::numeric_limits<Index>::max()};
-};
+  if (rows.accumulates()) fail_argument("rows", "a buffer to overwrite", "one to add to");
+  rows.check_shape("rows", n * k, keys.cols());
+  rows.open(n * k, keys.cols());
+  each_row(n, available_threads(0), [&](Index i) {
+    const Index count = found.counts[static_cast<std::size_t>(i)];
+    for (Index place = 0; place < k; ++place) {
+      std::copy_n(keys.row(found.index(i, place % count)), keys.cols(), rows.row(i * k + place));
+    }
+  });
+}
 
 }  // namespace nearfar::detail
