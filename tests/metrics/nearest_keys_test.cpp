@@ -473,6 +473,15 @@ TYPED_TEST(NearestKeysOf, ASecondCallAllocatesItsResultAlone) {
   EXPECT_EQ(workspace.bytes(), bytes);
 }
 
+TYPED_TEST(NearestKeysOf, HoldNoMatrixOfScores) {
+  using S = TypeParam;
+  const Matrix<S> queries = random_rows<S>(2000, 4, 1);
+  const Matrix<S> keys = random_rows<S>(6000, 4, 2);
+  Workspace workspace(2);
+  NearestKeys<S>().find(queries, keys, {.workspace = &workspace});
+  EXPECT_LT(workspace.bytes(), std::size_t(2000) * 6000 * sizeof(S) / 8);
+}
+
 TYPED_TEST(NearestKeysOf, NothingIsFoundAmongNothing) {
   using S = TypeParam;
   const Matrix<S> five = random_rows<S>(5, 3, 1);

@@ -54,9 +54,9 @@ KnnResult evaluate(const KnnOptions& options, const KernelValue<S>& kernel,
 /// the lowest value. Every query counts, those whose label no reference has, too.
 ///
 /// Beside 2 N M D floating point operations for the scores, a query takes O(M + k log k)
-/// comparisons. Scores are never held as N x M: O((N + M) D) memory, at most 192 rows of scores,
-/// and O(M) a thread. Immutable; shared by threads each with its own Workspace; the same bits at
-/// any number of threads.
+/// comparisons, most of them in vectors. Scores are never held as N x M: O((N + M) D) memory and at
+/// most 64 MB, or 31 kB k where that is more. Immutable; shared by threads each with its own
+/// Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class KnnAccuracy {
  public:
