@@ -5,9 +5,9 @@
 namespace nearfar::detail {
 
 template NEARFAR_EXPORT RetrievalResult evaluate(const RetrievalOptions&, const KernelValue<float>&,
-                                                 const RankedInputs<float>&);
+                                                 const TargetedRanks<float>&);
 template NEARFAR_EXPORT RetrievalResult evaluate(const RetrievalOptions&,
                                                  const KernelValue<double>&,
-                                                 const RankedInputs<double>&);
+                                                 const TargetedRanks<double>&);
 
 }  // namespace nearfar::detail

@@ -2,7 +2,7 @@
 
 #include <nearfar/metrics/retrieval.hpp>
 
-#include "metrics/ranking_oracle.hpp"
+#include "metrics/retrieval_oracle.hpp"
 
 /// Retrieval metrics against rankings sorted as a whole.
 
@@ -13,89 +13,6 @@ using namespace ranking;
 using nearfar::Retrieval;
 using nearfar::RetrievalOptions;
 using nearfar::RetrievalResult;
-
-// ---- the oracle --------------------------------------------------------------------------------
-
-/// One query at a time, from the definitions.
-RetrievalResult expected(const Distances& distances, const Labels& query_labels,
-                         const Labels& reference_labels, const std::vector<Index>& ks) {
-  RetrievalResult out;
-  out.recall.assign(ks.size(), 0);
-  out.precision.assign(ks.size(), 0);
-  out.precision_per_query.assign(static_cast<std::size_t>(distances.d.rows()) * ks.size(), 0);
-  Real counted = 0;
-  for (Index i = 0; i < distances.d.rows(); ++i) {
-    const std::vector<Index> order = distances.order(i);
-    const auto relevant = [&](std::size_t rank) {  // from 1
-      return reference_labels[static_cast<std::size_t>(order[rank - 1])] ==
-             query_labels[static_cast<std::size_t>(i)];
-    };
-    const auto hits = [&](std::size_t k) {
-      Index sum = 0;
-      for (std::size_t r = 1; r <= std::min(k, order.size()); ++r) sum += relevant(r) ? 1 : 0;
-      return sum;
-    };
-    ++out.queries;
-    nearfar::RetrievedQuery& query = out.per_query.emplace_back();
-    query.positives = hits(order.size());
-    if (query.positives == 0) {
-      ++out.queries_without_positive;
-      continue;
-    }
-    counted += 1;
-    while (hits(static_cast<std::size_t>(query.first_positive)) == 0) ++query.first_positive;
-    const auto r = static_cast<std::size_t>(query.positives);
-    query.r_precision = static_cast<double>(Real(hits(r)) / Real(r));
-    Real sum = 0;
-    for (std::size_t rank = 1; rank <= r; ++rank) {
-      if (relevant(rank)) sum += Real(hits(rank)) / Real(rank);
-    }
-    query.average_precision_at_r = static_cast<double>(sum / Real(r));
-    for (std::size_t t = 0; t < ks.size(); ++t) {
-      const auto k = static_cast<std::size_t>(ks[t]);
-      const double precision = static_cast<double>(Real(hits(k)) / Real(std::min(k, order.size())));
-      out.recall[t] += hits(k) > 0 ? 1 : 0;
-      out.precision[t] += precision;
-      out.precision_per_query[static_cast<std::size_t>(i) * ks.size() + t] = precision;
-    }
-    out.map_at_r += query.average_precision_at_r;
-    out.r_precision += query.r_precision;
-    out.mean_reciprocal_rank += 1 / static_cast<double>(query.first_positive);
-  }
-  const double divisor = counted > 0 ? static_cast<double>(counted) : 1;
-  out.map_at_r /= divisor;
-  out.r_precision /= divisor;
-  out.mean_reciprocal_rank /= divisor;
-  for (double& v : out.recall) v /= divisor;
-  for (double& v : out.precision) v /= divisor;
-  return out;
-}
-
-constexpr double close = 1e-13;
-
-void expect_alike(const RetrievalResult& got, const RetrievalResult& want) {
-  EXPECT_EQ(got.queries, want.queries);
-  EXPECT_EQ(got.queries_without_positive, want.queries_without_positive);
-  ASSERT_EQ(got.recall.size(), want.recall.size());
-  ASSERT_EQ(got.precision.size(), want.precision.size());
-  for (std::size_t t = 0; t < want.recall.size(); ++t) {
-    EXPECT_NEAR(got.recall[t], want.recall[t], close) << "recall " << t;
-    EXPECT_NEAR(got.precision[t], want.precision[t], close) << "precision " << t;
-  }
-  EXPECT_NEAR(got.map_at_r, want.map_at_r, close);
-  EXPECT_NEAR(got.r_precision, want.r_precision, close);
-  EXPECT_NEAR(got.mean_reciprocal_rank, want.mean_reciprocal_rank, close);
-  ASSERT_EQ(got.per_query.size(), want.per_query.size());
-  for (std::size_t i = 0; i < want.per_query.size(); ++i) {
-    const auto& a = got.per_query[i];
-    const auto& b = want.per_query[i];
-    ASSERT_EQ(a.positives, b.positives) << "query " << i;
-    ASSERT_EQ(a.first_positive, b.first_positive) << "query " << i;
-    ASSERT_NEAR(a.average_precision_at_r, b.average_precision_at_r, close) << "query " << i;
-    ASSERT_NEAR(a.r_precision, b.r_precision, close) << "query " << i;
-  }
-  ASSERT_EQ(got.precision_per_query, want.precision_per_query);
-}
 
 const std::vector<std::vector<Index>> cut_offs = {{}, {1}, {5, 1, 1000, 5}, {1, 2, 4, 8, 59, 60}};
 
@@ -116,7 +33,8 @@ TYPED_TEST(RetrievalOfKernels, IsThatOfAWholeSort) {
       const Distances d = computed_distances<S>(kernel, queries.x, references.x, false);
       for (const std::vector<Index>& ks : cut_offs) {
         SCOPED_TRACE(name + ", " + std::to_string(ks.size()) + " cut-offs");
-        const Retrieval<S, K> retrieval({.ks = ks, .per_query = true}, kernel);
+        const Retrieval<S, K> retrieval({.ks = ks, .per_query = true, .average_precision = true},
+                                        kernel);
         expect_alike(retrieval.evaluate(queries.x, queries.labels, references.x, references.labels),
                      expected(d, queries.labels, references.labels, ks));
       }
@@ -134,7 +52,8 @@ TYPED_TEST(RetrievalOfKernels, OfABatchLeavesEachRowItselfOut) {
     const Distances d = computed_distances<S>(kernel, set.x, set.x, true);
     for (const std::vector<Index>& ks : cut_offs) {
       SCOPED_TRACE(name + ", " + std::to_string(ks.size()) + " cut-offs");
-      const Retrieval<S, K> retrieval({.ks = ks, .per_query = true}, kernel);
+      const Retrieval<S, K> retrieval({.ks = ks, .per_query = true, .average_precision = true},
+                                      kernel);
       expect_alike(retrieval.evaluate(set.x, set.labels), expected(d, set.labels, set.labels, ks));
     }
   }
@@ -149,7 +68,8 @@ TYPED_TEST(RetrievalOf, ABatchMayHaveAnAsymmetricKernel) {
   const Matrix<S> weight = random_rows<S>(6, 6, 3);
   const nearfar::Bilinear<S> kernel(weight);
   const Set<S> set = random_set<S>(45, 6, 5, 2);
-  const Retrieval<S, nearfar::Bilinear<S>> retrieval({.ks = {1, 7}, .per_query = true}, kernel);
+  const Retrieval<S, nearfar::Bilinear<S>> retrieval(
+      {.ks = {1, 7}, .per_query = true, .average_precision = true}, kernel);
   expect_alike(
       retrieval.evaluate(set.x, set.labels),
       expected(computed_distances<S>(kernel, set.x, set.x, true), set.labels, set.labels, {1, 7}));
@@ -161,7 +81,7 @@ template <class S, class K, class O>
 void expect_exact(const Set<S>& set) {
   const oracle::Matrix x = oracle::exact(set.x);
   const std::vector<Index> ks = {1, 3, 10, 100};
-  const Retrieval<S, K> retrieval({.ks = ks, .per_query = true});
+  const Retrieval<S, K> retrieval({.ks = ks, .per_query = true, .average_precision = true});
   expect_alike(retrieval.evaluate(set.x, set.labels),
                expected(exact_distances(O(), x, x, true), set.labels, set.labels, ks));
 }
@@ -195,7 +115,8 @@ TYPED_TEST(RetrievalOf, SetsLargerThanATile) {
     const Set<S> queries = random_set<S>(210, 4, classes, 1);
     const Set<S> references = random_set<S>(900, 4, classes, 2);
     const std::vector<Index> ks = {1, 10, 800};
-    const Retrieval<S, nearfar::Euclidean> retrieval({.ks = ks, .per_query = true});
+    const Retrieval<S, nearfar::Euclidean> retrieval(
+        {.ks = ks, .per_query = true, .average_precision = true});
     expect_alike(
         retrieval.evaluate(queries.x, queries.labels, references.x, references.labels),
         expected(computed_distances<S>(nearfar::Euclidean(), queries.x, references.x, false),
@@ -224,6 +145,17 @@ TYPED_TEST(RetrievalOf, ByHand) {
   EXPECT_EQ(r.r_precision, 0.5);
   EXPECT_EQ(r.map_at_r, (0.5 + 2.0 / 3) / 4);
   EXPECT_EQ(r.mean_reciprocal_rank, 0.5);
+  EXPECT_EQ(r.mean_average_precision, 0);  // nobody asked
+  const auto full = on_a_line<S>({0, 1, 1, 0, 0, 1, 0, 1}, {.ks = {}, .average_precision = true});
+  EXPECT_DOUBLE_EQ(full.mean_average_precision, (1.0 / 2 + 2.0 / 3 + 3.0 / 6 + 4.0 / 8) / 4);
+  const auto discount = [](double rank) { return 1 / std::log2(1 + rank); };
+  const double ideal = discount(1) + discount(2) + discount(3);
+  EXPECT_EQ(r.ndcg[0], 0);
+  EXPECT_DOUBLE_EQ(r.ndcg[1], discount(2) / (discount(1) + discount(2)));
+  EXPECT_DOUBLE_EQ(r.ndcg[2], (discount(2) + discount(3)) / ideal);
+  EXPECT_DOUBLE_EQ(r.ndcg[3], (discount(2) + discount(3)) / (ideal + discount(4)));
+  EXPECT_DOUBLE_EQ(r.ndcg[5],
+                   (discount(2) + discount(3) + discount(6) + discount(8)) / (ideal + discount(4)));
   EXPECT_EQ(r.queries, 1);
   EXPECT_EQ(r.queries_without_positive, 0);
   EXPECT_TRUE(r.per_query.empty());
@@ -284,7 +216,7 @@ TYPED_TEST(RetrievalOf, NothingIsZeroAndNotNaN) {
   using S = TypeParam;
   const Set<S> five = random_set<S>(5, 3, 1, 1);
   const Set<S> none{Matrix<S>(0, 0), {}};
-  const Retrieval<S> retrieval({.ks = {1, 2}, .per_query = true});
+  const Retrieval<S> retrieval({.ks = {1, 2}, .per_query = true, .average_precision = true});
   const auto expect_zero = [](const RetrievalResult& r, std::int64_t queries) {
     EXPECT_EQ(r.recall, (std::vector<double>{0, 0}));
     EXPECT_EQ(r.precision, (std::vector<double>{0, 0}));
@@ -294,7 +226,10 @@ TYPED_TEST(RetrievalOf, NothingIsZeroAndNotNaN) {
     EXPECT_EQ(r.queries, queries);
     EXPECT_EQ(r.queries_without_positive, queries);
     EXPECT_EQ(r.per_query.size(), static_cast<std::size_t>(queries));
+    EXPECT_EQ(r.ndcg, (std::vector<double>{0, 0}));
+    EXPECT_EQ(r.mean_average_precision, 0);
     EXPECT_EQ(r.precision_per_query, std::vector<double>(static_cast<std::size_t>(2 * queries), 0));
+    EXPECT_EQ(r.ndcg_per_query, r.precision_per_query);
   };
   expect_zero(retrieval.evaluate(none.x, none.labels), 0);
   expect_zero(retrieval.evaluate(none.x, none.labels, five.x, five.labels), 0);

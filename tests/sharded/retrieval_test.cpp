@@ -26,6 +26,7 @@ void expect_same(const RetrievalResult& got, const RetrievalResult& want, Index 
   EXPECT_EQ(got.map_at_r, want.map_at_r);
   EXPECT_EQ(got.r_precision, want.r_precision);
   EXPECT_EQ(got.mean_reciprocal_rank, want.mean_reciprocal_rank);
+  EXPECT_EQ(got.ndcg, want.ndcg);
   ASSERT_EQ(got.per_query.size(), want.per_query.empty() ? 0u : static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < got.per_query.size(); ++i) {
     const auto& a = got.per_query[i];
@@ -125,6 +126,81 @@ TYPED_TEST(ShardedRetrieval, HasKernelsWithAMatrix) {
   const Matrix<S> narrow = random_rows<S>(3, 5, 4);
   check<S, nearfar::Mahalanobis<S>>(x, labels, {.per_query = true},
                                     nearfar::Mahalanobis<S>(narrow));
+}
+
+/// Sets of labels, lists that number all rows, and ids.
+TYPED_TEST(ShardedRetrieval, HasTargetsOfAllKinds) {
+  using S = TypeParam;
+  using nearfar::MultiLabels;
+  using nearfar::PositiveLists;
+  using nearfar::Targets;
+  const Index n = 60;
+  const Matrix<S> x = random_rows<S>(n, 5, 2);
+  const Matrix<S> keys = random_rows<S>(2 * n, 5, 3);
+  Random random(4);
+  std::vector<std::uint64_t> words;
+  std::vector<int> ids;
+  std::vector<Index> offsets = {0};
+  std::vector<Index> columns;
+  for (Index i = 0; i < 2 * n; ++i) {
+    words.push_back(std::uint64_t(3) << random.below(20));
+    ids.push_back(static_cast<int>(random.below(25)));
+    for (Index j = i % 7; j < n; j += 7) columns.push_back(j);
+    offsets.push_back(std::ssize(columns));
+  }
+  const auto sets_of = [&](Index first, Index count) {
+    return Targets(MultiLabels{words.data() + first, count, 1})
+        .ids(nearfar::Labels(ids.data() + first, count));
+  };
+  const nearfar::RetrievalOptions options{.ks = {1, 6, 300}, .per_query = true};
+  const nearfar::Retrieval<S> metric(options);
+  const auto batch = metric.evaluate(x, sets_of(0, n));
+  const auto of_two = metric.evaluate(x, sets_of(0, n), keys, sets_of(0, 2 * n));
+  const PositiveLists lists{{offsets.data(), static_cast<std::size_t>(n + 1)},
+                            {columns.data(), static_cast<std::size_t>(offsets[60])}};
+  const auto listed = metric.evaluate(x, lists);
+  for (const int processes : {1, 3}) {
+    run_team(processes, [&](Exchange& e) {
+      const nearfar::sharded::Retrieval<S> own_metric(options);
+      const auto own_of = [&](Index total) {
+        const Index first = first_row(Split::growing, e.rank(), processes, total);
+        return std::pair{first, first_row(Split::growing, e.rank() + 1, processes, total) - first};
+      };
+      const auto [first, count] = own_of(n);
+      const auto [key_first, key_count] = own_of(2 * n);
+      const auto own = x.middleRows(first, count);
+      expect_same(own_metric.evaluate(e, own, sets_of(first, count)), batch, first, count);
+      expect_same(
+          own_metric.evaluate(e, own, sets_of(first, count), keys.middleRows(key_first, key_count),
+                              sets_of(key_first, key_count)),
+          of_two, first, count);
+      std::vector<Index> own_offsets;
+      const Index from = offsets[static_cast<std::size_t>(first)];
+      for (Index i = first; i <= first + count; ++i) {
+        own_offsets.push_back(offsets[static_cast<std::size_t>(i)] - from);
+      }
+      const PositiveLists own_lists{
+          own_offsets, {columns.data() + from, static_cast<std::size_t>(own_offsets.back())}};
+      expect_same(own_metric.evaluate(e, own, own_lists), listed, first, count);
+    });
+  }
+}
+
+TEST(ShardedRetrieval, WhatWholeRowsAreNeededForIsRefused) {
+  const Matrix<float> x = random_rows<float>(6, 5, 2);
+  const std::vector<int> labels = {0, 1, 0, 1, 0, 1};
+  const std::vector<double> weights(6, 1.0);
+  run_team(2, [&](Exchange& e) {
+    using nearfar::sharded::Retrieval;
+    expect_error_everywhere(
+        [&] { Retrieval<float>({.average_precision = true}).evaluate(e, x, labels); },
+        "average_precision: wanted false where the references are shared out");
+    expect_error_everywhere([&] { Retrieval<float>({.unlabelled = -1}).evaluate(e, x, labels); },
+                            "unlabelled: wanted nothing where the references are shared out");
+    expect_error_everywhere(
+        [&] { Retrieval<float>().evaluate(e, x, nearfar::Targets(labels).weights(weights)); },
+        "labels: wanted no weights where the references are shared out");
+  });
 }
 
 TEST(ShardedRetrieval, OtherKsAreRefusedOnAll) {

@@ -79,6 +79,8 @@ class PositiveRule {
   /// Whether each row of a pair of one set is as positive for the other: lists may say otherwise.
   bool is_mutual() const { return mutual_; }
   bool weighted() const { return weights_ != nullptr; }
+  /// Whether positives are listed with weights.
+  bool has_list_weights() const { return !lists_.weights.empty(); }
   const PositiveWeights& weights(Index i) const { return weights_[i]; }
   const ClassCodes<S>& codes() const { return codes_; }
   /// Keys with query i's label (by_labels only, and not reversed).
@@ -102,6 +104,12 @@ class PositiveRule {
   bool lists(Index i, Index j) const {
     const std::span<const Index> all = listed(i);
     return std::binary_search(all.begin(), all.end(), j);
+  }
+  /// The weight of key j that query i lists, as given; 1 without weights.
+  double weight(Index i, Index j) const {
+    if (lists_.weights.empty()) return 1;
+    const std::span<const Index> all = listed(i);
+    return weight_at(&*std::lower_bound(all.begin(), all.end(), j));
   }
   /// body(k, weight, heaviest) for every key first + k that query i lists, k < n, with its weight
   /// in units of the heaviest one's, and whether it is that; weighted() only.

@@ -2,6 +2,7 @@
 
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/result.hpp"
+#include "nearfar/core/targets.hpp"
 
 /// \file
 /// The arguments of a metric over ranked keys as its public class hands them on.
@@ -25,6 +26,14 @@ struct RankedInputs {
   RankedSets<S> sets;
   Labels query_labels;
   Labels key_labels;
+};
+
+/// The same with targets.
+template <class S>
+struct TargetedRanks {
+  RankedSets<S> sets;
+  const Targets& query_targets;
+  const Targets& key_targets;
 };
 
 }  // namespace nearfar::detail

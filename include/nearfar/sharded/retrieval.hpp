@@ -7,13 +7,13 @@
 
 namespace nearfar::detail {
 
-/// One process' queries and references, each with its label; the second set is empty when there is
-/// one.
+/// One process' queries and references, each with its targets; the second set is empty when there
+/// is one.
 template <class S>
 struct ShardedRankedInputs {
   ShardedInputs<S, 2> sets;
-  Labels query_labels;
-  Labels reference_labels;
+  const Targets& query_targets;
+  const Targets& reference_targets;
   bool same_rows;
 };
 
@@ -29,6 +29,8 @@ namespace nearfar::sharded {
 /// Retrieval metrics of a set that is shared out to processes: those of nearfar::Retrieval over the
 /// rows of all of them, where each gives its own with their labels. Every process makes the same
 /// call and gets the same means; with RetrievalOptions::per_query, the numbers of its own queries.
+/// Lists number the references of all processes. Full average precision, unlabelled references and
+/// weights are refused.
 ///
 /// Keys travel once, twice when a query's first positive is beyond all of ks.
 /// Beside the shards' rows a process keeps the nearest keys of each own query: as many as it has
@@ -44,16 +46,16 @@ class Retrieval {
   const K& kernel() const { return metric_.kernel(); }
 
   /// Of the rows of all processes: each a query, all others its candidates. Own rows x are N_r x D,
-  /// N_r >= 0, with one label a row. Throws the same error on all processes, as
+  /// N_r >= 0, with the targets of each row. Throws the same error on all processes, as
   /// sharded::InfoNce::forward.
-  RetrievalResult evaluate(const Sharding& where, Rows<S> x, Labels labels,
+  RetrievalResult evaluate(const Sharding& where, Rows<S> x, const Targets& labels,
                            CallOptions<S> call = {}) const {
-    return hand_on({{where, {Chunks<S>(x, no_gradient), {}}, false, call}, labels, {}, true});
+    return hand_on({{where, {Chunks<S>(x, no_gradient), {}}, false, call}, labels, labels, true});
   }
 
-  /// Of all processes' queries among all their references, each with one label a row.
-  RetrievalResult evaluate(const Sharding& where, Rows<S> queries, Labels query_labels,
-                           Rows<S> references, Labels reference_labels,
+  /// Of all processes' queries among all their references, each with targets.
+  RetrievalResult evaluate(const Sharding& where, Rows<S> queries, const Targets& query_labels,
+                           Rows<S> references, const Targets& reference_labels,
                            CallOptions<S> call = {}) const {
     return hand_on({{where,
                      {Chunks<S>(queries, no_gradient), Chunks<S>(references, no_gradient)},

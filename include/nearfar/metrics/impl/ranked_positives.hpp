@@ -1,162 +1,166 @@
 #pragma once
 
-#include "nearfar/core/classes.hpp"
-#include "nearfar/core/workspace.hpp"
+#include "nearfar/metrics/impl/counted_ranks.hpp"
 #include "nearfar/metrics/impl/nearest_of_query.hpp"
+#include "nearfar/metrics/impl/ranked_candidates.hpp"
 #include "nearfar/metrics/impl/ranking.hpp"
+#include "nearfar/mining/search_tree.hpp"
 
 /// \file
-/// A query's part of the retrieval metrics: where among its candidates the positives are.
+/// Where among a query's candidates its positives are, out of its whole row of scores.
 
 namespace nearfar::detail {
 
-/// Measures of the ranks of a query's positives; zeros without a positive.
-struct RankedPositives {
-  Index positives;           ///< R
-  Index first;               ///< rank of the nearest one, from 1
-  Index within_r;            ///< positives of rank <= R
-  double average_precision;  ///< AP@R
-};
-
-/// Mask of the candidates that are positives of a query.
-template <class S>
-struct SameClass {
-  ClassCodes<S> codes;
-  bool same_rows;  ///< queries and keys are the same rows: none is a candidate for itself
-
-  bool counts(Index i, Index j) const { return !same_rows || i != j; }
-  bool positive(Index i, Index j) const { return codes.query[i] == codes.key[j]; }
-};
-
-/// The k that hits are counted at.
-struct CutOffs {
-  const Index* k;
-  Index count;
-};
-
-/// Measures of the positives among a query's nearest keys, and how many are within each cut-off.
-class CountedRanks {
- public:
-  /// For queries with so many candidates.
-  CountedRanks(Scratch& scratch, const CutOffs& cut_offs, Index candidates)
-      : count_(cut_offs.count), sorted_(scratch.take<CutOff>(cut_offs.count)) {
-    for (Index t = 0; t < count_; ++t) sorted_[t] = {std::min(cut_offs.k[t], candidates), t};
-    std::sort(sorted_, sorted_ + count_,
-              [](const CutOff& a, const CutOff& b) { return a.k < b.k; });
-  }
-
-  Index cut_offs() const { return count_; }
-
-  /// Ranks that count for a query with so many positives: R and every k.
-  Index wanted(Index positives) const {
-    const Index most_k = count_ > 0 ? sorted_[count_ - 1].k : 0;
-    return std::max(positives, most_k);
-  }
-
-  /// Of a query with `positives` of them, whose `ranks` nearest keys are known: is_positive(rank),
-  /// from 1. `first` stays 0 when none is among these. Sets hits[cut-off].
-  template <class IsPositive>
-  RankedPositives count(Index positives, Index ranks, const IsPositive& is_positive,
-                        Index* hits) const {
-    RankedPositives out{positives, 0, 0, 0};
-    if (positives == 0) {
-      std::fill_n(hits, count_, Index(0));
-      return out;
-    }
-    Index found = 0;
-    Index next = 0;
-    for (Index rank = 1; rank <= ranks; ++rank) {
-      if (is_positive(rank)) {
-        ++found;
-        if (found == 1) out.first = rank;
-        if (rank <= positives) {
-          out.within_r = found;
-          out.average_precision += static_cast<double>(found) / static_cast<double>(rank);
-        }
-      }
-      for (; next < count_ && sorted_[next].k == rank; ++next) hits[sorted_[next].place] = found;
-    }
-    for (; next < count_; ++next) hits[sorted_[next].place] = found;
-    out.average_precision /= static_cast<double>(positives);
-    return out;
-  }
-
- private:
-  struct CutOff {
-    Index k;      ///< at most the number of candidates
-    Index place;  ///< among the caller's
-  };
-  Index count_;
-  CutOff* sorted_;
-};
-
-/// Ranks each query's nearest keys, as many as any metric needs, and counts the positives among the
-/// k nearest into hits[i * cut-offs + t].
+/// Ranks each query's nearest keys, as many as any metric needs, and measures them at each cut-off
+/// into at[i * cut-offs + t]; with `whole`, all of its positives.
 template <class S>
 class PositivesMiner final : public RowMiner<S> {
  public:
-  /// `members` is the number of keys of each query's class. All arguments must outlive the object.
-  PositivesMiner(Ranking<S>& ranking, const CutOffs& cut_offs, const SameClass<S>& positives,
-                 const Index* members, Index* hits)
+  /// All arguments must outlive the object.
+  PositivesMiner(Ranking<S>& ranking, const CutOffs& cut_offs,
+                 const RankedCandidates<S>& candidates, bool whole, AtCutOff* at)
       : sign_(ranking.sign()),
-        positives_(positives),
-        members_(members),
-        ranks_(ranking.scratch(), cut_offs, ranking.candidates()),
-        hits_(hits),
+        candidates_(candidates),
+        ranks_(ranking.scratch(), cut_offs),
+        at_(at),
+        whole_(whole),
+        counts_(ranking.scratch().template take<PairCounts>(ranking.queries())),
         rows_(ranking.scratch().template take<RankedPositives>(ranking.queries())) {
+    Scratch& scratch = ranking.scratch();
+    each_counted(ranking.queries(), ranking.threads(),
+                 [&](Index i) { counts_[i] = candidates.count(i); });
     Index most = 0;
+    Index most_positives = 0;
     for (Index i = 0; i < ranking.queries(); ++i) {
-      most = std::max(most, ranks_.wanted(positives_of(i)));
+      most = std::max(most, wanted(i));
+      most_positives = std::max(most_positives, counts_[i].positives);
     }
     memory_size_ = NearestOfQuery<S>::memory(most, ranking.keys());
-    memory_ = ranking.scratch().template take<Neighbour<S>>(ranking.threads() * memory_size_);
+    memory_ = scratch.take<Neighbour<S>>(ranking.threads() * memory_size_);
+    if (whole_) {
+      positives_size_ = most_positives;
+      positives_ = scratch.take<Neighbour<S>>(ranking.threads() * positives_size_);
+      before_ = scratch.take<Index>(ranking.threads() * (positives_size_ + 1));
+      tree_size_ = search_tree_size<S>(most_positives);
+      trees_ = scratch.take<S>(ranking.threads() * tree_size_);
+    }
+    if (candidates.rule().has_list_weights()) {
+      ideal_size_ = most_positives;
+      ideal_ = scratch.take<double>(ranking.threads() * ideal_size_);
+    }
   }
 
   const RankedPositives& operator[](Index i) const { return rows_[i]; }
 
-  void row(Index i, int worker, Index keys, const S* s, S*) override {
-    const Index count = positives_of(i);
-    NearestOfQuery<S> nearest(memory_ + worker * memory_size_, ranks_.wanted(count), sign_);
+  void row(Index i, int worker, Index, const S* s, S*) override {
+    const Index count = counts_[i].positives;
+    NearestOfQuery<S> nearest(memory_ + worker * memory_size_, wanted(i), sign_);
     if (count > 0) {
-      offer_candidates(nearest, positives_.same_rows ? i : -1, keys, s);
+      candidates_.each_part(i, [&](Index first, Index n) { nearest.offer(s + first, first, n); });
       nearest.sort();
     }
+    const double* ideal = count > 0 ? ideal_gains(i, worker) : nullptr;
     RankedPositives& out = rows_[i];
     out = ranks_.count(
-        count, nearest.count(),
-        [&](Index rank) { return positives_.positive(i, nearest[rank - 1].key); },
-        hits_ + i * ranks_.cut_offs());
-    if (out.positives > 0 && out.first == 0) out.first = rank_of_first(i, keys, s);
+        count, count + counts_[i].negatives, nearest.count(),
+        [&](Index rank) { return gain(i, nearest[rank - 1].key); },
+        [&](Index rank) { return ideal != nullptr ? ideal[rank - 1] : 1.0; },
+        at_ + i * ranks_.cut_offs());
+    if (count == 0) return;
+    if (out.first == 0) out.first = rank_of_first(i, s);
+    if (whole_) out.average_precision = average_precision(i, worker, s);
   }
 
  private:
-  Index positives_of(Index i) const { return members_[i] - (positives_.same_rows ? 1 : 0); }
+  Index wanted(Index i) const {
+    const Index positives = counts_[i].positives;
+    return positives > 0 ? ranks_.wanted(positives, positives + counts_[i].negatives) : 0;
+  }
 
   Neighbour<S> neighbour(const S* s, Index j) const { return {static_cast<S>(-sign_) * s[j], j}; }
 
+  /// Of key j for query i: its weight, where positives have any.
+  double gain(Index i, Index j) const {
+    if (!candidates_.positive(i, j)) return 0;
+    return ideal_ != nullptr ? candidates_.rule().weight(i, j) : 1;
+  }
+
+  /// Gains of all positives, the largest first; null where each is 1.
+  const double* ideal_gains(Index i, int worker) const {
+    if (ideal_ == nullptr) return nullptr;
+    double* gains = ideal_ + worker * ideal_size_;
+    double* end = gains;
+    candidates_.each_positive(i, [&](Index j) { *end++ = candidates_.rule().weight(i, j); });
+    std::sort(gains, end, [](double a, double b) { return a > b; });
+    return gains;
+  }
+
   /// Of the nearest positive, when it is beyond all ranks that are kept.
-  Index rank_of_first(Index i, Index keys, const S* s) const {
+  Index rank_of_first(Index i, const S* s) const {
     Neighbour<S> first{0, -1};
-    for (Index j = 0; j < keys; ++j) {
-      if (!positives_.counts(i, j) || !positives_.positive(i, j)) continue;
+    candidates_.each_positive(i, [&](Index j) {
       const Neighbour<S> other = neighbour(s, j);
       if (first.key < 0 || other < first) first = other;
-    }
+    });
     Index nearer = 0;
-    for (Index j = 0; j < keys; ++j) {
-      nearer += positives_.counts(i, j) && neighbour(s, j) < first ? 1 : 0;
-    }
+    candidates_.each_part(i, [&](Index from, Index n) {
+      for (Index j = from; j < from + n; ++j) nearer += neighbour(s, j) < first ? 1 : 0;
+    });
     return nearer + 1;
   }
 
+  /// Over the ranks of all positives. Candidates are counted by how many positives are nearer than
+  /// they: a positive's rank is the number of those with at most as many as it has.
+  double average_precision(Index i, int worker, const S* s) const {
+    Neighbour<S>* positives = positives_ + worker * positives_size_;
+    Index count = 0;
+    candidates_.each_positive(i, [&](Index j) { positives[count++] = neighbour(s, j); });
+    std::sort(positives, positives + count);
+    const SearchTree<S> tree = search_tree(count, trees_ + worker * tree_size_,
+                                           [&](Index rank) { return positives[rank].distance; });
+    Index* before = before_ + worker * (positives_size_ + 1);
+    std::fill_n(before, count + 1, Index(0));
+    candidates_.each_part(i, [&](Index from, Index n) {
+      S distances[bounds_at_once];
+      std::int32_t ranks[bounds_at_once];
+      for (Index first = from; first < from + n; first += bounds_at_once) {
+        const Index size = std::min(bounds_at_once, from + n - first);
+        for (Index c = 0; c < size; ++c) distances[c] = neighbour(s, first + c).distance;
+        std::fill(distances + size, distances + bounds_at_once, S(0));
+        triplet_loops<S>().ranks(tree, distances, ranks);
+        for (Index c = 0; c < size; ++c) {
+          Index rank = ranks[c];
+          while (rank < count && positives[rank] < Neighbour<S>{distances[c], first + c}) ++rank;
+          ++before[rank];
+        }
+      }
+    });
+    double sum = 0;
+    Index rank = 0;
+    for (Index t = 0; t < count; ++t) {
+      rank += before[t];
+      sum += static_cast<double>(t + 1) / static_cast<double>(rank);
+    }
+    return sum / static_cast<double>(count);
+  }
+
   int sign_;
-  const SameClass<S>& positives_;
-  const Index* members_;
+  const RankedCandidates<S>& candidates_;
   CountedRanks ranks_;
-  Index* hits_;
+  AtCutOff* at_;
+  bool whole_;
+  PairCounts* counts_;
   RankedPositives* rows_;
+  // Of each thread.
   Index memory_size_ = 0;
   Neighbour<S>* memory_ = nullptr;
+  Index positives_size_ = 0;
+  Neighbour<S>* positives_ = nullptr;
+  Index* before_ = nullptr;  ///< candidates with so many positives before them
+  Index tree_size_ = 0;
+  S* trees_ = nullptr;
+  Index ideal_size_ = 0;
+  double* ideal_ = nullptr;
 };
 
 }  // namespace nearfar::detail

@@ -53,7 +53,7 @@ class Ranking {
   const PackedRows<S>& key_rows() const { return call_.rows(one_set() ? 0 : 1); }
 
   /// Packs, and hands the metric each query's row of scores, a query's own included. There must be
-  /// candidates.
+  /// queries and candidates.
   void run(RowMiner<S>& metric) {
     pack();
     OneSidedPass<S> pass(scratch(), threads(), kernel(), query_rows(), key_rows(), pairing());
@@ -69,16 +69,5 @@ class Ranking {
   const RankedSets<S>& sets_;
   Call<S> call_;
 };
-
-/// Offers a query's row of scores with n keys, without the key `self` (-1 where there is none).
-template <class Nearest, class S>
-void offer_candidates(Nearest& nearest, Index self, Index n, const S* s) {
-  if (self < 0) {
-    nearest.offer(s, 0, n);
-  } else {
-    nearest.offer(s, 0, self);
-    nearest.offer(s + self + 1, self + 1, n - self - 1);
-  }
-}
 
 }  // namespace nearfar::detail

@@ -2,7 +2,8 @@
 
 #include <vector>
 
-#include "nearfar/metrics/impl/ranked_positives.hpp"
+#include "nearfar/metrics/impl/counted_ranks.hpp"
+#include "nearfar/metrics/impl/nearest_of_query.hpp"
 #include "nearfar/metrics/impl/retrieval_sums.hpp"
 #include "nearfar/sharded/impl/sharded_call.hpp"
 #include "nearfar/sharded/retrieval.hpp"
@@ -94,17 +95,30 @@ class NearerTerm final : public RowTerm<S> {
   Row* rows_;
 };
 
+/// Throws on what whole rows of scores are needed for, and on what keys do not carry along.
+inline void check_sharded(const RetrievalOptions& options, const Targets& targets) {
+  if (options.average_precision) {
+    fail_argument("average_precision", "false where the references are shared out", "true");
+  }
+  if (options.unlabelled) {
+    fail_argument("unlabelled", "nothing where the references are shared out", "a label");
+  }
+  if (targets.has_weights() || !targets.lists().weights.empty()) {
+    fail_argument("labels", "no weights where the references are shared out", "weights");
+  }
+}
+
 template <class S>
 RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& kernel,
                          const ShardedRankedInputs<S>& inputs) {
-  const auto set_of = [](const char* name, const Chunks<S>& rows, const Labels& labels) {
-    return ShardedSet<S>(name, rows).with(Targets(labels));
+  const auto set_of = [](const char* name, const Chunks<S>& rows, const Targets& targets) {
+    return ShardedSet<S>(name, rows).with(targets);
   };
   const auto& rows = inputs.sets.sets_of_rows;
   std::vector<ShardedSet<S>> sets;
-  sets.push_back(set_of(inputs.same_rows ? "x" : "queries", rows[0], inputs.query_labels));
+  sets.push_back(set_of(inputs.same_rows ? "x" : "queries", rows[0], inputs.query_targets));
   if (!inputs.same_rows) {
-    sets.push_back(set_of("references", rows[1], inputs.reference_labels));
+    sets.push_back(set_of("references", rows[1], inputs.reference_targets));
   } else if (!kernel.is_symmetric()) {
     sets.push_back(sets[0]);
     sets[1].same_rows = true;
@@ -120,6 +134,7 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
                           fail_argument("d_parameter", "none, as metrics have no gradient",
                                         "a buffer");
                         }
+                        check_sharded(options, inputs.query_targets);
                       });
   const Team& team = call.team();
   for (std::size_t t = 0; t < options.ks.size(); ++t) {
@@ -133,7 +148,6 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
   }
   const Index n = call.own_rows(0);
   const Index keys = call.all_rows(key_set);
-  const Index candidates = std::max<Index>(keys - (inputs.same_rows ? 1 : 0), 0);
   const auto size = static_cast<Index>(options.ks.size());
 
   Index* positives = nullptr;
@@ -142,23 +156,23 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
   team.agree([&] {
     positives = call.scratch().template take<Index>(n);
     negatives = call.scratch().template take<Index>(n);
-    ranks.emplace(call.scratch(), CutOffs{options.ks.data(), size}, candidates);
+    ranks.emplace(call.scratch(), CutOffs{options.ks.data(), size});
   });
   call.count_pairs(positives, negatives);
 
   const PositiveRule<S> none;
   const auto wanted_of = [&](Index i) {
-    return positives[i] > 0 ? ranks->wanted(positives[i]) : 0;
+    return positives[i] > 0 ? ranks->wanted(positives[i], positives[i] + negatives[i]) : 0;
   };
-  auto found = call.template make<NearestTerm<S>>(0, kernel.sign(), candidates, wanted_of, none);
+  auto found = call.template make<NearestTerm<S>>(0, kernel.sign(), keys, wanted_of, none);
   auto beyond = call.template make<NearerTerm<S>>(0, kernel.sign());
-  Index* hits = nullptr;
+  AtCutOff* measured = nullptr;
   RankedPositives* counted = nullptr;
   std::optional<RetrievalSums> sums;
   team.agree([&] {
-    hits = call.scratch().template take<Index>(n * size);
+    measured = call.scratch().template take<AtCutOff>(n * size);
     counted = call.scratch().template take<RankedPositives>(n);
-    sums.emplace(options, n, candidates);
+    sums.emplace(options, n);
   });
   Diagnostics seen;
   call.accumulate(
@@ -173,8 +187,9 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
   for (Index i = 0; i < n; ++i) {
     found[i].nearest.sort();
     counted[i] = ranks->count(
-        positives[i], found[i].nearest.count(),
-        [&](Index rank) { return found[i].nearest[rank - 1].key % 2 == 1; }, hits + i * size);
+        positives[i], positives[i] + negatives[i], found[i].nearest.count(),
+        [&](Index rank) { return found[i].nearest[rank - 1].key % 2 == 1 ? 1.0 : 0.0; },
+        [](Index) { return 1.0; }, measured + i * size);
     beyond[i] = {found[i].first_positive, 0};
     any_beyond = any_beyond || (counted[i].positives > 0 && counted[i].first == 0);
   }
@@ -192,11 +207,11 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
   }
 
   std::vector<double> passing;
-  team.agree([&] { passing.resize(3 + 2 * options.ks.size()); });
+  team.agree([&] { passing.resize(RetrievalSums::count(options.ks.size())); });
   team.sum_in_order(passing.data(), static_cast<Index>(passing.size()), [&] {
     std::size_t at = 0;
     sums->each([&](double& sum) { sum = passing[at++]; });
-    for (Index i = 0; i < n; ++i) sums->add(i, counted[i], hits + i * size);
+    for (Index i = 0; i < n; ++i) sums->add(i, counted[i], measured + i * size);
     at = 0;
     sums->each([&](double& sum) { passing[at++] = sum; });
   });
