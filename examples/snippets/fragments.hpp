@@ -27,7 +27,7 @@ extern std::uint64_t seed, step;
 
 // Other numbers.
 extern std::vector<float> log_noise_keys, log_noise_negatives;
-extern std::vector<double> counts;
+extern std::vector<double> counts, gains;
 
 extern nearfar::SupCon<float> loss;
 extern nearfar::RowTerm<float>& term;

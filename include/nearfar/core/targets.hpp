@@ -26,7 +26,8 @@ struct MultiLabels {
 /// columns[offsets[i]] .. columns[offsets[i + 1] - 1], in ascending order, all other keys are its
 /// negatives. In a set compared with itself row i may list row j and j not list i: each row's loss
 /// is that of its own list. `weights`, where given, are one number > 0 a column: how much a
-/// positive counts among an anchor's positives (SupCon takes them; other losses refuse them).
+/// positive counts among an anchor's positives (SupCon takes them, and Retrieval as gains; other
+/// losses refuse them).
 /// Views: all three must outlive the call.
 struct PositiveLists {
   std::span<const Index> offsets;  ///< one more than anchors, from 0 to the number of columns
