@@ -147,6 +147,30 @@ TYPED_TEST(SharedExponentials, EqualEachSidesOwnForASelfComparison) {
   }
 }
 
+/// Among the last 48 rows scores lie near together, so that the first sweep shares their
+/// exponentials; one of these rows is far nearer to others, so that the second sweep cannot. Scores
+/// are kept between the sweeps, those of the positives too.
+TYPED_TEST(SharedExponentials, EqualEachSidesOwnWhereTheFirstSweepAloneShares) {
+  using S = TypeParam;
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  constexpr Index n = 96;
+  Scratch scratch(nullptr);
+  Matrix<S> rows = S(0.5) * support::uniform_matrix<S>(n, 5, 6);
+  rows.col(0).setZero();
+  rows.col(0).head(49).setConstant(sizeof(S) == sizeof(float) ? S(10) : S(30));
+  const PackedRows<S> x = support::pack_one<S>(scratch, 1, kernel, rows);
+  std::vector<int> labels(n);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i / 2);
+  const std::vector<Index> positives(n, 1);
+  const Targets targets{Labels(labels)};
+  const PositiveRule<S> rule(scratch, targets, targets);
+  const Upstream one(1.0);
+  ManyPositivesSoftmax<S> term(scratch, n, kernel.sign(), 1.0, MeanOverPositives::outside_log, rule,
+                               positives.data(), one);
+  const Outcome<S> want = passed(scratch, term, term, Exponentials::apart, kernel, x, x, 1);
+  expect_the_same(passed(scratch, term, term, Exponentials::shared, kernel, x, x, 2), want);
+}
+
 TYPED_TEST(SharedExponentials, EqualEachSidesOwnWithManyPositives) {
   using S = TypeParam;
   const KernelValue<S> kernel = kernel_value<S>(InnerProduct());

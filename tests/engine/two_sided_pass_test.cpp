@@ -72,6 +72,56 @@ TYPED_TEST(TwoSidedPassOf, SelfComparisonEqualsAOneSidedPassOverOtherRows) {
   }
 }
 
+/// More rows than scores are kept of between the sweeps: the last panels' are computed again.
+TYPED_TEST(TwoSidedPassOf, KeptAndRecomputedScoresGiveTheSameGradients) {
+  using S = TypeParam;
+  for (const Index n : {193, 1700}) {
+    Scratch scratch(nullptr);
+    const Matrix<S> x = integer_rows<S>(n, 5, 1);
+    const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+    const PackedRows<S> rows = support::pack_one<S>(scratch, 2, kernel, x);
+    OneSidedPass<S> one_sided(scratch, 2, kernel, rows, rows, Pairing::others);
+    TwoSidedPass<S> two_sided(scratch, 2, kernel, rows, rows);
+    Diagnostics seen;
+    auto want = take_gradients(scratch, rows);
+    auto got = take_gradients(scratch, rows);
+    RecordingTerm<S> want_rows(n, n, &derivative<S>);
+    RecordingTerm<S> got_rows(n, n, &derivative<S>);
+    one_sided.forward_backward(want_rows, want, want, seen);
+    two_sided.forward_backward(got_rows, got_rows, got, got, seen);
+    expect_equal(got_rows, want_rows, n);
+    EXPECT_EQ(matrix_of(got, rows), matrix_of(want, rows)) << n;
+  }
+}
+
+/// Distances of near pairs, of equal rows among them, are computed from the rows; which they are is
+/// kept with the scores.
+TYPED_TEST(TwoSidedPassOf, KeptAndRecomputedDistancesGiveTheSameGradients) {
+  using S = TypeParam;
+  const KernelValue<S> kernel = kernel_value<S>(Euclidean());
+  for (const Index n : {193, 1700}) {
+    Scratch scratch(nullptr);
+    Matrix<S> x = integer_rows<S>(n, 2, 1);
+    x.col(1).setZero();
+    const PackedRows<S> rows = support::pack_one<S>(scratch, 2, kernel, x);
+    OneSidedPass<S> one_sided(scratch, 2, kernel, rows, rows, Pairing::others);
+    TwoSidedPass<S> two_sided(scratch, 2, kernel, rows, rows);
+    Diagnostics want_seen;
+    Diagnostics seen;
+    auto want = take_gradients(scratch, rows);
+    auto got = take_gradients(scratch, rows);
+    RecordingTerm<S> want_rows(n, n, &derivative<S>);
+    RecordingTerm<S> got_rows(n, n, &derivative<S>);
+    one_sided.forward_backward(want_rows, want, want, want_seen);
+    two_sided.forward_backward(got_rows, got_rows, got, got, seen);
+    EXPECT_EQ(got_rows.counts(), want_rows.counts());
+    EXPECT_EQ(seen.zero_distances, want_seen.zero_distances);
+    const auto scale = static_cast<double>(matrix_of(want, rows).norm());
+    EXPECT_LE(static_cast<double>((matrix_of(got, rows) - matrix_of(want, rows)).norm()),
+              1e-5 * scale);
+  }
+}
+
 TYPED_TEST(TwoSidedPassOf, OneSweepEqualsAOneSidedPassOverOtherRows) {
   using S = TypeParam;
   const KernelValue<S> kernel = kernel_value<S>(Euclidean());
