@@ -1,4 +1,5 @@
 // SupCon: a row's positives are all other rows with its label; a row may have several labels.
+#include <cmath>
 #include <cstdint>
 #include <iostream>
 #include <nearfar/losses/sup_con.hpp>
@@ -19,5 +20,5 @@ int main() {
   std::cout << "from sets of labels " << of_sets.value << '\n';
 
   const bool counts = result.diagnostics.terms == 5 && of_sets.diagnostics.terms == 5;
-  return counts && of_sets.value == loss.forward(x, labels).value ? 0 : 1;
+  return counts && std::abs(of_sets.value - result.value) < 1e-5 ? 0 : 1;
 }

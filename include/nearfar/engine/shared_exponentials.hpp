@@ -96,8 +96,8 @@ struct SharedSide {
           empty ? 0 : row.factor * std::exp2((static_cast<double>(top[i]) - row.best) * rate);
       fits = fits && std::abs(f) < largest;
       factor[i] = static_cast<S>(f);
-      reference[i] = row.reference;
-      share[i] = row.share;
+      reference[i] = empty ? S(0) : row.reference;
+      share[i] = empty ? S(0) : row.share;
     }
     return fits;
   }

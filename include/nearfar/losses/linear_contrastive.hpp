@@ -58,7 +58,7 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
 /// all of a kind, `mean_nonzero` over the active ones of a kind, and added. With
 /// Reduction::none a value is the sum of a row's hinges of both kinds.
 ///
-/// Extra memory O((N + M) D); 4 N^2 D floating point operations for a batch, 6 N M D with
+/// Extra memory O((N + M) D); 3 to 4 N^2 D floating point operations for a batch, 6 N M D with
 /// references; a third more for mean_nonzero, whose divisors weigh the two kinds against each other
 /// and must be known first. Immutable; shared by threads each with its own Workspace; the same bits
 /// at any number of threads.
