@@ -42,8 +42,8 @@ Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& ker
 /// with similarities s of kernel K. Terms are anchors: Reduction::mean divides by N, as the paper
 /// does; an anchor without a positive or without a negative has the other part alone.
 ///
-/// Extra memory O((N + M) D), 3 to 4 N^2 D floating point operations for a batch. Immutable; shared by
-/// threads each with its own Workspace; the same bits at any number of threads.
+/// Extra memory O((N + M) D), 3 to 4 N^2 D floating point operations for a batch. Immutable; shared
+/// by threads each with its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
   static_assert(is_symmetric<K>(),

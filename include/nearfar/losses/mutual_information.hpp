@@ -54,8 +54,8 @@ MutualInformationResult evaluate(const MutualInformationOptions& options,
 ///
 /// nwj's exponentials end at exp(700) (in gradients, exp(80) for float): a critic that far off gets
 /// a finite, if useless, value. Extra memory O(N D). 6 N^2 D floating point operations forward and
-/// backward, 6 to 8 N^2 D for donsker_varadhan, which takes two passes. Immutable; shared by threads
-/// each with its own Workspace; the same bits at any number of threads.
+/// backward, 6 to 8 N^2 D for donsker_varadhan, which takes two passes. Immutable; shared by
+/// threads each with its own Workspace; the same bits at any number of threads.
 template <class S, Kernel K = InnerProduct>
 class MutualInformation {
  public:

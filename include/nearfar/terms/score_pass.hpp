@@ -26,10 +26,10 @@ Result evaluate(const ScorePassOptions& options, const KernelValue<S>& kernel,
 ///     L_i = term(s_i1, ..., s_iM),   s_ij the score of query i and key j
 ///
 /// No N x M matrix is held: a call takes O((N + M) D) extra memory beside what the term keeps, and
-/// 6 N M D floating point operations forward and backward (3 to 4 N^2 D for rows with themselves, each
-/// score accumulated by both of its rows). Value and gradients have the same bits at any number of
-/// threads if the term depends on nothing but its arguments. `check_gradient` (gradient_check.hpp)
-/// checks a term as it does the losses of the library.
+/// 6 N M D floating point operations forward and backward (3 to 4 N^2 D for rows with themselves,
+/// each score accumulated by both of its rows). Value and gradients have the same bits at any
+/// number of threads if the term depends on nothing but its arguments. `check_gradient`
+/// (gradient_check.hpp) checks a term as it does the losses of the library.
 template <class S, Kernel K = Cosine>
 class ScorePass {
  public:
