@@ -49,22 +49,29 @@ void add_exponentials(S reference, double sum, S rate, Rebase<S>& memo, S& best,
   }
 }
 
+/// What exponentials relative to a reference become.
+enum class ReferenceOf { sums, weights };
+
 /// The reference of one tile's exponentials.
 template <class S>
 struct TileReference {
   S value;
   bool usable;  ///< no exponential, and no factor of one, leaves S
 
-  /// For scores in `range`. References are steps of a coarse ladder, so that most tiles have the
-  /// same and sums are seldom brought from one to another.
-  TileReference(const Range<S>& range, S rate) {
-    constexpr double step = 16;      // of the exponents of two
+  /// For scores in `range`. Of sums, references are steps of a coarse ladder, so that most tiles
+  /// have the same and sums are seldom brought from one to another; of weights, they are as near as
+  /// can be, so that little underflows. Both are multiples of a power of two near the temperature:
+  /// differences between scores and references do not round unless they are larger than the scores.
+  TileReference(const Range<S>& range, S rate, ReferenceOf of = ReferenceOf::sums) {
+    const double step = of == ReferenceOf::sums ? 16 : 1;  // of the exponents of two
     constexpr double farthest = 60;  // within the range of float, with the reciprocal of sums
     const double top = static_cast<double>(range.largest) * static_cast<double>(rate);
     const double bottom = static_cast<double>(range.smallest) * static_cast<double>(rate);
     const double rung = std::ceil(top / step) * step;
-    value = std::max(static_cast<S>(rung / static_cast<double>(rate)), range.largest);
+    const double unit = std::exp2(std::floor(-std::log2(static_cast<double>(rate))));
+    const double reference = std::ceil(rung / static_cast<double>(rate) / unit) * unit;
     usable = rung - bottom < farthest && std::abs(rung) < 1e6;
+    value = usable ? static_cast<S>(reference) : range.largest;
   }
 };
 

@@ -507,7 +507,7 @@ class TwoSidedPass {
                  const Sides& sides) const {
     if (!sides.usable || mask_.excluded.any() || first == below) return false;
     const Range<S> tops = score_loops<S>().range(block.count, sides.queries->top + block.first);
-    const TileReference<S> reference(tops, terms.queries->rate());
+    const TileReference<S> reference(tops, terms.queries->rate(), ReferenceOf::weights);
     if (!reference.usable) return false;
     terms.queries->add_moment(block.first, shared_tile(terms, mine, block, first, below)
                                                .gradient_own(reference.value, *sides.queries));
@@ -523,7 +523,7 @@ class TwoSidedPass {
     const Range<S> queries = loops.range(block.count, sides.queries->top + block.first);
     const Range<S> keys = loops.range(end - first, sides.keys->top + first);
     const TileReference<S> reference({std::min(queries.smallest, keys.smallest), queries.largest},
-                                     terms.queries->rate());
+                                     terms.queries->rate(), ReferenceOf::weights);
     if (!reference.usable) return false;
     terms.queries->add_moment(block.first,
                               shared_tile(terms, mine, block, first, end)
