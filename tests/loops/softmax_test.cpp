@@ -314,25 +314,20 @@ TYPED_TEST(SoftmaxLoopsOf, TileSumsAreOfEachRowAndOfEachColumn) {
 template <class S>
 struct Side {
   Array<S> factors;
-  Array<S> moments;
+  Array<S> references;
   Array<S> shares;
-  Array<S> share_moments;
 
-  explicit Side(Index n) : factors(n), moments(n), shares(n), share_moments(n) {}
+  explicit Side(Index n) : factors(n), references(n), shares(n) {}
   static Side uniform(Index n, Index padded, std::uint64_t seed) {
     Side out(padded);
-    for (Array<S>* each : {&out.factors, &out.moments, &out.shares, &out.share_moments}) {
+    for (Array<S>* each : {&out.factors, &out.references, &out.shares}) {
       const auto numbers = Array<S>::uniform(n, 0.1, 1, seed++);
       for (Index k = 0; k < padded; ++k) (*each)[k] = k < n ? numbers[k] : S(0);
     }
     return out;
   }
-  TileFactors<S> view() {
-    return {factors.data(), moments.data(), shares.data(), share_moments.data()};
-  }
-  bool intact() const {
-    return factors.intact() && moments.intact() && shares.intact() && share_moments.intact();
-  }
+  TileFactors<S> view() { return {factors.data(), references.data(), shares.data()}; }
+  bool intact() const { return factors.intact() && references.intact() && shares.intact(); }
 };
 
 TYPED_TEST(SoftmaxLoopsOf, TileWeightsAreExponentialsTimesBothFactorsLessShares) {
@@ -353,17 +348,22 @@ TYPED_TEST(SoftmaxLoopsOf, TileWeightsAreExponentialsTimesBothFactorsLessShares)
         }
         const long double s = before.s.exact(r * tile.stride + c);
         const long double e = exponential(s, tile.reference, tile.rate);
-        Sum out;
-        out += e * (rows.factors.exact(r) + columns.factors.exact(c));
-        Sum moment;
-        moment += e * (rows.moments.exact(r) + columns.moments.exact(c));
+        Sum of_row;
+        Sum of_column;
+        of_row += e * rows.factors.exact(r);
+        of_column += e * columns.factors.exact(c);
         if (before.positive(r, c)) {
-          out += -(rows.shares.exact(r) + columns.shares.exact(c));
-          moment += -(rows.share_moments.exact(r) + columns.share_moments.exact(c));
+          of_row += -rows.shares.exact(r);
+          of_column += -columns.shares.exact(c);
         }
-        EXPECT_TRUE(close(weight, out.value, out.magnitude, roundings)) << r << ", " << c;
-        want.value += out.value * s - moment.value;
-        want.magnitude += out.magnitude * std::abs(s) + moment.magnitude;
+        EXPECT_TRUE(close(weight, of_row.value + of_column.value,
+                          of_row.magnitude + of_column.magnitude, roundings))
+            << r << ", " << c;
+        const long double from_row = s - rows.references.exact(r);
+        const long double from_column = s - columns.references.exact(c);
+        want.value += of_row.value * from_row + of_column.value * from_column;
+        want.magnitude +=
+            of_row.magnitude * std::abs(from_row) + of_column.magnitude * std::abs(from_column);
       }
     }
     EXPECT_TRUE(close_sum<S>(got, want, tile.count * tile.columns, roundings));
@@ -393,12 +393,10 @@ TYPED_TEST(SoftmaxLoopsOf, TileFactorsAreRelativeToTheTilesReferenceAndZeroInPad
             inside
                 ? exponential(static_cast<long double>(reference), top[k], rate) * factor.exact(k)
                 : 0;
-        const long double want_moment = inside ? want * from.exact(k) : 0;
         EXPECT_TRUE(close(out.factors[k], want, std::abs(want), roundings)) << k;
-        EXPECT_TRUE(close(out.moments[k], want_moment, std::abs(want_moment), roundings)) << k;
+        EXPECT_EQ(out.references[k], inside ? from[k] : S(0)) << k;
         if (!shared) continue;
         EXPECT_EQ(out.shares[k], inside ? share[k] : S(0)) << k;
-        EXPECT_EQ(out.share_moments[k], inside ? share[k] * from[k] : S(0)) << k;
       }
       EXPECT_TRUE(out.intact());
     }

@@ -133,8 +133,7 @@ struct SharedMemory {
   static S* take(Scratch& scratch, Index count) { return scratch.take<S>(count); }
   static TileFactors<S> factors(Scratch& scratch, Index count) {
     const Index padded = round_up(count, product_loops<S>().lanes);
-    return {take(scratch, padded), take(scratch, padded), take(scratch, padded),
-            take(scratch, padded)};
+    return {take(scratch, padded), take(scratch, padded), take(scratch, padded)};
   }
 };
 

@@ -67,9 +67,8 @@ struct TileSums {
 template <class S>
 struct TileFactors {
   S* factors;
-  S* moments;        ///< factors times the score that moments are measured from
-  S* shares;         ///< of a positive; only with codes
-  S* share_moments;  ///< shares times the score that moments are measured from
+  S* references;  ///< scores that moments are measured from
+  S* shares;      ///< of a positive; only with codes
 };
 
 /// The numbers of a side that TileFactors come from.
@@ -108,7 +107,7 @@ struct SoftmaxLoops {
   void (*tile_sums)(const ScoreTile<S>& tile, S reference, S rate, const TileCodes<S>& codes,
                     const TileSums<S>& out);
   /// Scores to weights: an exponential times its row's and its column's factor, less shares.
-  /// Returns the sum of weights times (score - the score moments are measured from).
+  /// Returns the sum of each side's weights times (score - that side's reference).
   double (*tile_weights)(const ScoreTile<S>& tile, S reference, S rate, const TileCodes<S>& codes,
                          const TileFactors<S>& rows, const TileFactors<S>& columns);
   /// The factors of n rows or columns relative to a tile's reference; `padded` of them, the rest 0.

@@ -222,43 +222,39 @@ NEARFAR_ALWAYS_INLINE double weigh_group(const ScoreTile<S>& tile, S reference, 
   const V top = V::broadcast(reference);
   const V zero = V::zero();
   V factor[vectors];
-  V moment[vectors];
+  V from[vectors];
   V share[vectors];
-  V share_moment[vectors];
   V code[vectors];
   for (int v = 0; v < vectors; ++v) {
     factor[v] = V::load(columns.factors + c + v * V::lanes);
-    moment[v] = V::load(columns.moments + c + v * V::lanes);
-    if constexpr (coded) {
-      share[v] = V::load(columns.shares + c + v * V::lanes);
-      share_moment[v] = V::load(columns.share_moments + c + v * V::lanes);
-    }
+    from[v] = V::load(columns.references + c + v * V::lanes);
+    if constexpr (coded) share[v] = V::load(columns.shares + c + v * V::lanes);
   }
   if constexpr (coded) load_codes<vectors>(codes, tile.columns, c, code);
   V sum = zero;
   for (Index r = 0; r < tile.count; ++r) {
     S* const s = tile.data + r * tile.stride + c;
     const V row_factor = V::broadcast(rows.factors[r]);
-    const V row_moment = V::broadcast(rows.moments[r]);
+    const V row_from = V::broadcast(rows.references[r]);
     V own = zero;
     V row_share = zero;
-    V row_share_moment = zero;
     if constexpr (coded) {
       own = V::broadcast(codes.rows[r]);
       row_share = V::broadcast(rows.shares[r]);
-      row_share_moment = V::broadcast(rows.share_moments[r]);
     }
     unrolled<vectors>([&](auto v) NEARFAR_LAMBDA_INLINE {
       const V at = V::load(s + v * V::lanes);
       const V e = exp_scaled(at - top, rate);
-      V weight = e * (row_factor + factor[v]);
-      V measured = e * (row_moment + moment[v]);
+      V of_row = e * row_factor;
+      V of_column = e * factor[v];
       if constexpr (coded) {
-        weight = weight - if_same(own, code[v], at, row_share + share[v]);
-        measured = measured - if_same(own, code[v], at, row_share_moment + share_moment[v]);
+        of_row = of_row - if_same(own, code[v], at, row_share);
+        of_column = of_column - if_same(own, code[v], at, share[v]);
       }
-      sum = sum + multiply_add(weight, at, zero - measured);
-      weight.store(s + v * V::lanes);
+      // Differences first: moments are sums of small numbers, not small sums of large ones.
+      sum = multiply_add(of_row, at - row_from, sum);
+      sum = multiply_add(of_column, at - from[v], sum);
+      (of_row + of_column).store(s + v * V::lanes);
     });
   }
   return static_cast<double>(sum.sum());
@@ -290,16 +286,12 @@ void tile_factors(Index n, Index padded, S reference, S rate, const SideNumbers<
     const T factor = exp_scaled(below, rate) * load<T>(side.factor + k);
     const T from = load<T>(side.reference + k);
     store(out.factors + k, factor);
-    store(out.moments + k, factor * from);
-    if (side.share != nullptr) {
-      const T share = load<T>(side.share + k);
-      store(out.shares + k, share);
-      store(out.share_moments + k, share * from);
-    }
+    store(out.references + k, from);
+    if (side.share != nullptr) store(out.shares + k, load<T>(side.share + k));
   });
   for (Index k = n; k < padded; ++k) {
-    out.factors[k] = out.moments[k] = S(0);
-    if (side.share != nullptr) out.shares[k] = out.share_moments[k] = S(0);
+    out.factors[k] = out.references[k] = S(0);
+    if (side.share != nullptr) out.shares[k] = S(0);
   }
 }
 
