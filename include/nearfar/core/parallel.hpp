@@ -90,7 +90,8 @@ class OwnWork {
   double begin_ = Clocks::own();
 };
 
-/// Runs serial(), or together(work) on several threads, each of which adds its OwnWork.
+/// Runs serial(), or together(work) on several threads, each of which adds its OwnWork; it returns
+/// how many there were: one inside a caller's parallel region.
 template <class Serial, class Together>
 void run_part(const Serial& serial, const Together& together) {
   const double begin = Clocks::world();
@@ -100,8 +101,7 @@ void run_part(const Serial& serial, const Together& together) {
     return;
   }
   std::atomic<double> work = 0;
-  together(work);
-  BusyProcessors::add_together(Clocks::world() - begin, work);
+  if (together(work) > 1) BusyProcessors::add_together(Clocks::world() - begin, work);
 }
 
 /// Runs body(task, thread) for task = 0 .. tasks-1, on at most `threads` threads, thread <
@@ -115,14 +115,18 @@ void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
   if (threads > 1 && tasks > 1) {
     const int team = static_cast<int>(std::min<Eigen::Index>(threads, tasks));
     run_part(serial, [&](std::atomic<double>& work) {
+      int count = 1;
 #pragma omp parallel num_threads(team)
       {
         const OwnWork mine(work);
+#pragma omp master
+        count = omp_get_num_threads();
         // Tasks are taken in order, one at a time: their costs differ, and who runs which is of no
         // consequence for the result.
 #pragma omp for schedule(dynamic, 1) nowait
         for (Eigen::Index t = 0; t < tasks; ++t) body(t, omp_get_thread_num());
       }
+      return count;
     });
     return;
   }
@@ -184,13 +188,17 @@ void parallel_pipeline(Eigen::Index tasks, int threads, Eigen::Index* left, cons
     run_part(serial, [&](std::atomic<double>& work) {
       // A ticket waits for a task that was taken before and so is running: none waits forever.
       std::atomic<Eigen::Index> next = 0;
+      int count = 1;
 #pragma omp parallel num_threads(team)
       {
         OwnWork mine(work);
+#pragma omp master
+        count = omp_get_num_threads();
         for (Eigen::Index t = next++; t < tasks; t = next++) {
           body(t, omp_get_thread_num(), ticket(t, &mine.waited));
         }
       }
+      return count;
     });
     return;
   }
