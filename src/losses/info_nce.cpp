@@ -5,9 +5,9 @@
 namespace nearfar::detail {
 
 template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<float>&,
-                                               const Inputs<float, 2>&, const Labels*);
+                                               const Inputs<float, 2>&, const InfoNceTargets&);
 template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<double>&,
-                                               const Inputs<double, 2>&, const Labels*);
+                                               const Inputs<double, 2>&, const InfoNceTargets&);
 template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<float>&,
                                                const Inputs<float, 3>&, const Negatives<float>&);
 template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<double>&,

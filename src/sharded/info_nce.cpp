@@ -5,8 +5,10 @@
 namespace nearfar::detail {
 
 template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<float>&,
-                                               const ShardedInputs<float, 2>&, const Labels*);
+                                               const ShardedInputs<float, 2>&,
+                                               const InfoNceTargets&);
 template NEARFAR_EXPORT InfoNceResult evaluate(const InfoNceOptions&, const KernelValue<double>&,
-                                               const ShardedInputs<double, 2>&, const Labels*);
+                                               const ShardedInputs<double, 2>&,
+                                               const InfoNceTargets&);
 
 }  // namespace nearfar::detail

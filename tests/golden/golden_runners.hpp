@@ -73,8 +73,29 @@ Computed<S> hadsell_pairs(Case& c) {
   });
 }
 
+/// Integers of a case, and the targets of pairs that they make: ids, labels or neither.
+struct PairTargets {
+  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> labels;
+  nearfar::Targets targets;
+
+  explicit PairTargets(Case& c) {
+    if (c.has_input("labels")) {
+      labels = c.labels("labels");
+      targets = nearfar::Targets(labels);
+    }
+    if (c.has_input("ids")) {
+      ids = c.labels("ids");
+      targets = targets.ids(ids);
+    }
+  }
+  PairTargets(const PairTargets&) = delete;
+  PairTargets& operator=(const PairTargets&) = delete;
+};
+
 template <class S>
 Computed<S> info_nce(Case& c) {
+  const PairTargets of(c);
   const bool learnt = c.has_input("temperature");
   const nearfar::InfoNceOptions options{
       .temperature = learnt ? c.input_number("temperature") : c.number("temperature"),
@@ -85,8 +106,11 @@ Computed<S> info_nce(Case& c) {
                      nearfar::Euclidean>(c, [&]<class K>(const K&) {
     Computed<S> out;
     const nearfar::InfoNce<S, K> loss(options);
-    const auto result =
-        loss.forward_backward(queries, keys, out.gradients["queries"], out.gradients["keys"]);
+    auto& dq = out.gradients["queries"];
+    auto& dk = out.gradients["keys"];
+    const auto result = of.targets.has_ids()
+                            ? loss.forward_backward(queries, keys, of.targets, dq, dk)
+                            : loss.forward_backward(queries, keys, dq, dk);
     out.loss = result.value;
     if (learnt) {
       out.gradients["temperature"] = as_matrix<S>(result.d_temperature);
@@ -171,12 +195,14 @@ Computed<S> nt_xent(Case& c) {
   const nearfar::NtXentOptions options{.temperature = c.number("temperature"),
                                        .denominator = denominator,
                                        .reduction = c.reduction()};
+  const PairTargets of(c);
   const auto view1 = c.matrix<S>("view1");
   const auto view2 = c.matrix<S>("view2");
   return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
     Computed<S> out;
     out.loss = nearfar::NtXent<S, K>(options)
-                   .forward_backward(view1, view2, out.gradients["view1"], out.gradients["view2"])
+                   .forward_backward(view1, view2, of.targets, out.gradients["view1"],
+                                     out.gradients["view2"])
                    .value;
     return out;
   });
@@ -186,12 +212,13 @@ template <class S>
 Computed<S> clip(Case& c) {
   const nearfar::ClipOptions options{.logit_scale = c.input_number("logit_scale"),
                                      .reduction = c.reduction()};
+  const PairTargets of(c);
   const auto image = c.matrix<S>("image");
   const auto text = c.matrix<S>("text");
   return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
     Computed<S> out;
     const auto result = nearfar::Clip<S, K>(options).forward_backward(
-        image, text, out.gradients["image"], out.gradients["text"]);
+        image, text, of.targets, out.gradients["image"], out.gradients["text"]);
     out.loss = result.value;
     out.gradients["logit_scale"] = as_matrix<S>(result.d_logit_scale);
     return out;
@@ -203,12 +230,13 @@ Computed<S> siglip(Case& c) {
   const nearfar::SigLipOptions options{.logit_scale = c.input_number("logit_scale"),
                                        .logit_bias = c.input_number("logit_bias"),
                                        .reduction = c.reduction()};
+  const PairTargets of(c);
   const auto image = c.matrix<S>("image");
   const auto text = c.matrix<S>("text");
   return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
     Computed<S> out;
     const auto result = nearfar::SigLip<S, K>(options).forward_backward(
-        image, text, out.gradients["image"], out.gradients["text"]);
+        image, text, of.targets, out.gradients["image"], out.gradients["text"]);
     out.loss = result.value;
     out.gradients["logit_scale"] = as_matrix<S>(result.d_logit_scale);
     out.gradients["logit_bias"] = as_matrix<S>(result.d_logit_bias);
@@ -387,6 +415,10 @@ const std::map<std::string, Runner<S>>& runners() {
       {"nt_xent", nt_xent<S, nearfar::Denominator::with_positive>},
       {"clip", clip<S>},
       {"siglip", siglip<S>},
+      {"info_nce_ids", info_nce<S>},
+      {"nt_xent_ids", nt_xent<S, nearfar::Denominator::with_positive>},
+      {"clip_ids", clip<S>},
+      {"siglip_ids", siglip<S>},
       {"triplet", triplet<S>},
       {"triplet_labels", over_labels<S, registered::mined_triplet>},
       {"linear_contrastive_labels", over_labels<S, registered::linear_contrastive>},

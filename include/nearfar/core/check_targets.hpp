@@ -127,4 +127,27 @@ inline void check_targets(const NamedTargets& query, Index queries, const NamedT
   }
 }
 
+/// Throws unless targets are ids alone, one a row, or nothing.
+inline void check_ids_alone(const NamedTargets& of, Index rows) {
+  const Targets& targets = of.targets;
+  if (targets.rule() != Targets::Rule::none)
+    fail_argument(of.name, "ids alone: for labels there is SupCon", "labels");
+  if (targets.has_weights())
+    fail_argument(of.name, "no weights of anchors for this loss", "weights");
+  if (targets.has_ids()) {
+    check_label_count((std::string(of.name) + " ids").c_str(), targets.ids(), rows);
+  }
+}
+
+/// The same of queries and of keys. Throws also when only one side has ids.
+inline void check_ids_alone(const NamedTargets& query, Index queries, const NamedTargets& key,
+                            Index keys) {
+  check_ids_alone(query, queries);
+  check_ids_alone(key, keys);
+  if (query.targets.has_ids() != key.targets.has_ids()) {
+    const NamedTargets& without = query.targets.has_ids() ? key : query;
+    fail_argument(without.name, "ids, as the other side has", "none");
+  }
+}
+
 }  // namespace nearfar::detail

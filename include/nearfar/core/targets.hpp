@@ -48,7 +48,8 @@ class Targets {
  public:
   enum class Rule { none, labels, multi_labels, lists };
 
-  /// Nothing: for references whose queries list their positives.
+  /// Nothing: for references whose queries list their positives, and for losses whose pairs are
+  /// positives by themselves.
   Targets() = default;
 
   template <class T>
@@ -62,7 +63,8 @@ class Targets {
 
   /// The same with ids, one a row: two rows with the same id are neither positive nor negative for
   /// each other, whatever their labels (copies of one sample; a sample and its stale self in a
-  /// memory). With references both sides need ids.
+  /// memory). With references both sides need ids. Losses of pairs (InfoNce, NtXent, Clip, SigLip)
+  /// keep a row's own positive: it shares the row's id as a rule.
   Targets ids(const Labels& ids) const {
     Targets out = *this;
     out.ids_ = ids;

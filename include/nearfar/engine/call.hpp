@@ -172,6 +172,14 @@ class Call {
     body();
   }
 
+  /// Leaves pairs of one id out of all runs from now on, given the ids of queries and of keys; see
+  /// ExcludedPairs.
+  void leave_out(const Labels& queries, const Labels& keys) {
+    excluded_ = ExcludedPairs(scratch_, queries, keys);
+  }
+  /// But not own row i's positive, own key column[i], or own key i when column is null.
+  void keep_positives(const Index* column) { excluded_.keep_positives(column); }
+
   /// A Term of own rows of set k.
   template <class Term, class... Args>
   Term make(int k, const Args&... args) {
@@ -180,17 +188,17 @@ class Call {
 
   /// Closes the rows of set q over those of set k.
   void run(RowTerm<S>& term, int q, int k, Diagnostics& d) {
-    OneSidedPass<S> pass(scratch_, threads_, kernel_, rows(q), rows(k));
+    OneSidedPass<S> pass(scratch_, threads_, kernel_, rows(q), rows(k), Pairing::all, excluded_);
     run(pass, term, q, k, d);
   }
   /// Closes the rows of set 0 over all others of them.
   void run_among_themselves(RowTerm<S>& term, Diagnostics& d) {
-    TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(0));
+    TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(0), excluded_);
     run(pass, term, term, 0, 0, d);
   }
   /// Closes the rows of sets 0 and 1 over those of the other.
   void run_both_ways(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& d) {
-    TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(1));
+    TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(1), excluded_);
     run(pass, of_queries, of_keys, 0, 1, d);
   }
 
@@ -428,6 +436,7 @@ class Call {
   GradientRows<S> d_parameter_;
   std::array<Set, most_sets> sets_;
   int count_ = 0;
+  ExcludedPairs excluded_;
 };
 
 #ifndef NEARFAR_HEADER_ONLY

@@ -11,7 +11,7 @@
 
 namespace nearfar::detail {
 
-/// Keys that a query is not compared with: those that share its id.
+/// Keys that a query is not compared with: those that share its id, but for one that is kept.
 class ExcludedPairs {
  public:
   ExcludedPairs() = default;
@@ -37,29 +37,51 @@ class ExcludedPairs {
   ExcludedPairs from(Index first) const {
     ExcludedPairs out = *this;
     if (any()) out.ranges_ += first;
+    if (out.kept_ != nullptr) {
+      out.kept_ += first;
+    } else {
+      out.first_ -= first;
+    }
     return out;
+  }
+
+  /// Keeps each query's own positive, whatever its id: query i is compared with key
+  /// column[i] - first, or i - first when column is null. The columns must outlive the object.
+  void keep_positives(const Index* column, Index first = 0) {
+    keeps_ = true;
+    kept_ = column;
+    first_ = first;
   }
 
   bool any() const { return ranges_ != nullptr; }
 
-  /// Keys that query i is not compared with.
-  Index count(Index i) const { return ranges_[i].last - ranges_[i].first; }
-
   /// body(j) for every key that query i is not compared with.
   template <class Body>
   void each(Index i, const Body& body) const {
-    std::for_each(ranges_[i].first, ranges_[i].last, body);
+    const Index kept = kept_by(i);
+    std::for_each(ranges_[i].first, ranges_[i].last, [&](Index j) {
+      if (j != kept) body(j);
+    });
+  }
+
+  /// body(j) for those of them that are in [first, end).
+  template <class Body>
+  void each(Index i, Index first, Index end, const Body& body) const {
+    const Index kept = kept_by(i);
+    const Range& range = ranges_[i];
+    for (const Index* j = std::lower_bound(range.first, range.last, first);
+         j != range.last && *j < end; ++j) {
+      if (*j != kept) body(*j);
+    }
   }
 
   /// body(from, n) for what is left of columns [first, end) of row i.
   template <class Body>
   void each_part(Index i, Index first, Index end, const Body& body) const {
-    const Range& range = ranges_[i];
-    for (const Index* j = std::lower_bound(range.first, range.last, first);
-         j != range.last && *j < end; ++j) {
-      if (*j > first) body(first, *j - first);
-      first = *j + 1;
-    }
+    each(i, first, end, [&](Index j) {
+      if (j > first) body(first, j - first);
+      first = j + 1;
+    });
     if (end > first) body(first, end - first);
   }
 
@@ -68,8 +90,18 @@ class ExcludedPairs {
     const Index* first;
     const Index* last;
   };
+
+  /// The key that query i is compared with whatever its id; of no block of keys where there is
+  /// none.
+  Index kept_by(Index i) const {
+    return keeps_ ? (kept_ != nullptr ? kept_[i] : i) - first_ : Index(-1);
+  }
+
   Index* columns_ = nullptr;  ///< keys by id, those of one id in order
   Range* ranges_ = nullptr;   ///< of each query
+  bool keeps_ = false;
+  const Index* kept_ = nullptr;
+  Index first_ = 0;
 };
 
 /// The pairs that the ids of negatives mask, if they have any.
@@ -77,17 +109,6 @@ template <class S>
 ExcludedPairs excluded_by_ids(Scratch& scratch, const Negatives<S>& negatives) {
   if (!negatives.has_ids()) return {};
   return ExcludedPairs(scratch, negatives.query_ids(), negatives.ids());
-}
-
-/// How many of `queries` have no negative.
-template <class S>
-Index queries_without_negative(const Negatives<S>& negatives, Index queries,
-                               const ExcludedPairs& excluded) {
-  if (negatives.per_query(queries) == 0) return queries;
-  if (!excluded.any()) return 0;
-  Index without = 0;
-  for (Index i = 0; i < queries; ++i) without += excluded.count(i) == negatives.rows().rows();
-  return without;
 }
 
 }  // namespace nearfar::detail

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nearfar/engine/excluded_pairs.hpp"
 #include "nearfar/engine/score_panel.hpp"
 #include "nearfar/engine/softmax_term.hpp"
 
@@ -139,15 +140,18 @@ struct SharedMemory {
 
 /// A tile of a row panel, its rows queries from first_row on, its columns keys [first, end), both
 /// sides softmax terms. `first` is where a vector begins. Rows may be compared with themselves (the
-/// `own` functions): columns are then the same rows, and each pair is in the tile twice.
+/// `own` functions): columns are then the same rows, and each pair is in the tile twice. Scores of
+/// excluded pairs, the same for both sides, are lost.
 template <class S>
 class SharedTile {
  public:
   SharedTile(SoftmaxTerm<S>& queries, SoftmaxTerm<S>& keys, const ScorePanel<S>& panel,
-             Index first_row, Index count, Index first, Index end, SharedMemory<S>& memory)
+             const ExcludedPairs& excluded, Index first_row, Index count, Index first, Index end,
+             SharedMemory<S>& memory)
       : queries_(queries),
         keys_(keys),
         panel_(panel),
+        excluded_(excluded),
         first_row_(first_row),
         count_(count),
         first_(first),
@@ -158,6 +162,10 @@ class SharedTile {
   /// must have the query as its own.
   void accumulate(S reference) {
     mask_padding();
+    mask_excluded([&](Index i, Index j) {
+      queries_.leave_out(i);
+      keys_.leave_out(j);
+    });
     each_positive([&](Index i, Index j, S& s) {
       queries_.set_positive(i, s);
       keys_.set_positive(j, s);
@@ -176,6 +184,9 @@ class SharedTile {
   /// The same for rows with themselves.
   void accumulate_own(S reference) {
     mask_padding();
+    mask_excluded([&](Index i, Index j) {
+      if (i != j) queries_.leave_out(i);
+    });
     mask_diagonal();
     each_positive([&](Index i, Index, S& s) {
       queries_.set_positive(i, s);
@@ -204,6 +215,7 @@ class SharedTile {
 
  private:
   double weigh(S reference, const SharedSide<S>& queries, const SharedSide<S>& keys) {
+    mask_excluded([](Index, Index) {});
     each_positive([](Index, Index, S& s) { s = left_out<S>; });
     const Index lanes = product_loops<S>().lanes;
     const Index columns = end_ - first_;
@@ -239,6 +251,17 @@ class SharedTile {
     }
   }
 
+  /// Leaves excluded pairs out of the tile: body(i, j) for each.
+  template <class Body>
+  void mask_excluded(const Body& body) const {
+    for (Index r = 0; r < count_ && excluded_.any(); ++r) {
+      excluded_.each(first_row_ + r, first_, end_, [&](Index j) {
+        *panel_.at(r, j) = left_out<S>;
+        body(first_row_ + r, j);
+      });
+    }
+  }
+
   void mask_diagonal() const {
     for (Index r = 0; r < count_; ++r) panel_.at(r, first_)[r] = left_out<S>;
   }
@@ -256,6 +279,7 @@ class SharedTile {
   SoftmaxTerm<S>& queries_;
   SoftmaxTerm<S>& keys_;
   const ScorePanel<S>& panel_;
+  const ExcludedPairs& excluded_;
   Index first_row_;
   Index count_;
   Index first_;

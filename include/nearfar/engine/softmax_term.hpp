@@ -63,6 +63,9 @@ class SoftmaxTerm : public RowTerm<S> {
   virtual const S* key_codes() const = 0;
   /// The score of the positive of row i, which is not among those that `fold` adds, but counted.
   virtual void set_positive(Index i, S score) = 0;
+  /// One of the pairs that `fold` counts for row i is left out. (Never by codes: a tile's sums of
+  /// positives' scores have no place for it.)
+  virtual void leave_out(Index i) = 0;
   /// Adds to each row first + k the sum sums[k] of n exponentials relative to `reference`.
   virtual void fold(Index first, Index count, S reference, const S* sums, Index n) = 0;
   /// Adds scores[k], a sum of positives' scores, to each row first + k; by codes only.

@@ -28,9 +28,10 @@ template <class S>
 class TwoSidedPass {
  public:
   /// All arguments must outlive the pass. The same object twice for rows compared with all others
-  /// of them, or with those that `excluded` leaves (never with themselves, and i with j where j
-  /// with i); else all queries with all keys. `height`, a multiple of 48 that depends on sizes
-  /// alone, is the number of rows of a panel; 0 is the usual one.
+  /// of them, or with those that `excluded` leaves (never with themselves); else all queries with
+  /// all keys, or with those that `excluded` leaves. A pair is excluded as (i, j) and as (j, i),
+  /// for queries with keys, too. `height`, a multiple of 48 that depends on sizes alone, is the
+  /// number of rows of a panel; 0 is the usual one.
   TwoSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
                const PackedRows<S>& queries, const PackedRows<S>& keys,
                const ExcludedPairs& excluded = {}, Index height = 0)
@@ -50,7 +51,7 @@ class TwoSidedPass {
   /// Closes every row of both terms, one of each side; for rows with themselves the same object
   /// twice. `diagnostics` gets the range of the scores.
   void forward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& diagnostics) {
-    const Terms terms(of_queries, of_keys, score_rows_.kernel());
+    const Terms terms(of_queries, of_keys, score_rows_.kernel(), mask_);
     start(of_queries, queries_.rows);
     if (!same_) start(of_keys, keys_.rows);
     ScoreRange<S>* ranges = take_ranges();
@@ -82,7 +83,7 @@ class TwoSidedPass {
                         RowGradients<S>& dy, Diagnostics& diagnostics) {
     keep_scores();
     forward(of_queries, of_keys, diagnostics);
-    const Terms terms(of_queries, of_keys, score_rows_.kernel());
+    const Terms terms(of_queries, of_keys, score_rows_.kernel(), mask_);
     const Sides sides(scratch_, terms, queries_.rows, keys_.rows, same_);
     add_gradients(of_queries, of_keys, dx, dy,
                   [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
@@ -169,10 +170,12 @@ class TwoSidedPass {
     SoftmaxTerm<S>* queries = nullptr;
     SoftmaxTerm<S>* keys = nullptr;
 
-    Terms(RowTerm<S>& of_queries, RowTerm<S>& of_keys, const KernelValue<S>& kernel) {
+    Terms(RowTerm<S>& of_queries, RowTerm<S>& of_keys, const KernelValue<S>& kernel,
+          const PairMask& mask) {
       SoftmaxTerm<S>* softmax = of_queries.softmax();
       if (softmax == nullptr || !kernel.scores_are_products()) return;
       if (!softmax->shares_exponentials()) return;
+      if (mask.excluded.any() && softmax->query_codes() != nullptr) return;
       queries = softmax;
       keys = of_keys.softmax();
     }
@@ -476,7 +479,7 @@ class TwoSidedPass {
 
   SharedTile<S> shared_tile(const Terms& terms, Memory& mine, const Block& block, Index first,
                             Index end) const {
-    return {*terms.queries, *terms.keys, mine.panel.panel, block.first, block.count,
+    return {*terms.queries, *terms.keys, mine.panel.panel, mask_.excluded, block.first, block.count,
             first,          end,         mine.shared};
   }
 
@@ -484,7 +487,7 @@ class TwoSidedPass {
   /// can share exponentials.
   bool accumulate_shared(const Terms& terms, Memory& mine, const Block& block, Index first,
                          Index end, const Range<S>& range) const {
-    if (!terms.share() || mask_.excluded.any()) return false;
+    if (!terms.share()) return false;
     if (first == end) return true;
     const TileReference<S> reference(range, terms.queries->rate());
     if (!reference.usable) return false;
@@ -495,7 +498,7 @@ class TwoSidedPass {
   /// The same for a panel's rows with themselves, keys [first, below).
   bool accumulate_own(const Terms& terms, Memory& mine, const Block& block, Index first,
                       Index below, const Range<S>& range) const {
-    if (!terms.share() || mask_.excluded.any() || first == below) return false;
+    if (!terms.share() || first == below) return false;
     const TileReference<S> reference(range, terms.queries->rate());
     if (!reference.usable) return false;
     shared_tile(terms, mine, block, first, below).accumulate_own(reference.value);
@@ -505,7 +508,7 @@ class TwoSidedPass {
   /// The same for weights.
   bool weigh_own(const Terms& terms, Memory& mine, const Block& block, Index first, Index below,
                  const Sides& sides) const {
-    if (!sides.usable || mask_.excluded.any() || first == below) return false;
+    if (!sides.usable || first == below) return false;
     const Range<S> tops = score_loops<S>().range(block.count, sides.queries->top + block.first);
     const TileReference<S> reference(tops, terms.queries->rate(), ReferenceOf::weights);
     if (!reference.usable) return false;
@@ -517,7 +520,7 @@ class TwoSidedPass {
   /// Weights of keys [first, end), likewise.
   bool weigh_shared(const Terms& terms, Memory& mine, const Block& block, Index first, Index end,
                     const Sides& sides) const {
-    if (!sides.usable || mask_.excluded.any()) return false;
+    if (!sides.usable) return false;
     if (first == end) return true;
     const ScoreLoops<S>& loops = score_loops<S>();
     const Range<S> queries = loops.range(block.count, sides.queries->top + block.first);

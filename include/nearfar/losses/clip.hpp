@@ -48,7 +48,7 @@ namespace detail {
 
 template <class S>
 ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
-                    const Inputs<S, 2>& inputs);
+                    const Inputs<S, 2>& inputs, const Targets& targets);
 
 }  // namespace detail
 
@@ -60,6 +60,9 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
 ///
 /// with s_ij the score of kernel K for image i and text j: the mean of both directions, as in
 /// OpenCLIP's ClipLoss; with ClipDirections::sum twice that. Terms are the N pairs.
+///
+/// With ids, one a pair (Targets::ids), sums of both directions leave out other pairs of the same
+/// id: copies of one pair are no negatives of each other.
 ///
 /// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
 /// any number of threads.
@@ -83,19 +86,30 @@ class Clip {
   /// 0. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element
   /// that is not finite.
   ClipResult forward(Rows<S> images, Rows<S> texts, CallOptions<S> call = {}) const {
-    return evaluate({{images, texts}, {}, false, call});
+    return evaluate({{images, texts}, {}, false, call}, Targets());
+  }
+
+  /// The same with N ids of pairs: `Targets().ids(ids)`. Throws also when there are not as many.
+  ClipResult forward(Rows<S> images, Rows<S> texts, const Targets& targets,
+                     CallOptions<S> call = {}) const {
+    return evaluate({{images, texts}, {}, false, call}, targets);
   }
 
   /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
   /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   ClipResult forward_backward(Rows<S> images, Rows<S> texts, GradientRows<S> d_images,
                               GradientRows<S> d_texts, CallOptions<S> call = {}) const {
-    return evaluate({{images, texts}, {d_images, d_texts}, true, call});
+    return evaluate({{images, texts}, {d_images, d_texts}, true, call}, Targets());
+  }
+  ClipResult forward_backward(Rows<S> images, Rows<S> texts, const Targets& targets,
+                              GradientRows<S> d_images, GradientRows<S> d_texts,
+                              CallOptions<S> call = {}) const {
+    return evaluate({{images, texts}, {d_images, d_texts}, true, call}, targets);
   }
 
  private:
-  ClipResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  ClipResult evaluate(const detail::Inputs<S, 2>& inputs, const Targets& targets) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, targets);
   }
 
   ClipOptions options_;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <concepts>
+#include <string>
+
 #include "nearfar/core/denominator.hpp"
 #include "nearfar/core/inputs.hpp"
 #include "nearfar/core/labels.hpp"
@@ -31,10 +34,16 @@ using InfoNceResult = TemperatureResult;
 
 namespace detail {
 
-/// `positives`: the number of each query's positive key; null: key i is that of query i.
+/// Which key is whose, and which are not compared.
+struct InfoNceTargets {
+  const Labels* positives;  ///< the number of each query's positive; null: key i is that of query i
+  const Targets& of_queries;
+  const Targets& of_keys;
+};
+
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
-                       const Inputs<S, 2>& inputs, const Labels* positives);
+                       const Inputs<S, 2>& inputs, const InfoNceTargets& targets);
 
 /// The third set are the rows of the negatives.
 template <class S>
@@ -87,14 +96,36 @@ class InfoNce {
   /// An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
   /// std::domain_error on an element that is not finite.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, CallOptions<S> call = {}) const {
-    return evaluate({{queries, keys}, {}, false, call}, nullptr);
+    return evaluate({{queries, keys}, {}, false, call}, {nullptr, {}, {}});
   }
 
   /// The loss of queries (N x D) against keys (M x D), key positives[i] the positive of query i
   /// (N integers from 0 to M - 1). Throws as above, and on an index that is none.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, Labels positives,
                         CallOptions<S> call = {}) const {
-    return evaluate({{queries, keys}, {}, false, call}, &positives);
+    return evaluate({{queries, keys}, {}, false, call}, {&positives, {}, {}});
+  }
+
+  /// The loss of N pairs with ids, `Targets().ids(ids)`: query i and key i both have id i. A
+  /// query's sum leaves out other keys of its id; its own stays. Throws as above, and on labels:
+  /// for these there is SupCon with references. (A template so that integers alone are numbers of
+  /// keys.)
+  template <std::same_as<Targets> T>
+  InfoNceResult forward(Rows<S> queries, Rows<S> keys, const T& targets,
+                        CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys}, {}, false, call}, pairs(queries, keys, targets));
+  }
+  /// The same with ids of N queries and of M >= N keys.
+  template <std::same_as<Targets> T>
+  InfoNceResult forward(Rows<S> queries, Rows<S> keys, const T& query_targets, const T& key_targets,
+                        CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys}, {}, false, call}, {nullptr, query_targets, key_targets});
+  }
+  /// The same with key positives[i] the positive of query i.
+  template <std::same_as<Targets> T>
+  InfoNceResult forward(Rows<S> queries, Rows<S> keys, Labels positives, const T& query_targets,
+                        const T& key_targets, CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys}, {}, false, call}, {&positives, query_targets, key_targets});
   }
 
   /// The loss of queries (N x D) with keys (N x D, key i the positive of query i) against
@@ -110,12 +141,34 @@ class InfoNce {
   /// `no_gradient` or `accumulate(buffer)`.
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, GradientRows<S> d_queries,
                                  GradientRows<S> d_keys, CallOptions<S> call = {}) const {
-    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call}, nullptr);
+    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call}, {nullptr, {}, {}});
   }
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Labels positives,
                                  GradientRows<S> d_queries, GradientRows<S> d_keys,
                                  CallOptions<S> call = {}) const {
-    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call}, &positives);
+    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call}, {&positives, {}, {}});
+  }
+  template <std::same_as<Targets> T>
+  InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, const T& targets,
+                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                 CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call},
+                    pairs(queries, keys, targets));
+  }
+  template <std::same_as<Targets> T>
+  InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, const T& query_targets,
+                                 const T& key_targets, GradientRows<S> d_queries,
+                                 GradientRows<S> d_keys, CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call},
+                    {nullptr, query_targets, key_targets});
+  }
+  template <std::same_as<Targets> T>
+  InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Labels positives,
+                                 const T& query_targets, const T& key_targets,
+                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                 CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call},
+                    {&positives, query_targets, key_targets});
   }
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                                  GradientRows<S> d_queries, GradientRows<S> d_keys,
@@ -126,8 +179,18 @@ class InfoNce {
   }
 
  private:
-  InfoNceResult evaluate(const detail::Inputs<S, 2>& inputs, const Labels* positives) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, positives);
+  /// Targets of both rows of each pair.
+  static detail::InfoNceTargets pairs(const Rows<S>& queries, const Rows<S>& keys,
+                                      const Targets& targets) {
+    if (keys.rows() != queries.rows()) {
+      fail_argument("keys", "as many as queries where both have the same targets",
+                    std::to_string(keys.rows()) + " for " + std::to_string(queries.rows()));
+    }
+    return {nullptr, targets, targets};
+  }
+  InfoNceResult evaluate(const detail::Inputs<S, 2>& inputs,
+                         const detail::InfoNceTargets& targets) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, targets);
   }
   InfoNceResult evaluate(const detail::Inputs<S, 3>& inputs, const Negatives<S>& negatives) const {
     return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, negatives);

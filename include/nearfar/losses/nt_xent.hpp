@@ -28,7 +28,7 @@ namespace detail {
 
 template <class S>
 TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& kernel,
-                           const Inputs<S, 2>& inputs);
+                           const Inputs<S, 2>& inputs, const Targets& targets);
 
 }  // namespace detail
 
@@ -43,6 +43,9 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
 /// denominator has the partner and both views of all other samples, not the view itself; with
 /// Denominator::negatives_only the partner is left out, too: decoupled contrastive learning (DCL,
 /// Yeh et al., Decoupled contrastive learning, 2022, eq. 6), whose values may be negative.
+///
+/// With ids, one a sample (Targets::ids), a view's sum leaves out views of other samples of its id:
+/// copies of one sample are no negatives of each other. The partner stays.
 ///
 /// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's.
 /// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
@@ -64,19 +67,31 @@ class NtXent {
   /// other. An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
   /// std::domain_error on an element that is not finite.
   TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call});
+    return evaluate({{view1, view2}, {}, false, call}, Targets());
+  }
+
+  /// The same with N ids of samples: `Targets().ids(ids)`. Throws also when there are not as many,
+  /// and on labels: for these there is SupCon.
+  TemperatureResult forward(Rows<S> view1, Rows<S> view2, const Targets& targets,
+                            CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {}, false, call}, targets);
   }
 
   /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
   /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
                                      GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call}, Targets());
+  }
+  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, const Targets& targets,
+                                     GradientRows<S> d_view1, GradientRows<S> d_view2,
+                                     CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call}, targets);
   }
 
  private:
-  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs, const Targets& targets) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, targets);
   }
 
   NtXentOptions options_;

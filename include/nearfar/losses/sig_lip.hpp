@@ -30,7 +30,7 @@ namespace detail {
 
 template <class S>
 SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel,
-                      const Inputs<S, 2>& inputs);
+                      const Inputs<S, 2>& inputs, const Targets& targets);
 
 }  // namespace detail
 
@@ -41,6 +41,9 @@ SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel
 ///
 /// with s_ij the score of kernel K for image i and text j. Terms are the N images: Reduction::mean
 /// is 1/N sum_ij, as in OpenCLIP, not 1/N^2.
+///
+/// With ids, one a pair (Targets::ids), the sum leaves out pairs i != j of the same id: copies of
+/// one pair are no negatives of each other.
 ///
 /// Extra memory O(N D), 6 N^2 D floating point operations. Immutable; shared by threads each with
 /// its own Workspace; the same bits at any number of threads.
@@ -63,19 +66,30 @@ class SigLip {
   /// 0. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element
   /// that is not finite.
   SigLipResult forward(Rows<S> images, Rows<S> texts, CallOptions<S> call = {}) const {
-    return evaluate({{images, texts}, {}, false, call});
+    return evaluate({{images, texts}, {}, false, call}, Targets());
+  }
+
+  /// The same with N ids of pairs: `Targets().ids(ids)`. Throws also when there are not as many.
+  SigLipResult forward(Rows<S> images, Rows<S> texts, const Targets& targets,
+                       CallOptions<S> call = {}) const {
+    return evaluate({{images, texts}, {}, false, call}, targets);
   }
 
   /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
   /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   SigLipResult forward_backward(Rows<S> images, Rows<S> texts, GradientRows<S> d_images,
                                 GradientRows<S> d_texts, CallOptions<S> call = {}) const {
-    return evaluate({{images, texts}, {d_images, d_texts}, true, call});
+    return evaluate({{images, texts}, {d_images, d_texts}, true, call}, Targets());
+  }
+  SigLipResult forward_backward(Rows<S> images, Rows<S> texts, const Targets& targets,
+                                GradientRows<S> d_images, GradientRows<S> d_texts,
+                                CallOptions<S> call = {}) const {
+    return evaluate({{images, texts}, {d_images, d_texts}, true, call}, targets);
   }
 
  private:
-  SigLipResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  SigLipResult evaluate(const detail::Inputs<S, 2>& inputs, const Targets& targets) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, targets);
   }
 
   SigLipOptions options_;

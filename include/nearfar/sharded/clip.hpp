@@ -8,7 +8,7 @@ namespace nearfar::detail {
 /// One process' share of a call of sharded::Clip.
 template <class S>
 ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
-                    const ShardedInputs<S, 2>& inputs);
+                    const ShardedInputs<S, 2>& inputs, const Targets& targets);
 
 }  // namespace nearfar::detail
 
@@ -33,8 +33,15 @@ class Clip {
   /// row i of both. Throws the same error on all processes, as sharded::InfoNce::forward.
   ClipResult forward(const Sharding& where, Rows<S> images, Rows<S> texts,
                      CallOptions<S> call = {}) const {
+    return forward(where, images, texts, Targets(), call);
+  }
+  /// The same with N_r ids of own pairs, `Targets().ids(ids)`: pairs of one id, wherever they are,
+  /// are no negatives of each other. All processes have ids, or none.
+  ClipResult forward(const Sharding& where, Rows<S> images, Rows<S> texts, const Targets& targets,
+                     CallOptions<S> call = {}) const {
     return hand_on(
-        {where, {Chunks<S>(images, no_gradient), Chunks<S>(texts, no_gradient)}, false, call});
+        {where, {Chunks<S>(images, no_gradient), Chunks<S>(texts, no_gradient)}, false, call},
+        targets);
   }
 
   /// Value and the gradients of it for own rows. d_logit_scale is of the whole batch.
@@ -43,17 +50,29 @@ class Clip {
   ClipResult forward_backward(const Sharding& where, Rows<S> images, Rows<S> texts,
                               GradientRows<S> d_images, GradientRows<S> d_texts,
                               CallOptions<S> call = {}) const {
-    return forward_backward(where, Chunks<S>(images, d_images), Chunks<S>(texts, d_texts), call);
+    return forward_backward(where, Chunks<S>(images, d_images), Chunks<S>(texts, d_texts),
+                            Targets(), call);
+  }
+  ClipResult forward_backward(const Sharding& where, Rows<S> images, Rows<S> texts,
+                              const Targets& targets, GradientRows<S> d_images,
+                              GradientRows<S> d_texts, CallOptions<S> call = {}) const {
+    return forward_backward(where, Chunks<S>(images, d_images), Chunks<S>(texts, d_texts), targets,
+                            call);
   }
   /// The same of rows in chunks; sizes of chunks of the two need not be the same.
   ClipResult forward_backward(const Sharding& where, const Chunks<S>& images,
                               const Chunks<S>& texts, CallOptions<S> call = {}) const {
-    return hand_on({where, {images, texts}, true, call});
+    return forward_backward(where, images, texts, Targets(), call);
+  }
+  ClipResult forward_backward(const Sharding& where, const Chunks<S>& images,
+                              const Chunks<S>& texts, const Targets& targets,
+                              CallOptions<S> call = {}) const {
+    return hand_on({where, {images, texts}, true, call}, targets);
   }
 
  private:
-  ClipResult hand_on(const detail::ShardedInputs<S, 2>& inputs) const {
-    return detail::evaluate(options(), detail::kernel_value<S>(kernel()), inputs);
+  ClipResult hand_on(const detail::ShardedInputs<S, 2>& inputs, const Targets& targets) const {
+    return detail::evaluate(options(), detail::kernel_value<S>(kernel()), inputs, targets);
   }
 
   nearfar::Clip<S, K> loss_;

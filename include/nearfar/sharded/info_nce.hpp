@@ -8,7 +8,7 @@ namespace nearfar::detail {
 /// One process' share of a call of sharded::InfoNce.
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
-                       const ShardedInputs<S, 2>& inputs, const Labels* positives);
+                       const ShardedInputs<S, 2>& inputs, const InfoNceTargets& targets);
 
 }  // namespace nearfar::detail
 
@@ -39,7 +39,7 @@ class InfoNce {
                         CallOptions<S> call = {}) const {
     return hand_on(
         {where, {Chunks<S>(queries, no_gradient), Chunks<S>(keys, no_gradient)}, false, call},
-        nullptr);
+        {nullptr, {}, {}});
   }
 
   /// The same with any key the positive of a query: `positives` are N_r numbers of keys, counted
@@ -48,7 +48,26 @@ class InfoNce {
                         CallOptions<S> call = {}) const {
     return hand_on(
         {where, {Chunks<S>(queries, no_gradient), Chunks<S>(keys, no_gradient)}, false, call},
-        &positives);
+        {&positives, {}, {}});
+  }
+
+  /// The same with ids of N_r own queries and M_r own keys, `Targets().ids(ids)`: a query's sum
+  /// leaves out other keys of its id, wherever they are. All processes have ids, or none.
+  template <std::same_as<Targets> T>
+  InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys,
+                        const T& query_targets, const T& key_targets,
+                        CallOptions<S> call = {}) const {
+    return hand_on(
+        {where, {Chunks<S>(queries, no_gradient), Chunks<S>(keys, no_gradient)}, false, call},
+        {nullptr, query_targets, key_targets});
+  }
+  template <std::same_as<Targets> T>
+  InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys, Labels positives,
+                        const T& query_targets, const T& key_targets,
+                        CallOptions<S> call = {}) const {
+    return hand_on(
+        {where, {Chunks<S>(queries, no_gradient), Chunks<S>(keys, no_gradient)}, false, call},
+        {&positives, query_targets, key_targets});
   }
 
   /// Value and the gradients of it for own rows. d_temperature is of the whole batch.
@@ -63,17 +82,40 @@ class InfoNce {
                                  Labels positives, GradientRows<S> d_queries,
                                  GradientRows<S> d_keys, CallOptions<S> call = {}) const {
     return hand_on({where, {Chunks<S>(queries, d_queries), Chunks<S>(keys, d_keys)}, true, call},
-                   &positives);
+                   {&positives, {}, {}});
+  }
+  template <std::same_as<Targets> T>
+  InfoNceResult forward_backward(const Sharding& where, Rows<S> queries, Rows<S> keys,
+                                 const T& query_targets, const T& key_targets,
+                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                 CallOptions<S> call = {}) const {
+    return forward_backward(where, Chunks<S>(queries, d_queries), Chunks<S>(keys, d_keys),
+                            query_targets, key_targets, call);
+  }
+  template <std::same_as<Targets> T>
+  InfoNceResult forward_backward(const Sharding& where, Rows<S> queries, Rows<S> keys,
+                                 Labels positives, const T& query_targets, const T& key_targets,
+                                 GradientRows<S> d_queries, GradientRows<S> d_keys,
+                                 CallOptions<S> call = {}) const {
+    return hand_on({where, {Chunks<S>(queries, d_queries), Chunks<S>(keys, d_keys)}, true, call},
+                   {&positives, query_targets, key_targets});
   }
   /// The same of rows in chunks; sizes of chunks of the two need not be the same.
   InfoNceResult forward_backward(const Sharding& where, const Chunks<S>& queries,
                                  const Chunks<S>& keys, CallOptions<S> call = {}) const {
-    return hand_on({where, {queries, keys}, true, call}, nullptr);
+    return hand_on({where, {queries, keys}, true, call}, {nullptr, {}, {}});
+  }
+  template <std::same_as<Targets> T>
+  InfoNceResult forward_backward(const Sharding& where, const Chunks<S>& queries,
+                                 const Chunks<S>& keys, const T& query_targets,
+                                 const T& key_targets, CallOptions<S> call = {}) const {
+    return hand_on({where, {queries, keys}, true, call}, {nullptr, query_targets, key_targets});
   }
 
  private:
-  InfoNceResult hand_on(const detail::ShardedInputs<S, 2>& inputs, const Labels* positives) const {
-    return detail::evaluate(options(), detail::kernel_value<S>(kernel()), inputs, positives);
+  InfoNceResult hand_on(const detail::ShardedInputs<S, 2>& inputs,
+                        const detail::InfoNceTargets& targets) const {
+    return detail::evaluate(options(), detail::kernel_value<S>(kernel()), inputs, targets);
   }
 
   nearfar::InfoNce<S, K> loss_;

@@ -8,7 +8,7 @@ namespace nearfar::detail {
 /// One process' share of a call of sharded::NtXent.
 template <class S>
 TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& kernel,
-                           const ShardedInputs<S, 2>& inputs);
+                           const ShardedInputs<S, 2>& inputs, const Targets& targets);
 
 }  // namespace nearfar::detail
 
@@ -34,8 +34,15 @@ class NtXent {
   /// sharded::InfoNce::forward.
   TemperatureResult forward(const Sharding& where, Rows<S> view1, Rows<S> view2,
                             CallOptions<S> call = {}) const {
+    return forward(where, view1, view2, Targets(), call);
+  }
+  /// The same with N_r ids of own samples, `Targets().ids(ids)`: samples of one id, wherever they
+  /// are, are no negatives of each other. All processes have ids, or none.
+  TemperatureResult forward(const Sharding& where, Rows<S> view1, Rows<S> view2,
+                            const Targets& targets, CallOptions<S> call = {}) const {
     return hand_on(
-        {where, {Chunks<S>(view1, no_gradient), Chunks<S>(view2, no_gradient)}, false, call});
+        {where, {Chunks<S>(view1, no_gradient), Chunks<S>(view2, no_gradient)}, false, call},
+        targets);
   }
 
   /// Value and the gradients of it for own rows. d_temperature is of the whole batch.
@@ -44,17 +51,30 @@ class NtXent {
   TemperatureResult forward_backward(const Sharding& where, Rows<S> view1, Rows<S> view2,
                                      GradientRows<S> d_view1, GradientRows<S> d_view2,
                                      CallOptions<S> call = {}) const {
-    return forward_backward(where, Chunks<S>(view1, d_view1), Chunks<S>(view2, d_view2), call);
+    return forward_backward(where, Chunks<S>(view1, d_view1), Chunks<S>(view2, d_view2), Targets(),
+                            call);
+  }
+  TemperatureResult forward_backward(const Sharding& where, Rows<S> view1, Rows<S> view2,
+                                     const Targets& targets, GradientRows<S> d_view1,
+                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
+    return forward_backward(where, Chunks<S>(view1, d_view1), Chunks<S>(view2, d_view2), targets,
+                            call);
   }
   /// The same of rows in chunks; sizes of chunks of the two need not be the same.
   TemperatureResult forward_backward(const Sharding& where, const Chunks<S>& view1,
                                      const Chunks<S>& view2, CallOptions<S> call = {}) const {
-    return hand_on({where, {view1, view2}, true, call});
+    return forward_backward(where, view1, view2, Targets(), call);
+  }
+  TemperatureResult forward_backward(const Sharding& where, const Chunks<S>& view1,
+                                     const Chunks<S>& view2, const Targets& targets,
+                                     CallOptions<S> call = {}) const {
+    return hand_on({where, {view1, view2}, true, call}, targets);
   }
 
  private:
-  TemperatureResult hand_on(const detail::ShardedInputs<S, 2>& inputs) const {
-    return detail::evaluate(options(), detail::kernel_value<S>(kernel()), inputs);
+  TemperatureResult hand_on(const detail::ShardedInputs<S, 2>& inputs,
+                            const Targets& targets) const {
+    return detail::evaluate(options(), detail::kernel_value<S>(kernel()), inputs, targets);
   }
 
   nearfar::NtXent<S, K> loss_;

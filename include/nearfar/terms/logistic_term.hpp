@@ -25,6 +25,7 @@ struct LogisticRow {
   double value;
   double d_scale;  ///< derivative with respect to the scale
   double d_bias;   ///< and to the bias
+  Index negatives;
 };
 
 /// sum_j softplus(-y z), z = scale * s + bias, y = 1 for a match and -1 else.
@@ -43,10 +44,12 @@ class LogisticTerm final : public RowTerm<S> {
 
   const LogisticRow& operator[](Index i) const { return rows_[i]; }
 
-  void start(Index i) override { rows_[i] = {0, 0, 0}; }
+  void start(Index i) override { rows_[i] = {}; }
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
-    rows_[i].value += loops_.sum(n, s, logits(first), match(i, first, n));
+    const Index at = match(i, first, n);
+    rows_[i].value += loops_.sum(n, s, logits(first), at);
+    rows_[i].negatives += at < 0 ? n : n - 1;
   }
 
   void close(Index) override {}

@@ -151,6 +151,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   void set_positive(Index i, S score) override {
     rows_[i].positive_scores = static_cast<double>(score);
   }
+  void leave_out(Index) override {}
 
   void fold(Index first, Index count, S reference, const S* sums, Index) override {
     Rebase<S> memo;

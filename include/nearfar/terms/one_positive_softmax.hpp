@@ -159,6 +159,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     rows_[i].positive = score;
     --rows_[i].negatives;  // fold counts all
   }
+  void leave_out(Index i) override { --rows_[i].negatives; }
 
   void fold(Index first, Index count, S reference, const S* sums, Index n) override {
     Rebase<S> memo;

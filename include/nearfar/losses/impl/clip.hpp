@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/terms/one_positive_softmax.hpp"
@@ -11,12 +12,12 @@ namespace nearfar::detail {
 /// The loss in the frame of one process or of many.
 template <class S, class Frame>
 ClipResult clip(const ClipOptions& options, Frame& call) {
-  refuse_unusable(options.unusable_anchors, call.all_rows(0) == 1 ? 1 : 0, "without a negative");
   const bool capped = options.logit_scale >= options.largest_logit_scale;
   const double sigma = capped ? options.largest_logit_scale : options.logit_scale;
   const OnePositiveSettings<S> settings{call.kernel().sign(), 1 / sigma};
   auto of_images = call.template make<OnePositiveSoftmax<S>>(0, settings, call.upstream());
   auto of_texts = call.template make<OnePositiveSoftmax<S>>(1, settings, call.upstream());
+  call.keep_positives(nullptr);
   ClipResult result;
   Diagnostics& d = result.diagnostics;
   call.run_both_ways(of_images, of_texts, d);
@@ -26,6 +27,7 @@ ClipResult clip(const ClipOptions& options, Frame& call) {
   count_terms(
       n, value_of, [&](Index i) { return of_images[i].negatives; }, d);
   call.combine(d);
+  refuse_unusable(options.unusable_anchors, d.anchors_without_negative, "without a negative");
   call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
   const double factor = share * call.scale(d);
@@ -41,10 +43,12 @@ ClipResult clip(const ClipOptions& options, Frame& call) {
 
 template <class S>
 ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
-                    const Inputs<S, 2>& inputs) {
+                    const Inputs<S, 2>& inputs, const Targets& targets) {
   Call<S> call(kernel, options.reduction, inputs);
   call.add_pairs(inputs, "images", "texts");
   call.check(inputs.rows[0].rows());
+  check_ids_alone({"targets", targets}, inputs.rows[0].rows());
+  if (targets.has_ids()) call.leave_out(targets.ids(), targets.ids());
   call.pack();
   return clip<S>(options, call);
 }

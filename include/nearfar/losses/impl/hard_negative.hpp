@@ -16,7 +16,6 @@ TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2
   Call<S> call(kernel, options.reduction, inputs);
   call.add_views(inputs);
   call.check(2 * n);
-  refuse_unusable(options.unusable_anchors, n == 1 ? 2 : 0, "without a negative");
   call.pack();
 
   const Index* partner = view_partners(call.scratch(), n);
@@ -28,7 +27,7 @@ TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2
                            call.upstream());
   TemperatureResult result;
   call.run_among_themselves(term, result.diagnostics);
-  finish_rows(call, options.temperature, term, result);
+  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
   return result;
 }
 

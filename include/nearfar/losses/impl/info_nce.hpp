@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/excluded_pairs.hpp"
 #include "nearfar/engine/paired_rows.hpp"
@@ -14,8 +15,6 @@ namespace nearfar::detail {
 /// Null positives: own key i is that of own query i.
 template <class S, class Frame>
 InfoNceResult info_nce(const InfoNceOptions& options, Frame& call, const Labels* positives) {
-  refuse_unusable(options.unusable_anchors, call.all_rows(1) == 1 ? call.all_rows(0) : 0,
-                  "without a negative");
   const Index* column = nullptr;
   call.agree([&] {
     if (positives == nullptr) return;
@@ -27,18 +26,19 @@ InfoNceResult info_nce(const InfoNceOptions& options, Frame& call, const Labels*
       OnePositiveSettings<S>{
           call.kernel().sign(), options.temperature, options.denominator, {.column = column}},
       call.upstream());
+  call.keep_positives(column);
   InfoNceResult result;
   call.run(term, 0, 1, result.diagnostics);
-  finish_rows(call, options.temperature, term, result);
+  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
   return result;
 }
 
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
-                       const Inputs<S, 2>& inputs, const Labels* positives) {
+                       const Inputs<S, 2>& inputs, const InfoNceTargets& targets) {
   const auto& [queries, keys] = inputs.rows;
   const Index n = queries.rows();
-  if (positives == nullptr && keys.rows() < n) {
+  if (targets.positives == nullptr && keys.rows() < n) {
     fail_argument("keys", "a key for each of " + std::to_string(n) + " queries",
                   std::to_string(keys.rows()) + " keys");
   }
@@ -46,8 +46,13 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   call.add(Side::query, {"queries", queries, inputs.gradients[0]});
   call.add(Side::key, {"keys", keys, inputs.gradients[1]});
   call.check(n);
+  check_ids_alone({"query_targets", targets.of_queries}, n, {"key_targets", targets.of_keys},
+                  keys.rows());
+  if (targets.of_queries.has_ids()) {
+    call.leave_out(targets.of_queries.ids(), targets.of_keys.ids());
+  }
   call.pack();
-  return info_nce<S>(options, call, positives);
+  return info_nce<S>(options, call, targets.positives);
 }
 
 template <class S>
@@ -66,8 +71,6 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   call.add_optional(Side::key, {"negatives", others, inputs.gradients[2]});
   call.check(n);
   const ExcludedPairs excluded = excluded_by_ids(call.scratch(), negatives);
-  refuse_unusable(options.unusable_anchors, queries_without_negative(negatives, n, excluded),
-                  "without a negative");
   call.pack();
 
   const PairedScores<S> positives(call.scratch(), n);
@@ -92,7 +95,7 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
     add_paired_gradients(call.threads(), kernel, call.rows(0), call.rows(1), positives,
                          call.gradients(0), call.gradients(1));
   }
-  finish_rows(call, options.temperature, term, result);
+  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
   return result;
 }
 

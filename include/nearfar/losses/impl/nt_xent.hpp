@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/view_partners.hpp"
 #include "nearfar/losses/nt_xent.hpp"
@@ -11,7 +12,6 @@ namespace nearfar::detail {
 /// The loss in the frame of one process or of many, whose one set has both views.
 template <class S, class Frame>
 TemperatureResult nt_xent(const NtXentOptions& options, Frame& call) {
-  refuse_unusable(options.unusable_anchors, call.all_rows(0) == 2 ? 2 : 0, "without a negative");
   const Index* partner = nullptr;
   call.agree([&] { partner = view_partners(call.scratch(), call.own_rows(0) / 2); });
   auto term = call.template make<OnePositiveSoftmax<S>>(
@@ -19,18 +19,27 @@ TemperatureResult nt_xent(const NtXentOptions& options, Frame& call) {
       OnePositiveSettings<S>{
           call.kernel().sign(), options.temperature, options.denominator, {.column = partner}},
       call.upstream());
+  call.keep_positives(partner);
   TemperatureResult result;
   call.run_among_themselves(term, result.diagnostics);
-  finish_rows(call, options.temperature, term, result);
+  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
   return result;
 }
 
 template <class S>
 TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& kernel,
-                           const Inputs<S, 2>& inputs) {
+                           const Inputs<S, 2>& inputs, const Targets& targets) {
+  const Index n = inputs.rows[0].rows();
   Call<S> call(kernel, options.reduction, inputs);
   call.add_views(inputs);
-  call.check(2 * inputs.rows[0].rows());
+  call.check(2 * n);
+  check_ids_alone({"targets", targets}, n);
+  if (targets.has_ids()) {
+    auto* ids = call.scratch().template take<std::int64_t>(2 * n);
+    for (Index i = 0; i < n; ++i) ids[i] = ids[n + i] = targets.ids()[i];
+    const Labels of_views(ids, 2 * n);
+    call.leave_out(of_views, of_views);
+  }
   call.pack();
   return nt_xent<S>(options, call);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/losses/sig_lip.hpp"
 #include "nearfar/terms/logistic_term.hpp"
@@ -14,13 +15,14 @@ SigLipResult sig_lip(const SigLipOptions& options, Frame& call) {
       LogisticSettings<S>{
           .scale = options.logit_scale, .bias = options.logit_bias, .positives_on_diagonal = true},
       call.upstream());
+  call.keep_positives(nullptr);
   SigLipResult result;
   Diagnostics& d = result.diagnostics;
   call.run(term, 0, 1, d);
   const Index n = call.own_rows(0);
   const auto value_of = [&](Index i) { return term[i].value; };
   count_terms(
-      n, value_of, [&](Index) { return call.all_rows(1) - 1; }, d);
+      n, value_of, [&](Index i) { return term[i].negatives; }, d);
   call.combine(d);
   call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
@@ -35,10 +37,12 @@ SigLipResult sig_lip(const SigLipOptions& options, Frame& call) {
 
 template <class S>
 SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel,
-                      const Inputs<S, 2>& inputs) {
+                      const Inputs<S, 2>& inputs, const Targets& targets) {
   Call<S> call(kernel, options.reduction, inputs);
   call.add_pairs(inputs, "images", "texts");
   call.check(inputs.rows[0].rows());
+  check_ids_alone({"targets", targets}, inputs.rows[0].rows());
+  if (targets.has_ids()) call.leave_out(targets.ids(), targets.ids());
   call.pack();
   return sig_lip<S>(options, call);
 }

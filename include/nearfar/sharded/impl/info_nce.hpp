@@ -10,23 +10,28 @@ namespace nearfar::detail {
 
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
-                       const ShardedInputs<S, 2>& inputs, const Labels* positives) {
+                       const ShardedInputs<S, 2>& inputs, const InfoNceTargets& targets) {
   const Chunks<S>& queries = inputs.sets_of_rows[0];
   const Chunks<S>& keys = inputs.sets_of_rows[1];
   const Index n = queries.rows();
-  ShardedCall<S> call(kernel, options.reduction,
-                      introduction("InfoNce", kernel, inputs, options,
-                                   {{"temperature", options.temperature},
-                                    {"denominator", static_cast<double>(options.denominator)},
-                                    {"positives by number", positives != nullptr ? 1.0 : 0.0}}),
-                      {{"queries", queries}, {"keys", keys}}, inputs, n, [&] {
-                        if (positives == nullptr && keys.rows() < n) {
-                          fail_argument("keys",
-                                        "a key for each of " + std::to_string(n) + " queries",
-                                        std::to_string(keys.rows()) + " keys");
-                        }
-                      });
-  return info_nce<S>(options, call, positives);
+  ShardedCall<S> call(
+      kernel, options.reduction,
+      introduction("InfoNce", kernel, inputs, options,
+                   {{"temperature", options.temperature},
+                    {"denominator", static_cast<double>(options.denominator)},
+                    {"positives by number", targets.positives != nullptr ? 1.0 : 0.0},
+                    {"ids", targets.of_queries.has_ids() ? 1.0 : 0.0}}),
+      {ShardedSet<S>("queries", queries).with_ids(targets.of_queries),
+       ShardedSet<S>("keys", keys).with_ids(targets.of_keys)},
+      inputs, n, [&] {
+        if (targets.positives == nullptr && keys.rows() < n) {
+          fail_argument("keys", "a key for each of " + std::to_string(n) + " queries",
+                        std::to_string(keys.rows()) + " keys");
+        }
+        check_ids_alone({"query_targets", targets.of_queries}, n, {"key_targets", targets.of_keys},
+                        keys.rows());
+      });
+  return info_nce<S>(options, call, targets.positives);
 }
 
 }  // namespace nearfar::detail

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "nearfar/losses/impl/nt_xent.hpp"
 #include "nearfar/sharded/impl/sharded_call.hpp"
 #include "nearfar/sharded/nt_xent.hpp"
@@ -8,16 +11,25 @@ namespace nearfar::detail {
 
 template <class S>
 TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& kernel,
-                           const ShardedInputs<S, 2>& inputs) {
+                           const ShardedInputs<S, 2>& inputs, const Targets& targets) {
   const auto& [view1, view2] = inputs.sets_of_rows;
   ShardedSet<S> views("view1", view1);
   views.add("view2", view2);
+  std::vector<std::int64_t> ids;  // of both views
+  if (targets.has_ids()) {
+    const Index n = targets.ids().size();
+    for (Index i = 0; i < 2 * n; ++i) ids.push_back(targets.ids()[i < n ? i : i - n]);
+    views.with_ids(Targets().ids(ids));
+  }
   ShardedCall<S> call(kernel, options.reduction,
                       introduction("NtXent", kernel, inputs, options,
                                    {{"temperature", options.temperature},
-                                    {"denominator", static_cast<double>(options.denominator)}}),
-                      {views}, inputs, 2 * view1.rows(),
-                      [&] { check_same_rows("view1", "view2", inputs); });
+                                    {"denominator", static_cast<double>(options.denominator)},
+                                    {"ids", targets.has_ids() ? 1.0 : 0.0}}),
+                      {views}, inputs, 2 * view1.rows(), [&] {
+                        check_same_rows("view1", "view2", inputs);
+                        check_ids_alone({"targets", targets}, view1.rows());
+                      });
   return nt_xent<S>(options, call);
 }
 

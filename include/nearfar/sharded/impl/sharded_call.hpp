@@ -38,9 +38,9 @@ struct Piece {
 template <class S>
 struct ShardedSet {
   std::vector<Piece<S>> pieces;
-  bool has_targets = false;
-  Targets targets;
-  Index numbers = 0;  ///< that the loss sends along with each row, see set_numbers
+  bool has_targets = false;  ///< that say who is positive for whom
+  Targets targets;           ///< or ids alone, see with_ids
+  Index numbers = 0;         ///< that the loss sends along with each row, see set_numbers
   /// The rows of the first set, again, as keys: for a kernel that maps the two sides differently.
   bool same_rows = false;
 
@@ -52,6 +52,12 @@ struct ShardedSet {
   }
   ShardedSet& with(const Targets& some) {
     has_targets = true;
+    targets = some;
+    return *this;
+  }
+
+  /// With ids alone, if there are any; the loss's own check is of them.
+  ShardedSet& with_ids(const Targets& some) {
     targets = some;
     return *this;
   }
@@ -215,6 +221,10 @@ class ShardedCall {
   template <class Body>
   void agree(const Body& body) const {
     team_.agree(body);
+  }
+  void keep_positives(const Index* column) {
+    keeps_positives_ = true;
+    kept_ = column;
   }
   void run(RowTerm<S>& term, int q, int k, Diagnostics& d) {
     run_blocks(q, k, KeyNumbers::from_own, term, &on_any_block, d);
@@ -514,7 +524,7 @@ class ShardedCall {
     shard.layout.cols = cols_;
     shard.targets = set.targets;
     shard.layout.numbers = set.numbers;
-    if (set.has_targets) shard.layout.add(set.targets);
+    shard.layout.add(set.targets);
     const Index n = set.rows();
     if (set.pieces.size() == 1 && n > 0) {
       shard.rows = set.pieces.front().rows;
@@ -621,7 +631,8 @@ class ShardedCall {
     const ShardedSet<S>& own = sets_[at(q)];
     PositiveRule<S> rule;
     if (own.has_targets) rule = rule_of(own.targets, block);
-    const PairMask mask = mask_of(own, block);
+    PairMask mask = mask_of(own, block);
+    if (keeps_positives_) mask.excluded.keep_positives(kept_, block.first - first_row(k));
     const Index number = numbers == KeyNumbers::from_own ? block.first - first_row(k) : 0;
     OneSidedPass<S> pass(*scratch_, threads_, kernel_, packed_[at(q)], keys, mask.pairing,
                          mask.excluded, {number, block.own});
@@ -760,6 +771,8 @@ class ShardedCall {
   std::array<Shard<S>, most_sets> shards_;
   Shard<S> targets_only_;
   const S* centre_ = nullptr;
+  bool keeps_positives_ = false;
+  const Index* kept_ = nullptr;               ///< keys, own ones from 0; null: own key i
   const PositiveWeights* weights_ = nullptr;  ///< of positives, one an own row, where they have any
   std::array<PackedRows<S>, most_sets> mapped_;  ///< where the kernel's matrix maps
   std::array<PackedRows<S>, most_sets> packed_;
