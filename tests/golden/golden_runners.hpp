@@ -419,6 +419,8 @@ const std::map<std::string, Runner<S>>& runners() {
       {"nt_xent_ids", nt_xent<S, nearfar::Denominator::with_positive>},
       {"clip_ids", clip<S>},
       {"siglip_ids", siglip<S>},
+      {"clip_labels", clip<S>},
+      {"siglip_labels", siglip<S>},
       {"triplet", triplet<S>},
       {"triplet_labels", over_labels<S, registered::mined_triplet>},
       {"linear_contrastive_labels", over_labels<S, registered::linear_contrastive>},

@@ -386,6 +386,145 @@ TYPED_TEST(PairTargets, DclWithIdsEqualsTheLoops) {
   EXPECT_EQ(alone.diagnostics.anchors_without_negative, 2 * n);
 }
 
+/// What is positive for whom, with ids or without: labels that few or many rows have, sets, lists.
+struct Positives {
+  const char* name;
+  Targets targets;
+  std::function<bool(Index, Index)> positive;
+};
+
+class Rules {
+ public:
+  explicit Rules(Index n) {
+    const std::vector<Ids> ids = ids_of(n);
+    for (std::size_t k = 0; k < 4; ++k) labels_.push_back(ids[k]);
+    ids_ = ids[1];
+    Random random(5);
+    offsets_.push_back(0);
+    for (Index i = 0; i < n; ++i) {
+      // Row 4 has no label, row 5 lists nothing.
+      sets_.push_back(
+          i == 4 ? 0 : std::uint64_t(1) << random.below(9) | std::uint64_t(1) << 40 % (i + 1));
+      for (Index j = 0; j < n && i != 5; ++j) {
+        if (i == j || random.below(7) == 0) columns_.push_back(j);
+      }
+      offsets_.push_back(static_cast<Index>(columns_.size()));
+    }
+    lists_ = oracle::Matrix::Zero(n, n);
+    for (Index i = 0; i < n; ++i) {
+      for (Index k = offsets_[static_cast<std::size_t>(i)];
+           k < offsets_[static_cast<std::size_t>(i) + 1]; ++k) {
+        lists_(i, columns_[static_cast<std::size_t>(k)]) = 1;
+      }
+    }
+  }
+  Rules(const Rules&) = delete;
+  Rules& operator=(const Rules&) = delete;
+
+  const Ids& ids() const { return ids_; }
+
+  std::vector<Positives> all() const {
+    std::vector<Positives> out;
+    for (const Ids& labels : labels_) {
+      out.push_back({"labels", Targets(labels),
+                     [&labels](Index i, Index j) { return id_of(labels, i) == id_of(labels, j); }});
+    }
+    const auto n = static_cast<Index>(sets_.size());
+    out.push_back(
+        {"sets", Targets(nearfar::MultiLabels{sets_.data(), n, 1}), [this](Index i, Index j) {
+           return (sets_[static_cast<std::size_t>(i)] & sets_[static_cast<std::size_t>(j)]) != 0;
+         }});
+    out.push_back({"lists", Targets(nearfar::PositiveLists{offsets_, columns_}),
+                   [this](Index i, Index j) { return lists_(i, j) > 0; }});
+    return out;
+  }
+
+ private:
+  std::vector<Ids> labels_;
+  Ids ids_;
+  std::vector<std::uint64_t> sets_;
+  std::vector<Index> offsets_;
+  std::vector<Index> columns_;
+  oracle::Matrix lists_;
+};
+
+/// body(n, length, targets, pairs) for all of these.
+template <class S, class Body>
+void each_rule(const Body& body) {
+  for (const Shape& shape : shapes<S>()) {
+    const Rules rules(shape.n);
+    for (const bool with_ids : {false, true}) {
+      for (const Positives& of : rules.all()) {
+        SCOPED_TRACE(std::to_string(shape.n) + " rows of length " + std::to_string(shape.length) +
+                     ", " + of.name + (with_ids ? ", ids" : ""));
+        const Ids& ids = rules.ids();
+        body(shape.n, shape.length, with_ids ? of.targets.ids(ids) : of.targets,
+             Pairs{[&](Index i, Index j) {
+                     return !with_ids || i == j || id_of(ids, i) != id_of(ids, j);
+                   },
+                   of.positive});
+      }
+    }
+  }
+}
+
+/// Rows, or with `either` pairs, that have no positive.
+Index without_positive(Index n, const Pairs& pairs, bool either) {
+  Index out = 0;
+  for (Index i = 0; i < n; ++i) {
+    bool row = false;
+    bool column = false;
+    for (Index j = 0; j < n; ++j) {
+      row = row || (pairs.compared(i, j) && pairs.positive(i, j));
+      column = column || (pairs.compared(j, i) && pairs.positive(j, i));
+    }
+    out += !row || (either && !column) ? 1 : 0;
+  }
+  return out;
+}
+
+TYPED_TEST(PairTargets, SigLipWithLabelsEqualsTheLoops) {
+  using S = TypeParam;
+  each_rule<S>([](Index n, double length, const Targets& targets, const Pairs& pairs) {
+    const TwoSets<S> x(n, n, length);
+    const Want want = sigmoids(x.s, 3, -2, pairs);
+    const oracle::Gradients g = gradients_of(want.slopes, x.exact_a, x.exact_b);
+    const nearfar::SigLip<S, nearfar::InnerProduct> loss(
+        {.logit_scale = 3, .logit_bias = -2, .reduction = Reduction::sum});
+    Matrix<S> da, db;
+    const auto got = loss.forward_backward(x.a, x.b, targets, da, db);
+    expect_sum<S>(got, want);
+    expect_gradient<S>(da, g.a, "d_images");
+    expect_gradient<S>(db, g.b, "d_texts");
+    expect_number<S>(got.d_logit_scale, want.d_scale, x.s.cwiseAbs().sum(), "d_logit_scale");
+    expect_number<S>(got.d_logit_bias, want.d_bias, static_cast<Real>(n * n), "d_logit_bias");
+    EXPECT_EQ(got.diagnostics.anchors_without_positive, without_positive(n, pairs, false));
+    EXPECT_EQ(got.diagnostics.terms, n);
+    EXPECT_EQ(loss.forward(x.a, x.b, targets).value, got.value);
+  });
+}
+
+TYPED_TEST(PairTargets, ClipWithLabelsEqualsTheLoops) {
+  using S = TypeParam;
+  each_rule<S>([](Index n, double length, const Targets& targets, const Pairs& pairs) {
+    const TwoSets<S> x(n, n, length);
+    const Want want = both_ways(x.s, 3, pairs);
+    const oracle::Gradients g = gradients_of(want.slopes, x.exact_a, x.exact_b);
+    const nearfar::Clip<S, nearfar::InnerProduct> loss(
+        {.logit_scale = 3, .reduction = Reduction::sum});
+    Matrix<S> da, db;
+    const auto got = loss.forward_backward(x.a, x.b, targets, da, db);
+    EXPECT_LE(std::abs(got.value - want.value), Tolerance<S>::value * std::abs(want.value))
+        << "got " << got.value << ", wanted " << want.value;
+    expect_gradient<S>(da, g.a, "d_images");
+    expect_gradient<S>(db, g.b, "d_texts");
+    expect_number<S>(got.d_logit_scale, want.d_scale, x.s.cwiseAbs().sum(), "d_logit_scale");
+    EXPECT_EQ(got.diagnostics.anchors_without_positive, without_positive(n, pairs, true));
+    EXPECT_EQ(got.diagnostics.terms, n);
+    EXPECT_EQ(loss.forward(x.a, x.b, targets).value, got.value);
+  });
+}
+
 /// Every loss of pairs with ids: loss.forward_backward(x, y, targets, dx, dy, call).
 template <class S, class Body>
 void each_loss(const Body& body) {
@@ -395,6 +534,25 @@ void each_loss(const Body& body) {
   body("SigLip", nearfar::SigLip<S>());
   body("NtXent", nearfar::NtXent<S>());
   body("NtXent of distances", nearfar::NtXent<S, nearfar::SquaredEuclidean>());
+}
+
+TYPED_TEST(PairTargets, GradientsOverLabelsAreDerivatives) {
+  using S = TypeParam;
+  Matrix<S> x = random_rows<S>(9, 4, 1);
+  Matrix<S> y = random_rows<S>(9, 4, 2);
+  const Rules rules(9);
+  for (const Positives& of : rules.all()) {
+    SCOPED_TRACE(of.name);
+    const auto check = [&](const auto& loss) {
+      Matrix<S> dx, dy;
+      loss.forward_backward(x, y, of.targets, dx, dy);
+      const auto report = nearfar::check_gradient<S>(
+          [&] { return loss.forward(x, y, of.targets).value; }, {{"x", x, dx}, {"y", y, dy}});
+      expect_right(report, x.size() + y.size());
+    };
+    check(nearfar::Clip<S>({.logit_scale = 3}));
+    check(nearfar::SigLip<S>());
+  }
 }
 
 TYPED_TEST(PairTargets, GradientsAreDerivatives) {
@@ -411,6 +569,20 @@ TYPED_TEST(PairTargets, GradientsAreDerivatives) {
         [&] { return loss.forward(x, y, targets).value; }, {{"x", x, dx}, {"y", y, dy}});
     expect_right(report, x.size() + y.size());
   });
+}
+
+template <class S, class Loss>
+void expect_same_bits_of_threads(const Loss& loss, const Matrix<S>& x, const Matrix<S>& y,
+                                 const Targets& targets) {
+  Matrix<S> dx, dy, dx_of_one, dy_of_one;
+  nearfar::Workspace one(1);
+  const auto want = loss.forward_backward(x, y, targets, dx_of_one, dy_of_one, {.workspace = &one});
+  for (const int threads : {2, 3, 7}) {
+    nearfar::Workspace several(threads);
+    expect_identical(loss.forward_backward(x, y, targets, dx, dy, {.workspace = &several}), want);
+    EXPECT_TRUE(same_bits(dx, dx_of_one));
+    EXPECT_TRUE(same_bits(dy, dy_of_one));
+  }
 }
 
 TYPED_TEST(PairTargets, BitsAreTheSameAtAnyNumberOfThreads) {
@@ -433,6 +605,25 @@ TYPED_TEST(PairTargets, BitsAreTheSameAtAnyNumberOfThreads) {
       EXPECT_TRUE(same_bits(dy, dy_of_one));
     }
   });
+}
+
+TYPED_TEST(PairTargets, LabelsOfWhichNoneIsSharedAreThePairsThemselves) {
+  using S = TypeParam;
+  const Index n = 130;
+  const Ids labels = ids_of(n)[0];
+  const Matrix<S> x = random_rows<S>(n, 5, 1);
+  const Matrix<S> y = random_rows<S>(n, 5, 2);
+  const auto check = [&](const auto& loss) {
+    Matrix<S> dx, dy, plain_dx, plain_dy;
+    const auto want = loss.forward_backward(x, y, plain_dx, plain_dy);
+    const auto got = loss.forward_backward(x, y, labels, dx, dy);
+    EXPECT_NEAR(got.value, want.value, Tolerance<S>::value * std::abs(want.value));
+    expect_same_counts(got.diagnostics, want.diagnostics);
+    expect_same<S>(dx, plain_dx, "dx");
+    expect_same<S>(dy, plain_dy, "dy");
+  };
+  check(nearfar::Clip<S>());
+  check(nearfar::SigLip<S>());
 }
 
 TYPED_TEST(PairTargets, IdsOfWhichNoneIsSharedAndNoIdsChangeNothing) {

@@ -125,6 +125,65 @@ TYPED_TEST(ShardedPairs, InfoNceTakesIdsOfQueriesAndOfKeys) {
   }
 }
 
+/// Labels and sets, with ids and without; lists, which number all rows: of SigLip alone.
+TYPED_TEST(ShardedPairs, TakeLabels) {
+  using S = TypeParam;
+  const std::vector<int> ids = some_ids();
+  const std::vector<int> labels = random_labels(n, 17, 3);
+  Random random(7);
+  std::vector<std::uint64_t> sets;
+  std::vector<Index> offsets = {0};
+  std::vector<Index> columns;
+  for (Index i = 0; i < n; ++i) {
+    sets.push_back(i == 3 ? 0 : std::uint64_t(1) << random.below(12));
+    for (Index j = 0; j < n && i != 6; ++j) {
+      if (i == j || random.below(6) == 0) columns.push_back(j);
+    }
+    offsets.push_back(static_cast<Index>(columns.size()));
+  }
+  enum class Kind { by_label, by_sets, by_lists };
+  const auto check = [&](const auto& one, const auto& many, Kind kind, bool with_ids) {
+    SCOPED_TRACE("kind " + std::to_string(static_cast<int>(kind)) + (with_ids ? ", ids" : ""));
+    // body(targets of rows [first, first + count)).
+    const auto with = [&](Index first, Index count, const auto& body) {
+      const auto from = offsets.begin() + first;
+      std::vector<Index> own_offsets(from, from + count + 1);
+      for (Index& offset : own_offsets) offset -= *from;
+      const std::span<const Index> own_columns(columns.data() + *from,
+                                               static_cast<std::size_t>(own_offsets.back()));
+      Targets own = nearfar::Labels(labels.data() + first, count);
+      if (kind == Kind::by_sets) own = nearfar::MultiLabels{sets.data() + first, count, 1};
+      if (kind == Kind::by_lists) own = nearfar::PositiveLists{own_offsets, own_columns};
+      return body(with_ids ? own.ids(nearfar::Labels(ids.data() + first, count)) : own);
+    };
+    expect_same_on_shards<S>(
+        [&](const auto& x, const auto& y, auto& dx, auto& dy) {
+          return with(0, n,
+                      [&](const Targets& all) { return one.forward_backward(x, y, all, dx, dy); });
+        },
+        [&](const nearfar::Sharding& where, Index first, const auto& x, const auto& y, auto& dx,
+            auto& dy) {
+          return with(first, x.rows(), [&](const Targets& own) {
+            return many.forward_backward(where, x, y, own, dx, dy);
+          });
+        });
+  };
+  for (const bool with_ids : {false, true}) {
+    for (const Kind kind : {Kind::by_label, Kind::by_sets, Kind::by_lists}) {
+      check(nearfar::SigLip<S>(), nearfar::sharded::SigLip<S>(), kind, with_ids);
+      if (kind == Kind::by_lists) continue;
+      check(nearfar::Clip<S>({.logit_scale = 4}), nearfar::sharded::Clip<S>({.logit_scale = 4}),
+            kind, with_ids);
+    }
+  }
+  const Matrix<S> x = random_rows<S>(n, dimensions, 1);
+  nearfar::Alone alone;
+  expect_refused({"lists", Thrown::invalid_argument, {"targets: wanted labels or sets"}, [&] {
+                    const nearfar::PositiveLists lists{offsets, columns};
+                    nearfar::sharded::Clip<S>().forward(alone, x, x, Targets(lists));
+                  }});
+}
+
 /// Rows in chunks, of one process.
 TYPED_TEST(ShardedPairs, ChunksTakeIds) {
   using S = TypeParam;

@@ -127,13 +127,14 @@ inline void check_targets(const NamedTargets& query, Index queries, const NamedT
   }
 }
 
+inline constexpr const char* no_anchor_weights = "no weights of anchors for this loss";
+
 /// Throws unless targets are ids alone, one a row, or nothing.
 inline void check_ids_alone(const NamedTargets& of, Index rows) {
   const Targets& targets = of.targets;
   if (targets.rule() != Targets::Rule::none)
     fail_argument(of.name, "ids alone: for labels there is SupCon", "labels");
-  if (targets.has_weights())
-    fail_argument(of.name, "no weights of anchors for this loss", "weights");
+  if (targets.has_weights()) fail_argument(of.name, no_anchor_weights, "weights");
   if (targets.has_ids()) {
     check_label_count((std::string(of.name) + " ids").c_str(), targets.ids(), rows);
   }
@@ -148,6 +149,18 @@ inline void check_ids_alone(const NamedTargets& query, Index queries, const Name
     const NamedTargets& without = query.targets.has_ids() ? key : query;
     fail_argument(without.name, "ids, as the other side has", "none");
   }
+}
+
+/// Throws unless targets fit pairs of rows that share them: ids, and labels, sets or lists of rows
+/// below `keys`, or nothing.
+inline void check_pair_targets(const NamedTargets& of, Index pairs, Index keys) {
+  if (of.targets.rule() == Targets::Rule::none) {
+    check_ids_alone(of, pairs);
+    return;
+  }
+  check_targets(of, pairs, of, keys, true);
+  check_pair_weights(of, PairWeights::refused);
+  if (of.targets.has_weights()) fail_argument(of.name, no_anchor_weights, "weights");
 }
 
 }  // namespace nearfar::detail

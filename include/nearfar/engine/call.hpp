@@ -179,6 +179,7 @@ class Call {
   }
   /// But not own row i's positive, own key column[i], or own key i when column is null.
   void keep_positives(const Index* column) { excluded_.keep_positives(column); }
+  const ExcludedPairs& excluded() const { return excluded_; }
 
   /// A Term of own rows of set k.
   template <class Term, class... Args>

@@ -73,9 +73,14 @@ class PositiveRule {
     return out;
   }
 
+  /// Says that query i and key i are a pair, with the same labels.
+  void set_of_pairs() { of_pairs_ = true; }
+
   bool by_labels() const { return rule_ == Targets::Rule::labels; }
   /// Whether it is that of a set compared with itself.
   bool is_of_one_set() const { return one_set_; }
+  /// Whether query i and key i have the same labels, and are a pair.
+  bool is_of_pairs() const { return of_pairs_; }
   /// Whether each row of a pair of one set is as positive for the other: lists may say otherwise.
   bool is_mutual() const { return mutual_; }
   bool weighted() const { return weights_ != nullptr; }
@@ -188,6 +193,7 @@ class PositiveRule {
   Targets::Rule rule_ = Targets::Rule::none;
   Index first_key_ = 0;
   bool one_set_ = false;
+  bool of_pairs_ = false;
   bool mutual_ = true;
   ClassCodes<S> codes_{};
   const Index* members_ = nullptr;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nearfar/loops/range.hpp"
+#include "nearfar/loops/scores.hpp"
 
 /// \file
 /// Vector code of logistic losses: every pair is a yes-or-no question of its own.
@@ -13,6 +14,12 @@ struct Logits {
   S scale;
   S bias;
   const S* key_bias;  ///< one a score, or null
+};
+
+/// The loss of a row's scores, and how many of them match.
+struct LogisticSums {
+  double value;
+  double positives;
 };
 
 /// Sums of a row's derivatives.
@@ -29,6 +36,13 @@ struct LogisticLoops {
   /// g = dL/ds, all times `factor`.
   LogisticSlopes (*gradient)(Index n, const S* s, const Logits<S>& logits, Index match, S factor,
                              S* g);
+
+  // The same with y = 1 for all positives.
+
+  LogisticSums (*sum_with_positives)(Index n, const S* s, const Logits<S>& logits,
+                                     const PositiveMask<S>& positives);
+  LogisticSlopes (*gradient_with_positives)(Index n, const S* s, const Logits<S>& logits,
+                                            const PositiveMask<S>& positives, S factor, S* g);
 };
 
 template <class S>

@@ -23,7 +23,8 @@ struct ClipOptions {
   double largest_logit_scale = std::numeric_limits<double>::infinity();
   ClipDirections directions = ClipDirections::mean;
   Reduction reduction = Reduction::mean;  ///< terms are pairs (image i, text i)
-  /// A pair is unusable when there is no other pair.
+  /// A pair is unusable when there is no other pair; with labels, when its image or its text has no
+  /// positive.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
   /// visit("logit_scale", o.logit_scale...), and so for each option.
@@ -61,6 +62,15 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
 /// with s_ij the score of kernel K for image i and text j: the mean of both directions, as in
 /// OpenCLIP's ClipLoss; with ClipDirections::sum twice that. Terms are the N pairs.
 ///
+/// With labels, one a pair, an image's positives are the P_i texts of its label (several captions
+/// an image; Yang et al., Unified contrastive learning in image-text-label space, 2022, eq. 1-3):
+///
+///     -1/|P_i| sum_{p in P_i} log softmax_j(sigma s_ij)[p]
+///
+/// and likewise for a text's images; with sets of labels P_i are those that share one; with lists,
+/// the texts that image i lists, and for a text the images that list it. A direction without a
+/// positive adds 0; terms are the N pairs all the same.
+///
 /// With ids, one a pair (Targets::ids), sums of both directions leave out other pairs of the same
 /// id: copies of one pair are no negatives of each other.
 ///
@@ -89,7 +99,8 @@ class Clip {
     return evaluate({{images, texts}, {}, false, call}, Targets());
   }
 
-  /// The same with N ids of pairs: `Targets().ids(ids)`. Throws also when there are not as many.
+  /// The same with targets of N pairs: labels, sets of labels or lists, `Targets(labels)`; ids,
+  /// `Targets().ids(ids)`; or both. Throws also when there are not as many, and on weights.
   ClipResult forward(Rows<S> images, Rows<S> texts, const Targets& targets,
                      CallOptions<S> call = {}) const {
     return evaluate({{images, texts}, {}, false, call}, targets);

@@ -42,6 +42,9 @@ SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel
 /// with s_ij the score of kernel K for image i and text j. Terms are the N images: Reduction::mean
 /// is 1/N sum_ij, as in OpenCLIP, not 1/N^2.
 ///
+/// With labels, one a pair, y_ij = 1 for all i and j of the same label (several captions an image);
+/// with sets of labels, for all that share one; with lists, for the texts that image i lists.
+///
 /// With ids, one a pair (Targets::ids), the sum leaves out pairs i != j of the same id: copies of
 /// one pair are no negatives of each other.
 ///
@@ -69,7 +72,8 @@ class SigLip {
     return evaluate({{images, texts}, {}, false, call}, Targets());
   }
 
-  /// The same with N ids of pairs: `Targets().ids(ids)`. Throws also when there are not as many.
+  /// The same with targets of N pairs: labels, sets of labels or lists, `Targets(labels)`; ids,
+  /// `Targets().ids(ids)`; or both. Throws also when there are not as many, and on weights.
   SigLipResult forward(Rows<S> images, Rows<S> texts, const Targets& targets,
                        CallOptions<S> call = {}) const {
     return evaluate({{images, texts}, {}, false, call}, targets);

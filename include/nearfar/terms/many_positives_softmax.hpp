@@ -57,7 +57,8 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
         upstream_(upstream),
         rows_(scratch.take<SupConRow<S>>(rows)) {
     if (rule.weighted()) lighter_ = scratch.take<LighterPositives>(rows);
-    if (sign > 0 && outside_ && rule.by_labels() && rule.is_of_one_set()) share(scratch, rows);
+    const bool same_labels = rule.is_of_one_set() || rule.is_of_pairs();
+    if (sign > 0 && outside_ && rule.by_labels() && same_labels) share(scratch, rows);
   }
 
   /// Another rule, for the next block of keys.
@@ -333,7 +334,12 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     std::fill_n(partners_, rows, no_column);
     std::copy_n(codes, rows, tile_codes_);
     std::fill_n(first, rows, no_column);
-    for (Index i = 0; i < rows; ++i) {
+    for (Index i = 0; i < rows && rule_->is_of_pairs(); ++i) {
+      if (rule_->members(i) != 1) continue;
+      partners_[i] = i;
+      tile_codes_[i] = class_code<S>(rows);
+    }
+    for (Index i = 0; i < rows && !rule_->is_of_pairs(); ++i) {
       if (rule_->members(i) != 2) continue;
       Index& other = first[class_number(codes[i])];
       if (other != no_column) {

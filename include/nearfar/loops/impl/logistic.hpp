@@ -87,9 +87,47 @@ LogisticSlopes logistic_gradient(Index n, const S* s, const Logits<S>& logits, I
 }
 
 template <class S>
+LogisticSums logistic_sum_with_positives(Index n, const S* s, const Logits<S>& logits,
+                                         const PositiveMask<S>& positives) {
+  ElementSum<S> value;
+  ElementSum<S> count;
+  each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+    const T own = spread<T>(positives.own);
+    const T key = load<T>(positives.key + j);
+    const T zero = constant<T>(0);
+    const T z = logistic_logit<T>(s, logits, j);
+    value += SoftplusOf<T>(select_equal(key, own, zero - z, z)).value;
+    count += select_equal(key, own, constant<T>(1), zero);
+  });
+  return {value.total(), count.total()};
+}
+
+template <class S>
+LogisticSlopes logistic_gradient_with_positives(Index n, const S* s, const Logits<S>& logits,
+                                                const PositiveMask<S>& positives, S factor, S* g) {
+  ElementSum<S> by_bias;
+  ElementSum<S> by_scale;
+  each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+    const T own = spread<T>(positives.own);
+    const T key = load<T>(positives.key + j);
+    const T zero = constant<T>(0);
+    const T z = logistic_logit<T>(s, logits, j);
+    const T up = spread<T>(factor);
+    const T dz = SoftplusOf<T>(select_equal(key, own, zero - z, z)).slope *
+                 select_equal(key, own, zero - up, up);
+    by_bias += dz;
+    by_scale += dz * load<T>(s + j);
+    store(g + j, dz * spread<T>(logits.scale));
+  });
+  return {by_bias.total(), by_scale.total()};
+}
+
+template <class S>
 inline constexpr LogisticLoops<S> logistic_loops_here = {
     .sum = &logistic_sum<S>,
     .gradient = &logistic_gradient<S>,
+    .sum_with_positives = &logistic_sum_with_positives<S>,
+    .gradient_with_positives = &logistic_gradient_with_positives<S>,
 };
 
 }  // namespace NEARFAR_SET

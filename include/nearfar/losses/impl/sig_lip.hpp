@@ -7,14 +7,15 @@
 
 namespace nearfar::detail {
 
-/// The loss in the frame of one process or of many.
+/// The loss in the frame of one process or of many. Null rule: text i is that of image i alone.
 template <class S, class Frame>
-SigLipResult sig_lip(const SigLipOptions& options, Frame& call) {
-  auto term = call.template make<LogisticTerm<S>>(
-      0,
-      LogisticSettings<S>{
-          .scale = options.logit_scale, .bias = options.logit_bias, .positives_on_diagonal = true},
-      call.upstream());
+SigLipResult sig_lip(const SigLipOptions& options, Frame& call, const PositiveRule<S>* rule) {
+  auto term = call.template make<LogisticTerm<S>>(0,
+                                                  LogisticSettings<S>{.scale = options.logit_scale,
+                                                                      .bias = options.logit_bias,
+                                                                      .positives_on_diagonal = true,
+                                                                      .rule = rule},
+                                                  call.upstream());
   call.keep_positives(nullptr);
   SigLipResult result;
   Diagnostics& d = result.diagnostics;
@@ -23,6 +24,7 @@ SigLipResult sig_lip(const SigLipOptions& options, Frame& call) {
   const auto value_of = [&](Index i) { return term[i].value; };
   count_terms(
       n, value_of, [&](Index i) { return term[i].negatives; }, d);
+  for (Index i = 0; i < n; ++i) d.anchors_without_positive += term[i].positives == 0 ? 1 : 0;
   call.combine(d);
   call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
@@ -41,10 +43,13 @@ SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel
   Call<S> call(kernel, options.reduction, inputs);
   call.add_pairs(inputs, "images", "texts");
   call.check(inputs.rows[0].rows());
-  check_ids_alone({"targets", targets}, inputs.rows[0].rows());
+  const Index n = inputs.rows[0].rows();
+  check_pair_targets({"targets", targets}, n, n);
   if (targets.has_ids()) call.leave_out(targets.ids(), targets.ids());
   call.pack();
-  return sig_lip<S>(options, call);
+  if (targets.rule() == Targets::Rule::none) return sig_lip<S>(options, call, nullptr);
+  const PositiveRule<S> rule(call.scratch(), targets, targets);
+  return sig_lip<S>(options, call, &rule);
 }
 
 }  // namespace nearfar::detail

@@ -21,8 +21,8 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
                     {"denominator", static_cast<double>(options.denominator)},
                     {"positives by number", targets.positives != nullptr ? 1.0 : 0.0},
                     {"ids", targets.of_queries.has_ids() ? 1.0 : 0.0}}),
-      {ShardedSet<S>("queries", queries).with_ids(targets.of_queries),
-       ShardedSet<S>("keys", keys).with_ids(targets.of_keys)},
+      {ShardedSet<S>("queries", queries).with_pairs(targets.of_queries),
+       ShardedSet<S>("keys", keys).with_pairs(targets.of_keys)},
       inputs, n, [&] {
         if (targets.positives == nullptr && keys.rows() < n) {
           fail_argument("keys", "a key for each of " + std::to_string(n) + " queries",

@@ -19,7 +19,7 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
   if (targets.has_ids()) {
     const Index n = targets.ids().size();
     for (Index i = 0; i < 2 * n; ++i) ids.push_back(targets.ids()[i < n ? i : i - n]);
-    views.with_ids(Targets().ids(ids));
+    views.with_pairs(Targets().ids(ids));
   }
   ShardedCall<S> call(kernel, options.reduction,
                       introduction("NtXent", kernel, inputs, options,

@@ -158,7 +158,7 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
     negatives = call.scratch().template take<Index>(n);
     ranks.emplace(call.scratch(), CutOffs{options.ks.data(), size});
   });
-  call.count_pairs(positives, negatives);
+  call.count_pairs(0, key_set, positives, negatives);
 
   const PositiveRule<S> none;
   const auto wanted_of = [&](Index i) {

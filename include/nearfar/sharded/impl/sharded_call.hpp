@@ -39,7 +39,7 @@ template <class S>
 struct ShardedSet {
   std::vector<Piece<S>> pieces;
   bool has_targets = false;  ///< that say who is positive for whom
-  Targets targets;           ///< or ids alone, see with_ids
+  Targets targets;           ///< or ids alone
   Index numbers = 0;         ///< that the loss sends along with each row, see set_numbers
   /// The rows of the first set, again, as keys: for a kernel that maps the two sides differently.
   bool same_rows = false;
@@ -56,8 +56,9 @@ struct ShardedSet {
     return *this;
   }
 
-  /// With ids alone, if there are any; the loss's own check is of them.
-  ShardedSet& with_ids(const Targets& some) {
+  /// With those of pairs: they may be ids alone, or nothing.
+  ShardedSet& with_pairs(const Targets& some) {
+    has_targets = some.rule() != Targets::Rule::none;
     targets = some;
     return *this;
   }
@@ -80,6 +81,12 @@ struct ShardedSet {
                        [](const Piece<S>& piece) { return piece.gradient.wanted(); });
   }
 };
+
+/// The targets of keys whose queries have `targets`: lists stay with those that list.
+inline Targets without_lists(const Targets& targets) {
+  if (targets.rule() != Targets::Rule::lists) return targets;
+  return targets.has_ids() ? Targets().ids(targets.ids()) : Targets();
+}
 
 /// How a term counts keys.
 enum class KeyNumbers {
@@ -226,11 +233,25 @@ class ShardedCall {
     keeps_positives_ = true;
     kept_ = column;
   }
-  void run(RowTerm<S>& term, int q, int k, Diagnostics& d) {
+  template <class Term>
+  void run(Term& term, int q, int k, Diagnostics& d) {
+    if constexpr (requires(const PositiveRule<S>& rule) { term.set_rule(rule); }) {
+      if (sets_[at(q)].has_targets) {
+        const auto tell = [&](const PositiveRule<S>& rule, const KeyBlock<S>&) {
+          term.set_rule(rule);
+        };
+        run_blocks(q, k, KeyNumbers::of_block, term, tell, d);
+        return;
+      }
+    }
     run_blocks(q, k, KeyNumbers::from_own, term, &on_any_block, d);
   }
-  void run_among_themselves(RowTerm<S>& term, Diagnostics& d) { run(term, 0, 0, d); }
-  void run_both_ways(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& d) {
+  template <class Term>
+  void run_among_themselves(Term& term, Diagnostics& d) {
+    run(term, 0, 0, d);
+  }
+  template <class Term>
+  void run_both_ways(Term& of_queries, Term& of_keys, Diagnostics& d) {
     run(of_queries, 0, 1, d);
     Diagnostics again;  // the same scores
     run(of_keys, 1, 0, again);
@@ -341,21 +362,23 @@ class ShardedCall {
     schedule(k).set_numbers(numbers);
   }
 
-  /// For sets with targets: how many positives and negatives each own row has among all keys.
-  /// Where positives have weights, adds them up, too: blocks' rules have them from then on.
-  void count_pairs(Index* positives, Index* negatives, PositiveWeights* weights = nullptr) {
-    std::fill_n(positives, own_rows(0), Index(0));
-    std::fill_n(negatives, own_rows(0), Index(0));
-    targets_only_ = shards_[at(sets() - 1)];
+  /// For sets with targets: how many positives and negatives each own row of set q has among all
+  /// rows of set k. Where positives have weights, adds them up, too: blocks' rules have them from
+  /// then on.
+  void count_pairs(int q, int k, Index* positives, Index* negatives,
+                   PositiveWeights* weights = nullptr) {
+    std::fill_n(positives, own_rows(q), Index(0));
+    std::fill_n(negatives, own_rows(q), Index(0));
+    targets_only_ = shards_[at(k)];
     targets_only_.layout.cols = targets_only_.layout.numbers = 0;
-    targets_only_.rows = Rows<S>(nullptr, own_rows(sets() - 1), 0);
+    targets_only_.rows = Rows<S>(nullptr, own_rows(k), 0);
     std::optional<RingSchedule<S>> targets;
     team_.agree(
         [&] { targets.emplace(*scratch_, team_, where_.schedule, targets_only_, false, false); });
     team_.agree([&] {
       targets->each_block([&](const KeyBlock<S>& block) {
         const ScratchLoan loan(*scratch_);
-        count_pairs_with(block, positives, negatives, weights);
+        count_pairs_with(q, k, block, positives, negatives, weights);
       });
     });
     weights_ = weights;
@@ -501,9 +524,12 @@ class ShardedCall {
   void check_own_targets(Index all_keys) const {
     const ShardedSet<S>& own = sets_.front();
     const ShardedSet<S>& keys = sets_.back();
-    const bool lists = own.targets.rule() == Targets::Rule::lists;
-    check_targets({"labels", own.targets}, own.rows(), {"labels", keys.targets},
-                  lists ? all_keys : keys.rows(), same_rows());
+    if (own.targets.rule() == Targets::Rule::lists) {  // all that keys have are the same ids
+      check_targets({"labels", own.targets}, own.rows(), {"labels", own.targets}, all_keys, true);
+      return;
+    }
+    check_targets({"labels", own.targets}, own.rows(), {"labels", keys.targets}, keys.rows(),
+                  same_rows());
   }
 
   void check_piece(const Piece<S>& piece, Index cols) const {
@@ -629,14 +655,13 @@ class ShardedCall {
     const ScratchLoan loan(*scratch_);
     const PackedRows<S> keys = pack(*scratch_, threads_, kernel_, block.rows, false, centre_);
     const ShardedSet<S>& own = sets_[at(q)];
-    PositiveRule<S> rule;
-    if (own.has_targets) rule = rule_of(own.targets, block);
-    PairMask mask = mask_of(own, block);
-    if (keeps_positives_) mask.excluded.keep_positives(kept_, block.first - first_row(k));
+    // Terms that were told of it look at it once more when they close rows.
+    if (own.has_targets) block_rule_ = rule_of(own.targets, block);
+    const PairMask mask = mask_of(q, k, block);
     const Index number = numbers == KeyNumbers::from_own ? block.first - first_row(k) : 0;
     OneSidedPass<S> pass(*scratch_, threads_, kernel_, packed_[at(q)], keys, mask.pairing,
                          mask.excluded, {number, block.own});
-    on_block(rule, block);
+    on_block(block_rule_, block);
     body(pass);
   }
 
@@ -652,24 +677,25 @@ class ShardedCall {
     return rule;
   }
 
-  PairMask mask_of(const ShardedSet<S>& own, const KeyBlock<S>& block) {
+  PairMask mask_of(int q, int k, const KeyBlock<S>& block) {
+    const Targets& own = sets_[at(q)].targets;
     const bool same = same_rows() && block.has_own;
-    return {same ? Pairing::others : Pairing::all,
-            own.targets.has_ids() ? ExcludedPairs(*scratch_, own.targets.ids(), block.targets.ids())
-                                  : ExcludedPairs(),
-            block.own};
+    PairMask mask{same ? Pairing::others : Pairing::all, {}, block.own};
+    if (own.has_ids()) mask.excluded = ExcludedPairs(*scratch_, own.ids(), block.targets.ids());
+    if (keeps_positives_) mask.excluded.keep_positives(kept_, block.first - first_row(k));
+    return mask;
   }
 
-  void count_pairs_with(const KeyBlock<S>& block, Index* positives, Index* negatives,
+  void count_pairs_with(int q, int k, const KeyBlock<S>& block, Index* positives, Index* negatives,
                         PositiveWeights* weights) {
-    const ShardedSet<S>& own = sets_[0];
-    const PositiveRule<S> rule = rule_of(own.targets, block);
-    const PairMask mask = mask_of(own, block);
+    const Targets& own = sets_[at(q)].targets;
+    const PositiveRule<S> rule = rule_of(own, block);
+    const PairMask mask = mask_of(q, k, block);
     if (rule.by_labels()) {
-      count_pairs_by_labels(block, rule, mask, positives, negatives);
+      count_pairs_by_labels(own.labels(), block, rule, mask, positives, negatives);
       return;
     }
-    each_counted(own_rows(0), threads_, [&](Index i) {
+    each_counted(own_rows(q), threads_, [&](Index i) {
       const PairCounts counts = detail::count_pairs(rule, mask, i, block.rows.rows());
       positives[i] += counts.positives;
       negatives[i] += counts.negatives;
@@ -678,11 +704,11 @@ class ShardedCall {
   }
 
   /// No pair by itself, but those that are left out.
-  void count_pairs_by_labels(const KeyBlock<S>& block, const PositiveRule<S>& rule,
-                             const PairMask& mask, Index* positives, Index* negatives) const {
-    const Labels& own = sets_[0].targets.labels();
+  static void count_pairs_by_labels(const Labels& own, const KeyBlock<S>& block,
+                                    const PositiveRule<S>& rule, const PairMask& mask,
+                                    Index* positives, Index* negatives) {
     const Labels& keys = block.targets.labels();
-    for (Index i = 0; i < own_rows(0); ++i) {
+    for (Index i = 0; i < own.size(); ++i) {
       Index left_out_same = 0;
       Index left_out = 0;
       const auto leave_out = [&](Index j) {
@@ -772,7 +798,8 @@ class ShardedCall {
   Shard<S> targets_only_;
   const S* centre_ = nullptr;
   bool keeps_positives_ = false;
-  const Index* kept_ = nullptr;               ///< keys, own ones from 0; null: own key i
+  const Index* kept_ = nullptr;  ///< keys, own ones from 0; null: own key i
+  PositiveRule<S> block_rule_;
   const PositiveWeights* weights_ = nullptr;  ///< of positives, one an own row, where they have any
   std::array<PackedRows<S>, most_sets> mapped_;  ///< where the kernel's matrix maps
   std::array<PackedRows<S>, most_sets> packed_;

@@ -45,7 +45,7 @@ class ShardedLabelledCall {
       weights = scratch().template take<PositiveWeights>(anchors());
       std::fill_n(weights, anchors(), PositiveWeights());
     });
-    call_.count_pairs(positives_, negatives_, weights);
+    call_.count_pairs(0, 0, positives_, negatives_, weights);
     // Terms of no block yet must see whether positives have weights.
     if (weights != nullptr) rule_.set_weights(weights);
   }
