@@ -46,6 +46,9 @@ class Case {
 
   bool has_input(const std::string& name) const { return json_.at("inputs").contains(name); }
 
+  /// Whether an input is a list of matrices; `matrix` has their rows one after the other.
+  bool is_nested(const std::string& name) const { return nested(json_.at("inputs").at(name)); }
+
   template <class S>
   nearfar::Matrix<S> matrix(const std::string& name) {
     return to_matrix<S>(input(name));
@@ -56,7 +59,9 @@ class Case {
     return input(name).get<std::vector<S>>();
   }
   std::vector<std::int64_t> labels(const std::string& name) {
-    return input(name).get<std::vector<std::int64_t>>();
+    const nlohmann::json& value = input(name);
+    if (!value.empty() && value.front().is_array()) return flattened(value);
+    return value.get<std::vector<std::int64_t>>();
   }
 
   nearfar::Reduction reduction() {
@@ -96,11 +101,24 @@ class Case {
     return json_.at("inputs").at(name);
   }
 
+  static bool nested(const nlohmann::json& value) {
+    return value.is_array() && !value.empty() && !value.front().empty() &&
+           value.front().front().is_array();
+  }
+
+  /// Lists of lists as one list, in order.
+  static nlohmann::json flattened(const nlohmann::json& lists) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const auto& list : lists) out.insert(out.end(), list.begin(), list.end());
+    return out;
+  }
+
   template <class S>
   static nearfar::Matrix<S> to_matrix(const nlohmann::json& value) {
     if (value.is_number()) {
       return nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(value.get<double>()));
     }
+    if (nested(value)) return to_matrix<S>(flattened(value));
     const auto rows = value.get<std::vector<std::vector<double>>>();
     const std::size_t cols = rows.empty() ? 0 : rows.front().size();
     nearfar::Matrix<S> out(static_cast<nearfar::Index>(rows.size()),

@@ -125,7 +125,22 @@ Computed<S> info_nce_negatives(Case& c) {
                                         .reduction = c.reduction()};
   const auto queries = c.matrix<S>("queries");
   const auto keys = c.matrix<S>("keys");
-  const auto negatives = c.matrix<S>("negatives");
+  const auto rows = c.matrix<S>("negatives");
+  nearfar::Negatives<S> negatives(rows);
+  std::vector<nearfar::Index> offsets;
+  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> query_ids;
+  if (c.has_input("offsets")) {
+    offsets = c.numbers<nearfar::Index>("offsets");
+    negatives = nearfar::per_query(rows, offsets);
+  } else if (c.is_nested("negatives")) {
+    negatives = nearfar::per_query(rows);
+  }
+  if (c.has_input("ids")) {
+    ids = c.labels("negative_ids");
+    query_ids = c.labels("ids");
+    negatives = negatives.ids(ids, query_ids);
+  }
   return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct, nearfar::SquaredEuclidean,
                      nearfar::Euclidean>(c, [&]<class K>(const K&) {
     Computed<S> out;
@@ -416,6 +431,8 @@ const std::map<std::string, Runner<S>>& runners() {
       {"clip", clip<S>},
       {"siglip", siglip<S>},
       {"info_nce_ids", info_nce<S>},
+      {"info_nce_per_query_ids", info_nce_negatives<S>},
+      {"info_nce_ragged", info_nce_negatives<S>},
       {"nt_xent_ids", nt_xent<S, nearfar::Denominator::with_positive>},
       {"clip_ids", clip<S>},
       {"siglip_ids", siglip<S>},

@@ -226,10 +226,10 @@ TYPED_TEST(NegativeIds, MustFitTheirRows) {
        Thrown::invalid_argument,
        {"ids of queries: wanted 2", "got 4"},
        with(shared.ids(four, four))},
-      {"of each query's own",
+      {"too few of each query's own",
        Thrown::invalid_argument,
-       {"negatives: wanted no ids for each query's own negatives"},
-       with(per_query(rows).ids(four, two))},
+       {"ids of negatives: wanted 4", "got 2"},
+       with(per_query(rows).ids(two, two))},
   };
   for (const BadCall& bad : table) expect_refused(bad);
 }

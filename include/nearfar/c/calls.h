@@ -150,7 +150,7 @@ typedef struct nearfar_negatives {
   nearfar_rows rows;
   /// 0: shared by all queries. 1: each query's own, (N K) x D, those of query i from row i K on.
   int32_t per_query;
-  /// Optional, for InfoNce and shared negatives: one id a negative and one a query; a query is not
+  /// Optional, for InfoNce: one id a negative and one a query; a query is not
   /// compared with negatives of its own id. Both or neither.
   nearfar_integers ids;
   nearfar_integers query_ids;

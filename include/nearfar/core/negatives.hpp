@@ -1,6 +1,8 @@
 #pragma once
 
 #include <concepts>
+#include <span>
+#include <string>
 
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/matrix.hpp"
@@ -11,7 +13,9 @@
 namespace nearfar {
 
 /// A view of negatives, made implicitly from rows (K x D), which all queries then share. By
-/// `per_query(rows)` each query has K of its own: rows (N K) x D, those of query i from row i K on.
+/// `per_query(rows)` each query has K of its own: rows (N K) x D, those of query i from row i K on;
+/// by `per_query(rows, offsets)` any number of its own: those of query i are rows offsets[i] ..
+/// offsets[i + 1] - 1 of M x D.
 template <class S>
 class Negatives {
  public:
@@ -28,9 +32,13 @@ class Negatives {
   const Rows<S>& rows() const { return rows_; }
   bool shared() const { return shared_; }
 
+  /// Numbers of rows as `per_query(rows, offsets)` has them; of none where all queries have as
+  /// many.
+  std::span<const Index> offsets() const { return offsets_; }
+  bool ragged() const { return ragged_; }
+
   /// The same with ids, one a negative and one a query: a query is not compared with negatives of
-  /// its own id (an old key of the same image in a queue). For shared negatives. Views: both must
-  /// outlive the call.
+  /// its own id (an old key of the same image in a queue). Views: both must outlive the call.
   Negatives ids(const Labels& negatives, const Labels& queries) const {
     Negatives out = *this;
     out.ids_ = negatives;
@@ -42,19 +50,23 @@ class Negatives {
   const Labels& ids() const { return ids_; }
   const Labels& query_ids() const { return query_ids_; }
 
-  /// Negatives that each of `queries` is compared with.
+  /// Negatives that each of `queries` is compared with, where all have as many.
   Index per_query(Index queries) const {
     if (shared_) return rows_.rows();
     return queries > 0 ? rows_.rows() / queries : 0;
   }
 
-  /// Throws std::invalid_argument unless each of `queries` gets as many as the others, and unless
-  /// ids are as many as what they are of.
+  /// Throws std::invalid_argument unless rows fit `queries` queries: each gets as many as the
+  /// others, or offsets ascend from 0 to the number of rows; and unless ids are as many as what
+  /// they are of.
   void check_count(const char* name, Index queries) const {
     if (has_ids_) {
-      if (!shared_) fail_argument(name, "no ids for each query's own negatives", "ids");
       check_label_count("ids of negatives", ids_, rows_.rows());
       check_label_count("ids of queries", query_ids_, queries);
+    }
+    if (ragged_) {
+      check_offsets(name, queries);
+      return;
     }
     if (shared_ || per_query(queries) * queries == rows_.rows()) return;
     fail_argument(name, "as many for each of " + std::to_string(queries) + " queries",
@@ -63,10 +75,30 @@ class Negatives {
 
   template <class M>
   friend auto per_query(const M& m);
+  template <class M>
+  friend auto per_query(const M& m, std::span<const Index> offsets);
 
  private:
+  void check_offsets(const char* name, Index queries) const {
+    if (static_cast<Index>(offsets_.size()) != queries + 1) {
+      fail_argument(name, std::to_string(queries + 1) + " offsets, one more than queries",
+                    std::to_string(offsets_.size()));
+    }
+    if (offsets_.front() != 0 || offsets_.back() != rows_.rows()) {
+      fail_argument(name, "offsets from 0 to the number of rows, " + std::to_string(rows_.rows()),
+                    std::to_string(offsets_.front()) + " to " + std::to_string(offsets_.back()));
+    }
+    for (std::size_t i = 0; i + 1 < offsets_.size(); ++i) {
+      if (offsets_[i + 1] >= offsets_[i]) continue;
+      fail_argument(name, "offsets in ascending order",
+                    std::to_string(offsets_[i + 1]) + " after " + std::to_string(offsets_[i]));
+    }
+  }
+
   Rows<S> rows_;
   bool shared_ = true;
+  bool ragged_ = false;
+  std::span<const Index> offsets_;
   bool has_ids_ = false;
   Labels ids_;
   Labels query_ids_;
@@ -77,6 +109,16 @@ template <class M>
 auto per_query(const M& m) {
   Negatives<typename M::Scalar> out(m);
   out.shared_ = false;
+  return out;
+}
+
+/// The same of any number a query: `offsets` are N + 1 numbers of rows, ascending from 0 to M. A
+/// view, as that of the rows.
+template <class M>
+auto per_query(const M& m, std::span<const Index> offsets) {
+  auto out = per_query(m);
+  out.ragged_ = true;
+  out.offsets_ = offsets;
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/negatives.hpp"
 #include "nearfar/engine/paired_rows.hpp"
 #include "nearfar/engine/row_term.hpp"
 #include "nearfar/engine/score_range.hpp"
@@ -10,22 +11,34 @@
 
 namespace nearfar::detail {
 
-/// Runs a term as OneSidedPass does, where query i is compared with keys i K .. i K + K - 1 of all
-/// N K.
+/// Runs a term as OneSidedPass does, where query i is compared with negatives of its own.
 template <class S>
 class PerQueryPass {
  public:
-  /// Both sides must outlive the object. The number of keys is a multiple of that of queries.
+  /// Both sides must outlive the object. `negatives`, whose rows the keys are, must have passed
+  /// check_count.
   PerQueryPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
-               const PackedRows<S>& queries, const PackedRows<S>& keys)
+               const PackedRows<S>& queries, const PackedRows<S>& keys,
+               const Negatives<S>& negatives)
       : threads_(threads),
         kernel_(kernel),
         queries_(queries),
         keys_(keys),
-        count_(queries.rows > 0 ? keys.rows / queries.rows : 0),
+        first_(scratch.take<Index>(queries.rows + 1)),
         query_(scratch.take<Index>(keys.rows)),
         pairs_(scratch, keys.rows) {
-    for (Index i = 0; i < queries.rows; ++i) std::fill_n(query_ + i * count_, count_, i);
+    const Index count = negatives.per_query(queries.rows);
+    for (Index i = 0; i <= queries.rows; ++i) {
+      first_[i] = negatives.ragged() ? negatives.offsets()[static_cast<std::size_t>(i)] : i * count;
+    }
+    for (Index i = 0; i < queries.rows; ++i)
+      std::fill(query_ + first_[i], query_ + first_[i + 1], i);
+    if (negatives.has_ids()) {
+      left_out_ = scratch.take<bool>(keys.rows);
+      for (Index j = 0; j < keys.rows; ++j) {
+        left_out_[j] = negatives.ids()[j] == negatives.query_ids()[query_[j]];
+      }
+    }
     // Inner products and distances of packed rows are symmetric: keys may stand first.
     paired_scores(threads, kernel, keys, queries, pairs_, query_);
   }
@@ -52,15 +65,23 @@ class PerQueryPass {
         term.gradient(i, first, n, pairs_.s + first, pairs_.g + first);
       });
     });
-    fold_scores(kernel_, keys_.rows, pairs_.s, diagnostics);
+    for (Index i = 0; i < queries_.rows; ++i) {
+      each_part(
+          i, [&](Index first, Index n) { fold_scores(kernel_, n, pairs_.s + first, diagnostics); });
+    }
   }
 
-  /// Parts as wide as tiles, so that sums have no more terms here than there.
+  /// Parts of what query i is compared with, at most as wide as tiles, so that sums have no more
+  /// terms here than there.
   template <class Body>
   void each_part(Index i, const Body& body) const {
-    const Index end = (i + 1) * count_;
-    for (Index first = i * count_; first < end; first += tile_width) {
-      body(first, std::min(tile_width, end - first));
+    const Index last = first_[i + 1];
+    for (Index first = first_[i]; first < last;) {
+      const Index most = std::min(first + tile_width, last);
+      Index end = left_out_ == nullptr ? most : first;
+      while (end < most && !left_out_[end]) ++end;
+      if (end > first) body(first, end - first);
+      first = end < most ? end + 1 : end;  // behind what is left out
     }
   }
 
@@ -68,8 +89,9 @@ class PerQueryPass {
   const KernelValue<S>& kernel_;
   const PackedRows<S>& queries_;
   const PackedRows<S>& keys_;
-  Index count_;   ///< keys of a query
-  Index* query_;  ///< of each key
+  Index* first_;              ///< key of each query, and the number of keys
+  Index* query_;              ///< of each key
+  bool* left_out_ = nullptr;  ///< keys that are not compared, where there may be some
   PairedScores<S> pairs_;
 };
 

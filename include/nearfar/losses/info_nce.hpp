@@ -129,8 +129,9 @@ class InfoNce {
   }
 
   /// The loss of queries (N x D) with keys (N x D, key i the positive of query i) against
-  /// negatives: K x D, K >= 0, shared by all queries; or per_query(negatives), (N K) x D. With ids
-  /// (Negatives::ids, KeyQueue::negatives) a query's sum leaves out negatives of its own id.
+  /// negatives: K x D, K >= 0, shared by all queries; per_query(negatives), (N K) x D; or
+  /// per_query(negatives, offsets), any number a query. With ids (Negatives::ids,
+  /// KeyQueue::negatives) a query's sum leaves out negatives of its own id.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                         CallOptions<S> call = {}) const {
     return evaluate({{queries, keys, negatives.rows()}, {}, false, call}, negatives);

@@ -70,7 +70,6 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   call.add(Side::key, {"keys", keys, inputs.gradients[1]});
   call.add_optional(Side::key, {"negatives", others, inputs.gradients[2]});
   call.check(n);
-  const ExcludedPairs excluded = excluded_by_ids(call.scratch(), negatives);
   call.pack();
 
   const PairedScores<S> positives(call.scratch(), n);
@@ -84,10 +83,11 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   fold_scores(kernel, n, positives.s, d);
   if (negatives.shared()) {
     OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2),
-                         Pairing::all, excluded);
+                         Pairing::all, excluded_by_ids(call.scratch(), negatives));
     call.run(pass, term, 0, 2, d);
   } else {
-    PerQueryPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2));
+    PerQueryPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2),
+                         negatives);
     call.run(pass, term, 0, 2, d);
   }
   if (call.wants_gradients()) {

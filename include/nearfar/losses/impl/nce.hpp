@@ -49,7 +49,7 @@ void check_noise_contrast(Call<S>& call, const Inputs<S, 3>& inputs,
 /// Logistic losses of each query's own key against noise: the pass that NCE and negative sampling
 /// are. The call must have been checked.
 template <class S>
-NceResult contrast_with_noise(Call<S>& call, double temperature, bool shared_negatives,
+NceResult contrast_with_noise(Call<S>& call, double temperature, const Negatives<S>& negatives,
                               const NoiseOffsets<S>& offsets) {
   call.pack();
   Scratch& scratch = call.scratch();
@@ -72,11 +72,11 @@ NceResult contrast_with_noise(Call<S>& call, double temperature, bool shared_neg
   NceResult result;
   Diagnostics& d = result.diagnostics;
   fold_scores(kernel, n, positives.s, d);
-  if (shared_negatives) {
+  if (negatives.shared()) {
     OneSidedPass<S> pass(scratch, call.threads(), kernel, call.rows(0), call.rows(2));
     call.run(pass, term, 0, 2, d);
   } else {
-    PerQueryPass<S> pass(scratch, call.threads(), kernel, call.rows(0), call.rows(2));
+    PerQueryPass<S> pass(scratch, call.threads(), kernel, call.rows(0), call.rows(2), negatives);
     call.run(pass, term, 0, 2, d);
   }
 
@@ -85,7 +85,7 @@ NceResult contrast_with_noise(Call<S>& call, double temperature, bool shared_neg
   };
   const auto value_of = [&](Index i) { return term[i].value + own(i).value; };
   count_terms(
-      n, value_of, [m](Index) { return m; }, d);
+      n, value_of, [&](Index i) { return term[i].negatives; }, d);
   call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return result;
 
@@ -115,9 +115,13 @@ NceResult evaluate(const NceOptions& options, const KernelValue<S>& kernel,
   const Index n = inputs.rows[0].rows();
   check_numbers("log_noise_keys", log_noise_keys, n);
   check_numbers("log_noise_negatives", log_noise_negatives, negatives.rows().rows());
+  if (negatives.ragged()) {
+    fail_argument("negatives", "as many for each query: their number is part of the noise's share",
+                  "offsets");
+  }
   const Index samples = negatives.per_query(n);
   const double log_count = samples > 0 ? std::log(static_cast<double>(samples)) : 0;
-  return contrast_with_noise(call, options.temperature, negatives.shared(),
+  return contrast_with_noise(call, options.temperature, negatives,
                              {options.log_z + log_count, log_noise_keys, log_noise_negatives});
 }
 
@@ -126,7 +130,7 @@ TemperatureResult evaluate(const NegativeSamplingOptions& options, const KernelV
                            const Inputs<S, 3>& inputs, const Negatives<S>& negatives) {
   Call<S> call(kernel, options.reduction, inputs);
   check_noise_contrast(call, inputs, negatives);
-  return contrast_with_noise(call, options.temperature, negatives.shared(), NoiseOffsets<S>());
+  return contrast_with_noise(call, options.temperature, negatives, NoiseOffsets<S>());
 }
 
 }  // namespace nearfar::detail
