@@ -121,6 +121,14 @@ inline Labels labels_of(const std::string& name, const nearfar_integers& given) 
   return {given.data, static_cast<Index>(given.count)};
 }
 
+// Where the two are not one type they are two names of the same 64 bits.
+static_assert(sizeof(Index) == sizeof(std::int64_t), "nearfar's C interface needs 64-bit indices");
+
+inline std::span<const Index> indices_of(const std::string& name, const nearfar_integers& given) {
+  check_count(name, given.data, given.count);
+  return {reinterpret_cast<const Index*>(given.data), static_cast<std::size_t>(given.count)};
+}
+
 /// One S a row, given as rows of one column.
 template <class S>
 Numbers<S> numbers_of(const std::string& name, const nearfar_rows& given) {

@@ -24,6 +24,17 @@ nearfar_status two_sets(Direction direction, const nearfar_loss* loss, const nea
   });
 }
 
+nearfar_status pairs(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                     const nearfar_rows* y, const nearfar_targets* targets,
+                     const nearfar_gradient* dx, const nearfar_gradient* dy,
+                     const nearfar_call* call, nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .pairs({required("x", x), required("y", y), required("targets", targets), dx, dy}, pass);
+  });
+}
+
 nearfar_status three_sets(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
                           const nearfar_rows* y, const nearfar_rows* z, const nearfar_gradient* dx,
                           const nearfar_gradient* dy, const nearfar_gradient* dz,
@@ -116,6 +127,20 @@ nearfar_status nearfar_two_sets_forward_backward(const nearfar_loss* loss, const
                                                  const nearfar_gradient* dy,
                                                  const nearfar_call* call, nearfar_result* result) {
   return two_sets(Direction::forward_backward, loss, x, y, match, dx, dy, call, result);
+}
+
+nearfar_status nearfar_pairs_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                     const nearfar_rows* y, const nearfar_targets* targets,
+                                     const nearfar_call* call, nearfar_result* result) {
+  return pairs(Direction::forward, loss, x, y, targets, nullptr, nullptr, call, result);
+}
+
+nearfar_status nearfar_pairs_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                              const nearfar_rows* y, const nearfar_targets* targets,
+                                              const nearfar_gradient* dx,
+                                              const nearfar_gradient* dy, const nearfar_call* call,
+                                              nearfar_result* result) {
+  return pairs(Direction::forward_backward, loss, x, y, targets, dx, dy, call, result);
 }
 
 nearfar_status nearfar_three_sets_forward(const nearfar_loss* loss, const nearfar_rows* x,

@@ -67,6 +67,35 @@ class LabelOrPairLoss : public LabelLoss<Line, C> {
   }
 };
 
+/// Pairs of rows with targets, for losses that take these: adds the form to Base.
+template <class Line, class Base>
+class WithPairs : public Base {
+ public:
+  using Base::Base;
+
+  void pairs(const Pairs& in, Pass& pass) const override {
+    constexpr bool takes_targets = requires(typename Line::template Loss<float> loss) {
+      loss.forward(Rows<float>(), Rows<float>(), Targets());
+    };
+    if constexpr (!takes_targets) {
+      Base::pairs(in, pass);
+    } else {
+      const Targets targets = targets_of("targets", in.targets);
+      this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+        const Rows<S> x = rows_of<S>("x", in.x);
+        const Rows<S> y = rows_of<S>("y", in.y);
+        const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+        const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
+        const CallOptions<S> call = pass.options<S>(this->reduction());
+        pass.run(
+            this->reduction(), (Line::takes == Takes::views ? 2 : 1) * x.rows(),
+            [&] { return loss.forward(x, y, targets, call); },
+            [&] { return loss.forward_backward(x, y, targets, dx, dy, call); });
+      });
+    }
+  }
+};
+
 template <class Line, class C>
 class TwoSetLoss : public LossOf<Line, C> {
  public:
@@ -95,7 +124,11 @@ Negatives<S> negatives_of(const nearfar_negatives& given) {
   if (given.per_query != 0 && given.per_query != 1) {
     fail_argument("negatives.per_query", "0 or 1", std::to_string(given.per_query));
   }
-  const Negatives<S> out = given.per_query == 1 ? per_query(rows) : Negatives<S>(rows);
+  Negatives<S> out = given.per_query == 1 ? per_query(rows) : Negatives<S>(rows);
+  if (given.offsets.data != nullptr) {
+    if (given.per_query == 0) fail_argument("negatives.offsets", "none for shared rows", "offsets");
+    out = per_query(rows, indices_of("negatives.offsets", given.offsets));
+  }
   const Labels ids = labels_of("negatives.ids", given.ids);
   const Labels query_ids = labels_of("negatives.query_ids", given.query_ids);
   if (given.ids.data == nullptr && given.query_ids.data == nullptr) return out;
@@ -130,7 +163,7 @@ class NegativesLoss : public LossOf<Line, C> {
   }
 };
 
-/// Also of keys alone, and of keys whose positives are named.
+/// Also of keys alone, of keys whose positives are named, and with ids of queries and of keys.
 template <class Line, class C>
 class QueryLoss : public NegativesLoss<Line, C> {
  public:
@@ -153,6 +186,22 @@ class QueryLoss : public NegativesLoss<Line, C> {
       pass.run(
           this->reduction(), x.rows(), [&] { return loss.forward(x, y, match, call); },
           [&] { return loss.forward_backward(x, y, match, dx, dy, call); });
+    });
+  }
+
+  void references(const WithReferences& in, Pass& pass) const override {
+    const Targets of_queries = targets_of("query_targets", in.query_targets);
+    const Targets of_keys = targets_of("reference_targets", in.reference_targets);
+    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
+      const Rows<S> queries = rows_of<S>("queries", in.queries);
+      const Rows<S> keys = rows_of<S>("references", in.references);
+      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
+      const GradientRows<S> dk = gradient_of<S>("d_references", in.d_references);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), queries.rows(),
+          [&] { return loss.forward(queries, keys, of_queries, of_keys, call); },
+          [&] { return loss.forward_backward(queries, keys, of_queries, of_keys, dq, dk, call); });
     });
   }
 };
@@ -242,9 +291,9 @@ constexpr auto loss_for() {
   } else if constexpr (takes == Takes::labels_or_pairs) {
     return std::type_identity<LabelOrPairLoss<Line, C>>();
   } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
-    return std::type_identity<TwoSetLoss<Line, C>>();
+    return std::type_identity<WithPairs<Line, TwoSetLoss<Line, C>>>();
   } else if constexpr (takes == Takes::queries) {
-    return std::type_identity<QueryLoss<Line, C>>();
+    return std::type_identity<WithPairs<Line, QueryLoss<Line, C>>>();
   } else if constexpr (takes == Takes::negatives) {
     return std::type_identity<NegativesLoss<Line, C>>();
   } else if constexpr (takes == Takes::noise) {

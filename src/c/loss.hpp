@@ -20,6 +20,14 @@ struct TwoSets {
   const nearfar_gradient* dy;
 };
 
+struct Pairs {
+  const nearfar_rows& x;
+  const nearfar_rows& y;
+  const nearfar_targets& targets;
+  const nearfar_gradient* dx;
+  const nearfar_gradient* dy;
+};
+
 struct ThreeSets {
   const nearfar_rows& x;
   const nearfar_rows& y;
@@ -68,6 +76,9 @@ struct nearfar_loss {
   }
   virtual void two_sets(const nearfar::detail::c::TwoSets&, nearfar::detail::c::Pass&) const {
     refuse("two sets of rows");
+  }
+  virtual void pairs(const nearfar::detail::c::Pairs&, nearfar::detail::c::Pass&) const {
+    refuse("pairs of rows with targets");
   }
   virtual void three_sets(const nearfar::detail::c::ThreeSets&, nearfar::detail::c::Pass&) const {
     refuse("three sets of rows");

@@ -5,14 +5,6 @@ namespace nearfar::detail::c {
 
 namespace {
 
-// Where the two are not one type they are two names of the same 64 bits.
-static_assert(sizeof(Index) == sizeof(std::int64_t), "nearfar's C interface needs 64-bit indices");
-
-std::span<const Index> indices_of(const std::string& name, const nearfar_integers& given) {
-  check_count(name, given.data, given.count);
-  return {reinterpret_cast<const Index*>(given.data), static_cast<std::size_t>(given.count)};
-}
-
 std::span<const double> numbers_of(const std::string& name, const nearfar_doubles& given) {
   check_count(name, given.data, given.count);
   return {given.data, static_cast<std::size_t>(given.count)};

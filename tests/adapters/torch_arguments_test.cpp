@@ -99,6 +99,34 @@ TEST(LibTorch, TargetsAreThoseOfTheLoss) {
             loss.forward(matrix(x), nearfar::PositiveLists{offsets, columns}, matrix(x), {}).value);
 }
 
+TEST(LibTorch, PairsTakeTargets) {
+  const std::vector<std::int64_t> labels = {0, 1, 0, 1, 2, 2};
+  const std::vector<std::int64_t> ids = {0, 1, 0, 2, 3, 3};
+  const auto of_ids = libtorch::TensorTargets().ids(integers(ids));
+  const auto of_labels = libtorch::TensorTargets(integers(labels)).ids(integers(ids));
+  const auto check = [](const auto& function, const auto& loss, const auto& targets,
+                        const nearfar::Targets& same_targets) {
+    const Tensor x = leaf(6, 4, 1);
+    const Tensor y = leaf(6, 4, 2);
+    const Tensor value = function(x, y, targets);
+    value.backward();
+    nearfar::Matrix<double> dx, dy;
+    EXPECT_EQ(value.item<double>(),
+              loss.forward_backward(matrix(x), matrix(y), same_targets, dx, dy).value);
+    EXPECT_TRUE(same(x.grad(), dx));
+    EXPECT_TRUE(same(y.grad(), dy));
+  };
+  const nearfar::Targets only_ids = nearfar::Targets().ids(ids);
+  check([](auto&... a) { return libtorch::info_nce(a...); }, nearfar::InfoNce<double>(), of_ids,
+        only_ids);
+  check([](auto&... a) { return libtorch::nt_xent(a...); }, nearfar::NtXent<double>(), of_ids,
+        only_ids);
+  check([](auto&... a) { return libtorch::clip(a...); }, nearfar::Clip<double>(), of_labels,
+        nearfar::Targets(labels).ids(ids));
+  check([](auto&... a) { return libtorch::sig_lip(a...); }, nearfar::SigLip<double>(), of_labels,
+        nearfar::Targets(labels).ids(ids));
+}
+
 TEST(LibTorch, KernelsOfTheUsers) {
   const Tensor x = leaf(6, 4, 1);
   const Tensor y = rows(6, 4, 2);

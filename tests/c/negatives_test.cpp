@@ -52,6 +52,10 @@ void expect_same_either_way(const CLoss& c, const Loss& loss, const K& kernel,
   in.rows = c_rows(own);
   in.per_query = 1;
   expect_same_negatives<S>(c, loss, kernel, reduction, own, in, per_query(own));
+  const std::vector<std::int64_t> c_offsets = {0, 4, 4, 10, 11, 12, 20, 30, 33, n * 4};
+  const std::vector<Index> offsets(c_offsets.begin(), c_offsets.end());
+  in.offsets = {c_offsets.data(), n + 1};
+  expect_same_negatives<S>(c, loss, kernel, reduction, own, in, per_query(own, offsets));
 }
 
 TEST(CNegatives, InfoNce) {

@@ -69,6 +69,107 @@ void expect_same_matches(const CLoss& c, const Loss& loss, const K& kernel, Redu
       });
 }
 
+/// The same of pairs with targets: ids and, where the loss takes them, labels.
+template <class S, class K, class Loss>
+void expect_same_pairs(const CLoss& c, const Loss& loss, const K& kernel, Reduction reduction,
+                       Index values, bool takes_labels) {
+  SCOPED_TRACE(nearfar_loss_name(c.get()));
+  const Matrix<S> x = random_rows<S>(n, depth, 1);
+  const Matrix<S> y = random_rows<S>(n, depth, 2);
+  const nearfar_rows cx = c_rows(x);
+  const nearfar_rows cy = c_rows(y);
+  const std::vector<std::int64_t> ids = {0, 1, 1, 3, 4, 3, 6, 7, 8, 9, 1};
+  const std::vector<std::int64_t> labels = {0, 0, 1, 1, 4, 5, 4, 7, 0, 9, 10};
+  for (const bool labelled : {false, true}) {
+    if (labelled && !takes_labels) continue;
+    nearfar_targets c_targets = defaults(nearfar_targets_init);
+    if (labelled) c_targets = nearfar_targets_of_labels(labels.data(), n);
+    c_targets.ids = {ids.data(), n};
+    const nearfar::Targets targets =
+        (labelled ? nearfar::Targets(labels) : nearfar::Targets()).ids(ids);
+    expect_same_calls<S, K, 2>(
+        kernel, reduction, values * n, {&x, &y},
+        [&](const nearfar_call* call, nearfar_result* out) {
+          return nearfar_pairs_forward(c.get(), &cx, &cy, &c_targets, call, out);
+        },
+        [&](const auto& g, const nearfar_call* call, nearfar_result* out) {
+          return nearfar_pairs_forward_backward(c.get(), &cx, &cy, &c_targets, &g[0], &g[1], call,
+                                                out);
+        },
+        [&](const CallOptions<S>& call) { return loss.forward(x, y, targets, call); },
+        [&](auto& g, const CallOptions<S>& call) {
+          return loss.forward_backward(x, y, targets, g[0], g[1], call);
+        });
+  }
+}
+
+TEST(CPairs, TakeTargets) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    const auto check = [&](const auto& create, auto options, const auto& loss, Index values,
+                           bool takes_labels) {
+      options.reduction = number_of(reduction);
+      expect_same_pairs<S>(made(create, options), loss, loss.kernel(), reduction, values,
+                           takes_labels);
+    };
+    check(nearfar_clip_create, defaults(nearfar_clip_options_init),
+          nearfar::Clip<S>({.reduction = reduction}), 1, true);
+    check(nearfar_sig_lip_create, defaults(nearfar_sig_lip_options_init),
+          nearfar::SigLip<S>({.reduction = reduction}), 1, true);
+    check(nearfar_nt_xent_create, defaults(nearfar_nt_xent_options_init),
+          nearfar::NtXent<S>({.reduction = reduction}), 2, false);
+    check(nearfar_info_nce_create, defaults(nearfar_info_nce_options_init),
+          nearfar::InfoNce<S>({.reduction = reduction}), 1, false);
+    check(nearfar_n_pair_create, defaults(nearfar_n_pair_options_init),
+          nearfar::NPair<S>({.reduction = reduction}), 1, false);
+  });
+}
+
+TEST(CPairs, InfoNceTakesIdsOfQueriesAndOfKeys) {
+  constexpr Index m = n + 4;
+  const Matrix<float> x = random_rows<float>(n, depth, 1);
+  const Matrix<float> y = random_rows<float>(m, depth, 2);
+  const nearfar_rows cx = c_rows(x);
+  const nearfar_rows cy = c_rows(y);
+  std::vector<std::int64_t> of_queries, of_keys;
+  for (Index i = 0; i < n; ++i) of_queries.push_back(i % 4);
+  for (Index j = 0; j < m; ++j) of_keys.push_back(j % 6);
+  nearfar_targets queries = defaults(nearfar_targets_init);
+  nearfar_targets keys = queries;
+  queries.ids = {of_queries.data(), n};
+  keys.ids = {of_keys.data(), m};
+  using nearfar::Targets;
+  const CLoss c = made(nearfar_info_nce_create, defaults(nearfar_info_nce_options_init));
+  const nearfar::InfoNce<float> loss;
+  expect_same_calls<float, nearfar::Cosine, 2>(
+      nearfar::Cosine(), Reduction::mean, n, {&x, &y},
+      [&](const nearfar_call* call, nearfar_result* out) {
+        return nearfar_references_forward(c.get(), &cx, &queries, &cy, &keys, call, out);
+      },
+      [&](const auto& g, const nearfar_call* call, nearfar_result* out) {
+        return nearfar_references_forward_backward(c.get(), &cx, &queries, &cy, &keys, &g[0], &g[1],
+                                                   call, out);
+      },
+      [&](const CallOptions<float>& call) {
+        return loss.forward(x, y, Targets().ids(of_queries), Targets().ids(of_keys), call);
+      },
+      [&](auto& g, const CallOptions<float>& call) {
+        return loss.forward_backward(x, y, Targets().ids(of_queries), Targets().ids(of_keys), g[0],
+                                     g[1], call);
+      });
+}
+
+TEST(CPairs, OtherLossesRefuseTargets) {
+  const Matrix<float> x = random_rows<float>(n, depth, 1);
+  const nearfar_rows cx = c_rows(x);
+  const nearfar_targets targets = defaults(nearfar_targets_init);
+  nearfar_result result = defaults(nearfar_result_init);
+  const CLoss c = made(nearfar_alignment_create, defaults(nearfar_alignment_options_init));
+  EXPECT_EQ(nearfar_pairs_forward(c.get(), &cx, &cx, &targets, nullptr, &result),
+            NEARFAR_INVALID_ARGUMENT);
+  EXPECT_STREQ(nearfar_last_error(),
+               "nearfar: loss: wanted one that compares pairs of rows with targets, got Alignment");
+}
+
 template <class S, class K, class Loss>
 void expect_same_three_sets(const CLoss& c, const Loss& loss, const K& kernel, Reduction reduction,
                             const Matrix<S>& x, const Matrix<S>& y, const Matrix<S>& z) {

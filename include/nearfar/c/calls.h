@@ -158,6 +158,9 @@ typedef struct nearfar_negatives {
   /// (one a row), of the rows' scalar type.
   nearfar_rows log_noise_keys;
   nearfar_rows log_noise_negatives;
+  /// Optional, with per_query 1, not for Nce: N + 1 numbers from 0 to the number of rows, M; those
+  /// of query i are rows offsets[i] .. offsets[i + 1] - 1 of M x D.
+  nearfar_integers offsets;
 } nearfar_negatives;
 
 /// Shared, no ids, no rows yet. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_negatives).
@@ -180,9 +183,9 @@ nearfar_status nearfar_negatives_forward_backward(
 /// The rule by which rows are positives of each other.
 typedef int32_t nearfar_rule;
 enum {
-  NEARFAR_NO_RULE = 0,        ///< nothing: for references whose queries list their positives
-  NEARFAR_LABELS = 1,         ///< rows with equal labels
-  NEARFAR_LABEL_SETS = 2,     ///< rows that share at least one label
+  NEARFAR_NO_RULE = 0,     ///< nothing: for references whose queries list their positives, for ids
+  NEARFAR_LABELS = 1,      ///< rows with equal labels
+  NEARFAR_LABEL_SETS = 2,  ///< rows that share at least one label
   NEARFAR_POSITIVE_LISTS = 3  ///< the keys listed for an anchor
 };
 
@@ -231,7 +234,8 @@ nearfar_status nearfar_labelled_forward_backward(const nearfar_loss* loss, const
                                                  const nearfar_call* call, nearfar_result* result);
 
 /// Queries (N x D), the anchors, with references (M x D): the same losses against a memory or a
-/// gallery. A value each query.
+/// gallery. InfoNce and NPair: references are keys (M >= N), key i query i's positive, and targets
+/// are ids alone. A value each query.
 nearfar_status nearfar_references_forward(const nearfar_loss* loss, const nearfar_rows* queries,
                                           const nearfar_targets* query_targets,
                                           const nearfar_rows* references,
@@ -242,6 +246,19 @@ nearfar_status nearfar_references_forward_backward(
     const nearfar_rows* references, const nearfar_targets* reference_targets,
     const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
     const nearfar_call* call, nearfar_result* result);
+
+/// Row i of x with row i of y (both N x D), which share target i:
+/// - InfoNce, NPair, NtXent (one a sample): ids alone; other pairs of the same id are left out.
+/// - Clip, SigLip: ids, and labels, sets or lists: who is positive for whom.
+/// A value each row of x; for NtXent 2N, those of x first.
+nearfar_status nearfar_pairs_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                     const nearfar_rows* y, const nearfar_targets* targets,
+                                     const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_pairs_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                              const nearfar_rows* y, const nearfar_targets* targets,
+                                              const nearfar_gradient* dx,
+                                              const nearfar_gradient* dy, const nearfar_call* call,
+                                              nearfar_result* result);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

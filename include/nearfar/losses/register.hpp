@@ -64,9 +64,11 @@ namespace nearfar::registered {
 enum class Takes {
   labels,           ///< (x, labels); (queries, labels, references, labels)
   labels_or_pairs,  ///< the same; (a, b, same)
-  pairs,            ///< (a, b), row i of one with row i of the other; a value a pair
-  views,            ///< (view1, view2); a value a view, those of view1 first
-  queries,          ///< (queries, keys); (queries, keys, positives); (queries, keys, negatives)
+  pairs,            ///< (a, b), row i of one with row i of the other, some with targets of the
+                    ///< pairs, too: (a, b, targets); a value a pair
+  views,            ///< (view1, view2), likewise; a value a view, those of view1 first
+  queries,          ///< (queries, keys); (queries, keys, targets); (queries, keys, positives);
+                    ///< (queries, keys, negatives)
   negatives,        ///< (queries, keys, negatives)
   noise,            ///< (queries, keys, negatives, log_noise_keys, log_noise_negatives)
   triplets,         ///< (anchors, positives, negatives)

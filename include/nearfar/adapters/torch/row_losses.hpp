@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+
 #include "nearfar/adapters/torch/call.hpp"
 #include "nearfar/losses/alignment.hpp"
 #include "nearfar/losses/clip.hpp"
@@ -34,6 +36,10 @@ using CpcOver = Cpc<S>;
 
 /// Arguments of a loss of two sets of rows.
 inline constexpr auto both = [](const auto& views) { return std::tuple(views[0], views[1]); };
+/// The same, with targets of the pairs.
+inline auto both_with(const TensorTargets& targets) {
+  return [targets](const auto& views) { return std::tuple(views[0], views[1], targets.view()); };
+}
 
 }  // namespace detail
 
@@ -44,6 +50,17 @@ Tensor info_nce(const Tensor& queries, const Tensor& keys, const InfoNceOptions&
   return detail::call<InfoNce>({{"queries", queries}, {"keys", keys}}, options, kernel,
                                detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
                                detail::both);
+}
+
+/// InfoNce of N pairs with ids, TensorTargets().ids(ids): other keys of a query's id are no
+/// negatives. (Templates on T, so that braces are options.)
+template <std::same_as<TensorTargets> T, class K = Cosine>
+Tensor info_nce(const Tensor& queries, const Tensor& keys, const T& targets,
+                const InfoNceOptions& options = {}, const TemperatureTensor& learnt = {},
+                const K& kernel = {}) {
+  return detail::call<InfoNce>({{"queries", queries}, {"keys", keys}}, options, kernel,
+                               detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
+                               detail::both_with(targets));
 }
 
 /// InfoNce with key positives[i] (int64, N) the positive of query i.
@@ -90,6 +107,16 @@ Tensor nt_xent(const Tensor& view1, const Tensor& view2, const NtXentOptions& op
                               detail::both);
 }
 
+/// The same with ids of the samples, TensorTargets().ids(ids).
+template <std::same_as<TensorTargets> T, class K = Cosine>
+Tensor nt_xent(const Tensor& view1, const Tensor& view2, const T& targets,
+               const NtXentOptions& options = {}, const TemperatureTensor& learnt = {},
+               const K& kernel = {}) {
+  return detail::call<NtXent>({{"view1", view1}, {"view2", view2}}, options, kernel,
+                              detail::temperature_of<NtXentOptions, TemperatureResult>(learnt),
+                              detail::both_with(targets));
+}
+
 /// HardNegative: two views, both N x D, debiased and with near negatives weighted up.
 inline Tensor hard_negative(const Tensor& view1, const Tensor& view2,
                             const HardNegativeOptions& options = {},
@@ -110,6 +137,17 @@ Tensor clip(const Tensor& images, const Tensor& texts, const ClipOptions& option
       detail::both);
 }
 
+/// The same with targets of the pairs: TensorTargets(labels), ids, or both.
+template <std::same_as<TensorTargets> T, class K = Cosine>
+Tensor clip(const Tensor& images, const Tensor& texts, const T& targets,
+            const ClipOptions& options = {}, const LogitScaleTensor& learnt = {},
+            const K& kernel = {}) {
+  return detail::call<Clip, ClipResult>(
+      {{"images", images}, {"texts", texts}}, options, kernel,
+      {{"logit_scale", learnt.logit_scale, &ClipOptions::logit_scale, &ClipResult::d_logit_scale}},
+      detail::both_with(targets));
+}
+
 /// SigLip: images and texts, both N x D.
 template <class K = Cosine>
 Tensor sig_lip(const Tensor& images, const Tensor& texts, const SigLipOptions& options = {},
@@ -120,6 +158,19 @@ Tensor sig_lip(const Tensor& images, const Tensor& texts, const SigLipOptions& o
         &SigLipResult::d_logit_scale},
        {"logit_bias", learnt.logit_bias, &SigLipOptions::logit_bias, &SigLipResult::d_logit_bias}},
       detail::both);
+}
+
+/// The same with targets of the pairs: TensorTargets(labels), ids, or both.
+template <std::same_as<TensorTargets> T, class K = Cosine>
+Tensor sig_lip(const Tensor& images, const Tensor& texts, const T& targets,
+               const SigLipOptions& options = {}, const LogitTensors& learnt = {},
+               const K& kernel = {}) {
+  return detail::call<SigLip, SigLipResult>(
+      {{"images", images}, {"texts", texts}}, options, kernel,
+      {{"logit_scale", learnt.logit_scale, &SigLipOptions::logit_scale,
+        &SigLipResult::d_logit_scale},
+       {"logit_bias", learnt.logit_bias, &SigLipOptions::logit_bias, &SigLipResult::d_logit_bias}},
+      detail::both_with(targets));
 }
 
 /// Cpc: contexts (B x T x Dc), targets (B x T x Dz) and a matrix for each of K steps
