@@ -575,6 +575,48 @@ TYPED_TEST(PairTargets, GradientsAreDerivatives) {
   });
 }
 
+/// More rows than scores are kept of between the sweeps of a two-sided pass: against InfoNce, whose
+/// pass is one-sided.
+TYPED_TEST(PairTargets, OfManyRowsAreThoseOfInfoNce) {
+  using S = TypeParam;
+  const Index n = 1100;
+  const Ids ids = ids_of(n)[1];
+  const Targets targets = Targets().ids(ids);
+  const Matrix<S> x = random_rows<S>(n, 5, 1);
+  const Matrix<S> y = random_rows<S>(n, 5, 2);
+  const nearfar::InfoNce<S> info_nce({.temperature = 0.5, .reduction = Reduction::sum});
+  Matrix<S> dx, dy, dq, dk;
+  const auto expect_sum_of = [](double got, double want) {
+    EXPECT_NEAR(got, want, Tolerance<S>::value * want);
+  };
+
+  const nearfar::Clip<S> clip({.logit_scale = 2, .reduction = Reduction::sum});
+  const double got = clip.forward_backward(x, y, targets, dx, dy).value;
+  double want = info_nce.forward_backward(x, y, targets, dq, dk).value;
+  Matrix<S> want_dx = dq, want_dy = dk;
+  want += info_nce.forward_backward(y, x, targets, dq, dk).value;
+  want_dx = (want_dx + dk) / 2;
+  want_dy = (want_dy + dq) / 2;
+  expect_sum_of(got, want / 2);
+  expect_same<S>(dx, want_dx, "d_images");
+  expect_same<S>(dy, want_dy, "d_texts");
+
+  // Of both views each with all others: an id that a view shares with itself leaves that out, too.
+  Matrix<S> z(2 * n, x.cols());
+  z << x, y;
+  Ids both = ids;
+  both.insert(both.end(), ids.begin(), ids.end());
+  std::vector<Index> partner;
+  for (Index i = 0; i < 2 * n; ++i) partner.push_back(i < n ? i + n : i - n);
+  const nearfar::NtXent<S> nt_xent({.temperature = 0.5, .reduction = Reduction::sum});
+  const double of_views = nt_xent.forward_backward(x, y, targets, dx, dy).value;
+  const Targets views = Targets().ids(both);
+  expect_sum_of(of_views, info_nce.forward_backward(z, z, partner, views, views, dq, dk).value);
+  Matrix<S> dz(2 * n, x.cols());
+  dz << dx, dy;
+  expect_same<S>(dz, Matrix<S>(dq + dk), "d_views");
+}
+
 template <class S, class Loss>
 void expect_same_bits_of_threads(const Loss& loss, const Matrix<S>& x, const Matrix<S>& y,
                                  const Targets& targets) {

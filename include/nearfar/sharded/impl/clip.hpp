@@ -12,7 +12,8 @@ namespace nearfar::detail {
 template <class S>
 ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
                     const ShardedInputs<S, 2>& inputs, const Targets& targets) {
-  const auto& [images, texts] = inputs.sets_of_rows;
+  const Chunks<S>& images = inputs.sets_of_rows[0];
+  const Chunks<S>& texts = inputs.sets_of_rows[1];
   ShardedCall<S> call(
       kernel, options.reduction,
       introduction("Clip", kernel, inputs, options,

@@ -12,7 +12,8 @@ namespace nearfar::detail {
 template <class S>
 TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& kernel,
                            const ShardedInputs<S, 2>& inputs, const Targets& targets) {
-  const auto& [view1, view2] = inputs.sets_of_rows;
+  const Chunks<S>& view1 = inputs.sets_of_rows[0];
+  const Chunks<S>& view2 = inputs.sets_of_rows[1];
   ShardedSet<S> views("view1", view1);
   views.add("view2", view2);
   std::vector<std::int64_t> ids;  // of both views
