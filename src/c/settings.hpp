@@ -26,6 +26,7 @@ static_assert(static_cast<int>(Denominator::negatives_only) == NEARFAR_NEGATIVES
 static_assert(static_cast<int>(TripletForm::soft) == NEARFAR_TRIPLET_SOFT);
 static_assert(static_cast<int>(CircleWeights::differentiated) == NEARFAR_CIRCLE_DIFFERENTIATED);
 static_assert(static_cast<int>(SquareFactor::one) == NEARFAR_SQUARE_ONE);
+static_assert(static_cast<int>(SincereTerms::positive_pairs) == NEARFAR_SINCERE_POSITIVE_PAIRS);
 static_assert(static_cast<int>(SupConVariant::in) == NEARFAR_SUP_CON_IN);
 static_assert(static_cast<int>(Mining::all) == NEARFAR_MINING_ALL);
 static_assert(static_cast<int>(Mining::hard) == NEARFAR_MINING_HARD);

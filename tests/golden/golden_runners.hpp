@@ -324,6 +324,8 @@ Options options_of(Case& c) {
         } else if constexpr (std::is_same_v<T, double> ||
                              std::is_same_v<T, std::optional<double>>) {
           value = c.number(name);
+        } else if constexpr (std::is_same_v<T, bool>) {
+          value = c.flag(name);
         } else if constexpr (std::is_enum_v<T>) {
           const auto& choices = nearfar::registered::choices_of<T>;
           const auto found = std::find(choices.begin(), choices.end(), c.word(name));
@@ -362,6 +364,37 @@ Computed<S> over_labels(Case& c) {
     }
     return out;
   }(typename Line::template Kernels<S>());
+}
+
+/// The same with positive pairs for terms.
+template <class S>
+Computed<S> nt_xent_labels(Case& c) {
+  auto options = options_of<nearfar::SincereOptions>(c);
+  options.terms = nearfar::SincereTerms::positive_pairs;
+  const auto x = c.matrix<S>("x");
+  const auto labels = c.labels("labels");
+  return with_kernel<S, nearfar::Cosine>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    out.loss =
+        nearfar::Sincere<S, K>(options).forward_backward(x, labels, out.gradients["x"]).value;
+    return out;
+  });
+}
+
+/// A loss of the register of two sets, by their names.
+template <class S, class Line>
+Runner<S> over_two_sets(const char* first, const char* second) {
+  return [=](Case& c) {
+    const auto options = options_of<typename Line::Options>(c);
+    const auto a = c.matrix<S>(first);
+    const auto b = c.matrix<S>(second);
+    return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
+      Computed<S> out;
+      const typename Line::template Loss<S, K> loss(options);
+      out.loss = loss.forward_backward(a, b, out.gradients[first], out.gradients[second]).value;
+      return out;
+    });
+  };
 }
 
 template <class S>
@@ -442,6 +475,11 @@ const std::map<std::string, Runner<S>>& runners() {
       {"triplet_labels", over_labels<S, registered::mined_triplet>},
       {"linear_contrastive_labels", over_labels<S, registered::linear_contrastive>},
       {"dcl", nt_xent<S, nearfar::Denominator::negatives_only>},
+      {"nt_xent_labels", nt_xent_labels<S>},
+      {"rince", over_two_sets<S, registered::rince>("queries", "keys")},
+      {"rince_views", over_two_sets<S, registered::rince_views>("view1", "view2")},
+      {"dhel", over_two_sets<S, registered::dhel>("view1", "view2")},
+      {"dclw", over_two_sets<S, registered::dclw>("view1", "view2")},
       {"n_pair", n_pair<S>},
       {"alignment", alignment<S>},
       {"uniformity", uniformity<S>},

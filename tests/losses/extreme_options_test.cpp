@@ -80,6 +80,13 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"temperature", [](double v) { NtXent<S>({.temperature = v}); }},
       {"temperature", [](double v) { SupCon<S>({.temperature = v}); }},
       {"temperature", [](double v) { HardNegative<S>({.temperature = v}); }},
+      {"temperature", [](double v) { Sincere<S>({.temperature = v}); }},
+      {"temperature", [](double v) { Rince<S>({.temperature = v}); }},
+      {"lambda", [](double v) { Rince<S>({.lambda = v}); }},
+      {"temperature", [](double v) { RinceViews<S>({.temperature = v}); }},
+      {"temperature", [](double v) { Dhel<S>({.temperature = v}); }},
+      {"temperature", [](double v) { Dclw<S>({.temperature = v}); }},
+      {"sigma", [](double v) { Dclw<S>({.sigma = v}); }},
       {"temperature", [](double v) { Nce<S>({.temperature = v}); }},
       {"temperature", [](double v) { NegativeSampling<S>({.temperature = v}); }},
       {"temperature", [](double v) { MutualInformation<S>({.temperature = v}); }},
@@ -152,6 +159,23 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
           [&] { return softmax(NtXent<S>({.temperature = v}).forward_backward(x, y, dx, dy)); });
     check("SupCon",
           [&] { return softmax(SupCon<S>({.temperature = v}).forward_backward(x, labels, dx)); });
+    check("Sincere",
+          [&] { return softmax(Sincere<S>({.temperature = v}).forward_backward(x, labels, dx)); });
+    check("Rince",
+          [&] { return softmax(Rince<S>({.temperature = v}).forward_backward(x, y, dx, dy)); });
+    for (const double q : {v, 1.0}) {
+      check("Rince", [&] {
+        return softmax(Rince<S>({.lambda = v, .q = q}).forward_backward(x, y, dx, dy));
+      });
+      check("RinceViews", [&] {
+        return softmax(RinceViews<S>({.temperature = v, .q = q}).forward_backward(x, y, dx, dy));
+      });
+    }
+    check("Dhel",
+          [&] { return softmax(Dhel<S>({.temperature = v}).forward_backward(x, y, dx, dy)); });
+    check("Dclw",
+          [&] { return softmax(Dclw<S>({.temperature = v}).forward_backward(x, y, dx, dy)); });
+    check("Dclw", [&] { return softmax(Dclw<S>({.sigma = v}).forward_backward(x, y, dx, dy)); });
     check("Clip", [&] {
       const auto r = Clip<S>({.logit_scale = v}).forward_backward(x, y, dx, dy);
       return finite(r.value) && finite(r.d_logit_scale);

@@ -51,6 +51,10 @@ TYPED_TEST(OverlappingGradients, AreRefusedByEveryCallOfTwo) {
                 [&] { InfoNce<S>().forward_backward(x, y, per_query(z), other, d, d); });
   this->refuses("NPair", [&] { NPair<S>().forward_backward(x, y, d, d); });
   this->refuses("NtXent", [&] { NtXent<S>().forward_backward(x, y, d, d); });
+  this->refuses("Dclw", [&] { Dclw<S>().forward_backward(x, y, d, d); });
+  this->refuses("Dhel", [&] { Dhel<S>().forward_backward(x, y, d, d); });
+  this->refuses("Rince", [&] { Rince<S>().forward_backward(x, y, d, d); });
+  this->refuses("RinceViews", [&] { RinceViews<S>().forward_backward(x, y, d, d); });
   this->refuses("HardNegative", [&] { HardNegative<S>().forward_backward(x, y, d, d); });
   this->refuses("Clip", [&] { Clip<S>().forward_backward(x, y, d, d); });
   this->refuses("SigLip", [&] { SigLip<S>().forward_backward(x, y, d, d); });

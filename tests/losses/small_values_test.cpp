@@ -312,6 +312,11 @@ std::vector<Case<S>> cases(double temperature) {
                                       }),
                    softmax_of(info_nce)});
   }
+  all.push_back({"Sincere", over_labels<S>([=](Reduction reduction) {
+                   return Sincere<S, InnerProduct>(
+                       {.temperature = temperature, .reduction = reduction});
+                 }),
+                 softmax_of(nt_xent)});
   all.push_back({"MultiSimilarity", over_labels<S>([=](Reduction reduction) {
                    return MultiSimilarity<S, InnerProduct>({.alpha = 1 / temperature,
                                                             .beta = 0.5 / temperature,

@@ -116,6 +116,8 @@ void adjust(Options&, double, Orientation) {}
 inline void adjust(nearfar::CircleOptions& o, double sharpness, Orientation) {
   o.gamma = 2 * sharpness;
 }
+/// The gradient does not go through the weights: they hardly change.
+inline void adjust(nearfar::DclwOptions& o, double, Orientation) { o.sigma = 1e9; }
 inline void adjust(nearfar::HadsellOptions& o, double, Orientation) { o.margin = 1.3; }
 inline void adjust(nearfar::LiftedStructureOptions& o, double, Orientation) { o.margin = 2; }
 inline void adjust(nearfar::LinearContrastiveOptions& o, double, Orientation orientation) {
@@ -293,7 +295,7 @@ std::string unusable_of() {
   using Options = typename Line::Options;
   if constexpr (is_one_of<Options, CircleOptions, LiftedStructureOptions, MinedTripletOptions>) {
     return "anchors without a positive or a negative";
-  } else if constexpr (is_one_of<Options, SupConOptions>) {
+  } else if constexpr (is_one_of<Options, SincereOptions, SupConOptions>) {
     return "anchors without a positive";
   } else if constexpr (is_over_labels<Line>) {
     return "anchors without";

@@ -110,15 +110,16 @@ nearfar_status nearfar_one_set_forward_backward(const nearfar_loss* loss, const 
 // ---- two sets -----------------------------------------------------------------------------------
 
 /// Rows of x with rows of y, row i of one belonging to row i of the other:
-/// - Alignment, Clip (images, texts), HardNegative and NtXent (two views), MutualInformation,
-///   SigLip (images, texts): both N x D; `match` null.
+/// - Alignment, Clip (images, texts), Dclw, Dhel, HardNegative and NtXent (two views),
+///   MutualInformation, Rince (queries, keys), RinceViews (two views), SigLip (images, texts): both
+///   N x D; `match` null.
 /// - InfoNce and NPair: queries (N x D) and keys (M x D, M >= N). `match` null: key i is query i's
 ///   positive; else match[i], N integers from 0 to M - 1, is the number of its key, and M is free.
 /// - HadsellContrastive: pairs, both N x D; `match` has N integers, 1 for a similar pair, 0 for
 ///   another.
 /// With the kernel NEARFAR_BILINEAR x has the columns of the matrix and y its rows.
-/// With NEARFAR_NONE there is a value for each row of x; for NtXent and HardNegative 2N, those of x
-/// first.
+/// With NEARFAR_NONE there is a value for each row of x; for Dclw, HardNegative, NtXent and
+/// RinceViews 2N, those of x first.
 nearfar_status nearfar_two_sets_forward(const nearfar_loss* loss, const nearfar_rows* x,
                                         const nearfar_rows* y, const nearfar_integers* match,
                                         const nearfar_call* call, nearfar_result* result);

@@ -112,6 +112,10 @@ enum {
   NEARFAR_BOUND_CLUB = 3
 };
 
+/// What a term of Sincere is: nearfar::SincereTerms.
+typedef int32_t nearfar_sincere_terms;
+enum { NEARFAR_SINCERE_ANCHORS = 0, NEARFAR_SINCERE_POSITIVE_PAIRS = 1 };
+
 /// SupCon's two losses: nearfar::SupConVariant.
 typedef int32_t nearfar_sup_con_variant;
 enum { NEARFAR_SUP_CON_OUT = 0, NEARFAR_SUP_CON_IN = 1 };
@@ -198,6 +202,49 @@ typedef struct nearfar_cpc_options {
 /// unless 1 <= steps < length and temperature > 0.
 nearfar_status nearfar_cpc_create(const nearfar_cpc_options* options, nearfar_loss** loss);
 nearfar_status nearfar_cpc_options_init(nearfar_cpc_options* options, size_t size);
+
+/// Settings of Dclw.
+typedef struct nearfar_dclw_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 0.1; tau > 0
+  double sigma;                 ///< 0.5; > 0: the larger, the nearer weights are to 1
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are views
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_dclw_options;
+
+/// nearfar::Dclw (nearfar/losses/dclw.hpp): decoupled contrastive learning of two views, pairs that
+/// are far apart weighing more,
+///
+///     -w_i s_ip / tau + log sum_j exp(s_ij / tau)
+///
+/// Form: two sets. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature and sigma > 0.
+nearfar_status nearfar_dclw_create(const nearfar_dclw_options* options, nearfar_loss** loss);
+nearfar_status nearfar_dclw_options_init(nearfar_dclw_options* options, size_t size);
+
+/// Settings of Dhel.
+typedef struct nearfar_dhel_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 0.5; tau > 0
+  int32_t both_views;           ///< 1; 0: the first view alone is spread
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are samples
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_dhel_options;
+
+/// nearfar::Dhel (nearfar/losses/dhel.hpp): two views u and v of a sample drawn together, the
+/// samples of each view spread among themselves,
+///
+///     -s(u_i, v_i) / tau + log sum_{j != i} exp(s(u_i, u_j) / tau)
+///                        + log sum_{j != i} exp(s(v_i, v_j) / tau)
+///
+/// Form: two sets. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_dhel_create(const nearfar_dhel_options* options, nearfar_loss** loss);
+nearfar_status nearfar_dhel_options_init(nearfar_dhel_options* options, size_t size);
 
 /// Settings of HadsellContrastive.
 typedef struct nearfar_hadsell_contrastive_options {
@@ -468,6 +515,49 @@ typedef struct nearfar_nt_xent_options {
 nearfar_status nearfar_nt_xent_create(const nearfar_nt_xent_options* options, nearfar_loss** loss);
 nearfar_status nearfar_nt_xent_options_init(nearfar_nt_xent_options* options, size_t size);
 
+/// Settings of Rince.
+typedef struct nearfar_rince_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 0.5; tau > 0
+  double lambda;                ///< 0.01; > 0: weight of the sum over all keys
+  double q;                     ///< 0.5; in (0, 1]
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are queries
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_rince_options;
+
+/// nearfar::Rince (nearfar/losses/rince.hpp): queries and their keys, some of which may be wrong,
+///
+///     -exp(q s_ii / tau) / q + (lambda sum_j exp(s_ij / tau))^q / q
+///
+/// Form: two sets. Kernels: all. NEARFAR_INVALID_ARGUMENT
+/// unless temperature and lambda > 0 and q is in (0, 1].
+nearfar_status nearfar_rince_create(const nearfar_rince_options* options, nearfar_loss** loss);
+nearfar_status nearfar_rince_options_init(nearfar_rince_options* options, size_t size);
+
+/// Settings of RinceViews.
+typedef struct nearfar_rince_views_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 0.5; tau > 0
+  double lambda;                ///< 0.01; > 0: weight of the sum over all other views
+  double q;                     ///< 0.5; in (0, 1]
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are views
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_rince_views_options;
+
+/// nearfar::RinceViews (nearfar/losses/rince.hpp): the same of two views,
+///
+///     -exp(q s_ip / tau) / q + (lambda sum_{j != i} exp(s_ij / tau))^q / q
+///
+/// Form: two sets. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature and lambda > 0 and q is in (0, 1].
+nearfar_status nearfar_rince_views_create(const nearfar_rince_views_options* options,
+                                          nearfar_loss** loss);
+nearfar_status nearfar_rince_views_options_init(nearfar_rince_views_options* options, size_t size);
+
 /// Settings of SigLip.
 typedef struct nearfar_sig_lip_options {
   size_t size;
@@ -487,6 +577,27 @@ typedef struct nearfar_sig_lip_options {
 /// unless logit_scale > 0 and logit_bias is finite.
 nearfar_status nearfar_sig_lip_create(const nearfar_sig_lip_options* options, nearfar_loss** loss);
 nearfar_status nearfar_sig_lip_options_init(nearfar_sig_lip_options* options, size_t size);
+
+/// Settings of Sincere.
+typedef struct nearfar_sincere_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 0.1; tau > 0
+  nearfar_sincere_terms terms;  ///< NEARFAR_SINCERE_ANCHORS: those that have a positive
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive
+} nearfar_sincere_options;
+
+/// nearfar::Sincere (nearfar/losses/sincere.hpp): each positive of an anchor against the rows of
+/// other labels,
+///
+///     -1/|P| sum_p log(exp(s_ip / tau) / (exp(s_ip / tau) + sum_n exp(s_in / tau)))
+///
+/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_sincere_create(const nearfar_sincere_options* options, nearfar_loss** loss);
+nearfar_status nearfar_sincere_options_init(nearfar_sincere_options* options, size_t size);
 
 /// Settings of SupCon.
 typedef struct nearfar_sup_con_options {

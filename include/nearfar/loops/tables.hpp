@@ -13,6 +13,7 @@
 #include "nearfar/loops/products.hpp"
 #include "nearfar/loops/rows.hpp"
 #include "nearfar/loops/scores.hpp"
+#include "nearfar/loops/sincere.hpp"
 #include "nearfar/loops/softmax.hpp"
 #include "nearfar/loops/triplets.hpp"
 
@@ -36,6 +37,7 @@
   family(ProductLoops, product_loops)                      \
   family(RowLoops, row_loops)                              \
   family(ScoreLoops, score_loops)                          \
+  family(SincereLoops, sincere_loops)                      \
   family(SoftmaxLoops, softmax_loops)                      \
   family(TripletLoops, triplet_loops)
 // clang-format on

@@ -7,6 +7,8 @@
 #include "nearfar/losses/circle.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/losses/cpc.hpp"
+#include "nearfar/losses/dclw.hpp"
+#include "nearfar/losses/dhel.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/info_nce.hpp"
@@ -18,7 +20,9 @@
 #include "nearfar/losses/mutual_information.hpp"
 #include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/nt_xent.hpp"
+#include "nearfar/losses/rince.hpp"
 #include "nearfar/losses/sig_lip.hpp"
+#include "nearfar/losses/sincere.hpp"
 #include "nearfar/losses/sup_con.hpp"
 #include "nearfar/losses/triplet.hpp"
 #include "nearfar/losses/uniformity.hpp"
@@ -37,6 +41,7 @@
   loss(linear_contrastive, LinearContrastive, LinearContrastiveOptions, labels, Symmetric)       \
   loss(mined_triplet, MinedTriplet, MinedTripletOptions, labels, Symmetric)                      \
   loss(multi_similarity, MultiSimilarity, MultiSimilarityOptions, labels, SymmetricSimilarities) \
+  loss(sincere, Sincere, SincereOptions, labels, Symmetric)                                      \
   loss(sup_con, SupCon, SupConOptions, labels, Symmetric)
 
 /// All others.
@@ -44,6 +49,8 @@
   loss(alignment, Alignment, AlignmentOptions, pairs, None)                                   \
   loss(clip, Clip, ClipOptions, pairs, Similarities)                                          \
   loss(cpc, Cpc, CpcOptions, sequences, None)                                                 \
+  loss(dclw, Dclw, DclwOptions, views, Symmetric)                                             \
+  loss(dhel, Dhel, DhelOptions, pairs, Symmetric)                                             \
   loss(hadsell_contrastive, HadsellContrastive, HadsellOptions, labels_or_pairs, Distances)   \
   loss(hard_negative, HardNegative, HardNegativeOptions, views, None)                         \
   loss(info_nce, InfoNce, InfoNceOptions, queries, All)                                       \
@@ -52,6 +59,8 @@
   loss(nce, Nce, NceOptions, noise, Similarities)                                             \
   loss(negative_sampling, NegativeSampling, NegativeSamplingOptions, negatives, Similarities) \
   loss(nt_xent, NtXent, NtXentOptions, views, Symmetric)                                      \
+  loss(rince, Rince, RinceOptions, pairs, All)                                                \
+  loss(rince_views, RinceViews, RinceViewsOptions, views, Symmetric)                          \
   loss(sig_lip, SigLip, SigLipOptions, pairs, Similarities)                                   \
   loss(triplet, Triplet, TripletOptions, triplets, All)                                       \
   loss(uniformity, Uniformity, UniformityOptions, one_set, None)
@@ -171,6 +180,9 @@ inline constexpr std::array<std::string_view, 3> choices_of<PositiveChoice>{"eas
 template <>
 inline constexpr std::array<std::string_view, 3> choices_of<SequenceNegatives>{
     "same_time", "same_sequence", "all"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<SincereTerms>{"anchors",
+                                                                          "positive_pairs"};
 template <>
 inline constexpr std::array<std::string_view, 2> choices_of<SquareFactor>{"half", "one"};
 template <>

@@ -6,12 +6,15 @@
 #include "nearfar/losses/alignment.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/losses/cpc.hpp"
+#include "nearfar/losses/dclw.hpp"
+#include "nearfar/losses/dhel.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/info_nce.hpp"
 #include "nearfar/losses/mutual_information.hpp"
 #include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/nt_xent.hpp"
+#include "nearfar/losses/rince.hpp"
 #include "nearfar/losses/sig_lip.hpp"
 #include "nearfar/losses/triplet.hpp"
 #include "nearfar/losses/uniformity.hpp"
@@ -115,6 +118,44 @@ Tensor nt_xent(const Tensor& view1, const Tensor& view2, const T& targets,
   return detail::call<NtXent>({{"view1", view1}, {"view2", view2}}, options, kernel,
                               detail::temperature_of<NtXentOptions, TemperatureResult>(learnt),
                               detail::both_with(targets));
+}
+
+/// Dclw: two views, both N x D; decoupled, pairs that are far apart weighing more. Reduction::none
+/// gives view1's N values, then view2's.
+template <class K = Cosine>
+Tensor dclw(const Tensor& view1, const Tensor& view2, const DclwOptions& options = {},
+            const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<Dclw>({{"view1", view1}, {"view2", view2}}, options, kernel,
+                            detail::temperature_of<DclwOptions, TemperatureResult>(learnt),
+                            detail::both);
+}
+
+/// Dhel: two views, both N x D; each is spread by itself. Reduction::none gives N values.
+template <class K = Cosine>
+Tensor dhel(const Tensor& view1, const Tensor& view2, const DhelOptions& options = {},
+            const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<Dhel>({{"view1", view1}, {"view2", view2}}, options, kernel,
+                            detail::temperature_of<DhelOptions, TemperatureResult>(learnt),
+                            detail::both);
+}
+
+/// Rince: queries and keys, both N x D, key i the positive of query i, which may be wrong.
+template <class K = Cosine>
+Tensor rince(const Tensor& queries, const Tensor& keys, const RinceOptions& options = {},
+             const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<Rince>({{"queries", queries}, {"keys", keys}}, options, kernel,
+                             detail::temperature_of<RinceOptions, TemperatureResult>(learnt),
+                             detail::both);
+}
+
+/// RinceViews: the same of two views, both N x D. Reduction::none gives view1's N values, then
+/// view2's.
+template <class K = Cosine>
+Tensor rince_views(const Tensor& view1, const Tensor& view2, const RinceViewsOptions& options = {},
+                   const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<RinceViews>(
+      {{"view1", view1}, {"view2", view2}}, options, kernel,
+      detail::temperature_of<RinceViewsOptions, TemperatureResult>(learnt), detail::both);
 }
 
 /// HardNegative: two views, both N x D, debiased and with near negatives weighted up.

@@ -12,6 +12,7 @@
 #include "nearfar/loops/impl/products.hpp"
 #include "nearfar/loops/impl/rows.hpp"
 #include "nearfar/loops/impl/scores.hpp"
+#include "nearfar/loops/impl/sincere.hpp"
 #include "nearfar/loops/impl/softmax.hpp"
 #include "nearfar/loops/impl/triplets.hpp"
 #include "nearfar/loops/tables.hpp"

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "nearfar/core/inputs.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
+
+namespace nearfar {
+
+/// Settings of Dclw.
+struct DclwOptions {
+  double temperature = 0.1;               ///< tau > 0: logits are scores / tau
+  double sigma = 0.5;                     ///< > 0: the larger, the nearer weights are to 1
+  Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
+  /// A view is unusable when there is no other sample, and so no negative.
+  UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("sigma", o.sigma...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
+};
+
+namespace detail {
+
+template <class S>
+TemperatureResult evaluate(const DclwOptions& options, const KernelValue<S>& kernel,
+                           const Inputs<S, 2>& inputs);
+
+}  // namespace detail
+
+/// DCLW, decoupled contrastive learning with weighted positives, of two views of each of N samples
+/// (Yeh et al., Decoupled contrastive learning, 2022, eq. 6 with the von Mises-Fisher weight):
+///
+///     L_i = -w_i s_{i,partner(i)} / tau + log sum_j exp(s_ij / tau)
+///     w_i = 2 - exp(s_i / sigma) / (1/N sum_k exp(s_k / sigma)),   s_k the score of sample k's
+///                                                                  two views
+///
+/// with scores of kernel K (minus the distance for distances), the sum over the 2N - 2 views of
+/// other samples. Weights are constants to the gradient; their mean over the batch is 1, and pairs
+/// that are far apart weigh more. With w = 1 it is NtXent with Denominator::negatives_only. Values
+/// may be negative.
+///
+/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's. A
+/// view without a negative has loss 0. Extra memory O(N D). Immutable; shared by threads each with
+/// its own Workspace; the same bits at any number of threads.
+template <class S, Kernel K = Cosine>
+class Dclw {
+  static_assert(is_symmetric<K>(), "nearfar: Dclw needs a kernel that treats both rows alike");
+
+ public:
+  /// Throws std::invalid_argument unless temperature and sigma are finite and > 0.
+  explicit Dclw(DclwOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
+    check_scale<S>("temperature", options.temperature);
+    check_scale<S>("sigma", options.sigma);
+  }
+
+  const DclwOptions& options() const { return options_; }
+  const K& kernel() const { return kernel_; }
+
+  /// The loss of two views of a batch, both N x D; row i of one is the partner of row i of the
+  /// other. An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
+  /// std::domain_error on an element that is not finite.
+  TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {}, false, call});
+  }
+
+  /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
+  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
+  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
+                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
+  }
+
+ private:
+  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  }
+
+  DclwOptions options_;
+  K kernel_;
+};
+
+}  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/dclw.hpp"
+#endif

@@ -1,0 +1,89 @@
+#pragma once
+
+#include "nearfar/core/inputs.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
+
+namespace nearfar {
+
+/// Settings of Dhel.
+struct DhelOptions {
+  double temperature = 0.5;               ///< tau > 0: logits are scores / tau
+  bool both_views = true;                 ///< whether view2 is spread, too, or view1 alone
+  Reduction reduction = Reduction::mean;  ///< terms are samples, N of them
+  /// A sample is unusable when it is the only one, and so has no negative.
+  UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("both_views", o.both_views...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
+};
+
+namespace detail {
+
+template <class S>
+TemperatureResult evaluate(const DhelOptions& options, const KernelValue<S>& kernel,
+                           const Inputs<S, 2>& inputs);
+
+}  // namespace detail
+
+/// DHEL, the decoupled hyperspherical energy loss of two views u and v of each of N samples: the
+/// two views of a sample are drawn together, and each view's samples are spread among themselves;
+/// no view is compared with the other view of another sample
+/// (Koromilas et al., Bridging mini-batch and asymptotic analysis in contrastive learning: from
+/// InfoNCE to kernel-based losses, 2024):
+///
+///     L_i = -s(u_i, v_i) / tau + log sum_{j != i} exp(s(u_i, u_j) / tau)
+///                              + log sum_{j != i} exp(s(v_i, v_j) / tau)
+///
+/// with scores of kernel K (minus the distance for distances); without `both_views` the last sum is
+/// left out. Values may be negative.
+///
+/// Terms are samples: Reduction::mean divides by N; none gives N values. A sample without another
+/// has loss 0. Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the
+/// same bits at any number of threads.
+template <class S, Kernel K = Cosine>
+class Dhel {
+  static_assert(is_symmetric<K>(), "nearfar: Dhel needs a kernel that treats both rows alike");
+
+ public:
+  /// Throws std::invalid_argument unless the temperature is finite and > 0.
+  explicit Dhel(DhelOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
+    check_scale<S>("temperature", options.temperature);
+  }
+
+  const DhelOptions& options() const { return options_; }
+  const K& kernel() const { return kernel_; }
+
+  /// The loss of two views of a batch, both N x D; row i of one belongs to row i of the other. An
+  /// empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
+  /// std::domain_error on an element that is not finite.
+  TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {}, false, call});
+  }
+
+  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
+  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
+  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
+                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
+  }
+
+ private:
+  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  }
+
+  DhelOptions options_;
+  K kernel_;
+};
+
+}  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/dhel.hpp"
+#endif

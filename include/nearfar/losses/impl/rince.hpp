@@ -1,0 +1,48 @@
+#pragma once
+
+#include "nearfar/engine/call.hpp"
+#include "nearfar/engine/view_partners.hpp"
+#include "nearfar/losses/rince.hpp"
+#include "nearfar/terms/rince_term.hpp"
+#include "nearfar/terms/temperature_rows.hpp"
+
+namespace nearfar::detail {
+
+template <class S>
+TemperatureResult evaluate(const RinceOptions& options, const KernelValue<S>& kernel,
+                           const Inputs<S, 2>& inputs) {
+  const Index n = inputs.rows[0].rows();
+  Call<S> call(kernel, options.reduction, inputs);
+  call.add_pairs(inputs, "queries", "keys");
+  call.check(n);
+  refuse_unusable(options.unusable_anchors, n == 1 ? 1 : 0, "without a negative");
+  call.pack();
+  RinceTerm<S> term(call.scratch(), n,
+                    {kernel.sign(), options.temperature, options.lambda, options.q},
+                    call.upstream());
+  TemperatureResult result;
+  call.run(term, 0, 1, result.diagnostics);
+  finish_rows(call, options.temperature, term, result);
+  return result;
+}
+
+template <class S>
+TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S>& kernel,
+                           const Inputs<S, 2>& inputs) {
+  const Index n = inputs.rows[0].rows();
+  Call<S> call(kernel, options.reduction, inputs);
+  call.add_views(inputs);
+  call.check(2 * n);
+  refuse_unusable(options.unusable_anchors, n == 1 ? 2 : 0, "without a negative");
+  call.pack();
+  RinceTerm<S> term(call.scratch(), 2 * n,
+                    {kernel.sign(), options.temperature, options.lambda, options.q,
+                     view_partners(call.scratch(), n)},
+                    call.upstream());
+  TemperatureResult result;
+  call.run_among_themselves(term, result.diagnostics);
+  finish_rows(call, options.temperature, term, result);
+  return result;
+}
+
+}  // namespace nearfar::detail

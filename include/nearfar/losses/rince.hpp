@@ -1,0 +1,167 @@
+#pragma once
+
+#include "nearfar/core/inputs.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
+
+namespace nearfar {
+
+/// Settings of Rince.
+struct RinceOptions {
+  double temperature = 0.5;  ///< tau > 0: logits are scores / tau
+  double lambda = 0.01;      ///< > 0: weight of the sum over all keys
+  double q = 0.5;            ///< in (0, 1]: towards 0 InfoNCE, at 1 the most robust to wrong pairs
+  Reduction reduction = Reduction::mean;  ///< terms are queries
+  /// A query is unusable when its own key is the only one, and so has no negative.
+  UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("lambda", o.lambda...);
+    visit("q", o.q...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
+};
+
+/// Settings of RinceViews.
+struct RinceViewsOptions {
+  double temperature = 0.5;  ///< tau > 0: logits are scores / tau
+  double lambda = 0.01;      ///< > 0: weight of the sum over all other views
+  double q = 0.5;            ///< in (0, 1]: towards 0 NT-Xent, at 1 the most robust to wrong pairs
+  Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
+  /// A view is unusable when there is no other sample, and so no negative.
+  UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("temperature", o.temperature...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("temperature", o.temperature...);
+    visit("lambda", o.lambda...);
+    visit("q", o.q...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
+};
+
+namespace detail {
+
+/// Throws unless the temperature and lambda fit S with their inverses and q is in (0, 1].
+template <class S>
+void check_rince(const auto& options) {
+  check_scale<S>("temperature", options.temperature);
+  check_scale<S>("lambda", options.lambda);
+  check_scale<S>("q", options.q);
+  if (options.q > 1) fail_argument("q", "a number in (0, 1]", number_text(options.q));
+}
+
+template <class S>
+TemperatureResult evaluate(const RinceOptions& options, const KernelValue<S>& kernel,
+                           const Inputs<S, 2>& inputs);
+template <class S>
+TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S>& kernel,
+                           const Inputs<S, 2>& inputs);
+
+}  // namespace detail
+
+/// RINCE, robust InfoNCE: of keys among which some positives may be wrong
+/// (Chuang et al., Robust contrastive learning against noisy views, 2022):
+///
+///     L_i = -exp(q s_ii / tau) / q + (lambda sum_j exp(s_ij / tau))^q / q
+///
+/// with scores of kernel K (minus the distance for distances), the sum over all keys, the query's
+/// own one too. For q towards 0 it is InfoNCE plus log(lambda). Values may be negative.
+///
+/// Powers are exp(q s / tau): where they are too large for a double the value, and where they are
+/// too large for S a gradient, is a std::domain_error; where they are too small for it they are 0.
+///
+/// Terms are queries: Reduction::mean divides by N. A query without a negative is a term, too.
+/// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
+/// any number of threads.
+template <class S, Kernel K = Cosine>
+class Rince {
+ public:
+  /// Throws std::invalid_argument unless temperature and lambda are finite and > 0 and q is in
+  /// (0, 1].
+  explicit Rince(RinceOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
+    detail::check_rince<S>(options);
+  }
+
+  const RinceOptions& options() const { return options_; }
+  const K& kernel() const { return kernel_; }
+
+  /// The loss of queries and keys, both N x D; key i is the positive of query i and a negative of
+  /// all others. An empty batch has value 0. Throws std::invalid_argument on shapes that do not
+  /// fit, std::domain_error on an element that is not finite.
+  TemperatureResult forward(Rows<S> queries, Rows<S> keys, CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys}, {}, false, call});
+  }
+
+  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
+  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
+  TemperatureResult forward_backward(Rows<S> queries, Rows<S> keys, GradientRows<S> d_queries,
+                                     GradientRows<S> d_keys, CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call});
+  }
+
+ private:
+  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  }
+
+  RinceOptions options_;
+  K kernel_;
+};
+
+/// RINCE of two views of each of N samples, as NtXent is InfoNCE of them: the loss of each of the
+/// 2N views, its partner the positive and the sum over the 2N - 1 other views (Chuang et al.,
+/// 2022, as Rince has it).
+///
+///     L_i = -exp(q s_{i,partner(i)} / tau) / q + (lambda sum_{j != i} exp(s_ij / tau))^q / q
+///
+/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's. What
+/// is said of Rince's range, memory and threads holds here.
+template <class S, Kernel K = Cosine>
+class RinceViews {
+  static_assert(is_symmetric<K>(),
+                "nearfar: RinceViews needs a kernel that treats both rows alike");
+
+ public:
+  /// Throws std::invalid_argument unless temperature and lambda are finite and > 0 and q is in
+  /// (0, 1].
+  explicit RinceViews(RinceViewsOptions options = {}, K kernel = K())
+      : options_(options), kernel_(kernel) {
+    detail::check_rince<S>(options);
+  }
+
+  const RinceViewsOptions& options() const { return options_; }
+  const K& kernel() const { return kernel_; }
+
+  /// The loss of two views of a batch, both N x D; row i of one is the partner of row i of the
+  /// other. An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
+  /// std::domain_error on an element that is not finite.
+  TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {}, false, call});
+  }
+
+  /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
+  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
+  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
+                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
+  }
+
+ private:
+  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  }
+
+  RinceViewsOptions options_;
+  K kernel_;
+};
+
+}  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/rince.hpp"
+#endif

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/shared_exponentials.hpp"
+#include "nearfar/loops/softmax.hpp"
+
+/// \file
+/// The log-sum-exp of a row of scores, for losses whose positives stand apart from the sum.
+
+namespace nearfar::detail {
+
+/// Statistics of one row.
+template <class S>
+struct LogSumExpRow {
+  S best;         ///< largest nearness so far
+  double sum;     ///< of exp((nearness - best) / tau)
+  double moment;  ///< sum of g_j (s_j - s_best)
+};
+
+/// log sum_j exp(nearness_ij / tau), but for one column of each row where `left_out` names it. Rows
+/// that are left out of each other are so both ways.
+template <class S>
+class LogSumExpTerm final : public SoftmaxTerm<S> {
+ public:
+  /// For `rows` rows. The upstream must outlive the term.
+  LogSumExpTerm(Scratch& scratch, Index rows, int sign, double temperature,
+                const Upstream& upstream, const Index* left_out = nullptr)
+      : sign_(sign),
+        temperature_(temperature),
+        rate_(exponential_rate<S>(temperature)),
+        upstream_(upstream),
+        left_out_(left_out),
+        rows_(scratch.take<LogSumExpRow<S>>(rows)) {}
+
+  /// Whether row i has any score.
+  bool any(Index i) const { return rows_[i].sum > 0; }
+  /// The row's log-sum-exp less nearness / tau.
+  double less(Index i, double nearness) const {
+    return std::log(rows_[i].sum) + (static_cast<double>(rows_[i].best) - nearness) / temperature_;
+  }
+  /// sum_j dL/ds_ij s_ij.
+  double temperature(Index i) const {
+    const LogSumExpRow<S>& row = rows_[i];
+    if (!any(i)) return 0;
+    return row.moment + row_upstream(upstream_, i) / temperature_ * static_cast<double>(row.best);
+  }
+
+  void start(Index i) override { rows_[i] = {-std::numeric_limits<S>::infinity(), 0, 0}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    LogSumExpRow<S>& row = rows_[i];
+    each_part(i, first, n, [&](Index from, Index some) {
+      const Range<S> range = score_loops<S>().range(some, s + from);
+      const S best = sign_ > 0 ? range.largest : -range.smallest;
+      if (best > row.best) {
+        row.sum *=
+            std::exp((static_cast<double>(row.best) - static_cast<double>(best)) / temperature_);
+        row.best = best;
+      }
+      row.sum += loops_.exponential_sum(some, s + from, sign_, row.best, rate_);
+    });
+  }
+
+  void close(Index) override {}
+
+  /// dL_i/ds_ij = sign / tau times j's share of the sum.
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    LogSumExpRow<S>& row = rows_[i];
+    const Index at = place(i, first, n);
+    if (at >= 0) g[at] = 0;
+    each_part(i, first, n, [&](Index from, Index some) {
+      row.moment += loops_.gradient(some, s + from, sign_, row.best, rate_,
+                                    static_cast<S>(factor(i)), S(sign_) * row.best, g + from);
+    });
+  }
+
+  // As SoftmaxTerm has them.
+
+  Index positive_of(Index i) const override {
+    return left_out_ != nullptr ? left_out_[i] : no_column;
+  }
+
+  bool in_place() const override { return false; }
+  void begin(Index, S, S) override {}
+  void exponentiate(Index, Index, Index, S*) override {}
+  InPlaceRow<S> finalise(Index) override { return {}; }
+
+  bool shares_exponentials() const override { return sign_ > 0; }
+  S rate() const override { return rate_; }
+  const S* query_codes() const override { return nullptr; }
+  const S* key_codes() const override { return nullptr; }
+  void set_positive(Index, S) override {}
+  void fold(Index first, Index count, S reference, const S* sums, Index) override {
+    Rebase<S> memo;
+    for (Index k = 0; k < count; ++k) {
+      LogSumExpRow<S>& row = rows_[first + k];
+      add_exponentials(reference, static_cast<double>(sums[k]), rate_, memo, row.best, row.sum);
+    }
+  }
+  void fold_positives(Index, Index, const S*) override {}
+  SoftmaxNumbers<S> numbers(Index i) const override {
+    const LogSumExpRow<S>& row = rows_[i];
+    return {static_cast<double>(row.best), row.sum, factor(i), row.best, S(0)};
+  }
+  S positive_gradient(Index) const override { return 0; }
+  void add_moment(Index i, double moment) override { rows_[i].moment += moment; }
+
+ private:
+  double factor(Index i) const {
+    if (!any(i)) return 0;
+    return sign_ * row_upstream(upstream_, i) / temperature_ / rows_[i].sum;
+  }
+
+  /// The place of what is left out among scores first .. first + n - 1; -1 for none.
+  Index place(Index i, Index first, Index n) const {
+    if (left_out_ == nullptr) return -1;
+    const Index at = left_out_[i] - first;
+    return at >= 0 && at < n ? at : -1;
+  }
+
+  /// body(from, some) for all others of them.
+  template <class Body>
+  void each_part(Index i, Index first, Index n, const Body& body) const {
+    const Index at = place(i, first, n);
+    if (at < 0) {
+      body(Index(0), n);
+      return;
+    }
+    if (at > 0) body(Index(0), at);
+    if (at + 1 < n) body(at + 1, n - at - 1);
+  }
+
+  const SoftmaxLoops<S>& loops_ = softmax_loops<S>();
+  int sign_;
+  double temperature_;
+  S rate_;
+  const Upstream& upstream_;
+  const Index* left_out_;
+  LogSumExpRow<S>* rows_;
+};
+
+}  // namespace nearfar::detail

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cmath>
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/terms/one_positive_softmax.hpp"
+
+/// \file
+/// The term of RINCE: a power of a softmax's numerator against one of its denominator.
+
+namespace nearfar::detail {
+
+/// Settings of RinceTerm.
+struct RinceSettings {
+  int sign;  ///< of nearness: 1 for similarities, -1 for distances
+  double temperature;
+  double lambda;
+  double q;
+  const Index* positives = nullptr;  ///< the column of each row's positive; column i when null
+};
+
+/// A closed row.
+struct RinceRow {
+  double value;
+  double temperature;  ///< sum of g_j s_j
+  std::int64_t negatives;
+};
+
+/// With a = s_p / tau of the positive, l its softmax loss -log p_p, c = log(lambda) + l and
+/// W = exp(q (a + c)):
+///
+///     L = exp(q a) (exp(q c) - 1) / q
+///     dL/ds_j = W p_j / tau,   dL/ds_p = exp(q a) (exp(q log(lambda) - (1 - q) l) - 1) / tau
+///
+/// None of these is a difference of nearly equal numbers, and l keeps its digits where the positive
+/// wins. Negatives have the gradient of the softmax, times W.
+template <class S>
+class RinceTerm final : public SoftmaxTerm<S> {
+ public:
+  /// For `rows` rows. The upstream must outlive the term, which stays where it is made.
+  RinceTerm(Scratch& scratch, Index rows, const RinceSettings& settings, const Upstream& upstream)
+      : settings_(settings),
+        log_lambda_(std::log(settings.lambda)),
+        upstream_(upstream),
+        rows_(scratch.take<Row>(rows)),
+        weights_(scratch.take<double>(rows)),
+        of_rows_(weights_, rows),
+        softmax_(scratch, rows,
+                 {settings.sign,
+                  settings.temperature,
+                  Denominator::with_positive,
+                  {.column = settings.positives}},
+                 of_rows_) {}
+  RinceTerm(const RinceTerm&) = delete;
+  RinceTerm& operator=(const RinceTerm&) = delete;
+
+  RinceRow operator[](Index i) const {
+    return {rows_[i].value, softmax_[i].temperature + rows_[i].moment, softmax_[i].negatives};
+  }
+  double value(Index i) const override { return rows_[i].value; }
+
+  void start(Index i) override {
+    weights_[i] = 0;
+    softmax_.start(i);
+  }
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    softmax_.accumulate(i, first, n, s);
+  }
+
+  void close(Index i) override {
+    softmax_.close(i);
+    const double tau = settings_.temperature;
+    const double q = settings_.q;
+    const double l = softmax_[i].value;
+    const auto nearness = static_cast<double>(softmax_[i].positive);
+    const double a = nearness / tau;
+    const double c = log_lambda_ + l;
+    const double above = row_upstream(upstream_, i);
+    // The larger of the two powers stands before the bracket.
+    const double bracket = c > 0 ? -std::expm1(-q * c) : std::expm1(q * c);
+    const double powers = std::exp(q * (c > 0 ? a + c : a)) * bracket;  // q L
+    Row& row = rows_[i];
+    row.value = powers / q;
+    row.positive = above / tau * std::exp(q * a) * std::expm1(q * log_lambda_ - (1 - q) * l);
+    // The softmax's own moments are of gradients that sum to zero; these sum to q L / tau.
+    row.moment = above * powers * a;
+    weights_[i] = above * std::exp(q * (a + c));
+  }
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    softmax_.gradient(i, first, n, s, g);
+    const Index at = positive_of(i) - first;
+    if (at >= 0 && at < n) g[at] = positive_gradient(i);
+  }
+
+  // As SoftmaxTerm has them.
+
+  Index positive_of(Index i) const override { return softmax_.positive_of(i); }
+
+  /// In place a positive's gradient is told in units of the negatives', which may vanish beside it.
+  bool in_place() const override { return false; }
+  void begin(Index, S, S) override {}
+  void exponentiate(Index, Index, Index, S*) override {}
+  InPlaceRow<S> finalise(Index) override { return {}; }
+
+  bool shares_exponentials() const override { return softmax_.shares_exponentials(); }
+  S rate() const override { return softmax_.rate(); }
+  const S* query_codes() const override { return nullptr; }
+  const S* key_codes() const override { return nullptr; }
+  void set_positive(Index i, S score) override { softmax_.set_positive(i, score); }
+  void fold(Index first, Index count, S reference, const S* sums, Index n) override {
+    softmax_.fold(first, count, reference, sums, n);
+  }
+  void fold_positives(Index, Index, const S*) override {}
+  SoftmaxNumbers<S> numbers(Index i) const override { return softmax_.numbers(i); }
+  S positive_gradient(Index i) const override {
+    return static_cast<S>(settings_.sign * rows_[i].positive);
+  }
+  void add_moment(Index i, double moment) override { softmax_.add_moment(i, moment); }
+
+ private:
+  struct Row {
+    double value;
+    double positive;  ///< dL/d(nearness of the positive)
+    double moment;    ///< what the softmax's moments lack
+  };
+
+  RinceSettings settings_;
+  double log_lambda_;
+  const Upstream& upstream_;
+  Row* rows_;
+  double* weights_;   ///< W of each row, times its upstream
+  Upstream of_rows_;  ///< these, as the softmax takes them
+  OnePositiveSoftmax<S> softmax_;
+};
+
+}  // namespace nearfar::detail

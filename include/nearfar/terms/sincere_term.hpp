@@ -1,0 +1,159 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/loops/lifted.hpp"
+#include "nearfar/loops/sincere.hpp"
+#include "nearfar/loops/softmax.hpp"
+
+/// \file
+/// The term of SINCERE: each positive of an anchor against all of the anchor's negatives, and no
+/// other positive.
+
+namespace nearfar::detail {
+
+/// Statistics of one anchor.
+template <class S>
+struct SincereRow {
+  S best;               ///< largest nearness of a negative so far
+  double sum;           ///< over negatives of exp((nearness - best) / tau)
+  double value;         ///< the anchor's loss
+  double slopes;        ///< sum of sigmoid(x) over positives, x as in loops/sincere.hpp
+  double temperature;   ///< sum of g_j s_j
+  std::int64_t active;  ///< positives with a loss above 0
+};
+
+/// A positive's loss needs the sum over negatives, which is whole after the last score. Positives'
+/// scores are kept until then; where there are too many of them, a first pass adds up the
+/// negatives and, after `begin_positives`, a second one takes the positives.
+template <class S>
+class SincereTerm final : public LabelledTerm<S> {
+ public:
+  /// `positives`: how many each row has. `average`: whether a row's loss is the mean over its
+  /// positives, or their sum. `keeps`: whether their scores are kept. Arguments must outlive the
+  /// term.
+  SincereTerm(Scratch& scratch, Index rows, int sign, double temperature, bool average, bool keeps,
+              const PositiveRule<S>& rule, const Index* positives, const Upstream& upstream)
+      : LabelledTerm<S>(rule),
+        sign_(sign),
+        temperature_(temperature),
+        rate_(exponential_rate<S>(temperature)),
+        average_(average),
+        positives_(positives),
+        upstream_(upstream),
+        rows_(scratch.take<SincereRow<S>>(rows)) {
+    if (!keeps) return;
+    kept_ = scratch.take<Kept>(rows);
+    Index all = 0;
+    for (Index i = 0; i < rows; ++i) all += positives[i];
+    S* next = scratch.take<S>(all);
+    for (Index i = 0; i < rows; next += positives[i++]) kept_[i] = {next, 0};
+  }
+
+  /// Bytes that are kept for each positive.
+  static constexpr Index bytes = sizeof(S);
+
+  const SincereRow<S>& operator[](Index i) const { return rows_[i]; }
+
+  /// The rows' negatives have been seen: what comes are the same scores again.
+  void begin_positives() { negatives_are_whole_ = true; }
+
+  void start(Index i) override {
+    if (!negatives_are_whole_) rows_[i] = {-std::numeric_limits<S>::infinity(), 0, 0, 0, 0, 0};
+    if (kept_ != nullptr) kept_[i].count = 0;
+  }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    if (positives_[i] == 0) return;
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    if (!negatives_are_whole_) accumulate_negatives(rows_[i], positives.mask(), n, s);
+    if (kept_ != nullptr) {
+      Kept& kept = kept_[i];
+      kept.count += take_positives(positives, n, s, kept.scores + kept.count);
+    } else if (negatives_are_whole_) {
+      S scores[tile_width];
+      add_positives(rows_[i], take_positives(positives, n, s, scores), scores);
+    }
+  }
+
+  void close(Index i) override {
+    if (kept_ != nullptr) add_positives(rows_[i], kept_[i].count, kept_[i].scores);
+    if (average_ && positives_[i] > 0) rows_[i].value /= static_cast<double>(positives_[i]);
+  }
+  double value(Index i) const override { return rows_[i].value; }
+
+  /// dL_i/ds_ij = sign / tau w sigmoid(x_ik) summed over positives k times j's share of the sum,
+  /// for a negative j, and -sign / tau w sigmoid(x_ij) of a positive: w is 1 / |P(i)|, or 1.
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    SincereRow<S>& row = rows_[i];
+    if (!(row.slopes > 0)) {
+      std::fill_n(g, n, S(0));
+      return;
+    }
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const double share = average_ ? 1 / static_cast<double>(positives_[i]) : 1;
+    const double factor = sign_ * row_upstream(upstream_, i) * share / temperature_;
+    // A row's gradients sum to zero, so that scores may be measured from anywhere.
+    row.temperature += sign_ * loops_.gradient(n, s, sign_, positives.mask(), negatives(row),
+                                               static_cast<S>(-factor),
+                                               static_cast<S>(factor * (row.slopes / row.sum)), g);
+  }
+
+ private:
+  /// The scores of one row's positives so far.
+  struct Kept {
+    S* scores;
+    Index count;
+  };
+
+  SincereNegatives<S> negatives(const SincereRow<S>& row) const {
+    return {row.best, static_cast<S>(temperature_ * std::log(row.sum)), rate_};
+  }
+
+  void accumulate_negatives(SincereRow<S>& row, const PositiveMask<S>& mask, Index n,
+                            const S* s) const {
+    const S best = lifted_loops<S>().largest_negative(n, s, sign_, mask);
+    if (best > row.best) {
+      row.sum *=
+          std::exp((static_cast<double>(row.best) - static_cast<double>(best)) / temperature_);
+      row.best = best;
+    }
+    if (std::isinf(row.best)) return;  // no negatives yet
+    row.sum += softmax_loops<S>().sums_with_positives(n, s, sign_, mask, row.best, rate_).negatives;
+  }
+
+  /// The positives' among n scores to `out`; returns how many there are.
+  static Index take_positives(const RowPositives<S>& positives, Index n, const S* s, S* out) {
+    Index count = 0;
+    for (Index k = 0; k < n; ++k) {
+      if (positives[k]) out[count++] = s[k];
+    }
+    return count;
+  }
+
+  /// Adds positives' losses to the row's. Without a negative they are 0.
+  void add_positives(SincereRow<S>& row, Index n, const S* s) const {
+    if (n == 0 || !(row.sum > 0)) return;
+    const SincereSums sums = loops_.sums(n, s, sign_, negatives(row));
+    row.value += sums.behind / temperature_ + sums.rest;
+    row.slopes += sums.slopes;
+    row.active += sums.active;
+  }
+
+  const SincereLoops<S>& loops_ = sincere_loops<S>();
+  int sign_;
+  double temperature_;
+  S rate_;
+  bool average_;
+  const Index* positives_;
+  const Upstream& upstream_;
+  bool negatives_are_whole_ = false;
+  SincereRow<S>* rows_;
+  Kept* kept_ = nullptr;
+};
+
+}  // namespace nearfar::detail
