@@ -109,6 +109,40 @@ inline Terms hard_negative(const Tensor& cosines, double temperature, double pri
   return Terms(-(positive / (positive + negatives)).log());
 }
 
+/// Own key at column[i] of logits, the sum over the candidates.
+inline Terms rince(const Tensor& logits, const Tensor& column, const Tensor& candidates,
+                   double lambda, double q) {
+  const Tensor own = logits.gather(1, column.unsqueeze(1)).squeeze(1);
+  const Tensor all = zeroed(logits.exp(), candidates).sum(1);
+  return Terms(((lambda * all).pow(q) - (q * own).exp()) / q);
+}
+inline Terms rince(const Tensor& logits, double lambda, double q) {
+  return rince(logits, at::arange(logits.size(0), at::kLong), at::ones_like(logits).to(at::kBool),
+               lambda, q);
+}
+inline Terms rince_views(const Tensor& logits, double lambda, double q) {
+  const auto n = logits.size(0);
+  return rince(logits, partners(n / 2), at::eye(n, at::kBool).logical_not(), lambda, q);
+}
+
+/// Logits of the pairs, and of each view with itself.
+inline Terms dhel(const Tensor& pairs, const Tensor& view1, const Tensor& view2) {
+  const Tensor others = at::eye(pairs.size(0), at::kBool).logical_not();
+  const auto spread = [&](const Tensor& view) { return at::logsumexp(masked(view, others), 1); };
+  return Terms(spread(view1) + spread(view2) - pairs.diagonal());
+}
+
+/// Nearness of two views stacked.
+inline Terms dclw(const Tensor& near, const Tensor& temperature, double sigma) {
+  const auto n = near.size(0);
+  const Tensor partner = partners(n / 2).unsqueeze(1);
+  const Tensor own = near.gather(1, partner).squeeze(1);
+  const Tensor exponentials = (own / sigma).exp();  // of each pair twice
+  const Tensor weights = (2 - exponentials / exponentials.mean()).detach();
+  const Tensor others = at::eye(n, at::kBool).logical_not().scatter(1, partner, false);
+  return Terms(at::logsumexp(masked(near / temperature, others), 1) - weights * own / temperature);
+}
+
 inline Terms clip(const Tensor& logits) {
   return Terms((info_nce(logits).values + info_nce(logits.t()).values) / 2);
 }
@@ -140,6 +174,16 @@ inline Terms sup_con(const Tensor& logits, const Pairs& pairs, bool inside) {
   const Tensor of_positives = inside ? at::logsumexp(masked(logits, summed), 1) - count.log()
                                      : zeroed(logits, pairs.positive).sum(1) / count;
   return {zeroed(all - of_positives, usable), as_numbers(usable).sum().item<double>()};
+}
+
+/// A value a row; `by_pairs`: terms are positive pairs.
+inline Terms sincere(const Tensor& logits, const Pairs& pairs, bool by_pairs) {
+  const Tensor negatives = at::logsumexp(masked(logits, pairs.negative), 1, true);
+  const Tensor losses = zeroed(log_one_plus_exp(negatives - logits), pairs.positive);
+  const Tensor counts = as_numbers(pairs.positive).sum(1);
+  if (by_pairs) return {losses.sum(1), counts.sum().item<double>()};
+  return {losses.sum(1) / counts.clamp_min(1),
+          as_numbers(pairs.positive.any(1)).sum().item<double>()};
 }
 
 // ---- yes or no

@@ -74,6 +74,43 @@ void add_softmax(Cases& cases) {
                 });
     });
   }
+  cases.add(
+      "rince", {rows(n, d, 1), rows(n, d, 2), number(tau)},
+      [](const Inputs& x, Reduction r) {
+        return libtorch::rince(x[0], x[1], {.lambda = 0.1, .q = 0.3, .reduction = r},
+                               {.temperature = x[2]});
+      },
+      [](const Inputs& x, Reduction) {
+        return reference::rince(reference::cosine(x[0], x[1]) / x[2], 0.1, 0.3);
+      });
+  for_kernels<Cosine, Euclidean>([&](const std::string& of, auto kernel, auto near, auto) {
+    cases.add(
+        "rince_views" + of, {rows(n, d, 1), rows(n, d, 2), number(tau)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::rince_views(x[0], x[1], {.lambda = 0.1, .q = 0.3, .reduction = r},
+                                       {.temperature = x[2]}, kernel({}));
+        },
+        [=](const Inputs& x, Reduction) {
+          return reference::rince_views(near(stacked(x), stacked(x), {}) / x[2], 0.1, 0.3);
+        });
+    cases.add(
+        "dhel" + of, {rows(n, d, 1), rows(n, d, 2), number(tau)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::dhel(x[0], x[1], {.reduction = r}, {.temperature = x[2]}, kernel({}));
+        },
+        [=](const Inputs& x, Reduction) {
+          return reference::dhel(near(x[0], x[1], {}) / x[2], near(x[0], x[0], {}) / x[2],
+                                 near(x[1], x[1], {}) / x[2]);
+        });
+    cases.add(
+        "dclw" + of, {rows(n, d, 1), rows(n, d, 2), number(tau)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::dclw(x[0], x[1], {.reduction = r}, {.temperature = x[2]}, kernel({}));
+        },
+        [=](const Inputs& x, Reduction) {
+          return reference::dclw(near(stacked(x), stacked(x), {}), x[2], 0.5);
+        });
+  });
   for (const double beta : {0.0, 1.5}) {
     cases.add(
         beta > 0 ? "hard_negative" : "hard_negative, only debiased", {rows(n, d, 1), rows(n, d, 2)},
@@ -278,6 +315,18 @@ void add_pairs(Cases& cases) {
         },
         [=](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
           return reference::sup_con(near / tau, pairs, inside);
+        });
+  }
+  for (const SincereTerms terms : {SincereTerms::anchors, SincereTerms::positive_pairs}) {
+    const bool by_pairs = terms == SincereTerms::positive_pairs;
+    cases.over_labels<Cosine, SquaredEuclidean>(
+        by_pairs ? "sincere, pairs" : "sincere",
+        [=](Reduction r, const auto& kernel, const auto&... of) {
+          return libtorch::sincere(of..., SincereOptions{.terms = terms, .reduction = r},
+                                   {.temperature = number(tau)}, kernel);
+        },
+        [=](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
+          return reference::sincere(near / tau, pairs, by_pairs);
         });
   }
 }

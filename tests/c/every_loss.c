@@ -155,6 +155,9 @@ static void set(const char* name, void* options) {
     nearfar_cpc_options* cpc = options;
     cpc->length = LENGTH;
     cpc->steps = STEPS;
+  } else if (strcmp(name, "dclw") == 0) {
+    nearfar_dclw_options* dclw = options;
+    dclw->sigma = 1e9;
   }
 }
 

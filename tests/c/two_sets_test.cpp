@@ -1,11 +1,14 @@
 #include <nearfar/losses/alignment.hpp>
 #include <nearfar/losses/clip.hpp>
 #include <nearfar/losses/cpc.hpp>
+#include <nearfar/losses/dclw.hpp>
+#include <nearfar/losses/dhel.hpp>
 #include <nearfar/losses/hadsell.hpp>
 #include <nearfar/losses/hard_negative.hpp>
 #include <nearfar/losses/info_nce.hpp>
 #include <nearfar/losses/mutual_information.hpp>
 #include <nearfar/losses/nt_xent.hpp>
+#include <nearfar/losses/rince.hpp>
 #include <nearfar/losses/sig_lip.hpp>
 #include <nearfar/losses/triplet.hpp>
 #include <nearfar/losses/uniformity.hpp>
@@ -220,6 +223,64 @@ TEST(CTwoSets, Clip) {
                                                   k),
                               k, reduction, 1);
     });
+  });
+}
+
+TEST(CTwoSets, Dclw) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    auto options = defaults(nearfar_dclw_options_init);
+    options.temperature = 0.4;
+    options.sigma = 0.7;
+    options.reduction = number_of(reduction);
+    expect_same_two_sets<S>(
+        made(nearfar_dclw_create, options),
+        nearfar::Dclw<S>({.temperature = 0.4, .sigma = 0.7, .reduction = reduction}),
+        nearfar::Cosine(), reduction, 2);
+  });
+}
+
+TEST(CTwoSets, Dhel) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    for (const int both_views : {0, 1}) {
+      auto options = defaults(nearfar_dhel_options_init);
+      options.temperature = 0.4;
+      options.both_views = both_views;
+      options.reduction = number_of(reduction);
+      expect_same_two_sets<S>(
+          made(nearfar_dhel_create, options),
+          nearfar::Dhel<S>(
+              {.temperature = 0.4, .both_views = both_views == 1, .reduction = reduction}),
+          nearfar::Cosine(), reduction, 1);
+    }
+  });
+}
+
+TEST(CTwoSets, Rince) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    each_similarity<S>([&]<class K>(nearfar_kernel kind, const nearfar_rows& matrix, const K& k) {
+      auto options = defaults(nearfar_rince_options_init);
+      options.kernel = kind;
+      options.matrix = matrix;
+      options.temperature = 0.6;
+      options.lambda = 0.2;
+      options.q = 0.3;
+      options.reduction = number_of(reduction);
+      expect_same_two_sets<S>(
+          made(nearfar_rince_create, options),
+          nearfar::Rince<S, K>(
+              {.temperature = 0.6, .lambda = 0.2, .q = 0.3, .reduction = reduction}, k),
+          k, reduction, 1);
+    });
+    auto options = defaults(nearfar_rince_views_options_init);
+    options.temperature = 0.6;
+    options.lambda = 0.2;
+    options.q = 0.3;
+    options.reduction = number_of(reduction);
+    expect_same_two_sets<S>(
+        made(nearfar_rince_views_create, options),
+        nearfar::RinceViews<S>(
+            {.temperature = 0.6, .lambda = 0.2, .q = 0.3, .reduction = reduction}),
+        nearfar::Cosine(), reduction, 2);
   });
 }
 

@@ -223,10 +223,10 @@ void expect_finite(const Subject<S>& subject, const typename Subject<S>::Inputs&
   }
 }
 
-/// A bound that is an exponential of scores, not a logarithm of one.
+/// A loss that is an exponential of scores, not a logarithm of one.
 template <class S>
 bool is_exponential(const Subject<S>& subject) {
-  return subject.name.find("bound nwj") != std::string::npos;
+  return subject.name.find("bound nwj") != std::string::npos || subject.name.find("Rince") == 0;
 }
 
 TYPED_TEST(Contract, HardInputsGiveFiniteResultsOrAClearError) {
