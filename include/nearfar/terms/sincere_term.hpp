@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "nearfar/core/classes.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/positive_rule.hpp"
@@ -33,11 +35,12 @@ struct SincereRow {
 template <class S>
 class SincereTerm final : public LabelledTerm<S> {
  public:
-  /// `positives`: how many each row has. `average`: whether a row's loss is the mean over its
-  /// positives, or their sum. `keeps`: whether their scores are kept. Arguments must outlive the
-  /// term.
-  SincereTerm(Scratch& scratch, Index rows, int sign, double temperature, bool average, bool keeps,
-              const PositiveRule<S>& rule, const Index* positives, const Upstream& upstream)
+  /// `keys`: how many there are. `positives`: how many of them each row has. `average`: whether a
+  /// row's loss is the mean over its positives, or their sum. `keeps`: whether their scores are
+  /// kept. Arguments must outlive the term.
+  SincereTerm(Scratch& scratch, Index rows, Index keys, int sign, double temperature, bool average,
+              bool keeps, const PositiveRule<S>& rule, const Index* positives,
+              const Upstream& upstream)
       : LabelledTerm<S>(rule),
         sign_(sign),
         temperature_(temperature),
@@ -46,6 +49,7 @@ class SincereTerm final : public LabelledTerm<S> {
         positives_(positives),
         upstream_(upstream),
         rows_(scratch.take<SincereRow<S>>(rows)) {
+    if (rule.by_labels()) sort_by_class(scratch, keys);
     if (!keeps) return;
     kept_ = scratch.take<Kept>(rows);
     Index all = 0;
@@ -73,10 +77,10 @@ class SincereTerm final : public LabelledTerm<S> {
     if (!negatives_are_whole_) accumulate_negatives(rows_[i], positives.mask(), n, s);
     if (kept_ != nullptr) {
       Kept& kept = kept_[i];
-      kept.count += take_positives(positives, n, s, kept.scores + kept.count);
+      kept.count += take_positives(positives, i, first, n, s, kept.scores + kept.count);
     } else if (negatives_are_whole_) {
       S scores[tile_width];
-      add_positives(rows_[i], take_positives(positives, n, s, scores), scores);
+      add_positives(rows_[i], take_positives(positives, i, first, n, s, scores), scores);
     }
   }
 
@@ -126,9 +130,31 @@ class SincereTerm final : public LabelledTerm<S> {
     row.sum += softmax_loops<S>().sums_with_positives(n, s, sign_, mask, row.best, rate_).negatives;
   }
 
+  /// Keys of one class after those of another, each class in order from the place that is its
+  /// number: where labels tell positives, a row need not look for them among all keys.
+  void sort_by_class(Scratch& scratch, Index keys) {
+    by_class_ = scratch.take<Index>(keys);
+    auto* filled = scratch.take<Index>(keys);
+    std::fill_n(filled, keys, Index(0));
+    for (Index j = 0; j < keys; ++j) {
+      const Index place = class_number(this->rule().codes().key[j]);
+      by_class_[place + filled[place]++] = j;
+    }
+  }
+
   /// The positives' among n scores to `out`; returns how many there are.
-  static Index take_positives(const RowPositives<S>& positives, Index n, const S* s, S* out) {
+  Index take_positives(const RowPositives<S>& positives, Index i, Index first, Index n, const S* s,
+                       S* out) const {
     Index count = 0;
+    if (by_class_ != nullptr) {
+      const Index* begin = by_class_ + class_number(this->rule().codes().query[i]);
+      const Index* end = begin + this->rule().members(i);
+      for (begin = std::lower_bound(begin, end, first); begin != end && *begin < first + n;
+           ++begin) {
+        out[count++] = s[*begin - first];
+      }
+      return count;
+    }
     for (Index k = 0; k < n; ++k) {
       if (positives[k]) out[count++] = s[k];
     }
@@ -154,6 +180,7 @@ class SincereTerm final : public LabelledTerm<S> {
   bool negatives_are_whole_ = false;
   SincereRow<S>* rows_;
   Kept* kept_ = nullptr;
+  Index* by_class_ = nullptr;  ///< keys; null where other rules tell positives
 };
 
 }  // namespace nearfar::detail

@@ -21,9 +21,9 @@ TemperatureResult evaluate(const SincereOptions& options, const KernelValue<S>& 
   d.terms = by_pairs ? pairs : d.anchors - d.anchors_without_positive;
   const bool keeps =
       pairs * SincereTerm<S>::bytes <= most_bytes_between(call.queries(), call.keys());
-  auto term =
-      call.template make<SincereTerm<S>>(kernel.sign(), options.temperature, !by_pairs, keeps,
-                                         call.rule(), call.positive_counts(), call.upstream());
+  auto term = call.template make<SincereTerm<S>>(call.keys().rows, kernel.sign(),
+                                                 options.temperature, !by_pairs, keeps, call.rule(),
+                                                 call.positive_counts(), call.upstream());
   if (!keeps) {
     Diagnostics again;  // the same scores
     call.forward(term, again);
