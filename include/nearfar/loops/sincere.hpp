@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "nearfar/loops/scores.hpp"
 
 /// \file
