@@ -94,6 +94,7 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
   const S* query_codes() const override { return nullptr; }
   const S* key_codes() const override { return nullptr; }
   void set_positive(Index, S) override {}
+  void leave_out(Index) override {}
   void fold(Index first, Index count, S reference, const S* sums, Index) override {
     Rebase<S> memo;
     for (Index k = 0; k < count; ++k) {

@@ -109,6 +109,7 @@ class RinceTerm final : public SoftmaxTerm<S> {
   const S* query_codes() const override { return nullptr; }
   const S* key_codes() const override { return nullptr; }
   void set_positive(Index i, S score) override { softmax_.set_positive(i, score); }
+  void leave_out(Index i) override { softmax_.leave_out(i); }
   void fold(Index first, Index count, S reference, const S* sums, Index n) override {
     softmax_.fold(first, count, reference, sums, n);
   }

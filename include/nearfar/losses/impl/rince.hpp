@@ -15,14 +15,13 @@ TemperatureResult evaluate(const RinceOptions& options, const KernelValue<S>& ke
   Call<S> call(kernel, options.reduction, inputs);
   call.add_pairs(inputs, "queries", "keys");
   call.check(n);
-  refuse_unusable(options.unusable_anchors, n == 1 ? 1 : 0, "without a negative");
   call.pack();
   RinceTerm<S> term(call.scratch(), n,
                     {kernel.sign(), options.temperature, options.lambda, options.q},
                     call.upstream());
   TemperatureResult result;
   call.run(term, 0, 1, result.diagnostics);
-  finish_rows(call, options.temperature, term, result);
+  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
   return result;
 }
 
@@ -33,7 +32,6 @@ TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S
   Call<S> call(kernel, options.reduction, inputs);
   call.add_views(inputs);
   call.check(2 * n);
-  refuse_unusable(options.unusable_anchors, n == 1 ? 2 : 0, "without a negative");
   call.pack();
   RinceTerm<S> term(call.scratch(), 2 * n,
                     {kernel.sign(), options.temperature, options.lambda, options.q,
@@ -41,7 +39,7 @@ TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S
                     call.upstream());
   TemperatureResult result;
   call.run_among_themselves(term, result.diagnostics);
-  finish_rows(call, options.temperature, term, result);
+  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
   return result;
 }
 
