@@ -79,8 +79,14 @@ TEST(LibTorch, TargetsAreThoseOfTheLoss) {
   // Sets of labels, of more than a word each: rows 0, 1 and 3, 4 share one.
   Tensor sets = at::zeros({6, 70}, at::kBool);
   const std::vector<std::int64_t> shared = {3, 3, 64, 69, 69, 65};
-  for (Index i = 0; i < 6; ++i) sets[i][shared[static_cast<std::size_t>(i)]] = true;
-  EXPECT_EQ(libtorch::sup_con(x, sets).item<double>(), loss.forward(matrix(x), shared).value);
+  std::vector<std::uint64_t> words(12);
+  for (Index i = 0; i < 6; ++i) {
+    const std::int64_t own = shared[static_cast<std::size_t>(i)];
+    sets[i][own] = true;
+    words[static_cast<std::size_t>(2 * i + own / 64)] |= std::uint64_t(1) << own % 64;
+  }
+  EXPECT_EQ(libtorch::sup_con(x, sets).item<double>(),
+            loss.forward(matrix(x), nearfar::MultiLabels{words.data(), 6, 2}).value);
 
   const std::vector<Index> offsets = {0, 2, 2, 3, 3, 4, 5};
   const std::vector<Index> columns = {1, 3, 5, 0, 2};

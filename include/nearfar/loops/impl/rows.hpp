@@ -127,16 +127,21 @@ void scale(Index n, S factor, const S* x, S* out) {
 }
 
 template <class S>
-void scale_by_parts(Index n, S high, S low, const S* x, S* out) {
-  each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
-    const T v = load<T>(x + k);
-    store(out + k, multiply_add(v, spread<T>(high), v * spread<T>(low)));
-  });
+void scale_in_double(Index n, double factor, const S* x, S* out) {
+  for (Index k = 0; k < n; ++k) out[k] = static_cast<S>(static_cast<double>(x[k]) * factor);
 }
 
 template <class S>
-void scale_in_double(Index n, double factor, const S* x, S* out) {
-  for (Index k = 0; k < n; ++k) out[k] = static_cast<S>(static_cast<double>(x[k]) * factor);
+void scale_by_parts(Index n, S high, S low, const S* x, S* out) {
+  if constexpr (!fused && std::is_same_v<S, float>) {
+    // Of two roundings the first would lose what the low part is for.
+    scale_in_double(n, static_cast<double>(high) + static_cast<double>(low), x, out);
+  } else {
+    each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+      const T v = load<T>(x + k);
+      store(out + k, multiply_add(v, spread<T>(high), v * spread<T>(low)));
+    });
+  }
 }
 
 template <class S>
