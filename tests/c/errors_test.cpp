@@ -158,8 +158,7 @@ TEST_F(CErrors, FormsThatALossLacks) {
                  "nearfar: loss: wanted one that compares rows with labels, got InfoNce");
   expect_invalid(
       nearfar_references_forward(loss, &queries, &targets, &keys, &targets, nullptr, &result),
-      "nearfar: loss: wanted one that compares rows with labels and references, got "
-      "InfoNce");
+      "nearfar: query_targets: wanted ids alone: for labels there is SupCon, got labels");
   expect_invalid(nearfar_three_sets_forward(loss, &queries, &keys, &keys, nullptr, &result),
                  "nearfar: loss: wanted one that compares three sets of rows, got InfoNce");
   nearfar_loss* sup_con = nullptr;
@@ -176,6 +175,9 @@ TEST_F(CErrors, FormsThatALossLacks) {
   const nearfar_integers match = {labels.data(), 3};
   expect_invalid(nearfar_two_sets_forward(clip, &queries, &keys, &match, nullptr, &result),
                  "nearfar: match: wanted none for this loss, got integers");
+  expect_invalid(
+      nearfar_references_forward(clip, &queries, &targets, &keys, &targets, nullptr, &result),
+      "nearfar: loss: wanted one that compares rows with labels and references, got Clip");
   nearfar_loss_destroy(clip);
 }
 
