@@ -251,9 +251,15 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
               static_cast<S>(factor * (row.others / total)),
               static_cast<S>(row.positive_scores)};
     }
+    // A row's gradients sum to zero, so that moments may be measured from anywhere: near most of
+    // what has a weight they lose the fewest digits.
     const auto count = static_cast<double>(positives_[i]);
-    return {row.best, row.best, of_negatives, of_negatives, static_cast<S>(factor / count),
-            row.best};
+    return {row.best,
+            row.best,
+            of_negatives,
+            of_negatives,
+            static_cast<S>(factor / count),
+            static_cast<S>(row.positive_scores / count)};
   }
 
   // ---- weights: listed positives, one by one ---------------------------------------------------
