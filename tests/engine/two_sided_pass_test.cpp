@@ -75,7 +75,7 @@ TYPED_TEST(TwoSidedPassOf, SelfComparisonEqualsAOneSidedPassOverOtherRows) {
 /// More rows than scores are kept of between the sweeps: the last panels' are computed again.
 TYPED_TEST(TwoSidedPassOf, KeptAndRecomputedScoresGiveTheSameGradients) {
   using S = TypeParam;
-  for (const Index n : {193, 1700}) {
+  for (const Index n : {193, 3400}) {
     Scratch scratch(nullptr);
     const Matrix<S> x = integer_rows<S>(n, 5, 1);
     const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
@@ -99,7 +99,7 @@ TYPED_TEST(TwoSidedPassOf, KeptAndRecomputedScoresGiveTheSameGradients) {
 TYPED_TEST(TwoSidedPassOf, KeptAndRecomputedDistancesGiveTheSameGradients) {
   using S = TypeParam;
   const KernelValue<S> kernel = kernel_value<S>(Euclidean());
-  for (const Index n : {193, 1700}) {
+  for (const Index n : {193, 3400}) {
     Scratch scratch(nullptr);
     Matrix<S> x = integer_rows<S>(n, 2, 1);
     x.col(1).setZero();

@@ -249,11 +249,11 @@ Index most_bytes_between(const PackedRows<S>& queries, const PackedRows<S>& keys
   return std::max(plenty, 8 * (queries.rows + keys.rows) * keys.stride * Index(sizeof(S)));
 }
 
-/// Bytes that scores which a second sweep needs may take: as much as the keys, or a few times a
-/// core's own cache.
+/// Bytes that scores which a second sweep needs may take: as much as the keys, or enough for the
+/// batches that most train with. Reading them again costs less than their products.
 template <class S>
 Index most_bytes_kept(const PackedRows<S>& keys) {
-  constexpr Index plenty = Index(4) << 20;
+  constexpr Index plenty = Index(16) << 20;
   return std::max(plenty, keys.rows * keys.stride * Index(sizeof(S)));
 }
 
