@@ -44,7 +44,8 @@ Sum sum_over_prefixes(const MatryoshkaOptions& options, const Matrix<double>& qu
   Sum sum;
   sum.d_queries = Matrix<double>::Zero(queries.rows(), queries.cols());
   sum.d_keys = Matrix<double>::Zero(keys.rows(), keys.cols());
-  sum.values.assign(options.reduction == Reduction::none ? queries.rows() : 0, 0.0);
+  const bool each = options.reduction == Reduction::none;
+  sum.values.assign(each ? static_cast<std::size_t>(queries.rows()) : 0, 0.0);
   const nearfar::InfoNce<double, K> loss({.temperature = options.temperature,
                                           .denominator = options.denominator,
                                           .reduction = options.reduction});
