@@ -381,14 +381,10 @@ class Call {
   }
 
   void check_overflow() const {
-    // Half of the range is left for the sums of the gradient.
-    const double most = static_cast<double>(std::numeric_limits<S>::max()) / 2;
     for (int q = 0; q < count_; ++q) {
       for (int k = 0; k < count_; ++k) {
-        if (set(q).side == Side::query && (set(k).side == Side::key || count_ == 1) &&
-            rows(q).largest_norm * rows(k).largest_norm > most) {
-          fail_overflow(set(q).name(), set(k).name());
-        }
+        if (set(q).side != Side::query || (set(k).side != Side::key && count_ > 1)) continue;
+        check_products<S>(set(q).name(), rows(q).largest_norm, set(k).name(), rows(k).largest_norm);
       }
     }
   }

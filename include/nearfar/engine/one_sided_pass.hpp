@@ -199,21 +199,14 @@ class OneSidedPass {
     each_tile(block.first_key, keys_.rows, body);
   }
 
-  /// How many panels of whole rows may be at work together: as many as there are threads, unless
-  /// they would take more memory than a multiple of what the rows and their gradients take.
-  int panels_at_once(Index height) const {
-    const Index panels =
-        most_bytes_between(queries_, keys_) / PanelMemory<S>::bytes(queries_, height, keys_.rows);
-    const Index wanted = std::min<Index>(threads_, tasks_of(queries_.rows, height));
-    return static_cast<int>(std::clamp<Index>(panels, 1, std::max<Index>(wanted, 1)));
-  }
-
   /// body(memory, worker, block, ticket, gradients) for each panel of whole rows.
   template <class Body>
   void each_panel(Index height, RowGradients<S>& dx, RowGradients<S>& dy, const Body& body) {
     if (dx.wanted()) products_.prepare_gradients();
     const Index panels = tasks_of(queries_.rows, height);
-    const int workers = panels_at_once(height);
+    const int workers =
+        panels_at_once(queries_, keys_, PanelMemory<S>::bytes(queries_, height, keys_.rows),
+                       std::min<Index>(threads_, panels));
     auto* memory = PanelMemory<S>::take(scratch_, workers, queries_, height, keys_.rows);
     PanelGradients<S> gradients(scratch_, queries_, dx, dy, mask_.is_upper());
     parallel_pipeline(panels, workers, scratch_.take<Index>(panels),

@@ -222,10 +222,12 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
   }
 
   if (cosine) {
-    each_row(mapped ? x.rows() : 0, threads, [&](Index i) {
-      S* const row = out.data + i * out.stride;
-      numbers[i] = normalise(out.depth, row, row);
-    });
+    if (mapped) {
+      each_row(x.rows(), threads, [&](Index i) {
+        S* const row = out.data + i * out.stride;
+        numbers[i] = normalise(out.depth, row, row);
+      });
+    }
     out.inverse_norm = numbers;
     return out;
   }
@@ -241,12 +243,29 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
   return out;
 }
 
+/// Throws std::domain_error when inner products of rows of these lengths can overflow S. Half of
+/// the range is left for the sums of the gradient.
+template <class S>
+void check_products(const char* name, double norm, const char* other, double other_norm) {
+  constexpr double most = static_cast<double>(std::numeric_limits<S>::max()) / 2;
+  if (norm * other_norm > most) fail_overflow(name, other);
+}
+
 /// Bytes that what lies between rows and gradients (tiles of scores, the scores of some pairs) may
 /// take: a multiple of what those take, so that memory grows with N + M alone.
 template <class S>
 Index most_bytes_between(const PackedRows<S>& queries, const PackedRows<S>& keys) {
   constexpr Index plenty = Index(64) << 20;
   return std::max(plenty, 8 * (queries.rows + keys.rows) * keys.stride * Index(sizeof(S)));
+}
+
+/// How many panels of `bytes` may be at work together: as many as are wanted, unless they would
+/// take more memory than that.
+template <class S>
+int panels_at_once(const PackedRows<S>& queries, const PackedRows<S>& keys, Index bytes,
+                   Index wanted) {
+  const Index panels = most_bytes_between(queries, keys) / bytes;
+  return static_cast<int>(std::clamp<Index>(panels, 1, std::max<Index>(wanted, 1)));
 }
 
 /// Bytes that scores which a second sweep needs may take: as much as the keys, or enough for the

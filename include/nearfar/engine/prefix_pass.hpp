@@ -178,16 +178,6 @@ class PrefixPass {
     }
   }
 
-  int workers() const {
-    const Index panels = tasks_of(queries_.packed->rows, height);
-    const Index bytes =
-        prefixes_ * ScorePanel<S>::size(height, keys_.packed->rows) * Index(sizeof(S));
-    const Index fit =
-        most_bytes_between(*queries_.packed, *keys_.packed) / std::max<Index>(bytes, 1);
-    return static_cast<int>(
-        std::clamp<Index>(std::min<Index>(threads_, panels), 1, std::max<Index>(fit, 1)));
-  }
-
   Memory* take_memory(int count) {
     auto* all = scratch_.take<Memory>(count);
     for (int k = 0; k < count; ++k) {
@@ -209,7 +199,9 @@ class PrefixPass {
     auto* ranges = scratch_.take<ScoreRange<S>>(n);
     std::uninitialized_fill_n(ranges, n, ScoreRange<S>());
     const Index panels = tasks_of(n, height);
-    const int count = workers();
+    const Index bytes = prefixes_ * ScorePanel<S>::size(height, m) * Index(sizeof(S));
+    const int count = panels_at_once(*queries_.packed, *keys_.packed, std::max<Index>(bytes, 1),
+                                     std::min<Index>(threads_, panels));
     Memory* memory = take_memory(count);
     parallel_pipeline(panels, count, scratch_.take<Index>(panels),
                       [&](Index t, int worker, const Ticket& ticket) {

@@ -170,11 +170,7 @@ class CpcCall {
                          gather(scratch_, threads_, contexts(), blocks, 0), true, no_centre);
     step.targets = pack(scratch_, threads_, step.kernel,
                         gather(scratch_, threads_, targets(), blocks, number), false, no_centre);
-    // Half of the range is left for the sums of the gradient.
-    const double most = static_cast<double>(std::numeric_limits<S>::max()) / 2;
-    if (step.contexts.largest_norm * step.targets.largest_norm > most) {
-      fail_overflow("contexts", "targets");
-    }
+    check_products<S>("contexts", step.contexts.largest_norm, "targets", step.targets.largest_norm);
     if (sums.contexts.wanted() || sums.weights.wanted()) {
       step.d_contexts = take_gradients(scratch_, step.contexts);
     }

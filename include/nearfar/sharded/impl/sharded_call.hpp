@@ -611,10 +611,7 @@ class ShardedCall {
     for (const auto& norms : team_.everyone(own)) {
       for (std::size_t k = 0; k < 2; ++k) most[k] = std::max(most[k], norms[k]);
     }
-    // Half of the range is left for the sums of the gradient.
-    if (most[0] * most[1] > static_cast<double>(std::numeric_limits<S>::max()) / 2) {
-      fail_overflow(sets_.front().name(), sets_.back().name());
-    }
+    check_products<S>(sets_.front().name(), most[0], sets_.back().name(), most[1]);
   }
 
   // ---- score passes ---------------------------------------------------------------------------
