@@ -1,54 +1,11 @@
 #pragma once
 
-#include <algorithm>
-#include <functional>
-#include <nearfar/losses/register.hpp>
-#include <optional>
-#include <type_traits>
-
-#include "golden/golden_case.hpp"
+#include "golden/runner.hpp"
 
 /// \file
 /// From a case's loss name to the public call that computes it.
 
 namespace golden {
-
-template <class S>
-using Runner = std::function<Computed<S>(Case&)>;
-
-template <class S>
-nearfar::Matrix<S> as_matrix(double v) {
-  return nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(v));
-}
-
-/// A kernel's name in cases.
-template <class K>
-inline constexpr const char* name_of_kernel = "";
-template <>
-inline constexpr const char* name_of_kernel<nearfar::Euclidean> = "euclidean";
-template <>
-inline constexpr const char* name_of_kernel<nearfar::SquaredEuclidean> = "squared_euclidean";
-template <>
-inline constexpr const char* name_of_kernel<nearfar::Cosine> = "cosine";
-template <>
-inline constexpr const char* name_of_kernel<nearfar::InnerProduct> = "inner_product";
-
-/// Calls body(kernel) with the kernel a case names, from those given.
-template <class S, class... Kernels, class Body>
-auto with_kernel(Case& c, const Body& body) {
-  const std::string name = c.word("kernel");
-  Computed<S> out;
-  bool known = false;
-  const auto attempt = [&](const char* its_name, const auto& kernel) {
-    if (name == its_name) {
-      known = true;
-      out = body(kernel);
-    }
-  };
-  (attempt(name_of_kernel<Kernels>, Kernels()), ...);
-  if (!known) throw std::runtime_error("unknown kernel " + name + " for " + c.loss());
-  return out;
-}
 
 template <class S>
 Computed<S> hadsell_pairs(Case& c) {
@@ -312,60 +269,6 @@ Computed<S> triplet(Case& c) {
   });
 }
 
-/// The options that a case has, by their names.
-template <class Options>
-Options options_of(Case& c) {
-  Options options;
-  Options::fields(
-      [&]<class T>(const std::string& name, T& value) {
-        if (!c.has_option(name)) return;
-        if constexpr (std::is_same_v<T, nearfar::Reduction>) {
-          value = c.reduction();
-        } else if constexpr (std::is_same_v<T, double> ||
-                             std::is_same_v<T, std::optional<double>>) {
-          value = c.number(name);
-        } else if constexpr (std::is_same_v<T, bool>) {
-          value = c.flag(name);
-        } else if constexpr (std::is_enum_v<T>) {
-          const auto& choices = nearfar::registered::choices_of<T>;
-          const auto found = std::find(choices.begin(), choices.end(), c.word(name));
-          if (found == choices.end()) throw std::runtime_error("unknown choice of " + name);
-          value = static_cast<T>(found - choices.begin());
-        }
-      },
-      options);
-  return options;
-}
-
-/// A loss of the register over labels.
-template <class S, class Line>
-Computed<S> over_labels(Case& c) {
-  auto options = options_of<typename Line::Options>(c);
-  if constexpr (requires { options.form; }) {
-    const bool soft = c.has_option("soft_margin") && c.flag("soft_margin");
-    options.form = soft ? nearfar::TripletForm::soft : nearfar::TripletForm::hinge;
-  }
-  const auto x = c.matrix<S>("x");
-  const auto labels = c.labels("labels");
-  return [&]<class... K>(nearfar::registered::KernelList<K...>) {
-    Computed<S> out;
-    const std::string kernel = c.word("kernel");
-    const auto attempt = [&]<class Kernel>() {
-      if constexpr (!nearfar::ParametricKernel<Kernel>) {
-        if (kernel != name_of_kernel<Kernel>) return false;
-        const typename Line::template Loss<S, Kernel> loss(options);
-        out.loss = loss.forward_backward(x, labels, out.gradients["x"]).value;
-        return true;
-      }
-      return false;
-    };
-    if (!(attempt.template operator()<K>() || ...)) {
-      throw std::runtime_error("unknown kernel " + kernel + " for " + c.loss());
-    }
-    return out;
-  }(typename Line::template Kernels<S>());
-}
-
 /// The same with positive pairs for terms.
 template <class S>
 Computed<S> nt_xent_labels(Case& c) {
@@ -379,22 +282,6 @@ Computed<S> nt_xent_labels(Case& c) {
         nearfar::Sincere<S, K>(options).forward_backward(x, labels, out.gradients["x"]).value;
     return out;
   });
-}
-
-/// A loss of the register of two sets, by their names.
-template <class S, class Line>
-Runner<S> over_two_sets(const char* first, const char* second) {
-  return [=](Case& c) {
-    const auto options = options_of<typename Line::Options>(c);
-    const auto a = c.matrix<S>(first);
-    const auto b = c.matrix<S>(second);
-    return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
-      Computed<S> out;
-      const typename Line::template Loss<S, K> loss(options);
-      out.loss = loss.forward_backward(a, b, out.gradients[first], out.gradients[second]).value;
-      return out;
-    });
-  };
 }
 
 template <class S>
