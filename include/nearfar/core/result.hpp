@@ -22,6 +22,7 @@ struct Diagnostics {
   std::int64_t terms = 0;                     ///< terms of the loss, the divisor of Reduction::mean
   std::int64_t active_terms = 0;              ///< terms that are not zero
   std::int64_t zero_distances = 0;            ///< pairs at distance 0 (distance kernels only)
+  std::int64_t false_negatives = 0;           ///< pairs dropped as such (InBatchInfoNce only)
   double smallest_score = std::numeric_limits<double>::infinity();  ///< of all pairs compared
   double largest_score = -std::numeric_limits<double>::infinity();  ///< of all pairs compared
 };

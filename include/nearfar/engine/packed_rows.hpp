@@ -342,6 +342,16 @@ RowGradients<S> take_gradients(Scratch& scratch, const PackedRows<S>& x) {
   return g;
 }
 
+/// to += from, gradients of the same rows.
+template <class S>
+void add_gradients(int threads, const PackedRows<S>& x, const RowGradients<S>& from,
+                   RowGradients<S>& to) {
+  each_row(x.rows, threads, [&](Index i) {
+    row_loops<S>().add(x.stride, from.data + i * x.stride, to.data + i * x.stride);
+    to.weight[i] += from.weight[i];
+  });
+}
+
 /// Once all has been added. Cosine: a gradient has no part along its row, which the rows' weights
 /// take off. Returns whether the sums stayed within S.
 template <class S>

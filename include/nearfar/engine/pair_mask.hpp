@@ -13,11 +13,23 @@ enum class Pairing {
   upper    ///< queries and keys are the same rows: j > i, each unordered pair once
 };
 
+/// Keys that are a query's own: `each` of them a query, or those from offsets[i] to
+/// offsets[i + 1] - 1 of query i.
+struct OwnColumns {
+  Index each = 0;
+  const Index* offsets = nullptr;
+
+  bool any() const { return each > 0 || offsets != nullptr; }
+  Index first(Index i) const { return offsets != nullptr ? offsets[i] : i * each; }
+  Index end(Index i) const { return first(i + 1); }
+};
+
 /// Pairs (i, j) by a rule; or by ids, which then mask all that is masked.
 struct PairMask {
   Pairing pairing = Pairing::all;
   ExcludedPairs excluded;
-  Index own = 0;  ///< others: query i is key i + own
+  Index own = 0;            ///< others: query i is key i + own
+  OwnColumns without = {};  ///< masked besides
 
   /// Whether each unordered pair counts once.
   bool is_upper() const { return pairing == Pairing::upper && !excluded.any(); }
@@ -25,6 +37,19 @@ struct PairMask {
   /// body(from, n) for the parts of columns [first, end) that count in row i.
   template <class Body>
   void each_part(Index i, Index first, Index end, const Body& body) const {
+    if (!without.any()) {
+      each_part_by_rule(i, first, end, body);
+      return;
+    }
+    const Index before = std::clamp(without.first(i), first, end);
+    const Index after = std::clamp(without.end(i), first, end);
+    if (before > first) each_part_by_rule(i, first, before, body);
+    if (end > after) each_part_by_rule(i, after, end, body);
+  }
+
+ private:
+  template <class Body>
+  void each_part_by_rule(Index i, Index first, Index end, const Body& body) const {
     if (excluded.any()) {  // among them row i itself, when it is one of the keys
       excluded.each_part(i, first, end, body);
       return;

@@ -289,12 +289,7 @@ class PanelGradients {
 
   /// After the last panel.
   void finish(int threads) {
-    if (!apart_) return;
-    each_row(queries_.rows, threads, [&](Index i) {
-      row_loops<S>().add(queries_.stride, of_queries_.data + i * queries_.stride,
-                         dx_.data + i * queries_.stride);
-      dx_.weight[i] += of_queries_.weight[i];
-    });
+    if (apart_) add_gradients(threads, queries_, of_queries_, dx_);
   }
 
  private:

@@ -89,6 +89,11 @@ struct SoftmaxLoops {
   /// g = factor times exponential; returns the sum of g (s - from).
   double (*gradient)(Index n, const S* s, int sign, S best, S rate, S factor, S from, S* g);
 
+  /// The sum of g (s - from).
+  double (*moment)(Index n, const S* g, const S* s, S from);
+  /// s[j] = value where sign * by[j] > threshold; returns how many these are.
+  Index (*replace_above)(Index n, const S* by, int sign, S threshold, S value, S* s);
+
   // Any number of positives a row.
 
   PositiveSums<S> (*sums_with_positives)(Index n, const S* s, int sign,

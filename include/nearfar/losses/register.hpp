@@ -11,6 +11,7 @@
 #include "nearfar/losses/dhel.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
+#include "nearfar/losses/in_batch_info_nce.hpp"
 #include "nearfar/losses/info_nce.hpp"
 #include "nearfar/losses/lifted_structure.hpp"
 #include "nearfar/losses/linear_contrastive.hpp"

@@ -44,6 +44,27 @@ double softmax_gradient(Index n, const S* s, int sign, S best, S rate, S factor,
 }
 
 template <class S>
+double moment(Index n, const S* g, const S* s, S from) {
+  ElementSum<S> sum;
+  each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+    sum += load<T>(g + j) * (load<T>(s + j) - spread<T>(from));
+  });
+  return sum.total();
+}
+
+template <class S>
+Index replace_above(Index n, const S* by, int sign, S threshold, S value, S* s) {
+  ElementSum<S> count;
+  each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
+    const T limit = spread<T>(threshold);
+    const T near = nearness<T>(sign, by + j);
+    count += select_less(limit, near, constant<T>(1), constant<T>(0));
+    store(s + j, select_less(limit, near, spread<T>(value), load<T>(s + j)));
+  });
+  return static_cast<Index>(count.total());
+}
+
+template <class S>
 PositiveSums<S> sums_with_positives(Index n, const S* s, int sign, const PositiveMask<S>& positives,
                                     S best, S rate) {
   ElementSum<S> of_negatives;
@@ -300,6 +321,8 @@ inline constexpr SoftmaxLoops<S> softmax_loops_here = {
     .exponential_sum = &exponential_sum<S>,
     .exponentiate = &exponentiate<S>,
     .gradient = &softmax_gradient<S>,
+    .moment = &moment<S>,
+    .replace_above = &replace_above<S>,
     .sums_with_positives = &sums_with_positives<S>,
     .largest_positive = &largest_positive<S>,
     .positive_sum = &positive_sum<S>,

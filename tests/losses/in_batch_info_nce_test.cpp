@@ -1,0 +1,572 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nearfar/losses/in_batch_info_nce.hpp>
+#include <nearfar/losses/info_nce.hpp>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "support/allocations.hpp"
+#include "support/compare.hpp"
+#include "support/errors.hpp"
+#include "support/gradient.hpp"
+#include "support/kernel_cases.hpp"
+#include "support/options.hpp"
+#include "support/score_slopes.hpp"
+
+/// InBatchInfoNce against plain loops over pairs in long double; its rules one by one; its errors.
+
+namespace {
+
+using namespace support;
+using nearfar::FalseNegatives;
+using nearfar::Hardness;
+using nearfar::InBatchExtras;
+using nearfar::InBatchInfoNce;
+using nearfar::InBatchInfoNceOptions;
+using nearfar::InnerProduct;
+using nearfar::Partition;
+using nearfar::per_query;
+using nearfar::Reduction;
+
+/// A batch: rows of queries, of keys and of negatives one after the other, and what goes with them.
+template <class S>
+struct Batch {
+  Index n;
+  Index m;
+  Matrix<S> rows;
+  Matrix<S> guide;
+  std::vector<Index> offsets;  ///< negatives of each query; empty where all share them
+  std::vector<int> ids;        ///< of pairs; may be empty
+  std::vector<int> negative_ids;
+  std::vector<double> log_q;
+  std::vector<double> log_q_negatives;
+
+  Batch(Index pairs, Index negatives, std::uint64_t seed)
+      : n(pairs), m(negatives), rows(random_rows<S>(2 * n + m, 9, seed)) {}
+
+  Matrix<S> queries() const { return rows.topRows(n); }
+  Matrix<S> keys() const { return rows.middleRows(n, n); }
+  Matrix<S> negatives() const { return rows.bottomRows(m); }
+  bool owns(Index i, Index r) const {
+    if (offsets.empty()) return false;
+    return r >= offsets[std::size_t(i)] && r < offsets[std::size_t(i) + 1];
+  }
+
+  void give_guide(std::uint64_t seed) { guide = random_rows<S>(2 * n + m, 4, seed); }
+  void give_owners() {
+    offsets = {0};
+    for (Index i = 0; i < n; ++i) offsets.push_back(std::min(m, offsets.back() + i % 3));
+    offsets.back() = m;
+  }
+  void give_ids() {
+    ids = random_labels(n, std::max<int>(2, static_cast<int>(n) / 3), 5);
+    negative_ids = random_labels(m, std::max<int>(2, static_cast<int>(n) / 3), 6);
+  }
+  void give_log_q() {
+    Random random(8);
+    for (Index j = 0; j < n; ++j) log_q.push_back(-3 + random.uniform());
+    for (Index j = 0; j < m; ++j) log_q_negatives.push_back(-3 + random.uniform());
+  }
+
+  /// Gradients of all three sets as one.
+  nearfar::TemperatureResult run(const InBatchInfoNceOptions& options, Matrix<S>& d_rows,
+                                 nearfar::CallOptions<S> call = {}) const {
+    const Matrix<S> q = queries();
+    const Matrix<S> k = keys();
+    const Matrix<S> others = negatives();
+    const Matrix<S> guide_q = guide.topRows(guide.rows() > 0 ? n : 0);
+    const Matrix<S> guide_k = guide.middleRows(guide.rows() > 0 ? n : 0, guide.rows() > 0 ? n : 0);
+    const Matrix<S> guide_others = guide.bottomRows(guide.rows() > 0 ? m : 0);
+    InBatchExtras<S> extras{.guide_queries = guide_q,
+                            .guide_keys = guide_k,
+                            .guide_negatives = guide_others,
+                            .log_q = log_q,
+                            .log_q_negatives = log_q_negatives};
+    extras.negatives = offsets.empty() ? nearfar::Negatives<S>(others) : per_query(others, offsets);
+    if (!ids.empty()) {
+      extras.targets = nearfar::Targets().ids(ids);
+      extras.negatives = extras.negatives.ids(negative_ids, ids);
+    }
+    Matrix<S> dq, dk, dn;
+    const InBatchInfoNce<S, InnerProduct> loss(options);
+    auto result = loss.forward_backward(q, k, extras, dq, dk, dn, call);
+    d_rows.resize(rows.rows(), rows.cols());
+    d_rows << dq, dk, dn;
+    const auto forward = loss.forward(q, k, extras, {.workspace = call.workspace});
+    EXPECT_EQ(forward.value, result.value);
+    EXPECT_EQ(forward.values, result.values);
+    EXPECT_EQ(forward.diagnostics.false_negatives, result.diagnostics.false_negatives);
+    return result;
+  }
+};
+
+struct Wanted : ScoreSlopes {
+  using ScoreSlopes::ScoreSlopes;
+  std::int64_t dropped = 0;
+  std::int64_t without_negative = 0;
+};
+
+/// The formula, pair by pair, of inner products.
+template <class S>
+Wanted formula(const InBatchInfoNceOptions& options, const Batch<S>& of) {
+  const Index n = of.n;
+  const oracle::Matrix x = oracle::exact(of.rows);
+  const oracle::Matrix s = x * x.transpose();
+  oracle::Matrix cosines = oracle::exact(of.guide);
+  for (Index i = 0; i < cosines.rows(); ++i) cosines.row(i) /= cosines.row(i).norm();
+  cosines = (cosines * cosines.transpose()).eval();
+  const oracle::Matrix& decisive = of.guide.rows() > 0 ? cosines : s;
+  const Real t = static_cast<Real>(options.temperature);
+  const Real alpha = static_cast<Real>(options.hardness_strength);
+
+  Wanted want(std::size_t(n), of.rows.rows());
+  struct Logit {
+    Index row;
+    Index column;
+    Real value;
+  };
+  for (Index i = 0; i < n; ++i) {
+    const Real own_score = decisive(i, n + i);
+    const Real limit = own_score - static_cast<Real>(options.margin) *
+                                       (options.false_negatives == FalseNegatives::drop_relative
+                                            ? std::abs(own_score)
+                                            : Real(1));
+    const auto same_id = [&](Index j) {
+      return !of.ids.empty() && of.ids[std::size_t(i)] == of.ids[std::size_t(j)];
+    };
+    // Whether row b is compared with a row of sample i.
+    const auto counts = [&](Index b) {
+      if (b < 2 * n) return b % n != i && !same_id(b % n);
+      return of.ids.empty() || of.ids[std::size_t(i)] != of.negative_ids[std::size_t(b - 2 * n)];
+    };
+    std::vector<std::vector<Logit>> sums;
+    std::vector<bool> with_positive;
+    bool any = false;
+    const auto add_direction = [&](Index a, Index first, Index end, bool positive) {
+      std::vector<Logit> sum;
+      for (Index b = first; b < end; ++b) {
+        if (!counts(b)) continue;
+        const bool negative = b >= 2 * n;
+        const bool own = negative && of.owns(i, b - 2 * n);
+        if (own && a != i) continue;
+        if (options.false_negatives != FalseNegatives::keep && decisive(a, b) > limit) {
+          ++want.dropped;
+          continue;
+        }
+        any = true;
+        const bool hard = a == i && b >= n &&
+                          ((options.hardness == Hardness::in_batch_negatives && !own) ||
+                           (options.hardness == Hardness::hard_negatives && own) ||
+                           options.hardness == Hardness::all_negatives);
+        Real logit = s(a, b) / t + (hard ? alpha * s(a, b) : Real(0));
+        if (!of.log_q.empty() && b >= n) {
+          logit -= static_cast<Real>(negative ? of.log_q_negatives[std::size_t(b - 2 * n)]
+                                              : of.log_q[std::size_t(b - n)]);
+        }
+        sum.push_back({a, b, logit});
+      }
+      sums.push_back(sum);
+      with_positive.push_back(positive);
+    };
+    add_direction(i, n, 2 * n + of.m, true);
+    if (options.query_to_query) add_direction(i, 0, n, false);
+    if (options.key_to_query) add_direction(n + i, 0, n, true);
+    if (options.key_to_key) add_direction(n + i, n, 2 * n + of.m, false);
+    want.without_negative += any ? 0 : 1;
+
+    const Real positive =
+        s(i, n + i) / t -
+        (of.log_q.empty() ? Real(0) : static_cast<Real>(of.log_q[std::size_t(i)]));
+    const auto add = [&](const std::vector<Logit>& sum, Real copies, Real share) {
+      if (copies == 0 && sum.empty()) return;
+      // Relative to the positive, so that values near zero keep their digits.
+      Real others = 0;
+      for (const Logit& l : sum) others += std::exp(l.value - positive);
+      want.values[std::size_t(i)] +=
+          share * (copies > 0 ? std::log(copies) + std::log1p(others / copies) : std::log(others));
+      const Real total = copies + others;
+      for (const Logit& l : sum) {
+        want.slopes(l.row, l.column) += share * std::exp(l.value - positive) / total / t;
+      }
+      want.slopes(i, n + i) += -share * others / total / t;
+    };
+    if (options.partition == Partition::joint) {
+      std::vector<Logit> all;
+      for (const auto& sum : sums) all.insert(all.end(), sum.begin(), sum.end());
+      add(all, options.key_to_query ? 2 : 1, 1);
+    } else {
+      for (std::size_t d = 0; d < sums.size(); ++d) {
+        if (sums[d].empty()) continue;
+        add(sums[d], with_positive[d] ? 1 : 0, Real(1) / static_cast<Real>(sums.size()));
+      }
+    }
+  }
+  return want;
+}
+
+template <class S>
+void expect_formula(InBatchInfoNceOptions options, const Batch<S>& batch) {
+  options.reduction = Reduction::none;
+  const Wanted want = formula(options, batch);
+  Matrix<S> d_rows;
+  const auto got = batch.run(options, d_rows);
+  expect_score_slopes<S>(got, d_rows, want, batch.rows, options.temperature);
+  EXPECT_EQ(got.diagnostics.false_negatives, want.dropped);
+  EXPECT_EQ(got.diagnostics.anchors_without_negative, want.without_negative);
+  EXPECT_EQ(got.diagnostics.terms, batch.n);
+}
+
+/// All directions, or the queries' alone.
+std::vector<InBatchInfoNceOptions> direction_options() {
+  std::vector<InBatchInfoNceOptions> out;
+  for (int bits = 0; bits < 8; ++bits) {
+    for (const Partition partition : {Partition::joint, Partition::per_direction}) {
+      out.push_back({.temperature = 0.4,
+                     .query_to_query = (bits & 1) != 0,
+                     .key_to_query = (bits & 2) != 0,
+                     .key_to_key = (bits & 4) != 0,
+                     .partition = partition});
+    }
+  }
+  return out;
+}
+
+template <class S>
+class InBatch : public testing::Test {};
+TYPED_TEST_SUITE(InBatch, Scalars);
+
+TYPED_TEST(InBatch, EqualsTheFormulaInAllDirections) {
+  using S = TypeParam;
+  for (const auto& [n, m] : {std::pair<Index, Index>{2, 0}, {7, 3}, {33, 40}, {50, 390}}) {
+    Batch<S> batch(n, m, 3);
+    Batch<S> owned = batch;
+    owned.give_owners();
+    for (const InBatchInfoNceOptions& options : direction_options()) {
+      SCOPED_TRACE(testing::Message()
+                   << n << " pairs, " << m << " negatives, directions " << options.query_to_query
+                   << options.key_to_query << options.key_to_key << ", partition "
+                   << static_cast<int>(options.partition));
+      expect_formula(options, batch);
+      expect_formula(options, owned);
+    }
+  }
+}
+
+TYPED_TEST(InBatch, AddsHardnessToTheNegativesThatItNames) {
+  using S = TypeParam;
+  Batch<S> batch(21, 50, 4);
+  batch.give_owners();
+  for (const Hardness hardness :
+       {Hardness::in_batch_negatives, Hardness::hard_negatives, Hardness::all_negatives}) {
+    for (InBatchInfoNceOptions options : direction_options()) {
+      options.hardness = hardness;
+      options.hardness_strength = 1.5;
+      expect_formula(options, batch);
+    }
+  }
+}
+
+TYPED_TEST(InBatch, DropsNegativesAboveAMarginOrByAGuide) {
+  using S = TypeParam;
+  Batch<S> batch(30, 41, 5);
+  batch.give_owners();
+  Batch<S> guided = batch;
+  guided.give_guide(9);
+  for (const FalseNegatives rule : {FalseNegatives::drop, FalseNegatives::drop_relative}) {
+    for (InBatchInfoNceOptions options : direction_options()) {
+      options.false_negatives = rule;
+      options.margin = -0.2;
+      expect_formula(options, batch);
+      expect_formula(options, guided);
+      options.margin = 3;  // of some queries, all
+      expect_formula(options, batch);
+    }
+  }
+}
+
+TYPED_TEST(InBatch, LeavesOutPairsByIdsAndCorrectsForSampling) {
+  using S = TypeParam;
+  Batch<S> batch(40, 30, 6);
+  batch.give_owners();
+  batch.give_ids();
+  Batch<S> sampled = batch;
+  sampled.give_log_q();
+  for (InBatchInfoNceOptions options : direction_options()) {
+    expect_formula(options, batch);
+    expect_formula(options, sampled);
+  }
+}
+
+TYPED_TEST(InBatch, CombinesAllRules) {
+  using S = TypeParam;
+  Batch<S> batch(50, 60, 7);
+  batch.give_owners();
+  batch.give_ids();
+  batch.give_log_q();
+  batch.give_guide(2);
+  for (InBatchInfoNceOptions options : direction_options()) {
+    options.false_negatives = FalseNegatives::drop;
+    options.hardness = Hardness::all_negatives;
+    options.hardness_strength = 0.7;
+    expect_formula(options, batch);
+  }
+}
+
+/// Values far below one keep their digits: no sum of positive and negatives is subtracted.
+TYPED_TEST(InBatch, KeepsTheDigitsOfSmallValues) {
+  using S = TypeParam;
+  Batch<S> batch(8, 0, 3);
+  batch.rows.setZero();
+  for (Index i = 0; i < 8; ++i) batch.rows(i, i) = batch.rows(8 + i, i) = S(5);
+  expect_formula(InBatchInfoNceOptions{.temperature = 0.7}, batch);
+  expect_formula(
+      InBatchInfoNceOptions{.temperature = 0.7, .query_to_query = true, .key_to_key = true}, batch);
+}
+
+TYPED_TEST(InBatch, OfQueriesAndKeysAloneIsInfoNce) {
+  using S = TypeParam;
+  const Matrix<S> q = random_rows<S>(70, 9, 1);
+  const Matrix<S> k = random_rows<S>(70, 9, 2);
+  Matrix<S> dq, dk, want_dq, want_dk;
+  const auto check = [&](const auto& loss, const auto& plain) {
+    const auto got = loss.forward_backward(q, k, dq, dk);
+    const auto want = plain.forward_backward(q, k, want_dq, want_dk);
+    EXPECT_NEAR(got.value, want.value, Tolerance<S>::value * want.value);
+    EXPECT_NEAR(got.d_temperature, want.d_temperature,
+                10 * Tolerance<S>::same * std::abs(want.d_temperature));
+    expect_same<S>(dq, want_dq, "d_queries");
+    expect_same<S>(dk, want_dk, "d_keys");
+    EXPECT_NEAR(got.diagnostics.smallest_score, want.diagnostics.smallest_score, 1e-6);
+    EXPECT_NEAR(got.diagnostics.largest_score, want.diagnostics.largest_score, 1e-6);
+  };
+  check(InBatchInfoNce<S>({.temperature = 0.3}), nearfar::InfoNce<S>({.temperature = 0.3}));
+  check(InBatchInfoNce<S, nearfar::Euclidean>({.temperature = 0.3}),
+        nearfar::InfoNce<S, nearfar::Euclidean>({.temperature = 0.3}));
+}
+
+/// Gradients of every kernel, of its matrix and of the temperature.
+template <class Case>
+class InBatchKernels : public testing::Test {};
+TYPED_TEST_SUITE(InBatchKernels, AllKernels, CaseNames);
+
+TYPED_TEST(InBatchKernels, HaveTheGradientOfTheirValue) {
+  using S = typename TypeParam::Scalar;
+  using K = typename TypeParam::Kernel;
+  const TypeParam kernel(5);
+  constexpr bool symmetric = nearfar::is_symmetric<K>();
+  Matrix<S> q = random_rows<S>(5, kernel.query_cols, 1);
+  Matrix<S> k = random_rows<S>(5, kernel.key_cols, 2);
+  Matrix<S> n = random_rows<S>(4, kernel.key_cols, 3);
+  Matrix<S> parameter = kernel.parameter;
+  const std::vector<double> log_q = {-1, -2, -1.5, -0.5, -1};
+  const std::vector<double> log_q_negatives = {-2, -1, -1, -0.7};
+  const std::vector<double> upstream = random_upstream(5, 7);
+  const std::vector<Index> offsets = {0, 1, 1, 3, 3, 4};
+  const auto loss = [&](double temperature) {
+    const auto with_matrix = [&] {
+      if constexpr (TypeParam::parametric) {
+        return K(parameter);
+      } else {
+        return kernel.kernel();
+      }
+    };
+    return InBatchInfoNce<S, K>({.temperature = temperature,
+                                 .query_to_query = symmetric,
+                                 .key_to_query = symmetric,
+                                 .key_to_key = symmetric,
+                                 .false_negatives = FalseNegatives::drop,
+                                 .margin = -0.2,
+                                 .reduction = Reduction::none},
+                                with_matrix());
+  };
+  // The guide decides, which does not depend on the rows: no kinks.
+  const Matrix<S> guide_queries = random_rows<S>(5, 3, 4);
+  const Matrix<S> guide_keys = random_rows<S>(5, 3, 5);
+  const Matrix<S> guide_negatives = random_rows<S>(4, 3, 6);
+  const auto extras = [&] {
+    return InBatchExtras<S>{.negatives = per_query(n, offsets),
+                            .guide_queries = guide_queries,
+                            .guide_keys = guide_keys,
+                            .guide_negatives = guide_negatives,
+                            .log_q = log_q,
+                            .log_q_negatives = log_q_negatives};
+  };
+  const auto value = [&](double temperature) {
+    const auto values = loss(temperature).forward(q, k, extras()).values;
+    return std::inner_product(values.begin(), values.end(), upstream.begin(), 0.0);
+  };
+  Matrix<S> dq, dk, dn, dp;
+  nearfar::CallOptions<S> call{.upstream = nearfar::Upstream(upstream)};
+  if (TypeParam::parametric) call.d_parameter = dp;
+  const auto result = loss(0.6).forward_backward(q, k, extras(), dq, dk, dn, call);
+  EXPECT_GT(result.diagnostics.false_negatives, 0);
+  std::vector<nearfar::CheckedInput<S>> inputs = {
+      {"queries", q, dq}, {"keys", k, dk}, {"negatives", n, dn}};
+  Index elements = q.size() + k.size() + n.size();
+  if (TypeParam::parametric) {
+    inputs.push_back({"parameter", parameter, dp});
+    elements += parameter.size();
+  }
+  expect_right(nearfar::check_gradient<S>([&] { return value(0.6); }, inputs), elements);
+  const double h = sizeof(S) == sizeof(float) ? 1e-2 : 1e-4;
+  EXPECT_NEAR(result.d_temperature, (value(0.6 + h) - value(0.6 - h)) / (2 * h),
+              (sizeof(S) == sizeof(float) ? 5e-3 : 1e-6) * std::abs(result.d_temperature) + 1e-6);
+}
+
+TYPED_TEST(InBatch, BitsAreTheSameAtAnyNumberOfThreads) {
+  using S = TypeParam;
+  Batch<S> batch(700, 500, 7);
+  batch.give_owners();
+  batch.give_guide(3);
+  const InBatchInfoNceOptions options{.temperature = 0.4,
+                                      .query_to_query = true,
+                                      .key_to_query = true,
+                                      .key_to_key = true,
+                                      .false_negatives = FalseNegatives::drop};
+  Matrix<S> one_d, d;
+  nearfar::Workspace one(1);
+  const auto want = batch.run(options, one_d, {.workspace = &one});
+  for (const int threads : {2, 3, 7}) {
+    nearfar::Workspace several(threads);
+    const auto got = batch.run(options, d, {.workspace = &several});
+    expect_identical(got, want);
+    EXPECT_EQ(got.d_temperature, want.d_temperature);
+    EXPECT_TRUE(same_bits(d, one_d));
+  }
+}
+
+TYPED_TEST(InBatch, SetsAreRightWhicheverGradientsAreWanted) {
+  using S = TypeParam;
+  Batch<S> batch(20, 6, 7);
+  const Matrix<S> q = batch.queries();
+  const Matrix<S> k = batch.keys();
+  const Matrix<S> n = batch.negatives();
+  const InBatchExtras<S> extras{.negatives = n};
+  const InBatchInfoNce<S> loss({.query_to_query = true, .key_to_query = true, .key_to_key = true});
+  Matrix<S> dq, dk, dn, one;
+  loss.forward_backward(q, k, extras, dq, dk, dn);
+  loss.forward_backward(q, k, extras, one, nearfar::no_gradient, nearfar::no_gradient);
+  EXPECT_TRUE(same_bits(one, dq));
+  loss.forward_backward(q, k, extras, nearfar::no_gradient, one, nearfar::no_gradient);
+  EXPECT_TRUE(same_bits(one, dk));
+  loss.forward_backward(q, k, extras, nearfar::no_gradient, nearfar::no_gradient, one);
+  EXPECT_TRUE(same_bits(one, dn));
+}
+
+TYPED_TEST(InBatch, TakesOnePairAndNone) {
+  using S = TypeParam;
+  for (const InBatchInfoNceOptions& options : direction_options()) {
+    expect_formula(options, Batch<S>(1, 0, 3));
+    Matrix<S> d;
+    const auto none = Batch<S>(0, 0, 3).run(options, d);
+    EXPECT_EQ(none.value, 0);
+  }
+  const InBatchInfoNce<S> strict({.unusable_anchors = nearfar::UnusableAnchor::error});
+  const Matrix<S> one = random_rows<S>(1, 4, 1);
+  EXPECT_THROW(strict.forward(one, one), std::invalid_argument);
+}
+
+TYPED_TEST(InBatch, ASecondCallAllocatesNothing) {
+  using S = TypeParam;
+  Batch<S> batch(60, 30, 7);
+  batch.give_owners();
+  batch.give_guide(3);
+  const Matrix<S> q = batch.queries();
+  const Matrix<S> k = batch.keys();
+  const Matrix<S> n = batch.negatives();
+  const Matrix<S> guide_q = batch.guide.topRows(60);
+  const Matrix<S> guide_k = batch.guide.middleRows(60, 60);
+  const Matrix<S> guide_n = batch.guide.bottomRows(30);
+  const InBatchExtras<S> extras{.negatives = per_query(n, batch.offsets),
+                                .guide_queries = guide_q,
+                                .guide_keys = guide_k,
+                                .guide_negatives = guide_n};
+  const InBatchInfoNce<S> loss(
+      {.query_to_query = true, .key_to_key = true, .false_negatives = FalseNegatives::drop});
+  nearfar::Workspace workspace;
+  Matrix<S> dq(60, 9), dk(60, 9), dn(30, 9);
+  loss.forward_backward(q, k, extras, dq, dk, dn, {.workspace = &workspace});
+  const long before = allocations;
+  loss.forward_backward(q, k, extras, dq, dk, dn, {.workspace = &workspace});
+  EXPECT_EQ(allocations, before);
+}
+
+TYPED_TEST(InBatch, SaysWhatIsWrong) {
+  using S = TypeParam;
+  Batch<S> batch(4, 3, 7);
+  const Matrix<S> q = batch.queries();
+  const Matrix<S> k = batch.keys();
+  const Matrix<S> n = batch.negatives();
+  const Matrix<S> wide = random_rows<S>(4, 12, 2);
+  const Matrix<S> narrow = random_rows<S>(4, 3, 2);
+  const std::vector<double> three(3, -1.0);
+  const std::vector<double> four(4, -1.0);
+  const std::vector<int> labels(4, 0);
+  const Matrix<S> huge = Matrix<S>::Constant(4, 9, std::sqrt(std::numeric_limits<S>::max()) / 8);
+  const auto invalid = Thrown::invalid_argument;
+  const auto call = [&](const InBatchInfoNceOptions& options, const InBatchExtras<S>& extras) {
+    return [=] { InBatchInfoNce<S>(options).forward(q, k, extras); };
+  };
+  const InBatchInfoNceOptions drop{.false_negatives = FalseNegatives::drop};
+  const BadCall table[] = {
+      {"temperature", invalid, {"temperature"}, call({.temperature = 0}, {})},
+      {"strength", invalid, {"hardness_strength"}, call({.hardness_strength = -1}, {})},
+      {"margin", invalid, {"margin"}, call({.margin = std::nan("")}, {})},
+      {"hard negatives of nobody",
+       invalid,
+       {"negatives", "per_query"},
+       call({.hardness = Hardness::hard_negatives}, {.negatives = n})},
+      {"negatives per query", invalid, {"negatives"}, call({}, {.negatives = per_query(n)})},
+      {"a guide for nothing",
+       invalid,
+       {"guide_queries", "FalseNegatives::keep"},
+       call({}, {.guide_queries = wide, .guide_keys = wide})},
+      {"half a guide", invalid, {"guide_keys", "4 x 12"}, call(drop, {.guide_queries = wide})},
+      {"guides of two widths",
+       invalid,
+       {"guide_keys", "4 x 12", "4 x 3"},
+       call(drop, {.guide_queries = wide, .guide_keys = narrow})},
+      {"no guide of negatives",
+       invalid,
+       {"guide_negatives", "3 x 12"},
+       call(drop, {.negatives = n, .guide_queries = wide, .guide_keys = wide})},
+      {"probabilities", invalid, {"log_q: wanted 4"}, call({}, {.log_q = three})},
+      {"probabilities of keys alone",
+       invalid,
+       {"log_q", "of keys and of negatives"},
+       call({}, {.negatives = n, .log_q = four})},
+      {"labels", invalid, {"targets", "ids alone"}, call({}, {.targets = labels})},
+      {"keys",
+       invalid,
+       {"keys", "one key for each of 4 queries"},
+       [&] { InBatchInfoNce<S>().forward(q, Matrix<S>(k.topRows(3))); }},
+      {"an asymmetric kernel",
+       invalid,
+       {"kernel", "alike"},
+       [&] {
+         const Matrix<S> weights = random_rows<S>(9, 9, 1);
+         InBatchInfoNce<S, nearfar::Bilinear<S>>({.key_to_key = true},
+                                                 nearfar::Bilinear<S>(weights));
+       }},
+      {"products",
+       Thrown::domain_error,
+       {"queries", "overflow"},
+       [&] {
+         InBatchInfoNce<S, InnerProduct>({.query_to_query = true})
+             .forward(Matrix<S>(huge * S(9)), Matrix<S>(q * S(0)));
+       }},
+      {"hard logits",
+       Thrown::domain_error,
+       {"value"},
+       [&] {
+         InBatchInfoNce<S, InnerProduct>(
+             {.temperature = 1, .hardness = Hardness::all_negatives, .hardness_strength = 1e4})
+             .forward(huge, huge);
+       }},
+  };
+  for (const BadCall& bad : table) expect_refused(bad);
+}
+
+}  // namespace
