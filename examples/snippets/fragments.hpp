@@ -12,6 +12,7 @@
 using Rows = nearfar::Matrix<float>;
 
 // Rows, whatever a loss calls them, and their gradients.
+extern Rows guide_queries, guide_keys, guide_hard;
 extern Rows x, y, a, b, queries, keys, negatives, hard, anchors, positives, view1, view2, images,
     texts;
 extern Rows contexts, targets, weights, W, stored, references;

@@ -61,6 +61,20 @@ nearfar_status against_negatives(Direction direction, const nearfar_loss* loss,
   });
 }
 
+nearfar_status in_batch(Direction direction, const nearfar_loss* loss, const nearfar_rows* queries,
+                        const nearfar_rows* keys, const nearfar_in_batch* extras,
+                        const nearfar_gradient* d_queries, const nearfar_gradient* d_keys,
+                        const nearfar_gradient* d_negatives, const nearfar_call* call,
+                        nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .in_batch({required("queries", queries), required("keys", keys),
+                   required_of_size("extras", extras), d_queries, d_keys, d_negatives},
+                  pass);
+  });
+}
+
 nearfar_status labelled(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
                         const nearfar_targets* targets, const nearfar_gradient* dx,
                         const nearfar_call* call, nearfar_result* result) {
@@ -171,6 +185,22 @@ nearfar_status nearfar_negatives_forward_backward(
     nearfar_result* result) {
   return against_negatives(Direction::forward_backward, loss, queries, keys, negatives, d_queries,
                            d_keys, d_negatives, call, result);
+}
+
+nearfar_status nearfar_in_batch_forward(const nearfar_loss* loss, const nearfar_rows* queries,
+                                        const nearfar_rows* keys, const nearfar_in_batch* extras,
+                                        const nearfar_call* call, nearfar_result* result) {
+  return in_batch(Direction::forward, loss, queries, keys, extras, nullptr, nullptr, nullptr, call,
+                  result);
+}
+
+nearfar_status nearfar_in_batch_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_rows* keys,
+    const nearfar_in_batch* extras, const nearfar_gradient* d_queries,
+    const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
+    nearfar_result* result) {
+  return in_batch(Direction::forward_backward, loss, queries, keys, extras, d_queries, d_keys,
+                  d_negatives, call, result);
 }
 
 nearfar_status nearfar_labelled_forward(const nearfar_loss* loss, const nearfar_rows* x,

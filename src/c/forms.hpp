@@ -140,6 +140,63 @@ inline void refuse_log_noise(const nearfar_negatives& given) {
   fail_argument("negatives.log_noise", "none for this loss", "numbers");
 }
 
+/// Pairs with what else a batch has, for the loss that takes it: adds the form to Base.
+template <class Line, class Base>
+class WithExtras : public Base {
+ public:
+  using Base::Base;
+
+  void in_batch(const InBatch& in, Pass& pass) const override {
+    constexpr bool takes_extras = requires(typename Line::template Loss<float> loss) {
+      loss.forward(Rows<float>(), Rows<float>(), InBatchExtras<float>());
+    };
+    if constexpr (!takes_extras) {
+      Base::in_batch(in, pass);
+    } else {
+      const Targets targets = in.extras.targets != nullptr
+                                  ? targets_of("extras.targets", *in.extras.targets)
+                                  : Targets();
+      this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
+        const Rows<S> queries = rows_of<S>("queries", in.queries);
+        const Rows<S> keys = rows_of<S>("keys", in.keys);
+        const InBatchExtras<S> extras = extras_of<S>(in.extras, targets);
+        const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
+        const GradientRows<S> dk = gradient_of<S>("d_keys", in.d_keys);
+        const GradientRows<S> dn = gradient_of<S>("d_negatives", in.d_negatives);
+        const CallOptions<S> call = pass.options<S>(this->reduction());
+        pass.run(
+            this->reduction(), queries.rows(),
+            [&] { return loss.forward(queries, keys, extras, call); },
+            [&] { return loss.forward_backward(queries, keys, extras, dq, dk, dn, call); });
+      });
+    }
+  }
+
+ private:
+  template <class S>
+  static InBatchExtras<S> extras_of(const nearfar_in_batch& given, const Targets& targets) {
+    const auto rows = [](const char* name, const nearfar_rows* some) {
+      return some != nullptr ? rows_of<S>(name, *some) : Rows<S>();
+    };
+    const auto numbers = [](const char* name, const nearfar_doubles& some) {
+      check_count(name, some.data, some.count);
+      return Numbers<double>(some.data, static_cast<Index>(some.count));
+    };
+    InBatchExtras<S> out;
+    if (given.negatives != nullptr) {
+      out.negatives = negatives_of<S>(*given.negatives);
+      refuse_log_noise(*given.negatives);
+    }
+    out.targets = targets;
+    out.guide_queries = rows("extras.guide_queries", given.guide_queries);
+    out.guide_keys = rows("extras.guide_keys", given.guide_keys);
+    out.guide_negatives = rows("extras.guide_negatives", given.guide_negatives);
+    out.log_q = numbers("extras.log_q", given.log_q);
+    out.log_q_negatives = numbers("extras.log_q_negatives", given.log_q_negatives);
+    return out;
+  }
+};
+
 template <class Line, class C>
 class NegativesLoss : public LossOf<Line, C> {
  public:
@@ -291,7 +348,7 @@ constexpr auto loss_for() {
   } else if constexpr (takes == Takes::labels_or_pairs) {
     return std::type_identity<LabelOrPairLoss<Line, C>>();
   } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
-    return std::type_identity<WithPairs<Line, TwoSetLoss<Line, C>>>();
+    return std::type_identity<WithExtras<Line, WithPairs<Line, TwoSetLoss<Line, C>>>>();
   } else if constexpr (takes == Takes::queries) {
     return std::type_identity<WithPairs<Line, QueryLoss<Line, C>>>();
   } else if constexpr (takes == Takes::negatives) {

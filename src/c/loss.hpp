@@ -46,6 +46,15 @@ struct AgainstNegatives {
   const nearfar_gradient* d_negatives;
 };
 
+struct InBatch {
+  const nearfar_rows& queries;
+  const nearfar_rows& keys;
+  const nearfar_in_batch& extras;
+  const nearfar_gradient* d_queries;
+  const nearfar_gradient* d_keys;
+  const nearfar_gradient* d_negatives;
+};
+
 struct Labelled {
   const nearfar_rows& x;
   const nearfar_targets& targets;
@@ -86,6 +95,9 @@ struct nearfar_loss {
   virtual void negatives(const nearfar::detail::c::AgainstNegatives&,
                          nearfar::detail::c::Pass&) const {
     refuse("queries, keys and negatives");
+  }
+  virtual void in_batch(const nearfar::detail::c::InBatch&, nearfar::detail::c::Pass&) const {
+    refuse("pairs with what else a batch has");
   }
   virtual void labelled(const nearfar::detail::c::Labelled&, nearfar::detail::c::Pass&) const {
     refuse("rows with labels");

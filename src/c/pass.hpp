@@ -99,6 +99,7 @@ void Pass::hand_out(const R& from) {
   out.terms = d.terms;
   out.active_terms = d.active_terms;
   out.zero_distances = d.zero_distances;
+  out.false_negatives = d.false_negatives;
   out.smallest_score = d.smallest_score;
   out.largest_score = d.largest_score;
   out.ceiling = std::numeric_limits<double>::infinity();

@@ -23,6 +23,14 @@ static_assert(static_cast<int>(Reduction::none) == NEARFAR_NONE);
 static_assert(static_cast<int>(UnusableAnchor::skip) == NEARFAR_SKIP);
 static_assert(static_cast<int>(UnusableAnchor::error) == NEARFAR_REFUSE);
 static_assert(static_cast<int>(Denominator::negatives_only) == NEARFAR_NEGATIVES_ONLY);
+static_assert(static_cast<int>(Partition::per_direction) == NEARFAR_PARTITION_PER_DIRECTION);
+static_assert(static_cast<int>(Hardness::in_batch_negatives) ==
+              NEARFAR_HARDNESS_IN_BATCH_NEGATIVES);
+static_assert(static_cast<int>(Hardness::hard_negatives) == NEARFAR_HARDNESS_HARD_NEGATIVES);
+static_assert(static_cast<int>(Hardness::all_negatives) == NEARFAR_HARDNESS_ALL_NEGATIVES);
+static_assert(static_cast<int>(FalseNegatives::drop) == NEARFAR_FALSE_NEGATIVES_DROP);
+static_assert(static_cast<int>(FalseNegatives::drop_relative) ==
+              NEARFAR_FALSE_NEGATIVES_DROP_RELATIVE);
 static_assert(static_cast<int>(TripletForm::soft) == NEARFAR_TRIPLET_SOFT);
 static_assert(static_cast<int>(CircleWeights::differentiated) == NEARFAR_CIRCLE_DIFFERENTIATED);
 static_assert(static_cast<int>(SquareFactor::one) == NEARFAR_SQUARE_ONE);

@@ -58,6 +58,11 @@ nearfar_status nearfar_targets_init(nearfar_targets* targets, size_t size) {
       [&] { nearfar::detail::c::initialise("targets", targets, size, {}); });
 }
 
+nearfar_status nearfar_in_batch_init(nearfar_in_batch* extras, size_t size) {
+  return nearfar::detail::c::guarded(
+      [&] { nearfar::detail::c::initialise("extras", extras, size, {}); });
+}
+
 nearfar_status nearfar_negatives_init(nearfar_negatives* negatives, size_t size) {
   return nearfar::detail::c::guarded(
       [&] { nearfar::detail::c::initialise("negatives", negatives, size, {}); });

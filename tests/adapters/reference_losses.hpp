@@ -109,6 +109,16 @@ inline Terms hard_negative(const Tensor& cosines, double temperature, double pri
   return Terms(-(positive / (positive + negatives)).log());
 }
 
+/// Logits of queries with keys and negatives, among queries and among keys (with negatives); pairs
+/// that a mask is false of are dropped.
+inline Terms in_batch(const std::vector<Tensor>& logits, const std::vector<Tensor>& kept) {
+  std::vector<Tensor> all;
+  for (std::size_t b = 0; b < logits.size(); ++b) {
+    all.push_back(logits[b].masked_fill(kept[b].logical_not(), -INFINITY));
+  }
+  return Terms(at::logsumexp(at::cat(all, 1), 1) - logits[0].diagonal());
+}
+
 /// Own key at column[i] of logits, the sum over the candidates.
 inline Terms rince(const Tensor& logits, const Tensor& column, const Tensor& candidates,
                    double lambda, double q) {

@@ -74,6 +74,47 @@ void add_softmax(Cases& cases) {
                 });
     });
   }
+  {
+    // A guide drops negatives; each query owns two of those given.
+    const Tensor guide_q = rows(n, 3, 11);
+    const Tensor guide_k = rows(n, 3, 12);
+    const Tensor guide_n = rows(2 * n, 3, 13);
+    cases.add(
+        "in_batch_info_nce",
+        {rows(n, d, 1), rows(n, d, 2), rows(2 * n, d, 3).reshape({n, 2, d}), number(tau)},
+        [=](const Inputs& x, Reduction r) {
+          return libtorch::in_batch_info_nce(x[0], x[1],
+                                             {.query_to_query = true,
+                                              .key_to_key = true,
+                                              .false_negatives = nearfar::FalseNegatives::drop,
+                                              .reduction = r},
+                                             {.negatives = x[2],
+                                              .guide_queries = guide_q,
+                                              .guide_keys = guide_k,
+                                              .guide_negatives = guide_n},
+                                             {.temperature = x[3]});
+        },
+        [=](const Inputs& x, Reduction) {
+          const Tensor flat = x[2].reshape({2 * n, d});
+          const Tensor documents = at::cat({x[1], flat});
+          const Tensor guide_documents = at::cat({guide_k, guide_n});
+          const auto own = at::eye(n, at::kBool);
+          const Tensor owner = at::repeat_interleave(at::arange(n), 2).unsqueeze(0);
+          const Tensor own_negatives = owner == at::arange(n).unsqueeze(1);
+          const Tensor none = at::zeros({n, 2 * n}, at::kBool);
+          const Tensor limit = reference::cosine(guide_q, guide_k).diagonal().unsqueeze(1);
+          const auto kept = [&](const Tensor& a, const Tensor& b, const Tensor& left_out) {
+            return (reference::cosine(a, b) <= limit).logical_and(left_out.logical_not());
+          };
+          const auto with_own = kept(guide_q, guide_documents, at::cat({own, none}, 1))
+                                    .logical_or(at::cat({own, none}, 1));
+          return reference::in_batch(
+              {reference::cosine(x[0], documents) / x[3], reference::cosine(x[0], x[0]) / x[3],
+               reference::cosine(x[1], documents) / x[3]},
+              {with_own, kept(guide_q, guide_q, own),
+               kept(guide_k, guide_documents, at::cat({own, own_negatives}, 1))});
+        });
+  }
   cases.add(
       "rince", {rows(n, d, 1), rows(n, d, 2), number(tau)},
       [](const Inputs& x, Reduction r) {

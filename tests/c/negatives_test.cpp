@@ -1,3 +1,4 @@
+#include <nearfar/losses/in_batch_info_nce.hpp>
 #include <nearfar/losses/info_nce.hpp>
 #include <nearfar/losses/nce.hpp>
 
@@ -87,6 +88,105 @@ TEST(CNegatives, InfoNceWithIds) {
       made(nearfar_info_nce_create, defaults(nearfar_info_nce_options_init)),
       nearfar::InfoNce<float>(), nearfar::Cosine(), Reduction::mean, shared, in,
       Negatives<float>(shared).ids(ids, query_ids));
+}
+
+TEST(CInBatch, TakesPairsAloneAndWithAllExtras) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    auto options = defaults(nearfar_in_batch_info_nce_options_init);
+    options.temperature = 0.4;
+    options.query_to_query = 1;
+    options.key_to_key = 1;
+    options.hardness = NEARFAR_HARDNESS_HARD_NEGATIVES;
+    options.hardness_strength = 0.5;
+    options.false_negatives = NEARFAR_FALSE_NEGATIVES_DROP;
+    options.margin = -0.3;
+    options.reduction = number_of(reduction);
+    const CLoss c = made(nearfar_in_batch_info_nce_create, options);
+    const nearfar::InBatchInfoNce<S> loss({.temperature = 0.4,
+                                           .query_to_query = true,
+                                           .key_to_key = true,
+                                           .hardness = nearfar::Hardness::hard_negatives,
+                                           .hardness_strength = 0.5,
+                                           .false_negatives = nearfar::FalseNegatives::drop,
+                                           .margin = -0.3,
+                                           .reduction = reduction});
+    const Matrix<S> queries = random_rows<S>(n, depth, 1);
+    const Matrix<S> keys = random_rows<S>(n, depth, 2);
+    const Matrix<S> rows = random_rows<S>(n * 2, depth, 3);
+    const Matrix<S> guide_q = random_rows<S>(n, 3, 4);
+    const Matrix<S> guide_k = random_rows<S>(n, 3, 5);
+    const Matrix<S> guide_n = random_rows<S>(n * 2, 3, 6);
+    const std::vector<std::int64_t> ids = {0, 1, 2, 0, 4, 5, 1, 7, 8};
+    const std::vector<double> log_q(n, -1.5);
+    const std::vector<double> log_q_negatives(n * 2, -1.2);
+    const nearfar_rows cq = c_rows(queries);
+    const nearfar_rows ck = c_rows(keys);
+    const nearfar_rows c_guides[] = {c_rows(guide_q), c_rows(guide_k), c_rows(guide_n)};
+
+    expect_same_calls<S, nearfar::Cosine, 2>(
+        nearfar::Cosine(), reduction, n, {&queries, &keys},
+        [&](const nearfar_call* call, nearfar_result* out) {
+          return nearfar_two_sets_forward(c.get(), &cq, &ck, nullptr, call, out);
+        },
+        [&](const auto& g, const nearfar_call* call, nearfar_result* out) {
+          return nearfar_two_sets_forward_backward(c.get(), &cq, &ck, nullptr, &g[0], &g[1], call,
+                                                   out);
+        },
+        [&](const CallOptions<S>& call) { return loss.forward(queries, keys, call); },
+        [&](auto& g, const CallOptions<S>& call) {
+          return loss.forward_backward(queries, keys, g[0], g[1], call);
+        });
+
+    nearfar_negatives negatives = defaults(nearfar_negatives_init);
+    negatives.rows = c_rows(rows);
+    negatives.per_query = 1;
+    nearfar_targets targets = defaults(nearfar_targets_init);
+    targets.ids = {ids.data(), n};
+    nearfar_in_batch in = defaults(nearfar_in_batch_init);
+    in.negatives = &negatives;
+    in.targets = &targets;
+    in.guide_queries = &c_guides[0];
+    in.guide_keys = &c_guides[1];
+    in.guide_negatives = &c_guides[2];
+    in.log_q = {log_q.data(), n};
+    in.log_q_negatives = {log_q_negatives.data(), n * 2};
+    const nearfar::InBatchExtras<S> extras{.negatives = per_query(rows),
+                                           .targets = nearfar::Targets().ids(ids),
+                                           .guide_queries = guide_q,
+                                           .guide_keys = guide_k,
+                                           .guide_negatives = guide_n,
+                                           .log_q = log_q,
+                                           .log_q_negatives = log_q_negatives};
+    expect_same_calls<S, nearfar::Cosine, 3>(
+        nearfar::Cosine(), reduction, n, {&queries, &keys, &rows},
+        [&](const nearfar_call* call, nearfar_result* out) {
+          const nearfar_status status = nearfar_in_batch_forward(c.get(), &cq, &ck, &in, call, out);
+          EXPECT_EQ(out->false_negatives,
+                    loss.forward(queries, keys, extras).diagnostics.false_negatives);
+          return status;
+        },
+        [&](const auto& g, const nearfar_call* call, nearfar_result* out) {
+          return nearfar_in_batch_forward_backward(c.get(), &cq, &ck, &in, &g[0], &g[1], &g[2],
+                                                   call, out);
+        },
+        [&](const CallOptions<S>& call) { return loss.forward(queries, keys, extras, call); },
+        [&](auto& g, const CallOptions<S>& call) {
+          return loss.forward_backward(queries, keys, extras, g[0], g[1], g[2], call);
+        });
+  });
+}
+
+TEST(CInBatch, OtherLossesRefuseExtras) {
+  const Matrix<float> x = random_rows<float>(n, depth, 1);
+  const nearfar_rows cx = c_rows(x);
+  const nearfar_in_batch extras = defaults(nearfar_in_batch_init);
+  nearfar_result result = defaults(nearfar_result_init);
+  const CLoss c = made(nearfar_rince_create, defaults(nearfar_rince_options_init));
+  EXPECT_EQ(nearfar_in_batch_forward(c.get(), &cx, &cx, &extras, nullptr, &result),
+            NEARFAR_INVALID_ARGUMENT);
+  EXPECT_STREQ(
+      nearfar_last_error(),
+      "nearfar: loss: wanted one that compares pairs with what else a batch has, got Rince");
 }
 
 TEST(CNegatives, NPair) {

@@ -4,7 +4,7 @@
 #include "nearfar/c/basics.h"
 
 /// \file
-/// Calls of a loss. There are six forms, by what a loss compares, each with a forward call (the
+/// Calls of a loss. There are seven forms, by what a loss compares, each with a forward call (the
 /// value) and a forward_backward call (value and gradients). Which forms a loss has is in its
 /// `_create`; for others a call is NEARFAR_INVALID_ARGUMENT.
 
@@ -64,6 +64,7 @@ typedef struct nearfar_result {
   int64_t terms;                     ///< terms of the loss, the divisor of NEARFAR_MEAN
   int64_t active_terms;              ///< terms that are not zero
   int64_t zero_distances;            ///< pairs at distance 0 (distance kernels only)
+  int64_t false_negatives;           ///< pairs dropped as such (InBatchInfoNce only)
   double smallest_score;             ///< of all pairs compared; infinity when there are none
   double largest_score;              ///< of all pairs compared; -infinity when there are none
 
@@ -111,8 +112,8 @@ nearfar_status nearfar_one_set_forward_backward(const nearfar_loss* loss, const 
 
 /// Rows of x with rows of y, row i of one belonging to row i of the other:
 /// - Alignment, Clip (images, texts), Dclw, Dhel, HardNegative and NtXent (two views),
-///   MutualInformation, Rince (queries, keys), RinceViews (two views), SigLip (images, texts): both
-///   N x D; `match` null.
+///   InBatchInfoNce (queries, keys), MutualInformation, Rince (queries, keys), RinceViews (two
+///   views), SigLip (images, texts): both N x D; `match` null.
 /// - InfoNce and NPair: queries (N x D) and keys (M x D, M >= N). `match` null: key i is query i's
 ///   positive; else match[i], N integers from 0 to M - 1, is the number of its key, and M is free.
 /// - HadsellContrastive: pairs, both N x D; `match` has N integers, 1 for a similar pair, 0 for
@@ -260,6 +261,38 @@ nearfar_status nearfar_pairs_forward_backward(const nearfar_loss* loss, const ne
                                               const nearfar_gradient* dx,
                                               const nearfar_gradient* dy, const nearfar_call* call,
                                               nearfar_result* result);
+
+// ---- pairs with what else a batch has -----------------------------------------------------------
+
+/// What InBatchInfoNce takes besides pairs: nearfar::InBatchExtras. All may be left out, null or
+/// empty.
+typedef struct nearfar_in_batch {
+  size_t size;  ///< of this struct; nearfar_in_batch_init sets it
+  /// Of all queries; those of per_query 1 belong to one of them.
+  const nearfar_negatives* negatives;
+  const nearfar_targets* targets;  ///< ids of the pairs
+  // Other embeddings of the same rows, any number of columns, that decide on false negatives.
+  const nearfar_rows* guide_queries;
+  const nearfar_rows* guide_keys;
+  const nearfar_rows* guide_negatives;
+  // Logarithms of sampling probabilities.
+  nearfar_doubles log_q;            ///< one a key
+  nearfar_doubles log_q_negatives;  ///< one a negative
+} nearfar_in_batch;
+
+/// Nothing. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_in_batch).
+nearfar_status nearfar_in_batch_init(nearfar_in_batch* extras, size_t size);
+
+/// Queries with keys (both N x D), key i query i's positive, and what else the batch has:
+/// InBatchInfoNce. d_negatives must be null where there are no negatives. A value each query.
+nearfar_status nearfar_in_batch_forward(const nearfar_loss* loss, const nearfar_rows* queries,
+                                        const nearfar_rows* keys, const nearfar_in_batch* extras,
+                                        const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_in_batch_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_rows* keys,
+    const nearfar_in_batch* extras, const nearfar_gradient* d_queries,
+    const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
+    nearfar_result* result);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -61,6 +61,27 @@ enum {
   NEARFAR_NEGATIVES_ONLY = 1  ///< decoupled contrastive learning
 };
 
+/// The sums of InBatchInfoNce below the fraction: nearfar::Partition.
+typedef int32_t nearfar_partition;
+enum { NEARFAR_PARTITION_JOINT = 0, NEARFAR_PARTITION_PER_DIRECTION = 1 };
+
+/// The negatives of InBatchInfoNce whose logits grow with their own score: nearfar::Hardness.
+typedef int32_t nearfar_hardness;
+enum {
+  NEARFAR_HARDNESS_NONE = 0,
+  NEARFAR_HARDNESS_IN_BATCH_NEGATIVES = 1,  ///< keys and negatives of other queries
+  NEARFAR_HARDNESS_HARD_NEGATIVES = 2,      ///< the query's own negatives
+  NEARFAR_HARDNESS_ALL_NEGATIVES = 3        ///< both
+};
+
+/// Negatives of InBatchInfoNce that score like positives: nearfar::FalseNegatives.
+typedef int32_t nearfar_false_negatives;
+enum {
+  NEARFAR_FALSE_NEGATIVES_KEEP = 0,
+  NEARFAR_FALSE_NEGATIVES_DROP = 1,          ///< above s_ii - margin
+  NEARFAR_FALSE_NEGATIVES_DROP_RELATIVE = 2  ///< above s_ii - margin |s_ii|
+};
+
 /// Treatment of the weights in Circle's gradient: nearfar::CircleWeights.
 typedef int32_t nearfar_circle_weights;
 enum { NEARFAR_CIRCLE_CONSTANT = 0, NEARFAR_CIRCLE_DIFFERENTIATED = 1 };
@@ -290,6 +311,34 @@ nearfar_status nearfar_hard_negative_create(const nearfar_hard_negative_options*
                                             nearfar_loss** loss);
 nearfar_status nearfar_hard_negative_options_init(nearfar_hard_negative_options* options,
                                                   size_t size);
+
+/// Settings of InBatchInfoNce.
+typedef struct nearfar_in_batch_info_nce_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS
+  double temperature;           ///< 0.05; tau > 0
+  int32_t query_to_query;       ///< 0; 1: query i is compared with the other queries, too
+  int32_t key_to_query;         ///< 0; 1: key i is compared with all queries, too
+  int32_t key_to_key;           ///< 0; 1: key i is compared with the other keys, too
+  nearfar_partition partition;  ///< NEARFAR_PARTITION_JOINT
+  nearfar_hardness hardness;    ///< NEARFAR_HARDNESS_NONE
+  double hardness_strength;     ///< 0; alpha >= 0
+  nearfar_false_negatives false_negatives;  ///< NEARFAR_FALSE_NEGATIVES_KEEP
+  double margin;                            ///< 0; finite
+  nearfar_reduction reduction;              ///< NEARFAR_MEAN; terms are queries
+  nearfar_unusable unusable_anchors;        ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_in_batch_info_nce_options;
+
+/// nearfar::InBatchInfoNce (nearfar/losses/in_batch_info_nce.hpp): InfoNCE of pairs whose sum has
+/// further directions, weighs hard negatives up or drops false ones.
+///
+/// Forms: two sets, in batch. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT unless
+/// temperature > 0, hardness_strength >= 0 and margin is finite.
+nearfar_status nearfar_in_batch_info_nce_create(const nearfar_in_batch_info_nce_options* options,
+                                                nearfar_loss** loss);
+nearfar_status nearfar_in_batch_info_nce_options_init(nearfar_in_batch_info_nce_options* options,
+                                                      size_t size);
 
 /// Settings of InfoNce.
 typedef struct nearfar_info_nce_options {

@@ -54,6 +54,7 @@
   loss(dhel, Dhel, DhelOptions, pairs, Symmetric)                                             \
   loss(hadsell_contrastive, HadsellContrastive, HadsellOptions, labels_or_pairs, Distances)   \
   loss(hard_negative, HardNegative, HardNegativeOptions, views, None)                         \
+  loss(in_batch_info_nce, InBatchInfoNce, InBatchInfoNceOptions, pairs, Symmetric)            \
   loss(info_nce, InfoNce, InfoNceOptions, queries, All)                                       \
   loss(mutual_information, MutualInformation, MutualInformationOptions, pairs, All)           \
   loss(n_pair, NPair, NPairOptions, queries, None)                                            \
@@ -160,6 +161,14 @@ inline constexpr std::array<std::string_view, 2> choices_of<ClipDirections>{"mea
 template <>
 inline constexpr std::array<std::string_view, 2> choices_of<Denominator>{"with_positive",
                                                                          "negatives_only"};
+template <>
+inline constexpr std::array<std::string_view, 3> choices_of<FalseNegatives>{"keep", "drop",
+                                                                            "drop_relative"};
+template <>
+inline constexpr std::array<std::string_view, 4> choices_of<Hardness>{
+    "none", "in_batch_negatives", "hard_negatives", "all_negatives"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<Partition>{"joint", "per_direction"};
 template <>
 inline constexpr std::array<std::string_view, 8> choices_of<Mining>{"all",
                                                                     "hard",

@@ -10,6 +10,7 @@
 #include "nearfar/losses/dhel.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
+#include "nearfar/losses/in_batch_info_nce.hpp"
 #include "nearfar/losses/info_nce.hpp"
 #include "nearfar/losses/mutual_information.hpp"
 #include "nearfar/losses/nce.hpp"
@@ -90,6 +91,62 @@ Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const Tensor&
       detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
       [shared = negatives.dim() == 2](const auto& views) {
         return std::tuple(views[0], views[1], detail::negatives_of(views[2], shared));
+      });
+}
+
+/// What a batch of in_batch_info_nce has besides pairs: nearfar::InBatchExtras. All may be left
+/// out.
+struct InBatchTensors {
+  Tensor negatives = {};       ///< K x D, or N x K x D, each query's own
+  TensorTargets targets = {};  ///< ids of the pairs
+  Tensor guide_queries = {};   ///< like the rows, of any width; they get no gradient
+  Tensor guide_keys = {};
+  Tensor guide_negatives = {};  ///< a matrix, a row each negative
+  Tensor log_q = {};            ///< N numbers
+  Tensor log_q_negatives = {};  ///< one a negative
+};
+
+/// InBatchInfoNce: queries and keys, both N x D, key i the positive of query i, with whatever else
+/// the batch has.
+template <class K = Cosine>
+Tensor in_batch_info_nce(const Tensor& queries, const Tensor& keys,
+                         const InBatchInfoNceOptions& options = {},
+                         const InBatchTensors& extras = {}, const TemperatureTensor& learnt = {},
+                         const K& kernel = {}) {
+  const bool has_negatives = extras.negatives.defined();
+  const Tensor negatives =
+      has_negatives ? extras.negatives : at::empty({0, queries.size(-1)}, queries.options());
+  const auto constant = [&](const char* name, const Tensor& rows) {
+    if (!rows.defined()) return Tensor();
+    detail::check_rows(name, rows);
+    return detail::matrix_of(rows.detach().to(queries.scalar_type()));
+  };
+  const auto numbers = [](const char* name, const Tensor& given) {
+    return given.defined() ? detail::checked_numbers(name, given, at::kDouble) : Tensor();
+  };
+  return detail::call<InBatchInfoNce>(
+      {{"queries", queries}, {"keys", keys}, {"negatives", negatives, 2, 3}}, options, kernel,
+      detail::temperature_of<InBatchInfoNceOptions, TemperatureResult>(learnt),
+      [shared = negatives.dim() == 2, targets = extras.targets,
+       guide_queries = constant("guide_queries", extras.guide_queries),
+       guide_keys = constant("guide_keys", extras.guide_keys),
+       guide_negatives = constant("guide_negatives", extras.guide_negatives),
+       log_q = numbers("log_q", extras.log_q),
+       log_q_negatives = numbers("log_q_negatives", extras.log_q_negatives)](const auto& views) {
+        using S = typename std::decay_t<decltype(views[0])>::Scalar;
+        InBatchExtras<S> out;
+        out.negatives = detail::negatives_of(views[2], shared);
+        out.targets = targets.view();
+        if (guide_queries.defined()) out.guide_queries = detail::rows_of<S>(guide_queries);
+        if (guide_keys.defined()) out.guide_keys = detail::rows_of<S>(guide_keys);
+        if (guide_negatives.defined()) out.guide_negatives = detail::rows_of<S>(guide_negatives);
+        const auto view = [](const Tensor& given) {
+          return given.defined() ? Numbers<double>(given.template data_ptr<double>(), given.numel())
+                                 : Numbers<double>();
+        };
+        out.log_q = view(log_q);
+        out.log_q_negatives = view(log_q_negatives);
+        return std::tuple(views[0], views[1], out);
       });
 }
 
