@@ -5,8 +5,8 @@
 namespace nearfar::detail {
 
 template NEARFAR_EXPORT TemperatureResult evaluate(const HardNegativeOptions&,
-                                                   const Inputs<float, 2>&);
+                                                   const Inputs<float, 2>&, const Targets&);
 template NEARFAR_EXPORT TemperatureResult evaluate(const HardNegativeOptions&,
-                                                   const Inputs<double, 2>&);
+                                                   const Inputs<double, 2>&, const Targets&);
 
 }  // namespace nearfar::detail

@@ -1,5 +1,7 @@
 #include "nearfar/losses/impl/in_batch_info_nce.hpp"
 
+#include "nearfar/core/export.hpp"
+
 namespace nearfar::detail {
 
 template NEARFAR_EXPORT TemperatureResult evaluate(const InBatchInfoNceOptions& options,

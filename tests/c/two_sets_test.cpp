@@ -111,13 +111,21 @@ TEST(CPairs, TakeTargets) {
     const auto check = [&](const auto& create, auto options, const auto& loss, Index values,
                            bool takes_labels) {
       options.reduction = number_of(reduction);
-      expect_same_pairs<S>(made(create, options), loss, loss.kernel(), reduction, values,
-                           takes_labels);
+      const auto kernel = [&] {
+        if constexpr (requires { loss.kernel(); }) {
+          return loss.kernel();
+        } else {
+          return nearfar::Cosine();
+        }
+      }();
+      expect_same_pairs<S>(made(create, options), loss, kernel, reduction, values, takes_labels);
     };
     check(nearfar_clip_create, defaults(nearfar_clip_options_init),
           nearfar::Clip<S>({.reduction = reduction}), 1, true);
     check(nearfar_sig_lip_create, defaults(nearfar_sig_lip_options_init),
           nearfar::SigLip<S>({.reduction = reduction}), 1, true);
+    check(nearfar_hard_negative_create, defaults(nearfar_hard_negative_options_init),
+          nearfar::HardNegative<S>({.reduction = reduction}), 2, false);
     check(nearfar_nt_xent_create, defaults(nearfar_nt_xent_options_init),
           nearfar::NtXent<S>({.reduction = reduction}), 2, false);
     check(nearfar_info_nce_create, defaults(nearfar_info_nce_options_init),

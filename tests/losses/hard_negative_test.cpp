@@ -23,25 +23,37 @@ TEST(HardNegative, EqualsTheFormula) {
          {std::pair(0.0, 0.0), std::pair(0.1, 1.0), std::pair(0.1, 0.0), std::pair(0.6, 2.0)}) {
       const Real tau = 0.25;
       const TwoViews v(n, tau);
-      const Real count = static_cast<Real>(2 * n - 2);
-      Real want = 0;
-      for (Index i = 0; i < 2 * n; ++i) {
-        Real hardened = 0;
-        Real weights = 0;
-        for (Index j = 0; j < 2 * n; ++j) {
-          if (!v.negative(i, j)) continue;
-          hardened += std::exp((1 + Real(beta)) * v.s(i, j));
-          weights += std::exp(Real(beta) * v.s(i, j));
+      // Of every third sample there is a copy, which is left out by its id.
+      std::vector<Index> ids;
+      for (Index i = 0; i < n; ++i) ids.push_back(i % 3 == 2 ? i - 1 : i);
+      for (const bool with_ids : {false, true}) {
+        const auto counts = [&](Index i, Index j) {
+          return v.negative(i, j) && !(with_ids && ids[static_cast<std::size_t>(i % n)] ==
+                                                       ids[static_cast<std::size_t>(j % n)]);
+        };
+        Real want = 0;
+        for (Index i = 0; i < 2 * n; ++i) {
+          Real hardened = 0;
+          Real weights = 0;
+          Real count = 0;
+          for (Index j = 0; j < 2 * n; ++j) {
+            if (!counts(i, j)) continue;
+            ++count;
+            hardened += std::exp((1 + Real(beta)) * v.s(i, j));
+            weights += std::exp(Real(beta) * v.s(i, j));
+          }
+          const Real own = std::exp(v.s(i, v.partner(i)));
+          const Real g =
+              std::max((count * hardened / weights - count * Real(prior) * own) / (1 - Real(prior)),
+                       count * std::exp(-1 / tau));
+          want -= std::log(own / (own + g)) / static_cast<Real>(2 * n);
         }
-        const Real own = std::exp(v.s(i, v.partner(i)));
-        const Real g =
-            std::max((count * hardened / weights - count * Real(prior) * own) / (1 - Real(prior)),
-                     count * std::exp(-1 / tau));
-        want -= std::log(own / (own + g)) / static_cast<Real>(2 * n);
+        const nearfar::HardNegative<double> loss(
+            {.temperature = 0.25, .positive_prior = prior, .concentration = beta});
+        const auto got =
+            with_ids ? loss.forward(v.a, v.b, nearfar::Targets().ids(ids)) : loss.forward(v.a, v.b);
+        expect_value(got.value, want);
       }
-      const nearfar::HardNegative<double> loss(
-          {.temperature = 0.25, .positive_prior = prior, .concentration = beta});
-      expect_value(loss.forward(v.a, v.b).value, want);
     }
   }
 }

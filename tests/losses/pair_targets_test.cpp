@@ -4,6 +4,7 @@
 #include <functional>
 #include <nearfar/check/gradient_check.hpp>
 #include <nearfar/losses/clip.hpp>
+#include <nearfar/losses/hard_negative.hpp>
 #include <nearfar/losses/info_nce.hpp>
 #include <nearfar/losses/nt_xent.hpp>
 #include <nearfar/losses/sig_lip.hpp>
@@ -536,6 +537,7 @@ void each_loss(const Body& body) {
   body("InfoNce of distances", nearfar::InfoNce<S, nearfar::Euclidean>({.temperature = 0.5}));
   body("Clip", nearfar::Clip<S>({.logit_scale = 3}));
   body("SigLip", nearfar::SigLip<S>());
+  body("HardNegative", nearfar::HardNegative<S>({.positive_prior = 0.05, .concentration = 0.5}));
   body("NtXent", nearfar::NtXent<S>());
   body("NtXent of distances", nearfar::NtXent<S, nearfar::SquaredEuclidean>());
 }

@@ -28,7 +28,7 @@ std::pair<const char*, const char*> names_of_pairs() {
   using Options = typename Line::Options;
   if constexpr (is_one_of<Options, nearfar::ClipOptions, nearfar::SigLipOptions>) {
     return {"images", "texts"};
-  } else if constexpr (is_one_of<Options, nearfar::RinceOptions>) {
+  } else if constexpr (is_one_of<Options, nearfar::InBatchInfoNceOptions, nearfar::RinceOptions>) {
     return {"queries", "keys"};
   } else if constexpr (Line::takes == nearfar::registered::Takes::views ||
                        is_one_of<Options, nearfar::DhelOptions>) {

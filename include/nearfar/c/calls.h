@@ -250,9 +250,10 @@ nearfar_status nearfar_references_forward_backward(
     const nearfar_call* call, nearfar_result* result);
 
 /// Row i of x with row i of y (both N x D), which share target i:
-/// - InfoNce, NPair, NtXent (one a sample): ids alone; other pairs of the same id are left out.
+/// - HardNegative and NtXent (one a sample), InfoNce, NPair: ids alone; other pairs of the same id
+/// are left out.
 /// - Clip, SigLip: ids, and labels, sets or lists: who is positive for whom.
-/// A value each row of x; for NtXent 2N, those of x first.
+/// A value each row of x; for HardNegative and NtXent 2N, those of x first.
 nearfar_status nearfar_pairs_forward(const nearfar_loss* loss, const nearfar_rows* x,
                                      const nearfar_rows* y, const nearfar_targets* targets,
                                      const nearfar_call* call, nearfar_result* result);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/labels.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/loops/range.hpp"
 
@@ -13,6 +14,14 @@ inline const Index* view_partners(Scratch& scratch, Index samples) {
   Index* partner = scratch.take<Index>(2 * samples);
   for (Index i = 0; i < 2 * samples; ++i) partner[i] = i < samples ? i + samples : i - samples;
   return partner;
+}
+
+/// The samples' ids as those of their views.
+inline Labels ids_of_views(Scratch& scratch, const Labels& ids) {
+  const Index samples = ids.size();
+  auto* out = scratch.take<std::int64_t>(2 * samples);
+  for (Index i = 0; i < samples; ++i) out[i] = out[samples + i] = ids[i];
+  return {out, 2 * samples};
 }
 
 }  // namespace nearfar::detail

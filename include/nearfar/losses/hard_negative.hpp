@@ -27,7 +27,8 @@ struct HardNegativeOptions {
 namespace detail {
 
 template <class S>
-TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2>& inputs);
+TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2>& inputs,
+                           const Targets& targets);
 
 }  // namespace detail
 
@@ -39,8 +40,9 @@ TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2
 ///     G   = max( (R - n tau+ P) / (1 - tau+), n exp(-1 / tau) )
 ///     R   = n sum_j w_j exp(s_ij / tau) / sum_j w_j,  w_j = exp(beta s_ij / tau)
 ///
-/// over the n = 2N - 2 views j of other samples, with cosines s. The floor of G is the least a sum
-/// of n such exponentials can be. With tau+ = 0 and beta = 0 it is NtXent.
+/// over the n = 2N - 2 views j of other samples (with ids, those of other ids), with cosines s. The
+/// floor of G is the least a sum of n such exponentials can be. With tau+ = 0 and beta = 0 it is
+/// NtXent.
 ///
 /// Terms are views; none gives view1's N values, then view2's. Extra memory O(N D). Immutable;
 /// shared by threads each with its own Workspace; the same bits at any number of threads.
@@ -64,19 +66,31 @@ class HardNegative {
   /// other. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element
   /// that is not finite.
   TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call});
+    return evaluate({{view1, view2}, {}, false, call}, Targets());
+  }
+
+  /// The same with N ids of samples: `Targets().ids(ids)`. Throws also when there are not as many,
+  /// and on labels.
+  TemperatureResult forward(Rows<S> view1, Rows<S> view2, const Targets& targets,
+                            CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {}, false, call}, targets);
   }
 
   /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
   /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
                                      GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call}, Targets());
+  }
+  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, const Targets& targets,
+                                     GradientRows<S> d_view1, GradientRows<S> d_view2,
+                                     CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call}, targets);
   }
 
  private:
-  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, inputs);
+  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs, const Targets& targets) const {
+    return detail::evaluate(options_, inputs, targets);
   }
 
   HardNegativeOptions options_;

@@ -224,6 +224,17 @@ inline Tensor hard_negative(const Tensor& view1, const Tensor& view2,
       detail::temperature_of<HardNegativeOptions, TemperatureResult>(learnt), detail::both);
 }
 
+/// The same with ids of the samples, TensorTargets().ids(ids).
+template <std::same_as<TensorTargets> T>
+Tensor hard_negative(const Tensor& view1, const Tensor& view2, const T& targets,
+                     const HardNegativeOptions& options = {},
+                     const TemperatureTensor& learnt = {}) {
+  return detail::call<detail::HardNegativeOver>(
+      {{"view1", view1}, {"view2", view2}}, options, Cosine(),
+      detail::temperature_of<HardNegativeOptions, TemperatureResult>(learnt),
+      detail::both_with(targets));
+}
+
 /// Clip: images and texts, both N x D. CLIP learns the logarithm of the scale:
 /// `clip(images, texts, {.largest_logit_scale = 100}, {.logit_scale = log_scale.exp()})`.
 template <class K = Cosine>

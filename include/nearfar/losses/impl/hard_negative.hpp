@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/view_partners.hpp"
 #include "nearfar/kernels/cosine.hpp"
@@ -10,15 +11,22 @@
 namespace nearfar::detail {
 
 template <class S>
-TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2>& inputs) {
+TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2>& inputs,
+                           const Targets& targets) {
   const Index n = inputs.rows[0].rows();
   const KernelValue<S> kernel = kernel_value<S>(Cosine());
   Call<S> call(kernel, options.reduction, inputs);
   call.add_views(inputs);
   call.check(2 * n);
+  check_ids_alone({"targets", targets}, n);
+  const Index* partner = view_partners(call.scratch(), n);
+  if (targets.has_ids()) {
+    const Labels ids = ids_of_views(call.scratch(), targets.ids());
+    call.leave_out(ids, ids);
+    call.keep_positives(partner);
+  }
   call.pack();
 
-  const Index* partner = view_partners(call.scratch(), n);
   HardNegativeTerm<S> term(call.scratch(), 2 * n,
                            {.temperature = options.temperature,
                             .prior = options.positive_prior,

@@ -35,10 +35,8 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
   call.check(2 * n);
   check_ids_alone({"targets", targets}, n);
   if (targets.has_ids()) {
-    auto* ids = call.scratch().template take<std::int64_t>(2 * n);
-    for (Index i = 0; i < n; ++i) ids[i] = ids[n + i] = targets.ids()[i];
-    const Labels of_views(ids, 2 * n);
-    call.leave_out(of_views, of_views);
+    const Labels ids = ids_of_views(call.scratch(), targets.ids());
+    call.leave_out(ids, ids);
   }
   call.pack();
   return nt_xent<S>(options, call);
