@@ -119,6 +119,8 @@ inline void adjust(nearfar::CircleOptions& o, double sharpness, Orientation) {
 /// The gradient does not go through the weights: they hardly change.
 inline void adjust(nearfar::DclwOptions& o, double, Orientation) { o.sigma = 1e9; }
 inline void adjust(nearfar::HadsellOptions& o, double, Orientation) { o.margin = 1.3; }
+/// No score of a copy lies at the margin.
+inline void adjust(nearfar::InBatchInfoNceOptions& o, double, Orientation) { o.margin = -0.37; }
 inline void adjust(nearfar::LiftedStructureOptions& o, double, Orientation) { o.margin = 2; }
 inline void adjust(nearfar::LinearContrastiveOptions& o, double, Orientation orientation) {
   const bool similarity = orientation == Orientation::similarity;
@@ -150,6 +152,9 @@ bool is_smooth(const Options& o) {
   return true;
 }
 inline bool is_smooth(const nearfar::CircleOptions&) { return false; }
+inline bool is_smooth(const nearfar::InBatchInfoNceOptions& o) {
+  return o.false_negatives == nearfar::FalseNegatives::keep;
+}
 inline bool is_smooth(const nearfar::LinearContrastiveOptions&) { return false; }
 inline bool is_smooth(const nearfar::HadsellOptions& o) {
   return o.reduction != nearfar::Reduction::mean_nonzero;  // its divisor jumps at the margin
