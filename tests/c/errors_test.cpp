@@ -62,7 +62,7 @@ class CErrors : public testing::Test {
   nearfar_result result = default_result();
 };
 
-TEST_F(CErrors, WithoutAnyTheCallSucceeds) {
+TEST_F(CErrors, AValidCallSucceeds) {
   ASSERT_EQ(run(), NEARFAR_OK) << nearfar_last_error();
   EXPECT_GT(result.value, 0);
   for (const float g : gradient) EXPECT_NE(g, untouched);
@@ -181,7 +181,7 @@ TEST_F(CErrors, FormsThatALossLacks) {
   nearfar_loss_destroy(clip);
 }
 
-TEST_F(CErrors, WhatACallIsGivenInVain) {
+TEST_F(CErrors, RefuseUpstreamAndParameterGradientInForwardCalls) {
   const double one = 1;
   call.upstream = {&one, 1};
   expect_invalid(nearfar_two_sets_forward(loss, &queries, &keys, nullptr, &call, &result),

@@ -91,7 +91,7 @@ TEST(CheckFinite, LetsTheLargestAndSmallestNumbersPass) {
 /// Tests are run with it; these are of what it turns off.
 [[maybe_unused]] const int watched = unsetenv("NEARFAR_ALL_THREADS");
 
-TEST(BusyProcessors, KeepToOneThreadForTwentyTimesWhatWasLost) {
+TEST(BusyProcessors, RunOnOneThreadForTwentyTimesTheSlowPart) {
   using nearfar::detail::BusyProcessors;
   BusyProcessors::add_alone(1e6);  // whatever other tests left
   EXPECT_FALSE(BusyProcessors::suspected());

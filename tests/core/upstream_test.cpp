@@ -67,7 +67,7 @@ TEST(Upstream, OfRowsIsAViewOfTheNumbers) {
   }
 }
 
-TEST(Upstream, OfNoRowsIsOfRows) {
+TEST(Upstream, AnEmptyListIsAPerRowUpstream) {
   const std::vector<double> none;
   const Upstream rows = none;
   EXPECT_TRUE(rows.is_given());
@@ -92,7 +92,7 @@ TEST(Upstream, WeightsAreOneMoreFactorOfARow) {
   EXPECT_EQ(factor(none, 1), -1);
 }
 
-TEST(Upstream, WeightsOfAnySizeAreFactorsInAFloatsRangeTimesAUnit) {
+TEST(Upstream, ScalesWeightsIntoFloatRangeWithACommonUnit) {
   for (const double size : {5e-324, 1e-46, 1e-3, 1.0, 1e39, 1e308}) {
     const std::array<double, 3> weights = {0, size, size / 2};
     const Upstream all = Upstream().weighted(weights.data(), 3);

@@ -724,7 +724,7 @@ TYPED_TEST(OwnFormulas, AKernelDerivedWithoutAScoreOfItsOwnIsTheLibrarys) {
   for (std::size_t k = 0; k < want.size(); ++k) EXPECT_TRUE(same_bits(got[k], want[k])) << k;
 }
 
-TYPED_TEST(OwnFormulas, AKernelDerivedWithAScoreOfItsOwnIsNotMistakenForTheLibrarys) {
+TYPED_TEST(OwnFormulas, ADerivedKernelWithItsOwnScoreIsACustomKernel) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(7, 5, 88);
   const Matrix<S> y = random_rows<S>(9, 5, 89);

@@ -65,7 +65,7 @@ TYPED_TEST(LogitScaleCaps, HoldAScaleThatWouldGrow) {
 
 /// The loop of the how-to's "CLIP with two towers", from scales that are far too large for pairs
 /// that lie the wrong way round: the scale must fall below the cap and the loss with it.
-TYPED_TEST(LogitScaleCaps, AreNoEndOfTraining) {
+TYPED_TEST(LogitScaleCaps, TrainingFromAboveTheCapRecovers) {
   using S = TypeParam;
   const Pairs<S> pairs;
   for (const double start : {std::exp(std::log(100.0)), 100.5, 250.0, 1e6}) {

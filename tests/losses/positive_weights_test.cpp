@@ -131,7 +131,7 @@ TYPED_TEST_SUITE(PositiveWeights, Scalars, CaseNames);
 
 double plain(Index i, Index j) { return 0.2 + static_cast<double>((3 * i + 7 * j) % 5); }
 
-TYPED_TEST(PositiveWeights, OfAnySizeHaveTheirRatios) {
+TYPED_TEST(PositiveWeights, DependOnRatiosOnly) {
   for (const double size : {5e-324, 1e-300, 1e-46, 1e-40, 1e-38, 1.0, 1e38, 1e39, 1e300, 3e307}) {
     SCOPED_TRACE(testing::Message() << "weights of about " << size);
     // All the same: the smallest number has no other ratios.
@@ -194,7 +194,7 @@ TYPED_TEST(PositiveWeights, LeaveSmallLossesTheirDigits) {
   }
 }
 
-TYPED_TEST(PositiveWeights, OfOnePositiveSayNothing) {
+TYPED_TEST(PositiveWeights, HaveNoEffectWithASinglePositive) {
   using S = TypeParam;
   Matrix<S> query(1, 2);
   Matrix<S> keys(2, 2);
@@ -218,7 +218,7 @@ TYPED_TEST(PositiveWeights, OfOnePositiveSayNothing) {
 }
 
 /// A row that lists itself, with a weight beside which the others' are nothing, lists nobody.
-TYPED_TEST(PositiveWeights, OfPairsThatAreNotComparedAreNoScale) {
+TYPED_TEST(PositiveWeights, OfExcludedPairsDoNotAffectTheNormalisation) {
   using S = TypeParam;
   std::vector<Index> ids(n);
   for (Index i = 0; i < n; ++i) ids[static_cast<std::size_t>(i)] = i < n - 1 ? i : 0;

@@ -106,7 +106,7 @@ class Refusals : public testing::Test {
 TYPED_TEST_SUITE(Refusals, Scalars, CaseNames);
 
 /// All others rest on this: without a mistake, nothing is refused and outputs are written.
-TYPED_TEST(Refusals, AreNotOfGoodCalls) {
+TYPED_TEST(Refusals, ValidCallsAreAccepted) {
   using S = TypeParam;
   const auto calls = all_public_calls<S>();
   EXPECT_GT(calls.size(), 40u);
@@ -375,7 +375,7 @@ std::vector<PublicCall<S>> further_calls() {
   return all.list;
 }
 
-TYPED_TEST(Refusals, OfMistakesThatSingleCallsLeaveRoomFor) {
+TYPED_TEST(Refusals, OfMistakesSpecificToOneCall) {
   using S = TypeParam;
   using A = Arguments<S>;
   using Out = Outputs<S>;

@@ -126,7 +126,7 @@ TYPED_TEST(SincereOf, OfReferencesIsTheSame) {
 }
 
 /// So many positives that their scores are not kept.
-TEST(Sincere, OfManyPositivesSeesTheScoresTwice) {
+TEST(Sincere, RecomputesScoresWhenPositivesExceedTheMemoryLimit) {
   const Index n = 4300;  // two classes of 2150: 74 MB of positives' scores
   const Matrix<double> x = random_rows<double>(n, 3, 7);
   std::vector<int> labels;

@@ -480,7 +480,7 @@ TYPED_TEST(SmallValues, OfSupConAreThoseOfNtXent) {
 }
 
 /// Also where the exponentials of negatives, relative to the positive's, are too small for a float.
-TYPED_TEST(SmallValues, OfOnePositiveAreNotLostFarBelowIt) {
+TYPED_TEST(SmallValues, TinyNegativeExponentialsKeepTheirDigits) {
   using S = TypeParam;
   Matrix<S> view(2, 2);
   view << S(1), S(0), S(-1), S(0);
@@ -548,7 +548,7 @@ TYPED_TEST(SmallValues, OfHardNegativesAndCircle) {
 }
 
 /// Weights of negatives that are all as near are all the same: the concentration says nothing.
-TYPED_TEST(SmallValues, AreNotLeftOverFromTheConcentrationOfEqualNegatives) {
+TYPED_TEST(SmallValues, ConcentrationHasNoEffectOnEqualNegatives) {
   using S = TypeParam;
   Matrix<S> view(2, 2);
   view << S(1), S(0), S(0.6), S(0.8);

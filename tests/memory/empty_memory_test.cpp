@@ -61,7 +61,7 @@ void expect_nothing_to_learn(const Targets& own, const Rows<S>& references, cons
   });
 }
 
-TYPED_TEST(EmptyMemories, TeachNothingWhateverIdsThereAre) {
+TYPED_TEST(EmptyMemories, GiveZeroLossAndGradientWithAndWithoutIds) {
   using S = TypeParam;
   const Batch<S> batch;
   CrossBatchMemory<S> memory(6, 3);
@@ -103,7 +103,7 @@ TYPED_TEST(EmptyMemories, AreTheSameSavedAndLoaded) {
 }
 
 /// A batch without a row is the other side of the same.
-TYPED_TEST(EmptyMemories, MeetEmptyBatches) {
+TYPED_TEST(EmptyMemories, AcceptEmptyBatches) {
   using S = TypeParam;
   const Batch<S> batch;
   const Matrix<S> nothing(0, 3);
@@ -132,7 +132,7 @@ TYPED_TEST(EmptyMemories, HaveAsManyIdsAsRows) {
                            [&] { SupCon<S>().forward(batch.x, with_ids, batch.x, batch.labels); }});
 }
 
-TYPED_TEST(EmptyMemories, OfKeysAreNegativesOfNobody) {
+TYPED_TEST(EmptyMemories, AnEmptyKeyQueueGivesNoNegatives) {
   using S = TypeParam;
   const Batch<S> batch;
   KeyQueue<S> queue(6, 3);

@@ -26,7 +26,7 @@ std::vector<S> sorted(const Rows<S>& rows) {
   return out;
 }
 
-TYPED_TEST(OwnRows, TakeTheirOwnRowsAsTheyWereBefore) {
+TYPED_TEST(OwnRows, PushingAMemorysOwnRowsReadsThemBeforeOverwriting) {
   using S = TypeParam;
   KeyQueue<S> queue(3, 1);
   for (const int n : {1, 2, 3, 4}) queue.push(numbered<S>(1, 1, n));

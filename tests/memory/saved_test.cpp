@@ -156,7 +156,7 @@ TEST(SavedFiles, OfNoFolderAreNamed) {
 }
 
 /// Files whose checksum is right and whose content cannot be.
-TEST(SavedFiles, ThatNobodySavedAreRefused) {
+TEST(SavedFiles, RefuseImpossibleContentWithAValidChecksum) {
   using nearfar::detail::SavedKind;
   using nearfar::detail::SavedWriter;
   struct Content {

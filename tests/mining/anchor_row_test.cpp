@@ -113,7 +113,7 @@ TYPED_TEST(Positives, AreInOrderAndHaveRanks) {
   }
 }
 
-TYPED_TEST(Positives, TheNumberBefore) {
+TYPED_TEST(Positives, PreviousNumberIsTheNextSmallerFloat) {
   using S = TypeParam;
   using Limits = std::numeric_limits<S>;
   for (const S x :

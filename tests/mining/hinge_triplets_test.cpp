@@ -169,7 +169,7 @@ TYPED_TEST(Hinges, AreThoseOfEveryTriplet) {
   }
 }
 
-TYPED_TEST(Hinges, AreNegativesOnly) {
+TYPED_TEST(Hinges, CountNegativesOnly) {
   using S = TypeParam;
   Random random(3);
   Anchor<S> anchor{whole_numbers<S>(40, 9, 4), whole_numbers<S>(500, 12, 5)};
@@ -199,7 +199,7 @@ TYPED_TEST(Hinges, BeyondAllPositives) {
 }
 
 /// So many that the ranks of a run have a sum beyond the whole numbers of a float.
-TYPED_TEST(Hinges, OfPositivesWithoutNumberAreCountedExactly) {
+TYPED_TEST(Hinges, CountsBeyondFloatIntegersAreExact) {
   using S = TypeParam;
   Anchor<S> anchor{whole_numbers<S>(65003, 500, 8), whole_numbers<S>(400, 150, 9)};
   for (S& distance : anchor.keys) distance += 400;
@@ -228,7 +228,7 @@ TYPED_TEST(Hinges, OfDistancesFarAboveTheMargin) {
 }
 
 /// Differences beyond the range of S, of triplets that cost nothing.
-TYPED_TEST(Hinges, OfWhatCostsNothingAreNoInfinity) {
+TYPED_TEST(Hinges, TripletsWithoutLossStayFinite) {
   using S = TypeParam;
   const S far = std::numeric_limits<S>::max() / S(1.5);
   Anchor<S> anchor{std::vector<S>(3, far), std::vector<S>(70, -far)};

@@ -38,7 +38,7 @@ TEST(NoiseSampler, DrawsWithTheProbabilitiesGiven) {
   }
 }
 
-TEST(NoiseSampler, DrawsDependOnWhereNotOnWhen) {
+TEST(NoiseSampler, DrawsDependOnIndicesNotOnOrder) {
   const NoiseSampler noise({1, 2, 3, 4, 5});
   std::vector<Index> drawn(50);
   noise.draw(1, 2, drawn, 7);

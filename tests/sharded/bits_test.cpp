@@ -112,7 +112,7 @@ TYPED_TEST(ShardedBits, AreTheSameAtAnyNumberOfThreads) {
 }
 
 /// With everything gathered, what concerns own rows alone is computed as in one process.
-TYPED_TEST(ShardedBits, GatheredAreThoseOfOneProcessButForTheKeys) {
+TYPED_TEST(ShardedBits, AllGatherHasOneProcessBitsExceptKeyGradients) {
   using S = TypeParam;
   const Batch<S> all{{random_rows<S>(120, 7, 1), random_rows<S>(120, 7, 2)}, {}};
   Outcome<S> want;

@@ -50,7 +50,7 @@ TEST(ShardedErrors, SetsOfPairsAreOfEqualSize) {
 }
 
 /// Sets of other elements, and the gradient of a matrix that the kernel does not have.
-TEST(ShardedErrors, ArgumentsThatFitNoShardAreThoseOfAll) {
+TEST(ShardedErrors, InvalidArgumentsOnOneProcessAreThrownOnAll) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const bool mine = exchange.rank() == 1;
     const Matrix<float> x = random_rows<float>(3, 4, 1);

@@ -39,7 +39,7 @@ const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_g
 
 /// The memory of a process beside its rows grows with them, and not with the processes; gathered,
 /// it grows with the whole batch.
-TEST(ShardedMemory, IsThatOfAShard) {
+TEST(ShardedMemory, GrowsWithTheShardNotWithTheNumberOfProcesses) {
   constexpr Index rows = 400;
   const auto bytes = [&](int size, Schedule schedule) {
     std::size_t of_first = 0;

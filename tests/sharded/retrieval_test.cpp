@@ -186,7 +186,7 @@ TYPED_TEST(ShardedRetrieval, HasTargetsOfAllKinds) {
   }
 }
 
-TEST(ShardedRetrieval, WhatWholeRowsAreNeededForIsRefused) {
+TEST(ShardedRetrieval, RefusesOptionsThatNeedWholeRows) {
   const Matrix<float> x = random_rows<float>(6, 5, 2);
   const std::vector<int> labels = {0, 1, 0, 1, 0, 1};
   const std::vector<double> weights(6, 1.0);
