@@ -55,6 +55,11 @@ std::array<char, sizeof(T)> little_endian(std::array<char, sizeof(T)> bytes) {
   return bytes;
 }
 
+/// The same bytes the other way round.
+constexpr std::uint32_t in_other_order(std::uint32_t number) {
+  return number << 24 | (number & 0xff00u) << 8 | (number >> 8 & 0xff00u) | number >> 24;
+}
+
 class SavedWriter {
  public:
   SavedWriter(std::ostream& out, SavedKind kind) : out_(out) {
@@ -101,6 +106,9 @@ class SavedReader {
     read(magic.data(), magic.size());
     if (magic != saved_magic) fail_file("memory", "is no file of nearfar's");
     const auto version = get<std::uint32_t>();
+    if (version == in_other_order(saved_version)) {
+      fail_file("memory", "is big-endian, files are little-endian on every machine");
+    }
     if (version != saved_version) {
       fail_file("memory", "is of format " + std::to_string(version) + ", known is " +
                               std::to_string(saved_version));
