@@ -46,7 +46,17 @@ Targets targets_of(const std::string& name, const nearfar_targets& given) {
   if (given.ids.data != nullptr) targets = targets.ids(ids);
   const std::span<const double> weights = numbers_of(name + ".weights", given.weights);
   if (given.weights.data != nullptr) targets = targets.weights(weights);
-  return targets;
+  switch (given.unlabelled_rows) {
+    case NEARFAR_ALL_LABELLED:
+      return targets;
+    case NEARFAR_UNLABELLED_LEFT_OUT:
+      return targets.unlabelled(given.unlabelled);
+    case NEARFAR_UNLABELLED_NEGATIVES:
+      return targets.unlabelled(given.unlabelled, UnlabelledRows::negatives);
+    default:
+      fail_argument(name + ".unlabelled_rows", "one of nearfar_unlabelled_rows, 0 to 2",
+                    std::to_string(given.unlabelled_rows));
+  }
 }
 
 }  // namespace nearfar::detail::c

@@ -76,6 +76,17 @@ TEST(LibTorch, TargetsAreThoseOfTheLoss) {
           .item<double>(),
       loss.forward(matrix(x), nearfar::Targets(labels).ids(ids).weights(weights)).value);
 
+  EXPECT_EQ(
+      libtorch::sup_con(x, libtorch::TensorTargets(integers(labels)).unlabelled(1)).item<double>(),
+      loss.forward(matrix(x), nearfar::Targets(labels).unlabelled(1)).value);
+  using nearfar::UnlabelledRows;
+  EXPECT_EQ(
+      libtorch::sup_con(
+          x, libtorch::TensorTargets(integers(labels)).unlabelled(1, UnlabelledRows::negatives))
+          .item<double>(),
+      loss.forward(matrix(x), nearfar::Targets(labels).unlabelled(1, UnlabelledRows::negatives))
+          .value);
+
   // Sets of labels, of more than a word each: rows 0, 1 and 3, 4 share one.
   Tensor sets = at::zeros({6, 70}, at::kBool);
   const std::vector<std::int64_t> shared = {3, 3, 64, 69, 69, 65};

@@ -150,6 +150,15 @@ TEST_F(CTargets, IdsAndWeights) {
               Targets(others).ids(other_ids));
 }
 
+TEST_F(CTargets, UnlabelledRows) {
+  nearfar_targets targets = nearfar_targets_of_labels(labels.data(), n);
+  targets.unlabelled = labels[1];
+  targets.unlabelled_rows = NEARFAR_UNLABELLED_LEFT_OUT;
+  expect_same(targets, Targets(labels).unlabelled(labels[1]));
+  targets.unlabelled_rows = NEARFAR_UNLABELLED_NEGATIVES;
+  expect_same(targets, Targets(labels).unlabelled(labels[1], nearfar::UnlabelledRows::negatives));
+}
+
 TEST_F(CTargets, LabelSets) {
   std::vector<std::uint64_t> sets(2 * n);
   for (std::size_t i = 0; i < sets.size(); ++i) sets[i] = i % 2 == 0 ? 1u << (i % 5) : i % 3;

@@ -191,6 +191,14 @@ enum {
   NEARFAR_POSITIVE_LISTS = 3  ///< the keys listed for an anchor
 };
 
+/// Whether some rows have no label, and how these take part: nearfar::UnlabelledRows.
+typedef int32_t nearfar_unlabelled_rows;
+enum {
+  NEARFAR_ALL_LABELLED = 0,
+  NEARFAR_UNLABELLED_LEFT_OUT = 1,  ///< not at all
+  NEARFAR_UNLABELLED_NEGATIVES = 2  ///< as negatives of all others
+};
+
 /// Targets of a set of rows: nearfar::Targets. Only what `rule` names is read of the
 /// rules.
 typedef struct nearfar_targets {
@@ -211,6 +219,9 @@ typedef struct nearfar_targets {
   /// have ids or neither.
   nearfar_integers ids;
   nearfar_doubles weights;  ///< optional: one >= 0 an anchor, which multiplies its loss
+  /// Whether rows whose label (with ids alone: whose id) is `unlabelled` have none.
+  nearfar_unlabelled_rows unlabelled_rows;
+  int64_t unlabelled;
 } nearfar_targets;
 
 /// Nothing. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_targets).

@@ -15,6 +15,11 @@ struct NamedTargets {
   const Targets& targets;
 };
 
+/// Throws where rows without a label cannot be told apart from others.
+inline void refuse_unlabelled(const NamedTargets& of, const char* wanted) {
+  if (of.targets.has_unlabelled()) fail_argument(of.name, wanted, "targets with unlabelled rows");
+}
+
 /// Whether a loss takes weights of listed positives.
 enum class PairWeights { refused, used };
 

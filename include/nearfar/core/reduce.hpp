@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "nearfar/core/kept_rows.hpp"
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/core/result.hpp"
 
@@ -67,16 +68,17 @@ void count_terms(Index rows, const ValueOf& value_of, const NegativesOf& negativ
   for (Index i = 0; i < rows; ++i) d.anchors_without_negative += negatives_of(i) == 0 ? 1 : 0;
 }
 
-/// Sets value and values from value_of(row), row = 0 .. rows-1, summed in order. Throws
-/// std::domain_error when the sum overflows.
+/// Sets value and values from value_of(row), row = 0 .. rows.count-1, summed in order; values of
+/// rows that are not kept are 0. Throws std::domain_error when the sum overflows.
 template <class ValueOf>
-void reduce_rows(Reduction reduction, Index rows, const ValueOf& value_of, Result& result) {
+void reduce_rows(Reduction reduction, const KeptRows& rows, const ValueOf& value_of,
+                 Result& result) {
   double sum = 0;
-  if (reduction == Reduction::none) result.values.resize(static_cast<std::size_t>(rows));
-  for (Index i = 0; i < rows; ++i) {
+  if (reduction == Reduction::none) result.values.resize(static_cast<std::size_t>(rows.all));
+  for (Index i = 0; i < rows.count; ++i) {
     const double v = value_of(i);
     sum += v;
-    if (reduction == Reduction::none) result.values[static_cast<std::size_t>(i)] = v;
+    if (reduction == Reduction::none) result.values[static_cast<std::size_t>(rows[i])] = v;
   }
   if (!is_finite(sum)) fail_value_overflow(sum);
   result.value = sum * reduction_scale(reduction, result.diagnostics);

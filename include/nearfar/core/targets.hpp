@@ -35,6 +35,12 @@ struct PositiveLists {
   std::span<const double> weights = {};
 };
 
+/// How rows without a label take part in a loss; see Targets::unlabelled.
+enum class UnlabelledRows {
+  left_out,  ///< not at all: the loss is that of the other rows
+  negatives  ///< each as the one row of a class of its own: a negative of all others
+};
+
 /// The targets of a set of rows, made implicitly from labels in any form Labels takes, from
 /// MultiLabels or from PositiveLists; `ids` and `weights` add to it:
 ///
@@ -82,6 +88,20 @@ class Targets {
     return out;
   }
 
+  /// The same, where rows whose label is `value` (-1 by custom) have none. Such a row is left out:
+  /// the loss, its counts and gradients are those of the other rows alone, its own gradient is 0,
+  /// and so is its value with Reduction::none; its elements are not read. Or it is a negative of
+  /// all other rows, those without a label too. Of losses; Retrieval has an option of that name.
+  /// Where there are ids and nothing else (InfoNce, NtXent), `value` is one of these, and its rows
+  /// are left out.
+  Targets unlabelled(std::int64_t value, UnlabelledRows role = UnlabelledRows::left_out) const {
+    Targets out = *this;
+    out.has_unlabelled_ = true;
+    out.unlabelled_ = value;
+    out.unlabelled_role_ = role;
+    return out;
+  }
+
   Rule rule() const { return rule_; }
   const Labels& labels() const { return labels_; }
   const MultiLabels& multi_labels() const { return multi_labels_; }
@@ -90,6 +110,9 @@ class Targets {
   const Labels& ids() const { return ids_; }
   bool has_weights() const { return has_weights_; }
   const Numbers<double>& weights() const { return weights_; }
+  bool has_unlabelled() const { return has_unlabelled_; }
+  std::int64_t unlabelled_value() const { return unlabelled_; }
+  UnlabelledRows unlabelled_role() const { return unlabelled_role_; }
 
  private:
   Rule rule_ = Rule::none;
@@ -100,6 +123,9 @@ class Targets {
   Labels ids_;
   bool has_weights_ = false;
   Numbers<double> weights_;
+  bool has_unlabelled_ = false;
+  std::int64_t unlabelled_ = 0;
+  UnlabelledRows unlabelled_role_ = UnlabelledRows::left_out;
 };
 
 }  // namespace nearfar

@@ -10,6 +10,7 @@
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/common_centre.hpp"
 #include "nearfar/engine/finite.hpp"
+#include "nearfar/engine/labelled_rows.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/engine/two_sided_pass.hpp"
@@ -42,6 +43,7 @@ struct NamedRows {
   const char* name;
   Rows<S> rows;
   GradientRows<S> gradient = {};
+  KeptRows kept = {};  ///< those that take part: all, unless the call was told otherwise
 };
 
 /// One call of a loss. In order: `add` its sets of rows, `check`, `pack`, score passes over `rows`
@@ -69,54 +71,60 @@ class Call {
   bool wants_gradients() const { return wants_gradients_; }
   const Upstream& upstream() const { return upstream_; }
 
-  /// A set of rows.
-  void add(Side side, const NamedRows<S>& rows) { add_set(side, {rows, {}}, 1); }
+  /// A set of rows, of which some may be kept alone.
+  void add(Side side, const NamedRows<S>& rows, const KeptRows& kept = {}) {
+    add_set(side, {keep(rows, kept), {}}, 1);
+  }
   /// A set that may come without columns when it has no rows.
   void add_optional(Side side, const NamedRows<S>& rows) {
-    add_set(side, {rows, {}}, 1);
+    add_set(side, {keep(rows, {}), {}}, 1);
     sets_[static_cast<std::size_t>(count_ - 1)].optional = true;
   }
   /// Two sets as one, the rows of the first above those of the second.
-  void add_stacked(Side side, const NamedRows<S>& upper, const NamedRows<S>& lower) {
-    add_set(side, {upper, lower}, 2);
+  void add_stacked(Side side, const NamedRows<S>& upper, const NamedRows<S>& lower,
+                   const KeptRows& kept = {}) {
+    add_set(side, {keep(upper, kept), keep(lower, kept)}, 2);
   }
   /// Queries and keys of which row i belongs to row i. Throws unless there are as many of both.
-  void add_pairs(const Inputs<S, 2>& inputs, const char* queries, const char* keys) {
-    add(Side::query, {queries, inputs.rows[0], inputs.gradients[0]});
-    add(Side::key, {keys, inputs.rows[1], inputs.gradients[1]});
+  void add_pairs(const Inputs<S, 2>& inputs, const char* queries, const char* keys,
+                 const KeptRows& kept = {}) {
+    add(Side::query, {queries, inputs.rows[0], inputs.gradients[0]}, kept);
+    add(Side::key, {keys, inputs.rows[1], inputs.gradients[1]}, kept);
     check_same_rows();
   }
   /// Two views of each sample as one set. Throws unless there are as many of both.
-  void add_views(const Inputs<S, 2>& inputs) {
+  void add_views(const Inputs<S, 2>& inputs, const KeptRows& kept = {}) {
     add_stacked(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]},
-                {"view2", inputs.rows[1], inputs.gradients[1]});
+                {"view2", inputs.rows[1], inputs.gradients[1]}, kept);
     check_same_rows();
   }
 
   /// Throws unless all sets have as many rows as the first.
   void check_same_rows() const {
-    const Rows<S>& first = set(0).pieces[0].rows;
+    const Index first = set(0).pieces[0].kept.all;
     each_piece([&](const Set& of, const NamedRows<S>& piece) {
-      if (piece.rows.rows() == first.rows()) return;
-      fail_shape(piece.name, first.rows(), cols_of(of), piece.rows.rows(), piece.rows.cols());
+      if (piece.kept.all == first) return;
+      fail_shape(piece.name, first, cols_of(of), piece.kept.all, piece.rows.cols());
     });
   }
 
   /// Throws unless rows fit the kernel and each other and are finite, and the upstream (one number,
-  /// or `terms` with Reduction::none) and the places of gradients fit.
-  void check(Index terms) {
+  /// or one of each of the caller's `terms` with Reduction::none) and the places of gradients fit.
+  void check(const KeptRows& terms) {
+    terms_ = terms;
     check_shapes();
     each_piece([&](const Set&, const NamedRows<S>& piece) {
       check_finite(piece.name, piece.rows, threads_);
     });
     if (kernel_.is_parametric()) check_finite("kernel parameter", kernel_.parameter, threads_);
     if (!wants_gradients_) return;
-    check_upstream(upstream_, reduction_, terms);
-    if (!upstream_.is_scalar()) upstream_ = upstream_.in_units_of(upstream_.largest(terms));
+    check_upstream(upstream_, reduction_, terms.all);
+    upstream_ = of_kept(scratch_, upstream_, terms);
+    if (!upstream_.is_scalar()) upstream_ = upstream_.in_units_of(upstream_.largest(terms.count));
     each_piece([](const Set&, const NamedRows<S>& piece) {
       const std::string of = piece.name;
       const std::string name = (of.size() == 1 ? "d" : "d_") + of;
-      piece.gradient.check_shape(name.c_str(), piece.rows.rows(), piece.rows.cols());
+      piece.gradient.check_shape(name.c_str(), piece.kept.all, piece.rows.cols());
     });
     const Rows<S>& p = kernel_.parameter;
     if (kernel_.is_parametric()) {
@@ -157,6 +165,8 @@ class Call {
   }
 
   const PackedRows<S>& rows(int k) const { return sets_[static_cast<std::size_t>(k)].packed; }
+  /// Which of the caller's terms are those of the call.
+  const KeptRows& terms() const { return terms_; }
 
   // A call of one process has all rows; that of one among many has its own, see ShardedCall. What
   // follows here is the same in both, so that one body of a loss serves either.
@@ -238,7 +248,7 @@ class Call {
   /// Sets value and values from value_of(i), i = 0 .. terms - 1, by the reduction.
   template <class ValueOf>
   void reduce(Index terms, const ValueOf& value_of, Result& result) const {
-    reduce_rows(reduction_, terms, value_of, result);
+    reduce_rows(reduction_, terms_.are_all() ? KeptRows(terms) : terms_, value_of, result);
   }
 
   /// The factor of all gradients, once the terms are counted.
@@ -319,6 +329,14 @@ class Call {
   Set& set(int k) { return sets_[static_cast<std::size_t>(k)]; }
   const Set& set(int k) const { return sets_[static_cast<std::size_t>(k)]; }
 
+  NamedRows<S> keep(const NamedRows<S>& rows, const KeptRows& kept) {
+    NamedRows<S> out = rows;
+    // Where the numbers do not fit, what comes next says so of all rows.
+    out.kept = kept.all == rows.rows.rows() ? kept : KeptRows(rows.rows.rows());
+    out.rows = gather(scratch_, threads_, rows.rows, out.kept);
+    return out;
+  }
+
   void add_set(Side side, const std::array<NamedRows<S>, 2>& pieces, int piece_count) {
     Set& one = set(count_++);
     one.side = side;
@@ -395,7 +413,7 @@ class Call {
     for (int k = 0; k < count_; ++k) {
       for (int piece = 0; piece < set(k).piece_count; ++piece) {
         NamedRows<S>& one = set(k).pieces[static_cast<std::size_t>(piece)];
-        outputs[count++] = {&one.gradient, one.rows.rows(), one.rows.cols()};
+        outputs[count++] = {&one.gradient, one.kept.all, one.rows.cols()};
       }
     }
     outputs[count++] = {&d_parameter_, kernel_.parameter.rows(), kernel_.parameter.cols()};
@@ -404,9 +422,10 @@ class Call {
 
   void scatter_piece(const InputGradients<S>& from, Index first, const NamedRows<S>& piece) const {
     if (!piece.gradient.wanted()) return;
+    clear_others(piece.kept, piece.gradient);
     each_row(piece.rows.rows(), threads_, [&](Index i) {
       scatter_row(piece.rows.cols(), from.data + (first + i) * from.stride,
-                  piece.gradient.accumulates(), piece.gradient.row(i));
+                  piece.gradient.accumulates(), piece.gradient.row(piece.kept[i]));
     });
   }
 
@@ -416,9 +435,10 @@ class Call {
     const PackedRows<S>& x = set(k).packed;
     const RowGradients<S>& g = set(k).gradients;
     const bool accumulates = piece.gradient.accumulates();
+    clear_others(piece.kept, piece.gradient);
     each_row(piece.rows.rows(), threads_, [&](Index i) {
       S* const own = g.data + (first + i) * x.stride;
-      S* const to = piece.gradient.row(i);
+      S* const to = piece.gradient.row(piece.kept[i]);
       chain_row(kernel_.geometry, x, g, scale, first + i, accumulates ? own : to);
       if (accumulates) row_loops<S>().add(piece.rows.cols(), own, to);
     });
@@ -430,6 +450,7 @@ class Call {
   Reduction reduction_;
   bool wants_gradients_;
   Upstream upstream_;
+  KeptRows terms_;
   GradientRows<S> d_parameter_;
   std::array<Set, most_sets> sets_;
   int count_ = 0;

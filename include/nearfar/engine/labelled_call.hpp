@@ -4,6 +4,7 @@
 
 #include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/call.hpp"
+#include "nearfar/engine/labelled_rows.hpp"
 #include "nearfar/engine/pair_counts.hpp"
 
 /// \file
@@ -22,21 +23,29 @@ class LabelledCall {
       : call_(kernel, reduction, inputs.sets), same_rows_(!inputs.has_references) {
     const auto& rows = inputs.sets.rows;
     const auto& gradients = inputs.sets.gradients;
+    const char* own_name = same_rows_ ? "labels" : "query_labels";
+    const char* other_name = same_rows_ ? "labels" : "reference_labels";
+    LabelledRows of_queries = labelled_rows(scratch(), {own_name, inputs.targets}, rows[0].rows());
+    LabelledRows of_references;
     if (same_rows_) {
-      call_.add(Side::query, {"x", rows[0], gradients[0]});
+      call_.add(Side::query, {"x", rows[0], gradients[0]}, of_queries.rows);
     } else {
-      call_.add(Side::query, {"queries", rows[0], gradients[0]});
-      call_.add(Side::key, {"references", rows[1], gradients[1]});
+      of_references =
+          labelled_rows(scratch(), {other_name, inputs.reference_targets}, rows[1].rows());
+      call_.add(Side::query, {"queries", rows[0], gradients[0]}, of_queries.rows);
+      call_.add(Side::key, {"references", rows[1], gradients[1]}, of_references.rows);
     }
-    call_.check(rows[0].rows());
-    const NamedTargets own{same_rows_ ? "labels" : "query_labels", inputs.targets};
-    const NamedTargets other{same_rows_ ? "labels" : "reference_labels",
-                             same_rows_ ? inputs.targets : inputs.reference_targets};
-    check_targets(own, rows[0].rows(), other, rows[same_rows_ ? 0 : 1].rows(), same_rows_);
+    call_.check(of_queries.rows);
+    // One object for both sides where rows are compared with themselves.
+    LabelledRows& of_keys = same_rows_ ? of_queries : of_references;
+    const NamedTargets own{own_name, of_queries.targets};
+    const NamedTargets other{other_name, of_keys.targets};
+    check_targets(own, of_queries.rows.count, other, of_keys.rows.count, same_rows_);
     check_pair_weights(own, pair_weights);
+    give_own_classes(of_queries.targets, of_keys.targets);
     if (wants_gradients()) upstream_ = call_.upstream();
     if (own.targets.has_weights()) {
-      upstream_ = upstream_.weighted(own.targets.weights().data(), rows[0].rows());
+      upstream_ = upstream_.weighted(own.targets.weights().data(), of_queries.rows.count);
     }
     weighted_ = own.targets.has_weights();
     rule_ = PositiveRule<S>(scratch(), own.targets, other.targets);
@@ -211,7 +220,8 @@ class LabelledCall {
   template <class ValueOf>
   void reduce(Reduction reduction, const ValueOf& value_of, Result& result) const {
     reduce_rows(
-        reduction, anchors(), [&](Index i) { return upstream_.weight(i) * value_of(i); }, result);
+        reduction, call_.terms(), [&](Index i) { return upstream_.weight(i) * value_of(i); },
+        result);
   }
   template <class ValueOf>
   void reduce(const ValueOf& value_of, Result& result) const {
@@ -228,6 +238,14 @@ class LabelledCall {
 
  private:
   int key_set() const { return same_rows_ ? 0 : 1; }
+
+  /// Puts rows without a label that are negatives into classes of their own.
+  void give_own_classes(Targets& queries, Targets& keys) {
+    if (!has_unlabelled_negatives(queries) && !has_unlabelled_negatives(keys)) return;
+    FreshLabels fresh(scratch(), queries.labels(), keys.labels());
+    queries = with_own_classes(scratch(), queries, fresh);
+    if (!same_rows_) keys = with_own_classes(scratch(), keys, fresh);
+  }
 
   /// Whether query i is compared with key j.
   bool compares(Index i, Index j) const {

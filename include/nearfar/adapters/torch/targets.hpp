@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "nearfar/adapters/torch/views.hpp"
 #include "nearfar/core/targets.hpp"
 
@@ -67,11 +70,21 @@ class TensorTargets {
     return out;
   }
 
+  /// The same, where rows whose label is `value` have none: Targets::unlabelled.
+  TensorTargets unlabelled(std::int64_t value,
+                           UnlabelledRows role = UnlabelledRows::left_out) const {
+    TensorTargets out = *this;
+    out.unlabelled_ = value;
+    out.unlabelled_role_ = role;
+    return out;
+  }
+
   /// Views of all that, valid while this lives.
   Targets view() const {
     Targets out = of_rule();
     if (ids_.defined()) out = out.ids(detail::labels_of(ids_));
     if (weights_.defined()) out = out.weights({weights_.data_ptr<double>(), weights_.numel()});
+    if (unlabelled_) out = out.unlabelled(*unlabelled_, unlabelled_role_);
     return out;
   }
 
@@ -123,6 +136,8 @@ class TensorTargets {
   Tensor column_weights_;
   Tensor ids_;
   Tensor weights_;
+  std::optional<std::int64_t> unlabelled_;
+  UnlabelledRows unlabelled_role_ = UnlabelledRows::left_out;
 };
 
 }  // namespace nearfar::libtorch

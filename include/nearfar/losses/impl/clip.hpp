@@ -102,12 +102,15 @@ ClipResult clip(const ClipOptions& options, Frame& call, const ClipSide<S>& imag
 
 template <class S>
 ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
-                    const Inputs<S, 2>& inputs, const Targets& targets) {
-  const Index n = inputs.rows[0].rows();
+                    const Inputs<S, 2>& inputs, const Targets& given) {
   Call<S> call(kernel, options.reduction, inputs);
-  call.add_pairs(inputs, "images", "texts");
-  call.check(n);
-  check_pair_targets({"targets", targets}, n, n);
+  const LabelledRows labelled =
+      labelled_rows(call.scratch(), {"targets", given}, inputs.rows[0].rows());
+  call.add_pairs(inputs, "images", "texts", labelled.rows);
+  call.check(labelled.rows);
+  const Index n = labelled.rows.count;
+  check_pair_targets({"targets", labelled.targets}, n, n);
+  const Targets targets = pair_classes(call.scratch(), labelled.targets);
   if (targets.has_ids()) call.leave_out(targets.ids(), targets.ids());
   call.keep_positives(nullptr);
   call.pack();

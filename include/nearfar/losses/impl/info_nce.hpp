@@ -33,6 +33,30 @@ InfoNceResult info_nce(const InfoNceOptions& options, Frame& call, const Labels*
   return result;
 }
 
+/// The positives of the queries that are kept, by their numbers among the keys that are kept. Null:
+/// key i is that of query i. Throws where a query's positive is left out and the query is not.
+inline Labels positives_among(Scratch& scratch, const Labels* positives, const KeptRows& queries,
+                              const KeptRows& keys) {
+  if (positives != nullptr) check_label_count("positives", *positives, queries.all);
+  auto* out = scratch.take<std::int64_t>(queries.count);
+  auto* place = scratch.take<Index>(keys.all);
+  std::fill_n(place, keys.all, Index(-1));
+  for (Index j = 0; j < keys.count; ++j) place[keys[j]] = j;
+  for (Index i = 0; i < queries.count; ++i) {
+    const std::int64_t j = positives != nullptr ? (*positives)[queries[i]] : queries[i];
+    if (j < 0 || j >= keys.all) {
+      fail_argument("positives", "indices from 0 to " + std::to_string(keys.all - 1),
+                    std::to_string(j) + " for row " + std::to_string(queries[i]));
+    }
+    out[i] = place[j];
+    if (out[i] < 0) {
+      fail_argument("key_targets", "no unlabelled key that is the positive of a labelled query",
+                    "key " + std::to_string(j) + " for row " + std::to_string(queries[i]));
+    }
+  }
+  return {out, queries.count};
+}
+
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const Inputs<S, 2>& inputs, const InfoNceTargets& targets) {
@@ -43,13 +67,24 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
                   std::to_string(keys.rows()) + " keys");
   }
   Call<S> call(kernel, options.reduction, inputs);
-  call.add(Side::query, {"queries", queries, inputs.gradients[0]});
-  call.add(Side::key, {"keys", keys, inputs.gradients[1]});
-  call.check(n);
-  check_ids_alone({"query_targets", targets.of_queries}, n, {"key_targets", targets.of_keys},
-                  keys.rows());
-  if (targets.of_queries.has_ids()) {
-    call.leave_out(targets.of_queries.ids(), targets.of_keys.ids());
+  Scratch& scratch = call.scratch();
+  const NamedTargets all_queries{"query_targets", targets.of_queries};
+  const NamedTargets all_keys{"key_targets", targets.of_keys};
+  const LabelledRows of_queries = labelled_rows(scratch, all_queries, n);
+  const LabelledRows of_keys = labelled_rows(scratch, all_keys, keys.rows());
+  call.add(Side::query, {"queries", queries, inputs.gradients[0]}, of_queries.rows);
+  call.add(Side::key, {"keys", keys, inputs.gradients[1]}, of_keys.rows);
+  call.check(of_queries.rows);
+  check_ids_alone({"query_targets", of_queries.targets}, of_queries.rows.count,
+                  {"key_targets", of_keys.targets}, of_keys.rows.count);
+  if (of_queries.targets.has_ids()) {
+    call.leave_out(of_queries.targets.ids(), of_keys.targets.ids());
+  }
+  if (leaves_out(all_queries) || leaves_out(all_keys)) {
+    const Labels positives =
+        positives_among(scratch, targets.positives, of_queries.rows, of_keys.rows);
+    call.pack();
+    return info_nce<S>(options, call, &positives);
   }
   call.pack();
   return info_nce<S>(options, call, targets.positives);

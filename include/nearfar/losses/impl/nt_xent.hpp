@@ -26,13 +26,27 @@ TemperatureResult nt_xent(const NtXentOptions& options, Frame& call) {
   return result;
 }
 
+/// Rows of both views, one below the other, of samples of which some are kept.
+inline KeptRows of_both_views(Scratch& scratch, const KeptRows& samples) {
+  if (samples.are_all()) return 2 * samples.all;
+  auto* number = scratch.take<Index>(2 * samples.count);
+  for (Index i = 0; i < samples.count; ++i) {
+    number[i] = samples[i];
+    number[samples.count + i] = samples.all + samples[i];
+  }
+  return {number, 2 * samples.count, 2 * samples.all};
+}
+
 template <class S>
 TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& kernel,
-                           const Inputs<S, 2>& inputs, const Targets& targets) {
-  const Index n = inputs.rows[0].rows();
+                           const Inputs<S, 2>& inputs, const Targets& given) {
   Call<S> call(kernel, options.reduction, inputs);
-  call.add_views(inputs);
-  call.check(2 * n);
+  const LabelledRows labelled =
+      labelled_rows(call.scratch(), {"targets", given}, inputs.rows[0].rows());
+  call.add_views(inputs, labelled.rows);
+  call.check(of_both_views(call.scratch(), labelled.rows));
+  const Index n = labelled.rows.count;
+  const Targets& targets = labelled.targets;
   check_ids_alone({"targets", targets}, n);
   if (targets.has_ids()) {
     const Labels ids = ids_of_views(call.scratch(), targets.ids());

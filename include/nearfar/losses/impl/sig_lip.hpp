@@ -39,12 +39,15 @@ SigLipResult sig_lip(const SigLipOptions& options, Frame& call, const PositiveRu
 
 template <class S>
 SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel,
-                      const Inputs<S, 2>& inputs, const Targets& targets) {
+                      const Inputs<S, 2>& inputs, const Targets& given) {
   Call<S> call(kernel, options.reduction, inputs);
-  call.add_pairs(inputs, "images", "texts");
-  call.check(inputs.rows[0].rows());
-  const Index n = inputs.rows[0].rows();
-  check_pair_targets({"targets", targets}, n, n);
+  const LabelledRows labelled =
+      labelled_rows(call.scratch(), {"targets", given}, inputs.rows[0].rows());
+  call.add_pairs(inputs, "images", "texts", labelled.rows);
+  call.check(labelled.rows);
+  const Index n = labelled.rows.count;
+  check_pair_targets({"targets", labelled.targets}, n, n);
+  const Targets targets = pair_classes(call.scratch(), labelled.targets);
   if (targets.has_ids()) call.leave_out(targets.ids(), targets.ids());
   call.pack();
   if (targets.rule() == Targets::Rule::none) return sig_lip<S>(options, call, nullptr);

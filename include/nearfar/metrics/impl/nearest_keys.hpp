@@ -36,6 +36,9 @@ void check_known(const NearestOptions& options, const NearestInputs<S>& inputs) 
     fail_argument("targets", "no weights: no anchor's loss is weighed here", "weights");
   }
   check_pair_weights(of_queries, PairWeights::refused);
+  for (const NamedTargets& of : {of_queries, of_keys}) {
+    refuse_unlabelled(of, "targets that all rows have: nearest keys are numbers of rows");
+  }
   if (known.targets.rule() != Targets::Rule::none) {
     check_targets(of_queries, queries, of_keys, keys, one);
   } else if (known.key_targets.rule() != Targets::Rule::none) {

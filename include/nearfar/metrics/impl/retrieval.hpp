@@ -14,6 +14,9 @@ void check_ranked_targets(const RetrievalOptions& options, const TargetedRanks<S
   const NamedTargets of_queries{one ? "labels" : "query_labels", inputs.query_targets};
   const NamedTargets of_keys{one ? "labels" : "reference_labels", inputs.key_targets};
   check_targets(of_queries, inputs.sets.queries.rows(), of_keys, inputs.sets.keys.rows(), one);
+  for (const NamedTargets& of : {of_queries, of_keys}) {
+    refuse_unlabelled(of, "the option unlabelled of Retrieval");
+  }
   if (of_queries.targets.has_weights()) {
     fail_argument(of_queries.name, "no weights of queries: all count alike", "weights");
   }

@@ -8,6 +8,24 @@
 
 namespace nearfar::detail {
 
+/// Throws where the positive of a query is left out and the query is not, or the other way round;
+/// and where positives have numbers, which count keys that are left out.
+inline void check_positives_kept(const InfoNceTargets& targets, Index queries) {
+  const auto is_left_out = [](const Targets& of, Index i) {
+    return of.has_unlabelled() && i < of.ids().size() && of.ids()[i] == of.unlabelled_value();
+  };
+  if (!targets.of_queries.has_unlabelled() && !targets.of_keys.has_unlabelled()) return;
+  if (targets.positives != nullptr) {
+    fail_argument("positives", "no numbers where keys may be unlabelled, on shards", "numbers");
+  }
+  for (Index i = 0; i < queries; ++i) {
+    if (is_left_out(targets.of_queries, i) != is_left_out(targets.of_keys, i)) {
+      fail_argument("key_targets", "a query and its positive to be unlabelled together",
+                    "one of them alone at row " + std::to_string(i));
+    }
+  }
+}
+
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const ShardedInputs<S, 2>& inputs, const InfoNceTargets& targets) {
@@ -28,6 +46,7 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
           fail_argument("keys", "a key for each of " + std::to_string(n) + " queries",
                         std::to_string(keys.rows()) + " keys");
         }
+        check_positives_kept(targets, n);
         check_ids_alone({"query_targets", targets.of_queries}, n, {"key_targets", targets.of_keys},
                         keys.rows());
       });

@@ -20,7 +20,9 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
   if (targets.has_ids()) {
     const Index n = targets.ids().size();
     for (Index i = 0; i < 2 * n; ++i) ids.push_back(targets.ids()[i < n ? i : i - n]);
-    views.with_pairs(Targets().ids(ids));
+    Targets of_views = Targets().ids(ids);
+    if (targets.has_unlabelled()) of_views = of_views.unlabelled(targets.unlabelled_value());
+    views.with_pairs(of_views);
   }
   ShardedCall<S> call(kernel, options.reduction,
                       introduction("NtXent", kernel, inputs, options,

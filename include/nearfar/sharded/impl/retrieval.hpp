@@ -103,6 +103,9 @@ inline void check_sharded(const RetrievalOptions& options, const Targets& target
   if (options.unlabelled) {
     fail_argument("unlabelled", "nothing where the references are shared out", "a label");
   }
+  if (targets.has_unlabelled()) {
+    fail_argument("labels", "no unlabelled rows where the references are shared out", "a label");
+  }
   if (targets.has_weights() || !targets.lists().weights.empty()) {
     fail_argument("labels", "no weights where the references are shared out", "weights");
   }

@@ -13,6 +13,7 @@
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/common_centre.hpp"
 #include "nearfar/engine/finite.hpp"
+#include "nearfar/engine/labelled_rows.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/engine/pair_counts.hpp"
@@ -32,6 +33,7 @@ struct Piece {
   const char* name;
   Rows<S> rows;
   GradientRows<S> gradient;
+  KeptRows kept;  ///< those that take part
 };
 
 /// A process' rows of a set: its pieces, one after the other.
@@ -48,7 +50,8 @@ struct ShardedSet {
   ShardedSet(const char* name, const Chunks<S>& chunks) { add(name, chunks); }
 
   void add(const char* name, const Chunks<S>& chunks) {
-    for (const auto& chunk : chunks.all()) pieces.push_back({name, chunk.rows, chunk.gradient});
+    for (const auto& chunk : chunks.all())
+      pieces.push_back({name, chunk.rows, chunk.gradient, chunk.rows.rows()});
   }
   ShardedSet& with(const Targets& some) {
     has_targets = true;
@@ -72,7 +75,7 @@ struct ShardedSet {
   /// -1 where there are no rows.
   Index cols() const {
     for (const Piece<S>& piece : pieces) {
-      if (piece.rows.rows() > 0) return piece.rows.cols();
+      if (piece.kept.all > 0) return piece.rows.cols();
     }
     return -1;
   }
@@ -176,9 +179,13 @@ class ShardedCall {
     introductions_ = team_.introduce(introduction, [&](Introduction& own) {
       scratch_.emplace(inputs.options.workspace);
       threads_ = std::max(1, available_threads(scratch_->threads()));
+      terms_ = terms;
+      for (int k = 0; k < set_count; ++k) leave_out_unlabelled(k);
       introduce(own, inputs.options);
       check();
-      if (wants_gradients_) check_upstream(upstream_, reduction_, terms);
+      if (!wants_gradients_) return;
+      check_upstream(upstream_, reduction_, terms);
+      upstream_ = of_kept(*scratch_, upstream_, terms_);
     });
     for (const Introduction& one : introductions_) {
       cols_ = std::max(cols_, one.cols);
@@ -217,6 +224,8 @@ class ShardedCall {
   /// Whether rows are compared with each other, and none with itself.
   bool same_rows() const { return sets() == 1 || sets_.back().same_rows; }
   const PackedRows<S>& rows(int set) const { return packed_[at(set)]; }
+  /// Those of own rows that take part.
+  const Targets& targets(int set) const { return sets_[at(set)].targets; }
   Index own_rows(int set) const { return packed_[at(set)].rows; }
   Index all_rows(int set) const { return shards_[at(set)].first_of(team_.size()); }
   Index first_row(int set) const { return shards_[at(set)].first_of(team_.rank()); }
@@ -393,8 +402,11 @@ class ShardedCall {
   template <class ValueOf>
   void reduce(Reduction reduction, Index count, const ValueOf& value_of, Result& result) const {
     if (reduction == Reduction::none) {
-      team_.agree([&] { result.values.resize(static_cast<std::size_t>(count)); });
-      for (Index i = 0; i < count; ++i) result.values[static_cast<std::size_t>(i)] = value_of(i);
+      const KeptRows rows = terms_.are_all() ? KeptRows(count) : terms_;
+      team_.agree([&] { result.values.resize(static_cast<std::size_t>(rows.all)); });
+      for (Index i = 0; i < rows.count; ++i) {
+        result.values[static_cast<std::size_t>(rows[i])] = value_of(i);
+      }
     }
     const double total = sum(count, value_of);
     if (!is_finite(total)) fail_value_overflow(total);
@@ -483,6 +495,36 @@ class ShardedCall {
   }
   // ---- before -------------------------------------------------------------------------------
 
+  /// Leaves out own rows of a set that have no label, piece by piece. What does not fit stays, for
+  /// checks to find.
+  void leave_out_unlabelled(int k) {
+    ShardedSet<S>& set = sets_[at(k)];
+    if (!set.targets.has_unlabelled()) return;
+    const NamedTargets of{set.name(), set.targets};
+    if (!leaves_out(of)) {
+      fail_argument("targets", "unlabelled rows that are left out, on shards",
+                    "unlabelled rows as negatives");
+    }
+    LabelledRows labelled = labelled_rows(*scratch_, of, set.rows());
+    set.targets = labelled.targets;
+    if (k == 0) terms_ = labelled.rows;
+    if (labelled.rows.are_all()) return;
+    Index first = 0;
+    Index at_number = 0;
+    for (Piece<S>& piece : set.pieces) {
+      const Index rows = piece.rows.rows();
+      auto* number = scratch_->template take<Index>(rows);
+      Index count = 0;
+      for (; at_number < labelled.rows.count && labelled.rows[at_number] < first + rows;
+           ++at_number) {
+        number[count++] = labelled.rows[at_number] - first;
+      }
+      piece.kept = KeptRows(number, count, rows);
+      piece.rows = gather(*scratch_, threads_, piece.rows, piece.kept);
+      first += rows;
+    }
+  }
+
   void introduce(Introduction& own, const CallOptions<S>& call) {
     const Rows<S>& p = given_.parameter;
     d_parameter_ = wants_gradients_ ? call.d_parameter : GradientRows<S>();
@@ -534,13 +576,14 @@ class ShardedCall {
 
   void check_piece(const Piece<S>& piece, Index cols) const {
     const Rows<S>& rows = piece.rows;
-    if (rows.rows() == 0) return;  // may come without columns
+    if (piece.kept.all == 0) return;  // may come without columns
     if (rows.cols() != cols) {
       fail_shape(piece.name, rows.rows(), cols, rows.rows(), rows.cols());
     }
     if (cols == 0) fail_argument(piece.name, "rows of at least one element", "0 columns");
     check_finite(piece.name, rows, threads_);
-    piece.gradient.check_shape(("d_" + std::string(piece.name)).c_str(), rows.rows(), rows.cols());
+    piece.gradient.check_shape(("d_" + std::string(piece.name)).c_str(), piece.kept.all,
+                               rows.cols());
   }
 
   /// A set's own rows in one piece, and its shape on all processes.
@@ -760,7 +803,7 @@ class ShardedCall {
     std::vector<Output<S>> outputs;
     for (int k = 0; k < sets(); ++k) {
       for (Piece<S>& piece : sets_[at(k)].pieces) {
-        outputs.push_back({&piece.gradient, piece.rows.rows(), cols_before(k)});
+        outputs.push_back({&piece.gradient, piece.kept.all, cols_before(k)});
       }
     }
     const Rows<S>& p = given_.parameter;
@@ -770,9 +813,10 @@ class ShardedCall {
 
   void scatter_piece(const InputGradients<S>& from, Index first, const Piece<S>& piece) const {
     if (!piece.gradient.wanted()) return;
+    clear_others(piece.kept, piece.gradient);
     for (Index i = 0; i < piece.rows.rows(); ++i) {
       scatter_row(piece.rows.cols(), from.data + (first + i) * from.stride,
-                  piece.gradient.accumulates(), piece.gradient.row(i));
+                  piece.gradient.accumulates(), piece.gradient.row(piece.kept[i]));
     }
   }
 
@@ -786,6 +830,7 @@ class ShardedCall {
   std::vector<ShardedSet<S>> sets_;
   bool wants_gradients_;
   Upstream upstream_;
+  KeptRows terms_;  ///< which of the caller's terms are those of the call
   GradientRows<S> d_parameter_;
   bool wants_parameter_ = false;  ///< by anyone
   std::vector<Introduction> introductions_;

@@ -30,7 +30,7 @@ class ShardedLabelledCall {
               }),
         reduction_(reduction),
         numbers_(numbers) {
-    const Targets& targets = inputs.targets;
+    const Targets& targets = call_.targets(0);
     if (wants_gradients()) upstream_ = call_.upstream();
     if (targets.has_weights()) {
       upstream_ = upstream_.weighted(targets.weights().data(), anchors());
