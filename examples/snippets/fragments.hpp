@@ -22,6 +22,7 @@ extern Rows d_contexts, d_targets, d_weights, dW;
 // Integers.
 extern std::vector<int> labels, stored_labels, query_labels, reference_labels, ids, stored_ids;
 extern std::vector<int> same, key_of;
+extern std::vector<int> first, second, other_first, other_second;
 extern std::vector<std::uint64_t> words;
 extern std::vector<nearfar::Index> drawn, offsets, columns;
 extern std::uint64_t seed, step;

@@ -13,4 +13,9 @@ template NEARFAR_EXPORT Result evaluate(const HadsellOptions&, const KernelValue
 template NEARFAR_EXPORT Result evaluate(const HadsellOptions&, const KernelValue<double>&,
                                         const Inputs<double, 2>&, const Labels&);
 
+template NEARFAR_EXPORT Result evaluate(const HadsellOptions&, const KernelValue<float>&,
+                                        const PairListInputs<float>&);
+template NEARFAR_EXPORT Result evaluate(const HadsellOptions&, const KernelValue<double>&,
+                                        const PairListInputs<double>&);
+
 }  // namespace nearfar::detail

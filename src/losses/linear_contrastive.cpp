@@ -10,4 +10,11 @@ template NEARFAR_EXPORT LinearContrastiveResult evaluate(const LinearContrastive
                                                          const KernelValue<double>&,
                                                          const LabelledInputs<double>&);
 
+template NEARFAR_EXPORT LinearContrastiveResult evaluate(const LinearContrastiveOptions&,
+                                                         const KernelValue<float>&,
+                                                         const PairListInputs<float>&);
+template NEARFAR_EXPORT LinearContrastiveResult evaluate(const LinearContrastiveOptions&,
+                                                         const KernelValue<double>&,
+                                                         const PairListInputs<double>&);
+
 }  // namespace nearfar::detail

@@ -9,4 +9,9 @@ template NEARFAR_EXPORT Result evaluate(const TripletOptions&, const KernelValue
 template NEARFAR_EXPORT Result evaluate(const TripletOptions&, const KernelValue<double>&,
                                         const Inputs<double, 3>&);
 
+template NEARFAR_EXPORT Result evaluate(const TripletOptions&, const KernelValue<float>&,
+                                        const TripletListInputs<float>&);
+template NEARFAR_EXPORT Result evaluate(const TripletOptions&, const KernelValue<double>&,
+                                        const TripletListInputs<double>&);
+
 }  // namespace nearfar::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "golden/in_batch_runners.hpp"
+#include "golden/lists_runners.hpp"
 #include "golden/runner.hpp"
 
 /// \file
@@ -375,6 +376,7 @@ const std::map<std::string, Runner<S>>& runners() {
         {"club", club<S>},
     };
     out.merge(in_batch_runners<S>());
+    out.merge(lists_runners<S>());
     return out;
   }();
   return all;

@@ -5,14 +5,25 @@
 #include "nearfar/engine/score_rows.hpp"
 
 /// \file
-/// Row i with row i: one score a row, straight from the rows.
+/// Pairs of rows, row i with row i or by numbers: one score a pair, straight from the rows.
 
 namespace nearfar::detail {
 
 /// The row of y that each row i of x is paired with: partner[i], or i when null.
 using Partner = const Index*;
 
-/// One pair a row of x: geometry values, scores and derivatives dL/ds.
+/// Pairs by number: pair k is row first[k] of one set and row second[k] of another, or row k of
+/// either where null.
+struct PairNumbers {
+  Index count = 0;
+  const Index* first = nullptr;
+  const Index* second = nullptr;
+
+  Index x(Index k) const { return first != nullptr ? first[k] : k; }
+  Index y(Index k) const { return second != nullptr ? second[k] : k; }
+};
+
+/// Pairs' geometry values, scores and derivatives dL/ds.
 template <class S>
 struct PairedScores {
   S* u;
@@ -26,18 +37,19 @@ struct PairedScores {
   }
 };
 
-/// Sets u[i] and s[i] for row i of x and its partner in y. Throws std::domain_error when a distance
-/// does not fit S.
+/// Sets u[k] and s[k] for pair k of a row of x and a row of y. Throws std::domain_error when a
+/// distance does not fit S.
 template <class S>
 void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S>& x,
-                   const PackedRows<S>& y, const PairedScores<S>& out, Partner partner = nullptr) {
+                   const PackedRows<S>& y, const PairNumbers& pairs, const PairedScores<S>& out) {
   std::atomic<bool> overflow = false;
-  parallel_tasks(tasks_of(x.rows, rows_per_task), threads, [&](Index t, int) {
+  parallel_tasks(tasks_of(pairs.count, rows_per_task), threads, [&](Index t, int) {
     const Index first = t * rows_per_task;
-    const Index end = std::min(x.rows, first + rows_per_task);
-    for (Index i = first; i < end; ++i) {
-      const Index j = partner != nullptr ? partner[i] : i;
-      out.u[i] = kernel.is_distance()
+    const Index end = std::min(pairs.count, first + rows_per_task);
+    for (Index k = first; k < end; ++k) {
+      const Index i = pairs.x(k);
+      const Index j = pairs.y(k);
+      out.u[k] = kernel.is_distance()
                      ? squared_distance_of_rows(x.depth, x.plain_row(i), y.plain_row(j))
                      : row_loops<S>().dot(x.depth, x.row(i), y.row(j));
     }
@@ -47,34 +59,42 @@ void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S
     const S* s = scores_of(kernel, end - first, out.u + first, out.s + first);
     if (s != out.s + first) std::copy_n(s, end - first, out.s + first);
     if (kernel.function != ScoreFunction::square_root) return;
-    for (Index i = first; i < end; ++i) {  // where the square does not fit S
-      if (has_all_digits(out.u[i])) continue;
-      const Index j = partner != nullptr ? partner[i] : i;
-      const S distance = distance_of_rows(x.depth, x.plain_row(i), y.plain_row(j));
+    for (Index k = first; k < end; ++k) {  // where the square does not fit S
+      if (has_all_digits(out.u[k])) continue;
+      const S distance =
+          distance_of_rows(x.depth, x.plain_row(pairs.x(k)), y.plain_row(pairs.y(k)));
       if (distance > std::numeric_limits<S>::max()) overflow = true;
-      out.s[i] = distance;
+      out.s[k] = distance;
     }
   });
   if (overflow) fail_distance_overflow();
 }
 
-/// Adds the gradients of sum_i g_i s_i with respect to the packed rows, each where wanted; g
-/// becomes dL/du. Rows of y may be partners of many: threads share out the elements of rows, not
-/// the rows, so that every sum runs over i in order.
+/// The same for row i of x and its partner in y.
+template <class S>
+void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S>& x,
+                   const PackedRows<S>& y, const PairedScores<S>& out, Partner partner = nullptr) {
+  paired_scores(threads, kernel, x, y, PairNumbers{x.rows, nullptr, partner}, out);
+}
+
+/// Adds the gradients of sum_k g_k s_k with respect to the packed rows, each where wanted; g
+/// becomes dL/du. Rows may be in many pairs, and x and y may be one set with one gradient: threads
+/// share out the elements of rows, not the pairs, so that every sum runs over pairs in order.
 template <class S>
 void add_paired_gradients(int threads, const KernelValue<S>& kernel, const PackedRows<S>& x,
-                          const PackedRows<S>& y, const PairedScores<S>& pairs, RowGradients<S>& dx,
-                          RowGradients<S>& dy, Partner partner = nullptr) {
+                          const PackedRows<S>& y, const PairNumbers& pairs,
+                          const PairedScores<S>& scores, RowGradients<S>& dx, RowGradients<S>& dy) {
   constexpr Index elements = 32;
   const RowLoops<S>& loops = row_loops<S>();
-  chain_to_geometry(kernel, x.rows, pairs.u, pairs.s, pairs.g);
+  chain_to_geometry(kernel, pairs.count, scores.u, scores.s, scores.g);
   parallel_tasks(tasks_of(x.depth, elements), threads, [&](Index t, int) {
     const Index k = t * elements;
     const Index n = std::min(elements, x.depth - k);
-    for (Index i = 0; i < x.rows; ++i) {
-      const S slope = pairs.g[i];
+    for (Index p = 0; p < pairs.count; ++p) {
+      const S slope = scores.g[p];
       if (slope == S(0)) continue;
-      const Index j = partner != nullptr ? partner[i] : i;
+      const Index i = pairs.x(p);
+      const Index j = pairs.y(p);
       if (kernel.is_distance()) {
         const S* a = x.plain_row(i) + k;
         const S* b = y.plain_row(j) + k;
@@ -90,6 +110,15 @@ void add_paired_gradients(int threads, const KernelValue<S>& kernel, const Packe
       }
     }
   });
+}
+
+/// The same for row i of x and its partner in y.
+template <class S>
+void add_paired_gradients(int threads, const KernelValue<S>& kernel, const PackedRows<S>& x,
+                          const PackedRows<S>& y, const PairedScores<S>& scores,
+                          RowGradients<S>& dx, RowGradients<S>& dy, Partner partner = nullptr) {
+  add_paired_gradients(threads, kernel, x, y, PairNumbers{x.rows, nullptr, partner}, scores, dx,
+                       dy);
 }
 
 }  // namespace nearfar::detail

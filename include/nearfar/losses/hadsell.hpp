@@ -4,6 +4,7 @@
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
 #include "nearfar/losses/label_calls.hpp"
+#include "nearfar/losses/pair_list_calls.hpp"
 
 namespace nearfar {
 
@@ -42,6 +43,11 @@ template <class S>
 Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
                 const Inputs<S, 2>& inputs, const Labels& same);
 
+/// Pairs listed.
+template <class S>
+Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
+                const PairListInputs<S>& inputs);
+
 }  // namespace detail
 
 /// Contrastive loss of pairs: similar rows are drawn together, dissimilar ones pushed apart until
@@ -54,10 +60,11 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
 /// dL/dd = d for similar pairs, -(m - d) for dissimilar ones nearer than m, else 0. With
 /// SquareFactor::one value and gradient are twice that.
 ///
-/// Three forms: pairs given (row i of a with row i of b; terms are the N pairs); all pairs i < j of
-/// a labelled batch, similar when the labels are equal (terms are the N (N - 1) / 2 pairs); and all
-/// pairs of a query and a reference (terms are the N M pairs). With Reduction::none, and with
-/// weights of anchors, each row of a labelled batch has half of each of its pairs, so that the
+/// Four forms: pairs given (row i of a with row i of b; terms are the N pairs); pairs listed by the
+/// numbers of their rows, positive pairs being similar (terms are the listed pairs); all pairs i <
+/// j of a labelled batch, similar when the labels are equal (terms are the N (N - 1) / 2 pairs);
+/// and all pairs of a query and a reference (terms are the N M pairs). With Reduction::none, and
+/// with weights of anchors, each row of a labelled batch has half of each of its pairs, so that the
 /// values sum to the sum of all pairs; in pairs with references all is the query's. A pair that one
 /// row of a batch lists and the other does not is half similar and half not.
 ///
@@ -65,8 +72,10 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
 /// forward and backward by the symmetry of distances. Objects are immutable and may be shared by
 /// threads, each with its own Workspace; results have the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
-class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result> {
+class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result>,
+                           public PairListCalls<HadsellContrastive<S, K>, S, Result> {
   using OverLabels = LabelCalls<HadsellContrastive, S, Result>;
+  using OfLists = PairListCalls<HadsellContrastive, S, Result>;
 
   static_assert(is_symmetric<K>(),
                 "nearfar: HadsellContrastive needs a kernel that treats both rows alike");
@@ -89,6 +98,10 @@ class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result
   // All pairs over labels: of a batch, and of queries with references.
   using OverLabels::forward;
   using OverLabels::forward_backward;
+
+  // Pairs listed by the numbers of their rows.
+  using OfLists::forward;
+  using OfLists::forward_backward;
 
   /// Pairs: rows of a and b (both N x D), same (N numbers, 1 for a similar pair, 0 for another).
   /// Throws std::invalid_argument on shapes or flags that do not fit, std::domain_error on an

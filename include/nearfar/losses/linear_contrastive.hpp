@@ -5,6 +5,7 @@
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
 #include "nearfar/losses/label_calls.hpp"
+#include "nearfar/losses/pair_list_calls.hpp"
 
 namespace nearfar {
 
@@ -32,8 +33,8 @@ struct LinearContrastiveOptions {
 
 /// The result of LinearContrastive.
 struct LinearContrastiveResult : Result {
-  std::int64_t positive_pairs = 0;         ///< ordered pairs of equal labels
-  std::int64_t negative_pairs = 0;         ///< ordered pairs of different labels
+  std::int64_t positive_pairs = 0;         ///< ordered pairs of equal labels, or listed ones
+  std::int64_t negative_pairs = 0;         ///< ordered pairs of different labels, or listed ones
   std::int64_t active_positive_pairs = 0;  ///< of these, beyond the margin
   std::int64_t active_negative_pairs = 0;  ///< of these, within the margin
 };
@@ -43,6 +44,10 @@ namespace detail {
 template <class S>
 LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
                                  const KernelValue<S>& kernel, const LabelledInputs<S>& inputs);
+
+template <class S>
+LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
+                                 const KernelValue<S>& kernel, const PairListInputs<S>& inputs);
 
 }  // namespace detail
 
@@ -58,12 +63,20 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
 /// all of a kind, `mean_nonzero` over the active ones of a kind, and added. With
 /// Reduction::none a value is the sum of a row's hinges of both kinds.
 ///
+/// Pairs may be listed by the numbers of their rows in place of labels (PairList): of a batch, or
+/// of a row of x and a reference. Terms are then the listed pairs.
+///
 /// Extra memory O((N + M) D); 3 to 4 N^2 D floating point operations for a batch, 6 N M D with
 /// references; a third more for mean_nonzero, whose divisors weigh the two kinds against each other
 /// and must be known first. Immutable; shared by threads each with its own Workspace; the same bits
 /// at any number of threads.
 template <class S, Kernel K = Euclidean>
-class LinearContrastive : public LabelCalls<LinearContrastive<S, K>, S, LinearContrastiveResult> {
+class LinearContrastive
+    : public LabelCalls<LinearContrastive<S, K>, S, LinearContrastiveResult>,
+      public PairListCalls<LinearContrastive<S, K>, S, LinearContrastiveResult> {
+  using OverLabels = LabelCalls<LinearContrastive, S, LinearContrastiveResult>;
+  using OfLists = PairListCalls<LinearContrastive, S, LinearContrastiveResult>;
+
   static_assert(is_symmetric<K>(),
                 "nearfar: LinearContrastive needs a kernel that treats both rows alike");
 
@@ -83,6 +96,11 @@ class LinearContrastive : public LabelCalls<LinearContrastive<S, K>, S, LinearCo
   /// With both margins, given or not.
   const LinearContrastiveOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
+
+  using OfLists::forward;
+  using OfLists::forward_backward;
+  using OverLabels::forward;
+  using OverLabels::forward_backward;
 
  private:
   LinearContrastiveOptions options_;

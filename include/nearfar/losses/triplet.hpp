@@ -2,6 +2,7 @@
 
 #include "nearfar/core/inputs.hpp"
 #include "nearfar/core/reduction.hpp"
+#include "nearfar/core/row_lists.hpp"
 #include "nearfar/core/triplet_form.hpp"
 #include "nearfar/kernels/kernels.hpp"
 
@@ -29,10 +30,15 @@ template <class S>
 Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
                 const Inputs<S, 3>& inputs);
 
+/// Triplets listed.
+template <class S>
+Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
+                const TripletListInputs<S>& inputs);
+
 }  // namespace detail
 
-/// Triplet loss of triplets given as rows: an anchor is to be nearer to its positive than to its
-/// negative, by a margin:
+/// Triplet loss of triplets given as rows, or by the numbers of rows: an anchor is to be nearer to
+/// its positive than to its negative, by a margin:
 ///
 ///     hinge: L_i = max(0, d(a_i, p_i) - d(a_i, n_i) + m)
 ///     soft:  L_i = softplus(d(a_i, p_i) - d(a_i, n_i) + m)
@@ -44,10 +50,13 @@ Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
 /// triplets and shallow convolutional neural networks, 2016), as in PyTorch's triplet_margin_loss.
 /// At the hinge's corner the subgradient is 0.
 ///
-/// Time and extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same
+/// Time and extra memory O(N D); of T triplets listed among N rows time O(T D), memory O(N D + T).
+/// Immutable; shared by threads each with its own Workspace; the same
 /// bits at any number of threads.
 template <class S, Kernel K = Euclidean>
 class Triplet {
+  using Listed = detail::TripletListInputs<S>;
+
  public:
   /// Throws std::invalid_argument unless the margin is finite and >= 0; and for `swap` with a
   /// kernel that does not treat both rows alike (Bilinear).
@@ -68,7 +77,7 @@ class Triplet {
   /// is not finite.
   Result forward(Rows<S> anchors, Rows<S> positives, Rows<S> negatives,
                  CallOptions<S> call = {}) const {
-    return evaluate({{anchors, positives, negatives}, {}, false, call});
+    return evaluate(detail::Inputs<S, 3>{{anchors, positives, negatives}, {}, false, call});
   }
 
   /// Value and gradients, each N x D, times `call.upstream`: one number, or N numbers with
@@ -76,11 +85,41 @@ class Triplet {
   Result forward_backward(Rows<S> anchors, Rows<S> positives, Rows<S> negatives,
                           GradientRows<S> d_anchors, GradientRows<S> d_positives,
                           GradientRows<S> d_negatives, CallOptions<S> call = {}) const {
-    return evaluate(
-        {{anchors, positives, negatives}, {d_anchors, d_positives, d_negatives}, true, call});
+    return evaluate(detail::Inputs<S, 3>{
+        {anchors, positives, negatives}, {d_anchors, d_positives, d_negatives}, true, call});
+  }
+
+  /// The loss of listed triplets of rows of x (N x D). Terms are the triplets, each as often as it
+  /// is listed. Throws std::invalid_argument on shapes that do not fit, on a row number out of
+  /// range, on lists that are not as long, and for a kernel that does not treat both rows alike;
+  /// std::domain_error on an element that is not finite.
+  Result forward(Rows<S> x, const TripletList& triplets, CallOptions<S> call = {}) const {
+    return evaluate(Listed{{{x}, {}, false, call}, triplets, false});
+  }
+  /// The same with anchors of x (N x D), positives and negatives of references (M x D), under any
+  /// kernel.
+  Result forward(Rows<S> x, Rows<S> references, const TripletList& triplets,
+                 CallOptions<S> call = {}) const {
+    return evaluate(Listed{{{x, references}, {}, false, call}, triplets, true});
+  }
+
+  /// Value and the gradients of it, in the shapes of their inputs, times `call.upstream`: one
+  /// number, or one a triplet with Reduction::none; each gradient may be `no_gradient` or
+  /// `accumulate(buffer)`.
+  Result forward_backward(Rows<S> x, const TripletList& triplets, GradientRows<S> dx,
+                          CallOptions<S> call = {}) const {
+    return evaluate(Listed{{{x}, {dx}, true, call}, triplets, false});
+  }
+  Result forward_backward(Rows<S> x, Rows<S> references, const TripletList& triplets,
+                          GradientRows<S> dx, GradientRows<S> d_references,
+                          CallOptions<S> call = {}) const {
+    return evaluate(Listed{{{x, references}, {dx, d_references}, true, call}, triplets, true});
   }
 
  private:
+  Result evaluate(const Listed& inputs) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
+  }
   Result evaluate(const detail::Inputs<S, 3>& inputs) const {
     return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
   }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "nearfar/engine/labelled_call.hpp"
+#include "nearfar/engine/listed_call.hpp"
 #include "nearfar/engine/paired_rows.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/terms/hadsell_term.hpp"
@@ -23,6 +24,31 @@ inline void check_same_flags(const Labels& same, Index pairs) {
   }
 }
 
+/// Value, counts and dL/ds of `count` pairs, of which is_similar(k) are similar, given their
+/// scores.
+template <class S, class IsSimilar>
+Result hadsell_of_scores(const HadsellOptions& options, Call<S>& call, Index count,
+                         const PairedScores<S>& pairs, const IsSimilar& is_similar) {
+  const auto length = [&](Index k) {
+    return hadsell_length(pairs.s[k], static_cast<S>(options.margin), is_similar(k));
+  };
+  const double factor = hadsell_factor(options);
+  const auto value = [&](Index k) {
+    const double of_pair = static_cast<double>(length(k));
+    return 0.5 * factor * of_pair * of_pair;
+  };
+  Result result;
+  Diagnostics& d = result.diagnostics;
+  fold_scores(call.kernel(), count, pairs.s, d);
+  count_terms(count, value, d);
+  call.reduce(count, value, result);
+  for (Index k = 0; k < count && call.wants_gradients(); ++k) {
+    pairs.g[k] = (is_similar(k) ? length(k) : -length(k)) *
+                 static_cast<S>(factor * row_upstream(call.upstream(), k));
+  }
+  return result;
+}
+
 template <class S>
 Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
                 const Inputs<S, 2>& inputs, const Labels& same) {
@@ -35,27 +61,29 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
 
   const PairedScores<S> pairs(call.scratch(), n);
   paired_scores(call.threads(), kernel, call.rows(0), call.rows(1), pairs);
-  const auto length = [&](Index i) {
-    return hadsell_length(pairs.s[i], static_cast<S>(options.margin), same[i] == 1);
-  };
-  const double factor = hadsell_factor(options);
-  const auto value = [&](Index i) {
-    const double of_pair = static_cast<double>(length(i));
-    return 0.5 * factor * of_pair * of_pair;
-  };
-  Result result;
-  Diagnostics& d = result.diagnostics;
-  fold_scores(kernel, n, pairs.s, d);
-  count_terms(n, value, d);
-  call.reduce(n, value, result);
+  const Result result =
+      hadsell_of_scores(options, call, n, pairs, [&](Index k) { return same[k] == 1; });
   if (!call.wants_gradients()) return result;
-  for (Index i = 0; i < n; ++i) {
-    pairs.g[i] = (same[i] == 1 ? length(i) : -length(i)) *
-                 static_cast<S>(factor * row_upstream(call.upstream(), i));
-  }
   add_paired_gradients(call.threads(), kernel, call.rows(0), call.rows(1), pairs, call.gradients(0),
                        call.gradients(1));
-  call.scatter(call.scale(d));
+  call.scatter(call.scale(result.diagnostics));
+  return result;
+}
+
+template <class S>
+Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
+                const PairListInputs<S>& inputs) {
+  const Index positives = inputs.positives.first.size();
+  const Index count = positives + inputs.negatives.first.size();
+  ListedCall<S> listed(kernel, options.reduction, inputs, count);
+  Call<S>& call = listed.call();
+  const PairNumbers numbers = listed.numbers(inputs.positives, inputs.negatives);
+  const PairedScores<S> pairs = listed.scores(numbers);
+  const Result result =
+      hadsell_of_scores(options, call, count, pairs, [&](Index k) { return k < positives; });
+  if (!call.wants_gradients()) return result;
+  listed.add_gradients(numbers, pairs);
+  call.scatter(call.scale(result.diagnostics));
   return result;
 }
 

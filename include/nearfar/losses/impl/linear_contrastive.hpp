@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nearfar/engine/labelled_call.hpp"
+#include "nearfar/engine/listed_call.hpp"
 #include "nearfar/losses/linear_contrastive.hpp"
 #include "nearfar/terms/linear_contrastive_term.hpp"
 
@@ -66,6 +67,46 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
                                  const KernelValue<S>& kernel, const LabelledInputs<S>& inputs) {
   LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
   return linear_contrastive<S>(options, call);
+}
+
+/// Pairs listed.
+template <class S>
+LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
+                                 const KernelValue<S>& kernel, const PairListInputs<S>& inputs) {
+  const Index positives = inputs.positives.first.size();
+  const Index count = positives + inputs.negatives.first.size();
+  ListedCall<S> listed(kernel, options.reduction, inputs, count);
+  Call<S>& call = listed.call();
+  const PairNumbers pairs = listed.numbers(inputs.positives, inputs.negatives);
+  const PairedScores<S> scores = listed.scores(pairs);
+  const S sign = static_cast<S>(kernel.sign());
+  const S near = static_cast<S>(*options.positive_margin);
+  const S far = static_cast<S>(*options.negative_margin);
+  const auto hinge = [&](Index k) {
+    const S beyond = k < positives ? near - scores.s[k] : scores.s[k] - far;
+    return static_cast<double>(std::max(sign * beyond, S(0)));
+  };
+  LinearContrastiveResult result;
+  Diagnostics& d = result.diagnostics;
+  fold_scores(kernel, count, scores.s, d);
+  count_terms(count, hinge, d);
+  result.positive_pairs = positives;
+  result.negative_pairs = count - positives;
+  for (Index k = 0; k < positives; ++k) result.active_positive_pairs += hinge(k) > 0 ? 1 : 0;
+  result.active_negative_pairs = d.active_terms - result.active_positive_pairs;
+  const ByKind<double> scales = linear_contrastive_scales(options.reduction, result);
+  const auto scale = [&](Index k) { return k < positives ? scales.positive : scales.negative; };
+  const Reduction rest = options.reduction == Reduction::none ? Reduction::none : Reduction::sum;
+  reduce_rows(
+      rest, count, [&](Index k) { return scale(k) * hinge(k); }, result);
+  if (!call.wants_gradients()) return result;
+  for (Index k = 0; k < count; ++k) {
+    const double up = hinge(k) > 0 ? scale(k) * row_upstream(call.upstream(), k) : 0;
+    scores.g[k] = (k < positives ? -sign : sign) * static_cast<S>(up);
+  }
+  listed.add_gradients(pairs, scores);
+  call.scatter(gradient_scale(rest, d, call.upstream()));
+  return result;
 }
 
 }  // namespace nearfar::detail
