@@ -10,7 +10,7 @@ namespace nearfar::detail::c {
 using registered::Takes;
 
 template <class Line, class C>
-class LabelLoss : public LossOf<Line, C> {
+class ClassLoss : public LossOf<Line, C> {
  public:
   using LossOf<Line, C>::LossOf;
 
@@ -25,6 +25,13 @@ class LabelLoss : public LossOf<Line, C> {
           [&] { return loss.forward_backward(x, targets, dx, call); });
     });
   }
+};
+
+/// Also of queries with references.
+template <class Line, class C>
+class LabelLoss : public ClassLoss<Line, C> {
+ public:
+  using ClassLoss<Line, C>::ClassLoss;
 
   void references(const WithReferences& in, Pass& pass) const override {
     const Targets query_targets = targets_of("query_targets", in.query_targets);
@@ -343,7 +350,9 @@ class OneSetLoss : public LossOf<Line, C> {
 template <class Line, class C>
 constexpr auto loss_for() {
   constexpr Takes takes = Line::takes;
-  if constexpr (takes == Takes::labels) {
+  if constexpr (takes == Takes::classes) {
+    return std::type_identity<ClassLoss<Line, C>>();
+  } else if constexpr (takes == Takes::labels) {
     return std::type_identity<LabelLoss<Line, C>>();
   } else if constexpr (takes == Takes::labels_or_pairs) {
     return std::type_identity<LabelOrPairLoss<Line, C>>();

@@ -17,4 +17,11 @@ template NEARFAR_EXPORT LinearContrastiveResult evaluate(const LinearContrastive
                                                          const KernelValue<double>&,
                                                          const PairListInputs<double>&);
 
+template NEARFAR_EXPORT LinearContrastiveResult evaluate(const SnrContrastiveOptions&,
+                                                         const KernelValue<float>&,
+                                                         const LabelledInputs<float>&);
+template NEARFAR_EXPORT LinearContrastiveResult evaluate(const SnrContrastiveOptions&,
+                                                         const KernelValue<double>&,
+                                                         const LabelledInputs<double>&);
+
 }  // namespace nearfar::detail

@@ -74,6 +74,16 @@ void expect_same_over_labels(const CLoss& c, const Loss& loss, const K& kernel,
   expect_same_references<S>(c, loss, kernel, reduction, c_labels, labels, c_others, others);
 }
 
+/// Where classes have centroids there are no references.
+template <class S, class K, class Loss>
+void expect_same_over_classes(const CLoss& c, const Loss& loss, const K& kernel,
+                              Reduction reduction) {
+  SCOPED_TRACE(nearfar_loss_name(c.get()));
+  const std::vector<std::int64_t> labels = labels_of(n, 5);
+  expect_same_batch<S>(c, loss, kernel, reduction, nearfar_targets_of_labels(labels.data(), n),
+                       labels);
+}
+
 /// A loss of the register with each of its kernels and choices. `init` and `create` are its
 /// functions.
 template <class Line, class C>
@@ -97,7 +107,11 @@ void expect_same_of(nearfar_status (*init)(C*, size_t),
                        c.reduction = number_of(reduction);
                        options.reduction = reduction;
                        const typename Line::template Loss<S, K> loss(options, k);
-                       expect_same_over_labels<S>(made(create, c), loss, k, reduction);
+                       if constexpr (Line::takes == nearfar::registered::Takes::classes) {
+                         expect_same_over_classes<S>(made(create, c), loss, k, reduction);
+                       } else {
+                         expect_same_over_labels<S>(made(create, c), loss, k, reduction);
+                       }
                      }
                    });
   });
@@ -109,6 +123,7 @@ TEST(CLabels, GiveTheBitsOfTheClassWithEveryKernelAndChoice) {
                                             &nearfar_##name##_create);
   NEARFAR_LOSSES_OVER_LABELS(NEARFAR_EXPECT_SAME)
   NEARFAR_EXPECT_SAME(hadsell_contrastive)
+  NEARFAR_EXPECT_SAME(centroid_triplet)
 #undef NEARFAR_EXPECT_SAME
 }
 

@@ -40,8 +40,31 @@ Computed<S> linear_contrastive_pairs(Case& c) {
 }
 
 template <class S>
+Computed<S> snr_contrastive(Case& c) {
+  if (c.word("kernel") != "snr") throw std::runtime_error("unknown kernel for " + c.loss());
+  const nearfar::SnrContrastive<S> loss(options_of<nearfar::SnrContrastiveOptions>(c));
+  Computed<S> out;
+  out.loss = loss.forward_backward(c.matrix<S>("x"), c.labels("labels"), out.gradients["x"]).value;
+  return out;
+}
+
+template <class S>
+Computed<S> centroid_triplet(Case& c) {
+  const auto options = options_of<nearfar::CentroidTripletOptions>(c);
+  return with_kernel<S, nearfar::Euclidean, nearfar::SquaredEuclidean>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    out.loss = nearfar::CentroidTriplet<S, K>(options)
+                   .forward_backward(c.matrix<S>("x"), c.labels("labels"), out.gradients["x"])
+                   .value;
+    return out;
+  });
+}
+
+template <class S>
 std::map<std::string, Runner<S>> lists_runners() {
-  return {{"linear_contrastive_pairs", linear_contrastive_pairs<S>}};
+  return {{"linear_contrastive_pairs", linear_contrastive_pairs<S>},
+          {"centroid_triplet", centroid_triplet<S>},
+          {"snr_contrastive_labels", snr_contrastive<S>}};
 }
 
 }  // namespace golden

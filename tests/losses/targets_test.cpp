@@ -68,7 +68,8 @@ std::vector<Loss<S>> losses(Reduction reduction) {
         settings.back().mining = Mining::distance_weighted;
       }
       for (const auto& options : settings) {
-        bool alone = !std::is_same_v<Line, nearfar::registered::lifted_structure>;
+        bool alone = !std::is_same_v<Line, nearfar::registered::lifted_structure> &&
+                     !std::is_same_v<Line, nearfar::registered::intra_pair_variance>;
         if constexpr (requires { options.mining; }) {
           alone = options.mining != Mining::distance_weighted;
         }
@@ -284,8 +285,11 @@ TYPED_TEST(TargetsOf, WeightsMultiplyAnchors) {
     EXPECT_NEAR(result.value, sum, Tolerance<S>::same * std::max(1.0, sum));
     expect_same<S>(got, want, "dx");
 
-    // The divisor counts terms, whatever they weigh. (LinearContrastive has two divisors.)
-    if (apart[k].name == "LinearContrastive") continue;
+    // The divisor counts terms, whatever they weigh. (These have two divisors.)
+    if (apart[k].name == "LinearContrastive" || apart[k].name == "SnrContrastive" ||
+        apart[k].name == "IntraPairVariance") {
+      continue;
+    }
     const Result divided = mean[k].batch(this->x, weighted, got, nullptr);
     const auto terms = static_cast<double>(divided.diagnostics.terms);
     EXPECT_NEAR(divided.value, sum / terms, Tolerance<S>::same * std::max(1.0, sum / terms));

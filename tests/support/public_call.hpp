@@ -153,13 +153,19 @@ class PublicCalls {
     });
   }
 
-  /// Both forms of a loss over labels.
+  /// A batch with labels.
   template <class K, class Make>
-  void labelled(const std::string& name, const Make& make) {
+  void batch(const std::string& name, const Make& make) {
     add<K>(name + ", batch", {{"x", rows}}, {{"labels", rows}},
            [=](Way way, const Arguments<S>& x) {
              return call_one_way<1>(make(x), way, x, x.rows[0], x.labels[0]);
            });
+  }
+
+  /// Both forms of a loss over labels.
+  template <class K, class Make>
+  void labelled(const std::string& name, const Make& make) {
+    batch<K>(name, make);
     add<K>(name + ", references", {{"queries", rows}, {"references", rows + 1, Fit::free}},
            {{"query_labels", rows}, {"reference_labels", rows + 1}},
            [=](Way way, const Arguments<S>& x) {

@@ -78,6 +78,7 @@ void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) 
   if constexpr (is_over_labels<Line>) {
     all.template labelled<K>(name, make);
   }
+  if constexpr (takes == Takes::classes) all.template batch<K>(name, make);
   if constexpr (takes == Takes::labels_or_pairs) {
     all.template add<K>(
         name + ", pairs", {{"a", n}, {"b", n}}, {{"same", n}}, [=](Way way, const A& x) {

@@ -127,6 +127,16 @@ inline void adjust(nearfar::LinearContrastiveOptions& o, double, Orientation ori
   o.positive_margin = similarity ? 0.9 : 0.1;
   o.negative_margin = similarity ? 0.05 : 1.1;
 }
+/// A margin that some terms lie beyond, under either kernel.
+inline void adjust(nearfar::CentroidTripletOptions& o, double, Orientation) { o.margin = 0.7; }
+inline void adjust(nearfar::IntraPairVarianceOptions& o, double, Orientation) {
+  o.positive_epsilon = 0.1;
+  o.negative_epsilon = 0.2;
+}
+inline void adjust(nearfar::SnrContrastiveOptions& o, double, Orientation) {
+  o.positive_margin = 0.9;
+  o.negative_margin = 2.3;
+}
 inline void adjust(nearfar::MultiSimilarityOptions& o, double sharpness, Orientation) {
   o.alpha = 2 * sharpness;
   o.beta = 4 * sharpness;
@@ -156,6 +166,11 @@ inline bool is_smooth(const nearfar::InBatchInfoNceOptions& o) {
   return o.false_negatives == nearfar::FalseNegatives::keep;
 }
 inline bool is_smooth(const nearfar::LinearContrastiveOptions&) { return false; }
+inline bool is_smooth(const nearfar::SnrContrastiveOptions&) { return false; }
+inline bool is_smooth(const nearfar::CentroidTripletOptions&) { return false; }
+inline bool is_smooth(const nearfar::IntraPairVarianceOptions& o) {
+  return o.reduction != nearfar::Reduction::mean_nonzero;  // as the next
+}
 inline bool is_smooth(const nearfar::HadsellOptions& o) {
   return o.reduction != nearfar::Reduction::mean_nonzero;  // its divisor jumps at the margin
 }
@@ -298,7 +313,8 @@ template <class Line>
 std::string unusable_of() {
   using namespace nearfar;
   using Options = typename Line::Options;
-  if constexpr (is_one_of<Options, CircleOptions, LiftedStructureOptions, MinedTripletOptions>) {
+  if constexpr (is_one_of<Options, CentroidTripletOptions, CircleOptions, LiftedStructureOptions,
+                          MinedTripletOptions>) {
     return "anchors without a positive or a negative";
   } else if constexpr (is_one_of<Options, SincereOptions, SupConOptions>) {
     return "anchors without a positive";

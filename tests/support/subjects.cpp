@@ -182,6 +182,8 @@ void add_forms(Subjects<S>& all, const std::string& name, const typename Line::O
   if constexpr (is_over_labels<Line>) {
     all.template batch<Loss, K>(name, options, smooth);
     all.template references<Loss, K>(name, options, smooth);
+  } else if constexpr (takes == Takes::classes) {
+    all.template batch<Loss, K>(name, options, smooth);
   } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
     all.template two<Loss, K>(name, options, smooth);
   } else if constexpr (takes == Takes::queries) {

@@ -408,6 +408,71 @@ nearfar_status nearfar_linear_contrastive_create(const nearfar_linear_contrastiv
 nearfar_status nearfar_linear_contrastive_options_init(nearfar_linear_contrastive_options* options,
                                                        size_t size);
 
+/// Settings of SnrContrastive.
+typedef struct nearfar_snr_contrastive_options {
+  size_t size;
+  nearfar_kernel kernel;              ///< NEARFAR_SQUARED_EUCLIDEAN, of rows less their means
+  double positive_margin;             ///< 0; >= 0: positives at least that near cost nothing
+  double negative_margin;             ///< 1; >= 0: negatives at least that far cost nothing
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN_NONZERO; terms are ordered pairs
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
+} nearfar_snr_contrastive_options;
+
+/// nearfar::SnrContrastive (nearfar/losses/linear_contrastive.hpp): linear hinges on
+/// signal-to-noise distances,
+///
+///     mean max(0, d - m_pos) + mean max(0, m_neg - d),  d_ij = var(x_i - x_j) / var(x_i)
+///
+/// Forms: labelled, references. NEARFAR_INVALID_ARGUMENT unless both margins are >= 0.
+nearfar_status nearfar_snr_contrastive_create(const nearfar_snr_contrastive_options* options,
+                                              nearfar_loss** loss);
+nearfar_status nearfar_snr_contrastive_options_init(nearfar_snr_contrastive_options* options,
+                                                    size_t size);
+
+/// Settings of IntraPairVariance.
+typedef struct nearfar_intra_pair_variance_options {
+  size_t size;
+  nearfar_kernel kernel;              ///< NEARFAR_COSINE
+  double positive_epsilon;            ///< 0.01; >= 0
+  double negative_epsilon;            ///< 0.01; >= 0
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are ordered pairs
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
+} nearfar_intra_pair_variance_options;
+
+/// nearfar::IntraPairVariance (nearfar/losses/intra_pair_variance.hpp): squared hinges about the
+/// mean score of either kind of pair,
+///
+///     mean max(0, (1 - positive_epsilon) m_p - s)^2 + mean max(0, s - (1 + negative_epsilon)
+///     m_n)^2
+///
+/// Forms: labelled, references. Kernels: cosine, inner product. NEARFAR_INVALID_ARGUMENT unless
+/// both epsilons are >= 0.
+nearfar_status nearfar_intra_pair_variance_create(
+    const nearfar_intra_pair_variance_options* options, nearfar_loss** loss);
+nearfar_status nearfar_intra_pair_variance_options_init(
+    nearfar_intra_pair_variance_options* options, size_t size);
+
+/// Settings of CentroidTriplet.
+typedef struct nearfar_centroid_triplet_options {
+  size_t size;
+  nearfar_kernel kernel;              ///< NEARFAR_EUCLIDEAN
+  double margin;                      ///< 0.05; m >= 0
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN_NONZERO; terms: an anchor and another class
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive or no other class
+} nearfar_centroid_triplet_options;
+
+/// nearfar::CentroidTriplet (nearfar/losses/centroid_triplet.hpp): rows and the centroids of
+/// classes,
+///
+///     max(0, d(x_i, mean of the other rows of i's class) - d(x_i, mean of another class) + m)
+///
+/// Forms: labelled, by labels alone. Kernels: Euclidean, squared Euclidean.
+/// NEARFAR_INVALID_ARGUMENT unless margin >= 0.
+nearfar_status nearfar_centroid_triplet_create(const nearfar_centroid_triplet_options* options,
+                                               nearfar_loss** loss);
+nearfar_status nearfar_centroid_triplet_options_init(nearfar_centroid_triplet_options* options,
+                                                     size_t size);
+
 /// How NEARFAR_MINING_DISTANCE_WEIGHTED draws negatives: nearfar::DistanceWeighting.
 typedef struct nearfar_distance_weighting {
   uint64_t seed;    ///< 0

@@ -41,6 +41,14 @@ inline double reduction_scale(Reduction reduction, const Diagnostics& d) {
   return 1;
 }
 
+/// The factor of the terms of one kind, where kinds of terms are reduced apart.
+inline double kind_scale(Reduction reduction, std::int64_t terms, std::int64_t active) {
+  Diagnostics of_kind;
+  of_kind.terms = terms;
+  of_kind.active_terms = active;
+  return reduction_scale(reduction, of_kind);
+}
+
 /// Times what came from above: one number, and the unit of those that are one a row, which are in
 /// the weights already.
 inline double gradient_scale(Reduction reduction, const Diagnostics& d, const Upstream& upstream) {

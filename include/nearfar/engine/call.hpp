@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -85,6 +86,12 @@ class Call {
                    const KeptRows& kept = {}) {
     add_set(side, {keep(upper, kept), keep(lower, kept)}, 2);
   }
+  /// Rows that the call made of others after its checks, which are finite. Where any gradient is
+  /// wanted theirs is, too, for the loss to carry on to what they are made of.
+  void add_made(Side side, const char* name, const Rows<S>& rows) {
+    add_set(side, {NamedRows<S>{name, rows, {}, rows.rows()}, {}}, 1);
+    sets_[static_cast<std::size_t>(count_ - 1)].made = true;
+  }
   /// Queries and keys of which row i belongs to row i. Throws unless there are as many of both.
   void add_pairs(const Inputs<S, 2>& inputs, const char* queries, const char* keys,
                  const KeptRows& kept = {}) {
@@ -158,12 +165,14 @@ class Call {
     for (int k = 0; k < count_ && wants_gradients_; ++k) {
       Set& one = set(k);
       const bool through_parameter = d_parameter_.wanted() && maps(kernel_, one.side);
-      if (one.wants_gradient() || through_parameter) {
+      if (one.wants_gradient() || through_parameter || (one.made && wants_any_gradient())) {
         one.gradients = take_gradients(scratch_, one.packed);
       }
     }
   }
 
+  /// The rows of set k that take part, as they came; of one piece.
+  const Rows<S>& input(int k) const { return set(k).pieces[0].rows; }
   const PackedRows<S>& rows(int k) const { return sets_[static_cast<std::size_t>(k)].packed; }
   /// Which of the caller's terms are those of the call.
   const KeptRows& terms() const { return terms_; }
@@ -316,6 +325,7 @@ class Call {
     std::array<NamedRows<S>, 2> pieces;
     int piece_count = 0;
     bool optional = false;  ///< may lack columns
+    bool made = false;      ///< of other rows, by the call
     Rows<S> rows;           ///< of all pieces
     PackedRows<S> packed;
     RowGradients<S> gradients;
@@ -335,6 +345,11 @@ class Call {
     out.kept = kept.all == rows.rows.rows() ? kept : KeptRows(rows.rows.rows());
     out.rows = gather(scratch_, threads_, rows.rows, out.kept);
     return out;
+  }
+
+  bool wants_any_gradient() const {
+    return std::any_of(sets_.begin(), sets_.begin() + count_,
+                       [](const Set& one) { return one.wants_gradient(); });
   }
 
   void add_set(Side side, const std::array<NamedRows<S>, 2>& pieces, int piece_count) {
@@ -377,7 +392,10 @@ class Call {
   /// The set's rows in one place.
   void stack(Set& one) {
     one.rows = one.pieces[0].rows;
-    if (one.piece_count == 1) return;
+    if (one.piece_count == 1) {
+      if (kernel_.centres_rows) one.rows = without_own_means(scratch_, threads_, one.rows);
+      return;
+    }
     const Rows<S>& upper = one.pieces[0].rows;
     const Rows<S>& lower = one.pieces[1].rows;
     const Index cols = upper.cols();

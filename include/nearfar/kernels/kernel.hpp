@@ -142,6 +142,9 @@ struct KernelValue {
   ScoreFunction function = ScoreFunction::identity;
   bool maps_queries = false;
   bool maps_keys = false;
+  /// Whether rows lose the mean of their own elements first. Of squared distances and what is a
+  /// function of them: their gradients then have no part along that.
+  bool centres_rows = false;
   Rows<S> parameter;             ///< empty for a kernel without a matrix
   const void* kernel = nullptr;  ///< the first argument of the two functions below
   /// s = score(u) for n geometry values; null unless the function is custom.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <type_traits>
 
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
@@ -31,7 +32,25 @@ struct LinearContrastiveOptions {
   }
 };
 
-/// The result of LinearContrastive.
+/// Settings of SnrContrastive.
+struct SnrContrastiveOptions {
+  double positive_margin = 0;  ///< >= 0: positives at least that near cost nothing
+  double negative_margin = 1;  ///< >= 0: negatives at least that far cost nothing
+  /// Terms are ordered pairs, positive and negative ones reduced apart and then added.
+  Reduction reduction = Reduction::mean_nonzero;
+  /// A row is unusable when there is no other row to form a pair with.
+  UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("positive_margin", o.positive_margin...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("positive_margin", o.positive_margin...);
+    visit("negative_margin", o.negative_margin...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
+};
+
+/// The result of LinearContrastive and of SnrContrastive.
 struct LinearContrastiveResult : Result {
   std::int64_t positive_pairs = 0;         ///< ordered pairs of equal labels, or listed ones
   std::int64_t negative_pairs = 0;         ///< ordered pairs of different labels, or listed ones
@@ -48,6 +67,10 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
 template <class S>
 LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
                                  const KernelValue<S>& kernel, const PairListInputs<S>& inputs);
+
+template <class S>
+LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const KernelValue<S>& kernel,
+                                 const LabelledInputs<S>& inputs);
 
 }  // namespace detail
 
@@ -104,6 +127,49 @@ class LinearContrastive
 
  private:
   LinearContrastiveOptions options_;
+  K kernel_;
+};
+
+/// Contrastive loss of a labelled batch with the signal-to-noise distance (Yuan et al.,
+/// Signal-to-noise ratio: a robust distance metric for deep metric learning, 2019, its contrastive
+/// loss without the regulariser):
+///
+///     L = mean over positives of max(0, d - m_pos) + mean over negatives of max(0, m_neg - d),
+///     d_ij = var(x_i - x_j) / var(x_i)
+///
+/// with var the variance of a row's D elements about their own mean, i the anchor. d is not
+/// symmetric, and does not depend on the length of rows nor on a number that is added to all
+/// elements of a row. pytorch-metric-learning's SignalToNoiseRatioContrastiveLoss.
+///
+/// Pairs, reductions and costs are those of LinearContrastive: with z a row less the mean of its
+/// elements, d_ij = |z_i - z_j|^2 / |z_i|^2. K is SquaredEuclidean and no other kernel. The
+/// gradient goes through both variances.
+///
+/// Immutable; shared by threads each with its own Workspace; the same bits at any number of
+/// threads.
+template <class S, Kernel K = SquaredEuclidean>
+class SnrContrastive : public LabelCalls<SnrContrastive<S, K>, S, LinearContrastiveResult> {
+  static_assert(std::is_same_v<K, SquaredEuclidean>,
+                "nearfar: SnrContrastive is of squared distances of rows less their means: "
+                "SquaredEuclidean");
+
+ public:
+  /// Throws std::invalid_argument unless both margins are finite and >= 0. Calls throw
+  /// std::domain_error where the elements of an anchor are all the same: it has no variance.
+  explicit SnrContrastive(SnrContrastiveOptions options = {}, K kernel = K())
+      : options_(options), kernel_(kernel) {
+    check_not_negative("positive_margin", options.positive_margin);
+    check_not_negative("negative_margin", options.negative_margin);
+    check_offset<S>("positive_margin", options.positive_margin);
+    check_offset<S>("negative_margin", options.negative_margin);
+  }
+
+  const SnrContrastiveOptions& options() const { return options_; }
+  /// Of rows less their means.
+  const K& kernel() const { return kernel_; }
+
+ private:
+  SnrContrastiveOptions options_;
   K kernel_;
 };
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "nearfar/losses/alignment.hpp"
+#include "nearfar/losses/centroid_triplet.hpp"
 #include "nearfar/losses/circle.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/losses/cpc.hpp"
@@ -13,6 +14,7 @@
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/in_batch_info_nce.hpp"
 #include "nearfar/losses/info_nce.hpp"
+#include "nearfar/losses/intra_pair_variance.hpp"
 #include "nearfar/losses/lifted_structure.hpp"
 #include "nearfar/losses/linear_contrastive.hpp"
 #include "nearfar/losses/matryoshka.hpp"
@@ -38,16 +40,20 @@
 /// Losses over labels.
 #define NEARFAR_LOSSES_OVER_LABELS(loss)                                                         \
   loss(circle, Circle, CircleOptions, labels, SymmetricSimilarities)                             \
+  loss(intra_pair_variance, IntraPairVariance, IntraPairVarianceOptions, labels,                 \
+       SymmetricSimilarities)                                                                    \
   loss(lifted_structure, LiftedStructure, LiftedStructureOptions, labels, Symmetric)             \
   loss(linear_contrastive, LinearContrastive, LinearContrastiveOptions, labels, Symmetric)       \
   loss(mined_triplet, MinedTriplet, MinedTripletOptions, labels, Symmetric)                      \
   loss(multi_similarity, MultiSimilarity, MultiSimilarityOptions, labels, SymmetricSimilarities) \
   loss(sincere, Sincere, SincereOptions, labels, Symmetric)                                      \
+  loss(snr_contrastive, SnrContrastive, SnrContrastiveOptions, labels, OfCentredRows)            \
   loss(sup_con, SupCon, SupConOptions, labels, Symmetric)
 
 /// All others.
 #define NEARFAR_OTHER_LOSSES(loss)                                                            \
   loss(alignment, Alignment, AlignmentOptions, pairs, None)                                   \
+  loss(centroid_triplet, CentroidTriplet, CentroidTripletOptions, classes, Straight)          \
   loss(clip, Clip, ClipOptions, pairs, Similarities)                                          \
   loss(cpc, Cpc, CpcOptions, sequences, None)                                                 \
   loss(dclw, Dclw, DclwOptions, views, Symmetric)                                             \
@@ -75,6 +81,7 @@ namespace nearfar::registered {
 enum class Takes {
   labels,           ///< (x, labels); (queries, labels, references, labels)
   labels_or_pairs,  ///< the same; (a, b, same)
+  classes,          ///< (x, labels), one label a row and nothing else
   pairs,            ///< (a, b), row i of one with row i of the other, some with targets of the
                     ///< pairs, too: (a, b, targets); a value a pair
   views,            ///< (view1, view2), likewise; a value a view, those of view1 first
@@ -93,6 +100,10 @@ struct KernelList {};
 namespace kernel_lists {
 template <class S>
 using None = KernelList<>;  ///< the class has no choice of kernels
+template <class S>
+using Straight = KernelList<Euclidean, SquaredEuclidean>;
+template <class S>
+using OfCentredRows = KernelList<SquaredEuclidean>;
 template <class S>
 using SymmetricSimilarities = KernelList<Cosine, InnerProduct>;
 template <class S>

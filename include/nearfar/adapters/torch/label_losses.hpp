@@ -83,6 +83,13 @@ std::vector<Number<typename Line::Options, LabelResult<Line>>> learnt_by(
 NEARFAR_LOSSES_OVER_LABELS(NEARFAR_TORCH_OVER_LABELS)
 #undef NEARFAR_TORCH_OVER_LABELS
 
+/// CentroidTriplet of a batch: rows and the centroids of their classes.
+template <class K = Euclidean>
+Tensor centroid_triplet(const Tensor& x, const TensorTargets& labels,
+                        const CentroidTripletOptions& options = {}, const K& kernel = {}) {
+  return detail::over_batch<CentroidTriplet, Result>(x, labels, options, kernel);
+}
+
 /// HadsellContrastive: all pairs.
 template <class K = Euclidean>
 Tensor hadsell(const Tensor& x, const TensorTargets& labels, const HadsellOptions& options = {},

@@ -4,39 +4,32 @@
 #include "nearfar/engine/listed_call.hpp"
 #include "nearfar/losses/linear_contrastive.hpp"
 #include "nearfar/terms/linear_contrastive_term.hpp"
+#include "nearfar/terms/snr_term.hpp"
 
 namespace nearfar::detail {
 
 /// The factor of hinges of each kind, given how many there are.
 inline ByKind<double> linear_contrastive_scales(Reduction reduction,
                                                 const LinearContrastiveResult& counts) {
-  const auto share = [](std::int64_t pairs) {
-    return pairs > 0 ? 1 / static_cast<double>(pairs) : 0.0;
-  };
-  switch (reduction) {
-    case Reduction::mean:
-      return {share(counts.positive_pairs), share(counts.negative_pairs)};
-    case Reduction::mean_nonzero:
-      return {share(counts.active_positive_pairs), share(counts.active_negative_pairs)};
-    case Reduction::sum:
-    case Reduction::none:
-      break;
-  }
-  return {1, 1};
+  return {kind_scale(reduction, counts.positive_pairs, counts.active_positive_pairs),
+          kind_scale(reduction, counts.negative_pairs, counts.active_negative_pairs)};
 }
 
-/// The loss in the frame of one process or of many.
-template <class S, class Frame>
-LinearContrastiveResult linear_contrastive(const LinearContrastiveOptions& options, Frame& call) {
-  LinearContrastiveResult result;
-  Diagnostics& d = result.diagnostics;
+/// Counts anchors, and refuses those without a pair where asked.
+template <class Options, class Frame>
+void open_linear_contrastive(const Options& options, Frame& call, Diagnostics& d) {
   call.count_anchors(d);
   call.refuse(
       options.unusable_anchors, [](bool positive, bool negative) { return !positive && !negative; },
       "without any other row");
-  auto term = call.template make<LinearContrastiveTerm<S>>(
-      call.kernel().sign(), ByKind<double>{*options.positive_margin, *options.negative_margin},
-      call.rule(), call.upstream());
+}
+
+/// Closes all anchors, with gradients of packed rows where these are wanted, and sets value and
+/// counts. Returns the reduction that is left: divisors are in the term's scales.
+template <class Options, class Frame, class Term>
+Reduction run_linear_contrastive(const Options& options, Frame& call, Term& term,
+                                 LinearContrastiveResult& result) {
+  Diagnostics& d = result.diagnostics;
   const auto count_active = [&] {
     result.active_positive_pairs = call.total([&](Index i) { return term[i].positive.active; });
     result.active_negative_pairs = call.total([&](Index i) { return term[i].negative.active; });
@@ -54,11 +47,22 @@ LinearContrastiveResult linear_contrastive(const LinearContrastiveOptions& optio
   call.combine(d);
   d.terms = result.positive_pairs + result.negative_pairs;
   d.active_terms = result.active_positive_pairs + result.active_negative_pairs;
-  // The divisors are in the term's scales already.
   const Reduction rest = options.reduction == Reduction::none ? Reduction::none : Reduction::sum;
   call.reduce(
       rest, [&](Index i) { return term.value(i); }, result);
-  call.scatter(gradient_scale(rest, d, call.upstream()));
+  return rest;
+}
+
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+LinearContrastiveResult linear_contrastive(const LinearContrastiveOptions& options, Frame& call) {
+  LinearContrastiveResult result;
+  open_linear_contrastive(options, call, result.diagnostics);
+  auto term = call.template make<LinearContrastiveTerm<S>>(
+      call.kernel().sign(), ByKind<double>{*options.positive_margin, *options.negative_margin},
+      call.rule(), call.upstream());
+  const Reduction rest = run_linear_contrastive(options, call, term, result);
+  call.scatter(gradient_scale(rest, result.diagnostics, call.upstream()));
   return result;
 }
 
@@ -106,6 +110,36 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
   }
   listed.add_gradients(pairs, scores);
   call.scatter(gradient_scale(rest, d, call.upstream()));
+  return result;
+}
+
+/// Rows have lost their means: a distance is |z_i - z_j|^2 / |z_i|^2.
+template <class S>
+LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const KernelValue<S>& kernel,
+                                 const LabelledInputs<S>& inputs) {
+  KernelValue<S> of_centred = kernel;
+  of_centred.centres_rows = true;
+  LabelledCall<S> call(of_centred, options.reduction, PairWeights::refused, inputs);
+  LinearContrastiveResult result;
+  open_linear_contrastive(options, call, result.diagnostics);
+  const PackedRows<S>& z = call.queries();
+  auto* signal = call.scratch().template take<double>(call.anchors());
+  for (Index i = 0; i < call.anchors(); ++i) {
+    signal[i] = squared_norm(z.depth, z.plain_row(i)).value();
+    if (call.positives(i) + call.negatives(i) > 0 && !(signal[i] > 0)) {
+      fail_no_variance(call.same_rows() ? "x" : "queries", i);
+    }
+  }
+  const ByKind<double> margins = {options.positive_margin, options.negative_margin};
+  auto term = call.template make<SnrTerm<S>>(signal, margins, call.rule(), call.upstream());
+  const Reduction rest = run_linear_contrastive(options, call, term, result);
+  if (call.d_queries().wanted()) {
+    each_row(call.anchors(), call.threads(), [&](Index i) {
+      row_loops<S>().add_product(z.depth, static_cast<S>(term.along_row(i)), z.plain_row(i),
+                                 call.d_queries().data + i * z.stride);
+    });
+  }
+  call.scatter(gradient_scale(rest, result.diagnostics, call.upstream()));
   return result;
 }
 

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/loops/linear_contrastive.hpp"
+
+/// \file
+/// The term of linear hinges on distances that are divided by a number of the anchor's.
+
+namespace nearfar::detail {
+
+template <class S>
+class SnrTerm final : public LabelledTerm<S> {
+ public:
+  /// `signal`, one number > 0 an anchor: what a row's scores are divided by.
+  SnrTerm(Scratch& scratch, Index rows, const double* signal, const ByKind<double>& margins,
+          const PositiveRule<S>& rule, const Upstream& upstream)
+      : LabelledTerm<S>(rule),
+        signal_(signal),
+        margins_(margins),
+        upstream_(upstream),
+        rows_(scratch.take<ByKind<LinearHinges>>(rows)) {}
+
+  /// Factors of the hinges of each kind; 1 unless set.
+  void set_scales(const ByKind<double>& scales) { scales_ = scales; }
+
+  /// Sums of an anchor's hinges, before scales.
+  const ByKind<LinearHinges>& operator[](Index i) const { return rows_[i]; }
+
+  void start(Index i) override { rows_[i] = {}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    for (Index k = 0; k < n; ++k) {
+      const double hinge = this->hinge(i, positives[k], s[k]);
+      LinearHinges& kind = positives[k] ? rows_[i].positive : rows_[i].negative;
+      kind.sum += hinge;
+      kind.active += hinge > 0 ? 1 : 0;
+    }
+  }
+
+  void close(Index) override {}
+
+  double value(Index i) const override {
+    return scales_.positive * rows_[i].positive.sum + scales_.negative * rows_[i].negative.sum;
+  }
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const double above = row_upstream(upstream_, i) / signal_[i];
+    const S positive = static_cast<S>(above * scales_.positive);
+    const S negative = static_cast<S>(-above * scales_.negative);
+    for (Index k = 0; k < n; ++k) {
+      g[k] = hinge(i, positives[k], s[k]) > 0 ? (positives[k] ? positive : negative) : S(0);
+    }
+  }
+
+  /// The derivative that comes through |z_i|^2, the anchor's number, is that many times the row
+  /// z_i: -2 / |z_i|^2 times the sum of its active distances, negative ones with a minus.
+  double along_row(Index i) const {
+    const ByKind<LinearHinges>& own = rows_[i];
+    const double positive =
+        own.positive.sum + margins_.positive * static_cast<double>(own.positive.active);
+    const double negative =
+        margins_.negative * static_cast<double>(own.negative.active) - own.negative.sum;
+    return -2 * row_upstream(upstream_, i) / signal_[i] *
+           (scales_.positive * positive - scales_.negative * negative);
+  }
+
+ private:
+  double hinge(Index i, bool positive, S s) const {
+    const double distance = static_cast<double>(s) / signal_[i];
+    return std::max(positive ? distance - margins_.positive : margins_.negative - distance, 0.0);
+  }
+
+  const double* signal_;
+  ByKind<double> margins_;
+  ByKind<double> scales_{1, 1};
+  const Upstream& upstream_;
+  ByKind<LinearHinges>* rows_;
+};
+
+}  // namespace nearfar::detail
