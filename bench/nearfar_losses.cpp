@@ -173,6 +173,7 @@ double units(const Shape& shape, const typename Line::Options& options) {
   if constexpr (has_two_sets(Line::takes)) {
     return shape.gradients ? (name == "clip" ? 8 : 6) : 2;
   }
+  if (name == "intra_pair_variance") return shape.gradients ? 6 : 2;  // a pass for the means
   if (!shape.gradients) return 1;
   if constexpr (requires { options.mining; }) {
     return options.mining == nearfar::Mining::batch_hard ? 1 : 3;

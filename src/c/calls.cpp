@@ -99,6 +99,35 @@ nearfar_status references(Direction direction, const nearfar_loss* loss,
   });
 }
 
+nearfar_status listed_pairs(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                            const nearfar_rows* reference_rows,
+                            const nearfar_pair_list* positive_pairs,
+                            const nearfar_pair_list* negative_pairs, const nearfar_gradient* dx,
+                            const nearfar_gradient* d_references, const nearfar_call* call,
+                            nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .listed_pairs({required("x", x), reference_rows, required("positive_pairs", positive_pairs),
+                       required("negative_pairs", negative_pairs), dx, d_references},
+                      pass);
+  });
+}
+
+nearfar_status listed_triplets(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                               const nearfar_rows* reference_rows,
+                               const nearfar_triplet_list* triplets, const nearfar_gradient* dx,
+                               const nearfar_gradient* d_references, const nearfar_call* call,
+                               nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .listed_triplets(
+            {required("x", x), reference_rows, required("triplets", triplets), dx, d_references},
+            pass);
+  });
+}
+
 }  // namespace
 
 extern "C" {
@@ -232,6 +261,40 @@ nearfar_status nearfar_references_forward_backward(
     const nearfar_call* call, nearfar_result* result) {
   return references(Direction::forward_backward, loss, queries, query_targets, reference_rows,
                     reference_targets, d_queries, d_references, call, result);
+}
+
+nearfar_status nearfar_listed_pairs_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                            const nearfar_rows* reference_rows,
+                                            const nearfar_pair_list* positive_pairs,
+                                            const nearfar_pair_list* negative_pairs,
+                                            const nearfar_call* call, nearfar_result* result) {
+  return listed_pairs(Direction::forward, loss, x, reference_rows, positive_pairs, negative_pairs,
+                      nullptr, nullptr, call, result);
+}
+
+nearfar_status nearfar_listed_pairs_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* reference_rows,
+    const nearfar_pair_list* positive_pairs, const nearfar_pair_list* negative_pairs,
+    const nearfar_gradient* dx, const nearfar_gradient* d_references, const nearfar_call* call,
+    nearfar_result* result) {
+  return listed_pairs(Direction::forward_backward, loss, x, reference_rows, positive_pairs,
+                      negative_pairs, dx, d_references, call, result);
+}
+
+nearfar_status nearfar_listed_triplets_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                               const nearfar_rows* reference_rows,
+                                               const nearfar_triplet_list* triplets,
+                                               const nearfar_call* call, nearfar_result* result) {
+  return listed_triplets(Direction::forward, loss, x, reference_rows, triplets, nullptr, nullptr,
+                         call, result);
+}
+
+nearfar_status nearfar_listed_triplets_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* reference_rows,
+    const nearfar_triplet_list* triplets, const nearfar_gradient* dx,
+    const nearfar_gradient* d_references, const nearfar_call* call, nearfar_result* result) {
+  return listed_triplets(Direction::forward_backward, loss, x, reference_rows, triplets, dx,
+                         d_references, call, result);
 }
 
 }  // extern "C"

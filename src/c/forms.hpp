@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "settings.hpp"
 
 /// \file
@@ -71,6 +73,65 @@ class LabelOrPairLoss : public LabelLoss<Line, C> {
           this->reduction(), a.rows(), [&] { return loss.forward(a, b, same, call); },
           [&] { return loss.forward_backward(a, b, same, da, db, call); });
     });
+  }
+};
+
+inline PairList pair_list_of(const std::string& name, const nearfar_pair_list& given) {
+  return {labels_of(name + ".first", given.first), labels_of(name + ".second", given.second)};
+}
+
+inline TripletList triplet_list_of(const nearfar_triplet_list& given) {
+  return {labels_of("triplets.anchors", given.anchors),
+          labels_of("triplets.positives", given.positives),
+          labels_of("triplets.negatives", given.negatives)};
+}
+
+/// Rows of references, and their gradient: of none where there are none, whose gradient is refused.
+template <class S>
+std::pair<Rows<S>, GradientRows<S>> references_of(const nearfar_rows* rows,
+                                                  const nearfar_gradient* gradient) {
+  if (rows != nullptr) {
+    return {rows_of<S>("references", *rows), gradient_of<S>("d_references", gradient)};
+  }
+  if (gradient != nullptr) fail_argument("d_references", "none without references", "a gradient");
+  return {};
+}
+
+/// Pairs of rows by number, for losses that take these: adds the form to Base.
+template <class Line, class Base>
+class WithPairLists : public Base {
+ public:
+  using Base::Base;
+
+  void listed_pairs(const ListedPairs& in, Pass& pass) const override {
+    constexpr bool takes_lists = requires(typename Line::template Loss<float> loss) {
+      loss.forward(Rows<float>(), PairList(), PairList());
+    };
+    if constexpr (!takes_lists) {
+      Base::listed_pairs(in, pass);
+    } else {
+      const PairList positives = pair_list_of("positive_pairs", in.positives);
+      const PairList negatives = pair_list_of("negative_pairs", in.negatives);
+      const Index count = positives.first.size() + negatives.first.size();
+      this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+        const Rows<S> x = rows_of<S>("x", in.x);
+        const auto [references, d_references] = references_of<S>(in.references, in.d_references);
+        const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+        const CallOptions<S> call = pass.options<S>(this->reduction());
+        pass.run(
+            this->reduction(), count,
+            [&, &others = references] {
+              return in.references == nullptr ? loss.forward(x, positives, negatives, call)
+                                              : loss.forward(x, others, positives, negatives, call);
+            },
+            [&, &others = references, &d_others = d_references] {
+              return in.references == nullptr
+                         ? loss.forward_backward(x, positives, negatives, dx, call)
+                         : loss.forward_backward(x, others, positives, negatives, dx, d_others,
+                                                 call);
+            });
+      });
+    }
   }
 };
 
@@ -319,6 +380,31 @@ class ThreeSetLoss : public LossOf<Line, C> {
     });
   }
 
+  void listed_triplets(const ListedTriplets& in, Pass& pass) const override {
+    if constexpr (Line::takes != Takes::triplets) {
+      LossOf<Line, C>::listed_triplets(in, pass);
+    } else {
+      const TripletList triplets = triplet_list_of(in.triplets);
+      this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+        const Rows<S> x = rows_of<S>("x", in.x);
+        const auto [references, d_references] = references_of<S>(in.references, in.d_references);
+        const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+        const CallOptions<S> call = pass.options<S>(this->reduction());
+        pass.run(
+            this->reduction(), triplets.anchors.size(),
+            [&, &others = references] {
+              return in.references == nullptr ? loss.forward(x, triplets, call)
+                                              : loss.forward(x, others, triplets, call);
+            },
+            [&, &others = references, &d_others = d_references] {
+              return in.references == nullptr
+                         ? loss.forward_backward(x, triplets, dx, call)
+                         : loss.forward_backward(x, others, triplets, dx, d_others, call);
+            });
+      });
+    }
+  }
+
  private:
   Index steps() const {
     if constexpr (requires { this->options().steps; }) {
@@ -353,9 +439,9 @@ constexpr auto loss_for() {
   if constexpr (takes == Takes::classes) {
     return std::type_identity<ClassLoss<Line, C>>();
   } else if constexpr (takes == Takes::labels) {
-    return std::type_identity<LabelLoss<Line, C>>();
+    return std::type_identity<WithPairLists<Line, LabelLoss<Line, C>>>();
   } else if constexpr (takes == Takes::labels_or_pairs) {
-    return std::type_identity<LabelOrPairLoss<Line, C>>();
+    return std::type_identity<WithPairLists<Line, LabelOrPairLoss<Line, C>>>();
   } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
     return std::type_identity<WithExtras<Line, WithPairs<Line, TwoSetLoss<Line, C>>>>();
   } else if constexpr (takes == Takes::queries) {

@@ -70,6 +70,24 @@ struct WithReferences {
   const nearfar_gradient* d_references;
 };
 
+/// References may be null.
+struct ListedPairs {
+  const nearfar_rows& x;
+  const nearfar_rows* references;
+  const nearfar_pair_list& positives;
+  const nearfar_pair_list& negatives;
+  const nearfar_gradient* dx;
+  const nearfar_gradient* d_references;
+};
+
+struct ListedTriplets {
+  const nearfar_rows& x;
+  const nearfar_rows* references;
+  const nearfar_triplet_list& triplets;
+  const nearfar_gradient* dx;
+  const nearfar_gradient* d_references;
+};
+
 }  // namespace nearfar::detail::c
 
 struct nearfar_loss {
@@ -105,6 +123,14 @@ struct nearfar_loss {
   virtual void references(const nearfar::detail::c::WithReferences&,
                           nearfar::detail::c::Pass&) const {
     refuse("rows with labels and references");
+  }
+  virtual void listed_pairs(const nearfar::detail::c::ListedPairs&,
+                            nearfar::detail::c::Pass&) const {
+    refuse("pairs of rows by number");
+  }
+  virtual void listed_triplets(const nearfar::detail::c::ListedTriplets&,
+                               nearfar::detail::c::Pass&) const {
+    refuse("triplets of rows by number");
   }
 
  private:

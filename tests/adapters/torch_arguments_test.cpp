@@ -116,6 +116,62 @@ TEST(LibTorch, TargetsAreThoseOfTheLoss) {
             loss.forward(matrix(x), nearfar::PositiveLists{offsets, columns}, matrix(x), {}).value);
 }
 
+TEST(LibTorch, RowsAreListedByNumber) {
+  const Tensor pairs = at::tensor({0, 1, 3, 4, 0, 1}, at::kLong).view({3, 2});
+  const Tensor others = at::tensor({5, 0, 2, 2}, at::kLong).view({2, 2});
+  const Tensor triplets = at::tensor({0, 1, 2, 3, 4, 0}, at::kLong).view({2, 3});
+  const std::vector<Index> first = {0, 3, 0}, second = {1, 4, 1};
+  const std::vector<Index> other_first = {5, 2}, other_second = {0, 2};
+  const std::vector<Index> anchors = {0, 3}, positives = {1, 4}, negatives = {2, 0};
+  const nearfar::PairList similar{first, second}, dissimilar{other_first, other_second};
+  const nearfar::TripletList list{anchors, positives, negatives};
+  const auto check = [](const auto& function, const auto& with_references, const auto& loss,
+                        const auto&... lists) {
+    const Tensor x = leaf(6, 4, 1);
+    const Tensor y = leaf(6, 4, 2);
+    const Tensor value = function(x);
+    value.backward();
+    nearfar::Matrix<double> dx, dy;
+    EXPECT_EQ(value.item<double>(), loss.forward_backward(matrix(x), lists..., dx).value);
+    EXPECT_TRUE(same(x.grad(), dx));
+    x.mutable_grad().reset();
+    const Tensor of_both = with_references(x, y);
+    of_both.backward();
+    EXPECT_EQ(of_both.item<double>(),
+              loss.forward_backward(matrix(x), matrix(y), lists..., dx, dy).value);
+    EXPECT_TRUE(same(x.grad(), dx));
+    EXPECT_TRUE(same(y.grad(), dy));
+  };
+  check([&](const Tensor& x) { return libtorch::linear_contrastive_listed(x, pairs, others); },
+        [&](const Tensor& x, const Tensor& y) {
+          return libtorch::linear_contrastive_listed(x, y, pairs, others);
+        },
+        nearfar::LinearContrastive<double>(), similar, dissimilar);
+  check([&](const Tensor& x) { return libtorch::hadsell_listed(x, pairs, others); },
+        [&](const Tensor& x, const Tensor& y) {
+          return libtorch::hadsell_listed(x, y, pairs, others);
+        },
+        nearfar::HadsellContrastive<double>(), similar, dissimilar);
+  check([&](const Tensor& x) { return libtorch::triplet_listed(x, triplets); },
+        [&](const Tensor& x, const Tensor& y) { return libtorch::triplet_listed(x, y, triplets); },
+        nearfar::Triplet<double>(), list);
+  EXPECT_THROW(libtorch::triplet_listed(rows(6, 4, 1), pairs), c10::Error);
+  const Tensor none = at::empty({0, 2}, at::kLong);
+  EXPECT_EQ(libtorch::hadsell_listed(rows(6, 4, 1), none, none).item<double>(), 0);
+}
+
+TEST(LibTorch, CentroidTripletIsThatOfTheClass) {
+  const Tensor x = leaf(6, 4, 1);
+  const std::vector<std::int64_t> labels = {0, 1, 0, 1, 2, 2};
+  const Tensor value = libtorch::centroid_triplet(x, integers(labels), {.margin = 1});
+  value.backward();
+  nearfar::Matrix<double> dx;
+  EXPECT_EQ(value.item<double>(), nearfar::CentroidTriplet<double>({.margin = 1})
+                                      .forward_backward(matrix(x), labels, dx)
+                                      .value);
+  EXPECT_TRUE(same(x.grad(), dx));
+}
+
 TEST(LibTorch, PairsTakeTargets) {
   const std::vector<std::int64_t> labels = {0, 1, 0, 1, 2, 2};
   const std::vector<std::int64_t> ids = {0, 1, 0, 2, 3, 3};

@@ -294,7 +294,8 @@ void registered_loss(Bytes& bytes) {
   const Case<float> c(bytes);
   const auto options = options_of<typename Line::Options>(c, bytes);
   const auto make = [&] { return typename Line::template Loss<float>(options); };
-  if constexpr (support::is_over_labels<Line>) {
+  if constexpr (support::is_over_labels<Line> ||
+                Line::takes == nearfar::registered::Takes::classes) {
     of_labels(c, make);
   } else {
     of_two(c, make);
@@ -312,8 +313,8 @@ const std::vector<Target>& targets() {
                                hadsell<nearfar::Euclidean, oracle::Euclidean>};
     nearfar::registered::for_each([&]<class Line>(Line) {
       constexpr Takes takes = Line::takes;
-      if constexpr (support::is_over_labels<Line> || takes == Takes::pairs ||
-                    takes == Takes::views || takes == Takes::queries) {
+      if constexpr (support::is_over_labels<Line> || takes == Takes::classes ||
+                    takes == Takes::pairs || takes == Takes::views || takes == Takes::queries) {
         out.push_back(registered_loss<Line>);
       }
     });

@@ -144,18 +144,29 @@ TYPED_TEST(SnrContrastiveOf, DoesNotDependOnScaleAndOffset) {
   }
 }
 
-TEST(SnrContrastive, RefusesAnchorsWithoutVariance) {
+/// They have no terms; those of others with them are there.
+TEST(SnrContrastive, AnchorsWithoutVarianceAreSkippedOrRefused) {
   Matrix<float> x = random_rows<float>(4, 3, 7);
   x.row(2).setConstant(0.1f);
   const std::vector<int> labels = {0, 0, 1, 1};
-  Matrix<float> dx;
-  expect_refused({"call",
-                  Thrown::domain_error,
-                  {"x: wanted rows whose elements vary, got equal elements in row 2"},
-                  [&] { SnrContrastive<float>().forward_backward(x, labels, dx); }});
-  EXPECT_EQ(dx.size(), 0);
-  const Matrix<float> queries = x.topRows(2);
-  EXPECT_NO_THROW(SnrContrastive<float>().forward(queries, std::vector<int>{0, 1}, x, labels));
+  Matrix<float> dx, dq, dr;
+  const SnrContrastive<float> loss({.negative_margin = 5, .reduction = Reduction::sum});
+  const auto got = loss.forward_backward(x, labels, dx);
+  EXPECT_EQ(got.positive_pairs, 3);
+  EXPECT_EQ(got.negative_pairs, 6);
+  Matrix<float> queries(3, 3);
+  queries << x.row(0), x.row(1), x.row(3);
+  const std::vector<int> of_queries = {0, 0, 1};
+  // Each of the three is at distance 0 from itself among the references, of its own class.
+  const auto want = loss.forward_backward(queries, of_queries, x, labels, dq, dr);
+  EXPECT_FLOAT_EQ(static_cast<float>(got.value), static_cast<float>(want.value));
+  expect_near<float>(dx.row(2), oracle::exact(Matrix<float>(dr.row(2))), 1e-4, "dx");
+  EXPECT_GT(dr.row(2).norm(), 0);
+  const SnrContrastive<float> strict({.unusable_anchors = nearfar::UnusableAnchor::error});
+  expect_refused(
+      {"call", Thrown::invalid_argument, {"1 anchors without any other row, or variance"}, [&] {
+         strict.forward(x, labels);
+       }});
 }
 
 TEST(SnrContrastive, RefusesOptionsOutOfRange) {

@@ -306,6 +306,47 @@ nearfar_status nearfar_in_batch_forward_backward(
     const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
     nearfar_result* result);
 
+// ---- pairs and triplets by the numbers of rows ---------------------------------------------------
+
+/// Pairs of rows by their numbers: nearfar::PairList. Pair k is row first[k] of x with row
+/// second[k] of the references, or of x where there are none.
+typedef struct nearfar_pair_list {
+  nearfar_integers first;
+  nearfar_integers second;
+} nearfar_pair_list;
+
+/// Triplets of rows by their numbers: nearfar::TripletList. Anchors are rows of x, the others of
+/// the references, or of x where there are none.
+typedef struct nearfar_triplet_list {
+  nearfar_integers anchors;
+  nearfar_integers positives;
+  nearfar_integers negatives;
+} nearfar_triplet_list;
+
+/// Listed pairs of rows of x (N x D), or of a row of x and one of references (M x D; null: none):
+/// HadsellContrastive, LinearContrastive. A value each pair, those of positive pairs first.
+nearfar_status nearfar_listed_pairs_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                            const nearfar_rows* references,
+                                            const nearfar_pair_list* positive_pairs,
+                                            const nearfar_pair_list* negative_pairs,
+                                            const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_listed_pairs_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* references,
+    const nearfar_pair_list* positive_pairs, const nearfar_pair_list* negative_pairs,
+    const nearfar_gradient* dx, const nearfar_gradient* d_references, const nearfar_call* call,
+    nearfar_result* result);
+
+/// Listed triplets of rows of x, or of anchors of x and rows of references (null: none): Triplet. A
+/// value each triplet.
+nearfar_status nearfar_listed_triplets_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                               const nearfar_rows* references,
+                                               const nearfar_triplet_list* triplets,
+                                               const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_listed_triplets_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* references,
+    const nearfar_triplet_list* triplets, const nearfar_gradient* dx,
+    const nearfar_gradient* d_references, const nearfar_call* call, nearfar_result* result);
+
 #ifdef __GNUC__
 #pragma GCC visibility pop
 #endif

@@ -283,8 +283,8 @@ typedef struct nearfar_hadsell_contrastive_options {
 ///
 ///     same d^2 / 2 + (1 - same) max(0, m - d)^2 / 2
 ///
-/// Forms: two sets (pairs given), labelled, references. Kernels: Euclidean, squared Euclidean,
-/// cosine distance, Mahalanobis. NEARFAR_INVALID_ARGUMENT unless margin > 0.
+/// Forms: two sets (pairs given), listed pairs, labelled, references. Kernels: Euclidean, squared
+/// Euclidean, cosine distance, Mahalanobis. NEARFAR_INVALID_ARGUMENT unless margin > 0.
 nearfar_status nearfar_hadsell_contrastive_create(
     const nearfar_hadsell_contrastive_options* options, nearfar_loss** loss);
 nearfar_status nearfar_hadsell_contrastive_options_init(
@@ -401,7 +401,7 @@ typedef struct nearfar_linear_contrastive_options {
 ///
 ///     mean max(0, d - m_pos) + mean max(0, m_neg - d)
 ///
-/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// Forms: listed pairs, labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
 /// unless both margins are NaN or scores that the kernel can have.
 nearfar_status nearfar_linear_contrastive_create(const nearfar_linear_contrastive_options* options,
                                                  nearfar_loss** loss);
@@ -415,7 +415,7 @@ typedef struct nearfar_snr_contrastive_options {
   double positive_margin;             ///< 0; >= 0: positives at least that near cost nothing
   double negative_margin;             ///< 1; >= 0: negatives at least that far cost nothing
   nearfar_reduction reduction;        ///< NEARFAR_MEAN_NONZERO; terms are ordered pairs
-  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row, or no variance
 } nearfar_snr_contrastive_options;
 
 /// nearfar::SnrContrastive (nearfar/losses/linear_contrastive.hpp): linear hinges on
@@ -750,7 +750,7 @@ typedef struct nearfar_triplet_options {
 ///
 ///     max(0, d(a, p) - d(a, n) + m)
 ///
-/// Form: three sets. Kernels: all. NEARFAR_INVALID_ARGUMENT
+/// Forms: three sets, listed triplets. Kernels: all. NEARFAR_INVALID_ARGUMENT
 /// unless margin >= 0 and swap is not set with NEARFAR_BILINEAR.
 nearfar_status nearfar_triplet_create(const nearfar_triplet_options* options, nearfar_loss** loss);
 nearfar_status nearfar_triplet_options_init(nearfar_triplet_options* options, size_t size);

@@ -68,14 +68,6 @@ inline std::string number_text(double value) {
       "overflows it; scale the rows or use double");
 }
 
-/// A row whose elements are all the same, where their variance divides.
-[[noreturn]] inline void fail_no_variance(std::string_view argument, Eigen::Index row) {
-  std::ostringstream text;
-  text << "nearfar: " << argument << ": wanted rows whose elements vary, got equal elements in row "
-       << row;
-  throw std::domain_error(text.str());
-}
-
 /// A gradient that the scalar type cannot hold.
 [[noreturn]] inline void fail_gradient_overflow(std::string_view argument) {
   std::ostringstream text;

@@ -158,22 +158,21 @@ void copy_padded(const Rows<S>& x, const S* centre, int threads, S* out, Index s
 }
 
 /// Rows less the mean of their own elements. The mean is taken of differences from the first, so
-/// that a row whose elements are equal becomes exactly 0.
+/// that a row whose elements are equal becomes exactly 0; of halves, whose differences fit a
+/// double.
 template <class S>
 Rows<S> without_own_means(Scratch& scratch, int threads, const Rows<S>& x) {
   const Index cols = x.cols();
   S* out = scratch.take<S>(x.rows() * cols);
   each_row(x.rows(), threads, [&](Index i) {
     const S* from = x.row(i);
-    double sum = 0;
-    for (Index k = 0; k < cols; ++k) {
-      sum += static_cast<double>(from[k]) - static_cast<double>(from[0]);
-    }
-    const double mean = sum / static_cast<double>(cols);
-    for (Index k = 0; k < cols; ++k) {
-      out[i * cols + k] =
-          saturated<S>(static_cast<double>(from[k]) - static_cast<double>(from[0]) - mean);
-    }
+    const auto half = [&](Index k) {
+      return static_cast<double>(from[k]) / 2 - static_cast<double>(from[0]) / 2;
+    };
+    const double share = 1 / static_cast<double>(cols);
+    double mean = 0;
+    for (Index k = 0; k < cols; ++k) mean += half(k) * share;
+    for (Index k = 0; k < cols; ++k) out[i * cols + k] = saturated<S>(2 * (half(k) - mean));
   });
   return {out, x.rows(), cols};
 }

@@ -38,7 +38,8 @@ struct SnrContrastiveOptions {
   double negative_margin = 1;  ///< >= 0: negatives at least that far cost nothing
   /// Terms are ordered pairs, positive and negative ones reduced apart and then added.
   Reduction reduction = Reduction::mean_nonzero;
-  /// A row is unusable when there is no other row to form a pair with.
+  /// A row is unusable when there is no other row to form a pair with, or when its elements are all
+  /// equal, so that it has no variance.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
   /// visit("positive_margin", o.positive_margin...), and so for each option.
@@ -154,8 +155,7 @@ class SnrContrastive : public LabelCalls<SnrContrastive<S, K>, S, LinearContrast
                 "SquaredEuclidean");
 
  public:
-  /// Throws std::invalid_argument unless both margins are finite and >= 0. Calls throw
-  /// std::domain_error where the elements of an anchor are all the same: it has no variance.
+  /// Throws std::invalid_argument unless both margins are finite and >= 0.
   explicit SnrContrastive(SnrContrastiveOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
     check_not_negative("positive_margin", options.positive_margin);

@@ -12,7 +12,8 @@ namespace nearfar::detail {
 template <class S>
 class SnrTerm final : public LabelledTerm<S> {
  public:
-  /// `signal`, one number > 0 an anchor: what a row's scores are divided by.
+  /// `signal`, one number >= 0 an anchor: what a row's scores are divided by. One with 0 has no
+  /// terms.
   SnrTerm(Scratch& scratch, Index rows, const double* signal, const ByKind<double>& margins,
           const PositiveRule<S>& rule, const Upstream& upstream)
       : LabelledTerm<S>(rule),
@@ -30,6 +31,7 @@ class SnrTerm final : public LabelledTerm<S> {
   void start(Index i) override { rows_[i] = {}; }
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
+    if (!(signal_[i] > 0)) return;
     const RowPositives<S> positives(this->rule(), i, first, n);
     for (Index k = 0; k < n; ++k) {
       const double hinge = this->hinge(i, positives[k], s[k]);
@@ -46,6 +48,10 @@ class SnrTerm final : public LabelledTerm<S> {
   }
 
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    if (!(signal_[i] > 0)) {
+      std::fill_n(g, n, S(0));
+      return;
+    }
     const RowPositives<S> positives(this->rule(), i, first, n);
     const double above = row_upstream(upstream_, i) / signal_[i];
     const S positive = static_cast<S>(above * scales_.positive);
@@ -58,13 +64,15 @@ class SnrTerm final : public LabelledTerm<S> {
   /// The derivative that comes through |z_i|^2, the anchor's number, is that many times the row
   /// z_i: -2 / |z_i|^2 times the sum of its active distances, negative ones with a minus.
   double along_row(Index i) const {
+    if (!(signal_[i] > 0)) return 0;
     const ByKind<LinearHinges>& own = rows_[i];
     const double positive =
         own.positive.sum + margins_.positive * static_cast<double>(own.positive.active);
     const double negative =
         margins_.negative * static_cast<double>(own.negative.active) - own.negative.sum;
-    return -2 * row_upstream(upstream_, i) / signal_[i] *
-           (scales_.positive * positive - scales_.negative * negative);
+    const double active = scales_.positive * positive - scales_.negative * negative;
+    // Of a signal so small that its inverse is infinite, nothing is still nothing.
+    return active != 0 ? -2 * row_upstream(upstream_, i) / signal_[i] * active : 0;
   }
 
  private:

@@ -12,6 +12,7 @@
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/in_batch_info_nce.hpp"
 #include "nearfar/losses/info_nce.hpp"
+#include "nearfar/losses/linear_contrastive.hpp"
 #include "nearfar/losses/mutual_information.hpp"
 #include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/nt_xent.hpp"
@@ -43,6 +44,24 @@ inline constexpr auto both = [](const auto& views) { return std::tuple(views[0],
 /// The same, with targets of the pairs.
 inline auto both_with(const TensorTargets& targets) {
   return [targets](const auto& views) { return std::tuple(views[0], views[1], targets.view()); };
+}
+
+inline PairList pairs_of(const Tensor& list) { return {column_of(list, 0), column_of(list, 1)}; }
+inline TripletList triplets_of(const Tensor& list) {
+  return {column_of(list, 0), column_of(list, 1), column_of(list, 2)};
+}
+/// Arguments of a loss of listed pairs of one set, or of rows and references.
+inline auto one_with_pairs(const Tensor& positives, const Tensor& negatives) {
+  return [similar = checked_lists("positive_pairs", positives, 2),
+          others = checked_lists("negative_pairs", negatives, 2)](const auto& views) {
+    return std::tuple(views[0], pairs_of(similar), pairs_of(others));
+  };
+}
+inline auto both_with_pairs(const Tensor& positives, const Tensor& negatives) {
+  return [similar = checked_lists("positive_pairs", positives, 2),
+          others = checked_lists("negative_pairs", negatives, 2)](const auto& views) {
+    return std::tuple(views[0], views[1], pairs_of(similar), pairs_of(others));
+  };
 }
 
 }  // namespace detail
@@ -118,7 +137,7 @@ Tensor in_batch_info_nce(const Tensor& queries, const Tensor& keys,
       has_negatives ? extras.negatives : at::empty({0, queries.size(-1)}, queries.options());
   const auto constant = [&](const char* name, const Tensor& rows) {
     if (!rows.defined()) return Tensor();
-    detail::check_rows(name, rows);
+    detail::check_rows(name, rows, 2, 2);
     return detail::matrix_of(rows.detach().to(queries.scalar_type()));
   };
   const auto numbers = [](const char* name, const Tensor& given) {
@@ -332,6 +351,65 @@ Tensor negative_sampling(const Tensor& queries, const Tensor& keys, const Tensor
       detail::temperature_of<NegativeSamplingOptions, TemperatureResult>(learnt),
       [shared = negatives.dim() == 2](const auto& views) {
         return std::tuple(views[0], views[1], detail::negatives_of(views[2], shared));
+      });
+}
+
+/// LinearContrastive of listed pairs of rows of x (N x D), which is not copied: positive_pairs and
+/// negative_pairs are row numbers (int64, P x 2). Reduction::none gives a value a pair, those of
+/// positive pairs first.
+template <class K = Euclidean>
+Tensor linear_contrastive_listed(const Tensor& x, const Tensor& positive_pairs,
+                                 const Tensor& negative_pairs,
+                                 const LinearContrastiveOptions& options = {},
+                                 const K& kernel = {}) {
+  return detail::call<LinearContrastive, LinearContrastiveResult>(
+      {{"x", x}}, options, kernel, {}, detail::one_with_pairs(positive_pairs, negative_pairs));
+}
+/// The same of pairs of a row of x and a row of references (M x D).
+template <class K = Euclidean>
+Tensor linear_contrastive_listed(const Tensor& x, const Tensor& references,
+                                 const Tensor& positive_pairs, const Tensor& negative_pairs,
+                                 const LinearContrastiveOptions& options = {},
+                                 const K& kernel = {}) {
+  return detail::call<LinearContrastive, LinearContrastiveResult>(
+      {{"x", x}, {"references", references}}, options, kernel, {},
+      detail::both_with_pairs(positive_pairs, negative_pairs));
+}
+
+/// HadsellContrastive of listed pairs, likewise: positive pairs are similar.
+template <class K = Euclidean>
+Tensor hadsell_listed(const Tensor& x, const Tensor& positive_pairs, const Tensor& negative_pairs,
+                      const HadsellOptions& options = {}, const K& kernel = {}) {
+  return detail::call<HadsellContrastive, Result>(
+      {{"x", x}}, options, kernel, {}, detail::one_with_pairs(positive_pairs, negative_pairs));
+}
+template <class K = Euclidean>
+Tensor hadsell_listed(const Tensor& x, const Tensor& references, const Tensor& positive_pairs,
+                      const Tensor& negative_pairs, const HadsellOptions& options = {},
+                      const K& kernel = {}) {
+  return detail::call<HadsellContrastive, Result>(
+      {{"x", x}, {"references", references}}, options, kernel, {},
+      detail::both_with_pairs(positive_pairs, negative_pairs));
+}
+
+/// Triplet of listed triplets of rows of x (N x D): anchor, positive and negative (int64, T x 3).
+template <class K = Euclidean>
+Tensor triplet_listed(const Tensor& x, const Tensor& triplets, const TripletOptions& options = {},
+                      const K& kernel = {}) {
+  return detail::call<Triplet, Result>(
+      {{"x", x}}, options, kernel, {},
+      [list = detail::checked_lists("triplets", triplets, 3)](const auto& views) {
+        return std::tuple(views[0], detail::triplets_of(list));
+      });
+}
+/// The same of anchors of x, positives and negatives of references (M x D).
+template <class K = Euclidean>
+Tensor triplet_listed(const Tensor& x, const Tensor& references, const Tensor& triplets,
+                      const TripletOptions& options = {}, const K& kernel = {}) {
+  return detail::call<Triplet, Result>(
+      {{"x", x}, {"references", references}}, options, kernel, {},
+      [list = detail::checked_lists("triplets", triplets, 3)](const auto& views) {
+        return std::tuple(views[0], views[1], detail::triplets_of(list));
       });
 }
 

@@ -101,6 +101,23 @@ inline Tensor checked_integers(const char* name, const Tensor& x) {
   return x.contiguous();
 }
 
+/// Lists of `cols` row numbers each (int64, K x cols), in one piece of memory. Throws c10::Error on
+/// another shape or type.
+inline Tensor checked_lists(const char* name, const Tensor& x, std::int64_t cols) {
+  check_dense(name, x);
+  TORCH_CHECK(x.scalar_type() == at::kLong, "nearfar: ", name, ": wanted int64, got ",
+              x.scalar_type());
+  TORCH_CHECK(x.dim() == 2 && x.size(1) == cols, "nearfar: ", name, ": wanted K x ", cols,
+              " row numbers, got ", x.sizes());
+  return x.contiguous();
+}
+
+/// A view of one of the columns of what checked_lists returned.
+inline Labels column_of(const Tensor& lists, std::int64_t column) {
+  if (lists.size(0) == 0) return {};
+  return {lists.data_ptr<std::int64_t>() + column, lists.size(0), lists.size(1)};
+}
+
 /// Real numbers, one a row, in one piece of memory, as `type`.
 inline Tensor checked_numbers(const char* name, const Tensor& x, at::ScalarType type) {
   check_dense(name, x);

@@ -15,27 +15,21 @@ inline ByKind<double> linear_contrastive_scales(Reduction reduction,
           kind_scale(reduction, counts.negative_pairs, counts.active_negative_pairs)};
 }
 
-/// Counts anchors, and refuses those without a pair where asked.
-template <class Options, class Frame>
-void open_linear_contrastive(const Options& options, Frame& call, Diagnostics& d) {
-  call.count_anchors(d);
-  call.refuse(
-      options.unusable_anchors, [](bool positive, bool negative) { return !positive && !negative; },
-      "without any other row");
-}
-
 /// Closes all anchors, with gradients of packed rows where these are wanted, and sets value and
-/// counts. Returns the reduction that is left: divisors are in the term's scales.
-template <class Options, class Frame, class Term>
+/// counts, of pairs of own anchors i that has_terms(i). Returns the reduction that is left:
+/// divisors are in the term's scales.
+template <class Options, class Frame, class Term, class HasTerms>
 Reduction run_linear_contrastive(const Options& options, Frame& call, Term& term,
-                                 LinearContrastiveResult& result) {
+                                 const HasTerms& has_terms, LinearContrastiveResult& result) {
   Diagnostics& d = result.diagnostics;
   const auto count_active = [&] {
     result.active_positive_pairs = call.total([&](Index i) { return term[i].positive.active; });
     result.active_negative_pairs = call.total([&](Index i) { return term[i].negative.active; });
   };
-  result.positive_pairs = call.total([&](Index i) { return call.positives(i); });
-  result.negative_pairs = call.total([&](Index i) { return call.negatives(i); });
+  result.positive_pairs =
+      call.total([&](Index i) { return has_terms(i) ? call.positives(i) : Index(0); });
+  result.negative_pairs =
+      call.total([&](Index i) { return has_terms(i) ? call.negatives(i) : Index(0); });
   if (options.reduction == Reduction::mean_nonzero) {
     Diagnostics again;  // the same scores
     call.forward(term, again);
@@ -57,11 +51,15 @@ Reduction run_linear_contrastive(const Options& options, Frame& call, Term& term
 template <class S, class Frame>
 LinearContrastiveResult linear_contrastive(const LinearContrastiveOptions& options, Frame& call) {
   LinearContrastiveResult result;
-  open_linear_contrastive(options, call, result.diagnostics);
+  call.count_anchors(result.diagnostics);
+  call.refuse(
+      options.unusable_anchors, [](bool positive, bool negative) { return !positive && !negative; },
+      "without any other row");
   auto term = call.template make<LinearContrastiveTerm<S>>(
       call.kernel().sign(), ByKind<double>{*options.positive_margin, *options.negative_margin},
       call.rule(), call.upstream());
-  const Reduction rest = run_linear_contrastive(options, call, term, result);
+  const Reduction rest = run_linear_contrastive(
+      options, call, term, [](Index) { return true; }, result);
   call.scatter(gradient_scale(rest, result.diagnostics, call.upstream()));
   return result;
 }
@@ -121,18 +119,19 @@ LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const Ker
   of_centred.centres_rows = true;
   LabelledCall<S> call(of_centred, options.reduction, PairWeights::refused, inputs);
   LinearContrastiveResult result;
-  open_linear_contrastive(options, call, result.diagnostics);
+  call.count_anchors(result.diagnostics);
   const PackedRows<S>& z = call.queries();
   auto* signal = call.scratch().template take<double>(call.anchors());
   for (Index i = 0; i < call.anchors(); ++i) {
     signal[i] = squared_norm(z.depth, z.plain_row(i)).value();
-    if (call.positives(i) + call.negatives(i) > 0 && !(signal[i] > 0)) {
-      fail_no_variance(call.same_rows() ? "x" : "queries", i);
-    }
   }
+  const auto has_terms = [&](Index i) { return signal[i] > 0; };
+  const auto unusable = call.total(
+      [&](Index i) { return call.positives(i) + call.negatives(i) == 0 || !has_terms(i) ? 1 : 0; });
+  refuse_unusable(options.unusable_anchors, unusable, "without any other row, or variance");
   const ByKind<double> margins = {options.positive_margin, options.negative_margin};
   auto term = call.template make<SnrTerm<S>>(signal, margins, call.rule(), call.upstream());
-  const Reduction rest = run_linear_contrastive(options, call, term, result);
+  const Reduction rest = run_linear_contrastive(options, call, term, has_terms, result);
   if (call.d_queries().wanted()) {
     each_row(call.anchors(), call.threads(), [&](Index i) {
       row_loops<S>().add_product(z.depth, static_cast<S>(term.along_row(i)), z.plain_row(i),
