@@ -49,6 +49,9 @@ class Case {
   /// Whether an input is a list of matrices; `matrix` has their rows one after the other.
   bool is_nested(const std::string& name) const { return nested(json_.at("inputs").at(name)); }
 
+  /// Whether an input is a list of numbers or of rows.
+  bool is_list(const std::string& name) const { return json_.at("inputs").at(name).is_array(); }
+
   template <class S>
   nearfar::Matrix<S> matrix(const std::string& name) {
     return to_matrix<S>(input(name));
@@ -119,6 +122,9 @@ class Case {
       return nearfar::Matrix<S>::Constant(1, 1, static_cast<S>(value.get<double>()));
     }
     if (nested(value)) return to_matrix<S>(flattened(value));
+    if (!value.empty() && value.front().is_number()) {  // one row
+      return to_matrix<S>(nlohmann::json::array({value}));
+    }
     const auto rows = value.get<std::vector<std::vector<double>>>();
     const std::size_t cols = rows.empty() ? 0 : rows.front().size();
     nearfar::Matrix<S> out(static_cast<nearfar::Index>(rows.size()),

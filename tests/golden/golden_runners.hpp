@@ -3,6 +3,7 @@
 #include "golden/in_batch_runners.hpp"
 #include "golden/lists_runners.hpp"
 #include "golden/runner.hpp"
+#include "golden/tuples_runners.hpp"
 
 /// \file
 /// From a case's loss name to the public call that computes it.
@@ -339,6 +340,7 @@ const std::map<std::string, Runner<S>>& runners() {
   namespace registered = nearfar::registered;
   static const std::map<std::string, Runner<S>> all = [] {
     std::map<std::string, Runner<S>> out = {
+    std::map<std::string, Runner<S>> own = {
 #define NEARFAR_OVER_LABELS(name, ...) {#name, over_labels<S, registered::name>},
         NEARFAR_LOSSES_OVER_LABELS(NEARFAR_OVER_LABELS)
 #undef NEARFAR_OVER_LABELS
@@ -378,6 +380,8 @@ const std::map<std::string, Runner<S>>& runners() {
     out.merge(in_batch_runners<S>());
     out.merge(lists_runners<S>());
     return out;
+    own.merge(tuples_runners<S>());
+    return own;
   }();
   return all;
 }

@@ -60,7 +60,7 @@ void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) 
           } else if constexpr (std::is_same_v<T, UnusableAnchor>) {
             value = a.unusable;
           } else if constexpr (std::is_same_v<T, double>) {
-            if (is_learnable(option)) value += a.moved[learnt++];
+            if (is_learnable<Options>(option)) value += a.moved[learnt++];
           }
         },
         own);

@@ -137,6 +137,11 @@ inline void adjust(nearfar::SnrContrastiveOptions& o, double, Orientation) {
   o.positive_margin = 0.9;
   o.negative_margin = 2.3;
 }
+inline void adjust(nearfar::MarginLossOptions& o, double, Orientation orientation) {
+  o.beta = orientation == Orientation::similarity ? 0.3 : 1.4;
+  o.margin = 0.3;
+  o.nu = 0.1;
+}
 inline void adjust(nearfar::MultiSimilarityOptions& o, double sharpness, Orientation) {
   o.alpha = 2 * sharpness;
   o.beta = 4 * sharpness;
@@ -162,6 +167,9 @@ bool is_smooth(const Options& o) {
   return true;
 }
 inline bool is_smooth(const nearfar::CircleOptions&) { return false; }
+inline bool is_smooth(const nearfar::GeneralizedLiftedStructureOptions&) { return false; }
+inline bool is_smooth(const nearfar::MarginLossOptions&) { return false; }
+inline bool is_smooth(const nearfar::MultiSimilarityOptions& o) { return !o.epsilon; }
 inline bool is_smooth(const nearfar::InBatchInfoNceOptions& o) {
   return o.false_negatives == nearfar::FalseNegatives::keep;
 }
@@ -197,6 +205,14 @@ std::vector<Options> in_each_choice(const Options& options) {
 inline std::vector<nearfar::CircleOptions> in_each_choice(nearfar::CircleOptions options) {
   options.weights = nearfar::CircleWeights::differentiated;
   return {options};
+}
+/// With mining and without.
+inline std::vector<nearfar::MultiSimilarityOptions> in_each_choice(
+    const nearfar::MultiSimilarityOptions& options) {
+  std::vector<nearfar::MultiSimilarityOptions> out = {options, options};
+  out.front().epsilon.reset();
+  out.back().epsilon = 0.1;
+  return out;
 }
 inline std::vector<nearfar::TripletOptions> in_each_choice(const nearfar::TripletOptions& options) {
   std::vector<nearfar::TripletOptions> out;
@@ -292,7 +308,9 @@ std::vector<typename Line::Options> other_options() {
 }
 
 /// The numbers among options that can be learnt, in the order of their derivatives in results.
-inline bool is_learnable(std::string_view name) {
+template <class Options>
+bool is_learnable(std::string_view name) {
+  if (std::is_same_v<Options, nearfar::MarginLossOptions> && name == "beta") return true;
   return name == "temperature" || name == "logit_scale" || name == "logit_bias" || name == "log_z";
 }
 
@@ -300,8 +318,8 @@ template <class Options>
 std::size_t learnable_numbers_of() {
   std::size_t count = 0;
   Options options;
-  Options::fields([&](std::string_view name, auto&) { count += is_learnable(name) ? 1 : 0; },
-                  options);
+  Options::fields(
+      [&](std::string_view name, auto&) { count += is_learnable<Options>(name) ? 1 : 0; }, options);
   return count;
 }
 
@@ -313,10 +331,12 @@ template <class Line>
 std::string unusable_of() {
   using namespace nearfar;
   using Options = typename Line::Options;
-  if constexpr (is_one_of<Options, CentroidTripletOptions, CircleOptions, LiftedStructureOptions,
-                          MinedTripletOptions>) {
+  if constexpr (is_one_of<Options, CentroidTripletOptions, CircleOptions,
+                          GeneralizedLiftedStructureOptions, LiftedStructureOptions,
+                          MarginLossOptions, MinedTripletOptions>) {
     return "anchors without a positive or a negative";
-  } else if constexpr (is_one_of<Options, SincereOptions, SupConOptions>) {
+  } else if constexpr (is_one_of<Options, AngularOptions, NcaOptions, SincereOptions, SupConOptions,
+                                 TupletMarginOptions>) {
     return "anchors without a positive";
   } else if constexpr (is_over_labels<Line>) {
     return "anchors without";

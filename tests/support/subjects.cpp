@@ -32,6 +32,7 @@ void add_scalars(const Make& value_with, const Result& r, const Options& o,
     add("logit_bias", &Options::logit_bias, r.d_logit_bias);
   }
   if constexpr (requires { r.d_log_z, o.log_z; }) add("log_z", &Options::log_z, r.d_log_z);
+  if constexpr (requires { r.d_beta, o.beta; }) add("beta", &Options::beta, r.d_beta);
 }
 
 /// Builds subjects over sets of rows of given sizes.

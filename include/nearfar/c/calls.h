@@ -73,6 +73,7 @@ typedef struct nearfar_result {
   double d_log_z;        ///< of Nce
   double d_logit_scale;  ///< of Clip and SigLip
   double d_logit_bias;   ///< of SigLip
+  double d_beta;         ///< of MarginLoss
 
   /// MutualInformation: what the bound can't exceed, log N for NEARFAR_BOUND_INFO_NCE. Else
   /// infinity.

@@ -161,6 +161,25 @@ nearfar_status nearfar_alignment_create(const nearfar_alignment_options* options
                                         nearfar_loss** loss);
 nearfar_status nearfar_alignment_options_init(nearfar_alignment_options* options, size_t size);
 
+/// Settings of Angular.
+typedef struct nearfar_angular_options {
+  size_t size;
+  nearfar_kernel kernel;              ///< NEARFAR_COSINE
+  double angle;                       ///< pi/4; alpha in radians, from 0.01 to 1.56
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are positive pairs
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive
+} nearfar_angular_options;
+
+/// nearfar::Angular (nearfar/losses/angular.hpp): every positive p of an anchor against the
+/// anchor's negatives, by the angle at the negative, with t = tan(angle)^2 and normalised rows,
+///
+///     log(1 + sum_n exp(4 t (x_i + x_p) . x_n - 2 (1 + t) x_i . x_p))
+///
+/// Forms: labelled, references. Kernel: cosine. NEARFAR_INVALID_ARGUMENT
+/// unless the angle is from 0.01 to 1.56.
+nearfar_status nearfar_angular_create(const nearfar_angular_options* options, nearfar_loss** loss);
+nearfar_status nearfar_angular_options_init(nearfar_angular_options* options, size_t size);
+
 /// Settings of Circle.
 typedef struct nearfar_circle_options {
   size_t size;
@@ -266,6 +285,28 @@ typedef struct nearfar_dhel_options {
 /// unless temperature > 0.
 nearfar_status nearfar_dhel_create(const nearfar_dhel_options* options, nearfar_loss** loss);
 nearfar_status nearfar_dhel_options_init(nearfar_dhel_options* options, size_t size);
+
+/// Settings of GeneralizedLiftedStructure.
+typedef struct nearfar_generalized_lifted_structure_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double margin;                ///< 1; m, in the kernel's score
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are anchors with a positive and a negative
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive or no negative
+} nearfar_generalized_lifted_structure_options;
+
+/// nearfar::GeneralizedLiftedStructure (nearfar/losses/generalized_lifted_structure.hpp): all
+/// positives of an anchor against all of its negatives,
+///
+///     max(0, m + log sum_p exp(d_p) + log sum_n exp(-d_n))
+///
+/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless margin is finite.
+nearfar_status nearfar_generalized_lifted_structure_create(
+    const nearfar_generalized_lifted_structure_options* options, nearfar_loss** loss);
+nearfar_status nearfar_generalized_lifted_structure_options_init(
+    nearfar_generalized_lifted_structure_options* options, size_t size);
 
 /// Settings of HadsellContrastive.
 typedef struct nearfar_hadsell_contrastive_options {
@@ -473,6 +514,28 @@ nearfar_status nearfar_centroid_triplet_create(const nearfar_centroid_triplet_op
 nearfar_status nearfar_centroid_triplet_options_init(nearfar_centroid_triplet_options* options,
                                                      size_t size);
 
+/// Settings of MarginLoss.
+typedef struct nearfar_margin_loss_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double margin;                ///< 0.2; alpha, in the kernel's score
+  double beta;                  ///< 1.2; the boundary, in the kernel's score; can be learnt
+  double nu;                    ///< 0; weight of the boundary itself
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN_NONZERO; terms are hinges, two a triplet
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive or no negative
+} nearfar_margin_loss_options;
+
+/// nearfar::MarginLoss (nearfar/losses/margin_loss.hpp) with one boundary: over all triplets,
+///
+///     max(0, d_ip - beta + alpha) + max(0, beta - d_in + alpha), plus nu beta
+///
+/// The result has d_beta. Forms: labelled, references. Kernels: all but bilinear.
+/// NEARFAR_INVALID_ARGUMENT unless margin, beta and nu are finite.
+nearfar_status nearfar_margin_loss_create(const nearfar_margin_loss_options* options,
+                                          nearfar_loss** loss);
+nearfar_status nearfar_margin_loss_options_init(nearfar_margin_loss_options* options, size_t size);
+
 /// How NEARFAR_MINING_DISTANCE_WEIGHTED draws negatives: nearfar::DistanceWeighting.
 typedef struct nearfar_distance_weighting {
   uint64_t seed;    ///< 0
@@ -515,6 +578,7 @@ typedef struct nearfar_multi_similarity_options {
   double alpha;                       ///< 2; > 0: how sharply positives are weighted
   double beta;                        ///< 50; > 0: how sharply negatives are weighted
   double base;                        ///< 0.5: the score from which on a pair counts for much
+  double epsilon;                     ///< NaN: all pairs count; else of the paper's pair mining
   nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are anchors, all of them
   nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive and no negative
 } nearfar_multi_similarity_options;
@@ -526,7 +590,7 @@ typedef struct nearfar_multi_similarity_options {
 ///     base)))
 ///
 /// Forms: labelled, references. Kernels: cosine, inner product. NEARFAR_INVALID_ARGUMENT
-/// unless alpha > 0, beta > 0 and base is finite.
+/// unless alpha > 0, beta > 0, base is finite and epsilon is NaN or finite.
 nearfar_status nearfar_multi_similarity_create(const nearfar_multi_similarity_options* options,
                                                nearfar_loss** loss);
 nearfar_status nearfar_multi_similarity_options_init(nearfar_multi_similarity_options* options,
@@ -568,6 +632,25 @@ typedef struct nearfar_n_pair_options {
 /// on a bad reduction.
 nearfar_status nearfar_n_pair_create(const nearfar_n_pair_options* options, nearfar_loss** loss);
 nearfar_status nearfar_n_pair_options_init(nearfar_n_pair_options* options, size_t size);
+
+/// Settings of Nca.
+typedef struct nearfar_nca_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_SQUARED_EUCLIDEAN
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 1; tau > 0
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are anchors that have a positive
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive
+} nearfar_nca_options;
+
+/// nearfar::Nca (nearfar/losses/nca.hpp): the probability that an anchor picks a row of its class,
+///
+///     -log(sum_p exp(-d_ip / tau) / sum_{j != i} exp(-d_ij / tau))
+///
+/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_nca_create(const nearfar_nca_options* options, nearfar_loss** loss);
+nearfar_status nearfar_nca_options_init(nearfar_nca_options* options, size_t size);
 
 /// Settings of Nce.
 typedef struct nearfar_nce_options {
@@ -754,6 +837,28 @@ typedef struct nearfar_triplet_options {
 /// unless margin >= 0 and swap is not set with NEARFAR_BILINEAR.
 nearfar_status nearfar_triplet_create(const nearfar_triplet_options* options, nearfar_loss** loss);
 nearfar_status nearfar_triplet_options_init(nearfar_triplet_options* options, size_t size);
+
+/// Settings of TupletMargin.
+typedef struct nearfar_tuplet_margin_options {
+  size_t size;
+  nearfar_kernel kernel;              ///< NEARFAR_COSINE
+  double temperature;                 ///< 1/64; tau > 0, one over the paper's scale
+  double margin;                      ///< 0.1; an angle in radians, from 0 to pi/2
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are positive pairs
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive
+} nearfar_tuplet_margin_options;
+
+/// nearfar::TupletMargin (nearfar/losses/tuplet_margin.hpp): every positive p of an anchor against
+/// the anchor's negatives, with a margin on the positive's angle,
+///
+///     log(1 + sum_n exp((cos theta_in - cos(theta_ip - margin)) / tau))
+///
+/// Forms: labelled, references. Kernel: cosine. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0 and the margin is from 0 to pi/2.
+nearfar_status nearfar_tuplet_margin_create(const nearfar_tuplet_margin_options* options,
+                                            nearfar_loss** loss);
+nearfar_status nearfar_tuplet_margin_options_init(nearfar_tuplet_margin_options* options,
+                                                  size_t size);
 
 /// Settings of Uniformity.
 typedef struct nearfar_uniformity_options {

@@ -260,6 +260,12 @@ class Call {
     reduce_rows(reduction_, terms_.are_all() ? KeptRows(terms) : terms_, value_of, result);
   }
 
+  /// Opens one more output together with the gradients, in `scatter`; the caller fills it then. It
+  /// must outlive the call of `scatter`.
+  void open_with_gradients(GradientRows<S>& output, Index rows, Index cols) {
+    further_ = {&output, rows, cols};
+  }
+
   /// The factor of all gradients, once the terms are counted.
   double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
 
@@ -435,7 +441,8 @@ class Call {
       }
     }
     outputs[count++] = {&d_parameter_, kernel_.parameter.rows(), kernel_.parameter.cols()};
-    open_all(std::span<const Output<S>>(outputs.data(), count));
+    open_all(std::span<const Output<S>>(outputs.data(), count),
+             std::span<const Output<S>>(&further_, further_.rows != nullptr ? 1 : 0));
   }
 
   void scatter_piece(const InputGradients<S>& from, Index first, const NamedRows<S>& piece) const {
@@ -472,6 +479,7 @@ class Call {
   GradientRows<S> d_parameter_;
   std::array<Set, most_sets> sets_;
   int count_ = 0;
+  Output<S> further_ = {};
   ExcludedPairs excluded_;
 };
 

@@ -233,6 +233,11 @@ class LabelledCall {
     return gradient_scale(call_.reduction(), d, upstream());
   }
 
+  /// As Call::open_with_gradients.
+  void open_with_gradients(GradientRows<S>& output, Index rows, Index cols) {
+    call_.open_with_gradients(output, rows, cols);
+  }
+
   /// Gradients times `scale` into the caller's buffers, when the call wants any.
   void scatter(double scale) { call_.scatter(scale); }
 

@@ -23,6 +23,18 @@ struct CircleForm {
   bool differentiates_weights;
 };
 
+/// The logits of MultiSimilarityForm; of a positive at `positives_below` or above and of a negative
+/// at `negatives_above` or below -infinity: that pair has no part.
+struct MinedSimilarityForm : MultiSimilarityForm {
+  double positives_below;
+  double negatives_above;
+};
+
+/// Logits d of a positive and -d of a negative, d = -sign s.
+struct DistanceForm {
+  int sign;
+};
+
 /// The largest logits of both kinds; the lowest finite number of none.
 template <class S>
 struct LargestLogits {
@@ -59,12 +71,18 @@ struct PairLogitFormLoops {
 template <class S>
 struct PairLogitLoops {
   PairLogitFormLoops<S, MultiSimilarityForm> multi_similarity;
+  PairLogitFormLoops<S, MinedSimilarityForm> mined_similarity;
   PairLogitFormLoops<S, CircleForm> circle;
+  PairLogitFormLoops<S, DistanceForm> distance;
 
   const PairLogitFormLoops<S, MultiSimilarityForm>& of(const MultiSimilarityForm&) const {
     return multi_similarity;
   }
+  const PairLogitFormLoops<S, MinedSimilarityForm>& of(const MinedSimilarityForm&) const {
+    return mined_similarity;
+  }
   const PairLogitFormLoops<S, CircleForm>& of(const CircleForm&) const { return circle; }
+  const PairLogitFormLoops<S, DistanceForm>& of(const DistanceForm&) const { return distance; }
 };
 
 template <class S>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
 #include "nearfar/losses/label_calls.hpp"
@@ -11,6 +13,9 @@ struct MultiSimilarityOptions {
   double alpha = 2;   ///< > 0: how sharply positives are weighted
   double beta = 50;   ///< > 0: how sharply negatives are weighted
   double base = 0.5;  ///< lambda: the score from which on a pair counts for much
+  /// The paper's pair mining, where given: a positive counts where it scores less than the highest
+  /// negative plus epsilon, a negative where it scores more than the lowest positive less epsilon.
+  std::optional<double> epsilon = {};
   Reduction reduction = Reduction::mean;  ///< terms are anchors, all of them
   /// An anchor is unusable when it has neither a positive nor a negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
@@ -20,6 +25,7 @@ struct MultiSimilarityOptions {
     visit("alpha", o.alpha...);
     visit("beta", o.beta...);
     visit("base", o.base...);
+    visit("epsilon", o.epsilon...);
     visit("reduction", o.reduction...);
     visit("unusable_anchors", o.unusable_anchors...);
   }
@@ -34,7 +40,7 @@ Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& ker
 }  // namespace detail
 
 /// Multi-similarity loss of a labelled batch (Wang et al., Multi-similarity loss with general pair
-/// weighting for deep metric learning, 2019, eq. 15, without its pair mining):
+/// weighting for deep metric learning, 2019, eq. 15):
 ///
 ///     L_i = 1/alpha log(1 + sum_{p in P(i)} exp(-alpha (s_ip - lambda)))
 ///         + 1/beta  log(1 + sum_{n in N(i)} exp( beta  (s_in - lambda)))
@@ -42,8 +48,13 @@ Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& ker
 /// with similarities s of kernel K. Terms are anchors: Reduction::mean divides by N, as the paper
 /// does; an anchor without a positive or without a negative has the other part alone.
 ///
-/// Extra memory O((N + M) D), 3 to 4 N^2 D floating point operations for a batch. Immutable; shared
-/// by threads each with its own Workspace; the same bits at any number of threads.
+/// With `epsilon` the sums are over the mined pairs alone (eq. 11 and 12), the choice of which has
+/// no derivative: s_ip < max_n s_in + epsilon and s_in > min_p s_ip - epsilon. An anchor without a
+/// positive or without a negative then has the value 0.
+///
+/// Extra memory O((N + M) D), 3 to 4 N^2 D floating point operations for a batch, N^2 D more with
+/// mining. Immutable; shared by threads each with its own Workspace; the same bits at any number of
+/// threads.
 template <class S, Kernel K = Cosine>
 class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
   static_assert(is_symmetric<K>(),
@@ -52,12 +63,14 @@ class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
                 "nearfar: MultiSimilarity needs a kernel that is a similarity");
 
  public:
-  /// Throws std::invalid_argument unless alpha and beta are finite and > 0 and base is finite.
+  /// Throws std::invalid_argument unless alpha and beta are finite and > 0 and base and epsilon are
+  /// finite.
   explicit MultiSimilarity(MultiSimilarityOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
     check_scale<S>("alpha", options.alpha);
     check_scale<S>("beta", options.beta);
     check_offset<S>("base", options.base);
+    if (options.epsilon) check_offset<S>("epsilon", *options.epsilon);
   }
 
   const MultiSimilarityOptions& options() const { return options_; }

@@ -5,11 +5,13 @@
 
 #include "nearfar/losses/alignment.hpp"
 #include "nearfar/losses/centroid_triplet.hpp"
+#include "nearfar/losses/angular.hpp"
 #include "nearfar/losses/circle.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/losses/cpc.hpp"
 #include "nearfar/losses/dclw.hpp"
 #include "nearfar/losses/dhel.hpp"
+#include "nearfar/losses/generalized_lifted_structure.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/in_batch_info_nce.hpp"
@@ -17,10 +19,12 @@
 #include "nearfar/losses/intra_pair_variance.hpp"
 #include "nearfar/losses/lifted_structure.hpp"
 #include "nearfar/losses/linear_contrastive.hpp"
+#include "nearfar/losses/margin_loss.hpp"
 #include "nearfar/losses/matryoshka.hpp"
 #include "nearfar/losses/mined_triplet.hpp"
 #include "nearfar/losses/multi_similarity.hpp"
 #include "nearfar/losses/mutual_information.hpp"
+#include "nearfar/losses/nca.hpp"
 #include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/nt_xent.hpp"
 #include "nearfar/losses/rince.hpp"
@@ -28,6 +32,7 @@
 #include "nearfar/losses/sincere.hpp"
 #include "nearfar/losses/sup_con.hpp"
 #include "nearfar/losses/triplet.hpp"
+#include "nearfar/losses/tuplet_margin.hpp"
 #include "nearfar/losses/uniformity.hpp"
 
 /// \file
@@ -39,16 +44,23 @@
 
 /// Losses over labels.
 #define NEARFAR_LOSSES_OVER_LABELS(loss)                                                         \
+  loss(angular, Angular, AngularOptions, labels, CosineAlone)                                    \
   loss(circle, Circle, CircleOptions, labels, SymmetricSimilarities)                             \
   loss(intra_pair_variance, IntraPairVariance, IntraPairVarianceOptions, labels,                 \
        SymmetricSimilarities)                                                                    \
+  loss(generalized_lifted_structure, GeneralizedLiftedStructure, GeneralizedLiftedStructureOptions,\
+       labels, Symmetric)                                                                        \
   loss(lifted_structure, LiftedStructure, LiftedStructureOptions, labels, Symmetric)             \
   loss(linear_contrastive, LinearContrastive, LinearContrastiveOptions, labels, Symmetric)       \
+  loss(margin_loss, MarginLoss, MarginLossOptions, labels, Symmetric)                            \
   loss(mined_triplet, MinedTriplet, MinedTripletOptions, labels, Symmetric)                      \
   loss(multi_similarity, MultiSimilarity, MultiSimilarityOptions, labels, SymmetricSimilarities) \
+  loss(nca, Nca, NcaOptions, labels, Symmetric)                                                  \
   loss(sincere, Sincere, SincereOptions, labels, Symmetric)                                      \
   loss(snr_contrastive, SnrContrastive, SnrContrastiveOptions, labels, OfCentredRows)            \
   loss(sup_con, SupCon, SupConOptions, labels, Symmetric)
+  loss(sup_con, SupCon, SupConOptions, labels, Symmetric)                                        \
+  loss(tuplet_margin, TupletMargin, TupletMarginOptions, labels, CosineAlone)
 
 /// All others.
 #define NEARFAR_OTHER_LOSSES(loss)                                                            \
@@ -104,6 +116,7 @@ template <class S>
 using Straight = KernelList<Euclidean, SquaredEuclidean>;
 template <class S>
 using OfCentredRows = KernelList<SquaredEuclidean>;
+using CosineAlone = KernelList<Cosine>;
 template <class S>
 using SymmetricSimilarities = KernelList<Cosine, InnerProduct>;
 template <class S>

@@ -38,8 +38,9 @@ struct LighterPositives {
                   ///< weight is 0
 };
 
-/// The place of the logarithm: outside of the mean over positives, or inside.
-enum class MeanOverPositives { outside_log, inside_log };
+/// The place of the mean over positives: outside of the logarithm, inside of it, or inside of it
+/// as a sum.
+enum class MeanOverPositives { outside_log, inside_log, sum_inside_log };
 
 template <class S>
 class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
@@ -52,6 +53,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
         temperature_(temperature),
         rate_(exponential_rate<S>(temperature)),
         outside_(mean == MeanOverPositives::outside_log),
+        sum_inside_(mean == MeanOverPositives::sum_inside_log),
         rule_(&rule),
         positives_(positives),
         upstream_(upstream),
@@ -82,7 +84,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     const PositiveSums<S> sums =
         loops_.sums_with_positives(n, s, sign_, positives.mask(), row.best, rate_);
     double negatives = sums.negatives;
-    if (negatives < least_sum && (positives_[i] == 1 || rule_->weighted())) {
+    if (negatives < least_sum && (positives_[i] == 1 || rule_->weighted() || sum_inside_)) {
       negatives = far_sum(row, positives.mask(), n, s);
     }
     row.others += negatives;
@@ -112,7 +114,8 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     if (!outside_) {
       const double below = scaled(row.best - row.best_positive);
       row.own = row.among_positives * std::exp(-below);
-      row.value = std::log(count) + log_of_total(row, row.among_positives, below);
+      row.value = log_of_total(row, row.among_positives, below);
+      if (!sum_inside_) row.value += std::log(count);
     } else if (positives_[i] == 1) {
       set_own(row);
       row.value = log_of_total(row, 1, below_best(row));
@@ -362,6 +365,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   double temperature_;
   S rate_;
   bool outside_;
+  bool sum_inside_;
   const PositiveRule<S>* rule_;
   const Index* positives_;
   const Upstream& upstream_;

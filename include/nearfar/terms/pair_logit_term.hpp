@@ -1,11 +1,17 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/loops/lifted.hpp"
 #include "nearfar/loops/pair_logits.hpp"
+#include "nearfar/loops/softmax.hpp"
 #include "nearfar/terms/log_sum.hpp"
 #include "nearfar/terms/logistic.hpp"
 
@@ -14,6 +20,35 @@
 /// positives, one over logits of their negatives.
 
 namespace nearfar::detail {
+
+/// The margin of a hinge over both log-sum-exps of distances.
+struct DistanceHinge {
+  DistanceForm form;
+  double margin;
+};
+
+/// The scores that pairs of an anchor have to pass to be mined.
+struct MinedScores {
+  double positives_below;
+  double negatives_above;
+};
+
+/// Multi-similarity over mined pairs: a form for each anchor.
+struct MinedSimilarity {
+  MultiSimilarityForm form;
+  const MinedScores* rows;
+};
+
+// The form of an anchor's logits.
+
+template <class Form>
+const Form& form_of(const Form& form, Index) {
+  return form;
+}
+inline const DistanceForm& form_of(const DistanceHinge& hinge, Index) { return hinge.form; }
+inline MinedSimilarityForm form_of(const MinedSimilarity& mined, Index i) {
+  return {mined.form, mined.rows[i].positives_below, mined.rows[i].negatives_above};
+}
 
 /// Loss of an anchor and its derivatives with respect to the two log-sum-exps.
 struct PairLogitLoss {
@@ -32,6 +67,17 @@ inline PairLogitLoss loss_of(const MultiSimilarityForm& form, double positives, 
           far.slope / form.beta};
 }
 
+inline PairLogitLoss loss_of(const MinedSimilarity& mined, double positives, double negatives) {
+  return loss_of(mined.form, positives, negatives);
+}
+
+inline PairLogitLoss loss_of(const DistanceHinge& hinge, double positives, double negatives) {
+  // An anchor without one of the two is no term.
+  if (std::isinf(positives) || std::isinf(negatives)) return {};
+  const double value = hinge.margin + positives + negatives;
+  return value > 0 ? PairLogitLoss{value, 1, 1} : PairLogitLoss{};
+}
+
 inline PairLogitLoss loss_of(const CircleForm&, double positives, double negatives) {
   // An anchor without one of the two is no term.
   if (std::isinf(positives) || std::isinf(negatives)) return {};
@@ -45,6 +91,45 @@ struct PairLogitRow {
   LogSum<S> positives;
   LogSum<S> negatives;
   PairLogitLoss loss;
+};
+
+/// First pass of mining: the scores that pairs have to pass. A positive is taken unless it scores
+/// `epsilon` above the highest negative or more, a negative unless it scores `epsilon` below the
+/// lowest positive or more; an anchor without one of the two has no pairs.
+template <class S>
+class MinedScoresTerm final : public LabelledTerm<S> {
+ public:
+  MinedScoresTerm(Scratch& scratch, Index rows, double epsilon, const PositiveRule<S>& rule)
+      : LabelledTerm<S>(rule), epsilon_(epsilon), rows_(scratch.take<MinedScores>(rows)) {}
+
+  /// Once all are closed.
+  const MinedScores* rows() const { return rows_; }
+
+  void start(Index i) override { rows_[i] = {-infinite, infinite}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const S negative = lifted_loops<S>().largest_negative(n, s, 1, positives.mask());
+    const S positive = softmax_loops<S>().largest_positive(n, s, -1, positives.mask());
+    MinedScores& row = rows_[i];
+    row.positives_below = std::max(row.positives_below, static_cast<double>(negative));
+    if (positive > std::numeric_limits<S>::lowest()) {
+      row.negatives_above = std::min(row.negatives_above, -static_cast<double>(positive));
+    }
+  }
+
+  void close(Index i) override {
+    rows_[i].positives_below += epsilon_;
+    rows_[i].negatives_above -= epsilon_;
+  }
+
+  void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
+
+ private:
+  static constexpr double infinite = std::numeric_limits<double>::infinity();
+
+  double epsilon_;
+  MinedScores* rows_;
 };
 
 template <class S, class Form>
@@ -63,10 +148,11 @@ class PairLogitTerm final : public LabelledTerm<S> {
   void accumulate(Index i, Index first, Index n, const S* s) override {
     PairLogitRow<S>& row = rows_[i];
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const LargestLogits<S> largest = loops_.largest(n, s, positives.mask(), form_);
+    const auto& form = form_of(form_, i);
+    const LargestLogits<S> largest = loops_.largest(n, s, positives.mask(), form);
     row.positives.raise(largest.positive);
     row.negatives.raise(largest.negative);
-    const LogitSums sums = loops_.sums(n, s, positives.mask(), form_, best(row));
+    const LogitSums sums = loops_.sums(n, s, positives.mask(), form, best(row));
     row.positives.sum += sums.positives;
     row.negatives.sum += sums.negatives;
   }
@@ -83,7 +169,7 @@ class PairLogitTerm final : public LabelledTerm<S> {
     const double above = row_upstream(upstream_, i);
     const LogitWeights<S> weights{best(row), weight(above * row.loss.of_positives, row.positives),
                                   weight(above * row.loss.of_negatives, row.negatives)};
-    loops_.gradient(n, s, positives.mask(), form_, weights, g);
+    loops_.gradient(n, s, positives.mask(), form_of(form_, i), weights, g);
   }
 
  private:
@@ -95,7 +181,8 @@ class PairLogitTerm final : public LabelledTerm<S> {
   }
 
   Form form_;
-  const PairLogitFormLoops<S, Form>& loops_ = pair_logit_loops<S>().of(form_);
+  using RowForm = std::remove_cvref_t<decltype(form_of(std::declval<const Form&>(), Index()))>;
+  const PairLogitFormLoops<S, RowForm>& loops_ = pair_logit_loops<S>().of(RowForm());
   const Upstream& upstream_;
   PairLogitRow<S>* rows_;
 };

@@ -7,6 +7,7 @@
 #include "nearfar/core/classes.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/labelled_call.hpp"
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/loops/lifted.hpp"
 #include "nearfar/loops/sincere.hpp"
@@ -29,6 +30,38 @@ struct SincereRow {
   std::int64_t active;  ///< positives with a loss above 0
 };
 
+/// An angular margin: positives at the angle theta count with cos(theta - margin), the scores being
+/// cosines.
+class AngularMargin {
+ public:
+  AngularMargin() = default;
+  explicit AngularMargin(double margin)
+      : cos_(std::cos(margin)), sin_(std::sin(margin)), any_(margin != 0) {}
+
+  bool any() const { return any_; }
+  /// cos(theta - margin) of the score cos(theta).
+  template <class S>
+  S score(S s) const {
+    const auto c = static_cast<double>(s);
+    return static_cast<S>(c * cos_ + sine(c) * sin_);
+  }
+  /// Its derivative. At the angle 0 (and pi) it has none; rows there have a cosine without
+  /// gradient, so that any finite number will do.
+  template <class S>
+  double slope(S s) const {
+    const auto c = static_cast<double>(s);
+    const double sine = AngularMargin::sine(c);
+    return cos_ - (sine > 0 ? c / sine * sin_ : 0);
+  }
+
+ private:
+  static double sine(double c) { return std::sqrt(std::max(0.0, (1 - c) * (1 + c))); }
+
+  double cos_ = 1;
+  double sin_ = 0;
+  bool any_ = false;
+};
+
 /// A positive's loss needs the sum over negatives, which is whole after the last score. Positives'
 /// scores are kept until then; where there are too many of them, a first pass adds up the
 /// negatives and, after `begin_positives`, a second one takes the positives.
@@ -37,10 +70,10 @@ class SincereTerm final : public LabelledTerm<S> {
  public:
   /// `keys`: how many there are. `positives`: how many of them each row has. `average`: whether a
   /// row's loss is the mean over its positives, or their sum. `keeps`: whether their scores are
-  /// kept. Arguments must outlive the term.
+  /// kept. `margin`: of positives, where scores are cosines. Arguments must outlive the term.
   SincereTerm(Scratch& scratch, Index rows, Index keys, int sign, double temperature, bool average,
               bool keeps, const PositiveRule<S>& rule, const Index* positives,
-              const Upstream& upstream)
+              const Upstream& upstream, const AngularMargin& margin = {})
       : LabelledTerm<S>(rule),
         sign_(sign),
         temperature_(temperature),
@@ -48,6 +81,7 @@ class SincereTerm final : public LabelledTerm<S> {
         average_(average),
         positives_(positives),
         upstream_(upstream),
+        margin_(margin),
         rows_(scratch.take<SincereRow<S>>(rows)) {
     if (rule.by_labels()) sort_by_class(scratch, keys);
     if (!keeps) return;
@@ -101,10 +135,21 @@ class SincereTerm final : public LabelledTerm<S> {
     const RowPositives<S> positives(this->rule(), i, first, n);
     const double share = average_ ? 1 / static_cast<double>(positives_[i]) : 1;
     const double factor = sign_ * row_upstream(upstream_, i) * share / temperature_;
+    S with_margin[tile_width];
+    const S* scores = s;
+    if (margin_.any()) {
+      std::copy_n(s, n, with_margin);
+      each_positive(positives, i, first, n, [&](Index k) { with_margin[k] = margin_.score(s[k]); });
+      scores = with_margin;
+    }
     // A row's gradients sum to zero, so that scores may be measured from anywhere.
-    row.temperature += sign_ * loops_.gradient(n, s, sign_, positives.mask(), negatives(row),
+    row.temperature += sign_ * loops_.gradient(n, scores, sign_, positives.mask(), negatives(row),
                                                static_cast<S>(-factor),
                                                static_cast<S>(factor * (row.slopes / row.sum)), g);
+    if (!margin_.any()) return;
+    each_positive(positives, i, first, n, [&](Index k) {
+      g[k] = static_cast<S>(static_cast<double>(g[k]) * margin_.slope(s[k]));
+    });
   }
 
  private:
@@ -142,21 +187,31 @@ class SincereTerm final : public LabelledTerm<S> {
     }
   }
 
-  /// The positives' among n scores to `out`; returns how many there are.
-  Index take_positives(const RowPositives<S>& positives, Index i, Index first, Index n, const S* s,
-                       S* out) const {
-    Index count = 0;
+  /// body(k) for every positive first + k among n keys.
+  template <class Body>
+  void each_positive(const RowPositives<S>& positives, Index i, Index first, Index n,
+                     const Body& body) const {
     if (by_class_ != nullptr) {
       const Index* begin = by_class_ + class_number(this->rule().codes().query[i]);
       const Index* end = begin + this->rule().members(i);
       for (begin = std::lower_bound(begin, end, first); begin != end && *begin < first + n;
            ++begin) {
-        out[count++] = s[*begin - first];
+        body(*begin - first);
       }
-      return count;
+      return;
     }
     for (Index k = 0; k < n; ++k) {
-      if (positives[k]) out[count++] = s[k];
+      if (positives[k]) body(k);
+    }
+  }
+
+  /// The positives' among n scores to `out`, with the margin; returns how many there are.
+  Index take_positives(const RowPositives<S>& positives, Index i, Index first, Index n, const S* s,
+                       S* out) const {
+    Index count = 0;
+    each_positive(positives, i, first, n, [&](Index k) { out[count++] = s[k]; });
+    if (margin_.any()) {
+      for (Index k = 0; k < count; ++k) out[k] = margin_.score(out[k]);
     }
     return count;
   }
@@ -177,10 +232,46 @@ class SincereTerm final : public LabelledTerm<S> {
   bool average_;
   const Index* positives_;
   const Upstream& upstream_;
+  AngularMargin margin_;
   bool negatives_are_whole_ = false;
   SincereRow<S>* rows_;
   Kept* kept_ = nullptr;
   Index* by_class_ = nullptr;  ///< keys; null where other rules tell positives
 };
+
+/// Runs the loss with anchors for terms, or positive pairs where `by_pairs`.
+template <class S>
+TemperatureResult run_sincere(LabelledCall<S>& call, double temperature, bool by_pairs,
+                              UnusableAnchor unusable_anchors, const AngularMargin& margin = {}) {
+  TemperatureResult result;
+  Diagnostics& d = result.diagnostics;
+  call.count_anchors(d);
+  call.refuse(
+      unusable_anchors, [](bool positive, bool) { return !positive; }, "without a positive");
+  const auto pairs = call.total([&](Index i) { return call.positives(i); });
+  d.terms = by_pairs ? pairs : d.anchors - d.anchors_without_positive;
+  const bool keeps =
+      pairs * SincereTerm<S>::bytes <= most_bytes_between(call.queries(), call.keys());
+  auto term = call.template make<SincereTerm<S>>(call.keys().rows, call.kernel().sign(),
+                                                 temperature, !by_pairs, keeps, call.rule(),
+                                                 call.positive_counts(), call.upstream(), margin);
+  if (!keeps) {
+    Diagnostics again;  // the same scores
+    call.forward(term, again);
+    term.begin_positives();
+  }
+  call.run(term, d);
+  for (Index i = 0; i < call.anchors(); ++i) {
+    d.active_terms += by_pairs ? term[i].active : term[i].value > 0;
+  }
+  call.reduce([&](Index i) { return term.value(i); }, result);
+  if (!call.wants_gradients()) return result;
+  // dL/dtau = -1/tau sum_ij dL/ds_ij s_ij.
+  const double moments = call.sum([&](Index i) { return term[i].temperature; });
+  result.d_temperature =
+      checked_derivative("d_temperature", -call.scale(d) * moments / temperature);
+  call.scatter(call.scale(d));
+  return result;
+}
 
 }  // namespace nearfar::detail

@@ -26,6 +26,36 @@ NEARFAR_ALWAYS_INLINE T negative_slope(const MultiSimilarityForm& form, T) {
 }
 
 template <class T>
+NEARFAR_ALWAYS_INLINE T positive_logit(const MinedSimilarityForm& form, T s) {
+  const MultiSimilarityForm& all = form;
+  return select_less(s, constant<T>(form.positives_below), positive_logit(all, s),
+                     constant<T>(-infinity<double>));
+}
+template <class T>
+NEARFAR_ALWAYS_INLINE T negative_logit(const MinedSimilarityForm& form, T s) {
+  const MultiSimilarityForm& all = form;
+  return select_less(constant<T>(form.negatives_above), s, negative_logit(all, s),
+                     constant<T>(-infinity<double>));
+}
+
+template <class T>
+NEARFAR_ALWAYS_INLINE T positive_logit(const DistanceForm& form, T s) {
+  return s * constant<T>(-form.sign);
+}
+template <class T>
+NEARFAR_ALWAYS_INLINE T negative_logit(const DistanceForm& form, T s) {
+  return s * constant<T>(form.sign);
+}
+template <class T>
+NEARFAR_ALWAYS_INLINE T positive_slope(const DistanceForm& form, T) {
+  return constant<T>(-form.sign);
+}
+template <class T>
+NEARFAR_ALWAYS_INLINE T negative_slope(const DistanceForm& form, T) {
+  return constant<T>(form.sign);
+}
+
+template <class T>
 NEARFAR_ALWAYS_INLINE T circle_positive_weight(const CircleForm& form, T s) {
   return max(constant<T>(1 + form.m) - s, constant<T>(0));
 }
@@ -118,7 +148,9 @@ inline constexpr PairLogitFormLoops<S, Form> pair_logit_form_loops_here = {
 template <class S>
 inline constexpr PairLogitLoops<S> pair_logit_loops_here = {
     .multi_similarity = pair_logit_form_loops_here<S, MultiSimilarityForm>,
+    .mined_similarity = pair_logit_form_loops_here<S, MinedSimilarityForm>,
     .circle = pair_logit_form_loops_here<S, CircleForm>,
+    .distance = pair_logit_form_loops_here<S, DistanceForm>,
 };
 
 }  // namespace NEARFAR_SET

@@ -15,8 +15,15 @@ Result multi_similarity(const MultiSimilarityOptions& options, Frame& call) {
       options.unusable_anchors, [](bool positive, bool negative) { return !positive && !negative; },
       "without any other row");
   const MultiSimilarityForm form{options.alpha, options.beta, options.base};
-  run_pair_logits<S>(
-      call, form, [](Index) { return true; }, result);
+  const auto all = [](Index) { return true; };
+  if (!options.epsilon) {
+    run_pair_logits<S>(call, form, all, result);
+    return result;
+  }
+  auto scores = call.template make<MinedScoresTerm<S>>(*options.epsilon, call.rule());
+  Diagnostics again;  // the same scores
+  call.forward(scores, again);
+  run_pair_logits<S>(call, MinedSimilarity{form, scores.rows()}, all, result);
   return result;
 }
 

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/label_calls.hpp"
+
+namespace nearfar {
+
+/// Settings of GeneralizedLiftedStructure.
+struct GeneralizedLiftedStructureOptions {
+  double margin = 1;  ///< m, in the kernel's score
+  /// Terms are anchors that have both a positive and a negative.
+  Reduction reduction = Reduction::mean;
+  /// An anchor is unusable when it has no positive or no negative.
+  UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("margin", o.margin...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("margin", o.margin...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
+};
+
+namespace detail {
+
+template <class S>
+Result evaluate(const GeneralizedLiftedStructureOptions& options, const KernelValue<S>& kernel,
+                const LabelledInputs<S>& inputs);
+
+}  // namespace detail
+
+/// Generalised lifted structured loss (Hermans, Beyer and Leibe, In defense of the triplet loss for
+/// person re-identification, 2017, eq. 9): all positives of an anchor, softly the farthest, against
+/// all of its negatives, softly the nearest:
+///
+///     L_i = max(0, m + log sum_{p in P(i)} exp(d_ip) + log sum_{n in N(i)} exp(-d_in))
+///
+/// with d the distance of kernel K, or minus the score for similarities. Libraries that have a
+/// margin for either kind, d_ip - m_pos and m_neg - d_in, have m = m_neg - m_pos.
+///
+/// Terms are anchors that have both a positive and a negative. Extra memory O((N + M) D), 3 to
+/// 4 N^2 D floating point operations for a batch. Immutable; shared by threads each with its own
+/// Workspace; the same bits at any number of threads.
+template <class S, Kernel K = Euclidean>
+class GeneralizedLiftedStructure : public LabelCalls<GeneralizedLiftedStructure<S, K>, S, Result> {
+  static_assert(is_symmetric<K>(),
+                "nearfar: GeneralizedLiftedStructure needs a kernel that treats both rows alike");
+
+ public:
+  /// Throws std::invalid_argument unless the margin is finite.
+  explicit GeneralizedLiftedStructure(GeneralizedLiftedStructureOptions options = {},
+                                      K kernel = K())
+      : options_(options), kernel_(kernel) {
+    check_offset<S>("margin", options.margin);
+  }
+
+  const GeneralizedLiftedStructureOptions& options() const { return options_; }
+  const K& kernel() const { return kernel_; }
+
+ private:
+  GeneralizedLiftedStructureOptions options_;
+  K kernel_;
+};
+
+}  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/generalized_lifted_structure.hpp"
+#endif

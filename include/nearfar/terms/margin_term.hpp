@@ -1,0 +1,92 @@
+#pragma once
+
+#include "nearfar/core/reduce.hpp"
+#include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/loops/linear_contrastive.hpp"
+
+/// \file
+/// The term of the margin based loss: hinges of pairs against a boundary, each as often as there
+/// are triplets with its pair.
+
+namespace nearfar::detail {
+
+/// One anchor.
+template <class S>
+struct MarginRow {
+  ByKind<S> margins;      ///< scores beyond which hinges are above zero
+  ByKind<double> counts;  ///< triplets that each of the anchor's pairs is in
+  ByKind<LinearHinges> hinges;
+};
+
+template <class S>
+class MarginTerm final : public LabelledTerm<S> {
+ public:
+  /// Arguments must outlive the term.
+  MarginTerm(Scratch& scratch, Index rows, int sign, const PositiveRule<S>& rule,
+             const Upstream& upstream)
+      : LabelledTerm<S>(rule),
+        sign_(sign),
+        upstream_(upstream),
+        rows_(scratch.take<MarginRow<S>>(rows)) {}
+
+  /// Anchor i: its boundary and the numbers of its positives and negatives.
+  void set(Index i, double beta, double margin, Index positives, Index negatives) {
+    rows_[i] = {{saturated<S>(beta + sign_ * margin), saturated<S>(beta - sign_ * margin)},
+                {static_cast<double>(negatives), static_cast<double>(positives)},
+                {}};
+  }
+
+  /// Hinges above zero of all triplets of anchor i.
+  std::int64_t active(Index i) const {
+    const MarginRow<S>& row = rows_[i];
+    return row.hinges.positive.active * static_cast<std::int64_t>(row.counts.positive) +
+           row.hinges.negative.active * static_cast<std::int64_t>(row.counts.negative);
+  }
+  /// dL_i/dbeta_i.
+  double d_beta(Index i) const {
+    const MarginRow<S>& row = rows_[i];
+    return sign_ * (row.counts.positive * static_cast<double>(row.hinges.positive.active) -
+                    row.counts.negative * static_cast<double>(row.hinges.negative.active));
+  }
+
+  void start(Index i) override { rows_[i].hinges = {}; }
+
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    MarginRow<S>& row = rows_[i];
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const auto sums = loops_.sums(n, s, sign_, positives.mask(), row.margins);
+    add(sums.positive, row.hinges.positive);
+    add(sums.negative, row.hinges.negative);
+  }
+
+  void close(Index) override {}
+
+  double value(Index i) const override {
+    const MarginRow<S>& row = rows_[i];
+    return row.counts.positive * row.hinges.positive.sum +
+           row.counts.negative * row.hinges.negative.sum;
+  }
+
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    const MarginRow<S>& row = rows_[i];
+    const RowPositives<S> positives(this->rule(), i, first, n);
+    const double above = sign_ * row_upstream(upstream_, i);
+    loops_.gradient(
+        n, s, sign_, positives.mask(), row.margins,
+        {static_cast<S>(-above * row.counts.positive), static_cast<S>(above * row.counts.negative)},
+        g);
+  }
+
+ private:
+  static void add(const LinearHinges& some, LinearHinges& to) {
+    to.sum += some.sum;
+    to.active += some.active;
+  }
+
+  const LinearContrastiveLoops<S>& loops_ = linear_contrastive_loops<S>();
+  int sign_;
+  const Upstream& upstream_;
+  MarginRow<S>* rows_;
+};
+
+}  // namespace nearfar::detail
