@@ -286,6 +286,23 @@ inline Terms lifted_structure(const Tensor& d, const Pairs& pairs, double margin
           share * as_numbers(pairs.positive).sum().item<double>()};
 }
 
+inline Terms generalized_lifted_structure(const Tensor& d, const Pairs& pairs, double margin) {
+  const Tensor usable = pairs.positive.any(1).logical_and(pairs.negative.any(1));
+  const auto sum = [&](const Tensor& logits, const Tensor& mask) {
+    return at::logsumexp(masked(logits, mask.logical_or(usable.logical_not().unsqueeze(1))), 1);
+  };
+  const Tensor values = (margin + sum(d, pairs.positive) + sum(-d, pairs.negative)).clamp_min(0);
+  return {zeroed(values, usable), as_numbers(usable).sum().item<double>()};
+}
+
+inline Terms nca(const Tensor& logits, const Pairs& pairs) {
+  const Tensor usable = pairs.positive.any(1);
+  const Tensor summed = pairs.positive.logical_or(usable.logical_not().unsqueeze(1));
+  const Tensor all = at::logsumexp(masked(logits, pairs.positive.logical_or(pairs.negative)), 1);
+  const Tensor values = all - at::logsumexp(masked(logits, summed), 1);
+  return {zeroed(values, usable), as_numbers(usable).sum().item<double>()};
+}
+
 // ---- triplets ----------------------------------------------------------------------------------
 
 inline Tensor triplet_cost(const Tensor& gap, bool soft) {
@@ -303,6 +320,25 @@ Terms mined_triplets(const Tensor& d, const Pairs& pairs, double margin, bool so
                            .logical_and(kind(to_positive.detach(), to_negative.detach()));
   const Tensor cost = triplet_cost(to_positive - to_negative + margin, soft);
   return {zeroed(cost, mined).sum({1, 2}), as_numbers(mined).sum().item<double>()};
+}
+
+/// Hinges of all triplets against a boundary.
+inline Terms margin_loss(const Tensor& d, const Pairs& pairs, const Tensor& beta, double margin) {
+  const Tensor all = pairs.positive.unsqueeze(2).logical_and(pairs.negative.unsqueeze(1));
+  const Tensor near = (d - beta + margin).clamp_min(0).unsqueeze(2);
+  const Tensor far = (beta - d + margin).clamp_min(0).unsqueeze(1);
+  return {zeroed(near + far, all).sum({1, 2}), 2 * as_numbers(all).sum().item<double>()};
+}
+
+/// Positive pairs against the anchor's negatives, of cosines.
+inline Terms angular(const Tensor& between, const Tensor& among_keys, const Pairs& pairs,
+                     double angle) {
+  const double t = std::tan(angle) * std::tan(angle);
+  const Tensor both = between.unsqueeze(1) + among_keys.unsqueeze(0);  // anchor, positive, negative
+  const Tensor logits = 4 * t * both - 2 * (1 + t) * between.unsqueeze(2);
+  const Tensor sums = zeroed(logits.exp(), pairs.negative.unsqueeze(1).expand_as(logits)).sum(2);
+  return {zeroed(sums.log1p(), pairs.positive).sum(1),
+          as_numbers(pairs.positive).sum().item<double>()};
 }
 
 /// Each anchor's farthest positive and nearest negative.

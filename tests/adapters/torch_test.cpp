@@ -346,6 +346,36 @@ void add_pairs(Cases& cases) {
       [](const Tensor&, const Tensor& far, const Pairs& pairs, bool batch, Reduction) {
         return reference::lifted_structure(far, pairs, 1, batch);
       });
+  cases.over_labels<Euclidean, Cosine>(
+      "generalized_lifted_structure",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::generalized_lifted_structure(
+            of..., GeneralizedLiftedStructureOptions{.reduction = r}, kernel);
+      },
+      [](const Tensor&, const Tensor& far, const Pairs& pairs, bool, Reduction) {
+        return reference::generalized_lifted_structure(far, pairs, 1);
+      });
+  cases.over_labels<SquaredEuclidean, Cosine>(
+      "nca",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::nca(of..., NcaOptions{.reduction = r}, {.temperature = number(tau)},
+                             kernel);
+      },
+      [](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
+        return reference::nca(near / tau, pairs);
+      });
+  cases.over_labels<Cosine>(
+      "tuplet_margin",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::tuplet_margin(of..., TupletMarginOptions{.margin = 0.2, .reduction = r},
+                                       {.temperature = number(tau)}, kernel);
+      },
+      [](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
+        // A row with itself has no angle to differentiate, and is no pair.
+        const Tensor inner = reference::zeroed(near, pairs.positive);
+        const Tensor shifted = (inner.acos() - 0.2).cos();
+        return reference::sincere(at::where(pairs.positive, shifted, near) / tau, pairs, true);
+      });
   for (const SupConVariant variant : {SupConVariant::out, SupConVariant::in}) {
     const bool inside = variant == SupConVariant::in;
     cases.over_labels<Cosine, SquaredEuclidean>(
@@ -374,6 +404,42 @@ void add_pairs(Cases& cases) {
 
 void add_triplets(Cases& cases) {
   using namespace nearfar;
+  cases.over_labels<Euclidean>(
+      "margin_loss",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::margin_loss(of..., MarginLossOptions{.reduction = r},
+                                     {.beta = number(1.7)}, kernel);
+      },
+      [](const Tensor&, const Tensor& far, const Pairs& pairs, bool, Reduction) {
+        return reference::margin_loss(far, pairs, number(1.7), 0.2);
+      });
+  cases.add(
+      "margin_loss, learnt boundary", {rows(n, d, 1), number(1.7)},
+      [](const Inputs& x, Reduction r) {
+        return libtorch::margin_loss(x[0], labels(), {.reduction = r}, {.beta = x[1]});
+      },
+      [](const Inputs& x, Reduction) {
+        return reference::margin_loss(reference::distance(x[0], x[0]), Pairs(labels()), x[1], 0.2);
+      });
+  cases.add(
+      "angular", {rows(n, d, 1)},
+      [](const Inputs& x, Reduction r) {
+        return libtorch::angular(x[0], labels(), {.angle = 0.6, .reduction = r});
+      },
+      [](const Inputs& x, Reduction) {
+        const Tensor cosines = reference::cosine(x[0], x[0]);
+        return reference::angular(cosines, cosines, Pairs(labels()), 0.6);
+      });
+  cases.add(
+      "angular, references", {rows(n, d, 1), rows(7, d, 2)},
+      [](const Inputs& x, Reduction r) {
+        return libtorch::angular(x[0], labels(), x[1], reference_labels(),
+                                 {.angle = 0.6, .reduction = r});
+      },
+      [](const Inputs& x, Reduction) {
+        return reference::angular(reference::cosine(x[0], x[1]), reference::cosine(x[1], x[1]),
+                                  Pairs(labels(), reference_labels()), 0.6);
+      });
   for (const bool soft : {false, true}) {
     const TripletForm form = soft ? TripletForm::soft : TripletForm::hinge;
     const std::string prefix = soft ? "soft " : "";

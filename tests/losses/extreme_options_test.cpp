@@ -81,6 +81,8 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"temperature", [](double v) { SupCon<S>({.temperature = v}); }},
       {"temperature", [](double v) { HardNegative<S>({.temperature = v}); }},
       {"temperature", [](double v) { Sincere<S>({.temperature = v}); }},
+      {"temperature", [](double v) { Nca<S>({.temperature = v}); }},
+      {"temperature", [](double v) { TupletMargin<S>({.temperature = v}); }},
       {"temperature", [](double v) { Rince<S>({.temperature = v}); }},
       {"lambda", [](double v) { Rince<S>({.lambda = v}); }},
       {"temperature", [](double v) { RinceViews<S>({.temperature = v}); }},
@@ -116,8 +118,13 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"margin", [](double v) { MinedTriplet<S>({.margin = v}); }},
       {"margin", [](double v) { HadsellContrastive<S>({.margin = v}); }},
       {"margin", [](double v) { LiftedStructure<S>({.margin = v}); }},
+      {"margin", [](double v) { GeneralizedLiftedStructure<S>({.margin = v}); }},
+      {"margin", [](double v) { MarginLoss<S>({.margin = v}); }},
+      {"beta", [](double v) { MarginLoss<S>({.beta = v}); }},
+      {"nu", [](double v) { MarginLoss<S>({.nu = v}); }},
       {"positive_margin", [](double v) { LinearContrastive<S>({.positive_margin = v}); }},
       {"base", [](double v) { MultiSimilarity<S>({.base = v}); }},
+      {"epsilon", [](double v) { MultiSimilarity<S>({.epsilon = v}); }},
       {"m", [](double v) { Circle<S>({.m = v}); }},
       {"logit_bias", [](double v) { SigLip<S>({.logit_bias = v}); }},
       {"log_z", [](double v) { Nce<S>({.log_z = v}); }},
@@ -161,6 +168,11 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
           [&] { return softmax(SupCon<S>({.temperature = v}).forward_backward(x, labels, dx)); });
     check("Sincere",
           [&] { return softmax(Sincere<S>({.temperature = v}).forward_backward(x, labels, dx)); });
+    check("Nca",
+          [&] { return softmax(Nca<S>({.temperature = v}).forward_backward(x, labels, dx)); });
+    check("TupletMargin", [&] {
+      return softmax(TupletMargin<S>({.temperature = v}).forward_backward(x, labels, dx));
+    });
     check("Rince",
           [&] { return softmax(Rince<S>({.temperature = v}).forward_backward(x, y, dx, dy)); });
     for (const double q : {v, 1.0}) {
@@ -192,6 +204,29 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
     check("MultiSimilarity", [&] {
       return finite(MultiSimilarity<S>({.beta = v}).forward_backward(x, labels, dx).value);
     });
+    for (const double epsilon : {v, -v}) {
+      check("MultiSimilarity", [&] {
+        const MultiSimilarity<S> loss({.epsilon = epsilon});
+        return finite(loss.forward_backward(x, labels, dx).value);
+      });
+    }
+    check("GeneralizedLiftedStructure", [&] {
+      const GeneralizedLiftedStructure<S> loss({.margin = v});
+      return finite(loss.forward_backward(x, labels, dx).value);
+    });
+    for (const double beta : {1.2, v, -v}) {
+      check("MarginLoss", [&] {
+        const auto r =
+            MarginLoss<S>({.margin = v, .beta = beta, .nu = v}).forward_backward(x, labels, dx);
+        return finite(r.value) && finite(r.d_beta);
+      });
+    }
+    for (const double angle : {0.01, 1.56}) {
+      check("Angular", [&] {
+        const Angular<S> loss({.angle = angle});
+        return finite(loss.forward_backward(x, labels, dx, {.upstream = v}).value);
+      });
+    }
     check("LiftedStructure", [&] {
       return finite(LiftedStructure<S>({.margin = v}).forward_backward(x, labels, dx).value);
     });

@@ -317,6 +317,11 @@ std::vector<Case<S>> cases(double temperature) {
                        {.temperature = temperature, .reduction = reduction});
                  }),
                  softmax_of(nt_xent)});
+  all.push_back({"Nca", over_labels<S>([=](Reduction reduction) {
+                   return Nca<S, InnerProduct>(
+                       {.temperature = temperature, .reduction = reduction});
+                 }),
+                 softmax_of(nt_xent)});
   all.push_back({"MultiSimilarity", over_labels<S>([=](Reduction reduction) {
                    return MultiSimilarity<S, InnerProduct>({.alpha = 1 / temperature,
                                                             .beta = 0.5 / temperature,

@@ -209,6 +209,8 @@ TYPED_TEST(ShardedTargets, OfLossesOverPairsAreThoseOfOneProcess) {
       nearfar::LinearContrastiveOptions{.positive_margin = 0.2, .negative_margin = 0.9}, false);
   check_all<S, nearfar::MultiSimilarity<S>, nearfar::sharded::MultiSimilarity<S>>(
       nearfar::MultiSimilarityOptions{.alpha = 2, .beta = 5}, false);
+  check_all<S, nearfar::MultiSimilarity<S>, nearfar::sharded::MultiSimilarity<S>>(
+      nearfar::MultiSimilarityOptions{.alpha = 2, .beta = 5, .epsilon = 0.1}, false);
   check_all<S, nearfar::Circle<S>, nearfar::sharded::Circle<S>>(nearfar::CircleOptions{.gamma = 4},
                                                                 false);
 }

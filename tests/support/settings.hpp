@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -113,6 +114,9 @@ struct Gentle {
 // Losses that are to be seen with other numbers.
 template <class Options>
 void adjust(Options&, double, Orientation) {}
+inline void adjust(nearfar::AngularOptions& o, double sharpness, Orientation) {
+  o.angle = std::clamp(std::atan(std::sqrt(0.25 * sharpness)), 0.01, 1.56);
+}
 inline void adjust(nearfar::CircleOptions& o, double sharpness, Orientation) {
   o.gamma = 2 * sharpness;
 }

@@ -151,6 +151,9 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
     if constexpr (K::orientation == Orientation::similarity) {
       all.template add_labelled<MultiSimilarity<S, K>, sharded::MultiSimilarity<S, K>>(
           "MultiSimilarity " + kernel, MultiSimilarityOptions{.alpha = 2, .beta = 5});
+      all.template add_labelled<MultiSimilarity<S, K>, sharded::MultiSimilarity<S, K>>(
+          "MultiSimilarity mined " + kernel,
+          MultiSimilarityOptions{.alpha = 2, .beta = 5, .epsilon = 0.1});
       for (const CircleWeights w : {CircleWeights::constant, CircleWeights::differentiated}) {
         all.template add_labelled<Circle<S, K>, sharded::Circle<S, K>>(
             "Circle " + kernel, CircleOptions{.gamma = 4, .weights = w});

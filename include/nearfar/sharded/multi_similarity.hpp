@@ -19,7 +19,8 @@ namespace nearfar::sharded {
 /// their labels. Every process makes the same call; see Sharding for what the value and the
 /// gradients are.
 ///
-/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather).
+/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather); with mining 2 N^2
+/// D more.
 template <class S, Kernel K = Cosine>
 class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
  public:

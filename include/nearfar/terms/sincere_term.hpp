@@ -7,7 +7,6 @@
 #include "nearfar/core/classes.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
-#include "nearfar/engine/labelled_call.hpp"
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/loops/lifted.hpp"
 #include "nearfar/loops/sincere.hpp"
@@ -240,8 +239,8 @@ class SincereTerm final : public LabelledTerm<S> {
 };
 
 /// Runs the loss with anchors for terms, or positive pairs where `by_pairs`.
-template <class S>
-TemperatureResult run_sincere(LabelledCall<S>& call, double temperature, bool by_pairs,
+template <class S, class Frame>
+TemperatureResult run_sincere(Frame& call, double temperature, bool by_pairs,
                               UnusableAnchor unusable_anchors, const AngularMargin& margin = {}) {
   TemperatureResult result;
   Diagnostics& d = result.diagnostics;

@@ -22,6 +22,9 @@ namespace nearfar::libtorch {
 struct TemperatureTensor {
   Tensor temperature = {};
 };
+struct BoundaryTensor {
+  Tensor beta = {};
+};
 struct LogitScaleTensor {
   Tensor logit_scale = {};
 };

@@ -17,7 +17,8 @@
 ///                 const K& kernel = {})
 ///
 /// with `const TemperatureTensor& learnt = {}` before the kernel where the class's result has
-/// d_temperature, as `sup_con`. The kernel is the class's own unless given.
+/// d_temperature, as `sup_con`, and `const BoundaryTensor& learnt = {}` where it has d_beta. The
+/// kernel is the class's own unless given.
 
 namespace nearfar::libtorch {
 
@@ -33,17 +34,27 @@ using OwnKernel =
     std::remove_cvref_t<decltype(std::declval<typename Line::template Loss<float>>().kernel())>;
 
 template <class Line>
-concept LearnsTemperature = requires(LabelResult<Line> result) {
+concept LearnsBoundary = requires(LabelResult<Line> result) {
+  result.d_beta;
+};
+template <class Line>
+concept LearnsNumber = LearnsBoundary<Line> || requires(LabelResult<Line> result) {
   result.d_temperature;
 };
 
+/// The tensor of a loss that learns a number.
+template <class Line>
+using LearntTensor = std::conditional_t<LearnsBoundary<Line>, BoundaryTensor, TemperatureTensor>;
+
 template <class Line>
 std::vector<Number<typename Line::Options, LabelResult<Line>>> learnt_by(
-    const TemperatureTensor& learnt) {
-  if constexpr (LearnsTemperature<Line>) {
-    return temperature_of<typename Line::Options, LabelResult<Line>>(learnt);
+    const LearntTensor<Line>& learnt) {
+  using Options = typename Line::Options;
+  using R = LabelResult<Line>;
+  if constexpr (LearnsBoundary<Line>) {
+    return {{"beta", learnt.beta, &Options::beta, &R::d_beta}};
   } else {
-    return {};
+    return temperature_of<Options, R>(learnt);
   }
 }
 
@@ -51,31 +62,31 @@ std::vector<Number<typename Line::Options, LabelResult<Line>>> learnt_by(
 
 #define NEARFAR_TORCH_OVER_LABELS(name, Class, Options, ...)                                      \
   template <class K = detail::OwnKernel<registered::name>>                                        \
-  requires(!detail::LearnsTemperature<registered::name>) Tensor name(                             \
+  requires(!detail::LearnsNumber<registered::name>) Tensor name(                                  \
       const Tensor& x, const TensorTargets& labels, const Options& options = {},                  \
       const K& kernel = {}) {                                                                     \
     return detail::over_batch<Class, detail::LabelResult<registered::name>>(x, labels, options,   \
                                                                             kernel);              \
   }                                                                                               \
   template <class K = detail::OwnKernel<registered::name>>                                        \
-  requires(!detail::LearnsTemperature<registered::name>) Tensor name(                             \
+  requires(!detail::LearnsNumber<registered::name>) Tensor name(                                  \
       const Tensor& queries, const TensorTargets& query_labels, const Tensor& references,         \
       const TensorTargets& reference_labels, const Options& options = {}, const K& kernel = {}) { \
     return detail::over_references<Class, detail::LabelResult<registered::name>>(                 \
         queries, query_labels, references, reference_labels, options, kernel);                    \
   }                                                                                               \
   template <class K = detail::OwnKernel<registered::name>>                                        \
-  requires(detail::LearnsTemperature<registered::name>) Tensor name(                              \
+  requires(detail::LearnsNumber<registered::name>) Tensor name(                                   \
       const Tensor& x, const TensorTargets& labels, const Options& options = {},                  \
-      const TemperatureTensor& learnt = {}, const K& kernel = {}) {                               \
+      const detail::LearntTensor<registered::name>& learnt = {}, const K& kernel = {}) {          \
     return detail::over_batch<Class, detail::LabelResult<registered::name>>(                      \
         x, labels, options, kernel, detail::learnt_by<registered::name>(learnt));                 \
   }                                                                                               \
   template <class K = detail::OwnKernel<registered::name>>                                        \
-  requires(detail::LearnsTemperature<registered::name>) Tensor name(                              \
+  requires(detail::LearnsNumber<registered::name>) Tensor name(                                   \
       const Tensor& queries, const TensorTargets& query_labels, const Tensor& references,         \
       const TensorTargets& reference_labels, const Options& options = {},                         \
-      const TemperatureTensor& learnt = {}, const K& kernel = {}) {                               \
+      const detail::LearntTensor<registered::name>& learnt = {}, const K& kernel = {}) {          \
     return detail::over_references<Class, detail::LabelResult<registered::name>>(                 \
         queries, query_labels, references, reference_labels, options, kernel,                     \
         detail::learnt_by<registered::name>(learnt));                                             \

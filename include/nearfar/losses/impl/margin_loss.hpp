@@ -32,6 +32,7 @@ MarginTerm<S> close_margins(const MarginLossOptions& options, LabelledCall<S>& c
     result.value += own;
     if (!result.values.empty()) result.values[static_cast<std::size_t>(i)] += own;
   }
+  if (!is_finite(result.value)) fail_value_overflow(result.value);
   return term;
 }
 

@@ -10,8 +10,8 @@ template <class S>
 TemperatureResult evaluate(const SincereOptions& options, const KernelValue<S>& kernel,
                            const LabelledInputs<S>& inputs) {
   LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
-  return run_sincere(call, options.temperature, options.terms == SincereTerms::positive_pairs,
-                     options.unusable_anchors);
+  return run_sincere<S>(call, options.temperature, options.terms == SincereTerms::positive_pairs,
+                        options.unusable_anchors);
 }
 
 }  // namespace nearfar::detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/engine/labelled_call.hpp"
 #include "nearfar/losses/tuplet_margin.hpp"
 #include "nearfar/terms/sincere_term.hpp"
 
@@ -9,8 +10,8 @@ template <class S>
 TemperatureResult evaluate(const TupletMarginOptions& options, const KernelValue<S>& kernel,
                            const LabelledInputs<S>& inputs) {
   LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
-  return run_sincere(call, options.temperature, true, options.unusable_anchors,
-                     AngularMargin(options.margin));
+  return run_sincere<S>(call, options.temperature, true, options.unusable_anchors,
+                        AngularMargin(options.margin));
 }
 
 }  // namespace nearfar::detail
