@@ -381,6 +381,8 @@ const std::map<std::string, Runner<S>>& runners() {
     out.merge(lists_runners<S>());
     return out;
     own.merge(tuples_runners<S>());
+    // In the place of the register's, where cases have options or inputs of their own.
+    for (const auto& [name, runner] : tuples_runners<S>()) own[name] = runner;
     return own;
   }();
   return all;

@@ -82,6 +82,8 @@ TYPED_TEST(Contract, DerivativesOfLearnableNumbersAreRight) {
   int found = 0;
   for (const Reduction reduction : all_reductions()) {
     for (const Subject<S>& subject : all_subjects<S>(9, 4, reduction)) {
+      // The wide steps of float cross kinks.
+      if (sizeof(S) == sizeof(float) && !subject.smooth) continue;
       SCOPED_TRACE(subject.name);
       for (const Scalar& scalar : subject.scalars(subject.inputs, subject.labels)) {
         const double h = sizeof(S) == sizeof(double) ? 1e-4 : 1e-2;
