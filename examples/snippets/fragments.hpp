@@ -14,9 +14,10 @@ using Rows = nearfar::Matrix<float>;
 // Rows, whatever a loss calls them, and their gradients.
 extern Rows guide_queries, guide_keys, guide_hard;
 extern Rows x, y, a, b, queries, keys, negatives, hard, anchors, positives, view1, view2, images,
-    texts;
+    texts, candidates;
 extern Rows contexts, targets, weights, W, stored, references;
-extern Rows dx, dy, da, db, dp, dn, dq, dk, d_hard, d_queries, d_view1, d_view2, d_images, d_texts;
+extern Rows dx, dy, da, db, dp, dn, dq, dk, d_hard, d_queries, d_positives, d_negatives,
+    d_candidates, d_view1, d_view2, d_images, d_texts;
 extern Rows d_contexts, d_targets, d_weights, dW;
 
 // Integers.
@@ -28,7 +29,8 @@ extern std::vector<nearfar::Index> drawn, offsets, columns;
 extern std::uint64_t seed, step;
 
 // Other numbers.
-extern std::vector<float> log_noise_keys, log_noise_negatives;
+extern std::vector<float> log_noise_keys, log_noise_negatives, scores, teacher_margins,
+    teacher_scores;
 extern std::vector<double> counts, gains;
 
 extern nearfar::SupCon<float> loss;

@@ -35,6 +35,31 @@ nearfar_status pairs(Direction direction, const nearfar_loss* loss, const nearfa
   });
 }
 
+nearfar_status scored(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                      const nearfar_rows* y, const nearfar_rows* scores, const nearfar_gradient* dx,
+                      const nearfar_gradient* dy, const nearfar_call* call,
+                      nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .scored({required("x", x), required("y", y), required("scores", scores), dx, dy}, pass);
+  });
+}
+
+nearfar_status scored_triplets(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                               const nearfar_rows* y, const nearfar_rows* z,
+                               const nearfar_rows* margins, const nearfar_gradient* dx,
+                               const nearfar_gradient* dy, const nearfar_gradient* dz,
+                               const nearfar_call* call, nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .scored_triplets({required("x", x), required("y", y), required("z", z),
+                          required("margins", margins), dx, dy, dz},
+                         pass);
+  });
+}
+
 nearfar_status three_sets(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
                           const nearfar_rows* y, const nearfar_rows* z, const nearfar_gradient* dx,
                           const nearfar_gradient* dy, const nearfar_gradient* dz,
@@ -184,6 +209,36 @@ nearfar_status nearfar_pairs_forward_backward(const nearfar_loss* loss, const ne
                                               const nearfar_gradient* dy, const nearfar_call* call,
                                               nearfar_result* result) {
   return pairs(Direction::forward_backward, loss, x, y, targets, dx, dy, call, result);
+}
+
+nearfar_status nearfar_scored_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                      const nearfar_rows* y, const nearfar_rows* scores,
+                                      const nearfar_call* call, nearfar_result* result) {
+  return scored(Direction::forward, loss, x, y, scores, nullptr, nullptr, call, result);
+}
+
+nearfar_status nearfar_scored_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                               const nearfar_rows* y, const nearfar_rows* scores,
+                                               const nearfar_gradient* dx,
+                                               const nearfar_gradient* dy, const nearfar_call* call,
+                                               nearfar_result* result) {
+  return scored(Direction::forward_backward, loss, x, y, scores, dx, dy, call, result);
+}
+
+nearfar_status nearfar_scored_triplets_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                               const nearfar_rows* y, const nearfar_rows* z,
+                                               const nearfar_rows* margins,
+                                               const nearfar_call* call, nearfar_result* result) {
+  return scored_triplets(Direction::forward, loss, x, y, z, margins, nullptr, nullptr, nullptr,
+                         call, result);
+}
+
+nearfar_status nearfar_scored_triplets_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* y, const nearfar_rows* z,
+    const nearfar_rows* margins, const nearfar_gradient* dx, const nearfar_gradient* dy,
+    const nearfar_gradient* dz, const nearfar_call* call, nearfar_result* result) {
+  return scored_triplets(Direction::forward_backward, loss, x, y, z, margins, dx, dy, dz, call,
+                         result);
 }
 
 nearfar_status nearfar_three_sets_forward(const nearfar_loss* loss, const nearfar_rows* x,

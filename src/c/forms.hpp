@@ -55,11 +55,11 @@ class LabelLoss : public ClassLoss<Line, C> {
   }
 };
 
-/// Also of pairs that are given.
-template <class Line, class C>
-class LabelOrPairLoss : public LabelLoss<Line, C> {
+/// Pairs that are given, similar or not: adds the form to Base.
+template <class Line, class Base>
+class WithMatchedPairs : public Base {
  public:
-  using LabelLoss<Line, C>::LabelLoss;
+  using Base::Base;
 
   void two_sets(const TwoSets& in, Pass& pass) const override {
     const Labels same = labels_of("match", required("match", in.match));
@@ -360,6 +360,49 @@ class NoiseLoss : public LossOf<Line, C> {
   }
 };
 
+/// Rows with a number for each row of the second set.
+template <class Line, class C>
+class ScoredLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void scored(const Scored& in, Pass& pass) const override {
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const Rows<S> y = rows_of<S>("y", in.y);
+      const Numbers<S> scores = numbers_of<S>("scores", in.scores);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), x.rows(), [&] { return loss.forward(x, y, scores, call); },
+          [&] { return loss.forward_backward(x, y, scores, dx, dy, call); });
+    });
+  }
+};
+
+template <class Line, class C>
+class ScoredTripletLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void scored_triplets(const ScoredTriplets& in, Pass& pass) const override {
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const Rows<S> y = rows_of<S>("y", in.y);
+      const Rows<S> z = rows_of<S>("z", in.z);
+      const Numbers<S> margins = numbers_of<S>("margins", in.margins);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
+      const GradientRows<S> dz = gradient_of<S>("dz", in.dz);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), x.rows(), [&] { return loss.forward(x, y, z, margins, call); },
+          [&] { return loss.forward_backward(x, y, z, margins, dx, dy, dz, call); });
+    });
+  }
+};
+
 template <class Line, class C>
 class ThreeSetLoss : public LossOf<Line, C> {
  public:
@@ -441,7 +484,13 @@ constexpr auto loss_for() {
   } else if constexpr (takes == Takes::labels) {
     return std::type_identity<WithPairLists<Line, LabelLoss<Line, C>>>();
   } else if constexpr (takes == Takes::labels_or_pairs) {
-    return std::type_identity<WithPairLists<Line, LabelOrPairLoss<Line, C>>>();
+    return std::type_identity<WithPairLists<Line, WithMatchedPairs<Line, LabelLoss<Line, C>>>>();
+  } else if constexpr (takes == Takes::matched_pairs) {
+    return std::type_identity<WithMatchedPairs<Line, LossOf<Line, C>>>();
+  } else if constexpr (takes == Takes::scored_pairs || takes == Takes::scored_lists) {
+    return std::type_identity<ScoredLoss<Line, C>>();
+  } else if constexpr (takes == Takes::scored_triplets) {
+    return std::type_identity<ScoredTripletLoss<Line, C>>();
   } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
     return std::type_identity<WithExtras<Line, WithPairs<Line, TwoSetLoss<Line, C>>>>();
   } else if constexpr (takes == Takes::queries) {

@@ -28,6 +28,24 @@ struct Pairs {
   const nearfar_gradient* dy;
 };
 
+struct Scored {
+  const nearfar_rows& x;
+  const nearfar_rows& y;
+  const nearfar_rows& scores;
+  const nearfar_gradient* dx;
+  const nearfar_gradient* dy;
+};
+
+struct ScoredTriplets {
+  const nearfar_rows& x;
+  const nearfar_rows& y;
+  const nearfar_rows& z;
+  const nearfar_rows& margins;
+  const nearfar_gradient* dx;
+  const nearfar_gradient* dy;
+  const nearfar_gradient* dz;
+};
+
 struct ThreeSets {
   const nearfar_rows& x;
   const nearfar_rows& y;
@@ -106,6 +124,13 @@ struct nearfar_loss {
   }
   virtual void pairs(const nearfar::detail::c::Pairs&, nearfar::detail::c::Pass&) const {
     refuse("pairs of rows with targets");
+  }
+  virtual void scored(const nearfar::detail::c::Scored&, nearfar::detail::c::Pass&) const {
+    refuse("rows with scores");
+  }
+  virtual void scored_triplets(const nearfar::detail::c::ScoredTriplets&,
+                               nearfar::detail::c::Pass&) const {
+    refuse("triplets with margins");
   }
   virtual void three_sets(const nearfar::detail::c::ThreeSets&, nearfar::detail::c::Pass&) const {
     refuse("three sets of rows");

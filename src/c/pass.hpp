@@ -109,6 +109,7 @@ void Pass::hand_out(const R& from) {
   if constexpr (requires { from.d_logit_scale; }) out.d_logit_scale = from.d_logit_scale;
   if constexpr (requires { from.d_logit_bias; }) out.d_logit_bias = from.d_logit_bias;
   if constexpr (requires { from.d_beta; }) out.d_beta = from.d_beta;
+  if constexpr (requires { from.d_scale; }) out.d_scale = from.d_scale;
   if constexpr (requires { from.ceiling; }) out.ceiling = from.ceiling;
   if constexpr (requires { from.positive_pairs; }) {
     out.positive_pairs = from.positive_pairs;

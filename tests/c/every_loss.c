@@ -7,7 +7,17 @@
 
 enum { N = 12, D = 5, STEPS = 2, LENGTH = 4 };
 
-typedef enum form { ONE_SET, TWO_SETS, PAIRS, THREE_SETS, NEGATIVES, LABELLED, REFERENCES } form;
+typedef enum form {
+  ONE_SET,
+  TWO_SETS,
+  PAIRS,
+  SCORED,
+  SCORED_TRIPLETS,
+  THREE_SETS,
+  NEGATIVES,
+  LABELLED,
+  REFERENCES
+} form;
 
 /* Rows of a call: x, y and z have as many elements, whatever their shape. */
 typedef struct inputs {
@@ -27,8 +37,12 @@ static nearfar_status call(const nearfar_loss* loss, form how, const inputs* in,
   static const int64_t labels[N] = {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 3, 3};
   static const int64_t same[N] = {1, 0, 0, 1, 0, 1, 1, 0, 0, 1, 0, 1};
   static const double log_noise[N] = {-2, -1, -3, -2, -1, -2, -3, -2, -1, -2, -3, -2};
+  static const double scores[N] = {0.5, 0.1, 0.3, 0.1, 0.9, 0.7, 0.3, 0.2, 0.8, 0.4, 0.6, 0.5};
   const int is_cpc = strcmp(nearfar_loss_name(loss), "Cpc") == 0;
-  nearfar_rows x = nearfar_double_rows(in->rows[0], N, D);
+  /* DistillKl: queries with two candidates each. */
+  const int is_list = strcmp(nearfar_loss_name(loss), "DistillKl") == 0;
+  const nearfar_rows numbers = nearfar_double_rows(scores, N, 1);
+  nearfar_rows x = nearfar_double_rows(in->rows[0], is_list ? N / 2 : N, D);
   nearfar_rows y = nearfar_double_rows(in->rows[1], N, D);
   /* Cpc: a matrix D x D a step. */
   nearfar_rows z = nearfar_double_rows(in->rows[2], is_cpc ? STEPS * D : N, D);
@@ -65,6 +79,17 @@ static nearfar_status call(const nearfar_loss* loss, form how, const inputs* in,
                                                              &result);
       break;
     }
+    case SCORED:
+      status = d == NULL ? nearfar_scored_forward(loss, &x, &y, &numbers, NULL, &result)
+                         : nearfar_scored_forward_backward(loss, &x, &y, &numbers, &dx, &dy, NULL,
+                                                           &result);
+      break;
+    case SCORED_TRIPLETS:
+      status = d == NULL
+                   ? nearfar_scored_triplets_forward(loss, &x, &y, &z, &numbers, NULL, &result)
+                   : nearfar_scored_triplets_forward_backward(loss, &x, &y, &z, &numbers, &dx, &dy,
+                                                              &dz, NULL, &result);
+      break;
     case THREE_SETS:
       status = d == NULL ? nearfar_three_sets_forward(loss, &x, &y, &z, NULL, &result)
                          : nearfar_three_sets_forward_backward(loss, &x, &y, &z, &dx, &dy, &dz,

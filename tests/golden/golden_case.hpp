@@ -61,6 +61,13 @@ class Case {
   std::vector<S> numbers(const std::string& name) {
     return input(name).get<std::vector<S>>();
   }
+  /// The same of a list of lists, one after the other.
+  template <class S>
+  std::vector<S> flat_numbers(const std::string& name) {
+    const nlohmann::json& value = input(name);
+    if (!value.empty() && value.front().is_array()) return flattened(value).get<std::vector<S>>();
+    return value.get<std::vector<S>>();
+  }
   std::vector<std::int64_t> labels(const std::string& name) {
     const nlohmann::json& value = input(name);
     if (!value.empty() && value.front().is_array()) return flattened(value);

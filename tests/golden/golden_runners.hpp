@@ -4,6 +4,7 @@
 #include "golden/lists_runners.hpp"
 #include "golden/runner.hpp"
 #include "golden/tuples_runners.hpp"
+#include "golden/scored_runners.hpp"
 
 /// \file
 /// From a case's loss name to the public call that computes it.
@@ -384,6 +385,8 @@ const std::map<std::string, Runner<S>>& runners() {
     // In the place of the register's, where cases have options or inputs of their own.
     for (const auto& [name, runner] : tuples_runners<S>()) own[name] = runner;
     return own;
+    out.merge(scored_runners<S>());
+    return out;
   }();
   return all;
 }

@@ -65,6 +65,8 @@ Options options_of(Case& c) {
           value = c.number(name);
         } else if constexpr (std::is_same_v<T, bool>) {
           value = c.flag(name);
+        } else if constexpr (std::is_integral_v<T>) {
+          value = static_cast<T>(c.number(name));
         } else if constexpr (std::is_enum_v<T>) {
           const auto& choices = nearfar::registered::choices_of<T>;
           const auto found = std::find(choices.begin(), choices.end(), c.word(name));
@@ -88,7 +90,8 @@ Computed<S> over_labels(Case& c) {
   const auto labels = c.labels("labels");
   return [&]<class... K>(nearfar::registered::KernelList<K...>) {
     Computed<S> out;
-    const std::string kernel = c.word("kernel");
+    using Own = std::remove_cvref_t<decltype(typename Line::template Loss<S>().kernel())>;
+    const std::string kernel = c.has_option("kernel") ? c.word("kernel") : name_of_kernel<Own>;
     const auto attempt = [&]<class Kernel>() {
       if constexpr (!nearfar::ParametricKernel<Kernel>) {
         if (kernel != name_of_kernel<Kernel>) return false;

@@ -37,6 +37,14 @@ std::pair<const char*, const char*> names_of_pairs() {
   return {"x", "y"};
 }
 
+/// 0, 1/4, 1/2, 0 ...
+template <class S>
+std::vector<S> numbers_in_steps(Index count) {
+  std::vector<S> out;
+  for (Index i = 0; i < count; ++i) out.push_back(S(0.25) * static_cast<S>(i % 3));
+  return out;
+}
+
 /// The calls of a loss with kernel K and options of its own.
 template <class Line, class K, class S>
 void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) {
@@ -113,6 +121,26 @@ void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) 
         });
     call.numbers = {{"log_noise_keys", n}, {"log_noise_negatives", n + 2}};
     call.good.numbers = {std::vector<S>(n, S(-2)), std::vector<S>(n + 2, S(-2))};
+  } else if constexpr (takes == Takes::matched_pairs) {
+    all.template add<K>(name, {{"a", n}, {"b", n}}, {{"same", n}}, [=](Way way, const A& x) {
+      return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1], Labels(x.labels[0]));
+    });
+  } else if constexpr (takes == Takes::scored_pairs || takes == Takes::scored_lists) {
+    constexpr bool lists = takes == Takes::scored_lists;
+    const NamedSet x0 = lists ? queries : NamedSet{"a", n};
+    const NamedSet x1 = lists ? NamedSet{"candidates", 2 * n, Fit::free} : NamedSet{"b", n};
+    auto& call = all.template add<K>(name, {x0, x1}, {}, [=](Way way, const A& x) {
+      return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1], x.numbers[0]);
+    });
+    call.numbers = {{lists ? "teacher_scores" : "scores", x1.rows}};
+    call.good.numbers = {numbers_in_steps<S>(x1.rows)};
+  } else if constexpr (takes == Takes::scored_triplets) {
+    auto& call = all.template add<K>(
+        name, {queries, {"positives", n}, {"negatives", n}}, {}, [=](Way way, const A& x) {
+          return call_one_way<3>(make(x), way, x, x.rows[0], x.rows[1], x.rows[2], x.numbers[0]);
+        });
+    call.numbers = {{"teacher_margins", n}};
+    call.good.numbers = {numbers_in_steps<S>(n)};
   } else if constexpr (takes == Takes::triplets) {
     all.template three<K>(name, {"anchors", n}, {"positives", n}, {"negatives", n}, make);
   } else if constexpr (takes == Takes::one_set) {

@@ -178,6 +178,9 @@ inline bool is_smooth(const nearfar::InBatchInfoNceOptions& o) {
   return o.false_negatives == nearfar::FalseNegatives::keep;
 }
 inline bool is_smooth(const nearfar::LinearContrastiveOptions&) { return false; }
+inline bool is_smooth(const nearfar::AngleOptions&) { return false; }  // an absolute value
+inline bool is_smooth(const nearfar::CosineEmbeddingOptions&) { return false; }
+inline bool is_smooth(const nearfar::FastApOptions&) { return false; }
 inline bool is_smooth(const nearfar::SnrContrastiveOptions&) { return false; }
 inline bool is_smooth(const nearfar::CentroidTripletOptions&) { return false; }
 inline bool is_smooth(const nearfar::IntraPairVarianceOptions& o) {
@@ -315,6 +318,9 @@ std::vector<typename Line::Options> other_options() {
 template <class Options>
 bool is_learnable(std::string_view name) {
   if (std::is_same_v<Options, nearfar::MarginLossOptions> && name == "beta") return true;
+  if (is_one_of<Options, nearfar::AngleOptions, nearfar::CoSentOptions> && name == "scale") {
+    return true;
+  }
   return name == "temperature" || name == "logit_scale" || name == "logit_bias" || name == "log_z";
 }
 
@@ -339,8 +345,8 @@ std::string unusable_of() {
                           GeneralizedLiftedStructureOptions, LiftedStructureOptions,
                           MarginLossOptions, MinedTripletOptions>) {
     return "anchors without a positive or a negative";
-  } else if constexpr (is_one_of<Options, AngularOptions, NcaOptions, SincereOptions, SupConOptions,
-                                 TupletMarginOptions>) {
+  } else if constexpr (is_one_of<Options, AngularOptions, FastApOptions, NcaOptions, SincereOptions,
+                                 SmoothApOptions, SupConOptions, TupletMarginOptions>) {
     return "anchors without a positive";
   } else if constexpr (is_over_labels<Line>) {
     return "anchors without";

@@ -1,5 +1,6 @@
 #include "support/subjects.hpp"
 
+#include <array>
 #include <nearfar/nearfar.hpp>
 #include <type_traits>
 #include <utility>
@@ -33,7 +34,27 @@ void add_scalars(const Make& value_with, const Result& r, const Options& o,
   }
   if constexpr (requires { r.d_log_z, o.log_z; }) add("log_z", &Options::log_z, r.d_log_z);
   if constexpr (requires { r.d_beta, o.beta; }) add("beta", &Options::beta, r.d_beta);
+  if constexpr (requires { r.d_scale, o.scale; }) add("scale", &Options::scale, r.d_scale);
 }
+
+/// Labels as the numbers and the flags of pairs, without memory of their own.
+template <class S>
+class OfLabels {
+ public:
+  explicit OfLabels(const std::vector<int>& labels) : size_(static_cast<Index>(labels.size())) {
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      numbers_.at(i) = S(0.125) * static_cast<S>(labels[i]);
+      flags_.at(i) = labels[i] % 2;
+    }
+  }
+  operator nearfar::Numbers<S>() const { return {numbers_.data(), size_}; }
+  operator nearfar::Labels() const { return {flags_.data(), size_}; }
+
+ private:
+  Index size_;
+  std::array<S, 256> numbers_;
+  std::array<int, 256> flags_;
+};
 
 /// Builds subjects over sets of rows of given sizes.
 template <class S>
@@ -141,6 +162,34 @@ class Subjects {
         });
   }
 
+  /// f(a, b, numbers or flags), one a pair.
+  template <class Loss, class K, class Column, class Options>
+  void pairs(const std::string& name, const Options& options, bool smooth) {
+    add<Loss, K>(
+        name, options, {"a", "b"}, 1, {rows_, rows_}, smooth,
+        [](const auto& call, const Inputs& x, const AllLabels& l) {
+          return call(x[0], x[1], Column(OfLabels<S>(l[0])));
+        },
+        [](const auto& call, const Inputs& x, const AllLabels& l, Inputs& g) {
+          return call(x[0], x[1], Column(OfLabels<S>(l[0])), g[0], g[1]);
+        });
+    list.back().paired = true;
+  }
+
+  /// f(a, b, c, numbers), one a row of c.
+  template <class Loss, class K, class Options>
+  void triplets(const std::string& name, const Options& options) {
+    add<Loss, K>(
+        name, options, {"a", "b", "c"}, 1, {rows_, rows_, rows_}, true,
+        [](const auto& call, const Inputs& x, const AllLabels& l) {
+          return call(x[0], x[1], x[2], nearfar::Numbers<S>(OfLabels<S>(l[0])));
+        },
+        [](const auto& call, const Inputs& x, const AllLabels& l, Inputs& g) {
+          return call(x[0], x[1], x[2], nearfar::Numbers<S>(OfLabels<S>(l[0])), g[0], g[1], g[2]);
+        });
+    list.back().paired = true;
+  }
+
   /// f(x, labels).
   template <class Loss, class K, class Options>
   void batch(const std::string& name, const Options& options, bool smooth) {
@@ -173,7 +222,7 @@ class Subjects {
 };
 
 /// The forms of a loss of the register whose rows are of one width and whose arguments are rows and
-/// labels alone; Nce and Cpc have tests of their own.
+/// labels or numbers of these alone; Nce, Cpc and DistillKl have tests of their own.
 template <class Line, class K, class S>
 void add_forms(Subjects<S>& all, const std::string& name, const typename Line::Options& options) {
   using nearfar::registered::Takes;
@@ -194,6 +243,12 @@ void add_forms(Subjects<S>& all, const std::string& name, const typename Line::O
     all.template three<Loss, K>(name, options, all.rows() + 2, smooth);
   } else if constexpr (takes == Takes::triplets) {
     all.template three<Loss, K>(name, options, all.rows(), smooth);
+  } else if constexpr (takes == Takes::matched_pairs) {
+    all.template pairs<Loss, K, nearfar::Labels>(name, options, smooth);
+  } else if constexpr (takes == Takes::scored_pairs) {
+    all.template pairs<Loss, K, nearfar::Numbers<S>>(name, options, smooth);
+  } else if constexpr (takes == Takes::scored_triplets) {
+    all.template triplets<Loss, K>(name, options);
   } else if constexpr (takes == Takes::one_set) {
     all.template one<Loss>(name, options);
   }

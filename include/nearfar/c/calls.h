@@ -4,8 +4,8 @@
 #include "nearfar/c/basics.h"
 
 /// \file
-/// Calls of a loss. There are seven forms, by what a loss compares, each with a forward call (the
-/// value) and a forward_backward call (value and gradients). Which forms a loss has is in its
+/// Calls of a loss. Forms are by what a loss compares, each with a forward call (the value) and a
+/// forward_backward call (value and gradients). Which forms a loss has is in its
 /// `_create`; for others a call is NEARFAR_INVALID_ARGUMENT.
 
 #ifdef __cplusplus
@@ -74,6 +74,7 @@ typedef struct nearfar_result {
   double d_logit_scale;  ///< of Clip and SigLip
   double d_logit_bias;   ///< of SigLip
   double d_beta;         ///< of MarginLoss
+  double d_scale;        ///< of CoSent and Angle
 
   /// MutualInformation: what the bound can't exceed, log N for NEARFAR_BOUND_INFO_NCE. Else
   /// infinity.
@@ -117,8 +118,9 @@ nearfar_status nearfar_one_set_forward_backward(const nearfar_loss* loss, const 
 ///   views), SigLip (images, texts): both N x D; `match` null.
 /// - InfoNce and NPair: queries (N x D) and keys (M x D, M >= N). `match` null: key i is query i's
 ///   positive; else match[i], N integers from 0 to M - 1, is the number of its key, and M is free.
-/// - HadsellContrastive: pairs, both N x D; `match` has N integers, 1 for a similar pair, 0 for
-///   another.
+/// - CosineEmbedding, HadsellContrastive: pairs, both N x D; `match` has N integers, 1 for a
+/// similar
+///   pair, 0 for another.
 /// With the kernel NEARFAR_BILINEAR x has the columns of the matrix and y its rows.
 /// With NEARFAR_NONE there is a value for each row of x; for Dclw, HardNegative, NtXent and
 /// RinceViews 2N, those of x first.
@@ -131,6 +133,35 @@ nearfar_status nearfar_two_sets_forward_backward(const nearfar_loss* loss, const
                                                  const nearfar_gradient* dx,
                                                  const nearfar_gradient* dy,
                                                  const nearfar_call* call, nearfar_result* result);
+
+// ---- rows with numbers --------------------------------------------------------------------------
+
+/// Rows of x with rows of y and numbers that are given, one for each row of y, as rows of one
+/// column:
+/// - Angle, CoSent, ScoreRegression: pairs, both N x D; `scores` are their N targets.
+/// - DistillKl: x queries (N x D), y candidates ((N K) x D), those of query i from row i K on;
+///   `scores` are the teacher's, N K of them.
+/// With NEARFAR_NONE ScoreRegression and DistillKl have a value for each row of x.
+nearfar_status nearfar_scored_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                      const nearfar_rows* y, const nearfar_rows* scores,
+                                      const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_scored_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                               const nearfar_rows* y, const nearfar_rows* scores,
+                                               const nearfar_gradient* dx,
+                                               const nearfar_gradient* dy, const nearfar_call* call,
+                                               nearfar_result* result);
+
+/// MarginMse: x queries and y positives (both N x D), z negatives ((N K) x D), those of query i
+/// from row i K on; `margins` are the teacher's, N K of them, as rows of one column. A value each
+/// query.
+nearfar_status nearfar_scored_triplets_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                               const nearfar_rows* y, const nearfar_rows* z,
+                                               const nearfar_rows* margins,
+                                               const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_scored_triplets_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* y, const nearfar_rows* z,
+    const nearfar_rows* margins, const nearfar_gradient* dx, const nearfar_gradient* dy,
+    const nearfar_gradient* dz, const nearfar_call* call, nearfar_result* result);
 
 // ---- three sets ---------------------------------------------------------------------------------
 

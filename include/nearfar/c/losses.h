@@ -161,6 +161,22 @@ nearfar_status nearfar_alignment_create(const nearfar_alignment_options* options
                                         nearfar_loss** loss);
 nearfar_status nearfar_alignment_options_init(nearfar_alignment_options* options, size_t size);
 
+/// Settings of Angle.
+typedef struct nearfar_angle_options {
+  size_t size;
+  double scale;  ///< 20; > 0
+} nearfar_angle_options;
+
+/// nearfar::Angle (nearfar/losses/co_sent.hpp): pairs whose scores, of rows as complex numbers, are
+/// to be in the order of their targets,
+///
+///     log(1 + sum over (i, j) with scores_i < scores_j of exp(scale (s_i - s_j)))
+///
+/// Form: scored. NEARFAR_INVALID_ARGUMENT
+/// unless scale > 0.
+nearfar_status nearfar_angle_create(const nearfar_angle_options* options, nearfar_loss** loss);
+nearfar_status nearfar_angle_options_init(nearfar_angle_options* options, size_t size);
+
 /// Settings of Angular.
 typedef struct nearfar_angular_options {
   size_t size;
@@ -222,6 +238,42 @@ typedef struct nearfar_clip_options {
 /// unless logit_scale is finite and > 0 and largest_logit_scale > 0.
 nearfar_status nearfar_clip_create(const nearfar_clip_options* options, nearfar_loss** loss);
 nearfar_status nearfar_clip_options_init(nearfar_clip_options* options, size_t size);
+
+/// Settings of CoSent.
+typedef struct nearfar_co_sent_options {
+  size_t size;
+  nearfar_kernel kernel;  ///< NEARFAR_COSINE
+  nearfar_rows matrix;    ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double scale;           ///< 20; > 0
+} nearfar_co_sent_options;
+
+/// nearfar::CoSent (nearfar/losses/co_sent.hpp): pairs whose scores are to be in the order of their
+/// targets,
+///
+///     log(1 + sum over (i, j) with scores_i < scores_j of exp(scale (s_i - s_j)))
+///
+/// Form: scored. Kernels: all. NEARFAR_INVALID_ARGUMENT
+/// unless scale > 0.
+nearfar_status nearfar_co_sent_create(const nearfar_co_sent_options* options, nearfar_loss** loss);
+nearfar_status nearfar_co_sent_options_init(nearfar_co_sent_options* options, size_t size);
+
+/// Settings of CosineEmbedding.
+typedef struct nearfar_cosine_embedding_options {
+  size_t size;
+  double margin;                ///< 0; m in [-1, 1]
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are pairs
+} nearfar_cosine_embedding_options;
+
+/// nearfar::CosineEmbedding (nearfar/losses/cosine_embedding.hpp): pairs that are similar or not,
+///
+///     1 - cos(a, b) of a similar pair, max(0, cos(a, b) - m) of another
+///
+/// Form: two sets. NEARFAR_INVALID_ARGUMENT
+/// unless margin is in [-1, 1].
+nearfar_status nearfar_cosine_embedding_create(const nearfar_cosine_embedding_options* options,
+                                               nearfar_loss** loss);
+nearfar_status nearfar_cosine_embedding_options_init(nearfar_cosine_embedding_options* options,
+                                                     size_t size);
 
 /// Settings of Cpc.
 typedef struct nearfar_cpc_options {
@@ -285,6 +337,45 @@ typedef struct nearfar_dhel_options {
 /// unless temperature > 0.
 nearfar_status nearfar_dhel_create(const nearfar_dhel_options* options, nearfar_loss** loss);
 nearfar_status nearfar_dhel_options_init(nearfar_dhel_options* options, size_t size);
+
+/// Settings of DistillKl.
+typedef struct nearfar_distill_kl_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_INNER_PRODUCT
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  double temperature;           ///< 1; tau > 0
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are queries
+} nearfar_distill_kl_options;
+
+/// nearfar::DistillKl (nearfar/losses/distillation.hpp): a query's candidates with a teacher's
+/// scores,
+///
+///     tau^2 sum_k P_k log(P_k / S_k), P and S the softmaxes of the teacher's and of its own scores
+///
+/// Form: scored. Kernels: all. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_distill_kl_create(const nearfar_distill_kl_options* options,
+                                         nearfar_loss** loss);
+nearfar_status nearfar_distill_kl_options_init(nearfar_distill_kl_options* options, size_t size);
+
+/// Settings of FastAp.
+typedef struct nearfar_fast_ap_options {
+  size_t size;
+  nearfar_kernel kernel;              ///< NEARFAR_COSINE
+  int64_t bins;                       ///< 10; from 1 to 1024: intervals of squared distances
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are anchors that have a positive
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive
+} nearfar_fast_ap_options;
+
+/// nearfar::FastAp (nearfar/losses/fast_ap.hpp): one minus the average precision of an anchor's
+/// ranking, from a histogram of its squared distances,
+///
+///     1 - 1/|P| sum_b h+_b H+_b / H_b
+///
+/// Forms: labelled, references. Kernel: cosine. NEARFAR_INVALID_ARGUMENT
+/// unless bins is from 1 to 1024.
+nearfar_status nearfar_fast_ap_create(const nearfar_fast_ap_options* options, nearfar_loss** loss);
+nearfar_status nearfar_fast_ap_options_init(nearfar_fast_ap_options* options, size_t size);
 
 /// Settings of GeneralizedLiftedStructure.
 typedef struct nearfar_generalized_lifted_structure_options {
@@ -544,6 +635,24 @@ typedef struct nearfar_distance_weighting {
   double farthest;  ///< 1.4; > nearest
 } nearfar_distance_weighting;
 
+/// Settings of MarginMse.
+typedef struct nearfar_margin_mse_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_INNER_PRODUCT
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are pairs of a query and a negative
+} nearfar_margin_mse_options;
+
+/// nearfar::MarginMse (nearfar/losses/distillation.hpp): a positive's margin over each negative is
+/// to be a teacher's,
+///
+///     (s(q, p) - s(q, n) - margin)^2
+///
+/// Form: scored triplets. Kernels: all.
+nearfar_status nearfar_margin_mse_create(const nearfar_margin_mse_options* options,
+                                         nearfar_loss** loss);
+nearfar_status nearfar_margin_mse_options_init(nearfar_margin_mse_options* options, size_t size);
+
 /// Settings of MinedTriplet.
 typedef struct nearfar_mined_triplet_options {
   size_t size;
@@ -755,6 +864,25 @@ nearfar_status nearfar_rince_views_create(const nearfar_rince_views_options* opt
                                           nearfar_loss** loss);
 nearfar_status nearfar_rince_views_options_init(nearfar_rince_views_options* options, size_t size);
 
+/// Settings of ScoreRegression.
+typedef struct nearfar_score_regression_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS and NEARFAR_BILINEAR
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are pairs
+} nearfar_score_regression_options;
+
+/// nearfar::ScoreRegression (nearfar/losses/score_regression.hpp): a pair's score is to be a number
+/// that is given,
+///
+///     (s(a, b) - score)^2
+///
+/// Form: scored. Kernels: all.
+nearfar_status nearfar_score_regression_create(const nearfar_score_regression_options* options,
+                                               nearfar_loss** loss);
+nearfar_status nearfar_score_regression_options_init(nearfar_score_regression_options* options,
+                                                     size_t size);
+
 /// Settings of SigLip.
 typedef struct nearfar_sig_lip_options {
   size_t size;
@@ -795,6 +923,28 @@ typedef struct nearfar_sincere_options {
 /// unless temperature > 0.
 nearfar_status nearfar_sincere_create(const nearfar_sincere_options* options, nearfar_loss** loss);
 nearfar_status nearfar_sincere_options_init(nearfar_sincere_options* options, size_t size);
+
+/// Settings of SmoothAp.
+typedef struct nearfar_smooth_ap_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_COSINE
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS
+  double temperature;           ///< 0.01; tau > 0
+  int32_t include_self;         ///< 0; 1: an anchor of a batch ranks itself, too, as a positive
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are anchors that have a positive
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no positive
+} nearfar_smooth_ap_options;
+
+/// nearfar::SmoothAp (nearfar/losses/smooth_ap.hpp): one minus the average precision of an anchor's
+/// ranking, with sigmoids in the place of comparisons,
+///
+///     1 - 1/|P| sum_p R+(p) / R(p), R(p) = 1 + sum_{k != p} sigmoid((s_k - s_p) / tau)
+///
+/// Forms: labelled, references. Kernels: all but bilinear. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_smooth_ap_create(const nearfar_smooth_ap_options* options,
+                                        nearfar_loss** loss);
+nearfar_status nearfar_smooth_ap_options_init(nearfar_smooth_ap_options* options, size_t size);
 
 /// Settings of SupCon.
 typedef struct nearfar_sup_con_options {

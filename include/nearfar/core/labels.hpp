@@ -109,6 +109,17 @@ inline void check_label_count(const char* name, const Labels& labels, Index rows
 
 namespace detail {
 
+/// Throws std::invalid_argument unless `same` is 0 or 1 for each pair.
+inline void check_same_flags(const Labels& same, Index pairs) {
+  check_label_count("same", same, pairs);
+  for (Index i = 0; i < same.size(); ++i) {
+    if (same[i] != 0 && same[i] != 1) {
+      fail_argument("same", "0 or 1 for each pair",
+                    std::to_string(same[i]) + " for pair " + std::to_string(i));
+    }
+  }
+}
+
 /// Labels that are to be row numbers from 0 to count - 1, one a row, counted from row `first` on.
 /// Throws std::invalid_argument when one is not such a number.
 inline const Index* checked_indices(Scratch& scratch, const char* name, const Labels& labels,

@@ -5,6 +5,7 @@
 #include "nearfar/loops/gaussian.hpp"
 #include "nearfar/loops/hadsell.hpp"
 #include "nearfar/loops/hard_negative.hpp"
+#include "nearfar/loops/histogram.hpp"
 #include "nearfar/loops/lifted.hpp"
 #include "nearfar/loops/linear_contrastive.hpp"
 #include "nearfar/loops/logistic.hpp"
@@ -14,6 +15,7 @@
 #include "nearfar/loops/rows.hpp"
 #include "nearfar/loops/scores.hpp"
 #include "nearfar/loops/sincere.hpp"
+#include "nearfar/loops/smooth_rank.hpp"
 #include "nearfar/loops/softmax.hpp"
 #include "nearfar/loops/triplets.hpp"
 
@@ -29,6 +31,7 @@
   family(GaussianLoops, gaussian_loops)                    \
   family(HadsellLoops, hadsell_loops)                      \
   family(HardNegativeLoops, hard_negative_loops)           \
+  family(HistogramLoops, histogram_loops)                  \
   family(LiftedLoops, lifted_loops)                        \
   family(LinearContrastiveLoops, linear_contrastive_loops) \
   family(LogisticLoops, logistic_loops)                    \
@@ -38,6 +41,7 @@
   family(RowLoops, row_loops)                              \
   family(ScoreLoops, score_loops)                          \
   family(SincereLoops, sincere_loops)                      \
+  family(SmoothRankLoops, smooth_rank_loops)               \
   family(SoftmaxLoops, softmax_loops)                      \
   family(TripletLoops, triplet_loops)
 // clang-format on

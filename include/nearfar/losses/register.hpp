@@ -8,10 +8,14 @@
 #include "nearfar/losses/angular.hpp"
 #include "nearfar/losses/circle.hpp"
 #include "nearfar/losses/clip.hpp"
+#include "nearfar/losses/co_sent.hpp"
+#include "nearfar/losses/cosine_embedding.hpp"
 #include "nearfar/losses/cpc.hpp"
 #include "nearfar/losses/dclw.hpp"
 #include "nearfar/losses/dhel.hpp"
 #include "nearfar/losses/generalized_lifted_structure.hpp"
+#include "nearfar/losses/distillation.hpp"
+#include "nearfar/losses/fast_ap.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/in_batch_info_nce.hpp"
@@ -28,8 +32,10 @@
 #include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/nt_xent.hpp"
 #include "nearfar/losses/rince.hpp"
+#include "nearfar/losses/score_regression.hpp"
 #include "nearfar/losses/sig_lip.hpp"
 #include "nearfar/losses/sincere.hpp"
+#include "nearfar/losses/smooth_ap.hpp"
 #include "nearfar/losses/sup_con.hpp"
 #include "nearfar/losses/triplet.hpp"
 #include "nearfar/losses/tuplet_margin.hpp"
@@ -50,6 +56,7 @@
        SymmetricSimilarities)                                                                    \
   loss(generalized_lifted_structure, GeneralizedLiftedStructure, GeneralizedLiftedStructureOptions,\
        labels, Symmetric)                                                                        \
+  loss(fast_ap, FastAp, FastApOptions, labels, CosineAlone)                                      \
   loss(lifted_structure, LiftedStructure, LiftedStructureOptions, labels, Symmetric)             \
   loss(linear_contrastive, LinearContrastive, LinearContrastiveOptions, labels, Symmetric)       \
   loss(margin_loss, MarginLoss, MarginLossOptions, labels, Symmetric)                            \
@@ -58,6 +65,7 @@
   loss(nca, Nca, NcaOptions, labels, Symmetric)                                                  \
   loss(sincere, Sincere, SincereOptions, labels, Symmetric)                                      \
   loss(snr_contrastive, SnrContrastive, SnrContrastiveOptions, labels, OfCentredRows)            \
+  loss(smooth_ap, SmoothAp, SmoothApOptions, labels, Symmetric)                                  \
   loss(sup_con, SupCon, SupConOptions, labels, Symmetric)
   loss(sup_con, SupCon, SupConOptions, labels, Symmetric)                                        \
   loss(tuplet_margin, TupletMargin, TupletMarginOptions, labels, CosineAlone)
@@ -66,14 +74,19 @@
 #define NEARFAR_OTHER_LOSSES(loss)                                                            \
   loss(alignment, Alignment, AlignmentOptions, pairs, None)                                   \
   loss(centroid_triplet, CentroidTriplet, CentroidTripletOptions, classes, Straight)          \
+  loss(angle, Angle, AngleOptions, scored_pairs, None)                                        \
   loss(clip, Clip, ClipOptions, pairs, Similarities)                                          \
+  loss(co_sent, CoSent, CoSentOptions, scored_pairs, All)                                     \
+  loss(cosine_embedding, CosineEmbedding, CosineEmbeddingOptions, matched_pairs, None)        \
   loss(cpc, Cpc, CpcOptions, sequences, None)                                                 \
   loss(dclw, Dclw, DclwOptions, views, Symmetric)                                             \
   loss(dhel, Dhel, DhelOptions, pairs, Symmetric)                                             \
+  loss(distill_kl, DistillKl, DistillKlOptions, scored_lists, All)                            \
   loss(hadsell_contrastive, HadsellContrastive, HadsellOptions, labels_or_pairs, Distances)   \
   loss(hard_negative, HardNegative, HardNegativeOptions, views, None)                         \
   loss(in_batch_info_nce, InBatchInfoNce, InBatchInfoNceOptions, pairs, Symmetric)            \
   loss(info_nce, InfoNce, InfoNceOptions, queries, All)                                       \
+  loss(margin_mse, MarginMse, MarginMseOptions, scored_triplets, All)                         \
   loss(mutual_information, MutualInformation, MutualInformationOptions, pairs, All)           \
   loss(n_pair, NPair, NPairOptions, queries, None)                                            \
   loss(nce, Nce, NceOptions, noise, Similarities)                                             \
@@ -81,6 +94,7 @@
   loss(nt_xent, NtXent, NtXentOptions, views, Symmetric)                                      \
   loss(rince, Rince, RinceOptions, pairs, All)                                                \
   loss(rince_views, RinceViews, RinceViewsOptions, views, Symmetric)                          \
+  loss(score_regression, ScoreRegression, ScoreRegressionOptions, scored_pairs, All)          \
   loss(sig_lip, SigLip, SigLipOptions, pairs, Similarities)                                   \
   loss(triplet, Triplet, TripletOptions, triplets, All)                                       \
   loss(uniformity, Uniformity, UniformityOptions, one_set, None)
@@ -102,6 +116,11 @@ enum class Takes {
   negatives,        ///< (queries, keys, negatives)
   noise,            ///< (queries, keys, negatives, log_noise_keys, log_noise_negatives)
   triplets,         ///< (anchors, positives, negatives)
+  matched_pairs,    ///< (a, b, same)
+  scored_pairs,     ///< (a, b, scores), a number a pair
+  scored_lists,  ///< (queries, candidates, scores), a number a candidate, of which each query has
+                 ///< as many of its own
+  scored_triplets,  ///< (queries, positives, negatives, margins), likewise
   sequences,        ///< (contexts, targets, weights)
   one_set           ///< (x)
 };

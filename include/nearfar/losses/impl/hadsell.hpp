@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "nearfar/engine/labelled_call.hpp"
 #include "nearfar/engine/listed_call.hpp"
 #include "nearfar/engine/paired_rows.hpp"
@@ -12,16 +10,6 @@ namespace nearfar::detail {
 
 inline double hadsell_factor(const HadsellOptions& options) {
   return options.factor == SquareFactor::half ? 1.0 : 2.0;
-}
-
-inline void check_same_flags(const Labels& same, Index pairs) {
-  check_label_count("same", same, pairs);
-  for (Index i = 0; i < same.size(); ++i) {
-    if (same[i] != 0 && same[i] != 1) {
-      fail_argument("same", "0 or 1 for each pair",
-                    std::to_string(same[i]) + " for pair " + std::to_string(i));
-    }
-  }
 }
 
 /// Value, counts and dL/ds of `count` pairs, of which is_similar(k) are similar, given their

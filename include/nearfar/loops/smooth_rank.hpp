@@ -1,0 +1,41 @@
+#pragma once
+
+#include "nearfar/loops/scores.hpp"
+#include "nearfar/loops/triplets.hpp"
+
+/// \file
+/// Vector code of smooth ranks: how many keys are nearer than one of them, counted with sigmoids.
+
+namespace nearfar::detail {
+
+/// Sums of sigmoids over the keys of each role.
+struct SmoothCounts {
+  double positives;
+  double negatives;
+};
+
+/// Sums of derivatives, and of these times how far the score is from the one that is ranked.
+struct SmoothSlopes {
+  double sum;
+  double moment;
+};
+
+/// Over n keys with scores s and roles, for the key whose score is `own`.
+template <class S>
+struct SmoothRankLoops {
+  /// Sums of sigmoid(sign (s - own) / tau), with rate = log2(e) / tau. `slopes` gets the sigmoid's
+  /// derivatives, 0 for keys that are nobody.
+  SmoothCounts (*count)(Index n, const S* s, const S* role, int sign, S own, S rate, S* slopes);
+  /// g += of_positives slope of a positive, of_negatives slope of a negative.
+  SmoothSlopes (*add_gradient)(Index n, const S* s, const S* role, S own, const S* slopes,
+                               S of_positives, S of_negatives, S* g);
+};
+
+template <class S>
+const SmoothRankLoops<S>& smooth_rank_loops();
+
+}  // namespace nearfar::detail
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/loops/impl/smooth_rank.hpp"
+#endif

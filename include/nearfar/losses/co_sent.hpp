@@ -1,0 +1,129 @@
+#pragma once
+
+#include "nearfar/core/inputs.hpp"
+#include "nearfar/core/numbers.hpp"
+#include "nearfar/kernels/kernels.hpp"
+
+namespace nearfar {
+
+/// Settings of CoSent.
+struct CoSentOptions {
+  double scale = 20;  ///< lambda > 0: logits are scale * score
+
+  /// visit("scale", o.scale...), and so for each option.
+  static void fields(const auto& visit, auto&... o) { visit("scale", o.scale...); }
+};
+
+/// Settings of Angle.
+struct AngleOptions {
+  double scale = 20;  ///< > 0: logits are scale * score
+
+  /// visit("scale", o.scale...), and so for each option.
+  static void fields(const auto& visit, auto&... o) { visit("scale", o.scale...); }
+};
+
+/// The result of CoSent and Angle.
+struct CoSentResult : Result {
+  double d_scale = 0;  ///< dL/d(scale) (times upstream); 0 from forward
+};
+
+namespace detail {
+
+template <class S>
+CoSentResult evaluate(const CoSentOptions& options, const KernelValue<S>& kernel,
+                      const Inputs<S, 2>& inputs, const Numbers<S>& scores);
+template <class S>
+CoSentResult evaluate(const AngleOptions& options, const Inputs<S, 2>& inputs,
+                      const Numbers<S>& scores);
+
+}  // namespace detail
+
+/// CoSENT: pairs of rows with a target score each are to have scores in the order of their targets
+/// (Su, CoSENT, 2022; Huang et al., CoSENT: consistent sentence embedding via similarity ranking,
+/// 2024):
+///
+///     L = log(1 + sum over (i, j) with scores_i < scores_j of exp(scale (s_i - s_j)))
+///
+/// with s_i the score of row i of a and row i of b under kernel K (minus the distance for
+/// distances). Only the order of the targets counts; equal targets make no pair. There are no terms
+/// to reduce: the value is one logarithm over all pairs of pairs, which `diagnostics.terms` counts.
+///
+/// Time O(N D + N log N), extra memory O(N D). Immutable; shared by threads each with its own
+/// Workspace; the same bits at any number of threads.
+template <class S, Kernel K = Cosine>
+class CoSent {
+ public:
+  /// Throws std::invalid_argument unless the scale is finite and > 0.
+  explicit CoSent(CoSentOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
+    check_scale<S>("scale", options.scale);
+  }
+
+  const CoSentOptions& options() const { return options_; }
+  const K& kernel() const { return kernel_; }
+
+  /// The loss of rows of a and b (both N x D) with N target scores. A batch without an order has
+  /// value 0. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an
+  /// element or a target that is not finite.
+  CoSentResult forward(Rows<S> a, Rows<S> b, Numbers<S> scores, CallOptions<S> call = {}) const {
+    return evaluate({{a, b}, {}, false, call}, scores);
+  }
+
+  /// Value and gradients, N x D, times `call.upstream`, one number; each gradient may be
+  /// `no_gradient` or `accumulate(buffer)`.
+  CoSentResult forward_backward(Rows<S> a, Rows<S> b, Numbers<S> scores, GradientRows<S> da,
+                                GradientRows<S> db, CallOptions<S> call = {}) const {
+    return evaluate({{a, b}, {da, db}, true, call}, scores);
+  }
+
+ private:
+  CoSentResult evaluate(const detail::Inputs<S, 2>& inputs, const Numbers<S>& scores) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, scores);
+  }
+
+  CoSentOptions options_;
+  K kernel_;
+};
+
+/// AnglE's loss of angles: CoSent with a score of rows as complex numbers, whose real parts are the
+/// first half of a row and whose imaginary parts the second (Li & Li, AnglE-optimized text
+/// embeddings, 2024, as sentence-transformers has it):
+///
+///     s_i = |sum_k Re(z_k) + Im(z_k)| / (|a_i| |b_i|),   z_k = a_ik conj(b_ik)
+///
+/// A row of odd width counts as one with a zero at its end. A zero row has score 0 and gradient 0;
+/// where the sum is 0 the gradient is 0. All else is as CoSent has it.
+template <class S>
+class Angle {
+ public:
+  /// Throws std::invalid_argument unless the scale is finite and > 0.
+  explicit Angle(AngleOptions options = {}) : options_(options) {
+    check_scale<S>("scale", options.scale);
+  }
+
+  const AngleOptions& options() const { return options_; }
+
+  /// The loss of rows of a and b (both N x D) with N target scores. Throws as CoSent.
+  CoSentResult forward(Rows<S> a, Rows<S> b, Numbers<S> scores, CallOptions<S> call = {}) const {
+    return evaluate({{a, b}, {}, false, call}, scores);
+  }
+
+  /// Value and gradients, N x D, times `call.upstream`, one number; each gradient may be
+  /// `no_gradient` or `accumulate(buffer)`.
+  CoSentResult forward_backward(Rows<S> a, Rows<S> b, Numbers<S> scores, GradientRows<S> da,
+                                GradientRows<S> db, CallOptions<S> call = {}) const {
+    return evaluate({{a, b}, {da, db}, true, call}, scores);
+  }
+
+ private:
+  CoSentResult evaluate(const detail::Inputs<S, 2>& inputs, const Numbers<S>& scores) const {
+    return detail::evaluate(options_, inputs, scores);
+  }
+
+  AngleOptions options_;
+};
+
+}  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/co_sent.hpp"
+#endif

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "nearfar/core/inputs.hpp"
+#include "nearfar/core/numbers.hpp"
+#include "nearfar/core/reduction.hpp"
+#include "nearfar/kernels/kernels.hpp"
+
+namespace nearfar {
+
+/// Settings of ScoreRegression.
+struct ScoreRegressionOptions {
+  Reduction reduction = Reduction::mean;  ///< terms are pairs
+
+  /// visit("reduction", o.reduction...).
+  static void fields(const auto& visit, auto&... o) { visit("reduction", o.reduction...); }
+};
+
+namespace detail {
+
+template <class S>
+Result evaluate(const ScoreRegressionOptions& options, const KernelValue<S>& kernel,
+                const Inputs<S, 2>& inputs, const Numbers<S>& scores);
+
+}  // namespace detail
+
+/// Regression of a score: the score of a pair of rows is to be a number that is given (Reimers &
+/// Gurevych, Sentence-BERT, 2019, section 3, the regression objective; sentence-transformers'
+/// CosineSimilarityLoss):
+///
+///     L_i = (s(a_i, b_i) - scores_i)^2
+///
+/// with the score of kernel K, a distance for kernels that are distances. Time and extra memory
+/// O(N D). Immutable; shared by threads each with its own Workspace; the same bits at any number of
+/// threads.
+template <class S, Kernel K = Cosine>
+class ScoreRegression {
+ public:
+  explicit ScoreRegression(ScoreRegressionOptions options = {}, K kernel = K())
+      : options_(options), kernel_(kernel) {}
+
+  const ScoreRegressionOptions& options() const { return options_; }
+  const K& kernel() const { return kernel_; }
+
+  /// The loss of rows of a and b (both N x D) with N target scores. Throws std::invalid_argument on
+  /// shapes that do not fit, std::domain_error on an element or a target that is not finite.
+  Result forward(Rows<S> a, Rows<S> b, Numbers<S> scores, CallOptions<S> call = {}) const {
+    return evaluate({{a, b}, {}, false, call}, scores);
+  }
+
+  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
+  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
+  Result forward_backward(Rows<S> a, Rows<S> b, Numbers<S> scores, GradientRows<S> da,
+                          GradientRows<S> db, CallOptions<S> call = {}) const {
+    return evaluate({{a, b}, {da, db}, true, call}, scores);
+  }
+
+ private:
+  Result evaluate(const detail::Inputs<S, 2>& inputs, const Numbers<S>& scores) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, scores);
+  }
+
+  ScoreRegressionOptions options_;
+  K kernel_;
+};
+
+}  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/score_regression.hpp"
+#endif
