@@ -93,6 +93,10 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"temperature", [](double v) { NegativeSampling<S>({.temperature = v}); }},
       {"temperature", [](double v) { MutualInformation<S>({.temperature = v}); }},
       {"temperature", [](double v) { Cpc<S>({.length = 2, .temperature = v}); }},
+      {"temperature", [](double v) { SmoothAp<S>({.temperature = v}); }},
+      {"temperature", [](double v) { DistillKl<S>({.temperature = v}); }},
+      {"scale", [](double v) { CoSent<S>({.scale = v}); }},
+      {"scale", [](double v) { Angle<S>({.scale = v}); }},
       {"logit_scale", [](double v) { Clip<S>({.logit_scale = v}); }},
       {"logit_scale", [](double v) { SigLip<S>({.logit_scale = v}); }},
       {"gamma", [](double v) { Circle<S>({.gamma = v}); }},
@@ -146,7 +150,9 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(6, 3, 1);
   const Matrix<S> y = random_rows<S>(6, 3, 2);
+  const Matrix<S> half = x.topRows(3);
   const std::vector<int> labels = {0, 0, 1, 1, 2, 2};
+  const std::vector<S> numbers = {S(0), S(1), S(0.25), S(0.5), S(0), S(2)};
   int computed = 0;
   for (const double v : {1e-300, 1e-37, 1e-20, 1e20, 1e37, 1e300}) {
     Matrix<S> dx = Matrix<S>::Zero(6, 3), dy = dx;
@@ -188,6 +194,19 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
     check("Dclw",
           [&] { return softmax(Dclw<S>({.temperature = v}).forward_backward(x, y, dx, dy)); });
     check("Dclw", [&] { return softmax(Dclw<S>({.sigma = v}).forward_backward(x, y, dx, dy)); });
+    check("SmoothAp",
+          [&] { return softmax(SmoothAp<S>({.temperature = v}).forward_backward(x, labels, dx)); });
+    check("DistillKl", [&] {
+      return softmax(DistillKl<S>({.temperature = v}).forward_backward(half, y, numbers, dx, dy));
+    });
+    check("CoSent", [&] {
+      const auto r = CoSent<S>({.scale = v}).forward_backward(x, y, numbers, dx, dy);
+      return finite(r.value) && finite(r.d_scale);
+    });
+    check("Angle", [&] {
+      const auto r = Angle<S>({.scale = v}).forward_backward(x, y, numbers, dx, dy);
+      return finite(r.value) && finite(r.d_scale);
+    });
     check("Clip", [&] {
       const auto r = Clip<S>({.logit_scale = v}).forward_backward(x, y, dx, dy);
       return finite(r.value) && finite(r.d_logit_scale);

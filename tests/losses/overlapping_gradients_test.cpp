@@ -55,6 +55,14 @@ TYPED_TEST(OverlappingGradients, AreRefusedByEveryCallOfTwo) {
   this->refuses("Dhel", [&] { Dhel<S>().forward_backward(x, y, d, d); });
   this->refuses("Rince", [&] { Rince<S>().forward_backward(x, y, d, d); });
   this->refuses("RinceViews", [&] { RinceViews<S>().forward_backward(x, y, d, d); });
+  this->refuses("CoSent", [&] { CoSent<S>().forward_backward(x, y, ones, d, d); });
+  this->refuses("Angle", [&] { Angle<S>().forward_backward(x, y, ones, d, d); });
+  this->refuses("ScoreRegression",
+                [&] { ScoreRegression<S>().forward_backward(x, y, ones, d, d); });
+  this->refuses("CosineEmbedding",
+                [&] { CosineEmbedding<S>().forward_backward(x, y, labels, d, d); });
+  this->refuses("MarginMse", [&] { MarginMse<S>().forward_backward(x, y, z, ones, d, other, d); });
+  this->refuses("DistillKl", [&] { DistillKl<S>().forward_backward(x, y, ones, d, d); });
   this->refuses("HardNegative", [&] { HardNegative<S>().forward_backward(x, y, d, d); });
   this->refuses("Clip", [&] { Clip<S>().forward_backward(x, y, d, d); });
   this->refuses("SigLip", [&] { SigLip<S>().forward_backward(x, y, d, d); });
