@@ -174,6 +174,7 @@ double units(const Shape& shape, const typename Line::Options& options) {
     return shape.gradients ? (name == "clip" ? 8 : 6) : 2;
   }
   if (name == "intra_pair_variance") return shape.gradients ? 6 : 2;  // a pass for the means
+  if (name == "smooth_ap") return shape.gradients ? 6 : 2;  // whole rows
   if (!shape.gradients) return 1;
   if constexpr (requires { options.mining; }) {
     return options.mining == nearfar::Mining::batch_hard ? 1 : 3;

@@ -287,8 +287,24 @@ Options options_of(const Case<S>& c, Bytes& bytes) {
   return options;
 }
 
-/// A loss of the register with its own kernel, whose calls take two sets of rows, or rows and
-/// labels.
+/// A loss of pairs with a number or a flag each, as one of pairs alone.
+template <class Loss, class Column>
+struct WithColumn {
+  Loss loss;
+  Column column;
+
+  auto forward(const auto& x, const auto& y) const { return loss.forward(x, y, column); }
+  auto forward_backward(const auto& x, const auto& y, Matrix<float>& gx, Matrix<float>& gy,
+                        const nearfar::CallOptions<float>& call) const {
+    return loss.forward_backward(x, y, column, gx, gy, call);
+  }
+};
+
+template <class Loss, class Column>
+WithColumn(Loss, Column) -> WithColumn<Loss, Column>;  // clang 14 does not deduce aggregates
+
+/// A loss of the register with its own kernel, whose calls take two sets of rows, with a number or
+/// a flag a pair or without, or rows and labels.
 template <class Line>
 void registered_loss(Bytes& bytes) {
   const Case<float> c(bytes);
@@ -297,6 +313,13 @@ void registered_loss(Bytes& bytes) {
   if constexpr (support::is_over_labels<Line> ||
                 Line::takes == nearfar::registered::Takes::classes) {
     of_labels(c, make);
+  } else if constexpr (Line::takes == nearfar::registered::Takes::scored_pairs) {
+    const std::vector<float> numbers(c.labels.begin(), c.labels.end());
+    of_two(c, [&] { return WithColumn{make(), nearfar::Numbers<float>(numbers)}; });
+  } else if constexpr (Line::takes == nearfar::registered::Takes::matched_pairs) {
+    std::vector<int> flags;
+    for (const auto label : c.labels) flags.push_back(static_cast<int>(label & 1));
+    of_two(c, [&] { return WithColumn{make(), nearfar::Labels(flags)}; });
   } else {
     of_two(c, make);
   }
@@ -314,7 +337,8 @@ const std::vector<Target>& targets() {
     nearfar::registered::for_each([&]<class Line>(Line) {
       constexpr Takes takes = Line::takes;
       if constexpr (support::is_over_labels<Line> || takes == Takes::classes ||
-                    takes == Takes::pairs || takes == Takes::views || takes == Takes::queries) {
+                    takes == Takes::pairs || takes == Takes::views || takes == Takes::queries ||
+                    takes == Takes::scored_pairs || takes == Takes::matched_pairs) {
         out.push_back(registered_loss<Line>);
       }
     });

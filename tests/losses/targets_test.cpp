@@ -199,6 +199,8 @@ TYPED_TEST(TargetsOf, IdsMaskARowAgainstItself) {
   std::iota(ids.begin(), ids.end(), Index(-7));
   const Targets targets = Targets(this->x_labels).ids(ids);
   for (const Loss<S>& loss : losses<S>(Reduction::mean)) {
+    // A row of a batch may be among its own positives, which no reference is.
+    if (loss.name.find("include_self true") != std::string::npos) continue;
     SCOPED_TRACE(loss.name);
     Matrix<S> dx;
     Matrix<S> dq;
