@@ -219,14 +219,20 @@ TYPED_TEST(CoSentOf, SharpScalesKeepTheirDigits) {
   EXPECT_EQ(da(0, 0), S(-1e4));
 }
 
+/// At the first scale the logits are none, at the second the difference of two of them.
 TEST(CoSent, OfValuesTooLargeForADoubleIsAnError) {
-  const Matrix<double> a = Matrix<double>::Constant(2, 1, 1e150);
+  const Matrix<double> a = Matrix<double>::Constant(2, 1, 8.9e153);
   Matrix<double> b = a;
-  b(1, 0) = -1e150;
-  expect_refused(
-      {"scores that overflow", Thrown::domain_error, {"nearfar: value: "}, [&] {
-         CoSent<double, InnerProduct>({.scale = 1e20}).forward(a, b, std::vector<double>{0, 1});
-       }});
+  b(1, 0) = -8.9e153;
+  const std::vector<double> targets = {0, 1};
+  for (const double scale : {1e20, 2.0}) {
+    const CoSent<double, InnerProduct> loss({.scale = scale});
+    expect_refused({"scores that overflow", Thrown::domain_error, {"nearfar: value: "}, [&] {
+                      loss.forward(a, b, targets);
+                    }});
+  }
+  const CoSent<double, InnerProduct> loss({.scale = 2});
+  EXPECT_EQ(loss.forward(a, b, std::vector<double>{1, 0}).value, 0);
 }
 
 TEST(CoSent, RefusesAScaleThatIsNotPositive) {

@@ -13,7 +13,8 @@
 /// defaults. NEARFAR_INVALID_ARGUMENT: a null `loss`, a size that is not the struct's, a choice
 /// that is none, a kernel that the loss has no use for, a matrix where the kernel has none and none
 /// where it has one, numbers out of range. Numbers that are learnt (temperature, logit_scale,
-/// log_z) are settings: after each step make a new loss, which costs less than a microsecond.
+/// log_z, scale) are settings: after each step make a new loss, which costs less than a
+/// microsecond.
 ///
 /// At each setting stands its default. What a loss computes, sources and all, is at the C++ class.
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "nearfar/core/errors.hpp"
+#include "nearfar/core/matrix.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/terms/log_sum.hpp"
 #include "nearfar/terms/logistic.hpp"
@@ -31,9 +32,8 @@ struct OrderedPairs {
 /// and all rows behind it, and their sums are kept as running logarithms. Writes slopes[i] =
 /// dL/dx_i. Throws std::domain_error where a double cannot hold x or L.
 template <class Nearness, class Target>
-OrderedPairs ordered_pairs(Scratch& scratch, Eigen::Index n, double scale, const Nearness& nearness,
+OrderedPairs ordered_pairs(Scratch& scratch, Index n, double scale, const Nearness& nearness,
                            const Target& target, double* slopes) {
-  using Index = Eigen::Index;
   constexpr double infinity = std::numeric_limits<double>::infinity();
   OrderedPairs out;
   Index* order = scratch.take<Index>(n);
@@ -47,6 +47,7 @@ OrderedPairs ordered_pairs(Scratch& scratch, Eigen::Index n, double scale, const
     return target(order[rank]) == target(order[other]);
   };
   const auto add = [](double exponent, LogSum<double>& sum) {
+    if (exponent == infinity) fail_value_overflow(exponent);
     if (exponent == -infinity) return;
     sum.raise(exponent);
     sum.sum += std::exp(exponent - sum.best);
