@@ -2,36 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <type_traits>
 
 #include "nearfar/engine/call.hpp"
+#include "nearfar/engine/directions.hpp"
 #include "nearfar/engine/score_rows.hpp"
 #include "nearfar/kernels/cosine.hpp"
 #include "nearfar/losses/alignment.hpp"
 
 namespace nearfar::detail {
-
-/// |u_i - v_i|^2 of directions that are nearly the same, element by element in double.
-template <class S>
-double squared_difference(const PackedRows<S>& u, const PackedRows<S>& v, Index i) {
-  double sum = 0;
-  for (Index k = 0; k < u.depth; ++k) {
-    const double difference = direction(u, i, k) - direction(v, i, k);
-    sum += difference * difference;
-  }
-  // Elements of the same direction differ by roundings.
-  constexpr double rounding = 4 * std::numeric_limits<double>::epsilon();
-  return sum > rounding * rounding ? sum : 0;
-}
-
-/// to += slope (u_i - v_i), likewise.
-template <class S>
-void add_difference(double slope, const PackedRows<S>& u, const PackedRows<S>& v, Index i, S* to) {
-  for (Index k = 0; k < u.depth; ++k) {
-    to[k] += static_cast<S>(slope * (direction(u, i, k) - direction(v, i, k)));
-  }
-}
 
 template <class S>
 Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
@@ -55,7 +34,7 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
     // Nearer than 0.1, what rows of float lose to rounding is more than 1e-6 of the distance.
     constexpr double near = 0.01;
     const bool in_double = std::is_same_v<S, float> && of_rows < near;
-    const double squared = in_double ? squared_difference(u, v, i) : of_rows;
+    const double squared = in_double ? squared_difference(u, i, v, i) : of_rows;
     distances[i] = std::sqrt(squared);
     values[i] = std::pow(distances[i], options.alpha);
     if (!(squared > 0)) return;
@@ -65,7 +44,7 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
       if (!to.wanted()) return;
       S* row = to.data + i * u.stride;
       if (in_double) {
-        add_difference(slope, from, other, i, row);
+        add_difference(slope, from, i, other, i, row);
       } else {
         row_loops<S>().add_scaled_difference(u.depth, static_cast<S>(slope), from.row(i),
                                              other.row(i), row);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 
 #include "nearfar/engine/call.hpp"
+#include "nearfar/engine/directions.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/kernels/cosine.hpp"
 #include "nearfar/kernels/squared_euclidean.hpp"
@@ -33,9 +33,7 @@ struct Directions {
   }
 };
 
-/// Those of `unit`, rows as the cosine has them, from a common centre. Distances do not depend on
-/// it, but directions that are nearly the same differ only in digits that a float of length one no
-/// longer has: the difference from the centre is taken in double.
+/// Those of `unit`, rows as the cosine has them.
 template <class S>
 Directions<S> directions(Scratch& scratch, int threads, const KernelValue<S>& distance,
                          const PackedRows<S>& unit) {
@@ -44,20 +42,7 @@ Directions<S> directions(Scratch& scratch, int threads, const KernelValue<S>& di
   for (Index i = 0; i < unit.rows; ++i) {
     if (unit.inverse_norm[i] > 0) places[count++] = i;
   }
-  const Rows<S> all(unit.data, unit.rows, unit.depth, unit.stride);
-  const S* centre = common_centre(scratch, threads, std::span<const Rows<S>>(&all, 1));
-  S* from_centre = scratch.take<S>(count * unit.depth);
-  each_row(count, threads, [&](Index r) {
-    const Index i = places[r];
-    S* to = from_centre + r * unit.depth;
-    for (Index k = 0; k < unit.depth; ++k) {
-      to[k] = static_cast<S>(direction(unit, i, k) - static_cast<double>(centre[k]));
-    }
-  });
-  const S* centred_already = nullptr;
-  return {pack(scratch, threads, distance, Rows<S>(from_centre, count, unit.depth), false,
-               centred_already),
-          places};
+  return {centred_directions(scratch, threads, distance, unit, places, count), places};
 }
 
 template <class S>

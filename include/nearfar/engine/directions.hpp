@@ -1,0 +1,58 @@
+#pragma once
+
+#include <limits>
+#include <span>
+
+#include "nearfar/engine/common_centre.hpp"
+#include "nearfar/engine/packed_rows.hpp"
+
+/// \file
+/// Differences of directions u = x / |x| of rows packed for the cosine. Directions that are nearly
+/// the same differ only in digits that a float of length one no longer has: differences are taken
+/// in double.
+
+namespace nearfar::detail {
+
+/// A length below which unit rows in double differ by roundings alone.
+inline constexpr double direction_rounding = 4 * std::numeric_limits<double>::epsilon();
+
+/// |u_i - v_j|^2, element by element in double; 0 where it is made of roundings.
+template <class S>
+double squared_difference(const PackedRows<S>& u, Index i, const PackedRows<S>& v, Index j) {
+  double sum = 0;
+  for (Index k = 0; k < u.depth; ++k) {
+    const double difference = direction(u, i, k) - direction(v, j, k);
+    sum += difference * difference;
+  }
+  return sum > direction_rounding * direction_rounding ? sum : 0;
+}
+
+/// to += slope (u_i - v_j), likewise.
+template <class S>
+void add_difference(double slope, const PackedRows<S>& u, Index i, const PackedRows<S>& v, Index j,
+                    S* to) {
+  for (Index k = 0; k < u.depth; ++k) {
+    to[k] += static_cast<S>(slope * (direction(u, i, k) - direction(v, j, k)));
+  }
+}
+
+/// Directions of rows places[0 .. count - 1] of `unit`, from a common centre, packed for distances.
+/// Distances do not depend on the centre.
+template <class S>
+PackedRows<S> centred_directions(Scratch& scratch, int threads, const KernelValue<S>& distance,
+                                 const PackedRows<S>& unit, const Index* places, Index count) {
+  const Rows<S> all(unit.data, unit.rows, unit.depth, unit.stride);
+  const S* centre = common_centre(scratch, threads, std::span<const Rows<S>>(&all, 1));
+  S* from_centre = scratch.take<S>(count * unit.depth);
+  each_row(count, threads, [&](Index r) {
+    S* to = from_centre + r * unit.depth;
+    for (Index k = 0; k < unit.depth; ++k) {
+      to[k] = static_cast<S>(direction(unit, places[r], k) - static_cast<double>(centre[k]));
+    }
+  });
+  const S* centred_already = nullptr;
+  return pack(scratch, threads, distance, Rows<S>(from_centre, count, unit.depth), false,
+              centred_already);
+}
+
+}  // namespace nearfar::detail
