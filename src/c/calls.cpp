@@ -153,6 +153,37 @@ nearfar_status listed_triplets(Direction direction, const nearfar_loss* loss, co
   });
 }
 
+nearfar_status predictions(Direction direction, const nearfar_loss* loss,
+                           const nearfar_rows* prediction1, const nearfar_rows* prediction2,
+                           const nearfar_rows* target1, const nearfar_rows* target2,
+                           const nearfar_gradient* d_prediction1,
+                           const nearfar_gradient* d_prediction2, const nearfar_call* call,
+                           nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .predictions({required("prediction1", prediction1), required("prediction2", prediction2),
+                      required("target1", target1), required("target2", target2), d_prediction1,
+                      d_prediction2},
+                     pass);
+  });
+}
+
+nearfar_status tokens(Direction direction, const nearfar_loss* loss, const nearfar_rows* queries,
+                      const nearfar_integers* query_offsets, const nearfar_rows* documents,
+                      const nearfar_integers* document_offsets, const nearfar_gradient* d_queries,
+                      const nearfar_gradient* d_documents, const nearfar_call* call,
+                      nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .tokens({required("queries", queries), required("query_offsets", query_offsets),
+                 required("documents", documents), required("document_offsets", document_offsets),
+                 d_queries, d_documents},
+                pass);
+  });
+}
+
 }  // namespace
 
 extern "C" {
@@ -350,6 +381,41 @@ nearfar_status nearfar_listed_triplets_forward_backward(
     const nearfar_gradient* d_references, const nearfar_call* call, nearfar_result* result) {
   return listed_triplets(Direction::forward_backward, loss, x, reference_rows, triplets, dx,
                          d_references, call, result);
+}
+
+nearfar_status nearfar_predictions_forward(const nearfar_loss* loss,
+                                           const nearfar_rows* prediction1,
+                                           const nearfar_rows* prediction2,
+                                           const nearfar_rows* target1, const nearfar_rows* target2,
+                                           const nearfar_call* call, nearfar_result* result) {
+  return predictions(Direction::forward, loss, prediction1, prediction2, target1, target2, nullptr,
+                     nullptr, call, result);
+}
+
+nearfar_status nearfar_predictions_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* prediction1, const nearfar_rows* prediction2,
+    const nearfar_rows* target1, const nearfar_rows* target2, const nearfar_gradient* d_prediction1,
+    const nearfar_gradient* d_prediction2, const nearfar_call* call, nearfar_result* result) {
+  return predictions(Direction::forward_backward, loss, prediction1, prediction2, target1, target2,
+                     d_prediction1, d_prediction2, call, result);
+}
+
+nearfar_status nearfar_tokens_forward(const nearfar_loss* loss, const nearfar_rows* queries,
+                                      const nearfar_integers* query_offsets,
+                                      const nearfar_rows* documents,
+                                      const nearfar_integers* document_offsets,
+                                      const nearfar_call* call, nearfar_result* result) {
+  return tokens(Direction::forward, loss, queries, query_offsets, documents, document_offsets,
+                nullptr, nullptr, call, result);
+}
+
+nearfar_status nearfar_tokens_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_integers* query_offsets,
+    const nearfar_rows* documents, const nearfar_integers* document_offsets,
+    const nearfar_gradient* d_queries, const nearfar_gradient* d_documents,
+    const nearfar_call* call, nearfar_result* result) {
+  return tokens(Direction::forward_backward, loss, queries, query_offsets, documents,
+                document_offsets, d_queries, d_documents, call, result);
 }
 
 }  // extern "C"

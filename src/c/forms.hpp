@@ -475,6 +475,74 @@ class OneSetLoss : public LossOf<Line, C> {
   }
 };
 
+/// Of rows and slices, which have no gradient.
+template <class Line, class C>
+class SliceLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void two_sets(const TwoSets& in, Pass& pass) const override {
+    if (in.match != nullptr) fail_argument("match", "none for this loss", "integers");
+    if (in.dy != nullptr) fail_argument("dy", "none, as slices have no gradient", "a gradient");
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      const Rows<S> slices = rows_of<S>("y", in.y);
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), 0, [&] { return loss.forward(x, slices, call); },
+          [&] { return loss.forward_backward(x, slices, dx, call); });
+    });
+  }
+};
+
+template <class Line, class C>
+class PredictionLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void predictions(const Predictions& in, Pass& pass) const override {
+    this->with_loss("prediction1", in.prediction1, [&]<class S>(S, const auto& loss) {
+      const Rows<S> p1 = rows_of<S>("prediction1", in.prediction1);
+      const Rows<S> p2 = rows_of<S>("prediction2", in.prediction2);
+      const Rows<S> z1 = rows_of<S>("target1", in.target1);
+      const Rows<S> z2 = rows_of<S>("target2", in.target2);
+      const GradientRows<S> d1 = gradient_of<S>("d_prediction1", in.d_prediction1);
+      const GradientRows<S> d2 = gradient_of<S>("d_prediction2", in.d_prediction2);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), p1.rows(), [&] { return loss.forward(p1, p2, z1, z2, call); },
+          [&] { return loss.forward_backward(p1, p2, z1, z2, d1, d2, call); });
+    });
+  }
+};
+
+template <class Line, class C>
+class TokenLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void tokens(const Tokens& in, Pass& pass) const override {
+    const std::span<const Index> of_queries = indices_of("query_offsets", in.query_offsets);
+    const std::span<const Index> of_documents = indices_of("document_offsets", in.document_offsets);
+    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
+      const Rows<S> queries = rows_of<S>("queries", in.queries);
+      const Rows<S> documents = rows_of<S>("documents", in.documents);
+      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
+      const GradientRows<S> dd = gradient_of<S>("d_documents", in.d_documents);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      const Index count = of_queries.empty() ? 0 : static_cast<Index>(of_queries.size()) - 1;
+      pass.run(
+          this->reduction(), count,
+          [&] { return loss.forward(queries, of_queries, documents, of_documents, call); },
+          [&] {
+            return loss.forward_backward(queries, of_queries, documents, of_documents, dq, dd,
+                                         call);
+          });
+    });
+  }
+};
+
 /// The class for a loss of the register, by the arguments of its calls.
 template <class Line, class C>
 constexpr auto loss_for() {
@@ -501,6 +569,12 @@ constexpr auto loss_for() {
     return std::type_identity<NoiseLoss<Line, C>>();
   } else if constexpr (takes == Takes::triplets || takes == Takes::sequences) {
     return std::type_identity<ThreeSetLoss<Line, C>>();
+  } else if constexpr (takes == Takes::slices) {
+    return std::type_identity<SliceLoss<Line, C>>();
+  } else if constexpr (takes == Takes::predictions) {
+    return std::type_identity<PredictionLoss<Line, C>>();
+  } else if constexpr (takes == Takes::tokens) {
+    return std::type_identity<TokenLoss<Line, C>>();
   } else {
     static_assert(takes == Takes::one_set);
     return std::type_identity<OneSetLoss<Line, C>>();

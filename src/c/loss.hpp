@@ -106,6 +106,24 @@ struct ListedTriplets {
   const nearfar_gradient* d_references;
 };
 
+struct Predictions {
+  const nearfar_rows& prediction1;
+  const nearfar_rows& prediction2;
+  const nearfar_rows& target1;
+  const nearfar_rows& target2;
+  const nearfar_gradient* d_prediction1;
+  const nearfar_gradient* d_prediction2;
+};
+
+struct Tokens {
+  const nearfar_rows& queries;
+  const nearfar_integers& query_offsets;
+  const nearfar_rows& documents;
+  const nearfar_integers& document_offsets;
+  const nearfar_gradient* d_queries;
+  const nearfar_gradient* d_documents;
+};
+
 }  // namespace nearfar::detail::c
 
 struct nearfar_loss {
@@ -156,6 +174,13 @@ struct nearfar_loss {
   virtual void listed_triplets(const nearfar::detail::c::ListedTriplets&,
                                nearfar::detail::c::Pass&) const {
     refuse("triplets of rows by number");
+  }
+  virtual void predictions(const nearfar::detail::c::Predictions&,
+                           nearfar::detail::c::Pass&) const {
+    refuse("predictions and targets");
+  }
+  virtual void tokens(const nearfar::detail::c::Tokens&, nearfar::detail::c::Pass&) const {
+    refuse("sets of tokens");
   }
 
  private:

@@ -183,6 +183,7 @@ TYPED_TEST(Contract, OrderOfRowsDoesNotMatter) {
   using S = TypeParam;
   using Inputs = typename Subject<S>::Inputs;
   for (const Subject<S>& subject : all_subjects<S>(40, 7, Reduction::mean)) {
+    if (subject.in_sets) continue;
     SCOPED_TRACE(subject.name);
     Inputs want;
     const double value = subject.gradients(subject.inputs, want).value;

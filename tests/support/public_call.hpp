@@ -44,6 +44,7 @@ struct NamedSet {
   const char* name;
   Index rows;
   Fit fit = Fit::equal;
+  bool constant = false;  ///< without a gradient; such sets come last
 };
 
 /// Labels or numbers, one a row of a set.

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "support/public_call.hpp"
 #include "support/settings.hpp"
+#include "support/token_offsets.hpp"
 
 /// \file
 /// Every public call of every loss behind one signature: what is refused of one is refused of all,
@@ -31,7 +33,8 @@ std::pair<const char*, const char*> names_of_pairs() {
   } else if constexpr (is_one_of<Options, nearfar::InBatchInfoNceOptions, nearfar::RinceOptions>) {
     return {"queries", "keys"};
   } else if constexpr (Line::takes == nearfar::registered::Takes::views ||
-                       is_one_of<Options, nearfar::DhelOptions>) {
+                       is_one_of<Options, nearfar::BarlowTwinsOptions, nearfar::DhelOptions,
+                                 nearfar::VicRegOptions>) {
     return {"view1", "view2"};
   }
   return {"x", "y"};
@@ -147,6 +150,29 @@ void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) 
     all.template add<K>(name, {{"x", n}}, {}, [=](Way way, const A& x) {
       return call_one_way<1>(make(x), way, x, x.rows[0]);
     });
+  } else if constexpr (takes == Takes::slices) {
+    all.template add<K>(name, {{"x", n}, {"slices", n + 1, Fit::free, true}}, {},
+                        [=](Way way, const A& x) {
+                          return call_one_way<1>(make(x), way, x, x.rows[0], x.rows[1]);
+                        });
+  } else if constexpr (takes == Takes::predictions) {
+    all.template add<K>(name,
+                        {{"prediction1", n},
+                         {"prediction2", n},
+                         {"target1", n, Fit::equal, true},
+                         {"target2", n, Fit::equal, true}},
+                        {}, [=](Way way, const A& x) {
+                          return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1], x.rows[2],
+                                                 x.rows[3]);
+                        });
+  } else if constexpr (takes == Takes::tokens) {
+    all.template add<K>(name, {queries, {"documents", n + 2, Fit::free}}, {},
+                        [=](Way way, const A& x) {
+                          const support::TokenOffsets of(x.rows[0].rows(), x.rows[1].rows());
+                          return call_one_way<2>(make(x), way, x, x.rows[0], std::span(of.queries),
+                                                 x.rows[1], std::span(of.documents));
+                        })
+        .upstream_rows = (n + 1) / 2;
   }
 
   for (std::size_t k = first; k < all.list.size(); ++k) {

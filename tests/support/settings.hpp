@@ -177,6 +177,10 @@ inline bool is_smooth(const nearfar::MultiSimilarityOptions& o) { return !o.epsi
 inline bool is_smooth(const nearfar::InBatchInfoNceOptions& o) {
   return o.false_negatives == nearfar::FalseNegatives::keep;
 }
+inline bool is_smooth(const nearfar::GorOptions&) { return false; }
+inline bool is_smooth(const nearfar::KoLeoOptions&) { return false; }
+inline bool is_smooth(const nearfar::MaxSimInfoNceOptions&) { return false; }
+inline bool is_smooth(const nearfar::VicRegOptions&) { return false; }
 inline bool is_smooth(const nearfar::LinearContrastiveOptions&) { return false; }
 inline bool is_smooth(const nearfar::AngleOptions&) { return false; }  // an absolute value
 inline bool is_smooth(const nearfar::CosineEmbeddingOptions&) { return false; }

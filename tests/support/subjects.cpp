@@ -2,11 +2,13 @@
 
 #include <array>
 #include <nearfar/nearfar.hpp>
+#include <span>
 #include <type_traits>
 #include <utility>
 
 #include "support/any_loss.hpp"
 #include "support/settings.hpp"
+#include "support/token_offsets.hpp"
 
 namespace support {
 
@@ -131,9 +133,9 @@ class Subjects {
 
   /// f(x), one set without labels.
   template <class Loss, class Options>
-  void one(const std::string& name, const Options& options) {
+  void one(const std::string& name, const Options& options, bool smooth) {
     add<Loss, nearfar::Cosine>(
-        name, options, {"x"}, 0, {rows_}, true,
+        name, options, {"x"}, 0, {rows_}, smooth,
         [](const auto& call, const Inputs& x, const AllLabels&) { return call(x[0]); },
         [](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
           return call(x[0], g[0]);
@@ -188,6 +190,61 @@ class Subjects {
           return call(x[0], x[1], x[2], nearfar::Numbers<S>(OfLabels<S>(l[0])), g[0], g[1], g[2]);
         });
     list.back().paired = true;
+  }
+
+  /// f(x, slices); slices are constants.
+  template <class Loss, class Options>
+  void with_slices(const std::string& name, const Options& options) {
+    Matrix<S> slices = random_rows<S>(6, cols_, 23);
+    slices.rowwise().normalize();
+    add<Loss, nearfar::InnerProduct>(
+        name, options, {"x"}, 0, {rows_}, true,
+        [=](const auto& call, const Inputs& x, const AllLabels&) { return call(x[0], slices); },
+        [=](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+          return call(x[0], slices, g[0]);
+        });
+  }
+
+  /// f(prediction1, prediction2, target1, target2); targets are constants, the same for all rows,
+  /// so that rows may be reordered.
+  template <class Loss, class Options>
+  void predictions(const std::string& name, const Options& options) {
+    const Matrix<S> first = random_rows<S>(1, cols_, 24).replicate(rows_, 1);
+    const Matrix<S> second = random_rows<S>(1, cols_, 25).replicate(rows_, 1);
+    const auto of = [](const Matrix<S>& targets, const Inputs& x) {
+      return nearfar::Rows<S>(targets.data(), x[0].rows(), targets.cols());
+    };
+    add<Loss, nearfar::Cosine>(
+        name, options, {"prediction1", "prediction2"}, 0, {rows_, rows_}, true,
+        [=](const auto& call, const Inputs& x, const AllLabels&) {
+          return call(x[0], x[1], of(first, x), of(second, x));
+        },
+        [=](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+          return call(x[0], x[1], of(first, x), of(second, x), g[0], g[1]);
+        });
+  }
+
+  /// f(queries, offsets, documents, offsets).
+  template <class Loss, class K, class Options>
+  void tokens(const std::string& name, const Options& options) {
+    const auto with_offsets = [all = TokenOffsets(rows_, rows_), rows = rows_](const Inputs& x,
+                                                                               const auto& body) {
+      if (x[0].rows() == rows) return body(all);
+      return body(TokenOffsets(x[0].rows(), x[1].rows()));
+    };
+    add<Loss, K>(
+        name, options, {"queries", "documents"}, 0, {rows_, rows_}, false,
+        [=](const auto& call, const Inputs& x, const AllLabels&) {
+          return with_offsets(x, [&](const TokenOffsets& o) {
+            return call(x[0], std::span(o.queries), x[1], std::span(o.documents));
+          });
+        },
+        [=](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+          return with_offsets(x, [&](const TokenOffsets& o) {
+            return call(x[0], std::span(o.queries), x[1], std::span(o.documents), g[0], g[1]);
+          });
+        });
+    list.back().in_sets = true;
   }
 
   /// f(x, labels).
@@ -250,7 +307,13 @@ void add_forms(Subjects<S>& all, const std::string& name, const typename Line::O
   } else if constexpr (takes == Takes::scored_triplets) {
     all.template triplets<Loss, K>(name, options);
   } else if constexpr (takes == Takes::one_set) {
-    all.template one<Loss>(name, options);
+    all.template one<Loss>(name, options, smooth);
+  } else if constexpr (takes == Takes::slices) {
+    all.template with_slices<Loss>(name, options);
+  } else if constexpr (takes == Takes::predictions) {
+    all.template predictions<Loss>(name, options);
+  } else if constexpr (takes == Takes::tokens) {
+    all.template tokens<Loss, K>(name, options);
   }
 }
 

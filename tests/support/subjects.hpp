@@ -30,9 +30,10 @@ struct Subject {
 
   std::string name;
   std::vector<std::string> input_names;
-  Inputs inputs;       ///< sets of rows; the kernel's matrix last, when it has one
-  AllLabels labels;    ///< of the first sets of rows, when the loss takes any
-  bool paired = true;  ///< row i of one set belongs to row i of the others
+  Inputs inputs;         ///< sets of rows; the kernel's matrix last, when it has one
+  AllLabels labels;      ///< of the first sets of rows, when the loss takes any
+  bool paired = true;    ///< row i of one set belongs to row i of the others
+  bool in_sets = false;  ///< rows belong together by their places
   bool parametric = false;
   bool smooth = true;  ///< no hinge, no mining
   /// Forward when `gradients` is null, else forward_backward, times the upstream where given.

@@ -103,7 +103,7 @@ nearfar_status nearfar_result_init(nearfar_result* result, size_t size);
 
 // ---- one set ------------------------------------------------------------------------------------
 
-/// Rows x (N x D) among themselves: Uniformity.
+/// Rows x (N x D) among themselves: Gor, KoLeo, Uniformity. For KoLeo a value each row.
 nearfar_status nearfar_one_set_forward(const nearfar_loss* loss, const nearfar_rows* x,
                                        const nearfar_call* call, nearfar_result* result);
 nearfar_status nearfar_one_set_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
@@ -113,9 +113,10 @@ nearfar_status nearfar_one_set_forward_backward(const nearfar_loss* loss, const 
 // ---- two sets -----------------------------------------------------------------------------------
 
 /// Rows of x with rows of y, row i of one belonging to row i of the other:
-/// - Alignment, Clip (images, texts), Dclw, Dhel, HardNegative and NtXent (two views),
-///   InBatchInfoNce (queries, keys), MutualInformation, Rince (queries, keys), RinceViews (two
-///   views), SigLip (images, texts): both N x D; `match` null.
+/// - Alignment, BarlowTwins and VicReg (two views), Clip (images, texts), Dclw, Dhel, HardNegative
+///   and NtXent (two views), InBatchInfoNce (queries, keys), MutualInformation, Rince (queries,
+///   keys), RinceViews (two views), SigLip (images, texts): both N x D; `match` null.
+/// - SigReg: rows x (N x D) and slices y (M x D), which have no gradient: dy and `match` null.
 /// - InfoNce and NPair: queries (N x D) and keys (M x D, M >= N). `match` null: key i is query i's
 ///   positive; else match[i], N integers from 0 to M - 1, is the number of its key, and M is free.
 /// - CosineEmbedding, HadsellContrastive: pairs, both N x D; `match` has N integers, 1 for a
@@ -378,6 +379,36 @@ nearfar_status nearfar_listed_triplets_forward_backward(
     const nearfar_loss* loss, const nearfar_rows* x, const nearfar_rows* references,
     const nearfar_triplet_list* triplets, const nearfar_gradient* dx,
     const nearfar_gradient* d_references, const nearfar_call* call, nearfar_result* result);
+
+// ---- predictions and targets --------------------------------------------------------------------
+
+/// Predictions of two views with targets of both, all N x D, row i of each of sample i: Byol,
+/// NegativeCosine. Targets have no gradient. A value each sample.
+nearfar_status nearfar_predictions_forward(const nearfar_loss* loss,
+                                           const nearfar_rows* prediction1,
+                                           const nearfar_rows* prediction2,
+                                           const nearfar_rows* target1, const nearfar_rows* target2,
+                                           const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_predictions_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* prediction1, const nearfar_rows* prediction2,
+    const nearfar_rows* target1, const nearfar_rows* target2, const nearfar_gradient* d_prediction1,
+    const nearfar_gradient* d_prediction2, const nearfar_call* call, nearfar_result* result);
+
+// ---- sets of tokens -----------------------------------------------------------------------------
+
+/// Queries and documents as rows of tokens, T x D and U x D: those of query i are rows
+/// query_offsets[i] .. query_offsets[i + 1] - 1, Q + 1 numbers from 0 to T; of documents, M >= Q,
+/// likewise. Document i is that of query i: MaxSimInfoNce. A value each query.
+nearfar_status nearfar_tokens_forward(const nearfar_loss* loss, const nearfar_rows* queries,
+                                      const nearfar_integers* query_offsets,
+                                      const nearfar_rows* documents,
+                                      const nearfar_integers* document_offsets,
+                                      const nearfar_call* call, nearfar_result* result);
+nearfar_status nearfar_tokens_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* queries, const nearfar_integers* query_offsets,
+    const nearfar_rows* documents, const nearfar_integers* document_offsets,
+    const nearfar_gradient* d_queries, const nearfar_gradient* d_documents,
+    const nearfar_call* call, nearfar_result* result);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -197,6 +197,39 @@ typedef struct nearfar_angular_options {
 nearfar_status nearfar_angular_create(const nearfar_angular_options* options, nearfar_loss** loss);
 nearfar_status nearfar_angular_options_init(nearfar_angular_options* options, size_t size);
 
+/// Settings of BarlowTwins.
+typedef struct nearfar_barlow_twins_options {
+  size_t size;
+  double lambda;   ///< 0.005; >= 0: weight of the elements off the diagonal
+  double epsilon;  ///< 1e-5; >= 0: added to the variance of a column
+} nearfar_barlow_twins_options;
+
+/// nearfar::BarlowTwins (nearfar/losses/barlow_twins.hpp): the cross-correlation matrix C of two
+/// views is drawn to the identity,
+///
+///     sum_d (C_dd - 1)^2 + lambda sum_{d != e} C_de^2
+///
+/// Form: two sets. No reduction. NEARFAR_INVALID_ARGUMENT unless both numbers are finite and >= 0.
+nearfar_status nearfar_barlow_twins_create(const nearfar_barlow_twins_options* options,
+                                           nearfar_loss** loss);
+nearfar_status nearfar_barlow_twins_options_init(nearfar_barlow_twins_options* options,
+                                                 size_t size);
+
+/// Settings of Byol.
+typedef struct nearfar_byol_options {
+  size_t size;
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are samples
+} nearfar_byol_options;
+
+/// nearfar::Byol (nearfar/losses/negative_cosine.hpp): predictions near the targets of the other
+/// view,
+///
+///     (2 - 2 cos(p_i, z'_i)) + (2 - 2 cos(p'_i, z_i))
+///
+/// Form: predictions.
+nearfar_status nearfar_byol_create(const nearfar_byol_options* options, nearfar_loss** loss);
+nearfar_status nearfar_byol_options_init(nearfar_byol_options* options, size_t size);
+
 /// Settings of Circle.
 typedef struct nearfar_circle_options {
   size_t size;
@@ -400,6 +433,22 @@ nearfar_status nearfar_generalized_lifted_structure_create(
 nearfar_status nearfar_generalized_lifted_structure_options_init(
     nearfar_generalized_lifted_structure_options* options, size_t size);
 
+/// Settings of Gor.
+typedef struct nearfar_gor_options {
+  size_t size;
+  double mean_weight;           ///< 1; >= 0: weight of the squared mean
+  double second_moment_weight;  ///< 1; >= 0: weight of the hinge of the second moment
+} nearfar_gor_options;
+
+/// nearfar::Gor (nearfar/losses/gor.hpp): mean M1 and second moment M2 of the cosines of different
+/// rows as random directions have them,
+///
+///     mean_weight M1^2 + second_moment_weight max(0, M2 - 1/D)
+///
+/// Form: one set. No reduction. NEARFAR_INVALID_ARGUMENT unless the weights are finite and >= 0.
+nearfar_status nearfar_gor_create(const nearfar_gor_options* options, nearfar_loss** loss);
+nearfar_status nearfar_gor_options_init(nearfar_gor_options* options, size_t size);
+
 /// Settings of HadsellContrastive.
 typedef struct nearfar_hadsell_contrastive_options {
   size_t size;
@@ -493,6 +542,21 @@ typedef struct nearfar_info_nce_options {
 nearfar_status nearfar_info_nce_create(const nearfar_info_nce_options* options,
                                        nearfar_loss** loss);
 nearfar_status nearfar_info_nce_options_init(nearfar_info_nce_options* options, size_t size);
+
+/// Settings of KoLeo.
+typedef struct nearfar_ko_leo_options {
+  size_t size;
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are rows
+} nearfar_ko_leo_options;
+
+/// nearfar::KoLeo (nearfar/losses/ko_leo.hpp): each row far from its nearest other row on the unit
+/// sphere,
+///
+///     -log min_{j != i} |u_i - u_j|
+///
+/// Form: one set.
+nearfar_status nearfar_ko_leo_create(const nearfar_ko_leo_options* options, nearfar_loss** loss);
+nearfar_status nearfar_ko_leo_options_init(nearfar_ko_leo_options* options, size_t size);
 
 /// Settings of LiftedStructure.
 typedef struct nearfar_lifted_structure_options {
@@ -654,6 +718,26 @@ nearfar_status nearfar_margin_mse_create(const nearfar_margin_mse_options* optio
                                          nearfar_loss** loss);
 nearfar_status nearfar_margin_mse_options_init(nearfar_margin_mse_options* options, size_t size);
 
+/// Settings of MaxSimInfoNce.
+typedef struct nearfar_max_sim_info_nce_options {
+  size_t size;
+  nearfar_kernel kernel;              ///< NEARFAR_COSINE
+  double temperature;                 ///< 1; tau > 0
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are queries
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other document
+} nearfar_max_sim_info_nce_options;
+
+/// nearfar::MaxSimInfoNce (nearfar/losses/max_sim.hpp): InfoNCE of queries and documents that are
+/// sets of tokens, by late interaction,
+///
+///     -log softmax_m(S_im / tau)[i],   S_im = sum_u max_v s(q_iu, d_mv)
+///
+/// Form: tokens. Kernels: cosine, inner product. NEARFAR_INVALID_ARGUMENT unless temperature > 0.
+nearfar_status nearfar_max_sim_info_nce_create(const nearfar_max_sim_info_nce_options* options,
+                                               nearfar_loss** loss);
+nearfar_status nearfar_max_sim_info_nce_options_init(nearfar_max_sim_info_nce_options* options,
+                                                     size_t size);
+
 /// Settings of MinedTriplet.
 typedef struct nearfar_mined_triplet_options {
   size_t size;
@@ -781,6 +865,22 @@ typedef struct nearfar_nce_options {
 nearfar_status nearfar_nce_create(const nearfar_nce_options* options, nearfar_loss** loss);
 nearfar_status nearfar_nce_options_init(nearfar_nce_options* options, size_t size);
 
+/// Settings of NegativeCosine.
+typedef struct nearfar_negative_cosine_options {
+  size_t size;
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are samples
+} nearfar_negative_cosine_options;
+
+/// nearfar::NegativeCosine (nearfar/losses/negative_cosine.hpp): SimSiam's loss,
+///
+///     -1/2 cos(p_i, z'_i) - 1/2 cos(p'_i, z_i)
+///
+/// Form: predictions.
+nearfar_status nearfar_negative_cosine_create(const nearfar_negative_cosine_options* options,
+                                              nearfar_loss** loss);
+nearfar_status nearfar_negative_cosine_options_init(nearfar_negative_cosine_options* options,
+                                                    size_t size);
+
 /// Settings of NegativeSampling.
 typedef struct nearfar_negative_sampling_options {
   size_t size;
@@ -904,6 +1004,21 @@ typedef struct nearfar_sig_lip_options {
 nearfar_status nearfar_sig_lip_create(const nearfar_sig_lip_options* options, nearfar_loss** loss);
 nearfar_status nearfar_sig_lip_options_init(nearfar_sig_lip_options* options, size_t size);
 
+/// Settings of SigReg.
+typedef struct nearfar_sig_reg_options {
+  size_t size;
+  int64_t knots;  ///< 17; >= 2: points of the integral over t
+  double t_max;   ///< 3; > 0: its end
+} nearfar_sig_reg_options;
+
+/// nearfar::SigReg (nearfar/losses/sig_reg.hpp): projections of rows to slices are drawn to a
+/// standard normal distribution, by the statistic of Epps and Pulley.
+///
+/// Form: two sets, y the slices, dy null. No reduction. NEARFAR_INVALID_ARGUMENT unless knots >= 2
+/// and t_max > 0.
+nearfar_status nearfar_sig_reg_create(const nearfar_sig_reg_options* options, nearfar_loss** loss);
+nearfar_status nearfar_sig_reg_options_init(nearfar_sig_reg_options* options, size_t size);
+
 /// Settings of Sincere.
 typedef struct nearfar_sincere_options {
   size_t size;
@@ -1026,6 +1141,23 @@ typedef struct nearfar_uniformity_options {
 nearfar_status nearfar_uniformity_create(const nearfar_uniformity_options* options,
                                          nearfar_loss** loss);
 nearfar_status nearfar_uniformity_options_init(nearfar_uniformity_options* options, size_t size);
+
+/// Settings of VicReg.
+typedef struct nearfar_vic_reg_options {
+  size_t size;
+  double invariance;  ///< 25; >= 0: weight of the distance between the views
+  double variance;    ///< 25; >= 0: weight of the hinge of columns' deviations
+  double covariance;  ///< 1; >= 0: weight of the covariances of columns
+  double epsilon;     ///< 1e-4; >= 0: added to the variance of a column
+} nearfar_vic_reg_options;
+
+/// nearfar::VicReg (nearfar/losses/vic_reg.hpp): two views of a sample are near each other, columns
+/// vary and are not correlated.
+///
+/// Form: two sets, of at least two rows. No reduction. NEARFAR_INVALID_ARGUMENT unless the numbers
+/// are finite and >= 0.
+nearfar_status nearfar_vic_reg_create(const nearfar_vic_reg_options* options, nearfar_loss** loss);
+nearfar_status nearfar_vic_reg_options_init(nearfar_vic_reg_options* options, size_t size);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -6,6 +6,7 @@
 #include "nearfar/losses/alignment.hpp"
 #include "nearfar/losses/centroid_triplet.hpp"
 #include "nearfar/losses/angular.hpp"
+#include "nearfar/losses/barlow_twins.hpp"
 #include "nearfar/losses/circle.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/losses/co_sent.hpp"
@@ -16,30 +17,36 @@
 #include "nearfar/losses/generalized_lifted_structure.hpp"
 #include "nearfar/losses/distillation.hpp"
 #include "nearfar/losses/fast_ap.hpp"
+#include "nearfar/losses/gor.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/in_batch_info_nce.hpp"
 #include "nearfar/losses/info_nce.hpp"
 #include "nearfar/losses/intra_pair_variance.hpp"
+#include "nearfar/losses/ko_leo.hpp"
 #include "nearfar/losses/lifted_structure.hpp"
 #include "nearfar/losses/linear_contrastive.hpp"
 #include "nearfar/losses/margin_loss.hpp"
 #include "nearfar/losses/matryoshka.hpp"
+#include "nearfar/losses/max_sim.hpp"
 #include "nearfar/losses/mined_triplet.hpp"
 #include "nearfar/losses/multi_similarity.hpp"
 #include "nearfar/losses/mutual_information.hpp"
 #include "nearfar/losses/nca.hpp"
 #include "nearfar/losses/nce.hpp"
+#include "nearfar/losses/negative_cosine.hpp"
 #include "nearfar/losses/nt_xent.hpp"
 #include "nearfar/losses/rince.hpp"
 #include "nearfar/losses/score_regression.hpp"
 #include "nearfar/losses/sig_lip.hpp"
+#include "nearfar/losses/sig_reg.hpp"
 #include "nearfar/losses/sincere.hpp"
 #include "nearfar/losses/smooth_ap.hpp"
 #include "nearfar/losses/sup_con.hpp"
 #include "nearfar/losses/triplet.hpp"
 #include "nearfar/losses/tuplet_margin.hpp"
 #include "nearfar/losses/uniformity.hpp"
+#include "nearfar/losses/vic_reg.hpp"
 
 /// \file
 /// All losses, a line each: name, class, options, arguments of its calls, kernels. Interfaces and
@@ -75,6 +82,8 @@
   loss(alignment, Alignment, AlignmentOptions, pairs, None)                                   \
   loss(centroid_triplet, CentroidTriplet, CentroidTripletOptions, classes, Straight)          \
   loss(angle, Angle, AngleOptions, scored_pairs, None)                                        \
+  loss(barlow_twins, BarlowTwins, BarlowTwinsOptions, pairs, None)                            \
+  loss(byol, Byol, ByolOptions, predictions, None)                                            \
   loss(clip, Clip, ClipOptions, pairs, Similarities)                                          \
   loss(co_sent, CoSent, CoSentOptions, scored_pairs, All)                                     \
   loss(cosine_embedding, CosineEmbedding, CosineEmbeddingOptions, matched_pairs, None)        \
@@ -82,22 +91,28 @@
   loss(dclw, Dclw, DclwOptions, views, Symmetric)                                             \
   loss(dhel, Dhel, DhelOptions, pairs, Symmetric)                                             \
   loss(distill_kl, DistillKl, DistillKlOptions, scored_lists, All)                            \
+  loss(gor, Gor, GorOptions, one_set, None)                                                   \
   loss(hadsell_contrastive, HadsellContrastive, HadsellOptions, labels_or_pairs, Distances)   \
   loss(hard_negative, HardNegative, HardNegativeOptions, views, None)                         \
   loss(in_batch_info_nce, InBatchInfoNce, InBatchInfoNceOptions, pairs, Symmetric)            \
   loss(info_nce, InfoNce, InfoNceOptions, queries, All)                                       \
   loss(margin_mse, MarginMse, MarginMseOptions, scored_triplets, All)                         \
+  loss(ko_leo, KoLeo, KoLeoOptions, one_set, None)                                            \
+  loss(max_sim_info_nce, MaxSimInfoNce, MaxSimInfoNceOptions, tokens, SymmetricSimilarities)  \
   loss(mutual_information, MutualInformation, MutualInformationOptions, pairs, All)           \
   loss(n_pair, NPair, NPairOptions, queries, None)                                            \
   loss(nce, Nce, NceOptions, noise, Similarities)                                             \
+  loss(negative_cosine, NegativeCosine, NegativeCosineOptions, predictions, None)             \
   loss(negative_sampling, NegativeSampling, NegativeSamplingOptions, negatives, Similarities) \
   loss(nt_xent, NtXent, NtXentOptions, views, Symmetric)                                      \
   loss(rince, Rince, RinceOptions, pairs, All)                                                \
   loss(rince_views, RinceViews, RinceViewsOptions, views, Symmetric)                          \
   loss(score_regression, ScoreRegression, ScoreRegressionOptions, scored_pairs, All)          \
   loss(sig_lip, SigLip, SigLipOptions, pairs, Similarities)                                   \
+  loss(sig_reg, SigReg, SigRegOptions, slices, None)                                          \
   loss(triplet, Triplet, TripletOptions, triplets, All)                                       \
-  loss(uniformity, Uniformity, UniformityOptions, one_set, None)
+  loss(uniformity, Uniformity, UniformityOptions, one_set, None)                              \
+  loss(vic_reg, VicReg, VicRegOptions, pairs, None)
 
 // clang-format on
 
@@ -122,7 +137,10 @@ enum class Takes {
                  ///< as many of its own
   scored_triplets,  ///< (queries, positives, negatives, margins), likewise
   sequences,        ///< (contexts, targets, weights)
-  one_set           ///< (x)
+  one_set,          ///< (x)
+  slices,           ///< (x, slices); the slices have no gradient
+  predictions,      ///< (prediction1, prediction2, target1, target2); the targets have no gradient
+  tokens            ///< (queries, query_offsets, documents, document_offsets)
 };
 
 /// Kernels of scalar type S that a loss may have.

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "nearfar/engine/packed_rows.hpp"
+
+/// \file
+/// Mean and deviation of each column of a set of rows.
+
+namespace nearfar::detail {
+
+/// Statistics of columns in double. Each column has a unit, a power of two: elements divided by it
+/// are at most 1, so that no square overflows or underflows.
+struct ColumnStatistics {
+  double* unit;       ///< > 0
+  double* mean;       ///< in the unit
+  double* deviation;  ///< square root of the variance; 0 for a column of equal elements
+
+  /// Element x of column k less the column's mean, times `factor`.
+  double centred(Index k, double x, double factor) const {
+    return (x / unit[k] - mean[k]) * (factor * unit[k]);
+  }
+};
+
+/// Those of x; the variance divides by `divisor` > 0. Each column's sums run over rows in order.
+template <class S>
+ColumnStatistics column_statistics(Scratch& scratch, int threads, const Rows<S>& x, Index divisor) {
+  const Index cols = x.cols();
+  const ColumnStatistics out{scratch.take<double>(cols), scratch.take<double>(cols),
+                             scratch.take<double>(cols)};
+  constexpr Index columns = 64;
+  parallel_tasks(tasks_of(cols, columns), threads, [&](Index t, int) {
+    const Index begin = t * columns;
+    const Index end = std::min(cols, begin + columns);
+    const auto each = [&](const auto& body) {
+      for (Index i = 0; i < x.rows(); ++i) {
+        for (Index k = begin; k < end; ++k) body(k, static_cast<double>(x.row(i)[k]));
+      }
+    };
+    std::fill(out.unit + begin, out.unit + end, 0.0);
+    std::fill(out.mean + begin, out.mean + end, 0.0);
+    std::fill(out.deviation + begin, out.deviation + end, 0.0);
+    each([&](Index k, double v) { out.unit[k] = std::max(out.unit[k], std::abs(v)); });
+    for (Index k = begin; k < end; ++k) {
+      // Whole powers of two; the inverse of a smaller one may be no double.
+      constexpr int least = -1000;
+      const int exponent = out.unit[k] > 0 ? std::max(std::ilogb(out.unit[k]), least) : 0;
+      out.unit[k] = std::ldexp(1.0, exponent);
+    }
+    each([&](Index k, double v) { out.mean[k] += v / out.unit[k]; });
+    const auto count = static_cast<double>(std::max<Index>(x.rows(), 1));
+    for (Index k = begin; k < end; ++k) out.mean[k] /= count;
+    each([&](Index k, double v) {
+      const double off = v / out.unit[k] - out.mean[k];
+      out.deviation[k] += off * off;
+    });
+    for (Index k = begin; k < end; ++k) {
+      // Elements that are equal differ from their mean by its roundings.
+      const double rounding = std::numeric_limits<double>::epsilon() * count;
+      const double variance = out.deviation[k] / static_cast<double>(divisor);
+      const double deviation = variance > rounding * rounding ? std::sqrt(variance) : 0;
+      out.deviation[k] = std::min(deviation * out.unit[k], std::numeric_limits<double>::max());
+    }
+  });
+  return out;
+}
+
+}  // namespace nearfar::detail

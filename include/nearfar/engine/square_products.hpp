@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+
+#include "nearfar/engine/packed_rows.hpp"
+#include "nearfar/loops/products.hpp"
+
+/// \file
+/// Products with matrices of D x D, for losses over columns: X^T Y of two sets of N rows, and the
+/// rows of X M. Rows lie as PackedRows has them. Each element's sum has one order, whatever the
+/// number of threads: a thread owns rows of the result.
+
+namespace nearfar::detail {
+
+/// v within what S can hold, unless it is infinite or no number: such sums are errors later.
+template <class S>
+S narrowed(double v) {
+  return is_finite(v) ? saturated<S>(v) : static_cast<S>(v);
+}
+
+/// A square matrix whose rows are padded with zeros to whole vectors.
+template <class S>
+struct SquareMatrix {
+  S* data;
+  Index size;
+  Index stride;
+
+  S* row(Index r) const { return data + r * stride; }
+};
+
+template <class S>
+SquareMatrix<S> take_square(Scratch& scratch, Index size) {
+  const Index stride = padded_stride<S>(size);
+  const Index count = round_up(size, panel_rows) * stride;
+  const SquareMatrix<S> out{scratch.take<S>(count), size, stride};
+  std::fill_n(out.data, count, S(0));
+  return out;
+}
+
+/// X^T Y, both N x D; of one set with itself its upper half is computed and mirrored.
+template <class S>
+SquareMatrix<S> transposed_product(Scratch& scratch, int threads, const PackedRows<S>& x,
+                                   const PackedRows<S>& y) {
+  const ProductLoops<S>& loops = product_loops<S>();
+  const SquareMatrix<S> out = take_square<S>(scratch, x.depth);
+  const bool symmetric = x.data == y.data;
+  // Rows of the result a task has, and rows of X that are summed before their sum is added: these
+  // stay in a cache with the task's part of the result.
+  constexpr Index height = 8 * panel_rows;
+  constexpr Index piece = 192;
+  parallel_tasks(tasks_of(out.size, height), threads, [&](Index t, int) {
+    const Index row = t * height;
+    const Index panels = tasks_of(std::min(height, out.size - row), panel_rows);
+    const Index col = symmetric ? round_down(row, loops.panel_cols) : 0;
+    for (Index first = 0; first < x.rows; first += piece) {
+      loops.multiply_transposed(x.row(first) + row, x.stride, panels,
+                                std::min(piece, x.rows - first), y.row(first) + col, y.stride,
+                                out.size - col, out.row(row) + col, out.stride);
+    }
+  });
+  if (!symmetric) return out;
+  each_row(out.size, threads, [&](Index r) {
+    for (Index k = 0; k < r; ++k) out.row(r)[k] = out.row(k)[r];
+  });
+  return out;
+}
+
+template <class S>
+SquareMatrix<S> transposed(Scratch& scratch, int threads, const SquareMatrix<S>& m) {
+  const SquareMatrix<S> out = take_square<S>(scratch, m.size);
+  constexpr Index block = 32;
+  parallel_tasks(tasks_of(m.size, block), threads, [&](Index t, int) {
+    const Index first = t * block;
+    const Index end = std::min(m.size, first + block);
+    for (Index k = 0; k < m.size; ++k) {
+      for (Index r = first; r < end; ++r) out.row(r)[k] = m.row(k)[r];
+    }
+  });
+  return out;
+}
+
+/// body(i, p) for each row i of X, p the D elements of row i of X M.
+template <class S, class Body>
+void each_product_row(Scratch& scratch, int threads, const PackedRows<S>& x,
+                      const SquareMatrix<S>& m, const Body& body) {
+  const ProductLoops<S>& loops = product_loops<S>();
+  constexpr Index height = 8 * panel_rows;
+  const int workers = std::max(1, threads);
+  const ScratchLoan loan(scratch);
+  S* products = scratch.take<S>(Index(workers) * height * m.stride);
+  parallel_tasks(tasks_of(x.rows, height), workers, [&](Index t, int worker) {
+    const Index first = t * height;
+    const Index count = std::min(height, x.rows - first);
+    S* mine = products + Index(worker) * height * m.stride;
+    std::fill_n(mine, height * m.stride, S(0));
+    for (Index b = 0; b < column_blocks(loops, m.size); ++b) {
+      const Columns d = column_block(loops, b, m.size);
+      loops.multiply_rows(x.row(first), x.stride, tasks_of(count, panel_rows), m.size,
+                          m.data + d.first, m.stride, m.size, d.count, mine + d.first, m.stride);
+    }
+    for (Index r = 0; r < count; ++r) body(first + r, mine + r * m.stride);
+  });
+}
+
+}  // namespace nearfar::detail

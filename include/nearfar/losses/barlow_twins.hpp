@@ -1,0 +1,75 @@
+#pragma once
+
+#include "nearfar/core/inputs.hpp"
+
+namespace nearfar {
+
+/// Settings of BarlowTwins.
+struct BarlowTwinsOptions {
+  double lambda = 0.005;  ///< >= 0: weight of the elements off the diagonal
+  double epsilon = 1e-5;  ///< >= 0: added to the variance of a column
+
+  /// visit("lambda", o.lambda...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("lambda", o.lambda...);
+    visit("epsilon", o.epsilon...);
+  }
+};
+
+namespace detail {
+
+template <class S>
+Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs);
+
+}  // namespace detail
+
+/// Barlow Twins: the cross-correlation matrix of two views of a batch is drawn to the identity
+/// (Zbontar et al., Barlow Twins: self-supervised learning via redundancy reduction, 2021,
+/// eq. 1 and 2):
+///
+///     L = sum_d (C_dd - 1)^2 + lambda sum_{d != e} C_de^2,   C = Z1^T Z2 / N
+///
+/// Z are the columns of a view less their mean, divided by sqrt(variance + epsilon); the variance
+/// divides by N. A column of equal elements is 0 in Z, with zero gradient. There are no terms to
+/// reduce. One row has C = 0.
+///
+/// Extra memory O(N D + D^2); 6 N D^2 floating point operations forward and backward. Immutable;
+/// shared by threads each with its own Workspace; the same bits at any number of threads.
+template <class S>
+class BarlowTwins {
+ public:
+  /// Throws std::invalid_argument unless lambda and epsilon are finite and >= 0.
+  explicit BarlowTwins(BarlowTwinsOptions options = {}) : options_(options) {
+    check_not_negative("lambda", options.lambda);
+    check_not_negative("epsilon", options.epsilon);
+  }
+
+  const BarlowTwinsOptions& options() const { return options_; }
+
+  /// The loss of two views of a batch, both N x D; row i of one belongs to row i of the other. An
+  /// empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
+  /// std::domain_error on an element that is not finite.
+  Result forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {}, false, call});
+  }
+
+  /// Value and gradients, N x D, times `call.upstream`, one number; each gradient may be
+  /// `no_gradient` or `accumulate(buffer)`.
+  Result forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
+                          GradientRows<S> d_view2, CallOptions<S> call = {}) const {
+    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
+  }
+
+ private:
+  Result evaluate(const detail::Inputs<S, 2>& inputs) const {
+    return detail::evaluate(options_, inputs);
+  }
+
+  BarlowTwinsOptions options_;
+};
+
+}  // namespace nearfar
+
+#ifdef NEARFAR_HEADER_ONLY
+#include "nearfar/losses/impl/barlow_twins.hpp"
+#endif

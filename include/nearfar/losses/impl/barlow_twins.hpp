@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cmath>
+
+#include "nearfar/engine/call.hpp"
+#include "nearfar/engine/column_statistics.hpp"
+#include "nearfar/engine/square_products.hpp"
+#include "nearfar/kernels/inner_product.hpp"
+#include "nearfar/losses/barlow_twins.hpp"
+
+namespace nearfar::detail {
+
+/// Standardises packed rows in place; returns 1 / sqrt(variance + epsilon) of each column, 0 for
+/// one of equal elements.
+template <class S>
+const double* standardise(Scratch& scratch, int threads, double epsilon, const PackedRows<S>& x) {
+  const ColumnStatistics of = column_statistics(scratch, threads, x.input, x.rows);
+  double* inverse = scratch.take<double>(x.depth);
+  for (Index k = 0; k < x.depth; ++k) {
+    const double length = std::hypot(of.deviation[k], std::sqrt(epsilon));
+    inverse[k] = of.deviation[k] > 0 ? std::min(1 / length, std::numeric_limits<double>::max()) : 0;
+  }
+  each_row(x.rows, threads, [&](Index i) {
+    S* row = x.data + i * x.stride;
+    for (Index k = 0; k < x.depth; ++k) {
+      row[k] = static_cast<S>(of.centred(k, static_cast<double>(row[k]), inverse[k]));
+    }
+  });
+  return inverse;
+}
+
+/// The gradient of rows that were standardised: of `own`, the standardised rows, where the other
+/// view's rows times m are dL/d(own). `along`: mean_i of z_ik dL/dz_ik. The mean of dL/dz_ik over
+/// i, which would come off, is that of standardised rows, 0.
+template <class S>
+void add_standardised_gradient(Scratch& scratch, int threads, const PackedRows<S>& own,
+                               const PackedRows<S>& other, const SquareMatrix<S>& m,
+                               const double* inverse, const double* along, RowGradients<S>& to) {
+  if (!to.wanted()) return;
+  each_product_row(scratch, threads, other, m, [&](Index i, const S* products) {
+    const S* z = own.row(i);
+    S* row = to.data + i * own.stride;
+    for (Index k = 0; k < own.depth; ++k) {
+      row[k] = narrowed<S>(
+          inverse[k] * (static_cast<double>(products[k]) - static_cast<double>(z[k]) * along[k]));
+    }
+  });
+}
+
+template <class S>
+Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
+  const Index n = inputs.rows[0].rows();
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  Call<S> call(kernel, Reduction::mean, inputs);
+  // Both on one side: rows are not compared, so that no inner product of theirs can overflow.
+  call.add(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]});
+  call.add(Side::query, {"view2", inputs.rows[1], inputs.gradients[1]});
+  call.check_same_rows();
+  call.check(n);
+  call.pack();
+  Result result;
+  Diagnostics& d = result.diagnostics;
+  d.anchors = n;
+  if (n == 0) {
+    call.scatter(0);
+    return result;
+  }
+
+  Scratch& scratch = call.scratch();
+  const int threads = call.threads();
+  const PackedRows<S>& z1 = call.rows(0);
+  const PackedRows<S>& z2 = call.rows(1);
+  const Index depth = z1.depth;
+  const double* inverse1 = standardise(scratch, threads, options.epsilon, z1);
+  const double* inverse2 = standardise(scratch, threads, options.epsilon, z2);
+  const SquareMatrix<S> c = transposed_product(scratch, threads, z1, z2);
+
+  // C becomes dL/dC / N in place. Sums of rows and of columns of C dL/dC / N.
+  double* values = scratch.take<double>(depth);
+  double* along1 = scratch.take<double>(depth);
+  double* along2 = scratch.take<double>(depth);
+  const auto count = static_cast<double>(n);
+  const auto correlation = [&](Index k, Index e) {
+    return static_cast<double>(c.row(k)[e]) / count;
+  };
+  const auto slope = [&](Index k, Index e, double v) {
+    return k == e ? 2 * (v - 1) / count : 2 * options.lambda * v / count;
+  };
+  constexpr Index columns = 64;
+  parallel_tasks(tasks_of(depth, columns), threads, [&](Index t, int) {
+    const Index end = std::min(depth, (t + 1) * columns);
+    std::fill(along2 + t * columns, along2 + end, 0.0);
+    for (Index k = 0; k < depth; ++k) {
+      for (Index e = t * columns; e < end; ++e) {
+        const double v = correlation(k, e);
+        along2[e] += slope(k, e, v) * v;
+      }
+    }
+  });
+  each_row(depth, threads, [&](Index k) {
+    double off = 0;
+    along1[k] = 0;
+    values[k] = 0;
+    for (Index e = 0; e < depth; ++e) {
+      const double v = correlation(k, e);
+      if (k == e) {
+        values[k] = (v - 1) * (v - 1);
+      } else {
+        off += v * v;
+      }
+      along1[k] += slope(k, e, v) * v;
+      c.row(k)[e] = narrowed<S>(slope(k, e, v));
+    }
+    values[k] += options.lambda * off;
+  });
+  for (Index k = 0; k < depth; ++k) result.value += values[k];
+  if (!is_finite(result.value)) fail_value_overflow(result.value);
+  d.terms = d.active_terms = depth * depth;
+  if (!call.wants_gradients()) return result;
+
+  if (call.gradients(0).wanted()) {
+    add_standardised_gradient(scratch, threads, z1, z2, transposed(scratch, threads, c), inverse1,
+                              along1, call.gradients(0));
+  }
+  add_standardised_gradient(scratch, threads, z2, z1, c, inverse2, along2, call.gradients(1));
+  call.scatter(call.upstream().scalar());
+  return result;
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <algorithm>
+
+#include "nearfar/engine/call.hpp"
+#include "nearfar/engine/one_sided_pass.hpp"
+#include "nearfar/engine/square_products.hpp"
+#include "nearfar/kernels/cosine.hpp"
+#include "nearfar/losses/gor.hpp"
+
+namespace nearfar::detail {
+
+/// Sums of squared scores of rows, and half their derivatives.
+template <class S>
+class SquaresTerm final : public RowTerm<S> {
+ public:
+  SquaresTerm(Scratch& scratch, Index rows) : sums_(scratch.take<double>(rows)) {}
+
+  double sum(Index i) const { return sums_[i]; }
+
+  void start(Index i) override { sums_[i] = 0; }
+  void accumulate(Index i, Index, Index n, const S* s) override {
+    sums_[i] += row_loops<S>().dot_by_fours(n, s, s);
+  }
+  void close(Index) override {}
+  void gradient(Index, Index, Index n, const S* s, S* g) override { std::copy_n(s, n, g); }
+
+ private:
+  double* sums_;
+};
+
+/// The sum of all directions, and that of u_i . u_j over i < j. Each row meets the sum of those
+/// before it: |sum_i u_i|^2 would have to lose the u_i . u_i again, and digits with them.
+template <class S>
+double sum_of_cosines(Scratch& scratch, int threads, const PackedRows<S>& u, double* sum) {
+  double* of_pairs = scratch.take<double>(u.depth);
+  constexpr Index columns = 64;
+  parallel_tasks(tasks_of(u.depth, columns), threads, [&](Index t, int) {
+    const Index begin = t * columns;
+    const Index end = std::min(u.depth, begin + columns);
+    std::fill(sum + begin, sum + end, 0.0);
+    std::fill(of_pairs + begin, of_pairs + end, 0.0);
+    for (Index i = 0; i < u.rows; ++i) {
+      for (Index k = begin; k < end; ++k) {
+        const double v = direction(u, i, k);
+        of_pairs[k] += sum[k] * v;
+        sum[k] += v;
+      }
+    }
+  });
+  double out = 0;
+  for (Index k = 0; k < u.depth; ++k) out += of_pairs[k];
+  return out;
+}
+
+/// The sum of s_ij^2 over i < j, and in `gradients`, where wanted, sum_{j != i} s_ij u_j for each
+/// row i. By U^T U where that has fewer elements than there are cosines.
+template <class S>
+double sum_of_squares(Call<S>& call, const KernelValue<S>& kernel, RowGradients<S>& gradients) {
+  Scratch& scratch = call.scratch();
+  const int threads = call.threads();
+  const PackedRows<S>& u = call.rows(0);
+  const Index n = u.rows;
+  double sum = 0;
+  if (n <= u.depth) {
+    OneSidedPass<S> pass(scratch, threads, kernel, u, u, Pairing::upper);
+    SquaresTerm<S> term(scratch, n);
+    Diagnostics range;
+    if (gradients.wanted()) {
+      pass.forward_backward(term, gradients, gradients, range);
+    } else {
+      pass.forward(term, range);
+    }
+    for (Index i = 0; i < n; ++i) sum += term.sum(i);
+    return sum;
+  }
+  const SquareMatrix<S> gram = transposed_product(scratch, threads, u, u);
+  double* squares = scratch.take<double>(u.depth);
+  each_row(u.depth, threads, [&](Index k) {
+    squares[k] = row_loops<S>().dot_in_double(u.depth, gram.row(k), gram.row(k));
+  });
+  // Less s_ii^2, those of the rows as they are rounded.
+  double* own = scratch.take<double>(n);
+  each_row(n, threads,
+           [&](Index i) { own[i] = row_loops<S>().dot_in_double(u.depth, u.row(i), u.row(i)); });
+  for (Index k = 0; k < u.depth; ++k) sum += squares[k];
+  for (Index i = 0; i < n; ++i) sum -= own[i] * own[i];
+  if (gradients.wanted()) {
+    each_product_row(scratch, threads, u, gram, [&](Index i, const S* products) {
+      const S* row = u.row(i);
+      S* to = gradients.data + i * u.stride;
+      for (Index k = 0; k < u.depth; ++k) to[k] = products[k] - static_cast<S>(own[i]) * row[k];
+    });
+  }
+  return std::max(sum, 0.0) / 2;
+}
+
+template <class S>
+Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs) {
+  const Index n = inputs.rows[0].rows();
+  const KernelValue<S> kernel = kernel_value<S>(Cosine());
+  Call<S> call(kernel, Reduction::mean, inputs);
+  call.add(Side::query, {"x", inputs.rows[0], inputs.gradients[0]});
+  call.check(n);
+  call.pack();
+  Result result;
+  Diagnostics& d = result.diagnostics;
+  d.anchors = n;
+  if (n < 2) {
+    call.scatter(0);
+    return result;
+  }
+
+  const PackedRows<S>& u = call.rows(0);
+  const auto pairs = static_cast<double>(n) * static_cast<double>(n - 1) / 2;
+  double* sum = call.scratch().template take<double>(u.depth);
+  const double mean = sum_of_cosines(call.scratch(), call.threads(), u, sum) / pairs;
+  RowGradients<S>& gradients = call.gradients(0);
+  const double second = sum_of_squares(call, kernel, gradients) / pairs;
+  const double excess = second - 1 / static_cast<double>(u.depth);
+  result.value =
+      options.mean_weight * mean * mean + options.second_moment_weight * std::max(excess, 0.0);
+  if (!is_finite(result.value)) fail_value_overflow(result.value);
+  d.terms = d.active_terms = n * (n - 1) / 2;
+  if (!call.wants_gradients()) return result;
+
+  if (gradients.wanted()) {
+    const double of_mean = 2 * options.mean_weight * mean / pairs;
+    const double of_second = excess > 0 ? 2 * options.second_moment_weight / pairs : 0;
+    each_row(n, call.threads(), [&](Index i) {
+      S* to = gradients.data + i * u.stride;
+      for (Index k = 0; k < u.depth; ++k) {
+        to[k] = narrowed<S>(of_second * static_cast<double>(to[k]) +
+                            of_mean * (sum[k] - direction(u, i, k)));
+      }
+    });
+  }
+  call.scatter(call.upstream().scalar());
+  return result;
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "nearfar/engine/call.hpp"
+#include "nearfar/engine/one_sided_pass.hpp"
+#include "nearfar/kernels/inner_product.hpp"
+#include "nearfar/losses/sig_reg.hpp"
+
+namespace nearfar::detail {
+
+/// The statistic of Epps and Pulley of rows of projections.
+template <class S>
+class EppsPulleyTerm final : public RowTerm<S> {
+ public:
+  /// Of `slices` rows of `count` projections each.
+  EppsPulleyTerm(Scratch& scratch, Index slices, Index count, const SigRegOptions& options)
+      : count_(static_cast<double>(count)),
+        knots_(options.knots),
+        step_(options.t_max / static_cast<double>(options.knots - 1)),
+        values_(scratch.take<double>(slices)),
+        sums_(scratch.take<double>(2 * slices * options.knots)) {}
+
+  double value(Index i) const override { return values_[i]; }
+
+  void start(Index i) override { std::fill_n(cosines(i), 2 * knots_, 0.0); }
+
+  void accumulate(Index i, Index, Index n, const S* s) override {
+    double* of_cosines = cosines(i);
+    double* of_sines = sines(i);
+    each_part(n, s, [&](Index, Index some, const Turns& turns) {
+      Turns at = Turns::none();
+      for (Index k = 0; k < knots_; ++k) {
+        for (Index l = 0; l < some; ++l) {
+          of_cosines[k] += at.cosine[l];
+          of_sines[k] += at.sine[l];
+        }
+        at.add(turns);
+      }
+    });
+  }
+
+  /// Sums become the factors of sin(t p) and of cos(t p) in dL/dp.
+  void close(Index i) override {
+    double* of_cosines = cosines(i);
+    double* of_sines = sines(i);
+    double sum = 0;
+    for (Index k = 0; k < knots_; ++k) {
+      const double t = static_cast<double>(k) * step_;
+      const double phi = std::exp(-t * t / 2);
+      const double weight = (k == 0 || k == knots_ - 1 ? step_ : 2 * step_) * phi;
+      const double real = of_cosines[k] / count_ - phi;
+      const double imaginary = of_sines[k] / count_;
+      sum += weight * (real * real + imaginary * imaginary);
+      of_cosines[k] = -2 * weight * t * real;
+      of_sines[k] = 2 * weight * t * imaginary;
+    }
+    values_[i] = count_ * sum;
+  }
+
+  void gradient(Index i, Index, Index n, const S* s, S* g) override {
+    const double* of_cosines = cosines(i);
+    const double* of_sines = sines(i);
+    each_part(n, s, [&](Index first, Index some, const Turns& turns) {
+      Turns at = Turns::none();
+      double sums[width] = {};
+      for (Index k = 0; k < knots_; ++k) {
+        for (Index l = 0; l < width; ++l) {
+          sums[l] += of_cosines[k] * at.sine[l] + of_sines[k] * at.cosine[l];
+        }
+        at.add(turns);
+      }
+      for (Index l = 0; l < some; ++l) g[first + l] = static_cast<S>(sums[l]);
+    });
+  }
+
+ private:
+  static constexpr Index width = 16;
+
+  /// Cosines and sines of several angles.
+  struct Turns {
+    double cosine[width];
+    double sine[width];
+
+    static Turns none() {
+      Turns out;
+      std::fill_n(out.cosine, width, 1.0);
+      std::fill_n(out.sine, width, 0.0);
+      return out;
+    }
+    /// Those of the sums of these angles and others.
+    void add(const Turns& o) {
+      for (Index l = 0; l < width; ++l) {
+        const double c = cosine[l] * o.cosine[l] - sine[l] * o.sine[l];
+        sine[l] = sine[l] * o.cosine[l] + cosine[l] * o.sine[l];
+        cosine[l] = c;
+      }
+    }
+  };
+
+  double* cosines(Index i) const { return sums_ + 2 * i * knots_; }
+  double* sines(Index i) const { return cosines(i) + knots_; }
+
+  /// body(first, some, turns) for parts of n projections, with the cosines and sines of h p.
+  template <class Body>
+  void each_part(Index n, const S* s, const Body& body) const {
+    for (Index first = 0; first < n; first += width) {
+      const Index some = std::min(width, n - first);
+      Turns turns = Turns::none();
+      for (Index l = 0; l < some; ++l) {
+        const double angle = step_ * static_cast<double>(s[first + l]);
+        turns.cosine[l] = std::cos(angle);
+        turns.sine[l] = std::sin(angle);
+      }
+      body(first, some, turns);
+    }
+  }
+
+  double count_;
+  Index knots_;
+  double step_;
+  double* values_;
+  double* sums_;  ///< of cosines, and then of sines, of all knots, for each slice
+};
+
+template <class S>
+Result evaluate(const SigRegOptions& options, const Inputs<S, 2>& inputs) {
+  const Index n = inputs.rows[0].rows();
+  const Index slices = inputs.rows[1].rows();
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  Call<S> call(kernel, Reduction::mean, inputs);
+  call.add(Side::key, {"x", inputs.rows[0], inputs.gradients[0]});
+  call.add(Side::query, {"slices", inputs.rows[1]});
+  call.check(n);
+  call.pack();
+  Result result;
+  Diagnostics& d = result.diagnostics;
+  d.anchors = n;
+  if (n == 0 || slices == 0) {
+    call.scatter(0);
+    return result;
+  }
+
+  EppsPulleyTerm<S> term(call.scratch(), slices, n, options);
+  call.run(term, 1, 0, d);
+  d.terms = d.active_terms = slices;
+  call.reduce(
+      slices, [&](Index m) { return term.value(m); }, result);
+  call.scatter(call.scale(d));
+  return result;
+}
+
+}  // namespace nearfar::detail

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <cmath>
+
+#include "nearfar/engine/call.hpp"
+#include "nearfar/engine/column_statistics.hpp"
+#include "nearfar/engine/square_products.hpp"
+#include "nearfar/kernels/inner_product.hpp"
+#include "nearfar/losses/vic_reg.hpp"
+
+namespace nearfar::detail {
+
+/// Variance and covariance of one view.
+template <class S>
+class ViewSpread {
+ public:
+  /// Centres packed rows in place; at least two. Sets `value` to the view's two terms with their
+  /// weights.
+  ViewSpread(const VicRegOptions& options, Scratch& scratch, int threads, const PackedRows<S>& x,
+             double& value)
+      : scratch_(scratch), threads_(threads), x_(x), slopes_(scratch.take<double>(x.depth)) {
+    const auto free_rows = static_cast<double>(x.rows - 1);
+    const auto depth = static_cast<double>(x.depth);
+    const ColumnStatistics of = column_statistics(scratch, threads, x.input, x.rows - 1);
+    each_row(x.rows, threads, [&](Index i) {
+      S* row = x.data + i * x.stride;
+      for (Index k = 0; k < x.depth; ++k) {
+        row[k] = saturated<S>(of.centred(k, static_cast<double>(row[k]), 1));
+      }
+    });
+    double hinges = 0;
+    for (Index k = 0; k < x.depth; ++k) {
+      const double length = std::hypot(of.deviation[k], std::sqrt(options.epsilon));
+      hinges += std::max(0.0, 1 - length);
+      slopes_[k] =
+          length < 1 && length > 0 ? -options.variance / (2 * depth * free_rows * length) : 0;
+    }
+    covariances_ = transposed_product(scratch, threads, x, x);
+    // They become the matrix that rows are multiplied with for their gradient, in place.
+    double* squares = scratch.take<double>(x.depth);
+    each_row(x.depth, threads, [&](Index k) {
+      squares[k] = 0;
+      S* row = covariances_.row(k);
+      row[k] = 0;
+      for (Index e = 0; e < x.depth; ++e) {
+        const double v = static_cast<double>(row[e]) / free_rows;
+        squares[k] += v * v;
+        row[e] = narrowed<S>(4 * options.covariance / depth / free_rows * v);
+      }
+    });
+    double sum = 0;
+    for (Index k = 0; k < x.depth; ++k) sum += squares[k];
+    value = options.variance / 2 * hinges / depth + options.covariance * sum / depth;
+  }
+
+  /// Sets the gradient of both terms.
+  void gradient(RowGradients<S>& to) const {
+    if (!to.wanted()) return;
+    each_product_row(scratch_, threads_, x_, covariances_, [&](Index i, const S* products) {
+      const S* z = x_.row(i);
+      S* row = to.data + i * x_.stride;
+      for (Index k = 0; k < x_.depth; ++k) {
+        row[k] =
+            narrowed<S>(static_cast<double>(products[k]) + slopes_[k] * static_cast<double>(z[k]));
+      }
+    });
+  }
+
+ private:
+  Scratch& scratch_;
+  int threads_;
+  const PackedRows<S>& x_;
+  double* slopes_;               ///< dL/dz_ik = slope_k z_ik of the variance term, z centred
+  SquareMatrix<S> covariances_;  ///< the gradient of the covariance term is z times it
+};
+
+template <class S>
+Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
+  const Rows<S>& x = inputs.rows[0];
+  const Rows<S>& y = inputs.rows[1];
+  const Index n = x.rows();
+  const Index depth = x.cols();
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  Call<S> call(kernel, Reduction::mean, inputs);
+  // Both on one side: rows are not compared, so that no inner product of theirs can overflow.
+  call.add(Side::query, {"view1", x, inputs.gradients[0]});
+  call.add(Side::query, {"view2", y, inputs.gradients[1]});
+  call.check_same_rows();
+  call.check(n);
+  if (n == 1) fail_argument("view1", "at least two rows, which have variances", "1 row");
+  call.pack();
+  Result result;
+  result.diagnostics.anchors = n;
+  if (n == 0) {
+    call.scatter(0);
+    return result;
+  }
+
+  Scratch& scratch = call.scratch();
+  const int threads = call.threads();
+  double* distances = scratch.take<double>(n);
+  each_row(n, threads, [&](Index i) {
+    distances[i] = 0;
+    for (Index k = 0; k < depth; ++k) {
+      const double off = static_cast<double>(x.row(i)[k]) - static_cast<double>(y.row(i)[k]);
+      distances[i] += off * off;
+    }
+  });
+  const double elements = static_cast<double>(n) * static_cast<double>(depth);
+  double distance = 0;
+  for (Index i = 0; i < n; ++i) distance += distances[i];
+  double of_x = 0;
+  double of_y = 0;
+  const ViewSpread<S> spread_x(options, scratch, threads, call.rows(0), of_x);
+  const ViewSpread<S> spread_y(options, scratch, threads, call.rows(1), of_y);
+  result.value = options.invariance * distance / elements + of_x + of_y;
+  if (!is_finite(result.value)) fail_value_overflow(result.value);
+  result.diagnostics.terms = result.diagnostics.active_terms = n;
+  if (!call.wants_gradients()) return result;
+
+  const double slope = 2 * options.invariance / elements;
+  const auto add = [&](RowGradients<S>& to, const Rows<S>& own, const Rows<S>& other) {
+    if (!to.wanted()) return;
+    each_row(n, threads, [&](Index i) {
+      S* row = to.data + i * call.rows(0).stride;
+      for (Index k = 0; k < depth; ++k) {
+        row[k] = narrowed<S>(
+            static_cast<double>(row[k]) +
+            slope * (static_cast<double>(own.row(i)[k]) - static_cast<double>(other.row(i)[k])));
+      }
+    });
+  };
+  spread_x.gradient(call.gradients(0));
+  spread_y.gradient(call.gradients(1));
+  add(call.gradients(0), x, y);
+  add(call.gradients(1), y, x);
+  call.scatter(call.upstream().scalar());
+  return result;
+}
+
+}  // namespace nearfar::detail

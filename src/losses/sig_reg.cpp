@@ -1,0 +1,10 @@
+#include "nearfar/losses/impl/sig_reg.hpp"
+
+#include "nearfar/core/export.hpp"
+
+namespace nearfar::detail {
+
+template NEARFAR_EXPORT Result evaluate(const SigRegOptions&, const Inputs<float, 2>&);
+template NEARFAR_EXPORT Result evaluate(const SigRegOptions&, const Inputs<double, 2>&);
+
+}  // namespace nearfar::detail
