@@ -10,23 +10,52 @@
 
 namespace nearfar::detail {
 
-/// Standardises packed rows in place; returns 1 / sqrt(variance + epsilon) of each column, 0 for
-/// one of equal elements.
+/// How the columns of a view are standardised.
+struct Standardised {
+  ColumnStatistics of;
+  double* inverse;  ///< 1 / sqrt(variance + epsilon) of each column, 0 for one of equal elements
+
+  double element(Index k, double x) const { return of.centred(k, x, inverse[k]); }
+};
+
+/// Standardises packed rows in place.
 template <class S>
-const double* standardise(Scratch& scratch, int threads, double epsilon, const PackedRows<S>& x) {
-  const ColumnStatistics of = column_statistics(scratch, threads, x.input, x.rows);
-  double* inverse = scratch.take<double>(x.depth);
+Standardised standardise(Scratch& scratch, int threads, double epsilon, const PackedRows<S>& x) {
+  const Standardised out{column_statistics(scratch, threads, x.input, x.rows),
+                         scratch.take<double>(x.depth)};
   for (Index k = 0; k < x.depth; ++k) {
-    const double length = std::hypot(of.deviation[k], std::sqrt(epsilon));
-    inverse[k] = of.deviation[k] > 0 ? std::min(1 / length, std::numeric_limits<double>::max()) : 0;
+    const double deviation = out.of.deviation[k];
+    const double length = std::hypot(deviation, std::sqrt(epsilon));
+    out.inverse[k] = deviation > 0 ? std::min(1 / length, std::numeric_limits<double>::max()) : 0;
   }
   each_row(x.rows, threads, [&](Index i) {
     S* row = x.data + i * x.stride;
     for (Index k = 0; k < x.depth; ++k) {
-      row[k] = static_cast<S>(of.centred(k, static_cast<double>(row[k]), inverse[k]));
+      row[k] = static_cast<S>(out.element(k, static_cast<double>(row[k])));
     }
   });
-  return inverse;
+  return out;
+}
+
+/// The diagonal of C, in double: of views that are much alike C_dd - 1 is a small difference.
+template <class S>
+const double* own_correlations(Scratch& scratch, int threads, const Rows<S>& x,
+                               const Standardised& of_x, const Rows<S>& y,
+                               const Standardised& of_y) {
+  double* out = scratch.take<double>(x.cols());
+  constexpr Index columns = 64;
+  parallel_tasks(tasks_of(x.cols(), columns), threads, [&](Index t, int) {
+    const Index end = std::min(x.cols(), (t + 1) * columns);
+    std::fill(out + t * columns, out + end, 0.0);
+    for (Index i = 0; i < x.rows(); ++i) {
+      for (Index k = t * columns; k < end; ++k) {
+        out[k] += of_x.element(k, static_cast<double>(x.row(i)[k])) *
+                  of_y.element(k, static_cast<double>(y.row(i)[k]));
+      }
+    }
+    for (Index k = t * columns; k < end; ++k) out[k] /= static_cast<double>(x.rows());
+  });
+  return out;
 }
 
 /// The gradient of rows that were standardised: of `own`, the standardised rows, where the other
@@ -71,8 +100,9 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   const PackedRows<S>& z1 = call.rows(0);
   const PackedRows<S>& z2 = call.rows(1);
   const Index depth = z1.depth;
-  const double* inverse1 = standardise(scratch, threads, options.epsilon, z1);
-  const double* inverse2 = standardise(scratch, threads, options.epsilon, z2);
+  const Standardised of1 = standardise(scratch, threads, options.epsilon, z1);
+  const Standardised of2 = standardise(scratch, threads, options.epsilon, z2);
+  const double* own = own_correlations(scratch, threads, inputs.rows[0], of1, inputs.rows[1], of2);
   const SquareMatrix<S> c = transposed_product(scratch, threads, z1, z2);
 
   // C becomes dL/dC / N in place. Sums of rows and of columns of C dL/dC / N.
@@ -81,7 +111,7 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   double* along2 = scratch.take<double>(depth);
   const auto count = static_cast<double>(n);
   const auto correlation = [&](Index k, Index e) {
-    return static_cast<double>(c.row(k)[e]) / count;
+    return k == e ? own[k] : static_cast<double>(c.row(k)[e]) / count;
   };
   const auto slope = [&](Index k, Index e, double v) {
     return k == e ? 2 * (v - 1) / count : 2 * options.lambda * v / count;
@@ -119,10 +149,10 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   if (!call.wants_gradients()) return result;
 
   if (call.gradients(0).wanted()) {
-    add_standardised_gradient(scratch, threads, z1, z2, transposed(scratch, threads, c), inverse1,
-                              along1, call.gradients(0));
+    add_standardised_gradient(scratch, threads, z1, z2, transposed(scratch, threads, c),
+                              of1.inverse, along1, call.gradients(0));
   }
-  add_standardised_gradient(scratch, threads, z2, z1, c, inverse2, along2, call.gradients(1));
+  add_standardised_gradient(scratch, threads, z2, z1, c, of2.inverse, along2, call.gradients(1));
   call.scatter(call.upstream().scalar());
   return result;
 }

@@ -6,6 +6,7 @@
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/square_products.hpp"
 #include "nearfar/kernels/cosine.hpp"
+#include "nearfar/kernels/inner_product.hpp"
 #include "nearfar/losses/gor.hpp"
 
 namespace nearfar::detail {
@@ -53,18 +54,35 @@ double sum_of_cosines(Scratch& scratch, int threads, const PackedRows<S>& u, dou
   return out;
 }
 
+/// Directions in double, as products take them: M2 - 1/D of rows that are spread well is a small
+/// difference, of which roundings of floats would leave few digits.
+template <class S>
+PackedRows<double> in_double(Scratch& scratch, int threads, const PackedRows<S>& u) {
+  PackedRows<double> out;
+  out.rows = u.rows;
+  out.depth = u.depth;
+  out.stride = padded_stride<double>(u.depth);
+  const Index padded_rows = round_up(u.rows, panel_rows);
+  out.data = scratch.take<double>(padded_rows * out.stride);
+  each_row(padded_rows, threads, [&](Index i) {
+    double* to = out.data + i * out.stride;
+    const Index cols = i < u.rows ? u.depth : 0;
+    for (Index k = 0; k < cols; ++k) to[k] = direction(u, i, k);
+    std::fill(to + cols, to + out.stride, 0.0);
+  });
+  return out;
+}
+
 /// The sum of s_ij^2 over i < j, and in `gradients`, where wanted, sum_{j != i} s_ij u_j for each
 /// row i. By U^T U where that has fewer elements than there are cosines.
-template <class S>
-double sum_of_squares(Call<S>& call, const KernelValue<S>& kernel, RowGradients<S>& gradients) {
-  Scratch& scratch = call.scratch();
-  const int threads = call.threads();
-  const PackedRows<S>& u = call.rows(0);
+inline double sum_of_squares(Scratch& scratch, int threads, const PackedRows<double>& u,
+                             RowGradients<double>& gradients) {
   const Index n = u.rows;
   double sum = 0;
   if (n <= u.depth) {
-    OneSidedPass<S> pass(scratch, threads, kernel, u, u, Pairing::upper);
-    SquaresTerm<S> term(scratch, n);
+    const KernelValue<double> kernel = kernel_value<double>(InnerProduct());
+    OneSidedPass<double> pass(scratch, threads, kernel, u, u, Pairing::upper);
+    SquaresTerm<double> term(scratch, n);
     Diagnostics range;
     if (gradients.wanted()) {
       pass.forward_backward(term, gradients, gradients, range);
@@ -74,22 +92,20 @@ double sum_of_squares(Call<S>& call, const KernelValue<S>& kernel, RowGradients<
     for (Index i = 0; i < n; ++i) sum += term.sum(i);
     return sum;
   }
-  const SquareMatrix<S> gram = transposed_product(scratch, threads, u, u);
+  const SquareMatrix<double> gram = transposed_product(scratch, threads, u, u);
+  const RowLoops<double>& loops = row_loops<double>();
   double* squares = scratch.take<double>(u.depth);
-  each_row(u.depth, threads, [&](Index k) {
-    squares[k] = row_loops<S>().dot_in_double(u.depth, gram.row(k), gram.row(k));
-  });
-  // Less s_ii^2, those of the rows as they are rounded.
+  each_row(u.depth, threads,
+           [&](Index k) { squares[k] = loops.dot_in_double(u.depth, gram.row(k), gram.row(k)); });
   double* own = scratch.take<double>(n);
-  each_row(n, threads,
-           [&](Index i) { own[i] = row_loops<S>().dot_in_double(u.depth, u.row(i), u.row(i)); });
+  each_row(n, threads, [&](Index i) { own[i] = loops.dot_in_double(u.depth, u.row(i), u.row(i)); });
   for (Index k = 0; k < u.depth; ++k) sum += squares[k];
   for (Index i = 0; i < n; ++i) sum -= own[i] * own[i];
   if (gradients.wanted()) {
-    each_product_row(scratch, threads, u, gram, [&](Index i, const S* products) {
-      const S* row = u.row(i);
-      S* to = gradients.data + i * u.stride;
-      for (Index k = 0; k < u.depth; ++k) to[k] = products[k] - static_cast<S>(own[i]) * row[k];
+    each_product_row(scratch, threads, u, gram, [&](Index i, const double* products) {
+      const double* row = u.row(i);
+      double* to = gradients.data + i * u.stride;
+      for (Index k = 0; k < u.depth; ++k) to[k] = products[k] - own[i] * row[k];
     });
   }
   return std::max(sum, 0.0) / 2;
@@ -116,7 +132,10 @@ Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs) {
   double* sum = call.scratch().template take<double>(u.depth);
   const double mean = sum_of_cosines(call.scratch(), call.threads(), u, sum) / pairs;
   RowGradients<S>& gradients = call.gradients(0);
-  const double second = sum_of_squares(call, kernel, gradients) / pairs;
+  const PackedRows<double> rows = in_double(call.scratch(), call.threads(), u);
+  RowGradients<double> of_squares;
+  if (gradients.wanted()) of_squares = take_gradients(call.scratch(), rows);
+  const double second = sum_of_squares(call.scratch(), call.threads(), rows, of_squares) / pairs;
   const double excess = second - 1 / static_cast<double>(u.depth);
   result.value =
       options.mean_weight * mean * mean + options.second_moment_weight * std::max(excess, 0.0);
@@ -129,9 +148,9 @@ Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs) {
     const double of_second = excess > 0 ? 2 * options.second_moment_weight / pairs : 0;
     each_row(n, call.threads(), [&](Index i) {
       S* to = gradients.data + i * u.stride;
+      const double* of_row = of_squares.data + i * rows.stride;
       for (Index k = 0; k < u.depth; ++k) {
-        to[k] = narrowed<S>(of_second * static_cast<double>(to[k]) +
-                            of_mean * (sum[k] - direction(u, i, k)));
+        to[k] = narrowed<S>(of_second * of_row[k] + of_mean * (sum[k] - direction(u, i, k)));
       }
     });
   }
