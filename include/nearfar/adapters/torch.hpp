@@ -2,6 +2,7 @@
 
 #include "nearfar/adapters/torch/label_losses.hpp"
 #include "nearfar/adapters/torch/row_losses.hpp"
+#include "nearfar/adapters/torch/set_losses.hpp"
 
 /// \file
 /// Losses of nearfar as functions of LibTorch's tensors, in namespace nearfar::libtorch:
