@@ -25,6 +25,8 @@ set(values alignment angular circle clip dclw dhel generalized_lifted_structure 
 set(values alignment circle clip co_sent cosine_embedding dclw dhel distillation fast_ap hard_negative info_nce
            lifted_structure linear_contrastive mined_triplet multi_similarity mutual_information nce nt_xent rince
            score_regression sig_lip sincere smooth_ap sup_con triplet uniformity)
+set(values alignment circle class_centers class_softmax clip dclw dhel hard_negative info_nce lifted_structure linear_contrastive mined_triplet
+           multi_similarity mutual_information nce nt_xent proxy_anchor rince sig_lip sincere sup_con triplet uniformity)
 list(TRANSFORM values REPLACE "(.+)" "losses_\\1_test")
 set(contracts golden_golden_test losses_contract_test losses_properties_test losses_targets_test
               scores_gradients_test scores_values_test)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -37,6 +38,12 @@ class Case {
 
   bool has_option(const std::string& name) const { return json_.at("options").contains(name); }
   double number(const std::string& name) { return option(name).get<double>(); }
+  template <class T>
+  T integer(const std::string& name) {
+    const double value = number(name);
+    if (value != std::floor(value)) throw std::runtime_error(name + " is no integer");
+    return static_cast<T>(value);
+  }
   template <class T>
   std::vector<T> list(const std::string& name) {
     return option(name).get<std::vector<T>>();

@@ -6,6 +6,7 @@
 #include "golden/tuples_runners.hpp"
 #include "golden/scored_runners.hpp"
 #include "golden/sets_runners.hpp"
+#include "golden/weights_runners.hpp"
 
 /// \file
 /// From a case's loss name to the public call that computes it.
@@ -424,6 +425,7 @@ const std::map<std::string, Runner<S>>& runners() {
       {"club", club<S>},
   };
   all.merge(sets_runners<S>());
+  all.merge(weights_runners<S>());
   return all;
 }
 

@@ -66,7 +66,7 @@ Options options_of(Case& c) {
         } else if constexpr (std::is_same_v<T, bool>) {
           value = c.flag(name);
         } else if constexpr (std::is_integral_v<T>) {
-          value = static_cast<T>(c.number(name));
+          value = c.integer<T>(name);
         } else if constexpr (std::is_enum_v<T>) {
           const auto& choices = nearfar::registered::choices_of<T>;
           const auto found = std::find(choices.begin(), choices.end(), c.word(name));

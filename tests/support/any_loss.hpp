@@ -31,6 +31,8 @@ std::vector<double> own_numbers_of(const Result& r) {
   if constexpr (requires { r.d_log_z; }) out.push_back(r.d_log_z);
   if constexpr (requires { r.d_beta; }) out.push_back(r.d_beta);
   if constexpr (requires { r.d_scale; }) out.push_back(r.d_scale);
+  if constexpr (requires { r.d_lambda; }) out.push_back(r.d_lambda);
+  if constexpr (requires { r.d_gamma; }) out.push_back(r.d_gamma);
   if constexpr (requires { r.ceiling; }) out.push_back(r.ceiling);
   if constexpr (requires { r.hard_triplets; }) {
     for (const std::int64_t count : {r.hard_triplets, r.semihard_triplets, r.easy_triplets}) {

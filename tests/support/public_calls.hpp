@@ -96,6 +96,14 @@ void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) 
           return call_one_way<2>(make(x), way, x, x.rows[0], x.rows[1], Labels(x.labels[0]));
         });
   }
+  if constexpr (takes == Takes::proxies) {
+    const Index classes = n + 2;
+    all.template add<K>(name, {{"x", n}, {"proxies", classes * centers_of(options), Fit::free}},
+                        {{"labels", n}}, [=](Way way, const A& x) {
+                          return call_one_way<2>(make(x), way, x, x.rows[0], Labels(x.labels[0]),
+                                                 x.rows[1]);
+                        });
+  }
   if constexpr (takes == Takes::pairs || takes == Takes::views) {
     const auto [a, b] = names_of_pairs<Line>();
     all.template two<K>(name, {a, n}, {b, n}, make).upstream_rows =

@@ -55,6 +55,14 @@ std::string choices_in(const Options& options) {
   return out;
 }
 
+/// Proxies that each class has under these options.
+template <class Options>
+nearfar::Index centers_of(const Options& options) {
+  if constexpr (requires { options.sub_centers; }) return options.sub_centers;
+  if constexpr (requires { options.centers_per_class; }) return options.centers_per_class;
+  return 1;
+}
+
 /// Whether the loss has the forms of a batch with labels and of queries with references.
 template <class Line>
 inline constexpr bool is_over_labels = Line::takes == nearfar::registered::Takes::labels ||
@@ -156,6 +164,12 @@ inline void adjust(nearfar::MutualInformationOptions& o, double sharpness, Orien
 inline void adjust(nearfar::NegativeSamplingOptions& o, double sharpness, Orientation) {
   o.temperature = 1 / sharpness;
 }
+/// Of few elements half of a turn is soon beyond pi.
+inline void adjust(nearfar::ArcFaceOptions& o, double, Orientation) { o.margin = 0.2; }
+inline void adjust(nearfar::SubCenterArcFaceOptions& o, double, Orientation) { o.margin = 0.2; }
+inline void adjust(nearfar::SoftTripleOptions& o, double, Orientation) { o.gamma = 0.5; }
+inline void adjust(nearfar::SphereFaceOptions& o, double, Orientation) { o.margin = 2; }
+inline void adjust(nearfar::LargeMarginSoftmaxOptions& o, double, Orientation) { o.margin = 2; }
 inline void adjust(nearfar::UniformityOptions& o, double sharpness, Orientation) {
   o.t = 2 * sharpness;
 }
@@ -182,6 +196,7 @@ inline bool is_smooth(const nearfar::KoLeoOptions&) { return false; }
 inline bool is_smooth(const nearfar::MaxSimInfoNceOptions&) { return false; }
 inline bool is_smooth(const nearfar::VicRegOptions&) { return false; }
 inline bool is_smooth(const nearfar::LinearContrastiveOptions&) { return false; }
+inline bool is_smooth(const nearfar::SubCenterArcFaceOptions&) { return false; }
 inline bool is_smooth(const nearfar::AngleOptions&) { return false; }  // an absolute value
 inline bool is_smooth(const nearfar::CosineEmbeddingOptions&) { return false; }
 inline bool is_smooth(const nearfar::FastApOptions&) { return false; }
@@ -322,7 +337,10 @@ std::vector<typename Line::Options> other_options() {
 template <class Options>
 bool is_learnable(std::string_view name) {
   if (std::is_same_v<Options, nearfar::MarginLossOptions> && name == "beta") return true;
-  if (is_one_of<Options, nearfar::AngleOptions, nearfar::CoSentOptions> && name == "scale") {
+  // A constant of the others.
+  if (name == "scale") return !is_one_of<Options, nearfar::NcaOptions, nearfar::TupletMarginOptions>;
+  if (std::is_same_v<Options, nearfar::SoftTripleOptions> &&
+      (name == "lambda" || name == "gamma")) {
     return true;
   }
   return name == "temperature" || name == "logit_scale" || name == "logit_bias" || name == "log_z";

@@ -34,6 +34,9 @@ void add_scalars(const Make& value_with, const Result& r, const Options& o,
   if constexpr (requires { r.d_logit_bias, o.logit_bias; }) {
     add("logit_bias", &Options::logit_bias, r.d_logit_bias);
   }
+  if constexpr (requires { r.d_scale, o.scale; }) add("scale", &Options::scale, r.d_scale);
+  if constexpr (requires { r.d_lambda, o.lambda; }) add("lambda", &Options::lambda, r.d_lambda);
+  if constexpr (requires { r.d_gamma, o.gamma; }) add("gamma", &Options::gamma, r.d_gamma);
   if constexpr (requires { r.d_log_z, o.log_z; }) add("log_z", &Options::log_z, r.d_log_z);
   if constexpr (requires { r.d_beta, o.beta; }) add("beta", &Options::beta, r.d_beta);
   if constexpr (requires { r.d_scale, o.scale; }) add("scale", &Options::scale, r.d_scale);
@@ -271,6 +274,21 @@ class Subjects {
         });
   }
 
+  /// f(x, labels, proxies); as many classes as rows.
+  template <class Loss, class K, class Options>
+  void proxies(const std::string& name, const Options& options, bool smooth) {
+    const Index centers = centers_of(options);
+    add<Loss, K>(
+        name, options, {"x", "proxies"}, 1, {rows_, rows_ * centers}, smooth,
+        [](const auto& call, const Inputs& x, const AllLabels& l) {
+          return call(x[0], l[0], x[1]);
+        },
+        [](const auto& call, const Inputs& x, const AllLabels& l, Inputs& g) {
+          return call(x[0], l[0], x[1], g[0], g[1]);
+        });
+    list.back().centers = centers;
+  }
+
   Index rows() const { return rows_; }
 
  private:
@@ -291,6 +309,8 @@ void add_forms(Subjects<S>& all, const std::string& name, const typename Line::O
     all.template references<Loss, K>(name, options, smooth);
   } else if constexpr (takes == Takes::classes) {
     all.template batch<Loss, K>(name, options, smooth);
+  } else if constexpr (takes == Takes::proxies) {
+    all.template proxies<Loss, K>(name, options, smooth);
   } else if constexpr (takes == Takes::pairs || takes == Takes::views) {
     all.template two<Loss, K>(name, options, smooth);
   } else if constexpr (takes == Takes::queries) {

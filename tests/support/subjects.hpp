@@ -35,6 +35,8 @@ struct Subject {
   bool paired = true;    ///< row i of one set belongs to row i of the others
   bool in_sets = false;  ///< rows belong together by their places
   bool parametric = false;
+  /// Labels are numbers of classes, each of so many rows of the second set; 0: any integers.
+  Index centers = 0;
   bool smooth = true;  ///< no hinge, no mining
   /// Forward when `gradients` is null, else forward_backward, times the upstream where given.
   std::function<nearfar::Result(const Inputs&, const AllLabels&, Inputs* gradients,

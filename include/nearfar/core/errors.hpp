@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <limits>
+#include <numbers>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -172,6 +173,12 @@ void check_offset(std::string_view option, double value) {
                       detail::number_text(most) + ", which fits the scalar type",
                   detail::number_text(value));
   }
+}
+
+/// An angle in radians.
+inline void check_angle(std::string_view option, double value) {
+  if (detail::is_finite(value) && value >= 0 && value <= std::numbers::pi) return;
+  fail_argument(option, "a number from 0 to pi", detail::number_text(value));
 }
 
 /// An option that must be finite and not negative.

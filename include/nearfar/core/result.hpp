@@ -39,6 +39,11 @@ struct TemperatureResult : Result {
   double d_temperature = 0;  ///< dL/dtau (times upstream); 0 from forward
 };
 
+/// The result of a loss with a learnable scale.
+struct ScaleResult : Result {
+  double d_scale = 0;  ///< dL/dsigma (times upstream); 0 from forward
+};
+
 /// dL/d(value) from what comes after the loss: one number; or one a row with Reduction::none.
 class Upstream {
  public:

@@ -76,6 +76,12 @@ class Call {
   void add(Side side, const NamedRows<S>& rows, const KeptRows& kept = {}) {
     add_set(side, {keep(rows, kept), {}}, 1);
   }
+  /// A set whose rows are normalised under a kernel of inner products, which takes the other set's
+  /// as they are.
+  void add_normalised(Side side, const NamedRows<S>& rows) {
+    add_set(side, {rows, {}}, 1);
+    sets_[static_cast<std::size_t>(count_ - 1)].geometry = Geometry::cosine;
+  }
   /// A set that may come without columns when it has no rows.
   void add_optional(Side side, const NamedRows<S>& rows) {
     add_set(side, {keep(rows, {}), {}}, 1);
@@ -158,8 +164,10 @@ class Call {
     }
     for (int k = 0; k < count_; ++k) {
       Set& one = set(k);
+      KernelValue<S> kernel = kernel_;
+      kernel.geometry = one.geometry;
       one.packed =
-          detail::pack(scratch_, threads_, kernel_, one.rows, maps(kernel_, one.side), centre);
+          detail::pack(scratch_, threads_, kernel, one.rows, maps(kernel_, one.side), centre);
     }
     if (kernel_.geometry == Geometry::inner_product) check_overflow();
     for (int k = 0; k < count_ && wants_gradients_; ++k) {
@@ -274,8 +282,7 @@ class Call {
   void scatter(double scale) {
     if (!wants_gradients_) return;
     for (int k = 0; k < count_; ++k) {
-      if (gradients(k).wanted() &&
-          !finish_sums(threads_, kernel_.geometry, rows(k), gradients(k))) {
+      if (gradients(k).wanted() && !finish_sums(threads_, set(k).geometry, rows(k), gradients(k))) {
         fail_gradient_overflow(set(k).name());
       }
     }
@@ -330,13 +337,15 @@ class Call {
     Side side = Side::query;
     std::array<NamedRows<S>, 2> pieces;
     int piece_count = 0;
-    bool optional = false;  ///< may lack columns
-    bool made = false;      ///< of other rows, by the call
-    Rows<S> rows;           ///< of all pieces
+    bool optional = false;                        ///< may lack columns
+    bool made = false;                            ///< of other rows, by the call
+    Geometry geometry = Geometry::inner_product;  ///< the kernel's, unless rows are normalised
+    Rows<S> rows;                                 ///< of all pieces
     PackedRows<S> packed;
     RowGradients<S> gradients;
 
     const char* name() const { return pieces[0].name; }
+    double largest_norm() const { return geometry == Geometry::cosine ? 1 : packed.largest_norm; }
     bool wants_gradient() const {
       return pieces[0].gradient.wanted() || pieces[1].gradient.wanted();
     }
@@ -361,6 +370,7 @@ class Call {
   void add_set(Side side, const std::array<NamedRows<S>, 2>& pieces, int piece_count) {
     Set& one = set(count_++);
     one.side = side;
+    one.geometry = kernel_.geometry;
     one.pieces = pieces;
     one.piece_count = piece_count;
   }
@@ -426,7 +436,8 @@ class Call {
     for (int q = 0; q < count_; ++q) {
       for (int k = 0; k < count_; ++k) {
         if (set(q).side != Side::query || (set(k).side != Side::key && count_ > 1)) continue;
-        check_products<S>(set(q).name(), rows(q).largest_norm, set(k).name(), rows(k).largest_norm);
+        check_products<S>(set(q).name(), set(q).largest_norm(), set(k).name(),
+                          set(k).largest_norm());
       }
     }
   }
@@ -464,7 +475,7 @@ class Call {
     each_row(piece.rows.rows(), threads_, [&](Index i) {
       S* const own = g.data + (first + i) * x.stride;
       S* const to = piece.gradient.row(piece.kept[i]);
-      chain_row(kernel_.geometry, x, g, scale, first + i, accumulates ? own : to);
+      chain_row(set(k).geometry, x, g, scale, first + i, accumulates ? own : to);
       if (accumulates) row_loops<S>().add(piece.rows.cols(), own, to);
     });
   }

@@ -8,6 +8,8 @@
 #include "nearfar/losses/angular.hpp"
 #include "nearfar/losses/barlow_twins.hpp"
 #include "nearfar/losses/circle.hpp"
+#include "nearfar/losses/class_centers.hpp"
+#include "nearfar/losses/class_softmax.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/losses/co_sent.hpp"
 #include "nearfar/losses/cosine_embedding.hpp"
@@ -36,6 +38,7 @@
 #include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/negative_cosine.hpp"
 #include "nearfar/losses/nt_xent.hpp"
+#include "nearfar/losses/proxy_anchor.hpp"
 #include "nearfar/losses/rince.hpp"
 #include "nearfar/losses/score_regression.hpp"
 #include "nearfar/losses/sig_lip.hpp"
@@ -76,6 +79,18 @@
   loss(sup_con, SupCon, SupConOptions, labels, Symmetric)
   loss(sup_con, SupCon, SupConOptions, labels, Symmetric)                                        \
   loss(tuplet_margin, TupletMargin, TupletMarginOptions, labels, CosineAlone)
+
+/// Losses of labelled rows against proxies of classes.
+#define NEARFAR_LOSSES_OVER_PROXIES(loss)                                                  \
+  loss(arc_face, ArcFace, ArcFaceOptions, proxies, None)                                   \
+  loss(cos_face, CosFace, CosFaceOptions, proxies, None)                                   \
+  loss(large_margin_softmax, LargeMarginSoftmax, LargeMarginSoftmaxOptions, proxies, None) \
+  loss(normalized_softmax, NormalizedSoftmax, NormalizedSoftmaxOptions, proxies, None)     \
+  loss(proxy_anchor, ProxyAnchor, ProxyAnchorOptions, proxies, None)                       \
+  loss(proxy_nca, ProxyNca, ProxyNcaOptions, proxies, None)                                \
+  loss(soft_triple, SoftTriple, SoftTripleOptions, proxies, None)                          \
+  loss(sphere_face, SphereFace, SphereFaceOptions, proxies, None)                          \
+  loss(sub_center_arc_face, SubCenterArcFace, SubCenterArcFaceOptions, proxies, None)
 
 /// All others.
 #define NEARFAR_OTHER_LOSSES(loss)                                                            \
@@ -123,6 +138,7 @@ enum class Takes {
   labels,           ///< (x, labels); (queries, labels, references, labels)
   labels_or_pairs,  ///< the same; (a, b, same)
   classes,          ///< (x, labels), one label a row and nothing else
+  proxies,          ///< (x, labels, proxies)
   pairs,            ///< (a, b), row i of one with row i of the other, some with targets of the
                     ///< pairs, too: (a, b, targets); a value a pair
   views,            ///< (view1, view2), likewise; a value a view, those of view1 first
@@ -192,6 +208,7 @@ struct WithKernel<Loss<S, Its>, K> {
     using Loss = typename WithKernel<Class<S>, K...>::Type;                    \
   };
 NEARFAR_LOSSES_OVER_LABELS(NEARFAR_REGISTERED)
+NEARFAR_LOSSES_OVER_PROXIES(NEARFAR_REGISTERED)
 NEARFAR_OTHER_LOSSES(NEARFAR_REGISTERED)
 #undef NEARFAR_REGISTERED
 
@@ -200,6 +217,7 @@ template <class Body>
 void for_each(const Body& body) {
 #define NEARFAR_VISITED(name, ...) body(name());
   NEARFAR_LOSSES_OVER_LABELS(NEARFAR_VISITED)
+  NEARFAR_LOSSES_OVER_PROXIES(NEARFAR_VISITED)
   NEARFAR_OTHER_LOSSES(NEARFAR_VISITED)
 #undef NEARFAR_VISITED
 }

@@ -27,11 +27,20 @@ struct SoftmaxRow {
   std::int64_t negatives;
 };
 
+/// A score that takes the place of a positive's own, and its derivative with respect to that.
+template <class S>
+struct ChangedScore {
+  S score;
+  S slope;
+};
+
 /// The place of the positive of each row.
 template <class S>
 struct Positives {
   const Index* column = nullptr;  ///< column[i]; column i when null
   const S* paired = nullptr;      ///< not null: outside of the pass, with score paired[i]
+  /// Not null: row i's positive, which is in the pass, counts with changed[i].
+  const ChangedScore<S>* changed = nullptr;
 };
 
 /// Settings of OnePositiveSoftmax.
@@ -72,7 +81,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     SoftmaxRow<S>& row = rows_[i];
     around_positive(
         i, first, n, [&](Index from, Index some) { accumulate_negatives(row, some, s + from); },
-        [&](Index at) { row.positive = S(settings_.sign) * s[at]; });
+        [&](Index at) { row.positive = S(settings_.sign) * counted(i, s[at]); });
   }
 
   void close(Index i) override {
@@ -81,6 +90,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
       if (row.negatives > 0) row.value = std::log(row.others) + scaled(row.best - row.positive);
       return;
     }
+    if (row.negatives == 0) row.best = row.positive;
     if (row.positive > row.best) {
       row.others *= std::exp(scaled(row.best - row.positive));
       row.best = row.positive;
@@ -120,7 +130,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     start(i);
     SoftmaxRow<S>& row = rows_[i];
     row.best = std::max(row.best, largest);
-    if (!is_outside()) row.positive = positive;
+    if (!is_outside()) row.positive = counted(i, positive);
   }
 
   void exponentiate(Index i, Index first, Index n, S* s) override {
@@ -147,7 +157,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     // So far sum over negatives of exp(...) (s_j - best); a row's gradients sum to zero.
     row.temperature -= others * (static_cast<double>(row.positive) - static_cast<double>(best));
     row.temperature *= factor;
-    return {static_cast<S>(factor), static_cast<S>(-others)};
+    return {static_cast<S>(factor), static_cast<S>(-others * slope(i))};
   }
 
   bool shares_exponentials() const override { return settings_.sign > 0 && !is_outside(); }
@@ -156,7 +166,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
   const S* key_codes() const override { return nullptr; }
 
   void set_positive(Index i, S score) override {
-    rows_[i].positive = score;
+    rows_[i].positive = counted(i, score);
     --rows_[i].negatives;  // fold counts all
   }
   void leave_out(Index i) override { --rows_[i].negatives; }
@@ -176,10 +186,13 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     return {static_cast<double>(row.best), row.own + row.others, weight(i), row.positive, S(0)};
   }
 
-  /// Minus the negatives' share of the softmax, so that a row's gradients sum to zero.
+  /// Minus the negatives' share of the softmax, so that a row's gradients sum to zero; times the
+  /// slope of a changed score.
   S positive_gradient(Index i) const override {
-    return static_cast<S>(-weight(i) * rows_[i].others);
+    return static_cast<S>(counted_gradient(i) * slope(i));
   }
+  /// dL/ds of the score that counts as the positive's.
+  double counted_gradient(Index i) const { return -weight(i) * rows_[i].others; }
 
   void add_moment(Index i, double moment) override { rows_[i].temperature += moment; }
 
@@ -192,6 +205,14 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
 
  private:
   bool is_outside() const { return settings_.positives.paired != nullptr; }
+  S counted(Index i, S positive) const {
+    return settings_.positives.changed != nullptr ? settings_.positives.changed[i].score : positive;
+  }
+  double slope(Index i) const {
+    return settings_.positives.changed != nullptr
+               ? static_cast<double>(settings_.positives.changed[i].slope)
+               : 1;
+  }
   Index column(Index i) const {
     return settings_.positives.column != nullptr ? settings_.positives.column[i] : i;
   }

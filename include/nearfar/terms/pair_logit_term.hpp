@@ -85,6 +85,21 @@ inline PairLogitLoss loss_of(const CircleForm&, double positives, double negativ
   return {both.value, both.slope, both.slope};
 }
 
+/// The multi-similarity form of base 0 with both logits raised by `offset`, and a factor for either
+/// kind.
+struct ProxyAnchorForm : MultiSimilarityForm {
+  double offset;
+  double of_positives;
+  double of_negatives;
+};
+
+inline PairLogitLoss loss_of(const ProxyAnchorForm& form, double positives, double negatives) {
+  const Softplus<double> near(positives + form.offset);
+  const Softplus<double> far(negatives + form.offset);
+  return {form.of_positives * near.value + form.of_negatives * far.value,
+          form.of_positives * near.slope, form.of_negatives * far.slope};
+}
+
 /// Statistics of one anchor: log-sum-exps of logits, and the loss they give.
 template <class S>
 struct PairLogitRow {
@@ -182,7 +197,8 @@ class PairLogitTerm final : public LabelledTerm<S> {
 
   Form form_;
   using RowForm = std::remove_cvref_t<decltype(form_of(std::declval<const Form&>(), Index()))>;
-  const PairLogitFormLoops<S, RowForm>& loops_ = pair_logit_loops<S>().of(RowForm());
+  decltype(pair_logit_loops<S>().of(std::declval<RowForm>())) loops_ =
+      pair_logit_loops<S>().of(RowForm());
   const Upstream& upstream_;
   PairLogitRow<S>* rows_;
 };

@@ -3,16 +3,17 @@
 #include "nearfar/core/reduce.hpp"
 
 /// \file
-/// What losses with a temperature have in common whose terms are the rows of one term.
+/// What losses with a temperature or a scale have in common whose terms are the rows of one term.
 
 namespace nearfar::detail {
 
-/// Value, d_temperature and gradients in the frame of one process or of many, once all rows of the
-/// first set are closed. A Term's rows have `value`, `negatives`, their number, and `temperature`,
-/// sum_j dL/ds_ij s_ij. Rows without a negative are refused where `policy` says so.
-template <class Frame, class Term>
-void finish_rows(Frame& call, UnusableAnchor policy, double temperature, const Term& term,
-                 TemperatureResult& result) {
+/// Value and gradients in the frame of one process or of many, once all rows of the first set are
+/// closed. A Term's rows have `value`, `negatives`, their number, and `temperature`, sum_j dL/ds_ij
+/// s_ij; learn(sum over all rows of it) sets the derivative of what scores are multiplied or
+/// divided by. Rows without a negative are refused where `policy` says so.
+template <class Frame, class Term, class Learn>
+void finish_rows(Frame& call, UnusableAnchor policy, const Term& term, Result& result,
+                 const Learn& learn) {
   Diagnostics& d = result.diagnostics;
   const Index n = call.own_rows(0);
   const auto value_of = [&](Index i) { return term[i].value; };
@@ -22,11 +23,26 @@ void finish_rows(Frame& call, UnusableAnchor policy, double temperature, const T
   refuse_unusable(policy, d.anchors_without_negative, "without a negative");
   call.reduce(n, value_of, result);
   if (!call.wants_gradients()) return;
-  // dL/dtau = -1/tau sum_ij dL/ds_ij s_ij.
-  const double moments = call.sum(n, [&](Index i) { return term[i].temperature; });
-  result.d_temperature =
-      checked_derivative("d_temperature", -call.scale(d) * moments / temperature);
+  learn(call.scale(d) * call.sum(n, [&](Index i) { return term[i].temperature; }));
   call.scatter(call.scale(d));
+}
+
+/// The same for scores that are divided by a temperature.
+template <class Frame, class Term>
+void finish_rows(Frame& call, UnusableAnchor policy, double temperature, const Term& term,
+                 TemperatureResult& result) {
+  finish_rows(call, policy, term, result, [&](double moments) {
+    // dL/dtau = -1/tau sum_ij dL/ds_ij s_ij.
+    result.d_temperature = checked_derivative("d_temperature", -moments / temperature);
+  });
+}
+
+/// The same for scores that are multiplied by a scale, where no row is refused.
+template <class Frame, class Term>
+void finish_scaled_rows(Frame& call, double scale, const Term& term, ScaleResult& result) {
+  finish_rows(call, UnusableAnchor::skip, term, result, [&](double moments) {
+    result.d_scale = checked_derivative("d_scale", moments / scale);
+  });
 }
 
 }  // namespace nearfar::detail

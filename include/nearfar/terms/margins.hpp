@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "nearfar/engine/own_proxies.hpp"
+#include "nearfar/terms/one_positive_softmax.hpp"
+
+/// \file
+/// Margins of softmax losses: what takes the place of the score of a row with its own class.
+
+namespace nearfar::detail {
+
+/// cos(theta + m) where theta + m is at most pi, beyond it the line of slope 1 in the cosine that
+/// ArcFace's authors take. The slope at theta = 0, where the cosine has a corner, is that of the
+/// part without one.
+template <class S>
+ChangedScore<S> with_angular_margin(const Angle& angle, double margin) {
+  const double cosine = std::cos(margin);
+  const double sine = std::sin(margin);
+  if (angle.cosine < -cosine) return {static_cast<S>(angle.cosine - margin * sine), S(1)};
+  // A sine of the size of the rows' roundings has no direction.
+  constexpr double least = 8 * static_cast<double>(std::numeric_limits<S>::epsilon());
+  const double bend = angle.sine > least ? angle.cosine * sine / angle.sine : 0;
+  return {static_cast<S>(angle.cosine * cosine - angle.sine * sine), static_cast<S>(cosine + bend)};
+}
+
+/// A function of a cosine, and its derivative.
+struct OfCosine {
+  double value;
+  double slope;
+};
+
+/// psi(theta) = (-1)^k cos(m theta) - 2k, k = floor(m theta / pi): it falls from 1 to 1 - 2m. By
+/// Chebyshev's polynomials cos(m theta) = T_m(z) and dT_m/dz = m U_{m-1}(z).
+inline OfCosine multiple_of_angle(double cosine, int multiple) {
+  double t = 1;
+  double next_t = cosine;
+  double u = 0;  // U_{-1}
+  double next_u = 1;
+  for (int k = 0; k < multiple; ++k) {
+    const double after_t = 2 * cosine * next_t - t;
+    const double after_u = 2 * cosine * next_u - u;
+    t = next_t;
+    next_t = after_t;
+    u = next_u;
+    next_u = after_u;
+  }
+  const double turns = std::floor(multiple * std::acos(cosine) / std::numbers::pi);
+  const double k = std::min(turns, multiple - 1.0);
+  const double sign = std::fmod(k, 2) == 0 ? 1 : -1;
+  return {sign * t - 2 * k, sign * multiple * u};
+}
+
+}  // namespace nearfar::detail
