@@ -20,11 +20,12 @@ using nearfar::registered::Takes;
 
 constexpr bool is_measured(Takes takes) {
   return takes == Takes::labels || takes == Takes::labels_or_pairs || takes == Takes::pairs ||
-         takes == Takes::views || takes == Takes::queries || takes == Takes::one_set;
+         takes == Takes::views || takes == Takes::queries || takes == Takes::one_set ||
+         takes == Takes::proxies;
 }
 
 constexpr bool has_two_sets(Takes takes) {
-  return takes == Takes::pairs || takes == Takes::queries;
+  return takes == Takes::pairs || takes == Takes::queries || takes == Takes::proxies;
 }
 
 /// `typical` is the size of this kernel's scores of rows of independent normal numbers.
@@ -174,7 +175,7 @@ double units(const Shape& shape, const typename Line::Options& options) {
     return shape.gradients ? (name == "clip" ? 8 : 6) : 2;
   }
   if (name == "intra_pair_variance") return shape.gradients ? 6 : 2;  // a pass for the means
-  if (name == "smooth_ap") return shape.gradients ? 6 : 2;  // whole rows
+  if (name == "smooth_ap") return shape.gradients ? 6 : 2;            // whole rows
   if (!shape.gradients) return 1;
   if constexpr (requires { options.mining; }) {
     return options.mining == nearfar::Mining::batch_hard ? 1 : 3;
@@ -193,7 +194,15 @@ class Nearfar final : public Peer<S> {
     using nearfar::GradientRows, nearfar::Rows;
     const Rows<S> x(b_.x, b_.n, b_.d);
     const GradientRows<S> dx(b_.dx, b_.n, b_.d);
-    if constexpr (has_two_sets(Line::takes)) {
+    if constexpr (Line::takes == Takes::proxies) {
+      const nearfar::Labels labels(b_.labels, b_.n);
+      const Rows<S> proxies(b_.y, b_.m, b_.d);
+      return gradients_ ? loss_
+                              .forward_backward(x, labels, proxies, dx,
+                                                GradientRows<S>(b_.dy, b_.m, b_.d), options())
+                              .value
+                        : loss_.forward(x, labels, proxies, options()).value;
+    } else if constexpr (has_two_sets(Line::takes)) {
       return value_of(x, Rows<S>(b_.y, b_.m, b_.d), dx, GradientRows<S>(b_.dy, b_.m, b_.d));
     } else if constexpr (Line::takes == Takes::views) {
       const std::ptrdiff_t half = b_.n / 2;
@@ -267,7 +276,8 @@ Subject subject_of(const Shape& shape) {
     if (Line::takes == Takes::views && shape.n % 2 != 0) {
       throw std::invalid_argument(shape.loss + " has two views of n / 2 samples: n must be even");
     }
-    if (shape.m < shape.n) throw std::invalid_argument("fewer keys than queries");
+    if (shape.m < shape.n && Line::takes != Takes::proxies)
+      throw std::invalid_argument("fewer keys than queries");
     out.loss = peers_name<Line>(shape, options);
     if constexpr (Known<Its>) out.kernel = KernelFacts<Its>::kernel;
     out.one_set = !has_two_sets(Line::takes);

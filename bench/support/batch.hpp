@@ -13,6 +13,7 @@ enum class Loss { info_nce, clip, nt_xent, sup_con, hadsell, batch_hard, other }
 enum class Kernel { cosine, inner_product, euclidean, other };
 
 /// Rows x (N x D) with labels or, of losses over two sets, with y (M x D); else y is x and M is N.
+/// Of losses against proxies these are y.
 /// NT-Xent's views are the halves of x. dx and dy have the shapes of x and y.
 template <class S>
 struct Batch {

@@ -19,7 +19,8 @@ extern Rows contexts, targets, weights, W, stored, references, proxies;
 extern Rows prediction1, prediction2, target1, target2, slices, documents;
 extern Rows dx, dy, da, db, dp, dn, dq, dk, d_hard, d_queries, d_positives, d_negatives,
     d_candidates, d_view1, d_view2, d_images, d_texts;
-extern Rows d_contexts, d_targets, d_weights, dW, d_proxies, d_prediction1, d_prediction2, d_documents;
+extern Rows d_contexts, d_targets, d_weights, dW, d_proxies, d_prediction1, d_prediction2,
+    d_documents;
 
 // Integers.
 extern std::vector<int> labels, stored_labels, query_labels, reference_labels, ids, stored_ids;

@@ -15,6 +15,7 @@
 #include "nearfar/metrics/knn_accuracy.hpp"
 #include "nearfar/metrics/nearest_keys.hpp"
 #include "nearfar/metrics/retrieval.hpp"
+#include "nearfar/sampling/class_sampler.hpp"
 #include "nearfar/sampling/m_per_class.hpp"
 #include "nearfar/sampling/noise_sampler.hpp"
 #include "nearfar/scores/paired.hpp"

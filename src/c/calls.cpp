@@ -100,6 +100,19 @@ nearfar_status in_batch(Direction direction, const nearfar_loss* loss, const nea
   });
 }
 
+nearfar_status against_proxies(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                               const nearfar_integers* labels, const nearfar_proxies* proxies,
+                               const nearfar_gradient* dx, const nearfar_gradient* d_proxies,
+                               const nearfar_call* call, nearfar_result* result) {
+  return guarded([&] {
+    Pass pass(direction, call, result);
+    required("loss", loss)
+        .proxies({required("x", x), required("labels", labels), required("proxies", proxies), dx,
+                  d_proxies},
+                 pass);
+  });
+}
+
 nearfar_status labelled(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
                         const nearfar_targets* targets, const nearfar_gradient* dx,
                         const nearfar_call* call, nearfar_result* result) {
@@ -316,6 +329,24 @@ nearfar_status nearfar_in_batch_forward_backward(
     nearfar_result* result) {
   return in_batch(Direction::forward_backward, loss, queries, keys, extras, d_queries, d_keys,
                   d_negatives, call, result);
+}
+
+nearfar_status nearfar_proxies_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                       const nearfar_integers* labels,
+                                       const nearfar_proxies* proxies, const nearfar_call* call,
+                                       nearfar_result* result) {
+  return against_proxies(Direction::forward, loss, x, labels, proxies, nullptr, nullptr, call,
+                         result);
+}
+
+nearfar_status nearfar_proxies_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                                const nearfar_integers* labels,
+                                                const nearfar_proxies* proxies,
+                                                const nearfar_gradient* dx,
+                                                const nearfar_gradient* d_proxies,
+                                                const nearfar_call* call, nearfar_result* result) {
+  return against_proxies(Direction::forward_backward, loss, x, labels, proxies, dx, d_proxies, call,
+                         result);
 }
 
 nearfar_status nearfar_labelled_forward(const nearfar_loss* loss, const nearfar_rows* x,

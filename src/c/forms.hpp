@@ -404,6 +404,32 @@ class ScoredTripletLoss : public LossOf<Line, C> {
 };
 
 template <class Line, class C>
+class ProxyLoss : public LossOf<Line, C> {
+ public:
+  using LossOf<Line, C>::LossOf;
+
+  void proxies(const AgainstProxies& in, Pass& pass) const override {
+    check_size<nearfar_proxies>("proxies", in.proxies.size);
+    const Labels labels = labels_of("labels", in.labels);
+    const Labels classes = labels_of("proxies.classes", in.proxies.classes);
+    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
+      const Rows<S> x = rows_of<S>("x", in.x);
+      Proxies<S> proxies = rows_of<S>("proxies.rows", in.proxies.rows);
+      if (in.proxies.classes.data != nullptr) proxies = proxies.classes(classes);
+      if (in.proxies.margins.data != nullptr) {
+        proxies = proxies.margins(numbers_of<S>("proxies.margins", in.proxies.margins));
+      }
+      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
+      const GradientRows<S> d_proxies = gradient_of<S>("d_proxies", in.d_proxies);
+      const CallOptions<S> call = pass.options<S>(this->reduction());
+      pass.run(
+          this->reduction(), x.rows(), [&] { return loss.forward(x, labels, proxies, call); },
+          [&] { return loss.forward_backward(x, labels, proxies, dx, d_proxies, call); });
+    });
+  }
+};
+
+template <class Line, class C>
 class ThreeSetLoss : public LossOf<Line, C> {
  public:
   using LossOf<Line, C>::LossOf;
@@ -567,6 +593,8 @@ constexpr auto loss_for() {
     return std::type_identity<NegativesLoss<Line, C>>();
   } else if constexpr (takes == Takes::noise) {
     return std::type_identity<NoiseLoss<Line, C>>();
+  } else if constexpr (takes == Takes::proxies) {
+    return std::type_identity<ProxyLoss<Line, C>>();
   } else if constexpr (takes == Takes::triplets || takes == Takes::sequences) {
     return std::type_identity<ThreeSetLoss<Line, C>>();
   } else if constexpr (takes == Takes::slices) {

@@ -73,6 +73,14 @@ struct InBatch {
   const nearfar_gradient* d_negatives;
 };
 
+struct AgainstProxies {
+  const nearfar_rows& x;
+  const nearfar_integers& labels;
+  const nearfar_proxies& proxies;
+  const nearfar_gradient* dx;
+  const nearfar_gradient* d_proxies;
+};
+
 struct Labelled {
   const nearfar_rows& x;
   const nearfar_targets& targets;
@@ -159,6 +167,9 @@ struct nearfar_loss {
   }
   virtual void in_batch(const nearfar::detail::c::InBatch&, nearfar::detail::c::Pass&) const {
     refuse("pairs with what else a batch has");
+  }
+  virtual void proxies(const nearfar::detail::c::AgainstProxies&, nearfar::detail::c::Pass&) const {
+    refuse("rows with labels and proxies");
   }
   virtual void labelled(const nearfar::detail::c::Labelled&, nearfar::detail::c::Pass&) const {
     refuse("rows with labels");

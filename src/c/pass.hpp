@@ -110,6 +110,8 @@ void Pass::hand_out(const R& from) {
   if constexpr (requires { from.d_logit_bias; }) out.d_logit_bias = from.d_logit_bias;
   if constexpr (requires { from.d_beta; }) out.d_beta = from.d_beta;
   if constexpr (requires { from.d_scale; }) out.d_scale = from.d_scale;
+  if constexpr (requires { from.d_lambda; }) out.d_lambda = from.d_lambda;
+  if constexpr (requires { from.d_gamma; }) out.d_gamma = from.d_gamma;
   if constexpr (requires { from.ceiling; }) out.ceiling = from.ceiling;
   if constexpr (requires { from.positive_pairs; }) {
     out.positive_pairs = from.positive_pairs;

@@ -73,6 +73,11 @@ nearfar_status nearfar_in_batch_init(nearfar_in_batch* extras, size_t size) {
       [&] { nearfar::detail::c::initialise("extras", extras, size, {}); });
 }
 
+nearfar_status nearfar_proxies_init(nearfar_proxies* proxies, size_t size) {
+  return nearfar::detail::c::guarded(
+      [&] { nearfar::detail::c::initialise("proxies", proxies, size, {}); });
+}
+
 nearfar_status nearfar_negatives_init(nearfar_negatives* negatives, size_t size) {
   return nearfar::detail::c::guarded(
       [&] { nearfar::detail::c::initialise("negatives", negatives, size, {}); });

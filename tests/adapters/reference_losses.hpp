@@ -153,6 +153,31 @@ inline Terms dclw(const Tensor& near, const Tensor& temperature, double sigma) {
   return Terms(at::logsumexp(masked(near / temperature, others), 1) - weights * own / temperature);
 }
 
+// Against proxies: z are cosines, own (N x C) true for each row's class.
+
+inline Terms class_softmax(const Tensor& logits, const Tensor& own) {
+  return Terms(at::logsumexp(logits, 1) - zeroed(logits, own).sum(1));
+}
+inline Tensor arc_face_logits(const Tensor& z, const Tensor& own, double margin) {
+  const Tensor theta = z.acos();
+  const Tensor turned = at::where(theta <= std::acos(-1.0) - margin, (theta + margin).cos(),
+                                  z - margin * std::sin(margin));
+  return at::where(own, turned, z);
+}
+/// (-1)^k cos(m theta) - 2k.
+inline Tensor multiplied_angle(const Tensor& z, const Tensor& own, double m) {
+  const Tensor theta = z.acos();
+  const Tensor k = (m * theta / std::acos(-1.0)).floor().detach();
+  const Tensor sign = 1 - 2 * k.remainder(2);
+  return at::where(own, sign * (m * theta).cos() - 2 * k, z);
+}
+inline Tensor proxy_anchor(const Tensor& z, const Tensor& own, double margin, double alpha) {
+  const Tensor near = zeroed((-alpha * (z - margin)).exp(), own).sum(0);
+  const Tensor far = zeroed((alpha * (z + margin)).exp(), own.logical_not()).sum(0);
+  const Tensor present = own.any(0).to(z.scalar_type()).sum();
+  return near.log1p().sum() / present + far.log1p().mean();
+}
+
 inline Terms clip(const Tensor& logits) {
   return Terms((info_nce(logits).values + info_nce(logits.t()).values) / 2);
 }

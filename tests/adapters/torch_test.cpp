@@ -495,6 +495,106 @@ void add_triplets(Cases& cases) {
   }
 }
 
+void add_proxies(Cases& cases) {
+  using namespace nearfar;
+  constexpr std::int64_t classes = 4;
+  const Tensor labels = integers({3, 3, 0, 1, 1, 2, 0, 2, 0});
+  const Tensor own = labels.unsqueeze(1) == at::arange(classes, at::kLong);
+  const auto softmax = [=](const Tensor& logits) { return reference::class_softmax(logits, own); };
+  const auto add = [&](const char* name, std::int64_t centers, const Inputs& numbers,
+                       const auto& call, const auto& logits) {
+    Inputs inputs = {rows(n, d, 1), rows(classes * centers, d, 2)};
+    inputs.insert(inputs.end(), numbers.begin(), numbers.end());
+    cases.add(name, inputs, call, [=](const Inputs& x, Reduction) { return softmax(logits(x)); });
+  };
+  const auto z = [](const Inputs& x) { return reference::cosine(x[0], x[1]); };
+  add(
+      "normalized_softmax", 1, {number(tau)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::normalized_softmax(x[0], labels, x[1], {.reduction = r},
+                                            {.temperature = x[2]});
+      },
+      [=](const Inputs& x) { return z(x) / x[2]; });
+  add(
+      "arc_face", 1, {number(4)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::arc_face(x[0], labels, x[1], {.margin = 0.4, .reduction = r},
+                                  {.scale = x[2]});
+      },
+      [=](const Inputs& x) { return x[2] * reference::arc_face_logits(z(x), own, 0.4); });
+  const Tensor margins = at::tensor(std::vector<double>{0.1, 0.2, 0.3, 0.4});
+  const Tensor numbers = integers({7, -1, 40, 0});
+  add(
+      "cos_face, margins and numbers of classes", 1, {number(4)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::cos_face(x[0], numbers.index({labels}),
+                                  libtorch::TensorProxies(x[1]).classes(numbers).margins(margins),
+                                  {.reduction = r}, {.scale = x[2]});
+      },
+      [=](const Inputs& x) {
+        return x[2] *
+               (z(x) - reference::zeroed(margins.expand({n, classes}).to(x[0].scalar_type()), own));
+      });
+  add(
+      "sphere_face", 1, {number(0.7)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::sphere_face(x[0], labels, x[1], {.margin = 3, .reduction = r},
+                                     {.scale = x[2]});
+      },
+      [=](const Inputs& x) {
+        return x[2] * x[0].norm(2, {1}, true) * reference::multiplied_angle(z(x), own, 3);
+      });
+  add(
+      "large_margin_softmax", 1, {number(0.7)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::large_margin_softmax(x[0], labels, x[1], {.margin = 3, .reduction = r},
+                                              {.scale = x[2]});
+      },
+      [=](const Inputs& x) {
+        return x[2] * x[0].norm(2, {1}, true) * x[1].norm(2, {1}) *
+               reference::multiplied_angle(z(x), own, 3);
+      });
+  add(
+      "proxy_nca", 1, {number(3)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::proxy_nca(x[0], labels, x[1], {.reduction = r}, {.scale = x[2]});
+      },
+      [=](const Inputs& x) {
+        return -x[2] * reference::squared_distance(reference::unit(x[0]), reference::unit(x[1]));
+      });
+  const auto by_centers = [=](const Inputs& x) { return z(x).view({n, classes, 3}); };
+  add(
+      "sub_center_arc_face", 3, {number(4)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::sub_center_arc_face(
+            x[0], labels, x[1], {.margin = 0.4, .sub_centers = 3, .reduction = r}, {.scale = x[2]});
+      },
+      [=](const Inputs& x) {
+        return x[2] * reference::arc_face_logits(by_centers(x).amax({2}), own, 0.4);
+      });
+  add(
+      "soft_triple", 3, {number(4), number(0.3)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::soft_triple(x[0], labels, x[1],
+                                     {.margin = 0.05, .centers_per_class = 3, .reduction = r},
+                                     {.lambda = x[2], .gamma = x[3]});
+      },
+      [=](const Inputs& x) {
+        const Tensor s = by_centers(x);
+        const Tensor mean = ((s / x[3]).softmax(2) * s).sum(2);
+        return x[2] * (mean - 0.05 * own.to(s.scalar_type()));
+      });
+  cases.list.push_back({"proxy_anchor",
+                        {rows(n, d, 1), rows(classes + 1, d, 2)},
+                        [=](const Inputs& x, Reduction) {
+                          return libtorch::proxy_anchor(x[0], labels, x[1], {.alpha = 4});
+                        },
+                        [=](const Inputs& x, Reduction) {
+                          const Tensor all = at::arange(classes + 1, at::kLong);
+                          return reference::proxy_anchor(z(x), labels.unsqueeze(1) == all, 0.1, 4);
+                        }});
+}
+
 void expect_agreement(void (*add)(Cases&)) {
   Cases cases;
   add(cases);
@@ -510,6 +610,7 @@ void expect_agreement(void (*add)(Cases&)) {
 TEST(LibTorchLosses, Softmax) { expect_agreement(&add_softmax); }
 TEST(LibTorchLosses, Logistic) { expect_agreement(&add_logistic); }
 TEST(LibTorchLosses, WholeSets) { expect_agreement(&add_whole_sets); }
+TEST(LibTorchLosses, Proxies) { expect_agreement(&add_proxies); }
 TEST(LibTorchLosses, PairsOverLabels) { expect_agreement(&add_pairs); }
 TEST(LibTorchLosses, Triplets) { expect_agreement(&add_triplets); }
 

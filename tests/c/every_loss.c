@@ -19,7 +19,8 @@ typedef enum form {
   LABELLED,
   REFERENCES,
   PREDICTIONS,
-  TOKENS
+  TOKENS,
+  PROXIES
 } form;
 
 /* Rows of a call: x, y and z have as many elements, whatever their shape. */
@@ -65,7 +66,9 @@ static nearfar_status call(const nearfar_loss* loss, form how, const inputs* in,
   const nearfar_integers of_documents = {document_offsets, 6};
   const nearfar_rows constants = nearfar_double_rows(constant_rows, N, D);
   const nearfar_targets targets = nearfar_targets_of_labels(labels, N);
+  const nearfar_integers integers = {labels, N};
   nearfar_negatives negatives;
+  nearfar_proxies proxies;
   nearfar_result result;
   nearfar_status status = NEARFAR_INTERNAL;
 
@@ -77,6 +80,8 @@ static nearfar_status call(const nearfar_loss* loss, form how, const inputs* in,
   nearfar_result_init(&result, sizeof result);
   nearfar_negatives_init(&negatives, sizeof negatives);
   negatives.rows = z;
+  nearfar_proxies_init(&proxies, sizeof proxies);
+  proxies.rows = y;
   if (strcmp(nearfar_loss_name(loss), "Nce") == 0) {
     negatives.log_noise_keys = nearfar_double_rows(log_noise, N, 1);
     negatives.log_noise_negatives = nearfar_double_rows(log_noise, N, 1);
@@ -143,6 +148,11 @@ static nearfar_status call(const nearfar_loss* loss, form how, const inputs* in,
                    ? nearfar_references_forward(loss, &x, &targets, &y, &targets, NULL, &result)
                    : nearfar_references_forward_backward(loss, &x, &targets, &y, &targets, &dx, &dy,
                                                          NULL, &result);
+      break;
+    case PROXIES:
+      status = d == NULL ? nearfar_proxies_forward(loss, &x, &integers, &proxies, NULL, &result)
+                         : nearfar_proxies_forward_backward(loss, &x, &integers, &proxies, &dx, &dy,
+                                                            NULL, &result);
       break;
   }
   *value = result.value;
@@ -214,6 +224,9 @@ static void set(const char* name, void* options) {
   } else if (strcmp(name, "dclw") == 0) {
     nearfar_dclw_options* dclw = options;
     dclw->sigma = 1e9;
+  } else if (strcmp(name, "soft_triple") == 0) {
+    nearfar_soft_triple_options* soft_triple = options;
+    soft_triple->centers_per_class = 3; /* N rows are proxies of four classes */
   }
 }
 
@@ -224,7 +237,7 @@ static void check_made(const char* name, nearfar_status made, nearfar_loss* loss
     fail(name, nearfar_last_error());
     return;
   }
-  for (form how = ONE_SET; how <= TOKENS; ++how) forms += check_form(loss, how);
+  for (form how = ONE_SET; how <= PROXIES; ++how) forms += check_form(loss, how);
   if (forms == 0) fail(name, "no form");
   nearfar_loss_destroy(loss);
 }

@@ -116,6 +116,8 @@ void expect_same_result(const nearfar_result& got, const R& wanted) {
   number(got.d_logit_bias, NEARFAR_MEMBER(d_logit_bias, 0.0), "d_logit_bias");
   number(got.d_beta, NEARFAR_MEMBER(d_beta, 0.0), "d_beta");
   number(got.d_scale, NEARFAR_MEMBER(d_scale, 0.0), "d_scale");
+  number(got.d_lambda, NEARFAR_MEMBER(d_lambda, 0.0), "d_lambda");
+  number(got.d_gamma, NEARFAR_MEMBER(d_gamma, 0.0), "d_gamma");
   number(got.ceiling, NEARFAR_MEMBER(ceiling, std::numeric_limits<double>::infinity()), "ceiling");
   count(got.positive_pairs, NEARFAR_MEMBER(positive_pairs, std::int64_t(0)));
   count(got.negative_pairs, NEARFAR_MEMBER(negative_pairs, std::int64_t(0)));

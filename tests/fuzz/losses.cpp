@@ -179,6 +179,25 @@ Answer<S> of_labels(const Case<S>& c, const Make& make) {
   return out;
 }
 
+/// f(x, labels, proxies), labels those of classes where there are any.
+template <class S, class Make>
+Answer<S> of_proxies(const Case<S>& c, Index centers, const Make& make) {
+  const Strided<S> x(c.x, c.gap);
+  const Strided<S> y(c.y, c.gap);
+  std::vector<std::int64_t> labels;
+  for (const auto label : c.labels) {
+    const std::int64_t classes = std::max<Index>(c.y.rows() / std::max<Index>(centers, 1), 1);
+    labels.push_back(((static_cast<std::int64_t>(label) % classes) + classes) % classes);
+  }
+  const Answer<S> out = promises<S>(
+      c, [&]() -> nearfar::Result { return make().forward(x.rows(), labels, y.rows()); },
+      [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
+        return make().forward_backward(x.rows(), labels, y.rows(), gx, gy, {.upstream = u});
+      });
+  require(out.refused || (c.x.allFinite() && c.y.allFinite()), "NaN and infinities are refused");
+  return out;
+}
+
 // ---- against the oracle ------------------------------------------------------------------------
 
 /// `steepness`: how many times a rounding of the scores is seen in the result.
@@ -304,7 +323,7 @@ template <class Loss, class Column>
 WithColumn(Loss, Column) -> WithColumn<Loss, Column>;  // clang 14 does not deduce aggregates
 
 /// A loss of the register with its own kernel, whose calls take two sets of rows, with a number or
-/// a flag a pair or without, or rows and labels.
+/// a flag a pair or without, rows and labels, or both.
 template <class Line>
 void registered_loss(Bytes& bytes) {
   const Case<float> c(bytes);
@@ -320,6 +339,8 @@ void registered_loss(Bytes& bytes) {
     std::vector<int> flags;
     for (const auto label : c.labels) flags.push_back(static_cast<int>(label & 1));
     of_two(c, [&] { return WithColumn{make(), nearfar::Labels(flags)}; });
+  } else if constexpr (Line::takes == nearfar::registered::Takes::proxies) {
+    of_proxies(c, support::centers_of(options), make);
   } else {
     of_two(c, make);
   }
@@ -338,7 +359,8 @@ const std::vector<Target>& targets() {
       constexpr Takes takes = Line::takes;
       if constexpr (support::is_over_labels<Line> || takes == Takes::classes ||
                     takes == Takes::pairs || takes == Takes::views || takes == Takes::queries ||
-                    takes == Takes::scored_pairs || takes == Takes::matched_pairs) {
+                    takes == Takes::proxies || takes == Takes::scored_pairs ||
+                    takes == Takes::matched_pairs) {
         out.push_back(registered_loss<Line>);
       }
     });

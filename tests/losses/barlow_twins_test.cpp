@@ -4,9 +4,9 @@
 #include <nearfar/losses/barlow_twins.hpp>
 #include <vector>
 
-#include "support/plain_loss.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
+#include "support/plain_loss.hpp"
 
 /// BarlowTwins against plain loops in long double, and its options.
 

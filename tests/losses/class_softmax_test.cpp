@@ -388,7 +388,7 @@ TEST(ClassSoftmax, RefusesWhatDoesNotFit) {
   refused({"nearfar: classes: wanted 4 numbers, one a class", "got 2"}, {4, 9, 4, 4, 4},
           Proxies(b.proxies).classes(few));
   const std::vector<double> two = {0.1, 0.2};
-  refused({"nearfar: margins: wanted 4 numbers", "got 2"}, {0, 1, 2, 0, 0},
+  refused({"nearfar: margins: wanted 4 numbers, one a class", "got 2"}, {0, 1, 2, 0, 0},
           Proxies(b.proxies).margins(two));
   const std::vector<double> wide = {0.1, 0.2, 4, 0.1};
   refused({"nearfar: margins: wanted a number from 0 to pi", "got 4"}, {0, 1, 2, 0, 0},

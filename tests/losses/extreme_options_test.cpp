@@ -103,6 +103,16 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"alpha", [](double v) { MultiSimilarity<S>({.alpha = v}); }},
       {"beta", [](double v) { MultiSimilarity<S>({.beta = v}); }},
       {"t", [](double v) { Uniformity<S>({.t = v}); }},
+      {"temperature", [](double v) { NormalizedSoftmax<S>({.temperature = v}); }},
+      {"scale", [](double v) { ArcFace<S>({.scale = v}); }},
+      {"scale", [](double v) { CosFace<S>({.scale = v}); }},
+      {"scale", [](double v) { SphereFace<S>({.scale = v}); }},
+      {"scale", [](double v) { LargeMarginSoftmax<S>({.scale = v}); }},
+      {"scale", [](double v) { ProxyNca<S>({.scale = v}); }},
+      {"scale", [](double v) { SubCenterArcFace<S>({.scale = v}); }},
+      {"lambda", [](double v) { SoftTriple<S>({.lambda = v}); }},
+      {"gamma", [](double v) { SoftTriple<S>({.gamma = v}); }},
+      {"alpha", [](double v) { ProxyAnchor<S>({.alpha = v}); }},
   };
   const bool narrow = sizeof(S) == sizeof(float);
   const double tiny = narrow ? 1e-39 : 4e-308;
@@ -132,6 +142,9 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"m", [](double v) { Circle<S>({.m = v}); }},
       {"logit_bias", [](double v) { SigLip<S>({.logit_bias = v}); }},
       {"log_z", [](double v) { Nce<S>({.log_z = v}); }},
+      {"margin", [](double v) { CosFace<S>({.margin = v}); }},
+      {"margin", [](double v) { SoftTriple<S>({.margin = v}); }},
+      {"margin", [](double v) { ProxyAnchor<S>({.margin = v}); }},
   };
   for (const Option& option : offsets) {
     expect_refused(
@@ -246,6 +259,40 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
         return finite(loss.forward_backward(x, labels, dx, {.upstream = v}).value);
       });
     }
+    const auto scaled = [](const auto& r) { return finite(r.value) && finite(r.d_scale); };
+    check("ArcFace",
+          [&] { return scaled(ArcFace<S>({.scale = v}).forward_backward(x, labels, y, dx, dy)); });
+    check("CosFace",
+          [&] { return scaled(CosFace<S>({.scale = v}).forward_backward(x, labels, y, dx, dy)); });
+    check("CosFace",
+          [&] { return scaled(CosFace<S>({.margin = v}).forward_backward(x, labels, y, dx, dy)); });
+    check("SphereFace", [&] {
+      return scaled(SphereFace<S>({.scale = v}).forward_backward(x, labels, y, dx, dy));
+    });
+    check("LargeMarginSoftmax", [&] {
+      return scaled(LargeMarginSoftmax<S>({.scale = v}).forward_backward(x, labels, y, dx, dy));
+    });
+    for (const auto denominator : {Denominator::with_positive, Denominator::negatives_only}) {
+      check("ProxyNca", [&] {
+        return scaled(ProxyNca<S>({.scale = v, .denominator = denominator})
+                          .forward_backward(x, labels, y, dx, dy));
+      });
+    }
+    const std::vector<int> classes = {0, 0, 1, 1, 0, 1};
+    check("SubCenterArcFace", [&] {
+      return scaled(SubCenterArcFace<S>({.scale = v}).forward_backward(x, classes, y, dx, dy));
+    });
+    for (const double gamma : {v, 0.1}) {
+      check("SoftTriple", [&] {
+        const auto r =
+            SoftTriple<S>({.lambda = gamma == v ? 20 : v, .gamma = gamma, .centers_per_class = 3})
+                .forward_backward(x, classes, y, dx, dy);
+        return finite(r.value) && finite(r.d_lambda) && finite(r.d_gamma);
+      });
+    }
+    check("ProxyAnchor", [&] {
+      return finite(ProxyAnchor<S>({.alpha = v}).forward_backward(x, labels, y, dx, dy).value);
+    });
     check("LiftedStructure", [&] {
       return finite(LiftedStructure<S>({.margin = v}).forward_backward(x, labels, dx).value);
     });

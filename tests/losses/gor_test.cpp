@@ -4,9 +4,9 @@
 #include <nearfar/losses/gor.hpp>
 #include <vector>
 
-#include "support/plain_loss.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
+#include "support/plain_loss.hpp"
 
 /// Gor against plain loops over pairs in long double, and its options.
 

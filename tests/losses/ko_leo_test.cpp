@@ -5,9 +5,9 @@
 #include <nearfar/losses/ko_leo.hpp>
 #include <vector>
 
-#include "support/plain_loss.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
+#include "support/plain_loss.hpp"
 
 /// KoLeo against plain loops in long double.
 

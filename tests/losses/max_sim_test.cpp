@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "support/plain_loss.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
+#include "support/plain_loss.hpp"
 #include "support/token_offsets.hpp"
 
 /// MaxSimInfoNce against plain loops over tokens in long double, and its arguments.

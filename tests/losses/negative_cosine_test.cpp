@@ -4,9 +4,9 @@
 #include <nearfar/losses/negative_cosine.hpp>
 #include <vector>
 
-#include "support/plain_loss.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
+#include "support/plain_loss.hpp"
 
 /// NegativeCosine and Byol against plain loops in long double.
 

@@ -74,6 +74,9 @@ TYPED_TEST(OverlappingGradients, AreRefusedByEveryCallOfTwo) {
   this->refuses("Triplet", [&] { Triplet<S>().forward_backward(x, y, z, other, d, d); });
   this->refuses("pairs", [&] { HadsellContrastive<S>().forward_backward(x, y, labels, d, d); });
   this->refuses("references", [&] { SupCon<S>().forward_backward(x, labels, y, labels, d, d); });
+  this->refuses("ArcFace", [&] { ArcFace<S>().forward_backward(x, labels, y, d, d); });
+  this->refuses("SphereFace", [&] { SphereFace<S>().forward_backward(x, labels, y, d, d); });
+  this->refuses("ProxyAnchor", [&] { ProxyAnchor<S>().forward_backward(x, labels, y, d, d); });
   this->refuses("mined triplets",
                 [&] { MinedTriplet<S>().forward_backward(x, labels, y, labels, d, d); });
   this->refuses("pairwise", [&] { pairwise_backward(of_pairs, x, y, d, d, Cosine()); });

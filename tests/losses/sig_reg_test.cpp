@@ -5,9 +5,9 @@
 #include <nearfar/losses/sig_reg.hpp>
 #include <vector>
 
-#include "support/plain_loss.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
+#include "support/plain_loss.hpp"
 
 /// SigReg against plain loops in long double, and its options.
 

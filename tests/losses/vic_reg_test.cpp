@@ -4,9 +4,9 @@
 #include <nearfar/losses/vic_reg.hpp>
 #include <vector>
 
-#include "support/plain_loss.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
+#include "support/plain_loss.hpp"
 
 /// VicReg against plain loops in long double, and its options.
 

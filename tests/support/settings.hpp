@@ -338,7 +338,8 @@ template <class Options>
 bool is_learnable(std::string_view name) {
   if (std::is_same_v<Options, nearfar::MarginLossOptions> && name == "beta") return true;
   // A constant of the others.
-  if (name == "scale") return !is_one_of<Options, nearfar::NcaOptions, nearfar::TupletMarginOptions>;
+  if (name == "scale")
+    return !is_one_of<Options, nearfar::NcaOptions, nearfar::TupletMarginOptions>;
   if (std::is_same_v<Options, nearfar::SoftTripleOptions> &&
       (name == "lambda" || name == "gamma")) {
     return true;

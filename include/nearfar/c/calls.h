@@ -74,7 +74,9 @@ typedef struct nearfar_result {
   double d_logit_scale;  ///< of Clip and SigLip
   double d_logit_bias;   ///< of SigLip
   double d_beta;         ///< of MarginLoss
-  double d_scale;        ///< of CoSent and Angle
+  double d_scale;        ///< of CoSent, Angle and losses against proxies that have a scale
+  double d_lambda;       ///< of SoftTriple
+  double d_gamma;        ///< of SoftTriple
 
   /// MutualInformation: what the bound can't exceed, log N for NEARFAR_BOUND_INFO_NCE. Else
   /// infinity.
@@ -213,6 +215,39 @@ nearfar_status nearfar_negatives_forward_backward(
     const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
     nearfar_result* result);
 
+// ---- rows with labels against proxies -----------------------------------------------------------
+
+/// The proxies (class weights) of C classes, row c that of class c, C x D; of losses with K centres
+/// a class (C K) x D, those of class c in rows c K .. c K + K - 1: nearfar::Proxies.
+typedef struct nearfar_proxies {
+  size_t size;  ///< of this struct; nearfar_proxies_init sets it
+  nearfar_rows rows;
+  /// Optional: C different integers, the number of each class; labels are then these numbers, and
+  /// the softmax runs over these classes alone.
+  nearfar_integers classes;
+  /// Optional: the margin of each class, C x 1, of the rows' scalar type. For ArcFace, CosFace,
+  /// SubCenterArcFace and SoftTriple.
+  nearfar_rows margins;
+} nearfar_proxies;
+
+/// No rows yet, classes by their places, one margin for all. NEARFAR_INVALID_ARGUMENT unless size
+/// is sizeof(nearfar_proxies).
+nearfar_status nearfar_proxies_init(nearfar_proxies* proxies, size_t size);
+
+/// Rows x (N x D) with a label each, N integers from 0 to C - 1 or numbers of classes, against
+/// proxies: ArcFace, CosFace, LargeMarginSoftmax, NormalizedSoftmax, ProxyAnchor, ProxyNca,
+/// SoftTriple, SphereFace, SubCenterArcFace. A value each row; of ProxyAnchor one alone.
+nearfar_status nearfar_proxies_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                       const nearfar_integers* labels,
+                                       const nearfar_proxies* proxies, const nearfar_call* call,
+                                       nearfar_result* result);
+nearfar_status nearfar_proxies_forward_backward(const nearfar_loss* loss, const nearfar_rows* x,
+                                                const nearfar_integers* labels,
+                                                const nearfar_proxies* proxies,
+                                                const nearfar_gradient* dx,
+                                                const nearfar_gradient* d_proxies,
+                                                const nearfar_call* call, nearfar_result* result);
+
 // ---- rows with labels ---------------------------------------------------------------------------
 
 /// The rule by which rows are positives of each other.
@@ -339,7 +374,8 @@ nearfar_status nearfar_in_batch_forward_backward(
     const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
     nearfar_result* result);
 
-// ---- pairs and triplets by the numbers of rows ---------------------------------------------------
+// ---- pairs and triplets by the numbers of rows
+// ---------------------------------------------------
 
 /// Pairs of rows by their numbers: nearfar::PairList. Pair k is row first[k] of x with row
 /// second[k] of the references, or of x where there are none.

@@ -230,6 +230,25 @@ typedef struct nearfar_byol_options {
 nearfar_status nearfar_byol_create(const nearfar_byol_options* options, nearfar_loss** loss);
 nearfar_status nearfar_byol_options_init(nearfar_byol_options* options, size_t size);
 
+/// Settings of ArcFace.
+typedef struct nearfar_arc_face_options {
+  size_t size;
+  double scale;                 ///< 64; sigma > 0: the factor of cosines
+  double margin;                ///< 0.5; m from 0 to pi, in radians
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are rows
+} nearfar_arc_face_options;
+
+/// nearfar::ArcFace (nearfar/losses/class_softmax.hpp): an additive margin on the
+/// own class's angle,
+///
+///     -log softmax_c(sigma z_ic)[y_i], own: cos(theta + m)
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless scale > 0 and margin is from 0 to pi.
+nearfar_status nearfar_arc_face_create(const nearfar_arc_face_options* options,
+                                       nearfar_loss** loss);
+nearfar_status nearfar_arc_face_options_init(nearfar_arc_face_options* options, size_t size);
+
 /// Settings of Circle.
 typedef struct nearfar_circle_options {
   size_t size;
@@ -308,6 +327,25 @@ nearfar_status nearfar_cosine_embedding_create(const nearfar_cosine_embedding_op
                                                nearfar_loss** loss);
 nearfar_status nearfar_cosine_embedding_options_init(nearfar_cosine_embedding_options* options,
                                                      size_t size);
+
+/// Settings of CosFace.
+typedef struct nearfar_cos_face_options {
+  size_t size;
+  double scale;                 ///< 64; sigma > 0: the factor of cosines
+  double margin;                ///< 0.35; m, finite
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are rows
+} nearfar_cos_face_options;
+
+/// nearfar::CosFace (nearfar/losses/class_softmax.hpp): an additive margin on the
+/// own class's cosine,
+///
+///     -log softmax_c(sigma z_ic)[y_i], own: z - m
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless scale > 0 and margin is finite.
+nearfar_status nearfar_cos_face_create(const nearfar_cos_face_options* options,
+                                       nearfar_loss** loss);
+nearfar_status nearfar_cos_face_options_init(nearfar_cos_face_options* options, size_t size);
 
 /// Settings of Cpc.
 typedef struct nearfar_cpc_options {
@@ -557,6 +595,26 @@ typedef struct nearfar_ko_leo_options {
 /// Form: one set.
 nearfar_status nearfar_ko_leo_create(const nearfar_ko_leo_options* options, nearfar_loss** loss);
 nearfar_status nearfar_ko_leo_options_init(nearfar_ko_leo_options* options, size_t size);
+
+/// Settings of LargeMarginSoftmax.
+typedef struct nearfar_large_margin_softmax_options {
+  size_t size;
+  double scale;                 ///< 1; sigma > 0: the factor of inner products
+  int32_t margin;               ///< 4; m from 1 to 100: the factor of the angle
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are rows
+} nearfar_large_margin_softmax_options;
+
+/// nearfar::LargeMarginSoftmax (nearfar/losses/class_softmax.hpp): a multiple of
+/// the own class's angle,
+///
+///     -log softmax_c(sigma |x_i| |w_c| z_ic)[y_i], own: (-1)^k cos(m theta) - 2k
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless scale > 0 and margin is from 1 to 100.
+nearfar_status nearfar_large_margin_softmax_create(
+    const nearfar_large_margin_softmax_options* options, nearfar_loss** loss);
+nearfar_status nearfar_large_margin_softmax_options_init(
+    nearfar_large_margin_softmax_options* options, size_t size);
 
 /// Settings of LiftedStructure.
 typedef struct nearfar_lifted_structure_options {
@@ -901,6 +959,25 @@ nearfar_status nearfar_negative_sampling_create(const nearfar_negative_sampling_
 nearfar_status nearfar_negative_sampling_options_init(nearfar_negative_sampling_options* options,
                                                       size_t size);
 
+/// Settings of NormalizedSoftmax.
+typedef struct nearfar_normalized_softmax_options {
+  size_t size;
+  double temperature;           ///< 0.05; tau > 0
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are rows
+} nearfar_normalized_softmax_options;
+
+/// nearfar::NormalizedSoftmax (nearfar/losses/class_softmax.hpp): cross entropy
+/// of cosines with class weights,
+///
+///     -log softmax_c(z_ic / tau)[y_i]
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless temperature > 0.
+nearfar_status nearfar_normalized_softmax_create(const nearfar_normalized_softmax_options* options,
+                                                 nearfar_loss** loss);
+nearfar_status nearfar_normalized_softmax_options_init(nearfar_normalized_softmax_options* options,
+                                                       size_t size);
+
 /// Settings of NtXent.
 typedef struct nearfar_nt_xent_options {
   size_t size;
@@ -921,6 +998,45 @@ typedef struct nearfar_nt_xent_options {
 /// unless temperature > 0.
 nearfar_status nearfar_nt_xent_create(const nearfar_nt_xent_options* options, nearfar_loss** loss);
 nearfar_status nearfar_nt_xent_options_init(nearfar_nt_xent_options* options, size_t size);
+
+/// Settings of ProxyAnchor.
+typedef struct nearfar_proxy_anchor_options {
+  size_t size;
+  double margin;  ///< 0.1; delta, finite
+  double alpha;   ///< 32; > 0: the factor of cosines
+} nearfar_proxy_anchor_options;
+
+/// nearfar::ProxyAnchor (nearfar/losses/proxy_anchor.hpp): each class's proxy as
+/// an anchor of the batch,
+///
+///     1/|P+| sum_{c in P+} log(1 + sum_{i: y_i = c} exp(-alpha (s_ic - delta)))
+///       + 1/C sum_c log(1 + sum_{i: y_i != c} exp(alpha (s_ic + delta)))
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless alpha > 0 and margin is finite.
+nearfar_status nearfar_proxy_anchor_create(const nearfar_proxy_anchor_options* options,
+                                           nearfar_loss** loss);
+nearfar_status nearfar_proxy_anchor_options_init(nearfar_proxy_anchor_options* options,
+                                                 size_t size);
+
+/// Settings of ProxyNca.
+typedef struct nearfar_proxy_nca_options {
+  size_t size;
+  double scale;                     ///< 1; sigma > 0: the factor of squared distances
+  nearfar_denominator denominator;  ///< NEARFAR_WITH_POSITIVE
+  nearfar_reduction reduction;      ///< NEARFAR_MEAN; terms are rows
+} nearfar_proxy_nca_options;
+
+/// nearfar::ProxyNca (nearfar/losses/class_softmax.hpp): the own proxy's share by
+/// squared distances d of normalised rows,
+///
+///     -log softmax_c(-sigma d_ic)[y_i]
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless scale > 0.
+nearfar_status nearfar_proxy_nca_create(const nearfar_proxy_nca_options* options,
+                                        nearfar_loss** loss);
+nearfar_status nearfar_proxy_nca_options_init(nearfar_proxy_nca_options* options, size_t size);
 
 /// Settings of Rince.
 typedef struct nearfar_rince_options {
@@ -1061,6 +1177,67 @@ typedef struct nearfar_smooth_ap_options {
 nearfar_status nearfar_smooth_ap_create(const nearfar_smooth_ap_options* options,
                                         nearfar_loss** loss);
 nearfar_status nearfar_smooth_ap_options_init(nearfar_smooth_ap_options* options, size_t size);
+
+/// Settings of SoftTriple.
+typedef struct nearfar_soft_triple_options {
+  size_t size;
+  double lambda;                ///< 20; > 0: the factor of similarities to classes
+  double gamma;                 ///< 0.1; > 0: how evenly a class's centres share a row
+  double margin;                ///< 0.01; delta, finite
+  int32_t centers_per_class;    ///< 10; K >= 1: proxies a class
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are rows
+} nearfar_soft_triple_options;
+
+/// nearfar::SoftTriple (nearfar/losses/class_centers.hpp): softmax over classes
+/// with several centres,
+///
+///     -log softmax_c(lambda (sum_k p_ick s_ick - delta [c = y_i]))[y_i]
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless lambda and gamma > 0, margin is finite and centers_per_class >= 1.
+nearfar_status nearfar_soft_triple_create(const nearfar_soft_triple_options* options,
+                                          nearfar_loss** loss);
+nearfar_status nearfar_soft_triple_options_init(nearfar_soft_triple_options* options, size_t size);
+
+/// Settings of SphereFace.
+typedef struct nearfar_sphere_face_options {
+  size_t size;
+  double scale;                 ///< 1; sigma > 0: the factor of |x_i| cos(theta)
+  int32_t margin;               ///< 4; m from 1 to 100: the factor of the angle
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are rows
+} nearfar_sphere_face_options;
+
+/// nearfar::SphereFace (nearfar/losses/class_softmax.hpp): a multiple of the own
+/// class's angle,
+///
+///     -log softmax_c(sigma |x_i| z_ic)[y_i], own: (-1)^k cos(m theta) - 2k
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless scale > 0 and margin is from 1 to 100.
+nearfar_status nearfar_sphere_face_create(const nearfar_sphere_face_options* options,
+                                          nearfar_loss** loss);
+nearfar_status nearfar_sphere_face_options_init(nearfar_sphere_face_options* options, size_t size);
+
+/// Settings of SubCenterArcFace.
+typedef struct nearfar_sub_center_arc_face_options {
+  size_t size;
+  double scale;                 ///< 64; sigma > 0: the factor of cosines
+  double margin;                ///< 0.5; m from 0 to pi, in radians
+  int32_t sub_centers;          ///< 3; K >= 1: proxies a class
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are rows
+} nearfar_sub_center_arc_face_options;
+
+/// nearfar::SubCenterArcFace (nearfar/losses/class_centers.hpp): ArcFace of
+/// each class's nearest centre,
+///
+///     -log softmax_c(sigma max_k s_ick)[y_i], own: cos(theta + m)
+///
+/// Form: proxies. NEARFAR_INVALID_ARGUMENT
+/// unless scale > 0, margin is from 0 to pi and sub_centers >= 1.
+nearfar_status nearfar_sub_center_arc_face_create(
+    const nearfar_sub_center_arc_face_options* options, nearfar_loss** loss);
+nearfar_status nearfar_sub_center_arc_face_options_init(
+    nearfar_sub_center_arc_face_options* options, size_t size);
 
 /// Settings of SupCon.
 typedef struct nearfar_sup_con_options {

@@ -71,7 +71,7 @@ inline void check_centers(std::string_view option, int value) {
 }  // namespace detail
 
 /// ArcFace with sub-centres (Deng et al., Sub-center ArcFace: Boosting face recognition by
-/// large-scale noisy web faces, 2020, eq. 3): ArcFace of
+/// large-scale noisy web faces, 2020, section 3): ArcFace of
 ///
 ///     z_ic = max_k s_ick
 ///
@@ -95,7 +95,7 @@ class SubCenterArcFace : public ProxyCalls<SubCenterArcFace<S>, S, ScaleResult> 
 };
 
 /// SoftTriple (Qian et al., SoftTriple loss: Deep metric learning without triplet sampling, 2019,
-/// eq. 6 and 7, without the regulariser of the centres, eq. 8):
+/// section 3.3, without the regulariser of the centres):
 ///
 ///     L_i  = -log( exp(lambda (z_iy - delta))
 ///                  / (exp(lambda (z_iy - delta)) + sum_{c != y} exp(lambda z_ic)) )

@@ -103,7 +103,7 @@ struct LargeMarginSoftmaxOptions {
 /// Settings of ProxyNca.
 struct ProxyNcaOptions {
   double scale = 1;  ///< sigma > 0: the factor of squared distances; ProxyNCA++'s 1 / temperature
-  /// Denominator::negatives_only leaves the own proxy out of the sum, as the paper's eq. 4 has it;
+  /// Denominator::negatives_only leaves the own proxy out of the sum, as the paper's eq. 4 does;
   /// values may then be negative.
   Denominator denominator = Denominator::with_positive;
   Reduction reduction = Reduction::mean;  ///< terms are rows
@@ -140,7 +140,7 @@ inline void check_multiple(std::string_view option, int value) {
 }  // namespace detail
 
 /// Softmax cross entropy of cosines with class weights (Zhai & Wu, Classification is a strong
-/// baseline for deep metric learning, 2019, eq. 5):
+/// baseline for deep metric learning, 2019, section 3):
 ///
 ///     L_i = -log( exp(z_iy / tau) / sum_c exp(z_ic / tau) )
 ///
@@ -166,8 +166,8 @@ class NormalizedSoftmax : public ProxyCalls<NormalizedSoftmax<S>, S, Temperature
 ///           sigma (cos(theta_iy) - m sin(m))  else, as the authors' code has it
 ///
 /// for the own class y, sigma cos(theta_ic) for the others. Proxies::margins gives each class its
-/// own m. Where a row and its proxy have the same direction the logit has a corner: the gradient
-/// there is that of the radial part alone. nearfar/losses/class_softmax.hpp has what the file's
+/// own m. Where a row and its proxy have the same direction the logit has a corner: the term of its
+/// slope that diverges there is left out. nearfar/losses/class_softmax.hpp has what the file's
 /// losses share.
 template <class S>
 class ArcFace : public ProxyCalls<ArcFace<S>, S, ScaleResult> {
@@ -253,7 +253,7 @@ class LargeMarginSoftmax : public ProxyCalls<LargeMarginSoftmax<S>, S, ScaleResu
 
 /// ProxyNCA, the share of the own proxy by squared distances of normalised rows (Movshovitz-Attias
 /// et al., No fuss distance metric learning using proxies, 2017, eq. 4; ProxyNCA++, Teh et al.
-/// 2020, eq. 6):
+/// 2020, section 3):
 ///
 ///     L_i = -log( exp(-sigma d_iy) / sum_c exp(-sigma d_ic) ),  d_ic = 2 - 2 z_ic
 ///

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "nearfar/core/proxies.hpp"
 #include "nearfar/engine/call.hpp"
 
@@ -8,13 +10,12 @@
 
 namespace nearfar::detail {
 
-/// Throws std::invalid_argument where classes have margins of their own.
-template <class S>
-void refuse_margins(const Proxies<S>& proxies) {
-  if (!proxies.has_margins()) return;
-  fail_argument("margins", "none, as the loss adds no margin to the score of a class",
-                std::to_string(proxies.margins().size()) + " numbers");
-}
+/// The check of a class's margin of losses that add none to a score.
+struct NoMargins {
+  void operator()(double margin) const {
+    fail_argument("margins", "none, as the loss adds no margin to a score", number_text(margin));
+  }
+};
 
 /// Sets of rows and proxies, checked and packed, and the class of each row.
 template <class S>
@@ -23,9 +24,9 @@ class ClassCall : public Call<S> {
   /// The kernel and the inputs must outlive the call. `centers` proxies a class. `normalises`:
   /// proxies alone are normalised, under a kernel of inner products. check_margin(value) throws on
   /// a class's margin that is out of range.
-  template <class CheckMargin>
+  template <class CheckMargin = NoMargins>
   ClassCall(const KernelValue<S>& kernel, Reduction reduction, const ProxyInputs<S>& inputs,
-            Index centers, bool normalises, const CheckMargin& check_margin)
+            Index centers = 1, bool normalises = false, const CheckMargin& check_margin = {})
       : Call<S>(kernel, reduction, inputs.sets), margins_(inputs.proxies.margins()) {
     const auto& rows = inputs.sets.rows;
     const auto& gradients = inputs.sets.gradients;
@@ -38,18 +39,16 @@ class ClassCall : public Call<S> {
     }
     classes_ = inputs.classes(centers);
     if (inputs.proxies.has_margins()) {
-      check_numbers("margins", margins_, classes_);
+      if (margins_.size() != classes_) {
+        fail_argument("margins", std::to_string(classes_) + " numbers, one a class",
+                      std::to_string(margins_.size()));
+      }
       for (Index c = 0; c < classes_; ++c) check_margin(static_cast<double>(margins_[c]));
     }
     this->check(rows[0].rows());
     own_ = class_of_rows(this->scratch(), inputs, classes_);
     this->pack();
   }
-  /// The same for one proxy a class and a loss without margins that are added.
-  ClassCall(const KernelValue<S>& kernel, Reduction reduction, const ProxyInputs<S>& inputs,
-            bool normalises = false)
-      : ClassCall(kernel, reduction, (refuse_margins(inputs.proxies), inputs), 1, normalises,
-                  [](double) {}) {}
 
   Index classes() const { return classes_; }
   /// The class of each row.

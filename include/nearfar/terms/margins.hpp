@@ -4,7 +4,7 @@
 #include <limits>
 #include <numbers>
 
-#include "nearfar/engine/own_proxies.hpp"
+#include "nearfar/engine/angles.hpp"
 #include "nearfar/terms/one_positive_softmax.hpp"
 
 /// \file
@@ -13,8 +13,8 @@
 namespace nearfar::detail {
 
 /// cos(theta + m) where theta + m is at most pi, beyond it the line of slope 1 in the cosine that
-/// ArcFace's authors take. The slope at theta = 0, where the cosine has a corner, is that of the
-/// part without one.
+/// ArcFace's authors take. At theta = 0, where it has a corner, the term of its slope that diverges
+/// is left out.
 template <class S>
 ChangedScore<S> with_angular_margin(const Angle& angle, double margin) {
   const double cosine = std::cos(margin);

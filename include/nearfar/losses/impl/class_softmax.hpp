@@ -103,7 +103,7 @@ template <class S, class Options>
 ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inputs,
                               bool normalises) {
   const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
-  ClassCall<S> call(kernel, options.reduction, inputs, normalises);
+  ClassCall<S> call(kernel, options.reduction, inputs, 1, normalises);
   const Index n = call.own_rows(0);
   const PackedRows<S>& x = call.rows(0);
   const PackedRows<S>& w = call.rows(1);

@@ -7,7 +7,7 @@
 #include "nearfar/engine/packed_rows.hpp"
 
 /// \file
-/// The angle between a row and the proxy of its own class.
+/// Angles between two rows, from the rows themselves.
 
 namespace nearfar::detail {
 
