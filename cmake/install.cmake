@@ -57,6 +57,16 @@ set(nearfar_pc_openmp "")
 if(nearfar_needs_openmp)
   set(nearfar_pc_openmp "${OpenMP_CXX_FLAGS}")  # compilers link by it, too
 endif()
+# Eigen's own file says -I, and clang's -Wconversion then speaks of Eigen's headers in users' programs.
+# To compilers a folder that is also named by -isystem is a system folder.
+set(nearfar_pc_eigen "")
+get_target_property(nearfar_eigen_imported Eigen3::Eigen IMPORTED)
+if(Eigen3_FOUND AND nearfar_eigen_imported)
+  get_target_property(nearfar_eigen_folders Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
+  list(REMOVE_ITEM nearfar_eigen_folders ${CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES})
+  list(TRANSFORM nearfar_eigen_folders REPLACE "(.+)" "-isystem \"\\1\"")
+  list(JOIN nearfar_eigen_folders " " nearfar_pc_eigen)
+endif()
 # For linkers that are not C++'s.
 set(nearfar_pc_private "")
 foreach(library stdc++ c++ m)

@@ -6,7 +6,7 @@ enable_testing()
 
 # What CMake itself and nearfar's dependencies leave behind is theirs.
 include(FetchContent)
-find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(Eigen3 REQUIRED NO_MODULE)
 find_package(OpenMP COMPONENTS CXX)
 
 function(settings out)

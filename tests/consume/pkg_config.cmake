@@ -32,6 +32,13 @@ endif()
 ask(libs --libs ${how})
 ask(libdir --variable=libdir)
 
+# clang has warnings for Eigen's headers unless they are a system's. Its OpenMP is a package apart.
+if(CLANG)
+  set(without_openmp ${cflags})
+  list(FILTER without_openmp EXCLUDE REGEX "^-fopenmp")
+  execute_process(COMMAND "${CLANG}" -std=c++20 -fsyntax-only -Wall -Wextra -Wconversion -Werror
+                          -Wno-unknown-pragmas ${without_openmp} "${SOURCE}" COMMAND_ERROR_IS_FATAL ANY)
+endif()
 execute_process(
   COMMAND "${COMPILER}" -std=c++20 -O1 "${SOURCE}" -o "${WORK}/one_loss"
           ${cflags} ${libs} COMMAND_ERROR_IS_FATAL ANY)

@@ -78,12 +78,21 @@ nearfar_consume_test(
   later_version package "-DWANTED_VERSION=${PROJECT_VERSION_MAJOR}.${next_minor}"
   "-DEXPECTED_ERROR=nearfarConfig.cmake, version: ${PROJECT_VERSION}")
 
+get_target_property(eigen_folders Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
+nearfar_once_test(consume.eigen_versions "-DPREFIX=${prefix}" "-DWORK=${work}/eigen_versions"
+                  "-DHEADERS=${eigen_folders}" "-DGENERATOR=${CMAKE_GENERATOR}"
+                  "-DCOMPILER=${CMAKE_CXX_COMPILER}" "-DNEARFAR_SOURCE_DIR=${PROJECT_SOURCE_DIR}" -P
+                  "${here}/eigen_versions.cmake")
+set_tests_properties(consume.eigen_versions PROPERTIES FIXTURES_REQUIRED installed)
+
 find_program(NEARFAR_PKG_CONFIG NAMES pkg-config pkgconf)
+find_program(NEARFAR_CLANG NAMES clang++)
 if(NEARFAR_PKG_CONFIG)
   foreach(kind IN LISTS compiled)
     nearfar_once_test(consume.pkg_config_${kind} "-DKIND=${kind}" "-DPREFIX=${prefix}"
                       "-DWORK=${work}/pkg_config_${kind}" "-DPKG_CONFIG=${NEARFAR_PKG_CONFIG}"
-                      "-DCOMPILER=${CMAKE_CXX_COMPILER}" "-DVERSION=${PROJECT_VERSION}"
+                      "-DCOMPILER=${CMAKE_CXX_COMPILER}" "-DCLANG=$<$<BOOL:${NEARFAR_CLANG}>:${NEARFAR_CLANG}>"
+                      "-DVERSION=${PROJECT_VERSION}"
                       "-DSOURCE=${PROJECT_SOURCE_DIR}/packaging/conan/test_package/one_loss.cpp" -P
                       "${here}/pkg_config.cmake")
     set_tests_properties(consume.pkg_config_${kind} PROPERTIES FIXTURES_REQUIRED installed)

@@ -9,6 +9,10 @@
 #include "nearfar/core/errors.hpp"
 #include "nearfar/core/overlap.hpp"
 
+#if !EIGEN_VERSION_AT_LEAST(3, 4, 0)
+#error "nearfar needs Eigen 3.4 or later"
+#endif
+
 /// \file
 /// How rows of embeddings enter and gradients leave: views, never silent copies.
 

@@ -119,8 +119,10 @@ void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
 #pragma omp parallel num_threads(team)
       {
         const OwnWork mine(work);
-#pragma omp master
-        count = omp_get_num_threads();
+        // `omp master` is deprecated in OpenMP 5.1, and older compilers lack its successor.
+        if (omp_get_thread_num() == 0) {
+          count = omp_get_num_threads();
+        }
         // Tasks are taken in order, one at a time: their costs differ, and who runs which is of no
         // consequence for the result.
 #pragma omp for schedule(dynamic, 1) nowait
@@ -192,8 +194,9 @@ void parallel_pipeline(Eigen::Index tasks, int threads, Eigen::Index* left, cons
 #pragma omp parallel num_threads(team)
       {
         OwnWork mine(work);
-#pragma omp master
-        count = omp_get_num_threads();
+        if (omp_get_thread_num() == 0) {
+          count = omp_get_num_threads();
+        }
         for (Eigen::Index t = next++; t < tasks; t = next++) {
           body(t, omp_get_thread_num(), ticket(t, &mine.waited));
         }
