@@ -338,82 +338,65 @@ Computed<S> club(Case& c) {
   });
 }
 
+/// Cases of the first groups of losses.
 template <class S>
-const std::map<std::string, Runner<S>>& runners() {
+std::map<std::string, Runner<S>> first_runners() {
   namespace registered = nearfar::registered;
-  static const std::map<std::string, Runner<S>> all = [] {
-    std::map<std::string, Runner<S>> out = {
-      std::map<std::string, Runner<S>> own = {
-          static std::map<std::string, Runner<S>> all = {
+  return {
 #define NEARFAR_OVER_LABELS(name, ...) {#name, over_labels<S, registered::name>},
-              NEARFAR_LOSSES_OVER_LABELS(NEARFAR_OVER_LABELS)
+      NEARFAR_LOSSES_OVER_LABELS(NEARFAR_OVER_LABELS)
 #undef NEARFAR_OVER_LABELS
-                  {"hadsell_contrastive", hadsell_pairs<S>},
-              {"hadsell_contrastive_labels", over_labels<S, registered::hadsell_contrastive>},
-              {"info_nce", info_nce<S>},
-              {"info_nce_negatives", info_nce_negatives<S>},
-              {"matryoshka_info_nce", matryoshka_info_nce<S>},
-              {"cpc", cpc<S>},
-              {"nce", nce<S>},
-              {"negative_sampling", negative_sampling<S>},
-              {"nt_xent", nt_xent<S, nearfar::Denominator::with_positive>},
-              {"clip", clip<S>},
-              {"siglip", siglip<S>},
-              {"info_nce_ids", info_nce<S>},
-              {"info_nce_per_query_ids", info_nce_negatives<S>},
-              {"info_nce_ragged", info_nce_negatives<S>},
-              {"nt_xent_ids", nt_xent<S, nearfar::Denominator::with_positive>},
-              {"clip_ids", clip<S>},
-              {"siglip_ids", siglip<S>},
-              {"clip_labels", clip<S>},
-              {"siglip_labels", siglip<S>},
-              {"triplet", triplet<S>},
-              {"triplet_labels", over_labels<S, registered::mined_triplet>},
-              {"linear_contrastive_labels", over_labels<S, registered::linear_contrastive>},
-              {"dcl", nt_xent<S, nearfar::Denominator::negatives_only>},
-              {"nt_xent_labels", nt_xent_labels<S>},
-              {"rince", over_two_sets<S, registered::rince>("queries", "keys")},
-              {"rince_views", over_two_sets<S, registered::rince_views>("view1", "view2")},
-              {"dhel", over_two_sets<S, registered::dhel>("view1", "view2")},
-              {"dclw", over_two_sets<S, registered::dclw>("view1", "view2")},
-              {"n_pair", n_pair<S>},
-              {"alignment", alignment<S>},
-              {"uniformity", uniformity<S>},
-              {"club", club<S>},
-          };
-    out.merge(in_batch_runners<S>());
-    out.merge(lists_runners<S>());
-    return out;
-    own.merge(tuples_runners<S>());
-    // In the place of the register's, where cases have options or inputs of their own.
-    for (const auto& [name, runner] : tuples_runners<S>()) own[name] = runner;
-    return own;
-    out.merge(scored_runners<S>());
-    return out;
-  }();
-  {"hadsell_contrastive", hadsell_pairs<S>},
+          {"hadsell_contrastive", hadsell_pairs<S>},
       {"hadsell_contrastive_labels", over_labels<S, registered::hadsell_contrastive>},
-      {"info_nce", info_nce<S>}, {"info_nce_negatives", info_nce_negatives<S>},
-      {"matryoshka_info_nce", matryoshka_info_nce<S>}, {"cpc", cpc<S>}, {"nce", nce<S>},
+      {"info_nce", info_nce<S>},
+      {"info_nce_negatives", info_nce_negatives<S>},
+      {"matryoshka_info_nce", matryoshka_info_nce<S>},
+      {"cpc", cpc<S>},
+      {"nce", nce<S>},
       {"negative_sampling", negative_sampling<S>},
-      {"nt_xent", nt_xent<S, nearfar::Denominator::with_positive>}, {"clip", clip<S>},
-      {"siglip", siglip<S>}, {"info_nce_ids", info_nce<S>},
-      {"info_nce_per_query_ids", info_nce_negatives<S>}, {"info_nce_ragged", info_nce_negatives<S>},
-      {"nt_xent_ids", nt_xent<S, nearfar::Denominator::with_positive>}, {"clip_ids", clip<S>},
-      {"siglip_ids", siglip<S>}, {"clip_labels", clip<S>}, {"siglip_labels", siglip<S>},
-      {"triplet", triplet<S>}, {"triplet_labels", over_labels<S, registered::mined_triplet>},
+      {"nt_xent", nt_xent<S, nearfar::Denominator::with_positive>},
+      {"clip", clip<S>},
+      {"siglip", siglip<S>},
+      {"info_nce_ids", info_nce<S>},
+      {"info_nce_per_query_ids", info_nce_negatives<S>},
+      {"info_nce_ragged", info_nce_negatives<S>},
+      {"nt_xent_ids", nt_xent<S, nearfar::Denominator::with_positive>},
+      {"clip_ids", clip<S>},
+      {"siglip_ids", siglip<S>},
+      {"clip_labels", clip<S>},
+      {"siglip_labels", siglip<S>},
+      {"triplet", triplet<S>},
+      {"triplet_labels", over_labels<S, registered::mined_triplet>},
       {"linear_contrastive_labels", over_labels<S, registered::linear_contrastive>},
       {"dcl", nt_xent<S, nearfar::Denominator::negatives_only>},
       {"nt_xent_labels", nt_xent_labels<S>},
       {"rince", over_two_sets<S, registered::rince>("queries", "keys")},
       {"rince_views", over_two_sets<S, registered::rince_views>("view1", "view2")},
       {"dhel", over_two_sets<S, registered::dhel>("view1", "view2")},
-      {"dclw", over_two_sets<S, registered::dclw>("view1", "view2")}, {"n_pair", n_pair<S>},
-      {"alignment", alignment<S>}, {"uniformity", uniformity<S>}, {"club", club<S>},
-};
-all.merge(sets_runners<S>());
-all.merge(weights_runners<S>());
-return all;
+      {"dclw", over_two_sets<S, registered::dclw>("view1", "view2")},
+      {"n_pair", n_pair<S>},
+      {"alignment", alignment<S>},
+      {"uniformity", uniformity<S>},
+      {"club", club<S>},
+  };
+}
+
+template <class S>
+const std::map<std::string, Runner<S>>& runners() {
+  static const std::map<std::string, Runner<S>> all = [] {
+    std::map<std::string, Runner<S>> out;
+    // The first runner of a name stays: groups have options and inputs that the lines of the
+    // register lack.
+    out.merge(tuples_runners<S>());
+    out.merge(in_batch_runners<S>());
+    out.merge(lists_runners<S>());
+    out.merge(scored_runners<S>());
+    out.merge(sets_runners<S>());
+    out.merge(weights_runners<S>());
+    out.merge(first_runners<S>());
+    return out;
+  }();
+  return all;
 }
 
 }  // namespace golden

@@ -333,6 +333,9 @@ std::vector<typename Line::Options> other_options() {
   return out;
 }
 
+template <class Options, class... Those>
+inline constexpr bool is_one_of = (std::is_same_v<Options, Those> || ...);
+
 /// The numbers among options that can be learnt, in the order of their derivatives in results.
 template <class Options>
 bool is_learnable(std::string_view name) {
@@ -355,9 +358,6 @@ std::size_t learnable_numbers_of() {
       [&](std::string_view name, auto&) { count += is_learnable<Options>(name) ? 1 : 0; }, options);
   return count;
 }
-
-template <class Options, class... Those>
-inline constexpr bool is_one_of = (std::is_same_v<Options, Those> || ...);
 
 /// What is said of anchors that cannot learn, after their number, or how it begins.
 template <class Line>

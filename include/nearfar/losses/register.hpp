@@ -59,25 +59,24 @@
 // clang-format off
 
 /// Losses over labels.
-#define NEARFAR_LOSSES_OVER_LABELS(loss)                                                         \
-  loss(angular, Angular, AngularOptions, labels, CosineAlone)                                    \
-  loss(circle, Circle, CircleOptions, labels, SymmetricSimilarities)                             \
-  loss(intra_pair_variance, IntraPairVariance, IntraPairVarianceOptions, labels,                 \
-       SymmetricSimilarities)                                                                    \
-  loss(generalized_lifted_structure, GeneralizedLiftedStructure, GeneralizedLiftedStructureOptions,\
-       labels, Symmetric)                                                                        \
-  loss(fast_ap, FastAp, FastApOptions, labels, CosineAlone)                                      \
-  loss(lifted_structure, LiftedStructure, LiftedStructureOptions, labels, Symmetric)             \
-  loss(linear_contrastive, LinearContrastive, LinearContrastiveOptions, labels, Symmetric)       \
-  loss(margin_loss, MarginLoss, MarginLossOptions, labels, Symmetric)                            \
-  loss(mined_triplet, MinedTriplet, MinedTripletOptions, labels, Symmetric)                      \
-  loss(multi_similarity, MultiSimilarity, MultiSimilarityOptions, labels, SymmetricSimilarities) \
-  loss(nca, Nca, NcaOptions, labels, Symmetric)                                                  \
-  loss(sincere, Sincere, SincereOptions, labels, Symmetric)                                      \
-  loss(snr_contrastive, SnrContrastive, SnrContrastiveOptions, labels, OfCentredRows)            \
-  loss(smooth_ap, SmoothAp, SmoothApOptions, labels, Symmetric)                                  \
-  loss(sup_con, SupCon, SupConOptions, labels, Symmetric)
-  loss(sup_con, SupCon, SupConOptions, labels, Symmetric)                                        \
+#define NEARFAR_LOSSES_OVER_LABELS(loss)                                                            \
+  loss(angular, Angular, AngularOptions, labels, CosineAlone)                                       \
+  loss(circle, Circle, CircleOptions, labels, SymmetricSimilarities)                                \
+  loss(fast_ap, FastAp, FastApOptions, labels, CosineAlone)                                         \
+  loss(generalized_lifted_structure, GeneralizedLiftedStructure, GeneralizedLiftedStructureOptions, \
+       labels, Symmetric)                                                                           \
+  loss(intra_pair_variance, IntraPairVariance, IntraPairVarianceOptions,                            \
+       labels, SymmetricSimilarities)                                                               \
+  loss(lifted_structure, LiftedStructure, LiftedStructureOptions, labels, Symmetric)                \
+  loss(linear_contrastive, LinearContrastive, LinearContrastiveOptions, labels, Symmetric)          \
+  loss(margin_loss, MarginLoss, MarginLossOptions, labels, Symmetric)                               \
+  loss(mined_triplet, MinedTriplet, MinedTripletOptions, labels, Symmetric)                         \
+  loss(multi_similarity, MultiSimilarity, MultiSimilarityOptions, labels, SymmetricSimilarities)    \
+  loss(nca, Nca, NcaOptions, labels, Symmetric)                                                     \
+  loss(sincere, Sincere, SincereOptions, labels, Symmetric)                                         \
+  loss(smooth_ap, SmoothAp, SmoothApOptions, labels, Symmetric)                                     \
+  loss(snr_contrastive, SnrContrastive, SnrContrastiveOptions, labels, OfCentredRows)               \
+  loss(sup_con, SupCon, SupConOptions, labels, Symmetric)                                           \
   loss(tuplet_margin, TupletMargin, TupletMarginOptions, labels, CosineAlone)
 
 /// Losses of labelled rows against proxies of classes.
@@ -95,10 +94,10 @@
 /// All others.
 #define NEARFAR_OTHER_LOSSES(loss)                                                            \
   loss(alignment, Alignment, AlignmentOptions, pairs, None)                                   \
-  loss(centroid_triplet, CentroidTriplet, CentroidTripletOptions, classes, Straight)          \
   loss(angle, Angle, AngleOptions, scored_pairs, None)                                        \
   loss(barlow_twins, BarlowTwins, BarlowTwinsOptions, pairs, None)                            \
   loss(byol, Byol, ByolOptions, predictions, None)                                            \
+  loss(centroid_triplet, CentroidTriplet, CentroidTripletOptions, classes, Straight)          \
   loss(clip, Clip, ClipOptions, pairs, Similarities)                                          \
   loss(co_sent, CoSent, CoSentOptions, scored_pairs, All)                                     \
   loss(cosine_embedding, CosineEmbedding, CosineEmbeddingOptions, matched_pairs, None)        \
@@ -111,8 +110,8 @@
   loss(hard_negative, HardNegative, HardNegativeOptions, views, None)                         \
   loss(in_batch_info_nce, InBatchInfoNce, InBatchInfoNceOptions, pairs, Symmetric)            \
   loss(info_nce, InfoNce, InfoNceOptions, queries, All)                                       \
-  loss(margin_mse, MarginMse, MarginMseOptions, scored_triplets, All)                         \
   loss(ko_leo, KoLeo, KoLeoOptions, one_set, None)                                            \
+  loss(margin_mse, MarginMse, MarginMseOptions, scored_triplets, All)                         \
   loss(max_sim_info_nce, MaxSimInfoNce, MaxSimInfoNceOptions, tokens, SymmetricSimilarities)  \
   loss(mutual_information, MutualInformation, MutualInformationOptions, pairs, All)           \
   loss(n_pair, NPair, NPairOptions, queries, None)                                            \
@@ -129,71 +128,72 @@
   loss(uniformity, Uniformity, UniformityOptions, one_set, None)                              \
   loss(vic_reg, VicReg, VicRegOptions, pairs, None)
 
-    // clang-format on
+// clang-format on
 
-    namespace nearfar::registered {
+namespace nearfar::registered {
 
-  /// Arguments of a loss's forward calls.
-  enum class Takes {
-    labels,           ///< (x, labels); (queries, labels, references, labels)
-    labels_or_pairs,  ///< the same; (a, b, same)
-    classes,          ///< (x, labels), one label a row and nothing else
-    proxies,          ///< (x, labels, proxies)
-    pairs,            ///< (a, b), row i of one with row i of the other, some with targets of the
-                      ///< pairs, too: (a, b, targets); a value a pair
-    views,            ///< (view1, view2), likewise; a value a view, those of view1 first
-    queries,          ///< (queries, keys); (queries, keys, targets); (queries, keys, positives);
-                      ///< (queries, keys, negatives)
-    negatives,        ///< (queries, keys, negatives)
-    noise,            ///< (queries, keys, negatives, log_noise_keys, log_noise_negatives)
-    triplets,         ///< (anchors, positives, negatives)
-    matched_pairs,    ///< (a, b, same)
-    scored_pairs,     ///< (a, b, scores), a number a pair
-    scored_lists,  ///< (queries, candidates, scores), a number a candidate, of which each query has
-                   ///< as many of its own
-    scored_triplets,  ///< (queries, positives, negatives, margins), likewise
-    sequences,        ///< (contexts, targets, weights)
-    one_set,          ///< (x)
-    slices,           ///< (x, slices); the slices have no gradient
-    predictions,  ///< (prediction1, prediction2, target1, target2); the targets have no gradient
-    tokens        ///< (queries, query_offsets, documents, document_offsets)
-  };
+/// Arguments of a loss's forward calls.
+enum class Takes {
+  labels,           ///< (x, labels); (queries, labels, references, labels)
+  labels_or_pairs,  ///< the same; (a, b, same)
+  classes,          ///< (x, labels), one label a row and nothing else
+  proxies,          ///< (x, labels, proxies)
+  pairs,            ///< (a, b), row i of one with row i of the other, some with targets of the
+                    ///< pairs, too: (a, b, targets); a value a pair
+  views,            ///< (view1, view2), likewise; a value a view, those of view1 first
+  queries,          ///< (queries, keys); (queries, keys, targets); (queries, keys, positives);
+                    ///< (queries, keys, negatives)
+  negatives,        ///< (queries, keys, negatives)
+  noise,            ///< (queries, keys, negatives, log_noise_keys, log_noise_negatives)
+  triplets,         ///< (anchors, positives, negatives)
+  matched_pairs,    ///< (a, b, same)
+  scored_pairs,     ///< (a, b, scores), a number a pair
+  scored_lists,  ///< (queries, candidates, scores), a number a candidate, of which each query has
+                 ///< as many of its own
+  scored_triplets,  ///< (queries, positives, negatives, margins), likewise
+  sequences,        ///< (contexts, targets, weights)
+  one_set,          ///< (x)
+  slices,           ///< (x, slices); the slices have no gradient
+  predictions,      ///< (prediction1, prediction2, target1, target2); the targets have no gradient
+  tokens            ///< (queries, query_offsets, documents, document_offsets)
+};
 
-  /// Kernels of scalar type S that a loss may have.
-  template <class... K>
-  struct KernelList {};
-  namespace kernel_lists {
-  template <class S>
-  using None = KernelList<>;  ///< the class has no choice of kernels
-  template <class S>
-  using Straight = KernelList<Euclidean, SquaredEuclidean>;
-  template <class S>
-  using OfCentredRows = KernelList<SquaredEuclidean>;
-  using CosineAlone = KernelList<Cosine>;
-  template <class S>
-  using SymmetricSimilarities = KernelList<Cosine, InnerProduct>;
-  template <class S>
-  using Similarities = KernelList<Cosine, InnerProduct, Bilinear<S>>;
-  template <class S>
-  using Distances = KernelList<Euclidean, SquaredEuclidean, CosineDistance, Mahalanobis<S>>;
-  template <class S>
-  using Symmetric =
-      KernelList<Cosine, InnerProduct, Euclidean, SquaredEuclidean, CosineDistance, Mahalanobis<S>>;
-  template <class S>
-  using All = KernelList<Cosine, InnerProduct, Euclidean, SquaredEuclidean, CosineDistance,
-                         Mahalanobis<S>, Bilinear<S>>;
-  }  // namespace kernel_lists
+/// Kernels of scalar type S that a loss may have.
+template <class... K>
+struct KernelList {};
+namespace kernel_lists {
+template <class S>
+using None = KernelList<>;  ///< the class has no choice of kernels
+template <class S>
+using Straight = KernelList<Euclidean, SquaredEuclidean>;
+template <class S>
+using OfCentredRows = KernelList<SquaredEuclidean>;
+template <class S>
+using CosineAlone = KernelList<Cosine>;
+template <class S>
+using SymmetricSimilarities = KernelList<Cosine, InnerProduct>;
+template <class S>
+using Similarities = KernelList<Cosine, InnerProduct, Bilinear<S>>;
+template <class S>
+using Distances = KernelList<Euclidean, SquaredEuclidean, CosineDistance, Mahalanobis<S>>;
+template <class S>
+using Symmetric =
+    KernelList<Cosine, InnerProduct, Euclidean, SquaredEuclidean, CosineDistance, Mahalanobis<S>>;
+template <class S>
+using All = KernelList<Cosine, InnerProduct, Euclidean, SquaredEuclidean, CosineDistance,
+                       Mahalanobis<S>, Bilinear<S>>;
+}  // namespace kernel_lists
 
-  /// `Loss<S>` with kernel K in the place of its own, where the class has a choice.
-  template <class Default, class... K>
-  struct WithKernel {
-    using Type = Default;
-  };
-  // Not `template <class, Kernel> class`: clang 14 cannot write that to a precompiled header.
-  template <template <class, class> class Loss, class S, class Its, Kernel K>
-  struct WithKernel<Loss<S, Its>, K> {
-    using Type = Loss<S, K>;
-  };
+/// `Loss<S>` with kernel K in the place of its own, where the class has a choice.
+template <class Default, class... K>
+struct WithKernel {
+  using Type = Default;
+};
+// Not `template <class, Kernel> class`: clang 14 cannot write that to a precompiled header.
+template <template <class, class> class Loss, class S, class Its, Kernel K>
+struct WithKernel<Loss<S, Its>, K> {
+  using Type = Loss<S, K>;
+};
 
 // The lines as types.
 #define NEARFAR_REGISTERED(its_name, Class, ItsOptions, arguments, ItsKernels) \
@@ -207,76 +207,76 @@
     template <class S, class... K>                                             \
     using Loss = typename WithKernel<Class<S>, K...>::Type;                    \
   };
-  NEARFAR_LOSSES_OVER_LABELS(NEARFAR_REGISTERED)
-  NEARFAR_LOSSES_OVER_PROXIES(NEARFAR_REGISTERED)
-  NEARFAR_OTHER_LOSSES(NEARFAR_REGISTERED)
+NEARFAR_LOSSES_OVER_LABELS(NEARFAR_REGISTERED)
+NEARFAR_LOSSES_OVER_PROXIES(NEARFAR_REGISTERED)
+NEARFAR_OTHER_LOSSES(NEARFAR_REGISTERED)
 #undef NEARFAR_REGISTERED
 
-  /// Calls body(line) for each loss, a line being one of the types above.
-  template <class Body>
-  void for_each(const Body& body) {
+/// Calls body(line) for each loss, a line being one of the types above.
+template <class Body>
+void for_each(const Body& body) {
 #define NEARFAR_VISITED(name, ...) body(name());
-    NEARFAR_LOSSES_OVER_LABELS(NEARFAR_VISITED)
-    NEARFAR_LOSSES_OVER_PROXIES(NEARFAR_VISITED)
-    NEARFAR_OTHER_LOSSES(NEARFAR_VISITED)
+  NEARFAR_LOSSES_OVER_LABELS(NEARFAR_VISITED)
+  NEARFAR_LOSSES_OVER_PROXIES(NEARFAR_VISITED)
+  NEARFAR_OTHER_LOSSES(NEARFAR_VISITED)
 #undef NEARFAR_VISITED
-  }
+}
 
-  /// The names of an option's choices, in the enum's order.
-  template <class E>
-  inline constexpr std::array<std::string_view, 0> choices_of{};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<bool>{"false", "true"};
-  template <>
-  inline constexpr std::array<std::string_view, 4> choices_of<Reduction>{"mean", "sum",
-                                                                         "mean_nonzero", "none"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<UnusableAnchor>{"skip", "error"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<CircleWeights>{"constant",
-                                                                             "differentiated"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<ClipDirections>{"mean", "sum"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<Denominator>{"with_positive",
-                                                                           "negatives_only"};
-  template <>
-  inline constexpr std::array<std::string_view, 3> choices_of<FalseNegatives>{"keep", "drop",
-                                                                              "drop_relative"};
-  template <>
-  inline constexpr std::array<std::string_view, 4> choices_of<Hardness>{
-      "none", "in_batch_negatives", "hard_negatives", "all_negatives"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<Partition>{"joint", "per_direction"};
-  template <>
-  inline constexpr std::array<std::string_view, 8> choices_of<Mining>{"all",
-                                                                      "hard",
-                                                                      "semihard",
-                                                                      "easy",
-                                                                      "batch_hard",
-                                                                      "batch_easy_hard",
-                                                                      "semi_hard_per_pair",
-                                                                      "distance_weighted"};
-  template <>
-  inline constexpr std::array<std::string_view, 4> choices_of<MutualInformationBound>{
-      "info_nce", "nwj", "donsker_varadhan", "club"};
-  template <>
-  inline constexpr std::array<std::string_view, 3> choices_of<NegativeChoice>{"easy", "semihard",
-                                                                              "hard"};
-  template <>
-  inline constexpr std::array<std::string_view, 3> choices_of<PositiveChoice>{"easy", "semihard",
-                                                                              "hard"};
-  template <>
-  inline constexpr std::array<std::string_view, 3> choices_of<SequenceNegatives>{
-      "same_time", "same_sequence", "all"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<SincereTerms>{"anchors",
-                                                                            "positive_pairs"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<SquareFactor>{"half", "one"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<SupConVariant>{"out", "in"};
-  template <>
-  inline constexpr std::array<std::string_view, 2> choices_of<TripletForm>{"hinge", "soft"};
+/// The names of an option's choices, in the enum's order.
+template <class E>
+inline constexpr std::array<std::string_view, 0> choices_of{};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<bool>{"false", "true"};
+template <>
+inline constexpr std::array<std::string_view, 4> choices_of<Reduction>{"mean", "sum",
+                                                                       "mean_nonzero", "none"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<UnusableAnchor>{"skip", "error"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<CircleWeights>{"constant",
+                                                                           "differentiated"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<ClipDirections>{"mean", "sum"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<Denominator>{"with_positive",
+                                                                         "negatives_only"};
+template <>
+inline constexpr std::array<std::string_view, 3> choices_of<FalseNegatives>{"keep", "drop",
+                                                                            "drop_relative"};
+template <>
+inline constexpr std::array<std::string_view, 4> choices_of<Hardness>{
+    "none", "in_batch_negatives", "hard_negatives", "all_negatives"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<Partition>{"joint", "per_direction"};
+template <>
+inline constexpr std::array<std::string_view, 8> choices_of<Mining>{"all",
+                                                                    "hard",
+                                                                    "semihard",
+                                                                    "easy",
+                                                                    "batch_hard",
+                                                                    "batch_easy_hard",
+                                                                    "semi_hard_per_pair",
+                                                                    "distance_weighted"};
+template <>
+inline constexpr std::array<std::string_view, 4> choices_of<MutualInformationBound>{
+    "info_nce", "nwj", "donsker_varadhan", "club"};
+template <>
+inline constexpr std::array<std::string_view, 3> choices_of<NegativeChoice>{"easy", "semihard",
+                                                                            "hard"};
+template <>
+inline constexpr std::array<std::string_view, 3> choices_of<PositiveChoice>{"easy", "semihard",
+                                                                            "hard"};
+template <>
+inline constexpr std::array<std::string_view, 3> choices_of<SequenceNegatives>{
+    "same_time", "same_sequence", "all"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<SincereTerms>{"anchors",
+                                                                          "positive_pairs"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<SquareFactor>{"half", "one"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<SupConVariant>{"out", "in"};
+template <>
+inline constexpr std::array<std::string_view, 2> choices_of<TripletForm>{"hinge", "soft"};
 
 }  // namespace nearfar::registered
