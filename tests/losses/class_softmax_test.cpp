@@ -375,6 +375,8 @@ TEST(ClassSoftmax, RefusesWhatDoesNotFit) {
           b.proxies);
   refused({"nearfar: labels: wanted indices from 0 to 3", "got -1 for row 4"}, {0, 1, 2, 0, -1},
           b.proxies);
+  refused({"nearfar: proxies: wanted at least one class, got none"}, {0, 1, 2, 0, 0},
+          b.proxies.topRows(0).eval());
   refused({"nearfar: labels: wanted 5 labels, one a row", "got 4"}, {0, 1, 2, 0}, b.proxies);
   const std::vector<int> numbers = {4, 9, -2, 6};
   const Proxies<double> some = Proxies(b.proxies).classes(numbers);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <string>
 
 #include "nearfar/core/inputs.hpp"
@@ -30,9 +29,7 @@ class Proxies {
   Proxies(const Rows<S>& rows) : rows_(rows) {}  // NOLINT(google-explicit-constructor)
 
   template <detail::EigenDense M>
-  requires std::same_as<typename M::Scalar, S> Proxies(
-      const M& m)  // NOLINT(google-explicit-constructor): as Rows
-      : rows_(m) {}
+  Proxies(const M& m) : rows_(m) {}  // NOLINT(google-explicit-constructor): as Rows
 
   const Rows<S>& rows() const { return rows_; }
 
@@ -96,6 +93,7 @@ struct ProxyInputs {
 template <class S>
 const Index* class_of_rows(Scratch& scratch, const ProxyInputs<S>& inputs, Index classes) {
   const Index n = inputs.sets.rows[0].rows();
+  if (n > 0 && classes == 0) fail_argument("proxies", "at least one class", "none");
   if (!inputs.proxies.has_classes()) {
     return checked_indices(scratch, "labels", inputs.labels, n, classes);
   }

@@ -90,12 +90,13 @@ ScaleResult evaluate(const CosFaceOptions& options, const ProxyInputs<S>& inputs
   return result;
 }
 
-/// The own class's score |x| |w| psi(theta) of inner products, and what of its derivatives with
-/// respect to x and w is not that of psi: along each of the two, |other| (psi - z dpsi/dz).
+/// A row and the proxy of its own class, with the score |x| |w| psi(z), z their cosine. The pass
+/// adds dpsi/dz times the gradient of x . w. The rest of the score's gradient lies along the two
+/// rows: the length of the other one times psi - z dpsi/dz.
 struct MultipliedAngle {
   double x_norm;
   double proxy_norm;
-  double along;
+  double along;  ///< psi - z dpsi/dz
 };
 
 /// SphereFace, whose proxies are normalised, and the large-margin softmax, whose are not.
@@ -123,7 +124,7 @@ ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inpu
   ScaleResult result;
   const auto term = run_class_softmax(call, 1 / options.scale, Denominator::with_positive, changed,
                                       result.diagnostics);
-  // Rows of either side along themselves, `norm` long, the other one `other`.
+  // Adds a row's part along itself: `norm` is its length, `other` that of the other row.
   const auto add_along = [&](Index i, double norm, double other, Index elements, const S* row,
                              S* to) {
     if (!(norm > 0)) return;
