@@ -215,6 +215,13 @@ TEST(ClassCenters, LearnTheirNumbers) {
           .forward_backward(b.x, b.labels, b.proxies, dx, d_proxies);
   expect_derivative(got.d_lambda, lambda.derivative, "d_lambda");
   expect_derivative(got.d_gamma, gamma.derivative, "d_gamma");
+  // Of numbers alone: no row's gradient is wanted.
+  const auto numbers =
+      SoftTriple<double>(
+          {.lambda = 4, .gamma = 0.2, .centers_per_class = 3, .reduction = Reduction::sum})
+          .forward_backward(b.x, b.labels, b.proxies, nearfar::no_gradient, nearfar::no_gradient);
+  EXPECT_EQ(numbers.d_lambda, got.d_lambda);
+  EXPECT_EQ(numbers.d_gamma, got.d_gamma);
   const auto forward =
       SoftTriple<double>({.lambda = 4, .centers_per_class = 3}).forward(b.x, b.labels, b.proxies);
   EXPECT_EQ(forward.d_lambda, 0);

@@ -26,9 +26,10 @@ class NearestCenter {
     }
   }
 
-  /// From dL/dz of each class, z what pool gave, to dL/ds. Returns dL/dgamma.
+  /// From dL/dz of each class, z what pool gave, to dL/ds, unless g is null. Returns dL/dgamma.
   double spread(int, Index classes, Index centers, const S* s, const S* pooled, const S* slopes,
                 S* g) const {
+    if (g == nullptr) return 0;
     std::fill_n(g, classes * centers, S(0));
     for (Index c = 0; c < classes; ++c) {
       g[c * centers + nearest(centers, s + c * centers, pooled[c])] = slopes[c];
@@ -86,7 +87,7 @@ class MeanCenter {
       S variance = 0;
       for (Index k = c * centers; k < (c + 1) * centers; ++k) {
         const S apart = s[k] - pooled[c];
-        g[k] = slopes[c] * p[k] * (1 + apart * inverse);
+        if (g != nullptr) g[k] = slopes[c] * p[k] * (1 + apart * inverse);
         variance += p[k] * apart * apart;
       }
       of_gamma -= static_cast<double>(slopes[c]) * static_cast<double>(variance);
@@ -108,15 +109,17 @@ class MeanCenter {
 template <class S, class Pool, class Change>
 class PooledSoftmax final : public RowMiner<S> {
  public:
-  /// Arguments must outlive the object. Row i is of class own[i] of `classes`.
+  /// Arguments must outlive the object. Row i is of class own[i] of `classes`. `learns`: of_gamma
+  /// is wanted, also where no row's gradient is.
   PooledSoftmax(Scratch& scratch, int threads, Index rows, Index classes, Index centers,
                 const Index* own, double temperature, const Upstream& upstream, const Pool& pool,
-                const Change& change)
+                const Change& change, bool learns)
       : classes_(classes),
         centers_(centers),
         own_(own),
         pool_(pool),
         change_(change),
+        learns_(learns),
         changed_(scratch.take<ChangedScore<S>>(rows)),
         of_gamma_(scratch.take<double>(rows)),
         buffers_(scratch.take<S>(2 * Index(threads) * classes)),
@@ -125,7 +128,7 @@ class PooledSoftmax final : public RowMiner<S> {
                  upstream) {}
 
   const OnePositiveSoftmax<S>& softmax() const { return softmax_; }
-  /// dL_i/dgamma, of closed rows with gradients.
+  /// dL_i/dgamma.
   double of_gamma(Index i) const { return of_gamma_[i]; }
 
   void row(Index i, int worker, Index, const S* s, S* g) override {
@@ -143,7 +146,7 @@ class PooledSoftmax final : public RowMiner<S> {
     });
     const InPlaceRow<S> closed = softmax_.finalise(i);
     slopes[own] = closed.positive;
-    if (g == nullptr) return;
+    if (g == nullptr && !learns_) return;
     row_loops<S>().scale(classes_, closed.factor, slopes, slopes);
     of_gamma_[i] = pool_.spread(worker, classes_, centers_, s, pooled, slopes, g);
   }
@@ -154,6 +157,7 @@ class PooledSoftmax final : public RowMiner<S> {
   const Index* own_;
   const Pool& pool_;
   const Change& change_;
+  bool learns_;
   ChangedScore<S>* changed_;
   double* of_gamma_;
   S* buffers_;  ///< similarities to classes and their derivatives, two rows for each thread

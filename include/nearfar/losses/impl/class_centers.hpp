@@ -14,7 +14,7 @@ void run_pooled(ClassCall<S>& call, Index centers, double temperature, const Poo
                 const Change& change, Diagnostics& d, const Finish& finish) {
   PooledSoftmax<S, Pool, Change> softmax(call.scratch(), call.threads(), call.own_rows(0),
                                          call.classes(), centers, call.own(), temperature,
-                                         call.upstream(), pool, change);
+                                         call.upstream(), pool, change, call.wants_gradients());
   OneSidedPass<S> pass(call.scratch(), call.threads(), call.kernel(), call.rows(0), call.rows(1));
   pass.whole_rows(softmax, call.gradients(0), call.gradients(1), d);
   finish(softmax);
