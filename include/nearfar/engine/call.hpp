@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <span>
 #include <string>
 #include <vector>
@@ -153,6 +154,7 @@ class Call {
   void pack() {
     for (int k = 0; k < count_; ++k) stack(set(k));
     give_up_threads();
+    if (kernel_.centres_rows) centre_rows();
     std::array<Rows<S>, most_sets> all;
     for (int k = 0; k < count_; ++k) all[static_cast<std::size_t>(k)] = set(k).rows;
     const S* centre = nullptr;
@@ -182,6 +184,8 @@ class Call {
   /// The rows of set k that take part, as they came; of one piece.
   const Rows<S>& input(int k) const { return set(k).pieces[0].rows; }
   const PackedRows<S>& rows(int k) const { return sets_[static_cast<std::size_t>(k)].packed; }
+  /// What rows that lost their means were multiplied by.
+  double row_unit() const { return row_unit_; }
   /// Which of the caller's terms are those of the call.
   const KeptRows& terms() const { return terms_; }
 
@@ -281,6 +285,7 @@ class Call {
   /// overflowed S, std::bad_alloc when memory runs out, before any buffer is touched.
   void scatter(double scale) {
     if (!wants_gradients_) return;
+    if (row_unit_ != 1) scale = saturated<double>(scale * row_unit_);
     for (int k = 0; k < count_; ++k) {
       if (gradients(k).wanted() && !finish_sums(threads_, set(k).geometry, rows(k), gradients(k))) {
         fail_gradient_overflow(set(k).name());
@@ -408,10 +413,7 @@ class Call {
   /// The set's rows in one place.
   void stack(Set& one) {
     one.rows = one.pieces[0].rows;
-    if (one.piece_count == 1) {
-      if (kernel_.centres_rows) one.rows = without_own_means(scratch_, threads_, one.rows);
-      return;
-    }
+    if (one.piece_count == 1) return;
     const Rows<S>& upper = one.pieces[0].rows;
     const Rows<S>& lower = one.pieces[1].rows;
     const Index cols = upper.cols();
@@ -420,6 +422,20 @@ class Call {
     copy_padded(upper, no_centre, threads_, data, cols, upper.rows());
     copy_padded(lower, no_centre, threads_, data + upper.rows() * cols, cols, lower.rows());
     one.rows = Rows<S>(data, upper.rows() + lower.rows(), cols);
+  }
+
+  /// Takes the mean of its own elements off each row, in a unit in which the largest element that
+  /// is left is about 1: what rows of any length are like does not leave S's range then.
+  void centre_rows() {
+    double largest = 0;
+    for (int k = 0; k < count_; ++k) {
+      largest = std::max(largest, largest_half_above_mean(set(k).rows));
+    }
+    constexpr int most = 1000;
+    if (largest > 0) row_unit_ = std::exp2(std::clamp(-std::ilogb(largest) - 1, -most, most));
+    for (int k = 0; k < count_; ++k) {
+      set(k).rows = without_own_means(scratch_, threads_, set(k).rows, row_unit_);
+    }
   }
 
   /// Threads that wait for each other more than they work cost more than they save.
@@ -491,6 +507,7 @@ class Call {
   std::array<Set, most_sets> sets_;
   int count_ = 0;
   Output<S> further_ = {};
+  double row_unit_ = 1;
   ExcludedPairs excluded_;
 };
 

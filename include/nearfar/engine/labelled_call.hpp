@@ -71,6 +71,8 @@ class LabelledCall {
   /// Gradients of the packed rows; not wanted() where the call wants none.
   RowGradients<S>& d_queries() { return call_.gradients(0); }
   RowGradients<S>& d_keys() { return call_.gradients(key_set()); }
+  /// What rows that lost their means were multiplied by.
+  double row_unit() const { return call_.row_unit(); }
   Scratch& scratch() { return call_.scratch(); }
   int threads() const { return call_.threads(); }
 

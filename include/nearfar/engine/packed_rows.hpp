@@ -157,22 +157,46 @@ void copy_padded(const Rows<S>& x, const S* centre, int threads, S* out, Index s
   });
 }
 
-/// Rows less the mean of their own elements. The mean is taken of differences from the first, so
-/// that a row whose elements are equal becomes exactly 0; of halves, whose differences fit a
-/// double.
+/// Half of what element k of a row is above the mean of its own elements. The mean is taken of
+/// differences from the first, so that a row whose elements are equal becomes exactly 0; of halves,
+/// whose differences fit a double.
 template <class S>
-Rows<S> without_own_means(Scratch& scratch, int threads, const Rows<S>& x) {
+class HalfAboveMean {
+ public:
+  HalfAboveMean(Index n, const S* row) : row_(row) {
+    const double share = 1 / static_cast<double>(n);
+    for (Index k = 0; k < n; ++k) mean_ += half(k) * share;
+  }
+  double operator[](Index k) const { return half(k) - mean_; }
+
+ private:
+  double half(Index k) const {
+    return static_cast<double>(row_[k]) / 2 - static_cast<double>(row_[0]) / 2;
+  }
+
+  const S* row_;
+  double mean_ = 0;
+};
+
+/// The largest magnitude of those halves.
+template <class S>
+double largest_half_above_mean(const Rows<S>& x) {
+  double largest = 0;
+  for (Index i = 0; i < x.rows(); ++i) {
+    const HalfAboveMean<S> half(x.cols(), x.row(i));
+    for (Index k = 0; k < x.cols(); ++k) largest = std::max(largest, std::abs(half[k]));
+  }
+  return largest;
+}
+
+/// `unit` times rows less the mean of their own elements.
+template <class S>
+Rows<S> without_own_means(Scratch& scratch, int threads, const Rows<S>& x, double unit) {
   const Index cols = x.cols();
   S* out = scratch.take<S>(x.rows() * cols);
   each_row(x.rows(), threads, [&](Index i) {
-    const S* from = x.row(i);
-    const auto half = [&](Index k) {
-      return static_cast<double>(from[k]) / 2 - static_cast<double>(from[0]) / 2;
-    };
-    const double share = 1 / static_cast<double>(cols);
-    double mean = 0;
-    for (Index k = 0; k < cols; ++k) mean += half(k) * share;
-    for (Index k = 0; k < cols; ++k) out[i * cols + k] = saturated<S>(2 * (half(k) - mean));
+    const HalfAboveMean<S> half(cols, x.row(i));
+    for (Index k = 0; k < cols; ++k) out[i * cols + k] = saturated<S>(half[k] * (2 * unit));
   });
   return {out, x.rows(), cols};
 }

@@ -139,6 +139,10 @@ LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const Ker
     });
   }
   call.scatter(gradient_scale(rest, result.diagnostics, call.upstream()));
+  // Scores are squared distances of rows, not yet divided.
+  for (double* score : {&result.diagnostics.smallest_score, &result.diagnostics.largest_score}) {
+    *score = *score / call.row_unit() / call.row_unit();
+  }
   return result;
 }
 
