@@ -20,23 +20,21 @@ Computed<S> linear_contrastive_pairs(Case& c) {
   const auto x = c.matrix<S>("x");
   const auto positives = c.labels("positive_pairs");
   const auto negatives = c.labels("negative_pairs");
-  return with_kernel<S, nearfar::Euclidean, nearfar::SquaredEuclidean, nearfar::Cosine>(
-      c, [&]<class K>(const K&) {
-        Computed<S> out;
-        const nearfar::LinearContrastive<S, K> loss(options);
-        const nearfar::PairList positive_pairs = pairs_of(positives);
-        const nearfar::PairList negative_pairs = pairs_of(negatives);
-        if (c.has_input("references")) {
-          out.loss =
-              loss.forward_backward(x, c.matrix<S>("references"), positive_pairs, negative_pairs,
-                                    out.gradients["x"], out.gradients["references"])
-                  .value;
-        } else {
-          out.loss =
-              loss.forward_backward(x, positive_pairs, negative_pairs, out.gradients["x"]).value;
-        }
-        return out;
-      });
+  return with_kernel<S, nearfar::Euclidean, nearfar::SquaredEuclidean, nearfar::Cosine,
+                     nearfar::InnerProduct>(c, [&]<class K>(const K&) {
+    Computed<S> out;
+    const nearfar::LinearContrastive<S, K> loss(options);
+    const nearfar::PairList positive_pairs = pairs_of(positives);
+    const nearfar::PairList negative_pairs = pairs_of(negatives);
+    if (c.has_input("references")) {
+      out.loss = loss.forward_backward(x, c.matrix<S>("references"), positive_pairs, negative_pairs,
+                                       out.gradients["x"], out.gradients["references"])
+                     .value;
+    } else {
+      out.loss = loss.forward_backward(x, positive_pairs, negative_pairs, out.gradients["x"]).value;
+    }
+    return out;
+  });
 }
 
 template <class S>
