@@ -32,9 +32,9 @@ Result evaluate(const AngularOptions& options, const KernelValue<S>& kernel,
 
 }  // namespace detail
 
-/// Angular loss (Wang et al., Deep metric learning with angular loss, 2017, eq. 8): in the triangle
-/// of an anchor i, a positive p and a negative n the angle at n is to stay below alpha. With
-/// normalised rows and t = tan(alpha)^2, for every positive pair,
+/// Angular loss (Wang et al., Deep metric learning with angular loss, 2017, its batch form): in a
+/// triangle of an anchor i, a positive p and a negative n the angle at n is to stay below alpha.
+/// With normalised rows and t = tan(alpha)^2, for every positive pair,
 ///
 ///     L_ip = log(1 + sum_{n in N(i)} exp(4 t (x_i + x_p) . x_n - 2 (1 + t) x_i . x_p))
 ///

@@ -31,8 +31,8 @@ Result evaluate(const GeneralizedLiftedStructureOptions& options, const KernelVa
 }  // namespace detail
 
 /// Generalised lifted structured loss (Hermans, Beyer and Leibe, In defense of the triplet loss for
-/// person re-identification, 2017, eq. 9): all positives of an anchor, softly the farthest, against
-/// all of its negatives, softly the nearest:
+/// person re-identification, 2017, section 2): all positives of an anchor, softly the farthest,
+/// against all of its negatives, softly the nearest:
 ///
 ///     L_i = max(0, m + log sum_{p in P(i)} exp(d_ip) + log sum_{n in N(i)} exp(-d_in))
 ///

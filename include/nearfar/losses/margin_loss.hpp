@@ -45,10 +45,10 @@ Result evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
 
 }  // namespace detail
 
-/// Margin based loss (Wu et al., Sampling matters in deep embedding learning, 2017, eq. 4, its
-/// triplet form): positives are to lie a margin inside of a boundary beta that can be learnt, and
-/// negatives a margin outside of it. Over all triplets of an anchor i, one of its positives p and
-/// one of its negatives n:
+/// Margin based loss (Wu et al., Sampling matters in deep embedding learning, 2017, section
+/// 4), over triplets: positives are to lie a margin inside of a boundary beta that can be learnt,
+/// and negatives a margin outside of it. Over all triplets of an anchor i, one of its positives p
+/// and one of its negatives n:
 ///
 ///     L = sum over (i, p, n) of max(0, d_ip - beta + alpha) + max(0, beta - d_in + alpha)
 ///         + nu beta
@@ -60,8 +60,8 @@ Result evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
 ///
 /// Terms are the hinges, two a triplet: Reduction::mean divides by their number, mean_nonzero by
 /// the number of those above zero. Anchors without a positive or without a negative have no
-/// triplets. nu beta, the mean over anchors of their boundaries, is added after the reduction; with
-/// Reduction::none a row's value has nu beta_i / N.
+/// triplets. An anchor's nu beta_i has a reduction of its own, over all anchors: their mean with
+/// mean and mean_nonzero, their sum with sum; with Reduction::none it is in the row's value.
 ///
 /// Extra memory O((N + M) D); 3 to 4 N^2 D floating point operations for a batch, 6 N M D with
 /// references. Immutable; shared by threads each with its own Workspace; the same bits at any
@@ -71,8 +71,9 @@ class MarginLoss : public LabelCalls<MarginLoss<S, K>, S, MarginLossResult> {
   static_assert(is_symmetric<K>(),
                 "nearfar: MarginLoss needs a kernel that treats both rows alike");
 
- public:
   using Calls = LabelCalls<MarginLoss<S, K>, S, MarginLossResult>;
+
+ public:
   using Calls::forward;
   using Calls::forward_backward;
 

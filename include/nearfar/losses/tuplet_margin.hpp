@@ -34,7 +34,7 @@ TemperatureResult evaluate(const TupletMarginOptions& options, const KernelValue
 
 }  // namespace detail
 
-/// Tuplet margin loss (Yu and Tao, Deep metric learning with tuplet margin loss, 2019, eq. 5): each
+/// Tuplet margin loss (Yu and Tao, Deep metric learning with tuplet margin loss, 2019): each
 /// positive p of an anchor i against all negatives of the anchor, with a slack margin on the
 /// positive's angle theta_ip:
 ///

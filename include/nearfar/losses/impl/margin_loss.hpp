@@ -9,6 +9,12 @@
 
 namespace nearfar::detail {
 
+/// The factor of each anchor's nu beta: these have a reduction of their own.
+inline double boundary_scale(Reduction reduction, Index anchors) {
+  const bool mean = reduction == Reduction::mean || reduction == Reduction::mean_nonzero;
+  return mean && anchors > 0 ? 1 / static_cast<double>(anchors) : 1;
+}
+
 /// Closes all anchors, anchor i with the boundary beta_of(i), and sets value, values and counts.
 template <class S, class BetaOf>
 MarginTerm<S> close_margins(const MarginLossOptions& options, LabelledCall<S>& call,
@@ -26,9 +32,9 @@ MarginTerm<S> close_margins(const MarginLossOptions& options, LabelledCall<S>& c
   call.run(term, d);
   d.active_terms = call.total([&](Index i) { return term.active(i); });
   call.reduce([&](Index i) { return term.value(i); }, result);
+  const double share = options.nu * boundary_scale(options.reduction, call.anchors());
   for (Index i = 0; i < call.anchors(); ++i) {
-    const double own =
-        options.nu * call.upstream().weight(i) * beta_of(i) / static_cast<double>(call.anchors());
+    const double own = share * call.upstream().weight(i) * beta_of(i);
     result.value += own;
     if (!result.values.empty()) result.values[static_cast<std::size_t>(i)] += own;
   }
@@ -42,8 +48,8 @@ template <class S, class Body>
 void each_beta_derivative(const MarginLossOptions& options, const LabelledCall<S>& call,
                           const MarginTerm<S>& term, const Diagnostics& d, const Body& body) {
   const double of_hinges = call.scale(d);
-  const double of_boundary = gradient_scale(Reduction::sum, d, call.upstream()) * options.nu /
-                             static_cast<double>(call.anchors());
+  const double of_boundary = gradient_scale(Reduction::sum, d, call.upstream()) * options.nu *
+                             boundary_scale(options.reduction, call.anchors());
   for (Index i = 0; i < call.anchors(); ++i) {
     body(i, row_upstream(call.upstream(), i) * (of_hinges * term.d_beta(i) + of_boundary));
   }
