@@ -221,6 +221,43 @@ inline Terms sincere(const Tensor& logits, const Pairs& pairs, bool by_pairs) {
           as_numbers(pairs.positive.any(1)).sum().item<double>()};
 }
 
+// ---- rankings: of precisions, one a row, those of rows that have a positive
+
+inline Terms less_precision(const Tensor& sums, const Pairs& pairs) {
+  const Tensor counts = as_numbers(pairs.positive).sum(1);
+  const Tensor usable = pairs.positive.any(1);
+  return {zeroed(1 - sums / counts.clamp_min(1), usable), as_numbers(usable).sum().item<double>()};
+}
+
+inline Terms fast_ap(const Tensor& cosines, const Pairs& pairs, int bins) {
+  const Tensor place = (1 - cosines) * bins / 2;
+  const Tensor all = as_numbers(pairs.positive.logical_or(pairs.negative));
+  Tensor sums = at::zeros({cosines.size(0)}, at::kDouble);
+  Tensor own_up_to = sums;
+  Tensor all_up_to = sums;
+  for (int b = 0; b <= bins; ++b) {
+    const Tensor share = (1 - (place - b).abs()).clamp_min(0);
+    const Tensor own = (share * as_numbers(pairs.positive)).sum(1);
+    own_up_to = own_up_to + own;
+    all_up_to = all_up_to + (share * all).sum(1);
+    const Tensor empty = all_up_to == 0;
+    sums = sums + own * own_up_to / at::where(empty, at::ones_like(all_up_to), all_up_to);
+  }
+  return less_precision(sums, pairs);
+}
+
+inline Terms smooth_ap(const Tensor& logits, const Pairs& pairs) {
+  // [a, p, k]: how far key k is above key p.
+  const Tensor above = at::sigmoid(logits.unsqueeze(1) - logits.unsqueeze(2));
+  const Tensor others = at::eye(logits.size(1), at::kBool).logical_not().unsqueeze(0);
+  const auto rank_among = [&](const Tensor& keys) {
+    return 1 + zeroed(above, keys.unsqueeze(1).logical_and(others)).sum(2);
+  };
+  const Tensor precisions =
+      rank_among(pairs.positive) / rank_among(pairs.positive.logical_or(pairs.negative));
+  return less_precision(zeroed(precisions, pairs.positive).sum(1), pairs);
+}
+
 // ---- yes or no
 // -----------------------------------------------------------------------------------
 

@@ -194,6 +194,94 @@ void add_softmax(Cases& cases) {
       });
 }
 
+/// Numbers that float holds, too: they are taken in the rows' type.
+Tensor constants(Index count, std::uint64_t seed) {
+  return rows(1, count, seed).flatten().to(at::kFloat).to(at::kDouble);
+}
+
+void add_scored(Cases& cases) {
+  using namespace nearfar;
+  const Tensor scores = integers({3, 1, 0, 1, 4, 2, 2, 0, 3}).to(at::kDouble) / 4;
+  const Tensor same = integers({1, 0, 0, 1, 1, 0, 1, 0, 0});
+  const auto paired = [](const Tensor& a, const Tensor& b) {
+    return (reference::unit(a) * reference::unit(b)).sum(1);
+  };
+  const auto in_order = [=](const Tensor& s) {
+    const Tensor pairs = s.unsqueeze(1) - s.unsqueeze(0);
+    const Tensor ordered = scores.unsqueeze(1) < scores.unsqueeze(0);
+    return at::log1p(reference::zeroed(pairs.exp(), ordered).sum());
+  };
+  // No terms: the reduction is of no consequence.
+  cases.list.push_back(
+      {"co_sent",
+       {rows(n, d, 1), rows(n, d, 2), number(3)},
+       [=](const Inputs& x, Reduction) {
+         return libtorch::co_sent(x[0], x[1], scores, {}, {.scale = x[2]});
+       },
+       [=](const Inputs& x, Reduction) { return in_order(paired(x[0], x[1]) * x[2]); }});
+  cases.list.push_back(
+      {"angle",
+       {rows(n, d, 1), rows(n, d, 2), number(3)},
+       [=](const Inputs& x, Reduction) {
+         return libtorch::angle(x[0], x[1], scores, {}, {.scale = x[2]});
+       },
+       [=](const Inputs& x, Reduction) {
+         const auto parts = [](const Tensor& rows_of) {
+           return at::constant_pad_nd(reference::unit(rows_of), {0, d % 2}).chunk(2, 1);
+         };
+         const auto a = parts(x[0]);
+         const auto b = parts(x[1]);
+         const Tensor sums = a[0] * b[0] + a[1] * b[1] + a[1] * b[0] - a[0] * b[1];
+         return in_order(sums.sum(1).abs() * x[2]);
+       }});
+  cases.add(
+      "score_regression", {rows(n, d, 1), rows(n, d, 2)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::score_regression(x[0], x[1], scores, {.reduction = r});
+      },
+      [=](const Inputs& x, Reduction) { return Terms((paired(x[0], x[1]) - scores).square()); });
+  cases.add(
+      "cosine_embedding", {rows(n, d, 1), rows(n, d, 2)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::cosine_embedding(x[0], x[1], same, {.margin = 0.1, .reduction = r});
+      },
+      [=](const Inputs& x, Reduction) {
+        return Terms(at::cosine_embedding_loss(x[0], x[1], 2 * same - 1, 0.1, at::Reduction::None));
+      });
+  const auto lists = [](const Tensor& q, const Tensor& each) {
+    return (each * q.unsqueeze(1)).sum(2);
+  };
+  const Tensor of_teacher = constants(4 * n, 5).view({n, 4});
+  cases.add(
+      "margin_mse", {rows(n, d, 1), rows(n, d, 2), rows(n * 4, d, 3).view({n, 4, d})},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::margin_mse(x[0], x[1], x[2], of_teacher, {.reduction = r});
+      },
+      [=](const Inputs& x, Reduction) {
+        const Tensor margins = (x[0] * x[1]).sum(1, true) - lists(x[0], x[2]);
+        return Terms((margins - of_teacher).square().sum(1), 4 * n);
+      });
+  cases.add(
+      "margin_mse, one negative", {rows(n, d, 1), rows(n, d, 2), rows(n, d, 3)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::margin_mse(x[0], x[1], x[2], scores, {.reduction = r});
+      },
+      [=](const Inputs& x, Reduction) {
+        return Terms(((x[0] * (x[1] - x[2])).sum(1) - scores).square());
+      });
+  cases.add(
+      "distill_kl", {rows(n, d, 1), rows(n * 4, d, 3).view({n, 4, d}), number(0.7)},
+      [=](const Inputs& x, Reduction r) {
+        return libtorch::distill_kl(x[0], x[1], of_teacher, {.reduction = r},
+                                    {.temperature = x[2]});
+      },
+      [=](const Inputs& x, Reduction) {
+        const Tensor student = (lists(x[0], x[1]) / x[2]).log_softmax(1);
+        const Tensor teacher = (of_teacher / x[2]).log_softmax(1);
+        return Terms((teacher.exp() * (teacher - student)).sum(1) * x[2].square());
+      });
+}
+
 void add_logistic(Cases& cases) {
   using nearfar::InnerProduct;
   cases.add(
@@ -388,6 +476,23 @@ void add_pairs(Cases& cases) {
           return reference::sup_con(near / tau, pairs, inside);
         });
   }
+  cases.over_labels<Cosine>(
+      "fast_ap",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::fast_ap(of..., FastApOptions{.bins = 7, .reduction = r}, kernel);
+      },
+      [](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
+        return reference::fast_ap(near, pairs, 7);
+      });
+  cases.over_labels<Cosine, SquaredEuclidean>(
+      "smooth_ap",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        return libtorch::smooth_ap(of..., SmoothApOptions{.reduction = r},
+                                   {.temperature = number(tau)}, kernel);
+      },
+      [](const Tensor& near, const Tensor&, const Pairs& pairs, bool, Reduction) {
+        return reference::smooth_ap(near / tau, pairs);
+      });
   for (const SincereTerms terms : {SincereTerms::anchors, SincereTerms::positive_pairs}) {
     const bool by_pairs = terms == SincereTerms::positive_pairs;
     cases.over_labels<Cosine, SquaredEuclidean>(
@@ -608,6 +713,7 @@ void expect_agreement(void (*add)(Cases&)) {
 }
 
 TEST(LibTorchLosses, Softmax) { expect_agreement(&add_softmax); }
+TEST(LibTorchLosses, PairsAndListsWithNumbers) { expect_agreement(&add_scored); }
 TEST(LibTorchLosses, Logistic) { expect_agreement(&add_logistic); }
 TEST(LibTorchLosses, WholeSets) { expect_agreement(&add_whole_sets); }
 TEST(LibTorchLosses, Proxies) { expect_agreement(&add_proxies); }

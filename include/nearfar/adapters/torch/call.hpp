@@ -25,6 +25,9 @@ struct TemperatureTensor {
 struct BoundaryTensor {
   Tensor beta = {};
 };
+struct ScaleTensor {
+  Tensor scale = {};
+};
 struct LogitScaleTensor {
   Tensor logit_scale = {};
 };

@@ -5,9 +5,12 @@
 #include "nearfar/adapters/torch/call.hpp"
 #include "nearfar/losses/alignment.hpp"
 #include "nearfar/losses/clip.hpp"
+#include "nearfar/losses/co_sent.hpp"
+#include "nearfar/losses/cosine_embedding.hpp"
 #include "nearfar/losses/cpc.hpp"
 #include "nearfar/losses/dclw.hpp"
 #include "nearfar/losses/dhel.hpp"
+#include "nearfar/losses/distillation.hpp"
 #include "nearfar/losses/hadsell.hpp"
 #include "nearfar/losses/hard_negative.hpp"
 #include "nearfar/losses/in_batch_info_nce.hpp"
@@ -17,6 +20,7 @@
 #include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/nt_xent.hpp"
 #include "nearfar/losses/rince.hpp"
+#include "nearfar/losses/score_regression.hpp"
 #include "nearfar/losses/sig_lip.hpp"
 #include "nearfar/losses/triplet.hpp"
 #include "nearfar/losses/uniformity.hpp"
@@ -38,6 +42,10 @@ template <class S, Kernel>
 using UniformityOver = Uniformity<S>;
 template <class S, Kernel>
 using CpcOver = Cpc<S>;
+template <class S, Kernel>
+using AngleOver = Angle<S>;
+template <class S, Kernel>
+using CosineEmbeddingOver = CosineEmbedding<S>;
 
 /// Arguments of a loss of two sets of rows.
 inline constexpr auto both = [](const auto& views) { return std::tuple(views[0], views[1]); };
@@ -61,6 +69,26 @@ inline auto both_with_pairs(const Tensor& positives, const Tensor& negatives) {
   return [similar = checked_lists("positive_pairs", positives, 2),
           others = checked_lists("negative_pairs", negatives, 2)](const auto& views) {
     return std::tuple(views[0], views[1], pairs_of(similar), pairs_of(others));
+  };
+}
+/// Arguments of a loss of sets of rows and numbers, whose tensor is one a row of the last set: in
+/// the shape of its rows.
+template <std::size_t sets>
+auto rows_and_numbers(const char* name, const Tensor& numbers, const Tensor& last) {
+  check_dense("rows", last);
+  TORCH_CHECK(last.dim() > 0 && numbers.sizes() == last.sizes().slice(0, last.dim() - 1),
+              "nearfar: ", name, ": wanted one number a row, ",
+              last.dim() > 0 ? last.sizes().slice(0, last.dim() - 1) : last.sizes(), ", got ",
+              numbers.sizes());
+  return [own = checked_numbers(name, numbers.reshape({-1}), last.scalar_type())]<class Views>(
+             const Views& views) {
+    using S = typename Views::value_type::Scalar;
+    const Numbers<S> of_rows(own.template data_ptr<S>(), own.numel());
+    if constexpr (sets == 2) {
+      return std::tuple(views[0], views[1], of_rows);
+    } else {
+      return std::tuple(views[0], views[1], views[2], of_rows);
+    }
   };
 }
 
@@ -444,6 +472,69 @@ Tensor triplet(const Tensor& anchors, const Tensor& positives, const Tensor& neg
   return detail::call<Triplet, Result>(
       {{"anchors", anchors}, {"positives", positives}, {"negatives", negatives}}, options, kernel,
       {}, [](const auto& views) { return std::tuple(views[0], views[1], views[2]); });
+}
+
+/// CoSent: pairs of rows of a and b, both N x D, whose scores are to be in the order of their
+/// targets (N), constants.
+template <class K = Cosine>
+Tensor co_sent(const Tensor& a, const Tensor& b, const Tensor& scores,
+               const CoSentOptions& options = {}, const ScaleTensor& learnt = {},
+               const K& kernel = {}) {
+  return detail::call<CoSent, CoSentResult>(
+      {{"a", a}, {"b", b}}, options, kernel,
+      {{"scale", learnt.scale, &CoSentOptions::scale, &CoSentResult::d_scale}},
+      detail::rows_and_numbers<2>("scores", scores, b));
+}
+
+/// Angle: the same with scores of rows as complex numbers.
+inline Tensor angle(const Tensor& a, const Tensor& b, const Tensor& scores,
+                    const AngleOptions& options = {}, const ScaleTensor& learnt = {}) {
+  return detail::call<detail::AngleOver, CoSentResult>(
+      {{"a", a}, {"b", b}}, options, Cosine(),
+      {{"scale", learnt.scale, &AngleOptions::scale, &CoSentResult::d_scale}},
+      detail::rows_and_numbers<2>("scores", scores, b));
+}
+
+/// ScoreRegression: pairs of rows of a and b, both N x D, whose scores are to be those given (N),
+/// constants.
+template <class K = Cosine>
+Tensor score_regression(const Tensor& a, const Tensor& b, const Tensor& scores,
+                        const ScoreRegressionOptions& options = {}, const K& kernel = {}) {
+  return detail::call<ScoreRegression, Result>({{"a", a}, {"b", b}}, options, kernel, {},
+                                               detail::rows_and_numbers<2>("scores", scores, b));
+}
+
+/// CosineEmbedding: pairs of rows of a and b, both N x D, same[i] (int64, N) 1 where they are
+/// similar, 0 where not.
+inline Tensor cosine_embedding(const Tensor& a, const Tensor& b, const Tensor& same,
+                               const CosineEmbeddingOptions& options = {}) {
+  return detail::call<detail::CosineEmbeddingOver, Result>(
+      {{"a", a}, {"b", b}}, options, Cosine(), {},
+      [codes = detail::checked_integers("same", same)](const auto& views) {
+        return std::tuple(views[0], views[1], detail::labels_of(codes));
+      });
+}
+
+/// MarginMse: queries and positives (both N x D), negatives N x K x D with a teacher's margins
+/// N x K, or N x D with N, constants.
+template <class K = InnerProduct>
+Tensor margin_mse(const Tensor& queries, const Tensor& positives, const Tensor& negatives,
+                  const Tensor& teacher_margins, const MarginMseOptions& options = {},
+                  const K& kernel = {}) {
+  return detail::call<MarginMse, Result>(
+      {{"queries", queries}, {"positives", positives}, {"negatives", negatives, 2, 3}}, options,
+      kernel, {}, detail::rows_and_numbers<3>("teacher_margins", teacher_margins, negatives));
+}
+
+/// DistillKl: queries (N x D), candidates N x K x D with a teacher's scores N x K, constants.
+template <class K = InnerProduct>
+Tensor distill_kl(const Tensor& queries, const Tensor& candidates, const Tensor& teacher_scores,
+                  const DistillKlOptions& options = {}, const TemperatureTensor& learnt = {},
+                  const K& kernel = {}) {
+  return detail::call<DistillKl>(
+      {{"queries", queries}, {"candidates", candidates, 3, 3}}, options, kernel,
+      detail::temperature_of<DistillKlOptions, TemperatureResult>(learnt),
+      detail::rows_and_numbers<2>("teacher_scores", teacher_scores, candidates));
 }
 
 /// HadsellContrastive of pairs given: row i of a with row i of b (both N x D), same[i] (int64, N)
