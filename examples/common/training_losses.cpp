@@ -61,6 +61,10 @@ nearfar::MinedTripletOptions on_the_plane() {
   return {.margin = 1, .reduction = nearfar::Reduction::mean_nonzero};
 }
 template <>
+nearfar::SmoothApOptions on_the_plane() {
+  return {.temperature = 1};
+}
+template <>
 nearfar::SupConOptions on_the_plane() {
   return {.temperature = 1};
 }

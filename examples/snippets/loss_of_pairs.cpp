@@ -1,5 +1,5 @@
-// A loss of given pairs: PyTorch's CosineEmbeddingLoss, from scores of row i with row i and their
-// gradients.
+// A loss of given pairs from scores of row i with row i and their gradients: as an example
+// PyTorch's CosineEmbeddingLoss, which nearfar::CosineEmbedding is, too.
 #include <algorithm>
 #include <iostream>
 #include <nearfar/check/gradient_check.hpp>
