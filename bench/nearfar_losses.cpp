@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <nearfar/nearfar.hpp>
 #include <optional>
@@ -171,6 +172,10 @@ template <class Line>
 double units(const Shape& shape, const typename Line::Options& options) {
   const std::string_view name = Line::name;
   if (name == "alignment") return 0;
+  const double share = static_cast<double>(shape.d) / static_cast<double>(shape.m);
+  if (name == "barlow_twins" || name == "vic_reg") return (shape.gradients ? 6 : 2) * share;
+  if (name == "ko_leo") return 2;
+  if (name == "gor") return (shape.gradients ? 3 : 1) * std::min(share, 1.0);
   if constexpr (has_two_sets(Line::takes)) {
     return shape.gradients ? (name == "clip" ? 8 : 6) : 2;
   }

@@ -198,6 +198,60 @@ Answer<S> of_proxies(const Case<S>& c, Index centers, const Make& make) {
   return out;
 }
 
+/// f(x), whose gradient is both of the answer's.
+template <class S, class Call>
+Answer<S> of_one(const Case<S>& c, const Call& call) {
+  const Strided<S> x(c.x, c.gap);
+  const Answer<S> out = promises<S>(
+      c, [&]() -> nearfar::Result { return call(x.rows(), nullptr, nearfar::Upstream()); },
+      [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
+        const nearfar::Result result = call(x.rows(), &gx, u);
+        gy = gx;
+        return result;
+      });
+  require(out.refused || c.x.allFinite(), "NaN and infinities are refused");
+  return out;
+}
+
+/// f(queries, offsets, documents, offsets), in sets of one and of two tokens.
+template <class S, class Make>
+Answer<S> of_tokens(const Case<S>& c, const Make& make) {
+  const auto offsets = [](nearfar::Index rows) {
+    std::vector<nearfar::Index> out = {0};
+    while (out.back() < rows) {
+      out.push_back(std::min<nearfar::Index>(rows, out.back() + (out.size() % 2 == 0 ? 1 : 2)));
+    }
+    return out;
+  };
+  const std::vector<nearfar::Index> of_x = offsets(c.x.rows());
+  const std::vector<nearfar::Index> of_y = offsets(c.y.rows());
+  const Strided<S> x(c.x, c.gap);
+  const Strided<S> y(c.y, c.gap);
+  const Answer<S> out = promises<S>(
+      c, [&]() -> nearfar::Result { return make().forward(x.rows(), of_x, y.rows(), of_y); },
+      [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
+        return make().forward_backward(x.rows(), of_x, y.rows(), of_y, gx, gy, {.upstream = u});
+      });
+  require(out.refused || (c.x.allFinite() && c.y.allFinite()), "NaN and infinities are refused");
+  return out;
+}
+
+/// f(prediction1, prediction2, target1, target2), the targets the predictions of the other view.
+template <class S, class Make>
+Answer<S> of_predictions(const Case<S>& c, const Make& make) {
+  const Strided<S> x(c.x, c.gap);
+  const Strided<S> y(c.y, c.gap);
+  const Answer<S> out = promises<S>(
+      c,
+      [&]() -> nearfar::Result { return make().forward(x.rows(), y.rows(), x.rows(), y.rows()); },
+      [&](const nearfar::Upstream& u, Matrix<S>& gx, Matrix<S>& gy) -> nearfar::Result {
+        return make().forward_backward(x.rows(), y.rows(), x.rows(), y.rows(), gx, gy,
+                                       {.upstream = u});
+      });
+  require(out.refused || (c.x.allFinite() && c.y.allFinite()), "NaN and infinities are refused");
+  return out;
+}
+
 // ---- against the oracle ------------------------------------------------------------------------
 
 /// `steepness`: how many times a rounding of the scores is seen in the result.
@@ -322,25 +376,40 @@ struct WithColumn {
 template <class Loss, class Column>
 WithColumn(Loss, Column) -> WithColumn<Loss, Column>;  // clang 14 does not deduce aggregates
 
-/// A loss of the register with its own kernel, whose calls take two sets of rows, with a number or
-/// a flag a pair or without, rows and labels, or both.
+/// A loss of the register with its own kernel, whose calls take one or two sets of rows, with a
+/// number or a flag a pair or without, rows and labels, slices, predictions or tokens.
 template <class Line>
 void registered_loss(Bytes& bytes) {
   const Case<float> c(bytes);
   const auto options = options_of<typename Line::Options>(c, bytes);
   const auto make = [&] { return typename Line::template Loss<float>(options); };
-  if constexpr (support::is_over_labels<Line> ||
-                Line::takes == nearfar::registered::Takes::classes) {
+  using nearfar::registered::Takes;
+  const auto one = [&](const auto&... constants) {
+    return [&make, constants...](nearfar::Rows<float> x, Matrix<float>* g,
+                                 const nearfar::Upstream& u) -> nearfar::Result {
+      if (g == nullptr) return make().forward(x, constants...);
+      return make().forward_backward(x, constants..., *g, {.upstream = u});
+    };
+  };
+  if constexpr (support::is_over_labels<Line> || Line::takes == Takes::classes) {
     of_labels(c, make);
-  } else if constexpr (Line::takes == nearfar::registered::Takes::scored_pairs) {
+  } else if constexpr (Line::takes == Takes::scored_pairs) {
     const std::vector<float> numbers(c.labels.begin(), c.labels.end());
     of_two(c, [&] { return WithColumn{make(), nearfar::Numbers<float>(numbers)}; });
-  } else if constexpr (Line::takes == nearfar::registered::Takes::matched_pairs) {
+  } else if constexpr (Line::takes == Takes::matched_pairs) {
     std::vector<int> flags;
     for (const auto label : c.labels) flags.push_back(static_cast<int>(label & 1));
     of_two(c, [&] { return WithColumn{make(), nearfar::Labels(flags)}; });
-  } else if constexpr (Line::takes == nearfar::registered::Takes::proxies) {
+  } else if constexpr (Line::takes == Takes::proxies) {
     of_proxies(c, support::centers_of(options), make);
+  } else if constexpr (Line::takes == Takes::one_set) {
+    of_one(c, one());
+  } else if constexpr (Line::takes == Takes::slices) {
+    of_one(c, one(nearfar::Rows<float>(c.y)));
+  } else if constexpr (Line::takes == Takes::predictions) {
+    of_predictions(c, make);
+  } else if constexpr (Line::takes == Takes::tokens) {
+    of_tokens(c, make);
   } else {
     of_two(c, make);
   }
@@ -360,7 +429,9 @@ const std::vector<Target>& targets() {
       if constexpr (support::is_over_labels<Line> || takes == Takes::classes ||
                     takes == Takes::pairs || takes == Takes::views || takes == Takes::queries ||
                     takes == Takes::proxies || takes == Takes::scored_pairs ||
-                    takes == Takes::matched_pairs) {
+                    takes == Takes::matched_pairs || takes == Takes::one_set ||
+                    takes == Takes::slices || takes == Takes::predictions ||
+                    takes == Takes::tokens) {
         out.push_back(registered_loss<Line>);
       }
     });

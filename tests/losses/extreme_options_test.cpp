@@ -113,6 +113,8 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"lambda", [](double v) { SoftTriple<S>({.lambda = v}); }},
       {"gamma", [](double v) { SoftTriple<S>({.gamma = v}); }},
       {"alpha", [](double v) { ProxyAnchor<S>({.alpha = v}); }},
+      {"t_max", [](double v) { SigReg<S>({.t_max = v}); }},
+      {"temperature", [](double v) { MaxSimInfoNce<S>({.temperature = v}); }},
   };
   const bool narrow = sizeof(S) == sizeof(float);
   const double tiny = narrow ? 1e-39 : 4e-308;
@@ -292,6 +294,28 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
     }
     check("ProxyAnchor", [&] {
       return finite(ProxyAnchor<S>({.alpha = v}).forward_backward(x, labels, y, dx, dy).value);
+    });
+    const std::vector<Index> tokens = {0, 1, 3, x.rows()};
+    check("MaxSimInfoNce", [&] {
+      return softmax(
+          MaxSimInfoNce<S>({.temperature = v}).forward_backward(x, tokens, y, tokens, dx, dy));
+    });
+    check("SigReg",
+          [&] { return finite(SigReg<S>({.t_max = v}).forward_backward(x, y, dx).value); });
+    for (const double epsilon : {v, 1e-5}) {
+      check("BarlowTwins", [&] {
+        return finite(
+            BarlowTwins<S>({.lambda = v, .epsilon = epsilon}).forward_backward(x, y, dx, dy).value);
+      });
+      check("VicReg", [&] {
+        return finite(VicReg<S>({.variance = v, .covariance = v, .epsilon = epsilon})
+                          .forward_backward(x, y, dx, dy)
+                          .value);
+      });
+    }
+    check("Gor", [&] {
+      return finite(
+          Gor<S>({.mean_weight = v, .second_moment_weight = v}).forward_backward(x, dx).value);
     });
     check("LiftedStructure", [&] {
       return finite(LiftedStructure<S>({.margin = v}).forward_backward(x, labels, dx).value);

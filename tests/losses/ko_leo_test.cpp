@@ -51,7 +51,7 @@ void expect_plain(const Matrix<S>& x) {
           for (const Real v : plain(rows[0])) sum += share * v;
           return sum;
         },
-        {x}, 1, share * static_cast<Real>(x.rows()), 1e-6L);
+        {x}, 1, share * static_cast<Real>(x.rows()), 1e-5L);
     if (reduction != Reduction::none) continue;
     const std::vector<Real> want = plain(oracle::exact(x));
     ASSERT_EQ(got.values.size(), want.size());

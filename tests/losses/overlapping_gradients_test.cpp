@@ -67,6 +67,13 @@ TYPED_TEST(OverlappingGradients, AreRefusedByEveryCallOfTwo) {
   this->refuses("Clip", [&] { Clip<S>().forward_backward(x, y, d, d); });
   this->refuses("SigLip", [&] { SigLip<S>().forward_backward(x, y, d, d); });
   this->refuses("Alignment", [&] { Alignment<S>().forward_backward(x, y, d, d); });
+  this->refuses("BarlowTwins", [&] { BarlowTwins<S>().forward_backward(x, y, d, d); });
+  this->refuses("VicReg", [&] { VicReg<S>().forward_backward(x, y, d, d); });
+  this->refuses("Byol", [&] { Byol<S>().forward_backward(x, y, z, z, d, d); });
+  this->refuses("NegativeCosine", [&] { NegativeCosine<S>().forward_backward(x, y, z, z, d, d); });
+  const std::vector<Index> tokens = {0, 1, 4};
+  this->refuses("MaxSimInfoNce",
+                [&] { MaxSimInfoNce<S>().forward_backward(x, tokens, y, tokens, d, d); });
   this->refuses("MutualInformation", [&] { MutualInformation<S>().forward_backward(x, y, d, d); });
   this->refuses("Nce", [&] { Nce<S>().forward_backward(x, y, z, ones, ones, d, other, d); });
   this->refuses("NegativeSampling",

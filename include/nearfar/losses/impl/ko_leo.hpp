@@ -27,10 +27,10 @@ class NearestTerm final : public RowTerm<S> {
     keys_[i] = -1;
   }
   void accumulate(Index i, Index first, Index n, const S* s) override {
-    const S* nearest = std::min_element(s, s + n);
-    if (!(*nearest < distances_[i])) return;
-    distances_[i] = *nearest;
-    keys_[i] = first + (nearest - s);
+    const S nearest = score_loops<S>().range(n, s).smallest;
+    if (!(nearest < distances_[i])) return;
+    distances_[i] = nearest;
+    keys_[i] = first + (std::find(s, s + n, nearest) - s);
   }
   void close(Index) override {}
   void gradient(Index, Index, Index, const S*, S*) override {}
