@@ -11,6 +11,16 @@
 
 namespace nearfar::detail {
 
+/// body(begin, end) for blocks of columns, one for each thread, so that rows are read in long
+/// pieces. For sums that run over rows in order: none depends on where a block ends.
+template <class Body>
+void each_column_block(Index cols, int threads, const Body& body) {
+  constexpr Index line = 16;  // elements
+  const Index width = std::max(line, round_up(tasks_of(cols, std::max(1, threads)), line));
+  parallel_tasks(tasks_of(cols, width), threads,
+                 [&](Index t, int) { body(t * width, std::min(cols, (t + 1) * width)); });
+}
+
 /// Statistics of columns in double. Each column has a unit, a power of two: elements divided by it
 /// are at most 1, so that no square overflows or underflows.
 struct ColumnStatistics {
@@ -30,10 +40,7 @@ ColumnStatistics column_statistics(Scratch& scratch, int threads, const Rows<S>&
   const Index cols = x.cols();
   const ColumnStatistics out{scratch.take<double>(cols), scratch.take<double>(cols),
                              scratch.take<double>(cols)};
-  constexpr Index columns = 64;
-  parallel_tasks(tasks_of(cols, columns), threads, [&](Index t, int) {
-    const Index begin = t * columns;
-    const Index end = std::min(cols, begin + columns);
+  each_column_block(cols, threads, [&](Index begin, Index end) {
     const auto each = [&](const auto& body) {
       for (Index i = 0; i < x.rows(); ++i) {
         for (Index k = begin; k < end; ++k) body(k, static_cast<double>(x.row(i)[k]));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/loops/products.hpp"
@@ -11,12 +12,6 @@
 /// number of threads: a thread owns rows of the result.
 
 namespace nearfar::detail {
-
-/// v within what S can hold, unless it is infinite or no number: such sums are errors later.
-template <class S>
-S narrowed(double v) {
-  return is_finite(v) ? saturated<S>(v) : static_cast<S>(v);
-}
 
 /// A square matrix whose rows are padded with zeros to whole vectors.
 template <class S>
@@ -100,6 +95,14 @@ void each_product_row(Scratch& scratch, int threads, const PackedRows<S>& x,
     }
     for (Index r = 0; r < count; ++r) body(first + r, mine + r * m.stride);
   });
+}
+
+/// out[k] = value_of(k), within what S can hold, for n elements that come of `products`; infinite
+/// where these have overflowed, which whoever checks gradients will see.
+template <class S, class ValueOf>
+void set_from_products(Index n, const S* products, S* out, const ValueOf& value_of) {
+  for (Index k = 0; k < n; ++k) out[k] = saturated<S>(value_of(k));
+  if (!row_loops<S>().all_finite(n, products)) out[0] = std::numeric_limits<S>::infinity();
 }
 
 }  // namespace nearfar::detail

@@ -43,17 +43,15 @@ const double* own_correlations(Scratch& scratch, int threads, const Rows<S>& x,
                                const Standardised& of_x, const Rows<S>& y,
                                const Standardised& of_y) {
   double* out = scratch.take<double>(x.cols());
-  constexpr Index columns = 64;
-  parallel_tasks(tasks_of(x.cols(), columns), threads, [&](Index t, int) {
-    const Index end = std::min(x.cols(), (t + 1) * columns);
-    std::fill(out + t * columns, out + end, 0.0);
+  each_column_block(x.cols(), threads, [&](Index begin, Index end) {
+    std::fill(out + begin, out + end, 0.0);
     for (Index i = 0; i < x.rows(); ++i) {
-      for (Index k = t * columns; k < end; ++k) {
+      for (Index k = begin; k < end; ++k) {
         out[k] += of_x.element(k, static_cast<double>(x.row(i)[k])) *
                   of_y.element(k, static_cast<double>(y.row(i)[k]));
       }
     }
-    for (Index k = t * columns; k < end; ++k) out[k] /= static_cast<double>(x.rows());
+    for (Index k = begin; k < end; ++k) out[k] /= static_cast<double>(x.rows());
   });
   return out;
 }
@@ -68,11 +66,9 @@ void add_standardised_gradient(Scratch& scratch, int threads, const PackedRows<S
   if (!to.wanted()) return;
   each_product_row(scratch, threads, other, m, [&](Index i, const S* products) {
     const S* z = own.row(i);
-    S* row = to.data + i * own.stride;
-    for (Index k = 0; k < own.depth; ++k) {
-      row[k] = narrowed<S>(
-          inverse[k] * (static_cast<double>(products[k]) - static_cast<double>(z[k]) * along[k]));
-    }
+    set_from_products(own.depth, products, to.data + i * own.stride, [&](Index k) {
+      return inverse[k] * (static_cast<double>(products[k]) - static_cast<double>(z[k]) * along[k]);
+    });
   });
 }
 
@@ -105,54 +101,47 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   const double* own = own_correlations(scratch, threads, inputs.rows[0], of1, inputs.rows[1], of2);
   const SquareMatrix<S> c = transposed_product(scratch, threads, z1, z2);
 
-  // C becomes dL/dC / N in place. Sums of rows and of columns of C dL/dC / N.
-  double* values = scratch.take<double>(depth);
-  double* along1 = scratch.take<double>(depth);
-  double* along2 = scratch.take<double>(depth);
-  const auto count = static_cast<double>(n);
-  const auto correlation = [&](Index k, Index e) {
-    return k == e ? own[k] : static_cast<double>(c.row(k)[e]) / count;
-  };
-  const auto slope = [&](Index k, Index e, double v) {
-    return k == e ? 2 * (v - 1) / count : 2 * options.lambda * v / count;
-  };
-  constexpr Index columns = 64;
-  parallel_tasks(tasks_of(depth, columns), threads, [&](Index t, int) {
-    const Index end = std::min(depth, (t + 1) * columns);
-    std::fill(along2 + t * columns, along2 + end, 0.0);
+  // N C becomes dL/dC / N in place, after the sums of its squares off the diagonal, by rows and by
+  // columns, are taken.
+  const double share = 1 / static_cast<double>(n);
+  const double slope = 2 * options.lambda * share;
+  double* of_rows = scratch.take<double>(depth);
+  double* of_columns = scratch.take<double>(depth);
+  for (Index k = 0; k < depth; ++k) c.row(k)[k] = 0;
+  each_column_block(depth, threads, [&](Index begin, Index end) {
+    std::fill(of_columns + begin, of_columns + end, 0.0);
     for (Index k = 0; k < depth; ++k) {
-      for (Index e = t * columns; e < end; ++e) {
-        const double v = correlation(k, e);
-        along2[e] += slope(k, e, v) * v;
+      const S* row = c.row(k);
+      for (Index e = begin; e < end; ++e) {
+        const double v = static_cast<double>(row[e]) * share;
+        of_columns[e] += v * v;
       }
     }
   });
   each_row(depth, threads, [&](Index k) {
-    double off = 0;
-    along1[k] = 0;
-    values[k] = 0;
-    for (Index e = 0; e < depth; ++e) {
-      const double v = correlation(k, e);
-      if (k == e) {
-        values[k] = (v - 1) * (v - 1);
-      } else {
-        off += v * v;
-      }
-      along1[k] += slope(k, e, v) * v;
-      c.row(k)[e] = narrowed<S>(slope(k, e, v));
-    }
-    values[k] += options.lambda * off;
+    S* row = c.row(k);
+    of_rows[k] = row_loops<S>().dot_in_double(depth, row, row) * share * share;
+    row_loops<S>().scale(depth, saturated<S>(slope * share), row, row);
+    row[k] = static_cast<S>(2 * (own[k] - 1) * share);
   });
-  for (Index k = 0; k < depth; ++k) result.value += values[k];
+  for (Index k = 0; k < depth; ++k) {
+    const double off = own[k] - 1;
+    result.value += off * off + options.lambda * of_rows[k];
+    // The means of z_ik dL/dz_ik over i, sum_e C_ke dL/dC_ke / N, take the sums' places.
+    const double diagonal = 2 * off * share * own[k];
+    of_rows[k] = slope * of_rows[k] + diagonal;
+    of_columns[k] = slope * of_columns[k] + diagonal;
+  }
   if (!is_finite(result.value)) fail_value_overflow(result.value);
   d.terms = d.active_terms = depth * depth;
   if (!call.wants_gradients()) return result;
 
   if (call.gradients(0).wanted()) {
     add_standardised_gradient(scratch, threads, z1, z2, transposed(scratch, threads, c),
-                              of1.inverse, along1, call.gradients(0));
+                              of1.inverse, of_rows, call.gradients(0));
   }
-  add_standardised_gradient(scratch, threads, z2, z1, c, of2.inverse, along2, call.gradients(1));
+  add_standardised_gradient(scratch, threads, z2, z1, c, of2.inverse, of_columns,
+                            call.gradients(1));
   call.scatter(call.upstream().scalar());
   return result;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nearfar/engine/call.hpp"
+#include "nearfar/engine/column_statistics.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/square_products.hpp"
 #include "nearfar/kernels/cosine.hpp"
@@ -35,10 +36,7 @@ class SquaresTerm final : public RowTerm<S> {
 template <class S>
 double sum_of_cosines(Scratch& scratch, int threads, const PackedRows<S>& u, double* sum) {
   double* of_pairs = scratch.take<double>(u.depth);
-  constexpr Index columns = 64;
-  parallel_tasks(tasks_of(u.depth, columns), threads, [&](Index t, int) {
-    const Index begin = t * columns;
-    const Index end = std::min(u.depth, begin + columns);
+  each_column_block(u.depth, threads, [&](Index begin, Index end) {
     std::fill(sum + begin, sum + end, 0.0);
     std::fill(of_pairs + begin, of_pairs + end, 0.0);
     for (Index i = 0; i < u.rows; ++i) {
@@ -150,7 +148,7 @@ Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs) {
       S* to = gradients.data + i * u.stride;
       const double* of_row = of_squares.data + i * rows.stride;
       for (Index k = 0; k < u.depth; ++k) {
-        to[k] = narrowed<S>(of_second * of_row[k] + of_mean * (sum[k] - direction(u, i, k)));
+        to[k] = saturated<S>(of_second * of_row[k] + of_mean * (sum[k] - direction(u, i, k)));
       }
     });
   }

@@ -30,12 +30,10 @@ class EppsPulleyTerm final : public RowTerm<S> {
     double* of_cosines = cosines(i);
     double* of_sines = sines(i);
     each_part(n, s, [&](Index, Index some, const Turns& turns) {
-      Turns at = Turns::none();
+      Turns at = Turns::none(some);
       for (Index k = 0; k < knots_; ++k) {
-        for (Index l = 0; l < some; ++l) {
-          of_cosines[k] += at.cosine[l];
-          of_sines[k] += at.sine[l];
-        }
+        of_cosines[k] += sum_of(at.cosine);
+        of_sines[k] += sum_of(at.sine);
         at.add(turns);
       }
     });
@@ -63,7 +61,7 @@ class EppsPulleyTerm final : public RowTerm<S> {
     const double* of_cosines = cosines(i);
     const double* of_sines = sines(i);
     each_part(n, s, [&](Index first, Index some, const Turns& turns) {
-      Turns at = Turns::none();
+      Turns at = Turns::none(some);
       double sums[width] = {};
       for (Index k = 0; k < knots_; ++k) {
         for (Index l = 0; l < width; ++l) {
@@ -83,10 +81,10 @@ class EppsPulleyTerm final : public RowTerm<S> {
     double cosine[width];
     double sine[width];
 
-    static Turns none() {
-      Turns out;
-      std::fill_n(out.cosine, width, 1.0);
-      std::fill_n(out.sine, width, 0.0);
+    /// `some` angles of 0; all others have cosine 0, too, and add nothing to sums.
+    static Turns none(Index some) {
+      Turns out = {};
+      std::fill_n(out.cosine, some, 1.0);
       return out;
     }
     /// Those of the sums of these angles and others.
@@ -99,6 +97,16 @@ class EppsPulleyTerm final : public RowTerm<S> {
     }
   };
 
+  /// By halves, which vectors can add.
+  static double sum_of(const double (&v)[width]) {
+    double sums[width / 2];
+    for (Index l = 0; l < width / 2; ++l) sums[l] = v[l] + v[l + width / 2];
+    for (Index count = width / 4; count > 0; count /= 2) {
+      for (Index l = 0; l < count; ++l) sums[l] += sums[l + count];
+    }
+    return sums[0];
+  }
+
   double* cosines(Index i) const { return sums_ + 2 * i * knots_; }
   double* sines(Index i) const { return cosines(i) + knots_; }
 
@@ -107,7 +115,7 @@ class EppsPulleyTerm final : public RowTerm<S> {
   void each_part(Index n, const S* s, const Body& body) const {
     for (Index first = 0; first < n; first += width) {
       const Index some = std::min(width, n - first);
-      Turns turns = Turns::none();
+      Turns turns = Turns::none(some);
       for (Index l = 0; l < some; ++l) {
         const double angle = step_ * static_cast<double>(s[first + l]);
         turns.cosine[l] = std::cos(angle);

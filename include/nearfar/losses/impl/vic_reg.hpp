@@ -37,32 +37,32 @@ class ViewSpread {
     }
     covariances_ = transposed_product(scratch, threads, x, x);
     // They become the matrix that rows are multiplied with for their gradient, in place.
+    const double share = 1 / free_rows;
+    const S factor = saturated<S>(4 * options.covariance / depth * share * share);
     double* squares = scratch.take<double>(x.depth);
     each_row(x.depth, threads, [&](Index k) {
-      squares[k] = 0;
       S* row = covariances_.row(k);
       row[k] = 0;
-      for (Index e = 0; e < x.depth; ++e) {
-        const double v = static_cast<double>(row[e]) / free_rows;
-        squares[k] += v * v;
-        row[e] = narrowed<S>(4 * options.covariance / depth / free_rows * v);
-      }
+      squares[k] = row_loops<S>().dot_in_double(x.depth, row, row) * share * share;
+      row_loops<S>().scale(x.depth, factor, row, row);
     });
     double sum = 0;
     for (Index k = 0; k < x.depth; ++k) sum += squares[k];
     value = options.variance / 2 * hinges / depth + options.covariance * sum / depth;
   }
 
-  /// Sets the gradient of both terms.
-  void gradient(RowGradients<S>& to) const {
+  /// Sets the gradient of both terms, and of invariance / 2 (own - other)^2 for these rows.
+  void gradient(double invariance, const Rows<S>& own, const Rows<S>& other,
+                RowGradients<S>& to) const {
     if (!to.wanted()) return;
     each_product_row(scratch_, threads_, x_, covariances_, [&](Index i, const S* products) {
       const S* z = x_.row(i);
-      S* row = to.data + i * x_.stride;
-      for (Index k = 0; k < x_.depth; ++k) {
-        row[k] =
-            narrowed<S>(static_cast<double>(products[k]) + slopes_[k] * static_cast<double>(z[k]));
-      }
+      const S* a = own.row(i);
+      const S* b = other.row(i);
+      set_from_products(x_.depth, products, to.data + i * x_.stride, [&](Index k) {
+        return static_cast<double>(products[k]) + slopes_[k] * static_cast<double>(z[k]) +
+               invariance * (static_cast<double>(a[k]) - static_cast<double>(b[k]));
+      });
     });
   }
 
@@ -119,21 +119,8 @@ Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
   if (!call.wants_gradients()) return result;
 
   const double slope = 2 * options.invariance / elements;
-  const auto add = [&](RowGradients<S>& to, const Rows<S>& own, const Rows<S>& other) {
-    if (!to.wanted()) return;
-    each_row(n, threads, [&](Index i) {
-      S* row = to.data + i * call.rows(0).stride;
-      for (Index k = 0; k < depth; ++k) {
-        row[k] = narrowed<S>(
-            static_cast<double>(row[k]) +
-            slope * (static_cast<double>(own.row(i)[k]) - static_cast<double>(other.row(i)[k])));
-      }
-    });
-  };
-  spread_x.gradient(call.gradients(0));
-  spread_y.gradient(call.gradients(1));
-  add(call.gradients(0), x, y);
-  add(call.gradients(1), y, x);
+  spread_x.gradient(slope, x, y, call.gradients(0));
+  spread_y.gradient(slope, y, x, call.gradients(1));
   call.scatter(call.upstream().scalar());
   return result;
 }
