@@ -78,5 +78,7 @@ configure_file(cmake/nearfar.pc.in "${PROJECT_BINARY_DIR}/nearfar.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/nearfar.pc" DESTINATION "${nearfar_pc_dir}"
         COMPONENT development)
 
+include(cmake/cps.cmake)
+
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
         COMPONENT development)
