@@ -9,7 +9,7 @@
 
 # Seconds on two cores, with nothing built yet, until a step has been timed on this machine.
 declare -A typical=([release-build]=570 [release-test]=340 [demo-build]=150 [demo-train_embedding]=60
-                    [bench-build]=240 [check]=14400)
+                    [bench-build]=240 [modern-tree]=240 [modern]=1800 [check]=16200)
 
 export NINJA_STATUS='[%f/%t] '  # what step reads
 if [[ -t 1 ]]; then pause=1; else pause=30; fi

@@ -13,6 +13,10 @@
 #include "nearfar/loops/range.hpp"
 #include "nearfar/loops/set.hpp"
 
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
+#error "nearfar's vector code needs GCC 12 or later: __builtin_shufflevector came with it"
+#endif
+
 /// \file
 /// A thin vector type over the compiler's own vectors, and the elementary functions that loops are
 /// written in, for a vector or a single number alike. An element has the same bits in a vector and
