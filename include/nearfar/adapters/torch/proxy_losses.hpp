@@ -43,9 +43,6 @@ class TensorProxies {
 };
 
 /// Numbers that are learnt, as TemperatureTensor.
-struct ScaleTensor {
-  Tensor scale = {};
-};
 struct SoftTripleTensors {
   Tensor lambda = {};
   Tensor gamma = {};
