@@ -80,7 +80,7 @@ class Call {
   /// A set whose rows are normalised under a kernel of inner products, which takes the other set's
   /// as they are.
   void add_normalised(Side side, const NamedRows<S>& rows) {
-    add_set(side, {rows, {}}, 1);
+    add_set(side, {keep(rows, {}), {}}, 1);
     sets_[static_cast<std::size_t>(count_ - 1)].geometry = Geometry::cosine;
   }
   /// A set that may come without columns when it has no rows.
