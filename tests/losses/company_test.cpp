@@ -100,8 +100,10 @@ TYPED_TEST(Company, OfQueriesOverReferencesDoesNotMatter) {
   const Matrix<S> references = random_rows<S>(m, d, 2);
   const std::vector<int> reference_labels = random_labels(m, 7, 5);
   nearfar::registered::for_each([&]<class Line>(Line) {
-    // A term of the lifted structure has the negatives of both its rows: of the reference, too.
-    constexpr bool shares_sums = std::is_same_v<Line, nearfar::registered::lifted_structure>;
+    // A term of the lifted structure has the negatives of both its rows, of the reference, too;
+    // intra-pair variance has the means of all pairs.
+    constexpr bool shares_sums = std::is_same_v<Line, nearfar::registered::lifted_structure> ||
+                                 std::is_same_v<Line, nearfar::registered::intra_pair_variance>;
     if constexpr (is_over_labels<Line> && !shares_sums) {
       for_each_kernel<Line, S>([&]<class K>() {
         if constexpr (is_product<K> && !nearfar::ParametricKernel<K>) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nearfar/losses/margin_loss.hpp>
 
+#include "support/compare.hpp"
 #include "support/errors.hpp"
 #include "support/options.hpp"
 #include "support/rows_oracle.hpp"
@@ -224,6 +225,30 @@ TEST(MarginLoss, HasTheDefaultsOfItsPage) {
   EXPECT_EQ(options.beta, 1.2);
   EXPECT_EQ(options.nu, 0);
   expect_common_defaults<nearfar::MarginLossOptions>(Reduction::mean_nonzero);
+}
+
+/// Boundaries and values are those of the rows that have a label.
+TYPED_TEST(MarginLossOf, RowsWithoutALabelHaveNoBoundary) {
+  using S = TypeParam;
+  const Matrix<S> x = random_rows<S>(9, 5, 3);
+  const std::vector<int> labels = {0, -1, 1, 0, 2, -1, 1, 2, 0};
+  const std::vector<Index> labelled = {0, 2, 3, 4, 6, 7, 8};
+  const std::vector<int> others = {0, 1, 0, 2, 1, 2, 0};
+  const Matrix<S> betas = uniform_matrix<S>(3, 1, 4).array() + S(1.3);
+  const MarginLoss<S> loss({.margin = 0.3, .nu = 0.2, .reduction = Reduction::none});
+  Matrix<S> dx, d_betas, want_dx, want_d_betas;
+  const Matrix<S> rows = x(labelled, Eigen::all);
+  const auto got =
+      loss.forward_backward(x, nearfar::Targets(labels).unlabelled(-1), betas, dx, d_betas);
+  const auto want = loss.forward_backward(rows, others, betas, want_dx, want_d_betas);
+  EXPECT_EQ(got.value, want.value);
+  ASSERT_EQ(got.values.size(), 9u);
+  EXPECT_EQ(got.values[1], 0);
+  for (std::size_t k = 0; k < labelled.size(); ++k) {
+    EXPECT_EQ(got.values[static_cast<std::size_t>(labelled[k])], want.values[k]) << k;
+  }
+  EXPECT_TRUE(same_bits(Matrix<S>(dx(labelled, Eigen::all)), want_dx));
+  EXPECT_TRUE(same_bits(d_betas, want_d_betas));
 }
 
 }  // namespace

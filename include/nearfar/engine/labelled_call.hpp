@@ -60,6 +60,8 @@ class LabelledCall {
 
   bool same_rows() const { return same_rows_; }
   Index anchors() const { return queries().rows; }
+  /// Which of the caller's rows are anchors.
+  const KeptRows& anchor_rows() const { return call_.terms(); }
   const KernelValue<S>& kernel() const { return call_.kernel(); }
   const PackedRows<S>& queries() const { return call_.rows(0); }
   const PackedRows<S>& keys() const { return call_.rows(key_set()); }

@@ -36,7 +36,8 @@ MarginTerm<S> close_margins(const MarginLossOptions& options, LabelledCall<S>& c
   for (Index i = 0; i < call.anchors(); ++i) {
     const double own = share * call.upstream().weight(i) * beta_of(i);
     result.value += own;
-    if (!result.values.empty()) result.values[static_cast<std::size_t>(i)] += own;
+    if (result.values.empty()) continue;
+    result.values[static_cast<std::size_t>(call.anchor_rows()[i])] += own;
   }
   if (!is_finite(result.value)) fail_value_overflow(result.value);
   return term;
@@ -86,14 +87,15 @@ Result evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
   }
   const Labels& labels = inputs.targets.labels();
   for (Index i = 0; i < call.anchors(); ++i) {
-    if (labels[i] >= 0 && labels[i] < classes) continue;
+    const Index row = call.anchor_rows()[i];
+    if (labels[row] >= 0 && labels[row] < classes) continue;
     fail_argument(
         name,
         "labels from 0 to " + std::to_string(classes - 1) + ", one for each of " + "betas' rows",
-        std::to_string(labels[i]) + " for row " + std::to_string(i));
+        std::to_string(labels[row]) + " for row " + std::to_string(row));
   }
   Result result;
-  const auto class_of = [&](Index i) { return static_cast<Index>(labels[i]); };
+  const auto class_of = [&](Index i) { return static_cast<Index>(labels[call.anchor_rows()[i]]); };
   const auto term = close_margins(
       options, call, [&](Index i) { return static_cast<double>(betas.row(class_of(i))[0]); },
       result);
