@@ -5,6 +5,7 @@
 
 #include "nearfar/core/check_targets.hpp"
 #include "nearfar/core/kept_rows.hpp"
+#include "nearfar/core/result.hpp"
 #include "nearfar/engine/packed_rows.hpp"
 
 /// \file
