@@ -112,7 +112,7 @@ class DistillKl {
   const K& kernel() const { return kernel_; }
 
   /// The loss of queries (N x D) with K candidates each, (N K) x D: those of query i are rows i K
-  /// .. i K + K - 1. teacher_scores are N K numbers in the same order. Throws std::invalid_argument
+  /// to i K + K - 1. teacher_scores are N K numbers in the same order. Throws std::invalid_argument
   /// on shapes that do not fit, std::domain_error on an element or a score that is not finite.
   TemperatureResult forward(Rows<S> queries, Rows<S> candidates, Numbers<S> teacher_scores,
                             CallOptions<S> call = {}) const {

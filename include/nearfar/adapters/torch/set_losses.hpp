@@ -46,7 +46,7 @@ inline Tensor constant_rows(const char* name, const Tensor& x, const char* like_
   return matrix_of(x.detach());
 }
 
-/// Loss<S> of predictions and targets.
+/// `Loss<S>` of predictions and targets.
 template <template <class S, Kernel K> class Loss, class Options>
 Tensor of_predictions(const Tensor& prediction1, const Tensor& prediction2, const Tensor& target1,
                       const Tensor& target2, const Options& options) {
