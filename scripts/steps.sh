@@ -8,7 +8,7 @@
 # Interrupted, a step stops all that it has started. Finished objects stay, and the next call goes on.
 
 # Seconds on two cores, with nothing built yet, until a step has been timed on this machine.
-declare -A typical=([release-build]=570 [release-test]=340 [demo-build]=150 [demo-train_embedding]=60
+declare -A typical=([release-build]=990 [release-test]=640 [demo-build]=230 [demo-train_embedding]=60
                     [bench-build]=240 [modern-tree]=240 [modern]=1800 [check]=16200)
 
 export NINJA_STATUS='[%f/%t] '  # what step reads
