@@ -85,16 +85,20 @@ struct OwnKernel {
   using Type = decltype(of(std::declval<Loss>()));
 };
 
+// A function: clang 14 instantiates both branches of a lambda's `if constexpr`.
+template <class... K, class Body>
+void for_each_kernel_of(nearfar::registered::KernelList<K...>, const Body& body) {
+  if constexpr (sizeof...(K) == 0) {
+    body.template operator()<nearfar::Cosine>();
+  } else {
+    (body.template operator()<K>(), ...);
+  }
+}
+
 /// body.operator()<K>() for each kernel of a line.
 template <class Line, class S, class Body>
 void for_each_kernel(const Body& body) {
-  [&]<class... K>(nearfar::registered::KernelList<K...>) {
-    if constexpr (sizeof...(K) == 0) {
-      body.template operator()<nearfar::Cosine>();
-    } else {
-      (body.template operator()<K>(), ...);
-    }
-  }(typename Line::template Kernels<S>());
+  for_each_kernel_of(typename Line::template Kernels<S>(), body);
 }
 
 // ---- gentle options: differences in float can follow the curvature ------------------------------
