@@ -35,21 +35,11 @@ Result evaluate(const ByolOptions& options, const Inputs<S, 4>& inputs);
 
 }  // namespace detail
 
-/// SimSiam's loss (Chen & He, Exploring simple siamese representation learning, 2021, eq. 1 to 4),
-/// for predictions p, p' of two views and targets z, z' of the same two:
-///
-///     L_i = -1/2 cos(p_i, z'_i) - 1/2 cos(p'_i, z_i)
-///
-/// Terms are samples: Reduction::mean divides by N; none gives N values. Rows need not be
-/// normalised; a zero row has cosine 0 and zero gradient. O(N D) time and memory. Immutable; shared
-/// by threads each with its own Workspace; the same bits at any number of threads.
-template <class S>
-class NegativeCosine {
+/// The public calls of a loss of two views' predictions against their targets. Loss has `options()`
+/// and an overload `Result detail::evaluate(options, Inputs<S, 4>)`.
+template <class Loss, class S>
+class PredictionCalls {
  public:
-  explicit NegativeCosine(NegativeCosineOptions options = {}) : options_(options) {}
-
-  const NegativeCosineOptions& options() const { return options_; }
-
   /// The loss of the predictions of two views with the targets of both, all N x D; row i of each
   /// belongs to sample i. An empty batch has value 0. Throws std::invalid_argument on shapes that
   /// do not fit, std::domain_error on an element that is not finite.
@@ -72,9 +62,26 @@ class NegativeCosine {
 
  private:
   Result evaluate(const detail::Inputs<S, 4>& inputs) const {
-    return detail::evaluate(options_, inputs);
+    return detail::evaluate(static_cast<const Loss&>(*this).options(), inputs);
   }
+};
 
+/// SimSiam's loss (Chen & He, Exploring simple siamese representation learning, 2021, eq. 1 to 4),
+/// for predictions p, p' of two views and targets z, z' of the same two:
+///
+///     L_i = -1/2 cos(p_i, z'_i) - 1/2 cos(p'_i, z_i)
+///
+/// Terms are samples: Reduction::mean divides by N; none gives N values. Rows need not be
+/// normalised; a zero row has cosine 0 and zero gradient. O(N D) time and memory. Immutable; shared
+/// by threads each with its own Workspace; the same bits at any number of threads.
+template <class S>
+class NegativeCosine : public PredictionCalls<NegativeCosine<S>, S> {
+ public:
+  explicit NegativeCosine(NegativeCosineOptions options = {}) : options_(options) {}
+
+  const NegativeCosineOptions& options() const { return options_; }
+
+ private:
   NegativeCosineOptions options_;
 };
 
@@ -88,37 +95,13 @@ class NegativeCosine {
 /// cosine 0 and zero gradient. O(N D) time and memory. Immutable; shared by threads each with its
 /// own Workspace; the same bits at any number of threads.
 template <class S>
-class Byol {
+class Byol : public PredictionCalls<Byol<S>, S> {
  public:
   explicit Byol(ByolOptions options = {}) : options_(options) {}
 
   const ByolOptions& options() const { return options_; }
 
-  /// The loss of the predictions of two views with the targets of both, all N x D; row i of each
-  /// belongs to sample i. An empty batch has value 0. Throws std::invalid_argument on shapes that
-  /// do not fit, std::domain_error on an element that is not finite.
-  Result forward(Rows<S> prediction1, Rows<S> prediction2, Rows<S> target1, Rows<S> target2,
-                 CallOptions<S> call = {}) const {
-    return evaluate({{prediction1, prediction2, target1, target2}, {}, false, call});
-  }
-
-  /// Value and gradients of the predictions, N x D, times `call.upstream`: one number, or N numbers
-  /// with Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`. Targets have
-  /// none.
-  Result forward_backward(Rows<S> prediction1, Rows<S> prediction2, Rows<S> target1,
-                          Rows<S> target2, GradientRows<S> d_prediction1,
-                          GradientRows<S> d_prediction2, CallOptions<S> call = {}) const {
-    return evaluate({{prediction1, prediction2, target1, target2},
-                     {d_prediction1, d_prediction2, no_gradient, no_gradient},
-                     true,
-                     call});
-  }
-
  private:
-  Result evaluate(const detail::Inputs<S, 4>& inputs) const {
-    return detail::evaluate(options_, inputs);
-  }
-
   ByolOptions options_;
 };
 
