@@ -24,6 +24,13 @@ struct OwnColumns {
   Index end(Index i) const { return first(i + 1); }
 };
 
+/// Those of negatives that belong to one query each.
+template <class S>
+OwnColumns own_columns(const Negatives<S>& negatives, Index queries) {
+  if (negatives.ragged()) return {.offsets = negatives.offsets().data()};
+  return {.each = negatives.per_query(queries)};
+}
+
 /// Pairs (i, j) by a rule; or by ids, which then mask all that is masked.
 struct PairMask {
   Pairing pairing = Pairing::all;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nearfar/core/negatives.hpp"
+#include "nearfar/engine/pair_mask.hpp"
 #include "nearfar/engine/paired_rows.hpp"
 #include "nearfar/engine/row_term.hpp"
 #include "nearfar/engine/score_range.hpp"
@@ -24,15 +25,11 @@ class PerQueryPass {
         kernel_(kernel),
         queries_(queries),
         keys_(keys),
-        first_(scratch.take<Index>(queries.rows + 1)),
+        own_(own_columns(negatives, queries.rows)),
         query_(scratch.take<Index>(keys.rows)),
         pairs_(scratch, keys.rows) {
-    const Index count = negatives.per_query(queries.rows);
-    for (Index i = 0; i <= queries.rows; ++i) {
-      first_[i] = negatives.ragged() ? negatives.offsets()[static_cast<std::size_t>(i)] : i * count;
-    }
     for (Index i = 0; i < queries.rows; ++i)
-      std::fill(query_ + first_[i], query_ + first_[i + 1], i);
+      std::fill(query_ + own_.first(i), query_ + own_.end(i), i);
     if (negatives.has_ids()) {
       left_out_ = scratch.take<bool>(keys.rows);
       for (Index j = 0; j < keys.rows; ++j) {
@@ -75,8 +72,8 @@ class PerQueryPass {
   /// terms here than there.
   template <class Body>
   void each_part(Index i, const Body& body) const {
-    const Index last = first_[i + 1];
-    for (Index first = first_[i]; first < last;) {
+    const Index last = own_.end(i);
+    for (Index first = own_.first(i); first < last;) {
       const Index most = std::min(first + tile_width, last);
       Index end = left_out_ == nullptr ? most : first;
       while (end < most && !left_out_[end]) ++end;
@@ -89,7 +86,7 @@ class PerQueryPass {
   const KernelValue<S>& kernel_;
   const PackedRows<S>& queries_;
   const PackedRows<S>& keys_;
-  Index* first_;              ///< key of each query, and the number of keys
+  OwnColumns own_;            ///< keys of each query
   Index* query_;              ///< of each key
   bool* left_out_ = nullptr;  ///< keys that are not compared, where there may be some
   PairedScores<S> pairs_;

@@ -36,6 +36,10 @@ class InBatchCall {
     check_extras();
     call_.check(n_);
     check_guide();
+    if (extras_.targets.has_ids()) call_.leave_out(extras_.targets.ids(), extras_.targets.ids());
+    excluded_negatives_ = excluded_by_ids(scratch(), extras_.negatives);
+    shift_ = shifts("log_q", extras_.log_q, n_);
+    shift_of_negatives_ = shifts("log_q_negatives", extras_.log_q_negatives, m_);
     call_.pack();
     check_own_products();
   }
@@ -57,7 +61,7 @@ class InBatchCall {
          .used = {true, options_.query_to_query, options_.key_to_query, options_.key_to_key},
          .hardness = 1 + options_.hardness_strength * options_.temperature,
          .positive = positives.s,
-         .shift = shifts("log_q", extras_.log_q, n_),
+         .shift = shift_,
          .threshold = thresholds(positives.s)},
         std::span<const InBatchBlock<S>>(terms_.data(), count_), call_.upstream());
     JointPass<S> pass(scratch(), call_.threads(), std::span<JointBlock<S>>(blocks_.data(), count_));
@@ -209,39 +213,30 @@ class InBatchCall {
       }
       return HardScores::none;
     };
-    const S* shift = shifts("log_q", extras_.log_q, n_);
-    const S* shift_of_negatives = shifts("log_q_negatives", extras_.log_q_negatives, m_);
     using enum Direction;
-    add_block(0, 1, {query_to_key, hard_among_keys(), {}, shift});
+    add_block(0, 1, {query_to_key, hard_among_keys(), {}, shift_});
     if (m_ > 0) {
-      add_block(0, 2, {query_to_key, hard_among_negatives(), own_negatives(), shift_of_negatives});
+      add_block(0, 2, {query_to_key, hard_among_negatives(), own_negatives(), shift_of_negatives_});
     }
     if (options_.query_to_query) add_block(0, 0, {query_to_query, HardScores::none, {}, nullptr});
     if (options_.key_to_query) add_block(1, 0, {key_to_query, HardScores::none, {}, nullptr});
     if (options_.key_to_key) {
-      add_block(1, 1, {key_to_key, HardScores::none, {}, shift});
-      if (m_ > 0) add_block(1, 2, {key_to_key, HardScores::none, {}, shift_of_negatives});
+      add_block(1, 1, {key_to_key, HardScores::none, {}, shift_});
+      if (m_ > 0) add_block(1, 2, {key_to_key, HardScores::none, {}, shift_of_negatives_});
     }
   }
 
   /// The negatives that belong to each query.
   OwnColumns own_negatives() const {
-    const Negatives<S>& negatives = extras_.negatives;
-    if (negatives.ragged()) return {.offsets = negatives.offsets().data()};
-    return negatives.shared() ? OwnColumns{} : OwnColumns{.each = negatives.per_query(n_)};
+    return extras_.negatives.shared() ? OwnColumns() : own_columns(extras_.negatives, n_);
   }
 
   void add_block(int of, int with, const InBatchBlock<S>& term) {
     terms_[count_] = term;
     PairMask mask;
     mask.pairing = with < 2 ? Pairing::others : Pairing::all;
-    if (with < 2 && extras_.targets.has_ids()) {
-      mask.excluded = ExcludedPairs(scratch(), extras_.targets.ids(), extras_.targets.ids());
-    }
-    if (with == 2) {
-      mask.excluded = excluded_by_ids(scratch(), extras_.negatives);
-      if (of == 1) mask.without = own_negatives();
-    }
+    mask.excluded = with < 2 ? call_.excluded() : excluded_negatives_;
+    if (of == 1 && with == 2) mask.without = own_negatives();
     const auto tiles = [&](std::optional<ScoreTiles<S>>& place, const KernelValue<S>& kernel,
                            const PackedRows<S>& queries, const PackedRows<S>& keys) {
       place.emplace(scratch(), call_.threads(), kernel, queries, keys, mask);
@@ -273,6 +268,9 @@ class InBatchCall {
   Call<S> call_;
   Index n_;
   Index m_;
+  ExcludedPairs excluded_negatives_;
+  const S* shift_ = nullptr;               ///< of keys, by log_q
+  const S* shift_of_negatives_ = nullptr;  ///< likewise
   KernelValue<S> cosine_ = kernel_value<S>(Cosine());
   std::array<PackedRows<S>, 3> guides_;
   std::array<RowGradients<S>, 2> of_queries_;
