@@ -80,12 +80,12 @@ class Call {
   /// A set whose rows are normalised under a kernel of inner products, which takes the other set's
   /// as they are.
   void add_normalised(Side side, const NamedRows<S>& rows) {
-    add_set(side, {keep(rows, {}), {}}, 1);
+    add(side, rows);
     sets_[static_cast<std::size_t>(count_ - 1)].geometry = Geometry::cosine;
   }
   /// A set that may come without columns when it has no rows.
   void add_optional(Side side, const NamedRows<S>& rows) {
-    add_set(side, {keep(rows, {}), {}}, 1);
+    add(side, rows);
     sets_[static_cast<std::size_t>(count_ - 1)].optional = true;
   }
   /// Two sets as one, the rows of the first above those of the second.

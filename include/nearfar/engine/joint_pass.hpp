@@ -93,7 +93,7 @@ class JointPass {
   void take_ranges_of_blocks() {
     ranges_ = scratch_.take<ScoreRange<S>*>(count());
     for (Index b = 0; b < count(); ++b) {
-      ranges_[b] = take_ranges(scratch_, block(b).scores->queries());
+      ranges_[b] = take_ranges<S>(scratch_, rows_);
     }
   }
 

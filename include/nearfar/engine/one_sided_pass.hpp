@@ -50,7 +50,7 @@ class OneSidedPass {
       forward_backward(term, none, none, diagnostics);
       return;
     }
-    ScoreRange<S>* ranges = take_ranges(scratch_, queries_);
+    ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
     each_short_panel([&](PanelMemory<S>& mine, const PanelQueries& block) {
       for (Index i = block.first; i < block.end(); ++i) term.start(i);
       accumulate_block(term, mine, block, ranges);
@@ -63,7 +63,7 @@ class OneSidedPass {
   /// `dy`, each where wanted. For a set compared with itself both may be the same.
   void forward_backward(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
                         Diagnostics& diagnostics) {
-    ScoreRange<S>* ranges = take_ranges(scratch_, queries_);
+    ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
     each_panel(
         PanelProducts<S>::height(queries_.rows), dx, dy,
         [&](PanelMemory<S>& mine, int, const PanelQueries& block, const Ticket& ticket,
@@ -115,7 +115,7 @@ class OneSidedPass {
   /// miner masks pairs itself.
   void whole_rows(RowMiner<S>& miner, RowGradients<S>& dx, RowGradients<S>& dy,
                   Diagnostics& diagnostics) {
-    ScoreRange<S>* ranges = take_ranges(scratch_, queries_);
+    ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
     const bool gradients_wanted = dx.wanted() || dy.wanted();
     // Without gradients no sum depends on the height.
     const Index height =

@@ -196,8 +196,7 @@ class PrefixPass {
            double* query_moments, double* key_moments, Diagnostics& diagnostics) {
     const Index n = queries_.packed->rows;
     const Index m = keys_.packed->rows;
-    auto* ranges = scratch_.take<ScoreRange<S>>(n);
-    std::uninitialized_fill_n(ranges, n, ScoreRange<S>());
+    auto* ranges = take_ranges<S>(scratch_, n);
     const Index panels = tasks_of(n, height);
     const Index bytes = prefixes_ * ScorePanel<S>::size(height, m) * Index(sizeof(S));
     const int count = panels_at_once(*queries_.packed, *keys_.packed, std::max<Index>(bytes, 1),

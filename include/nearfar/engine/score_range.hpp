@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 
 #include "nearfar/core/result.hpp"
+#include "nearfar/core/workspace.hpp"
 #include "nearfar/kernels/kernel.hpp"
 #include "nearfar/loops/scores.hpp"
 
@@ -39,6 +41,14 @@ struct ScoreRange {
     d.zero_distances += zeros;
   }
 };
+
+/// A range for each of `rows` rows.
+template <class S>
+ScoreRange<S>* take_ranges(Scratch& scratch, Index rows) {
+  auto* ranges = scratch.take<ScoreRange<S>>(rows);
+  std::uninitialized_fill_n(ranges, rows, ScoreRange<S>());
+  return ranges;
+}
 
 /// Adds n scores of a kernel to the diagnostics.
 template <class S>

@@ -169,12 +169,4 @@ class ScoreTiles {
   ScoreRows<S> score_rows_;
 };
 
-/// A range for each row of x.
-template <class S>
-ScoreRange<S>* take_ranges(Scratch& scratch, const PackedRows<S>& x) {
-  auto* ranges = scratch.take<ScoreRange<S>>(x.rows);
-  std::uninitialized_fill_n(ranges, x.rows, ScoreRange<S>());
-  return ranges;
-}
-
 }  // namespace nearfar::detail

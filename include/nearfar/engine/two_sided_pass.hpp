@@ -54,7 +54,7 @@ class TwoSidedPass {
     const Terms terms(of_queries, of_keys, score_rows_.kernel(), mask_);
     start(of_queries, queries_.rows);
     if (!same_) start(of_keys, keys_.rows);
-    ScoreRange<S>* ranges = take_ranges();
+    ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
     each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
       if (block.kept) mine.panel.near.clear(0, block.count);
       each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
@@ -101,7 +101,7 @@ class TwoSidedPass {
   /// floating point operations.
   void one_sweep(RowTerm<S>& term, RowGradients<S>& dx, Diagnostics& diagnostics) {
     start(term, queries_.rows);
-    ScoreRange<S>* ranges = take_ranges();
+    ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
     add_gradients(term, term, dx, dx,
                   [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
                     fold_ranges(mine, block, first, below, 1, ranges);
@@ -205,12 +205,6 @@ class TwoSidedPass {
 
   static void start(RowTerm<S>& term, Index count) {
     for (Index i = 0; i < count; ++i) term.start(i);
-  }
-
-  ScoreRange<S>* take_ranges() {
-    auto* ranges = scratch_.take<ScoreRange<S>>(queries_.rows);
-    std::uninitialized_fill_n(ranges, queries_.rows, ScoreRange<S>());
-    return ranges;
   }
 
   void gather(const ScoreRange<S>* ranges, Diagnostics& d) const {

@@ -290,7 +290,7 @@ class ShardedCall {
     const Index n = packed_[at(q)].rows;
     Diagnostics seen;
     team_.agree([&] {
-      ranges = take_ranges(n);
+      ranges = take_ranges<S>(*scratch_, n);
       begin_schedule(k);
     });
     if (where_.schedule == Schedule::all_gather && wants_gradients_) {
@@ -332,7 +332,7 @@ class ShardedCall {
     ScoreRange<S>* ranges = nullptr;
     const Index n = packed_[at(q)].rows;
     team_.agree([&] {
-      ranges = take_ranges(n);
+      ranges = take_ranges<S>(*scratch_, n);
       begin_schedule(k);
     });
     team_.agree([&] {
@@ -658,12 +658,6 @@ class ShardedCall {
   }
 
   // ---- score passes ---------------------------------------------------------------------------
-
-  ScoreRange<S>* take_ranges(Index n) {
-    auto* ranges = scratch_->template take<ScoreRange<S>>(n);
-    std::uninitialized_fill_n(ranges, n, ScoreRange<S>());
-    return ranges;
-  }
 
   void begin_schedule(int k) {
     if (schedules_[at(k)]) return;
