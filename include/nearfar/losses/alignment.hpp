@@ -10,7 +10,7 @@ struct AlignmentOptions {
   double alpha = 2;                       ///< > 0: power of the distance
   Reduction reduction = Reduction::mean;  ///< terms are pairs
 
-  /// visit("alpha", o.alpha...), and so for each option.
+  /// Calls visit("alpha", o.alpha...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("alpha", o.alpha...);
     visit("reduction", o.reduction...);
@@ -24,15 +24,15 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs);
 
 }  // namespace detail
 
-/// Alignment: how far apart the two rows of a positive pair are on the unit sphere (Wang & Isola,
-/// Understanding contrastive representation learning through alignment and uniformity on the
-/// hypersphere, 2020, section 4.2):
+/// Alignment: the distance of the two rows of a positive pair on the unit sphere, to a power (Wang
+/// & Isola, Understanding contrastive representation learning through alignment and uniformity on
+/// the hypersphere, 2020, section 4.2):
 ///
 ///     L_i = |x_i / |x_i| - y_i / |y_i||^alpha
 ///
-/// Rows need not be normalised; a zero row stays zero, with zero gradient. O(N D) time and memory.
-/// Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// The loss normalises the rows; a zero row stays zero, with zero gradient. Time and memory are O(N
+/// D). An object is immutable and may be shared by threads, each with its own Workspace. Results
+/// have the same bits at any number of threads.
 template <class S>
 class Alignment {
  public:

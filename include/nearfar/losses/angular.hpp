@@ -16,7 +16,7 @@ struct AngularOptions {
   /// An anchor is unusable when no other row has its label.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("angle", o.angle...), and so for each option.
+  /// Calls visit("angle", o.angle...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("angle", o.angle...);
     visit("reduction", o.reduction...);
@@ -32,25 +32,25 @@ Result evaluate(const AngularOptions& options, const KernelValue<S>& kernel,
 
 }  // namespace detail
 
-/// Angular loss (Wang et al., Deep metric learning with angular loss, 2017, its batch form): in a
-/// triangle of an anchor i, a positive p and a negative n the angle at n is to stay below alpha.
+/// Angular loss (Wang et al., Deep metric learning with angular loss, 2017, its batch form): in the
+/// triangle of an anchor i, a positive p and a negative n, the angle at n should stay below alpha.
 /// With normalised rows and t = tan(alpha)^2, for every positive pair,
 ///
 ///     L_ip = log(1 + sum_{n in N(i)} exp(4 t (x_i + x_p) . x_n - 2 (1 + t) x_i . x_p))
 ///
-/// The paper takes one pair a class and pushes each anchor from the positives of the others; here
-/// pairs are all ordered pairs of an anchor and a positive, and negatives all rows that are
+/// The paper takes one pair a class, and its negatives of an anchor are the positives of the other
+/// classes. Here pairs are all ordered pairs of an anchor and a positive, and negatives are all
 /// negatives of the anchor.
 ///
-/// Terms are pairs (i, p); with Reduction::none a value is the sum of an anchor's pairs. Anchors
-/// without a positive have none; pairs of an anchor without a negative have the value 0 and count.
-/// The scores of the diagnostics are the cosines of positive pairs.
+/// Terms are pairs (i, p); with Reduction::none a value is the sum over an anchor's pairs. An
+/// anchor without a positive has no terms. A pair whose anchor has no negative has the value 0 and
+/// is a term. The diagnostics' scores are the cosines of positive pairs.
 ///
-/// A pair's sum is over scores of x_i + x_p, a row of its own, which no sum over the rows' scores
-/// replaces. With P pairs, of a batch with labels each once for both orders, the operations are
-/// 6 P M D, 2 P M D forward. Pairs are taken in blocks of about N + M: extra memory O((N + M) D).
-/// Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// The sum of a pair needs scores of the row x_i + x_p, so each pair costs a row of scores. For P
+/// pairs, (i, p) and (p, i) being one in a batch with labels, a call takes 6 P M D operations, 2 P
+/// M D forward. It takes pairs in blocks of about N + M: extra memory is O((N + M) D). An object is
+/// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
+/// at any number of threads.
 template <class S, Kernel K = Cosine>
 class Angular : public LabelCalls<Angular<S, K>, S, Result> {
   static_assert(std::is_same_v<K, Cosine>, "nearfar: Angular compares normalised rows");

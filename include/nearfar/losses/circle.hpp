@@ -6,15 +6,15 @@
 
 namespace nearfar {
 
-/// Treatment of the self-paced weights in Circle's gradient.
+/// How Circle's gradient treats the self-paced weights.
 enum class CircleWeights {
-  constant,       ///< numbers that happen to be there, as the paper and its implementations do
+  constant,       ///< constants, as in the paper and its implementations
   differentiated  ///< functions of the scores: the gradient is the derivative of the value
 };
 
 /// Settings of Circle.
 struct CircleOptions {
-  double m = 0.4;     ///< relaxation: positives should exceed 1 - m, negatives stay below m
+  double m = 0.4;     ///< relaxation: positives should exceed 1 - m, negatives should stay below m
   double gamma = 80;  ///< > 0: scale of the logits
   CircleWeights weights = CircleWeights::constant;
   /// Terms are anchors that have both a positive and a negative.
@@ -22,7 +22,7 @@ struct CircleOptions {
   /// An anchor is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("m", o.m...), and so for each option.
+  /// Calls visit("m", o.m...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("m", o.m...);
     visit("gamma", o.gamma...);
@@ -47,13 +47,13 @@ Result evaluate(const CircleOptions& options, const KernelValue<S>& kernel,
 ///                 * sum_{p in P(i)} exp(-gamma a_p (s_ip - (1 - m))))
 ///     a_p = max(0, 1 + m - s_ip),  a_n = max(0, s_in + m)
 ///
-/// with similarities s of kernel K, made for cosines. As published, a_p and a_n count as constants
-/// when the gradient is taken: it is then not the derivative of the value, alone among the losses
-/// here; CircleWeights::differentiated is.
+/// with similarities s of kernel K, made for cosines. By default the gradient treats a_p and a_n as
+/// constants, as published. It is then not the derivative of the value; no other loss here has this
+/// property. With CircleWeights::differentiated it is the derivative.
 ///
-/// Terms are anchors that have both a positive and a negative. Extra memory O((N + M) D).
-/// Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// Terms are anchors that have both a positive and a negative. Extra memory O((N + M) D). An object
+/// is immutable and may be shared by threads, each with its own Workspace. Results have the same
+/// bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class Circle : public LabelCalls<Circle<S, K>, S, Result> {
   static_assert(is_symmetric<K>(), "nearfar: Circle needs a kernel that treats both rows alike");

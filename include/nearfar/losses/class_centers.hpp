@@ -5,14 +5,15 @@
 #include "nearfar/losses/proxy_calls.hpp"
 
 /// \file
-/// Softmax losses over classes with K centres each: the proxies of class c are rows
-/// c K .. c K + K - 1 of (C K) x D. A row's similarity z_ic to a class comes from its cosines
-/// s_ick to the class's centres.
+/// Softmax losses over classes with K centres each: the proxies of class c are rows c K .. c K + K
+/// - 1 of a (C K) x D matrix. A row's similarity z_ic to a class follows from its cosines s_ick
+/// with the class's centres.
 ///
-/// Both losses: terms are rows, Reduction::mean divides by N. Memory beyond inputs and gradients is
-/// O((N + C K) D), 6 N C K D floating point operations forward and backward, 2 N C K D forward: no
-/// N x C matrix. Immutable; shared by threads each with its own Workspace; the same bits at any
-/// number of threads. A zero row has cosine 0 and gradient 0.
+/// Of both losses, terms are rows, and Reduction::mean divides by N. Memory beyond inputs and
+/// gradients is O((N + C K) D), without an N x C matrix; 6 N C K D floating point operations
+/// forward and backward, 2 N C K D forward. A zero row has cosine 0 and gradient 0. An object is
+/// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
+/// at any number of threads.
 
 namespace nearfar {
 
@@ -23,7 +24,7 @@ struct SubCenterArcFaceOptions {
   int sub_centers = 3;                    ///< K >= 1: proxies a class
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("scale", o.scale...), and so for each option.
+  /// Calls visit("scale", o.scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("scale", o.scale...);
     visit("margin", o.margin...);
@@ -34,13 +35,13 @@ struct SubCenterArcFaceOptions {
 
 /// Settings of SoftTriple.
 struct SoftTripleOptions {
-  double lambda = 20;                     ///< > 0: the factor of similarities to classes
-  double gamma = 0.1;                     ///< > 0: how evenly a class's centres share a row
-  double margin = 0.01;                   ///< delta, finite: taken off the own class's similarity
-  int centers_per_class = 10;             ///< K >= 1: proxies a class
+  double lambda = 20;          ///< > 0: the factor of similarities to classes
+  double gamma = 0.1;          ///< > 0: temperature of the softmax over a class's centres
+  double margin = 0.01;        ///< delta, finite: subtracted from the similarity of the row's class
+  int centers_per_class = 10;  ///< K >= 1: proxies a class
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("lambda", o.lambda...), and so for each option.
+  /// Calls visit("lambda", o.lambda...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("lambda", o.lambda...);
     visit("gamma", o.gamma...);
@@ -63,7 +64,7 @@ ScaleResult evaluate(const SubCenterArcFaceOptions& options, const ProxyInputs<S
 template <class S>
 SoftTripleResult evaluate(const SoftTripleOptions& options, const ProxyInputs<S>& inputs);
 
-/// Throws std::invalid_argument unless a number of centres is 1 or more.
+/// Throws std::invalid_argument unless the number of centres is 1 or more.
 inline void check_centers(std::string_view option, int value) {
   if (value < 1) fail_argument(option, "an integer >= 1", std::to_string(value));
 }
@@ -75,8 +76,9 @@ inline void check_centers(std::string_view option, int value) {
 ///
 ///     z_ic = max_k s_ick
 ///
-/// The gradient goes to the nearest centre of each class, of equal ones the first. Proxies::margins
-/// gives each class its own m. nearfar/losses/class_centers.hpp has what the file's losses share.
+/// The gradient goes to the nearest centre of each class, the first of equally near ones.
+/// Proxies::margins gives each class its own m. For terms, costs and zero rows see the comment of
+/// this file.
 template <class S>
 class SubCenterArcFace : public ProxyCalls<SubCenterArcFace<S>, S, ScaleResult> {
  public:
@@ -101,8 +103,8 @@ class SubCenterArcFace : public ProxyCalls<SubCenterArcFace<S>, S, ScaleResult> 
 ///                  / (exp(lambda (z_iy - delta)) + sum_{c != y} exp(lambda z_ic)) )
 ///     z_ic = sum_k p_ick s_ick,  p_ick = exp(s_ick / gamma) / sum_l exp(s_icl / gamma)
 ///
-/// y the label of row i; gradients go through p, too. Proxies::margins gives each class its own
-/// delta. nearfar/losses/class_centers.hpp has what the file's losses share.
+/// with y the label of row i. The gradient goes through p, too. Proxies::margins gives each class
+/// its own delta. For terms, costs and zero rows see the comment of this file.
 template <class S>
 class SoftTriple : public ProxyCalls<SoftTriple<S>, S, SoftTripleResult> {
  public:

@@ -9,13 +9,13 @@
 #include "nearfar/losses/proxy_calls.hpp"
 
 /// \file
-/// Softmax losses over classes with one proxy each: minus the log of the own class's share, its
-/// logit lowered by a margin. Of N rows x_i with labels y_i and C proxies w_c, with
+/// Softmax losses over classes with one proxy each: the negative logarithm of the softmax of the
+/// row's class, whose logit a margin lowers. Of N rows x_i with labels y_i and C proxies w_c, with
 /// z_ic = x_i . w_c / (|x_i| |w_c|) and theta_ic = acos z_ic,
 ///
 ///     L_i = -log( exp(l_i) / (exp(l_i) + sum_{c != y_i} exp(f_ic z_ic)) )
 ///
-/// | class | f_ic | l_i, with z and theta those of the own class |
+/// | class | f_ic | l_i, with f, z and theta of c = y_i |
 /// |---|---|---|
 /// | NormalizedSoftmax | 1 / tau | f z |
 /// | ArcFace | sigma | f cos(theta + m) where theta <= pi - m, else f (z - m sin m) |
@@ -24,11 +24,11 @@
 /// | LargeMarginSoftmax | sigma \|x_i\| \|w_c\| | the same |
 /// | ProxyNca | 2 sigma | f z |
 ///
-/// All of them: terms are rows, Reduction::mean divides by N. Memory beyond inputs and gradients
-/// is O((N + C) D), 6 N C D floating point operations forward and backward, 2 N C D forward: no
-/// N x C matrix. Immutable; shared by threads each with its own Workspace; the same bits at any
-/// number of threads. A zero row has score 0, and gradient 0 where it is normalised; where it is
-/// not, the gradient of x . w without a margin.
+/// Of all of them, terms are rows, and Reduction::mean divides by N. Memory beyond inputs and
+/// gradients is O((N + C) D), without an N x C matrix; 6 N C D floating point operations forward
+/// and backward, 2 N C D forward. A zero row has score 0. Its gradient is 0 if the loss normalises
+/// it, and else the gradient of x . w without a margin. An object is immutable and may be shared by
+/// threads, each with its own Workspace. Results have the same bits at any number of threads.
 
 namespace nearfar {
 
@@ -37,7 +37,7 @@ struct NormalizedSoftmaxOptions {
   double temperature = 0.05;              ///< tau > 0: logits are cosines / tau
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("reduction", o.reduction...);
@@ -50,7 +50,7 @@ struct ArcFaceOptions {
   double margin = 0.5;                    ///< m from 0 to pi, in radians
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("scale", o.scale...), and so for each option.
+  /// Calls visit("scale", o.scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("scale", o.scale...);
     visit("margin", o.margin...);
@@ -60,11 +60,11 @@ struct ArcFaceOptions {
 
 /// Settings of CosFace.
 struct CosFaceOptions {
-  double scale = 64;                      ///< sigma > 0: the factor of cosines
-  double margin = 0.35;                   ///< m, finite: taken off the own class's cosine
+  double scale = 64;     ///< sigma > 0: the factor of cosines
+  double margin = 0.35;  ///< m, finite: subtracted from the cosine of the row's class
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("scale", o.scale...), and so for each option.
+  /// Calls visit("scale", o.scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("scale", o.scale...);
     visit("margin", o.margin...);
@@ -78,7 +78,7 @@ struct SphereFaceOptions {
   int margin = 4;                         ///< m, an integer from 1 to 100: the factor of the angle
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("scale", o.scale...), and so for each option.
+  /// Calls visit("scale", o.scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("scale", o.scale...);
     visit("margin", o.margin...);
@@ -92,7 +92,7 @@ struct LargeMarginSoftmaxOptions {
   int margin = 4;                         ///< m, an integer from 1 to 100: the factor of the angle
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("scale", o.scale...), and so for each option.
+  /// Calls visit("scale", o.scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("scale", o.scale...);
     visit("margin", o.margin...);
@@ -103,12 +103,12 @@ struct LargeMarginSoftmaxOptions {
 /// Settings of ProxyNca.
 struct ProxyNcaOptions {
   double scale = 1;  ///< sigma > 0: the factor of squared distances; ProxyNCA++'s 1 / temperature
-  /// Denominator::negatives_only leaves the own proxy out of the sum, as the paper's eq. 4 does;
-  /// values may then be negative.
+  /// Denominator::negatives_only leaves the proxy of the row's class out of the sum, as eq. 4 of
+  /// the paper does; values may then be negative.
   Denominator denominator = Denominator::with_positive;
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("scale", o.scale...), and so for each option.
+  /// Calls visit("scale", o.scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("scale", o.scale...);
     visit("denominator", o.denominator...);
@@ -131,7 +131,7 @@ ScaleResult evaluate(const LargeMarginSoftmaxOptions& options, const ProxyInputs
 template <class S>
 ScaleResult evaluate(const ProxyNcaOptions& options, const ProxyInputs<S>& inputs);
 
-/// Throws std::invalid_argument unless the factor of an angle is an integer from 1 to 100.
+/// Throws std::invalid_argument unless the factor of the angle is an integer from 1 to 100.
 inline void check_multiple(std::string_view option, int value) {
   if (value >= 1 && value <= 100) return;
   fail_argument(option, "an integer from 1 to 100", std::to_string(value));
@@ -144,7 +144,7 @@ inline void check_multiple(std::string_view option, int value) {
 ///
 ///     L_i = -log( exp(z_iy / tau) / sum_c exp(z_ic / tau) )
 ///
-/// y the label of row i. nearfar/losses/class_softmax.hpp has what the file's losses share.
+/// with y the label of row i. For terms, costs and zero rows see the comment of this file.
 template <class S>
 class NormalizedSoftmax : public ProxyCalls<NormalizedSoftmax<S>, S, TemperatureResult> {
  public:
@@ -159,16 +159,16 @@ class NormalizedSoftmax : public ProxyCalls<NormalizedSoftmax<S>, S, Temperature
   NormalizedSoftmaxOptions options_;
 };
 
-/// ArcFace, an additive margin on the own class's angle (Deng et al., ArcFace: Additive angular
-/// margin loss for deep face recognition, 2019, eq. 3):
+/// ArcFace, an additive margin on the angle of the row's class (Deng et al., ArcFace: Additive
+/// angular margin loss for deep face recognition, 2019, eq. 3):
 ///
 ///     l_i = sigma cos(theta_iy + m)           where theta_iy <= pi - m
-///           sigma (cos(theta_iy) - m sin(m))  else, as the authors' code has it
+///           sigma (cos(theta_iy) - m sin(m))  else, as in the authors' code
 ///
-/// for the own class y, sigma cos(theta_ic) for the others. Proxies::margins gives each class its
-/// own m. Where a row and its proxy have the same direction the logit has a corner: the term of its
-/// slope that diverges there is left out. nearfar/losses/class_softmax.hpp has what the file's
-/// losses share.
+/// for y the label of row i, and sigma cos(theta_ic) for the other classes. Proxies::margins gives
+/// each class its own m. Where a row and its proxy have the same direction the logit has a corner;
+/// the gradient there omits the part of the slope that diverges. For terms, costs and zero rows see
+/// the comment of this file.
 template <class S>
 class ArcFace : public ProxyCalls<ArcFace<S>, S, ScaleResult> {
  public:
@@ -184,13 +184,13 @@ class ArcFace : public ProxyCalls<ArcFace<S>, S, ScaleResult> {
   ArcFaceOptions options_;
 };
 
-/// CosFace, an additive margin on the own class's cosine (Wang et al., CosFace: Large margin cosine
-/// loss for deep face recognition, 2018, eq. 4; AM-Softmax, Wang et al. 2018):
+/// CosFace, an additive margin on the cosine of the row's class (Wang et al., CosFace: Large margin
+/// cosine loss for deep face recognition, 2018, eq. 4; AM-Softmax, Wang et al. 2018):
 ///
 ///     L_i = -log( exp(sigma (z_iy - m)) / (exp(sigma (z_iy - m)) + sum_{c != y} exp(sigma z_ic)) )
 ///
-/// y the label of row i. Proxies::margins gives each class its own m (LDAM, Cao et al. 2019).
-/// nearfar/losses/class_softmax.hpp has what the file's losses share.
+/// with y the label of row i. Proxies::margins gives each class its own m (LDAM, Cao et al. 2019).
+/// For terms, costs and zero rows see the comment of this file.
 template <class S>
 class CosFace : public ProxyCalls<CosFace<S>, S, ScaleResult> {
  public:
@@ -206,14 +206,14 @@ class CosFace : public ProxyCalls<CosFace<S>, S, ScaleResult> {
   CosFaceOptions options_;
 };
 
-/// SphereFace, a multiple of the own class's angle (Liu et al., SphereFace: Deep hypersphere
-/// embedding for face recognition, 2017, eq. 7):
+/// SphereFace, a multiplicative margin on the angle of the row's class (Liu et al., SphereFace:
+/// Deep hypersphere embedding for face recognition, 2017, eq. 7):
 ///
 ///     l_i = sigma |x_i| ((-1)^k cos(m theta_iy) - 2k),  k = floor(m theta_iy / pi)
 ///
-/// for the own class y, sigma |x_i| cos(theta_ic) for the others: proxies are normalised, rows are
-/// not, and their lengths have gradients. nearfar/losses/class_softmax.hpp has what the file's
-/// losses share.
+/// for y the label of row i, and sigma |x_i| cos(theta_ic) for the other classes. The loss
+/// normalises proxies, but not rows, whose lengths have gradients. For terms, costs and zero rows
+/// see the comment of this file.
 template <class S>
 class SphereFace : public ProxyCalls<SphereFace<S>, S, ScaleResult> {
  public:
@@ -234,8 +234,8 @@ class SphereFace : public ProxyCalls<SphereFace<S>, S, ScaleResult> {
 ///
 ///     l_i = sigma |x_i| |w_y| ((-1)^k cos(m theta_iy) - 2k),  k = floor(m theta_iy / pi)
 ///
-/// for the own class y, sigma x_i . w_c for the others: neither side is normalised.
-/// nearfar/losses/class_softmax.hpp has what the file's losses share.
+/// for y the label of row i, and sigma x_i . w_c for the other classes. The loss normalises neither
+/// rows nor proxies. For terms, costs and zero rows see the comment of this file.
 template <class S>
 class LargeMarginSoftmax : public ProxyCalls<LargeMarginSoftmax<S>, S, ScaleResult> {
  public:
@@ -251,15 +251,15 @@ class LargeMarginSoftmax : public ProxyCalls<LargeMarginSoftmax<S>, S, ScaleResu
   LargeMarginSoftmaxOptions options_;
 };
 
-/// ProxyNCA, the share of the own proxy by squared distances of normalised rows (Movshovitz-Attias
-/// et al., No fuss distance metric learning using proxies, 2017, eq. 4; ProxyNCA++, Teh et al.
-/// 2020, section 3):
+/// ProxyNCA, the softmax of minus the squared distances of normalised rows and proxies
+/// (Movshovitz-Attias et al., No fuss distance metric learning using proxies, 2017, eq. 4;
+/// ProxyNCA++, Teh et al. 2020, section 3):
 ///
 ///     L_i = -log( exp(-sigma d_iy) / sum_c exp(-sigma d_ic) ),  d_ic = 2 - 2 z_ic
 ///
-/// y the label of row i: NormalizedSoftmax at temperature 1 / (2 sigma). With
-/// Denominator::negatives_only the sum runs over c != y. nearfar/losses/class_softmax.hpp has what
-/// the file's losses share.
+/// with y the label of row i. It is NormalizedSoftmax at temperature 1 / (2 sigma). With
+/// Denominator::negatives_only the sum runs over c != y. For terms, costs and zero rows see the
+/// comment of this file.
 template <class S>
 class ProxyNca : public ProxyCalls<ProxyNca<S>, S, ScaleResult> {
  public:

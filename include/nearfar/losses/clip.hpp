@@ -12,14 +12,14 @@ namespace nearfar {
 /// The reduction of Clip's two directions.
 enum class ClipDirections {
   mean,  ///< half their sum: CLIP, OpenCLIP
-  sum    ///< their sum, as some implementations have it
+  sum    ///< their sum, as in some implementations
 };
 
 /// Settings of Clip.
 struct ClipOptions {
   /// sigma > 0, the factor of the scores: 1 / temperature. CLIP starts at 1 / 0.07.
   double logit_scale = 1 / 0.07;
-  /// A larger logit_scale counts as this one. CLIP's is 100.
+  /// The largest effective logit_scale: a larger one counts as this. CLIP's is 100.
   double largest_logit_scale = std::numeric_limits<double>::infinity();
   ClipDirections directions = ClipDirections::mean;
   Reduction reduction = Reduction::mean;  ///< terms are pairs (image i, text i)
@@ -27,7 +27,7 @@ struct ClipOptions {
   /// positive.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("logit_scale", o.logit_scale...), and so for each option.
+  /// Calls visit("logit_scale", o.logit_scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("logit_scale", o.logit_scale...);
     visit("largest_logit_scale", o.largest_logit_scale...);
@@ -39,8 +39,10 @@ struct ClipOptions {
 
 /// The result of Clip.
 struct ClipResult : Result {
-  /// dL/dsigma (times upstream); 0 from forward. When log sigma is what is learnt, as in CLIP,
-  /// its gradient is sigma times this. From largest_logit_scale on the derivative there where a
+  /// dL/dsigma (times upstream); 0 from forward. If the parameter is log sigma, as in CLIP, its
+  /// gradient is sigma times this. At and above largest_logit_scale it is the derivative at
+  /// largest_logit_scale if gradient descent lowers sigma, so that a scale beyond it returns, and 0
+  /// if gradient descent raises sigma.
   /// step downhill lowers sigma, so that a scale beyond it comes back, and 0 where it raises it.
   double d_logit_scale = 0;
 };
@@ -53,29 +55,29 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
 
 }  // namespace detail
 
-/// CLIP's symmetric cross entropy: each image is to find its text among all texts, and each text
-/// its image among all images (Radford et al., Learning transferable visual models from natural
-/// language supervision, 2021, figure 3; Zhang et al., ConVIRT, 2020):
+/// CLIP's symmetric cross entropy: of all texts, an image's own should score highest, and of all
+/// images a text's own (Radford et al., Learning transferable visual models from natural language
+/// supervision, 2021, figure 3; Zhang et al., ConVIRT, 2020):
 ///
 ///     L_i = 1/2 ( -log softmax_j(sigma s_ij)[i] - log softmax_j(sigma s_ji)[i] )
 ///
 /// with s_ij the score of kernel K for image i and text j: the mean of both directions, as in
-/// OpenCLIP's ClipLoss; with ClipDirections::sum twice that. Terms are the N pairs.
+/// OpenCLIP's ClipLoss. With ClipDirections::sum it is twice that. Terms are the N pairs.
 ///
 /// With labels, one a pair, an image's positives are the P_i texts of its label (several captions
 /// an image; Yang et al., Unified contrastive learning in image-text-label space, 2022, eq. 1-3):
 ///
 ///     -1/|P_i| sum_{p in P_i} log softmax_j(sigma s_ij)[p]
 ///
-/// and likewise for a text's images; with sets of labels P_i are those that share one; with lists,
-/// the texts that image i lists, and for a text the images that list it. A direction without a
-/// positive adds 0; terms are the N pairs all the same.
+/// and likewise for a text's images. With sets of labels, P_i are the texts that share a label with
+/// image i. With lists, they are the texts that image i lists; a text's positives are the images
+/// that list it. A direction without a positive adds 0; the number of terms stays N.
 ///
-/// With ids, one a pair (Targets::ids), sums of both directions leave out other pairs of the same
-/// id: copies of one pair are no negatives of each other.
+/// With ids, one a pair (Targets::ids), the sums of both directions leave out other pairs of the
+/// same id: copies of one pair are no negatives of each other.
 ///
-/// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
-/// any number of threads.
+/// Extra memory O(N D). An object is immutable and may be shared by threads, each with its own
+/// Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class Clip {
  public:
@@ -99,8 +101,8 @@ class Clip {
     return evaluate({{images, texts}, {}, false, call}, Targets());
   }
 
-  /// The same with targets of N pairs: labels, sets of labels or lists, `Targets(labels)`; ids,
-  /// `Targets().ids(ids)`; or both. Throws also when there are not as many, and on weights.
+  /// The same with targets of the N pairs: labels, sets of labels or lists, `Targets(labels)`; ids,
+  /// `Targets().ids(ids)`; or both. Throws also if their number is not N, and on weights.
   ClipResult forward(Rows<S> images, Rows<S> texts, const Targets& targets,
                      CallOptions<S> call = {}) const {
     return evaluate({{images, texts}, {}, false, call}, targets);

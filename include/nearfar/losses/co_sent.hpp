@@ -10,7 +10,7 @@ namespace nearfar {
 struct CoSentOptions {
   double scale = 20;  ///< lambda > 0: logits are scale * score
 
-  /// visit("scale", o.scale...), and so for each option.
+  /// Calls visit("scale", o.scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) { visit("scale", o.scale...); }
 };
 
@@ -18,7 +18,7 @@ struct CoSentOptions {
 struct AngleOptions {
   double scale = 20;  ///< > 0: logits are scale * score
 
-  /// visit("scale", o.scale...), and so for each option.
+  /// Calls visit("scale", o.scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) { visit("scale", o.scale...); }
 };
 
@@ -38,18 +38,17 @@ CoSentResult evaluate(const AngleOptions& options, const Inputs<S, 2>& inputs,
 
 }  // namespace detail
 
-/// CoSENT: pairs of rows with a target score each are to have scores in the order of their targets
-/// (Su, CoSENT, 2022; Huang et al., CoSENT: consistent sentence embedding via similarity ranking,
-/// 2024):
+/// CoSENT: scores of pairs of rows should have the order of the pairs' target scores (Su, CoSENT,
+/// 2022; Huang et al., CoSENT: consistent sentence embedding via similarity ranking, 2024):
 ///
 ///     L = log(1 + sum over (i, j) with scores_i < scores_j of exp(scale (s_i - s_j)))
 ///
 /// with s_i the score of row i of a and row i of b under kernel K (minus the distance for
-/// distances). Only the order of the targets counts; equal targets make no pair. There are no terms
-/// to reduce: the value is one logarithm over all pairs of pairs, which `diagnostics.terms` counts.
+/// distances). Only the order of the targets counts; two pairs of equal targets add nothing. The
+/// value is one number, without terms to reduce; `diagnostics.terms` counts the (i, j) in the sum.
 ///
-/// Time O(N D + N log N), extra memory O(N D). Immutable; shared by threads each with its own
-/// Workspace; the same bits at any number of threads.
+/// Time O(N D + N log N), extra memory O(N D). An object is immutable and may be shared by threads,
+/// each with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class CoSent {
  public:
@@ -61,8 +60,8 @@ class CoSent {
   const CoSentOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of rows of a and b (both N x D) with N target scores. A batch without an order has
-  /// value 0. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an
+  /// The loss of rows of a and b (both N x D) with N target scores. The value is 0 if all targets
+  /// are equal. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an
   /// element or a target that is not finite.
   CoSentResult forward(Rows<S> a, Rows<S> b, Numbers<S> scores, CallOptions<S> call = {}) const {
     return evaluate({{a, b}, {}, false, call}, scores);
@@ -84,14 +83,14 @@ class CoSent {
   K kernel_;
 };
 
-/// AnglE's loss of angles: CoSent with a score of rows as complex numbers, whose real parts are the
-/// first half of a row and whose imaginary parts the second (Li & Li, AnglE-optimized text
-/// embeddings, 2024, as sentence-transformers has it):
+/// AnglE's angle loss: CoSent with a score of rows as complex numbers. The first half of a row
+/// holds the real parts, the second half the imaginary parts (Li & Li, AnglE-optimized text
+/// embeddings, 2024, in the form of sentence-transformers):
 ///
 ///     s_i = |sum_k Re(z_k) + Im(z_k)| / (|a_i| |b_i|),   z_k = a_ik conj(b_ik)
 ///
 /// A row of odd width counts as one with a zero at its end. A zero row has score 0 and gradient 0;
-/// where the sum is 0 the gradient is 0. All else is as CoSent has it.
+/// the gradient is 0 where the sum is 0. All else is as for CoSent.
 template <class S>
 class Angle {
  public:
@@ -102,7 +101,7 @@ class Angle {
 
   const AngleOptions& options() const { return options_; }
 
-  /// The loss of rows of a and b (both N x D) with N target scores. Throws as CoSent.
+  /// The loss of rows of a and b (both N x D) with N target scores. Throws as CoSent does.
   CoSentResult forward(Rows<S> a, Rows<S> b, Numbers<S> scores, CallOptions<S> call = {}) const {
     return evaluate({{a, b}, {}, false, call}, scores);
   }

@@ -9,10 +9,10 @@ namespace nearfar {
 
 /// Settings of CosineEmbedding.
 struct CosineEmbeddingOptions {
-  double margin = 0;  ///< m in [-1, 1]: dissimilar pairs of a smaller cosine cost nothing
+  double margin = 0;  ///< m in [-1, 1]: a dissimilar pair of cosine m or less costs nothing
   Reduction reduction = Reduction::mean;  ///< terms are pairs
 
-  /// visit("margin", o.margin...), and so for each option.
+  /// Calls visit("margin", o.margin...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("margin", o.margin...);
     visit("reduction", o.reduction...);
@@ -27,15 +27,15 @@ Result evaluate(const CosineEmbeddingOptions& options, const Inputs<S, 2>& input
 
 }  // namespace detail
 
-/// The cosine embedding loss of pairs that are similar or not (torch.nn.CosineEmbeddingLoss, with
+/// The cosine embedding loss of similar and dissimilar pairs (torch.nn.CosineEmbeddingLoss, with
 /// same = 1 for its target 1 and same = 0 for its target -1):
 ///
-///     L_i = 1 - cos(a_i, b_i)              of a similar pair
-///     L_i = max(0, cos(a_i, b_i) - m)      of another
+///     L_i = 1 - cos(a_i, b_i)              if the pair is similar
+///     L_i = max(0, cos(a_i, b_i) - m)      else
 ///
 /// A zero row has cosine 0 and gradient 0. At the hinge's corner the gradient is 0. Time and extra
-/// memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at any
-/// number of threads.
+/// memory O(N D). An object is immutable and may be shared by threads, each with its own Workspace.
+/// Results have the same bits at any number of threads.
 template <class S>
 class CosineEmbedding {
  public:
@@ -46,9 +46,9 @@ class CosineEmbedding {
 
   const CosineEmbeddingOptions& options() const { return options_; }
 
-  /// The loss of rows of a and b (both N x D), same (N numbers, 1 for a similar pair, 0 for
-  /// another). Throws std::invalid_argument on shapes or flags that do not fit, std::domain_error
-  /// on an element that is not finite.
+  /// The loss of rows of a and b (both N x D) with same, N numbers: 1 for a similar pair, 0 for a
+  /// dissimilar one. Throws std::invalid_argument on shapes or flags that do not fit,
+  /// std::domain_error on an element that is not finite.
   Result forward(Rows<S> a, Rows<S> b, Labels same, CallOptions<S> call = {}) const {
     return evaluate({{a, b}, {}, false, call}, same);
   }

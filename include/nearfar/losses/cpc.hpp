@@ -12,14 +12,14 @@ namespace nearfar {
 /// Settings of Cpc.
 struct CpcOptions {
   Index length = 0;        ///< T > steps: positions of a sequence
-  Index steps = 1;         ///< K >= 1: how far ahead is predicted
+  Index steps = 1;         ///< K >= 1: predictions reach up to K positions ahead
   double temperature = 1;  ///< tau > 0: logits are scores / tau
   SequenceNegatives negatives = SequenceNegatives::all;
   Reduction reduction = Reduction::mean;  ///< terms are contexts, at each step
   /// A context is unusable at a step at which it has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("length", o.length...), and so for each option.
+  /// Calls visit("length", o.length...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("length", o.length...);
     visit("steps", o.steps...);
@@ -37,8 +37,8 @@ struct CpcStep {
   double bound = 0;
 };
 
-/// The result of Cpc. `value` is the mean of the steps' losses; `values`, with Reduction::none, are
-/// B T numbers whose sum it is; counts are of all steps.
+/// The result of Cpc. `value` is the mean of the steps' losses. `values`, with Reduction::none, are
+/// B T numbers that add up to it. Counts are sums over all steps.
 struct CpcResult : TemperatureResult {
   std::vector<CpcStep> steps;  ///< k = 1 .. K
 };
@@ -51,35 +51,36 @@ CpcResult evaluate(const CpcOptions& options, const Inputs<S, 3>& inputs);
 
 }  // namespace detail
 
-/// Contrastive predictive coding: from what a sequence was up to time t, find what it is at t + k
-/// among other targets (van den Oord et al., Representation learning with contrastive predictive
-/// coding, 2018, eq. 3 and 4). For B sequences of T positions, contexts c (B T x Dc) and targets z
-/// (B T x Dz), position t of sequence b in row b T + t, and a matrix W_k (Dz x Dc) a step,
+/// Contrastive predictive coding: the context of a sequence at time t should score its own target
+/// at time t + k above other targets (van den Oord et al., Representation learning with contrastive
+/// predictive coding, 2018, eq. 3 and 4). For B sequences of T positions, contexts c (B T x Dc) and
+/// targets z (B T x Dz), position t of sequence b in row b T + t, and a matrix W_k (Dz x Dc) a
+/// step,
 ///
 ///     f_k(z_j, c_i) = z_j^T W_k c_i / tau
 ///     L_k(b, t) = -log( exp f_k(z_(b, t+k), c_(b, t)) / sum_j exp f_k(z_j, c_(b, t)) )
 ///     L = 1/K sum_k (mean of L_k(b, t) over b and t < T - k)
 ///
-/// with the positive and its negatives (SequenceNegatives) as candidates j. Of step k's targets,
-/// those at times k .. T - 1, all are candidates or the same few for some contexts, so that a step
-/// is one InfoNCE or several.
+/// The candidates j are the positive and its negatives (SequenceNegatives), all at times k .. T -
+/// 1. The contexts of a step share all candidates, or some of the contexts share a few: a step is
+/// one InfoNCE or several.
 ///
-/// W_1 .. W_K are one matrix, K Dz x Dc, W_k in rows (k - 1) Dz .. k Dz - 1: one thing for an
-/// optimiser to hold, and views of parts of it are free.
+/// W_1 .. W_K are one matrix, K Dz x Dc, with W_k in rows (k - 1) Dz .. k Dz - 1, so that an
+/// optimiser has one parameter.
 ///
 /// A step's bound, log(candidates) - mean L_k, is in expectation at most the mutual information of
-/// c_t and z_(t+k), averaged over t, where negatives are independent of the context (section 2.3):
-/// sequences drawn at random, SequenceNegatives::same_time. Others of the same sequence are not,
-/// and the number then only says how well the step predicts.
+/// c_t and z_(t+k), averaged over t, if negatives are independent of the context (section 2.3):
+/// sequences drawn at random, SequenceNegatives::same_time. Other targets of the same sequence are
+/// not independent of it; the number is then no bound, and only measures the step's predictions.
 ///
-/// A step's terms are its B (T - k) contexts; Reduction applies to each step, the mean over steps
-/// comes after. With Reduction::none a context's value is 1/K times the sum of its L_k, and 0 for a
-/// last position, which predicts nothing.
+/// A step's terms are its B (T - k) contexts. Reduction applies to each step; the mean over steps
+/// comes after it. With Reduction::none a context's value is 1/K times the sum of its L_k, and 0
+/// for a last position, which has no target.
 ///
-/// Extra memory O(B T (Dc + Dz)), whatever K is. Floating point operations of a step, N = B (T - k)
-/// contexts with C candidates each: 2 N Dc Dz for W_k c and 2 N C Dz for the scores; forward and
-/// backward three times that. Immutable; shared by threads each with its own Workspace; the same
-/// bits at any number of threads. S is float or double.
+/// Extra memory O(B T (Dc + Dz)), for any K. Floating point operations of a step, with N = B (T -
+/// k) contexts and C candidates each: 2 N Dc Dz for W_k c and 2 N C Dz for the scores; forward and
+/// backward three times that. S is float or double. An object is immutable and may be shared by
+/// threads, each with its own Workspace. Results have the same bits at any number of threads.
 template <class S>
 class Cpc {
  public:
@@ -95,9 +96,9 @@ class Cpc {
 
   const CpcOptions& options() const { return options_; }
 
-  /// The loss of contexts (B T x Dc), targets (B T x Dz) and weights (K Dz x Dc). No sequences have
-  /// value 0. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an
-  /// element that is not finite.
+  /// The loss of contexts (B T x Dc), targets (B T x Dz) and weights (K Dz x Dc). Without sequences
+  /// the value is 0. Throws std::invalid_argument on shapes that do not fit, std::domain_error on
+  /// an element that is not finite.
   CpcResult forward(Rows<S> contexts, Rows<S> targets, Rows<S> weights,
                     CallOptions<S> call = {}) const {
     return evaluate({{contexts, targets, weights}, {}, false, call});

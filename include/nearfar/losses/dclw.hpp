@@ -8,13 +8,13 @@ namespace nearfar {
 
 /// Settings of Dclw.
 struct DclwOptions {
-  double temperature = 0.1;               ///< tau > 0: logits are scores / tau
-  double sigma = 0.5;                     ///< > 0: the larger, the nearer weights are to 1
+  double temperature = 0.1;  ///< tau > 0: logits are scores / tau
+  double sigma = 0.5;        ///< > 0: width of the weights; the larger, the nearer weights are to 1
   Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
-  /// A view is unusable when there is no other sample, and so no negative.
+  /// A view is unusable when there is no other sample, and thus no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("sigma", o.sigma...);
@@ -38,14 +38,15 @@ TemperatureResult evaluate(const DclwOptions& options, const KernelValue<S>& ker
 ///     w_i = 2 - exp(s_i / sigma) / (1/N sum_k exp(s_k / sigma)),   s_k the score of sample k's
 ///                                                                  two views
 ///
-/// with scores of kernel K (minus the distance for distances), the sum over the 2N - 2 views of
-/// other samples. Weights are constants to the gradient; their mean over the batch is 1, and pairs
-/// that are far apart weigh more. With w = 1 it is NtXent with Denominator::negatives_only. Values
-/// may be negative.
+/// with scores of kernel K (minus the distance for distances) and the sum over the 2N - 2 views of
+/// other samples. The gradient treats the weights as constants. Their mean over the batch is 1, and
+/// pairs that are far apart weigh more. With w = 1 it is NtXent with Denominator::negatives_only.
+/// Values may be negative.
 ///
 /// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's. A
-/// view without a negative has loss 0. Extra memory O(N D). Immutable; shared by threads each with
-/// its own Workspace; the same bits at any number of threads.
+/// view without a negative has loss 0. Extra memory O(N D). An object is immutable and may be
+/// shared by threads, each with its own Workspace. Results have the same bits at any number of
+/// threads.
 template <class S, Kernel K = Cosine>
 class Dclw {
   static_assert(is_symmetric<K>(), "nearfar: Dclw needs a kernel that treats both rows alike");

@@ -8,13 +8,13 @@ namespace nearfar {
 
 /// Settings of Dhel.
 struct DhelOptions {
-  double temperature = 0.5;               ///< tau > 0: logits are scores / tau
-  bool both_views = true;                 ///< whether view2 is spread, too, or view1 alone
+  double temperature = 0.5;  ///< tau > 0: logits are scores / tau
+  bool both_views = true;    ///< both views have a sum over negatives; if false, view1 alone
   Reduction reduction = Reduction::mean;  ///< terms are samples, N of them
-  /// A sample is unusable when it is the only one, and so has no negative.
+  /// A sample is unusable when it is the only one, and thus has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("both_views", o.both_views...);
@@ -31,21 +31,20 @@ TemperatureResult evaluate(const DhelOptions& options, const KernelValue<S>& ker
 
 }  // namespace detail
 
-/// DHEL, the decoupled hyperspherical energy loss of two views u and v of each of N samples: the
-/// two views of a sample are drawn together, and each view's samples are spread among themselves;
-/// no view is compared with the other view of another sample
-/// (Koromilas et al., Bridging mini-batch and asymptotic analysis in contrastive learning: from
-/// InfoNCE to kernel-based losses, 2024):
+/// DHEL, the decoupled hyperspherical energy loss of two views u and v of each of N samples. It
+/// draws the two views of a sample together and spreads the samples of each view; it compares no
+/// view with the other view of another sample (Koromilas et al., Bridging mini-batch and asymptotic
+/// analysis in contrastive learning: from InfoNCE to kernel-based losses, 2024):
 ///
 ///     L_i = -s(u_i, v_i) / tau + log sum_{j != i} exp(s(u_i, u_j) / tau)
 ///                              + log sum_{j != i} exp(s(v_i, v_j) / tau)
 ///
-/// with scores of kernel K (minus the distance for distances); without `both_views` the last sum is
+/// with scores of kernel K (minus the distance for distances). Without `both_views` the last sum is
 /// left out. Values may be negative.
 ///
 /// Terms are samples: Reduction::mean divides by N; none gives N values. A sample without another
-/// has loss 0. Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the
-/// same bits at any number of threads.
+/// has loss 0. Extra memory O(N D). An object is immutable and may be shared by threads, each with
+/// its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class Dhel {
   static_assert(is_symmetric<K>(), "nearfar: Dhel needs a kernel that treats both rows alike");

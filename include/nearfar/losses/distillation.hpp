@@ -11,7 +11,7 @@ namespace nearfar {
 struct MarginMseOptions {
   Reduction reduction = Reduction::mean;  ///< terms are pairs of a query and a negative
 
-  /// visit("reduction", o.reduction...).
+  /// Calls visit("reduction", o.reduction...).
   static void fields(const auto& visit, auto&... o) { visit("reduction", o.reduction...); }
 };
 
@@ -20,7 +20,7 @@ struct DistillKlOptions {
   double temperature = 1;                 ///< tau > 0: logits are scores / tau
   Reduction reduction = Reduction::mean;  ///< terms are queries
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("reduction", o.reduction...);
@@ -29,7 +29,7 @@ struct DistillKlOptions {
 
 namespace detail {
 
-/// The third set are the rows of the negatives.
+/// The third set holds the rows of the negatives.
 template <class S>
 Result evaluate(const MarginMseOptions& options, const KernelValue<S>& kernel,
                 const Inputs<S, 3>& inputs, const Numbers<S>& teacher_margins);
@@ -39,16 +39,16 @@ TemperatureResult evaluate(const DistillKlOptions& options, const KernelValue<S>
 
 }  // namespace detail
 
-/// Margin-MSE: the margin of a query's positive over each of its negatives is to be a teacher's
-/// (Hofstaetter et al., Improving efficient neural ranking models with cross-architecture knowledge
-/// distillation, 2020):
+/// Margin-MSE: the difference of the scores of a query's positive and of each of its negatives
+/// should be a teacher's difference (Hofstaetter et al., Improving efficient neural ranking models
+/// with cross-architecture knowledge distillation, 2020):
 ///
 ///     L_ik = (s(q_i, p_i) - s(q_i, n_ik) - teacher_margins_ik)^2
 ///
 /// with scores of kernel K (minus the distance for distances). Terms are the N K pairs of a query
 /// and a negative: Reduction::mean divides by N K; none gives N values, the sum of each query's
-/// terms. Time and extra memory O(N K D). Immutable; shared by threads each with its own Workspace;
-/// the same bits at any number of threads.
+/// terms. Time and extra memory O(N K D). An object is immutable and may be shared by threads, each
+/// with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = InnerProduct>
 class MarginMse {
  public:
@@ -87,7 +87,7 @@ class MarginMse {
   K kernel_;
 };
 
-/// Distillation of a teacher's scores: the distribution over each query's K candidates is to be the
+/// Distillation of a teacher's scores: the softmax over each query's K candidates should be the
 /// teacher's (Lin et al., Distilling dense representations for ranking using tightly-coupled
 /// teachers, 2020; the factor tau^2 of Hinton et al., Distilling the knowledge in a neural network,
 /// 2015, section 2):
@@ -96,9 +96,9 @@ class MarginMse {
 ///     P_i = softmax(teacher_scores_i / tau),   S_i = softmax(s(q_i, d_i.) / tau)
 ///
 /// with scores of kernel K (minus the distance for distances). Terms are queries: Reduction::mean
-/// divides by N. A query with one candidate or none has loss 0. Time and extra memory O(N K D).
-/// Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// divides by N. A query with one candidate or none has loss 0. Time and extra memory O(N K D). An
+/// object is immutable and may be shared by threads, each with its own Workspace. Results have the
+/// same bits at any number of threads.
 template <class S, Kernel K = InnerProduct>
 class DistillKl {
  public:
@@ -121,7 +121,7 @@ class DistillKl {
 
   /// Value and gradients, in the shapes of their inputs, times `call.upstream`: one number, or N
   /// numbers with Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`. The
-  /// temperature's derivative is that of teacher and student together.
+  /// temperature's derivative includes the teacher's softmax.
   TemperatureResult forward_backward(Rows<S> queries, Rows<S> candidates, Numbers<S> teacher_scores,
                                      GradientRows<S> d_queries, GradientRows<S> d_candidates,
                                      CallOptions<S> call = {}) const {

@@ -8,13 +8,13 @@ namespace nearfar {
 
 /// Settings of FastAp.
 struct FastApOptions {
-  /// From 1 to 1024: intervals that the squared distances from 0 to 4 are divided into.
+  /// From 1 to 1024: the number of intervals of the squared distances, which lie from 0 to 4.
   Index bins = 10;
   Reduction reduction = Reduction::mean;  ///< terms are anchors that have a positive
   /// An anchor is unusable when no other row has its label.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("bins", o.bins...), and so for each option.
+  /// Calls visit("bins", o.bins...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("bins", o.bins...);
     visit("reduction", o.reduction...);
@@ -31,19 +31,20 @@ Result evaluate(const FastApOptions& options, const KernelValue<S>& kernel,
 }  // namespace detail
 
 /// FastAP of a labelled batch: one minus the average precision of each anchor's ranking, with ranks
-/// read from a histogram of distances (Cakir et al., Deep metric learning to rank, 2019):
+/// from a soft histogram of distances (Cakir et al., Deep metric learning to rank, 2019):
 ///
 ///     L_a = 1 - 1/|P(a)| sum_{b=0..bins} h+_b H+_b / H_b,
 ///     h+_b = sum_{p in P(a)} max(0, 1 - |d_ap - c_b| / w),   w = 4 / bins,   c_b = b w
 ///
 /// with d_aj = 2 - 2 cos(x_a, x_j) the squared distance of the normalised rows, H+_b the sum of h+
-/// up to bin b, and H_b the same over all rows but a. Terms of H_b = 0 are 0. A score moves within
-/// two bins, so that the gradient is piecewise constant in d.
+/// up to bin b, and H_b the same over all rows but a. Summands with H_b = 0 are 0. A distance
+/// counts in two neighbouring bins, linearly, so the derivatives of h+ and of h with respect to d
+/// are piecewise constant.
 ///
 /// Terms are anchors with a positive: Reduction::mean divides by their number. Extra memory O(N (D
 /// + bins)); 3 to 4 N^2 D floating point operations, 6 N M D with references, and N M bins for the
-/// histograms. Immutable; shared by threads each with its own Workspace; the same bits at any
-/// number of threads.
+/// histograms. An object is immutable and may be shared by threads, each with its own Workspace.
+/// Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class FastAp : public LabelCalls<FastAp<S, K>, S, Result> {
   static_assert(std::is_same_v<K, Cosine>,

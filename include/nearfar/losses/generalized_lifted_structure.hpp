@@ -14,7 +14,7 @@ struct GeneralizedLiftedStructureOptions {
   /// An anchor is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("margin", o.margin...), and so for each option.
+  /// Calls visit("margin", o.margin...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("margin", o.margin...);
     visit("reduction", o.reduction...);
@@ -31,17 +31,17 @@ Result evaluate(const GeneralizedLiftedStructureOptions& options, const KernelVa
 }  // namespace detail
 
 /// Generalised lifted structured loss (Hermans, Beyer and Leibe, In defense of the triplet loss for
-/// person re-identification, 2017, section 2): all positives of an anchor, softly the farthest,
-/// against all of its negatives, softly the nearest:
+/// person re-identification, 2017, section 2): a soft maximum of an anchor's distances to all its
+/// positives against a soft minimum of its distances to all its negatives:
 ///
 ///     L_i = max(0, m + log sum_{p in P(i)} exp(d_ip) + log sum_{n in N(i)} exp(-d_in))
 ///
-/// with d the distance of kernel K, or minus the score for similarities. Libraries that have a
-/// margin for either kind, d_ip - m_pos and m_neg - d_in, have m = m_neg - m_pos.
+/// with d the distance of kernel K, or minus the score for similarities. Libraries with two
+/// margins, d_ip - m_pos and m_neg - d_in, have m = m_neg - m_pos.
 ///
-/// Terms are anchors that have both a positive and a negative. Extra memory O((N + M) D), 3 to
-/// 4 N^2 D floating point operations for a batch. Immutable; shared by threads each with its own
-/// Workspace; the same bits at any number of threads.
+/// Terms are anchors that have both a positive and a negative. Extra memory O((N + M) D), 3 to 4
+/// N^2 D floating point operations for a batch. An object is immutable and may be shared by
+/// threads, each with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
 class GeneralizedLiftedStructure : public LabelCalls<GeneralizedLiftedStructure<S, K>, S, Result> {
   static_assert(is_symmetric<K>(),

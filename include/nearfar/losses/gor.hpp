@@ -9,7 +9,7 @@ struct GorOptions {
   double mean_weight = 1;           ///< >= 0: weight of the squared mean
   double second_moment_weight = 1;  ///< >= 0: weight of the hinge of the second moment
 
-  /// visit("mean_weight", o.mean_weight...), and so for each option.
+  /// Calls visit("mean_weight", o.mean_weight...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("mean_weight", o.mean_weight...);
     visit("second_moment_weight", o.second_moment_weight...);
@@ -23,18 +23,19 @@ Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs);
 
 }  // namespace detail
 
-/// Global orthogonal regularisation: cosines of rows that do not belong together have the mean and
-/// the second moment that random directions have (Zhang et al., Learning spread-out local feature
-/// descriptors, 2017):
+/// Global orthogonal regularisation: cosines of rows that are no positives of each other should
+/// have the mean and the second moment of random directions (Zhang et al., Learning spread-out
+/// local feature descriptors, 2017):
 ///
 ///     L = mean_weight M1^2 + second_moment_weight max(0, M2 - 1/D)
 ///
 /// with M1 and M2 the means of s_ij and of s_ij^2 over the N (N - 1) ordered pairs i != j, s the
-/// cosine. Rows need not be normalised; a zero row has cosine 0 with all others and zero gradient.
-/// There are no terms to reduce. Fewer than two rows have value 0.
+/// cosine. The loss normalises the rows; a zero row has cosine 0 with all others and zero gradient.
+/// The value is one number, without terms to reduce. For fewer than two rows it is 0.
 ///
-/// Extra memory O(N D); 3 N D min(N, D) floating point operations forward and backward. Immutable;
-/// shared by threads each with its own Workspace; the same bits at any number of threads.
+/// Extra memory O(N D); 3 N D min(N, D) floating point operations forward and backward. An object
+/// is immutable and may be shared by threads, each with its own Workspace. Results have the same
+/// bits at any number of threads.
 template <class S>
 class Gor {
  public:

@@ -23,7 +23,7 @@ struct HadsellOptions {
   /// An anchor over labels is unusable when there is no other row to form a pair with.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("margin", o.margin...), and so for each option.
+  /// Calls visit("margin", o.margin...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("margin", o.margin...);
     visit("factor", o.factor...);
@@ -38,21 +38,21 @@ template <class S>
 Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
                 const LabelledInputs<S>& inputs);
 
-/// Pairs: row i of the first set with row i of the second.
+/// Pairs of row i of the first set and row i of the second.
 template <class S>
 Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
                 const Inputs<S, 2>& inputs, const Labels& same);
 
-/// Pairs listed.
+/// Listed pairs.
 template <class S>
 Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
                 const PairListInputs<S>& inputs);
 
 }  // namespace detail
 
-/// Contrastive loss of pairs: similar rows are drawn together, dissimilar ones pushed apart until
-/// the margin (Hadsell, Chopra & LeCun, Dimensionality reduction by learning an invariant mapping,
-/// 2006, eq. 4, with their Y = 1 - same):
+/// Contrastive loss of pairs: similar rows are drawn together, dissimilar rows are pushed apart up
+/// to the margin (Hadsell, Chopra & LeCun, Dimensionality reduction by learning an invariant
+/// mapping, 2006, eq. 4, with their Y = 1 - same):
 ///
 ///     L = same * d^2 / 2 + (1 - same) * max(0, m - d)^2 / 2
 ///
@@ -60,17 +60,24 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
 /// dL/dd = d for similar pairs, -(m - d) for dissimilar ones nearer than m, else 0. With
 /// SquareFactor::one value and gradient are twice that.
 ///
-/// Four forms: pairs given (row i of a with row i of b; terms are the N pairs); pairs listed by the
-/// numbers of their rows, positive pairs being similar (terms are the listed pairs); all pairs i <
-/// j of a labelled batch, similar when the labels are equal (terms are the N (N - 1) / 2 pairs);
-/// and all pairs of a query and a reference (terms are the N M pairs). With Reduction::none, and
-/// with weights of anchors, each row of a labelled batch has half of each of its pairs, so that the
-/// values sum to the sum of all pairs; in pairs with references all is the query's. A pair that one
-/// row of a batch lists and the other does not is half similar and half not.
+/// There are four forms:
 ///
-/// The labelled forms hold no N x M matrix: O(N D) extra memory; 3 N^2 D floating point operations
-/// forward and backward by the symmetry of distances. Objects are immutable and may be shared by
-/// threads, each with its own Workspace; results have the same bits at any number of threads.
+/// - given pairs, row i of a with row i of b: terms are the N pairs;
+/// - pairs listed by the numbers of their rows, where positive pairs are similar: terms are the
+/// listed pairs;
+/// - all pairs i < j of a labelled batch, similar if the labels are equal: terms are the N (N - 1)
+/// / 2 pairs;
+/// - all pairs of a query and a reference: terms are the N M pairs.
+///
+/// With Reduction::none, and with weights of anchors, each row of a labelled batch has half of each
+/// of its pairs, so that the values add up to the sum over all pairs. A pair with a reference
+/// belongs to the query. If one row of a batch lists a pair and the other row does not, the pair
+/// counts as half similar and half dissimilar.
+///
+/// The labelled forms take O(N D) extra memory, without an N x M matrix, and 3 N^2 D floating point
+/// operations forward and backward, since distances are symmetric. An object is immutable and may
+/// be shared by threads, each with its own Workspace. Results have the same bits at any number of
+/// threads.
 template <class S, Kernel K = Euclidean>
 class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result>,
                            public PairListCalls<HadsellContrastive<S, K>, S, Result> {
@@ -103,14 +110,14 @@ class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result
   using OfLists::forward;
   using OfLists::forward_backward;
 
-  /// Pairs: rows of a and b (both N x D), same (N numbers, 1 for a similar pair, 0 for another).
-  /// Throws std::invalid_argument on shapes or flags that do not fit, std::domain_error on an
-  /// element that is not finite.
+  /// The loss of rows of a and b (both N x D) with same, N numbers: 1 for a similar pair, 0 for a
+  /// dissimilar one. Throws std::invalid_argument on shapes or flags that do not fit,
+  /// std::domain_error on an element that is not finite.
   Result forward(Rows<S> a, Rows<S> b, Labels same, CallOptions<S> call = {}) const {
     return evaluate({{a, b}, {}, false, call}, same);
   }
 
-  /// Value and the gradients of it, N x D, times `call.upstream`: one number, or N numbers with
+  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
   /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   Result forward_backward(Rows<S> a, Rows<S> b, Labels same, GradientRows<S> da, GradientRows<S> db,
                           CallOptions<S> call = {}) const {

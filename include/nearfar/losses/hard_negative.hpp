@@ -8,13 +8,13 @@ namespace nearfar {
 /// Settings of HardNegative.
 struct HardNegativeOptions {
   double temperature = 0.5;     ///< tau > 0: logits are cosines / tau
-  double positive_prior = 0.1;  ///< tau+ in [0, 1): share of negatives that are positives unseen
-  double concentration = 1;     ///< beta >= 0: how much more near negatives count; 0: debiased only
+  double positive_prior = 0.1;  ///< tau+ in [0, 1): the share of positives among the negatives
+  double concentration = 1;     ///< beta >= 0: concentration on near negatives; 0: debiased only
   Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
-  /// A view is unusable when there is no other sample, and so no negative.
+  /// A view is unusable when there is no other sample, and thus no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("positive_prior", o.positive_prior...);
@@ -41,11 +41,12 @@ TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2
 ///     R   = n sum_j w_j exp(s_ij / tau) / sum_j w_j,  w_j = exp(beta s_ij / tau)
 ///
 /// over the n = 2N - 2 views j of other samples (with ids, those of other ids), with cosines s. The
-/// floor of G is the least a sum of n such exponentials can be. With tau+ = 0 and beta = 0 it is
-/// NtXent.
+/// lower limit of G is the smallest possible sum of n such exponentials. With tau+ = 0 and beta = 0
+/// it is NtXent.
 ///
-/// Terms are views; none gives view1's N values, then view2's. Extra memory O(N D). Immutable;
-/// shared by threads each with its own Workspace; the same bits at any number of threads.
+/// Terms are views; none gives view1's N values, then view2's. Extra memory O(N D). An object is
+/// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
+/// at any number of threads.
 template <class S>
 class HardNegative {
  public:
@@ -69,7 +70,7 @@ class HardNegative {
     return evaluate({{view1, view2}, {}, false, call}, Targets());
   }
 
-  /// The same with N ids of samples: `Targets().ids(ids)`. Throws also when there are not as many,
+  /// The same with N ids of samples: `Targets().ids(ids)`. Throws also if their number is not N,
   /// and on labels.
   TemperatureResult forward(Rows<S> view1, Rows<S> view2, const Targets& targets,
                             CallOptions<S> call = {}) const {

@@ -8,13 +8,13 @@
 
 namespace nearfar {
 
-/// The sum below the fraction where several directions are compared.
+/// The sums below the fraction if several directions are compared.
 enum class Partition {
   joint,         ///< one sum over all directions
   per_direction  ///< a sum for each direction; the loss is the mean over the directions
 };
 
-/// The negatives whose logits grow with their own score.
+/// The negatives whose logits increase by alpha times their own score.
 enum class Hardness {
   none,
   in_batch_negatives,  ///< keys and negatives of other queries
@@ -22,7 +22,7 @@ enum class Hardness {
   all_negatives        ///< both
 };
 
-/// Negatives that are dropped because they score like positives.
+/// Negatives that are left out because their score is near the positive's.
 enum class FalseNegatives {
   keep,          ///< none is dropped
   drop,          ///< those with a score > s_ii - margin
@@ -44,7 +44,7 @@ struct InBatchInfoNceOptions {
   /// A query is unusable when it has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("query_to_query", o.query_to_query...);
@@ -60,38 +60,38 @@ struct InBatchInfoNceOptions {
   }
 };
 
-/// The inputs of InBatchInfoNce besides pairs of a query and a key. All may be left out. Views: the
-/// memory must outlive the call.
+/// The optional inputs of InBatchInfoNce besides pairs of a query and a key. Views: the memory must
+/// outlive the call.
 template <class S>
 struct InBatchExtras {
   /// Negatives of all queries, K x D. Those of per_query(rows) or per_query(rows, offsets) are
-  /// negatives of all queries, too, and belong to one of them: for Hardness, and for key_to_key,
-  /// which does not compare a key with negatives of its own query.
+  /// negatives of all queries, too. Each belongs to one query: Hardness distinguishes them, and
+  /// key_to_key does not compare a key with negatives of its own query.
   Negatives<S> negatives = {};
-  /// Ids of the pairs, `Targets().ids(ids)`: a query or key is not compared with the query and the
-  /// key of another pair with its id.
+  /// Ids of the pairs, `Targets().ids(ids)`: no query or key is compared with the query or the key
+  /// of another pair of the same id.
   Targets targets = {};
-  /// Other embeddings of the same rows, of any number of columns, whose cosines decide which
-  /// negatives are false ones, instead of the scores: N, N and K rows.
+  /// A guide's embeddings of the same rows, of any number of columns, N, N and K rows. Their
+  /// cosines decide, in place of the scores, which negatives are false ones.
   Rows<S> guide_queries = {};
   Rows<S> guide_keys = {};
   Rows<S> guide_negatives = {};
-  /// Logarithms of the probabilities with which keys (N) and negatives (K) were sampled.
+  /// Logarithms of the sampling probabilities of keys (N) and negatives (K).
   Numbers<double> log_q = {};
   Numbers<double> log_q_negatives = {};
 };
 
 namespace detail {
 
-/// The third set are the rows of the negatives.
+/// The third set holds the rows of the negatives.
 template <class S>
 TemperatureResult evaluate(const InBatchInfoNceOptions& options, const KernelValue<S>& kernel,
                            const Inputs<S, 3>& inputs, const InBatchExtras<S>& extras);
 
 }  // namespace detail
 
-/// InfoNCE of pairs with the refinements of in-batch negatives. For N queries q_i and keys k_i
-/// (both N x D), scores s of kernel K (minus the distance for distances) and temperature tau,
+/// InfoNCE of pairs, with extensions for in-batch negatives. For N queries q_i and keys k_i (both N
+/// x D), scores s of kernel K (minus the distance for distances) and temperature tau,
 ///
 ///     L_i = -log( exp(s(q_i, k_i) / tau) / Z_i )
 ///     Z_i = sum_j exp(s(q_i, k_j) / tau)                           always
@@ -99,36 +99,37 @@ TemperatureResult evaluate(const InBatchInfoNceOptions& options, const KernelVal
 ///         + sum_j exp(s(k_i, q_j) / tau)                           key_to_query
 ///         + sum_{j != i} exp(s(k_i, k_j) / tau)                    key_to_key
 ///
-/// With all four this is the improved contrastive loss of GTE (Li et al. 2023, arXiv:2308.03281);
-/// the positive counts in each sum that has it. With Partition::per_direction each sum is a Z of
-/// its own, and L_i is the mean of the directions' losses.
+/// With all four sums this is the improved contrastive loss of GTE (Li et al. 2023,
+/// arXiv:2308.03281); the positive counts in each sum that contains it. With
+/// Partition::per_direction each sum is a Z of its own, and L_i is the mean of the directions'
+/// losses.
 ///
-/// Negatives (K x D) join the keys: Z_i of the queries sums over all of them, and so does
-/// key_to_key, without those of query i.
+/// Negatives (K x D) join the keys: the sum over keys always includes all of them, and the sum of
+/// key_to_key those that do not belong to query i.
 ///
-/// Hardness adds alpha s to the logits of the negatives that it names, in the comparison of queries
-/// with keys and negatives: a factor that has no gradient (Lan et al. 2025, arXiv:2503.04812, eq.
-/// 5; Schechter Vera et al. 2025, arXiv:2509.20354).
+/// Hardness adds alpha s to the logits of the negatives that it names, where queries are compared
+/// with keys and negatives. The summand has no gradient (Lan et al. 2025, arXiv:2503.04812, eq. 5;
+/// Schechter Vera et al. 2025, arXiv:2509.20354).
 ///
-/// FalseNegatives::drop leaves negatives out of Z_i whose score is above the positive's less a
-/// margin. With a guide its cosines decide, g(a, b) > g(q_i, k_i) - margin (GISTEmbed: Solatorio
-/// 2024, arXiv:2402.16829, with query_to_query and key_to_key). The decision has no gradient;
-/// `diagnostics.false_negatives` counts the pairs dropped.
+/// FalseNegatives::drop leaves negatives out of Z_i whose score is above the positive's score minus
+/// a margin. With a guide its cosines g decide, g(a, b) > g(q_i, k_i) - margin (GISTEmbed:
+/// Solatorio 2024, arXiv:2402.16829, with query_to_query and key_to_key). The decision has no
+/// gradient; `diagnostics.false_negatives` counts the pairs left out.
 ///
 /// `log_q` lowers each key's logit by the logarithm of its sampling probability (Yi et al.,
 /// Sampling-bias-corrected neural modeling, 2019).
 ///
-/// Also known as MultipleNegativesRankingLoss and GISTEmbedLoss. InfoNce is faster where none of
-/// this is wanted.
+/// Other names: MultipleNegativesRankingLoss, GISTEmbedLoss. InfoNce is faster if none of these
+/// options is needed.
 ///
-/// Terms are queries: Reduction::mean divides by N; none gives N values. A call with B blocks of
-/// scores (one for each direction, and for each that compares with negatives) takes 6 B N M D
-/// floating point operations, and 2 B N M G for a guide of G columns, M being the block's keys.
-/// Extra memory O((N + K) D). Immutable; shared by threads each with its own Workspace; the same
-/// bits at any number of threads.
+/// Terms are queries: Reduction::mean divides by N; none gives N values. A call has a block of
+/// scores for each direction, and one more for each direction with negatives. Each of B blocks
+/// takes 6 N M D floating point operations for M keys, and 2 N M G for a guide of G columns. Extra
+/// memory O((N + K) D). An object is immutable and may be shared by threads, each with its own
+/// Workspace. Results have the same bits at any number of threads.
 ///
-/// Kernels: all; those that treat queries and keys differently (Bilinear) compare queries with keys
-/// alone.
+/// Kernels: all. A kernel that treats queries and keys differently (Bilinear) has no other
+/// direction than queries with keys.
 template <class S, Kernel K = Cosine>
 class InBatchInfoNce {
  public:

@@ -20,7 +20,7 @@ struct InfoNceOptions {
   /// A query is unusable when it has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("denominator", o.denominator...);
@@ -34,9 +34,9 @@ using InfoNceResult = TemperatureResult;
 
 namespace detail {
 
-/// Which key is whose, and which are not compared.
+/// Each query's positive, and the keys that it is not compared with.
 struct InfoNceTargets {
-  const Labels* positives;  ///< the number of each query's positive; null: key i is that of query i
+  const Labels* positives;  ///< the number of each query's positive; null: key i is query i's
   const Targets& of_queries;
   const Targets& of_keys;
 };
@@ -45,14 +45,14 @@ template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const Inputs<S, 2>& inputs, const InfoNceTargets& targets);
 
-/// The third set are the rows of the negatives.
+/// The third set holds the rows of the negatives.
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const Inputs<S, 3>& inputs, const Negatives<S>& negatives);
 
 }  // namespace detail
 
-/// InfoNCE: pick the positive out of all keys.
+/// InfoNCE: cross entropy of a query's positive among all keys.
 ///
 /// For N queries (N x D) and M keys (M x D), key t(i) the positive of query i and all other keys
 /// its negatives, with scores s_ij of the kernel K (minus the distance for kernels that are
@@ -60,23 +60,21 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
 ///
 ///     L_i = -log( exp(s_it(i) / tau) / sum_j exp(s_ij / tau) )
 ///
-/// (van den Oord et al., Representation learning with contrastive predictive coding, 2018, eq. 4;
-/// the same as cross entropy over s / tau with target t(i)). t(i) = i unless the call says
-/// otherwise. With explicit negatives (keys N x D) the sum runs over the query's own key and the
-/// negatives, shared by all queries (K x D: MoCo's 1 + K logits, He et al. 2020, eq. 1) or each
-/// query's own. For several positives a query see SupCon with PositiveLists.
+/// (van den Oord et al., Representation learning with contrastive predictive coding, 2018, eq. 4).
+/// t(i) = i unless the call has `positives`. With explicit negatives (keys N x D) the sum runs over
+/// the query's own key and the negatives. All queries share the negatives (K x D: MoCo's 1 + K
+/// logits, He et al. 2020, eq. 1), or each query has its own. For several positives a query see
+/// SupCon with PositiveLists.
 ///
 /// With Denominator::negatives_only the positive is left out below the fraction (decoupled
-/// contrastive learning, Yeh et al. 2022, eq. 6); values may then be negative. Also known as
-/// ranking NCE (Ma & Collins 2018) and, with inner products at temperature 1, as the N-pair loss:
-/// see NPair.
+/// contrastive learning, Yeh et al. 2022, eq. 6); values may then be negative. Other names: ranking
+/// NCE (Ma & Collins 2018) and, with inner products at temperature 1, the N-pair loss: see NPair.
 ///
 /// Terms are queries: Reduction::mean divides by N, mean_nonzero by the number of L_i != 0.
 ///
-/// Scores are never held as N x M: a call takes O((N + M) D) extra memory and 6 N M D floating
-/// point operations forward and backward, 2 N M D forward. An object is immutable and may be shared
-/// by threads, each with its own Workspace. Value, gradients and counts have the same bits at any
-/// number of threads.
+/// A call takes O((N + M) D) extra memory, without an N x M matrix, and 6 N M D floating point
+/// operations forward and backward, 2 N M D forward. An object is immutable and may be shared by
+/// threads, each with its own Workspace. Results have the same bits at any number of threads.
 ///
 /// S is float or double. Kernels: Cosine (default), InnerProduct, SquaredEuclidean, Euclidean,
 /// CosineDistance, Mahalanobis, Bilinear, or your own.
@@ -99,17 +97,17 @@ class InfoNce {
     return evaluate({{queries, keys}, {}, false, call}, {nullptr, {}, {}});
   }
 
-  /// The loss of queries (N x D) against keys (M x D), key positives[i] the positive of query i
-  /// (N integers from 0 to M - 1). Throws as above, and on an index that is none.
+  /// The loss of queries (N x D) against keys (M x D), key positives[i] the positive of query i (N
+  /// integers from 0 to M - 1). Throws as above, and on an index out of range.
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, Labels positives,
                         CallOptions<S> call = {}) const {
     return evaluate({{queries, keys}, {}, false, call}, {&positives, {}, {}});
   }
 
   /// The loss of N pairs with ids, `Targets().ids(ids)`: query i and key i both have id i. A
-  /// query's sum leaves out other keys of its id; its own stays. Throws as above, and on labels:
-  /// for these there is SupCon with references. (A template so that integers alone are numbers of
-  /// keys.)
+  /// query's sum leaves out other keys of its id; its own stays. Throws as above, and on labels,
+  /// for which SupCon takes references. (A template, so that an argument of plain integers selects
+  /// `positives`.)
   template <std::same_as<Targets> T>
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, const T& targets,
                         CallOptions<S> call = {}) const {
@@ -137,9 +135,8 @@ class InfoNce {
     return evaluate({{queries, keys, negatives.rows()}, {}, false, call}, negatives);
   }
 
-  /// Value and gradients in one go. Gradients (the shapes of their inputs) are those of the value
-  /// returned, times `call.upstream`: one number, or N numbers with Reduction::none; each may be
-  /// `no_gradient` or `accumulate(buffer)`.
+  /// Value and gradients, in the shapes of their inputs, times `call.upstream`: one number, or N
+  /// numbers with Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, GradientRows<S> d_queries,
                                  GradientRows<S> d_keys, CallOptions<S> call = {}) const {
     return evaluate({{queries, keys}, {d_queries, d_keys}, true, call}, {nullptr, {}, {}});
@@ -204,10 +201,10 @@ class InfoNce {
 /// Settings of NPair.
 struct NPairOptions {
   Reduction reduction = Reduction::mean;  ///< terms are anchors
-  /// An anchor is unusable when it is the only one.
+  /// An anchor is unusable when the batch has no other.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("reduction", o.reduction...), and so for each option.
+  /// Calls visit("reduction", o.reduction...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("reduction", o.reduction...);
     visit("unusable_anchors", o.unusable_anchors...);
@@ -219,8 +216,8 @@ struct NPairOptions {
 ///
 ///     L_i = log(1 + sum_{j != i} exp(a_i . p_j - a_i . p_i))
 ///
-/// which is InfoNCE of inner products at temperature 1. The paper's penalty on the rows' lengths
-/// is the caller's to add.
+/// which is InfoNCE of inner products at temperature 1. The paper's penalty on the rows' lengths is
+/// not part of it.
 template <class S>
 class NPair : public InfoNce<S, InnerProduct> {
  public:

@@ -8,16 +8,16 @@ namespace nearfar {
 
 /// Settings of IntraPairVariance.
 struct IntraPairVarianceOptions {
-  /// >= 0: positives at least (1 - positive_epsilon) times their mean cost nothing.
+  /// >= 0: a positive pair of a score of at least (1 - positive_epsilon) m_p costs nothing.
   double positive_epsilon = 0.01;
-  /// >= 0: negatives at most (1 + negative_epsilon) times their mean cost nothing.
+  /// >= 0: a negative pair of a score of at most (1 + negative_epsilon) m_n costs nothing.
   double negative_epsilon = 0.01;
-  /// Terms are ordered pairs, positive and negative ones reduced apart and then added.
+  /// Terms are ordered pairs. Positive and negative ones are reduced separately and then added.
   Reduction reduction = Reduction::mean;
   /// A row is unusable when there is no other row to form a pair with.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("positive_epsilon", o.positive_epsilon...), and so for each option.
+  /// Calls visit("positive_epsilon", o.positive_epsilon...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("positive_epsilon", o.positive_epsilon...);
     visit("negative_epsilon", o.negative_epsilon...);
@@ -45,24 +45,24 @@ IntraPairVarianceResult evaluate(const IntraPairVarianceOptions& options,
 }  // namespace detail
 
 /// Intra-pair variance loss of a labelled batch (Yu & Tao, Deep metric learning with tuplet margin
-/// loss, 2019, eq. 9 to 11): scores of positive pairs, and of negative ones, are drawn to the mean
-/// of their kind:
+/// loss, 2019, eq. 9 to 11): scores of positive pairs should be near their mean, and scores of
+/// negative pairs near theirs:
 ///
 ///     L = mean over positives of max(0, (1 - positive_epsilon) m_p - s)^2
 ///       + mean over negatives of max(0, s - (1 + negative_epsilon) m_n)^2
 ///
-/// with similarities s of kernel K, m_p the mean of s over all positive pairs and m_n that over all
-/// negative ones. The gradient goes through both means. It is added to a loss that separates the
-/// kinds, such as the tuplet margin loss.
+/// with similarities s of kernel K, m_p the mean of s over all positive pairs and m_n the mean over
+/// all negative ones. The gradient goes through both means. Use it together with a loss that
+/// separates positives from negatives, such as the tuplet margin loss.
 ///
-/// Pairs are ordered: (i, j) and (j, i) both count. The two kinds are reduced apart, `mean` over
-/// all of a kind, `mean_nonzero` over the active ones of a kind, and added; means of scores are of
-/// all pairs of a kind, whatever the anchors' weights. With Reduction::none a value is the sum of a
-/// row's squares of both kinds.
+/// Pairs are ordered: (i, j) and (j, i) both count. Positive and negative pairs are reduced
+/// separately and then added: `mean` divides by all pairs of a kind, `mean_nonzero` by the active
+/// ones. m_p and m_n do not depend on the anchors' weights. With Reduction::none a value is the sum
+/// of a row's squares of both kinds.
 ///
 /// Extra memory O((N + M) D). Three passes over the scores: 5 to 6 N^2 D floating point operations
-/// for a batch, 10 N M D with references. Immutable; shared by threads each with its own Workspace;
-/// the same bits at any number of threads.
+/// for a batch, 10 N M D with references. An object is immutable and may be shared by threads, each
+/// with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class IntraPairVariance : public LabelCalls<IntraPairVariance<S, K>, S, IntraPairVarianceResult> {
   static_assert(is_symmetric<K>(),

@@ -9,7 +9,7 @@ namespace nearfar {
 struct KoLeoOptions {
   Reduction reduction = Reduction::mean;  ///< terms are rows
 
-  /// visit("reduction", o.reduction...).
+  /// Calls visit("reduction", o.reduction...).
   static void fields(const auto& visit, auto&... o) { visit("reduction", o.reduction...); }
 };
 
@@ -26,13 +26,13 @@ Result evaluate(const KoLeoOptions& options, const Inputs<S, 1>& inputs);
 ///
 ///     L_i = -log min_{j != i} |u_i - u_j|,   u = x / |x|
 ///
-/// The gradient goes to both rows of a nearest pair; of several nearest rows the first counts. Rows
-/// need not be normalised; a zero row stays zero, with zero gradient. There is no epsilon:
-/// directions nearer than 2^-50, the roundings of a double, count as 2^-50 apart, with zero
+/// The gradient goes to both rows of a nearest pair. Of several equally near rows the first counts.
+/// The loss normalises the rows; a zero row stays zero, with zero gradient. There is no epsilon:
+/// directions nearer than 2^-50, the rounding error of a double, count as 2^-50 apart, with zero
 /// gradient, so that L_i is at most 34.7. A single row has loss 0.
 ///
-/// Extra memory O(N D); 2 N^2 D floating point operations. Immutable; shared by threads each with
-/// its own Workspace; the same bits at any number of threads.
+/// Extra memory O(N D); 2 N^2 D floating point operations. An object is immutable and may be shared
+/// by threads, each with its own Workspace. Results have the same bits at any number of threads.
 template <class S>
 class KoLeo {
  public:

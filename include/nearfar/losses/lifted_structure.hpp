@@ -14,7 +14,7 @@ struct LiftedStructureOptions {
   /// A row is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("margin", o.margin...), and so for each option.
+  /// Calls visit("margin", o.margin...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("margin", o.margin...);
     visit("reduction", o.reduction...);
@@ -31,8 +31,8 @@ Result evaluate(const LiftedStructureOptions& options, const KernelValue<S>& ker
 }  // namespace detail
 
 /// Lifted structured loss (Song et al., Deep metric learning via lifted structured feature
-/// embedding, 2016, eq. 4): every positive pair against all negatives of both of its rows, softly
-/// the hardest,
+/// embedding, 2016, eq. 4): every positive pair against a soft maximum over all negatives of both
+/// of its rows,
 ///
 ///     J_ij = log( sum_{k in N(i)} exp(m - d_ik) + sum_{l in N(j)} exp(m - d_jl) ) + d_ij
 ///     L    = 1 / (2 |P|) sum over positive pairs (i, j) of max(0, J_ij)^2
@@ -40,14 +40,15 @@ Result evaluate(const LiftedStructureOptions& options, const KernelValue<S>& ker
 /// with d the distance of kernel K, or minus the score for similarities. Terms are positive pairs
 /// with the value max(0, J_ij)^2 / 2, so that Reduction::mean gives the paper's L. In a batch each
 /// pair counts once, and with Reduction::none each row gets half of each of its pairs. With
-/// references a pair is a query and a reference, all of it the query's; negatives of the query are
-/// references, negatives of the reference are queries. Pairs without any negative are 0.
+/// references a pair is a query and a reference, and belongs to the query; negatives of the query
+/// are references, negatives of the reference are queries. A pair without any negative has the
+/// value 0.
 ///
-/// Lists may say of (i, j) what they do not say of (j, i): of a pair that one row of a batch lists
-/// and the other does not, the term is max(0, J_ij)^2 / 4, the listing row's half. Extra memory
-/// O((N + M) D); 5 N^2 D floating point operations forward and backward of a batch, 16 N M D with
-/// references: score passes for the sums over negatives come before. Immutable; shared by
-/// threads each with its own Workspace; the same bits at any number of threads.
+/// If, of a batch with lists, one row lists a pair and the other row does not, the term is max(0,
+/// J_ij)^2 / 4, the listing row's half. Extra memory O((N + M) D); 5 N^2 D floating point
+/// operations forward and backward for a batch, 16 N M D with references, because score passes for
+/// the sums over negatives come first. An object is immutable and may be shared by threads, each
+/// with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
 class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, Result> {
   static_assert(is_symmetric<K>(),

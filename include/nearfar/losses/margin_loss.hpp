@@ -8,15 +8,15 @@ namespace nearfar {
 
 /// Settings of MarginLoss.
 struct MarginLossOptions {
-  double margin = 0.2;  ///< alpha: how far inside and outside of the boundary pairs should be
-  double beta = 1.2;    ///< the boundary, in the kernel's score; can be learnt
-  double nu = 0;        ///< weight of the boundary itself
-  /// Terms are two a triplet: the hinge of its positive pair and that of its negative pair.
+  double margin = 0.2;  ///< alpha: the distance of pairs from the boundary, on either side
+  double beta = 1.2;    ///< the boundary, in the kernel's score; learnable
+  double nu = 0;        ///< weight of the boundary in the loss
+  /// Terms are hinges, two a triplet: one of its positive pair and one of its negative pair.
   Reduction reduction = Reduction::mean_nonzero;
   /// An anchor is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("margin", o.margin...), and so for each option.
+  /// Calls visit("margin", o.margin...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("margin", o.margin...);
     visit("beta", o.beta...);
@@ -37,7 +37,7 @@ template <class S>
 MarginLossResult evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
                           const LabelledInputs<S>& inputs);
 
-/// With a boundary for each class.
+/// With one boundary for each class.
 template <class S>
 Result evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
                 const LabelledInputs<S>& inputs, const Rows<S>& betas,
@@ -45,27 +45,27 @@ Result evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
 
 }  // namespace detail
 
-/// Margin based loss (Wu et al., Sampling matters in deep embedding learning, 2017, section
-/// 4), over triplets: positives are to lie a margin inside of a boundary beta that can be learnt,
-/// and negatives a margin outside of it. Over all triplets of an anchor i, one of its positives p
-/// and one of its negatives n:
+/// Margin based loss (Wu et al., Sampling matters in deep embedding learning, 2017, section 4),
+/// over triplets: positives should lie a margin inside of a learnable boundary beta, and negatives
+/// a margin outside of it. Over all triplets of an anchor i, one of its positives p and one of its
+/// negatives n:
 ///
 ///     L = sum over (i, p, n) of max(0, d_ip - beta + alpha) + max(0, beta - d_in + alpha)
 ///         + nu beta
 ///
-/// with d the distance of kernel K; for similarities max(0, beta - s_ip + alpha) and
-/// max(0, s_in - beta + alpha). The sum over triplets is computed from pairs: a positive pair is in
-/// as many triplets as its anchor has negatives, and a negative pair in as many as its anchor has
+/// with d the distance of kernel K; for similarities max(0, beta - s_ip + alpha) and max(0, s_in -
+/// beta + alpha). The loss computes the sum over triplets from pairs: a positive pair is in as many
+/// triplets as its anchor has negatives, and a negative pair in as many as its anchor has
 /// positives. The paper draws one negative for each positive; here all of them count.
 ///
 /// Terms are the hinges, two a triplet: Reduction::mean divides by their number, mean_nonzero by
 /// the number of those above zero. Anchors without a positive or without a negative have no
-/// triplets. An anchor's nu beta_i has a reduction of its own, over all anchors: their mean with
-/// mean and mean_nonzero, their sum with sum; with Reduction::none it is in the row's value.
+/// triplets. An anchor's nu beta_i has a reduction of its own, over all anchors: the mean for mean
+/// and mean_nonzero, the sum for sum. With Reduction::none it is part of the row's value.
 ///
 /// Extra memory O((N + M) D); 3 to 4 N^2 D floating point operations for a batch, 6 N M D with
-/// references. Immutable; shared by threads each with its own Workspace; the same bits at any
-/// number of threads.
+/// references. An object is immutable and may be shared by threads, each with its own Workspace.
+/// Results have the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
 class MarginLoss : public LabelCalls<MarginLoss<S, K>, S, MarginLossResult> {
   static_assert(is_symmetric<K>(),
@@ -85,10 +85,10 @@ class MarginLoss : public LabelCalls<MarginLoss<S, K>, S, MarginLossResult> {
     check_offset<S>("nu", options.nu);
   }
 
-  /// The same with a boundary for each class, `betas` (C x 1), in the place of `options().beta`:
-  /// anchor i has betas[labels[i]]. `labels` are labels from 0 to C - 1, and no other rule of
-  /// positives. Throws as the calls without `betas` do, std::invalid_argument also on a label out
-  /// of range, and std::domain_error on a boundary that is not finite.
+  /// The same with one boundary for each class, `betas` (C x 1), in the place of `options().beta`:
+  /// anchor i has betas[labels[i]]. `labels` are labels from 0 to C - 1; no other targets are
+  /// allowed. Throws as the calls without `betas` do, std::invalid_argument also on a label out of
+  /// range, and std::domain_error on a boundary that is not finite.
   Result forward(Rows<S> x, const Targets& labels, Rows<S> betas, CallOptions<S> call = {}) const {
     return per_class({{{x}, {}, false, call}, labels, labels, false}, betas, no_gradient);
   }
@@ -99,7 +99,7 @@ class MarginLoss : public LabelCalls<MarginLoss<S, K>, S, MarginLossResult> {
         no_gradient);
   }
 
-  /// Value and gradients, that of `betas` among them (C x 1); as the calls without `betas`.
+  /// Value and gradients, including that of `betas` (C x 1); else as the calls without `betas`.
   Result forward_backward(Rows<S> x, const Targets& labels, Rows<S> betas, GradientRows<S> dx,
                           GradientRows<S> d_betas, CallOptions<S> call = {}) const {
     return per_class({{{x}, {dx}, true, call}, labels, labels, false}, betas, d_betas);

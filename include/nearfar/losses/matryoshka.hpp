@@ -13,9 +13,9 @@ namespace nearfar {
 
 /// Settings of MatryoshkaInfoNce.
 struct MatryoshkaOptions {
-  /// Lengths of the prefixes, ascending, the last one the rows' own number of elements.
+  /// Lengths of the prefixes, ascending; the last is D, the rows' own length.
   std::vector<Index> prefixes;
-  /// Weight of each prefix's loss, >= 0; 1 for each when there are none.
+  /// Weight of each prefix's loss, >= 0; an empty list means 1 for each.
   std::vector<double> weights = {};
   double temperature = 0.07;  ///< tau > 0: logits are scores / tau
   Denominator denominator = Denominator::with_positive;
@@ -24,10 +24,9 @@ struct MatryoshkaOptions {
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 };
 
-/// The result of MatryoshkaInfoNce. `value` is the weighted sum over the prefixes, and so are
-/// `values`.
+/// The result of MatryoshkaInfoNce. `value` and `values` are weighted sums over the prefixes.
 struct MatryoshkaResult : TemperatureResult {
-  std::vector<double> prefix_values;  ///< each prefix's own loss, after reduction, not weighted
+  std::vector<double> prefix_values;  ///< each prefix's loss, after reduction, without its weight
 };
 
 namespace detail {
@@ -36,7 +35,7 @@ template <class S>
 MatryoshkaResult evaluate(const MatryoshkaOptions& options, const KernelValue<S>& kernel,
                           const Inputs<S, 2>& inputs);
 
-/// Throws std::invalid_argument unless they are as MatryoshkaOptions says.
+/// Throws std::invalid_argument unless prefixes and weights are as MatryoshkaOptions describes.
 inline void check_prefixes(const MatryoshkaOptions& options) {
   const std::vector<Index>& prefixes = options.prefixes;
   if (prefixes.empty()) fail_argument("prefixes", "at least one length", "none");
@@ -54,32 +53,33 @@ inline void check_prefixes(const MatryoshkaOptions& options) {
 
 }  // namespace detail
 
-/// InfoNCE of several prefixes of the same rows, so that an embedding can be cut off after any of
-/// them (Kusupati et al., Matryoshka representation learning, 2022, eq. 1):
+/// InfoNCE of several prefixes of the same rows, so that each prefix is a usable embedding
+/// (Kusupati et al., Matryoshka representation learning, 2022, eq. 1):
 ///
 ///     L = sum_p w_p InfoNCE(queries[:, :d_p], keys[:, :d_p])
 ///
 /// with cosines that are normalised prefix by prefix, or inner products. All prefixes share one
 /// temperature.
 ///
-/// The products cost what InfoNce of the whole rows costs, 6 N M D floating point operations,
-/// whatever the number of prefixes: a longer prefix's scores are the shorter one's and one more
-/// block of columns, and a block's gradient takes the weights of all prefixes it is part of.
-/// Exponentials are each prefix's own. Extra memory O((N + M) D), and 48 rows of scores a prefix
-/// and thread.
+/// The products cost as much as those of InfoNce on whole rows, 6 N M D floating point operations,
+/// for any number of prefixes: the scores of a prefix are those of the shorter prefix plus one more
+/// block of columns, and the gradient of a block takes the sum of the weights of all prefixes that
+/// contain it. Each prefix has its own exponentials. Extra memory is O((N + M) D), and 48 rows of
+/// scores for each prefix and thread.
 ///
 /// Terms are queries: Reduction::mean divides by N, mean_nonzero by the number of queries whose
 /// weighted sum is not 0. A prefix may be at most 1e15 times as short as its row (float; 1e150 in
-/// double): the product of two that are shorter underflows. Immutable; shared by threads each with
-/// its own Workspace; the same bits at any number of threads.
+/// double), because the product of two shorter ones underflows. An object is immutable and may be
+/// shared by threads, each with its own Workspace. Results have the same bits at any number of
+/// threads.
 template <class S, Kernel K = Cosine>
 class MatryoshkaInfoNce {
   static_assert(std::is_same_v<K, Cosine> || std::is_same_v<K, InnerProduct>,
                 "nearfar: MatryoshkaInfoNce takes cosines or inner products");
 
  public:
-  /// Throws std::invalid_argument unless prefixes and weights are as MatryoshkaOptions says and the
-  /// temperature is finite and > 0.
+  /// Throws std::invalid_argument unless prefixes and weights are as MatryoshkaOptions describes
+  /// and the temperature is finite and > 0.
   explicit MatryoshkaInfoNce(MatryoshkaOptions options, K kernel = K())
       : options_(std::move(options)), kernel_(kernel) {
     check_scale<S>("temperature", options_.temperature);

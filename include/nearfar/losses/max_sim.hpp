@@ -15,7 +15,7 @@ struct MaxSimInfoNceOptions {
   /// A query is unusable when there is no other document.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("reduction", o.reduction...);
@@ -25,7 +25,7 @@ struct MaxSimInfoNceOptions {
 
 namespace detail {
 
-/// Numbers of the tokens of queries and of documents, as MaxSimInfoNce takes them.
+/// Offsets of the tokens of queries and of documents, as in the calls of MaxSimInfoNce.
 struct TokenOffsets {
   std::span<const Index> queries;
   std::span<const Index> documents;
@@ -37,27 +37,28 @@ TemperatureResult evaluate(const MaxSimInfoNceOptions& options, const KernelValu
 
 }  // namespace detail
 
-/// InfoNCE of late interaction: a query and a document are rows of tokens, and their score is the
-/// sum over the query's tokens of the largest score with a token of the document (Khattab &
-/// Zaharia, ColBERT: efficient and effective passage search via contextualized late interaction
-/// over BERT, 2020, eq. 3). For Q queries and M >= Q documents, document i that of query i and all
-/// others its negatives,
+/// InfoNCE of late interaction: a query and a document are sets of tokens, one row each, and their
+/// score is the sum over the query's tokens of the largest score with a token of the document
+/// (Khattab & Zaharia, ColBERT: efficient and effective passage search via contextualized late
+/// interaction over BERT, 2020, eq. 3). For Q queries and M >= Q documents, document i the positive
+/// of query i and all other documents its negatives,
 ///
 ///     L_i = -log( exp(S_ii / tau) / sum_m exp(S_im / tau) ),
 ///     S_im = sum_u max_v s(q_iu, d_mv)
 ///
-/// with scores s of kernel K. The gradient of a maximum goes to the document's token that has it,
-/// of several to the first. A query without tokens has S_im = 0.
+/// with scores s of kernel K. The gradient of a maximum goes to the token that attains it, the
+/// first of several. A query without tokens has S_im = 0.
 ///
 /// Terms are queries: Reduction::mean divides by Q; none gives Q values.
 ///
-/// Tokens lie one after another, as rows of one matrix; offsets tell whose they are: those of query
-/// i are rows offsets[i] .. offsets[i + 1] - 1. Scores of tokens are never held as a matrix: a
-/// thread has a tile of them, and for some queries at a time the tokens that are nearest to theirs.
-/// A call takes extra memory of O((T + U) D) for T and U tokens of queries and documents, and for
-/// each thread O(M) for each token of 48 rows of queries, or of one query that has more. 2 T U D
-/// floating point operations, and 4 T M D for the gradients. Immutable; shared by threads each with
-/// its own Workspace; the same bits at any number of threads.
+/// The tokens of all queries are the rows of one matrix, one query after another; those of query i
+/// are rows offsets[i] .. offsets[i + 1] - 1. Documents likewise. Token scores never form a matrix:
+/// a thread has one tile of them, and the positions of the maxima for a few queries at a time. For
+/// T and U tokens of queries and documents, extra memory is O((T + U) D), and for each thread O(M)
+/// for each token of 48 rows of queries, or of one query that has more. A call takes 2 T U D
+/// floating point operations, and 4 T M D for the gradients. An object is immutable and may be
+/// shared by threads, each with its own Workspace. Results have the same bits at any number of
+/// threads.
 ///
 /// S is float or double. Kernels: Cosine (default), InnerProduct.
 template <class S, Kernel K = Cosine>
@@ -76,7 +77,7 @@ class MaxSimInfoNce {
   const K& kernel() const { return kernel_; }
 
   /// The loss of queries (tokens T x D, Q + 1 offsets) against documents (tokens U x D, M + 1
-  /// offsets, M >= Q, at least one token a document). No query: value 0. Throws
+  /// offsets, M >= Q, at least one token a document). Without queries the value is 0. Throws
   /// std::invalid_argument on shapes that do not fit, and unless offsets ascend from 0 to the
   /// number of tokens; std::domain_error on an element that is not finite.
   TemperatureResult forward(Rows<S> queries, std::span<const Index> query_offsets,

@@ -12,7 +12,7 @@ namespace nearfar {
 struct MinedTripletOptions {
   double margin = 0.2;                                 ///< m >= 0, in the kernel's score
   TripletForm form = TripletForm::hinge;               ///< hinge, or soft margin
-  Mining mining = Mining::batch_hard;                  ///< the triplets that take part
+  Mining mining = Mining::batch_hard;                  ///< the triplets that count
   PositiveChoice positive = PositiveChoice::easy;      ///< for Mining::batch_easy_hard
   NegativeChoice negative = NegativeChoice::semihard;  ///< for Mining::batch_easy_hard
   DistanceWeighting weighting = {};                    ///< for Mining::distance_weighted
@@ -22,7 +22,7 @@ struct MinedTripletOptions {
   /// An anchor is unusable when it has no positive or no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("margin", o.margin...), and so for each option.
+  /// Calls visit("margin", o.margin...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("margin", o.margin...);
     visit("form", o.form...);
@@ -35,8 +35,8 @@ struct MinedTripletOptions {
   }
 };
 
-/// The result of MinedTriplet. Counts are of all triplets of the batch, whichever are mined; with
-/// Mining::batch_hard and batch_easy_hard they are of those mined, at most one an anchor.
+/// The result of MinedTriplet. Counts are of all triplets of the batch, mined or not; with
+/// Mining::batch_hard and batch_easy_hard they are of the mined triplets, at most one an anchor.
 struct MinedTripletResult : Result {
   std::int64_t hard_triplets = 0;      ///< d(a, n) <= d(a, p)
   std::int64_t semihard_triplets = 0;  ///< d(a, p) < d(a, n) <= d(a, p) + m
@@ -52,19 +52,20 @@ MinedTripletResult evaluate(const MinedTripletOptions& options, const KernelValu
 }  // namespace detail
 
 /// Triplet loss of a labelled batch: positives of an anchor are the other rows with its label,
-/// negatives those without; which triplets take part is Mining's choice. A triplet costs
+/// negatives are the rows without it. `mining` selects the triplets that count. A triplet costs
 ///
 ///     hinge: max(0, d(a, p) - d(a, n) + m),   soft: softplus(d(a, p) - d(a, n) + m)
 ///
 /// with d the distance of kernel K, or minus the score for similarities (see Triplet for sources).
 ///
-/// No triplet is ever listed. Hinge losses over every triplet of a kind take O(N M log P) time for
-/// P positives an anchor, beside 3 N^2 D + O(N P D) floating point operations in a batch with plain
-/// labels, as long as N P numbers are no more than a multiple of the rows' own, and else 6 N M D;
-/// the soft margin O(N M P). One triplet an anchor takes its scores, N^2 D in a batch and 2 N M D
-/// with references, twice that where a choice is semi-hard, and O((N + M) D) for gradients.
-/// Extra memory O((N + M) D). Ties go to the lowest index. Immutable; shared by threads each with
-/// its own Workspace; the same bits at any number of threads.
+/// The triplets are never listed. Hinge losses over every triplet of a kind take O(N M log P) time
+/// for P positives an anchor, and products: in a batch with plain labels 3 N^2 D + O(N P D)
+/// floating point operations, if N P numbers need no more memory than a small multiple of the rows,
+/// else 6 N M D. The soft margin takes O(N M P). One triplet an anchor takes the scores, N^2 D in a
+/// batch and 2 N M D with references, twice that if a choice is semi-hard, and O((N + M) D) for
+/// gradients. Extra memory O((N + M) D). Ties go to the lowest index. An object is immutable and
+/// may be shared by threads, each with its own Workspace. Results have the same bits at any number
+/// of threads.
 template <class S, Kernel K = Euclidean>
 class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, MinedTripletResult> {
   static_assert(is_symmetric<K>(),
@@ -72,8 +73,8 @@ class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, MinedTripletResult
 
  public:
   /// Throws std::invalid_argument unless the margin is finite and >= 0, the weighting's bounds are
-  /// 0 < nearest < 2 and farthest > nearest, and when positive and negative are both to be
-  /// semi-hard, each of which waits for the other.
+  /// 0 < nearest < 2 and farthest > nearest, and the positive or the negative is not semi-hard:
+  /// each semi-hard choice needs the other one first.
   explicit MinedTriplet(MinedTripletOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
     check_not_negative("margin", options.margin);

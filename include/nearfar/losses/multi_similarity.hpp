@@ -10,17 +10,18 @@ namespace nearfar {
 
 /// Settings of MultiSimilarity.
 struct MultiSimilarityOptions {
-  double alpha = 2;   ///< > 0: how sharply positives are weighted
-  double beta = 50;   ///< > 0: how sharply negatives are weighted
-  double base = 0.5;  ///< lambda: the score from which on a pair counts for much
-  /// The paper's pair mining, where given: a positive counts where it scores less than the highest
-  /// negative plus epsilon, a negative where it scores more than the lowest positive less epsilon.
+  double alpha = 2;   ///< > 0: scale of the positives' logits
+  double beta = 50;   ///< > 0: scale of the negatives' logits
+  double base = 0.5;  ///< lambda: the score at which a pair's logit is 0
+  /// With a value, the paper's pair mining: a positive counts if its score is less than the highest
+  /// negative's plus epsilon, a negative if its score is more than the lowest positive's less
+  /// epsilon.
   std::optional<double> epsilon = {};
   Reduction reduction = Reduction::mean;  ///< terms are anchors, all of them
   /// An anchor is unusable when it has neither a positive nor a negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("alpha", o.alpha...), and so for each option.
+  /// Calls visit("alpha", o.alpha...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("alpha", o.alpha...);
     visit("beta", o.beta...);
@@ -45,16 +46,16 @@ Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& ker
 ///     L_i = 1/alpha log(1 + sum_{p in P(i)} exp(-alpha (s_ip - lambda)))
 ///         + 1/beta  log(1 + sum_{n in N(i)} exp( beta  (s_in - lambda)))
 ///
-/// with similarities s of kernel K. Terms are anchors: Reduction::mean divides by N, as the paper
-/// does; an anchor without a positive or without a negative has the other part alone.
+/// with similarities s of kernel K. Terms are anchors: Reduction::mean divides by N, as in the
+/// paper. An anchor without positives or without negatives has the other logarithm alone.
 ///
-/// With `epsilon` the sums are over the mined pairs alone (eq. 11 and 12), the choice of which has
-/// no derivative: s_ip < max_n s_in + epsilon and s_in > min_p s_ip - epsilon. An anchor without a
+/// With `epsilon` the sums are over the mined pairs alone (eq. 11 and 12), s_ip < max_n s_in +
+/// epsilon and s_in > min_p s_ip - epsilon. The choice has no derivative. An anchor without a
 /// positive or without a negative then has the value 0.
 ///
 /// Extra memory O((N + M) D), 3 to 4 N^2 D floating point operations for a batch, N^2 D more with
-/// mining. Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// mining. An object is immutable and may be shared by threads, each with its own Workspace.
+/// Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
   static_assert(is_symmetric<K>(),

@@ -13,7 +13,7 @@ struct MutualInformationOptions {
   MutualInformationBound bound = MutualInformationBound::info_nce;
   double temperature = 1;  ///< tau > 0: the critic is f = score / tau
 
-  /// visit("bound", o.bound...), and so for each option.
+  /// Calls visit("bound", o.bound...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("bound", o.bound...);
     visit("temperature", o.temperature...);
@@ -22,7 +22,7 @@ struct MutualInformationOptions {
 
 /// The result of MutualInformation: `value` is the bound, in nats.
 struct MutualInformationResult : TemperatureResult {
-  /// The bound's upper limit, whatever the critic: log N for info_nce, infinity for others.
+  /// The largest value the bound can have, for any critic: log N for info_nce, infinity for others.
   double ceiling = std::numeric_limits<double>::infinity();
 };
 
@@ -44,18 +44,19 @@ MutualInformationResult evaluate(const MutualInformationOptions& options,
 ///
 /// (van den Oord et al. 2018; Nguyen, Wainwright & Jordan 2010, as in Poole et al., On variational
 /// bounds of mutual information, 2019, eq. 5; Donsker & Varadhan 1983, as in Belghazi et al., MINE,
-/// 2018, eq. 10; Cheng et al., CLUB, 2020, eq. 6.) The critic is yours to train: with
-/// upstream = -1 an optimiser that minimises maximises the value, which tightens a lower bound.
+/// 2018, eq. 10; Cheng et al., CLUB, 2020, eq. 6.) You train the critic: with upstream = -1 an
+/// optimiser that minimises maximises the value, which tightens a lower bound.
 ///
-/// donsker_varadhan takes the logarithm of a sample mean, which is biased upward: over few samples
+/// donsker_varadhan takes the logarithm of a sample mean, which is biased upward: for few samples
 /// its value may exceed the mutual information, and gradients of minibatches are biased, too. club
-/// is an upper bound when exp(f) is the conditional density of y given x up to a factor of y; a
-/// unit Gaussian's is SquaredEuclidean at temperature 2.
+/// is an upper bound if exp(f) is the conditional density of y given x up to a factor of y; for a
+/// unit Gaussian that is SquaredEuclidean at temperature 2.
 ///
-/// nwj's exponentials end at exp(700) (in gradients, exp(80) for float): a critic that far off gets
-/// a finite, if useless, value. Extra memory O(N D). 6 N^2 D floating point operations forward and
-/// backward, 6 to 8 N^2 D for donsker_varadhan, which takes two passes. Immutable; shared by
-/// threads each with its own Workspace; the same bits at any number of threads.
+/// nwj limits its exponentials to exp(700) (in gradients, exp(80) for float), so that a critic far
+/// from the optimum gets a finite value, which is then not the bound's. Extra memory O(N D). 6 N^2
+/// D floating point operations forward and backward, 6 to 8 N^2 D for donsker_varadhan, which takes
+/// two passes. An object is immutable and may be shared by threads, each with its own Workspace.
+/// Results have the same bits at any number of threads.
 template <class S, Kernel K = InnerProduct>
 class MutualInformation {
  public:
@@ -68,9 +69,9 @@ class MutualInformation {
   const MutualInformationOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The bound from x and y, N rows each. No rows have value 0. Throws std::invalid_argument on
-  /// shapes that do not fit and, for nwj and donsker_varadhan, on a single row; std::domain_error
-  /// on an element that is not finite.
+  /// The bound from x and y, N rows each. Without rows the value is 0. Throws std::invalid_argument
+  /// on shapes that do not fit and, for nwj and donsker_varadhan, on a single row;
+  /// std::domain_error on an element that is not finite.
   MutualInformationResult forward(Rows<S> x, Rows<S> y, CallOptions<S> call = {}) const {
     return evaluate({{x, y}, {}, false, call});
   }

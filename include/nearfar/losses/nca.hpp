@@ -14,7 +14,7 @@ struct NcaOptions {
   /// An anchor is unusable when no other row has its label.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("reduction", o.reduction...);
@@ -31,18 +31,19 @@ TemperatureResult evaluate(const NcaOptions& options, const KernelValue<S>& kern
 }  // namespace detail
 
 /// Neighbourhood components analysis (Goldberger et al., Neighbourhood components analysis, 2004,
-/// the objective of eq. 6): the probability that an anchor picks a row of its class, when it picks
-/// row j != i with probability exp(-d_ij) / sum_k exp(-d_ik), as a negative logarithm:
+/// the objective of eq. 6). An anchor i picks a row j != i with a probability proportional to
+/// exp(-d_ij / tau); the loss is the negative logarithm of the probability of a row of its class:
 ///
 ///     L_i = -log( sum_{p in P(i)} exp(-d_ip / tau) / sum_{j != i} exp(-d_ij / tau) )
 ///
 /// with d the distance of kernel K, the squared Euclidean one in the paper, or minus the score for
-/// similarities. The paper has no temperature; its linear map is the network, or the matrix of
+/// similarities. The paper has no temperature. Its linear map is here the network, or the matrix of
 /// Mahalanobis.
 ///
 /// Anchors without a positive are no terms: Reduction::mean divides by the number of the others. An
-/// anchor without a negative has the value 0. Extra memory O((N + M) D). Immutable; shared by
-/// threads each with its own Workspace; the same bits at any number of threads.
+/// anchor without a negative has the value 0. Extra memory O((N + M) D). An object is immutable and
+/// may be shared by threads, each with its own Workspace. Results have the same bits at any number
+/// of threads.
 template <class S, Kernel K = SquaredEuclidean>
 class Nca : public LabelCalls<Nca<S, K>, S, TemperatureResult> {
   static_assert(is_symmetric<K>(), "nearfar: Nca needs a kernel that treats both rows alike");

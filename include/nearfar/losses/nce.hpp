@@ -14,7 +14,7 @@ struct NceOptions {
   double log_z = 0;                       ///< log of the model's partition function
   Reduction reduction = Reduction::mean;  ///< terms are queries, each with its key and all noise
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("log_z", o.log_z...);
@@ -27,7 +27,7 @@ struct NegativeSamplingOptions {
   double temperature = 1;                 ///< tau > 0: logits are s / tau
   Reduction reduction = Reduction::mean;  ///< terms are queries
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("reduction", o.reduction...);
@@ -41,7 +41,7 @@ struct NceResult : TemperatureResult {
 
 namespace detail {
 
-/// The third set are the rows of the negatives.
+/// The third set holds the rows of the negatives.
 template <class S>
 NceResult evaluate(const NceOptions& options, const KernelValue<S>& kernel,
                    const Inputs<S, 3>& inputs, const Negatives<S>& negatives,
@@ -52,21 +52,21 @@ TemperatureResult evaluate(const NegativeSamplingOptions& options, const KernelV
 
 }  // namespace detail
 
-/// Noise-contrastive estimation: an unnormalised model log p(k | q) = s(q, k) / tau - log Z is
-/// fitted by telling data from K noise samples whose distribution p_n is known (Gutmann &
-/// Hyvarinen, Noise-contrastive estimation, 2010, eq. 3; with shared noise samples for language
-/// models Mnih & Teh, 2012, eq. 8):
+/// Noise-contrastive estimation: a classifier of data against K samples of a known noise
+/// distribution p_n fits an unnormalised model log p(k | q) = s(q, k) / tau - log Z (Gutmann &
+/// Hyvarinen, Noise-contrastive estimation, 2010, eq. 3; with shared noise samples, for language
+/// models, Mnih & Teh, 2012, eq. 8):
 ///
 ///     L_i = softplus(-D(q_i, k_i)) + sum_{j = 1..K} softplus(D(q_i, n_j)),
 ///     D(q, x) = s(q, x) / tau - log Z - log(K p_n(x)),   softplus(z) = log(1 + e^z)
 ///
-/// all in log space. log Z is fixed or learnt: its gradient is in the result. The noise samples are
-/// shared by all queries, or each query's own: per_query. This is the binary form; the ranking
-/// form, in which one key is picked out of 1 + K, is InfoNce (Jozefowicz et al. 2016; Ma & Collins
-/// 2018 call it ranking NCE).
+/// All computation is in log space. log Z is fixed or learnt: its gradient is in the result. All
+/// queries share the noise samples, or each query has its own: per_query. This is the binary form;
+/// the ranking form, which picks one key out of 1 + K, is InfoNce (Jozefowicz et al. 2016; Ma &
+/// Collins 2018 call it ranking NCE).
 ///
-/// Terms are queries. Extra memory O((N + K) D). Immutable; shared by threads each with its own
-/// Workspace; the same bits at any number of threads.
+/// Terms are queries. Extra memory O((N + K) D). An object is immutable and may be shared by
+/// threads, each with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = InnerProduct>
 class Nce {
   static_assert(K::orientation == Orientation::similarity,
@@ -82,9 +82,9 @@ class Nce {
   const NceOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of queries (N x D) with keys (N x D), key i the data for query i, against negatives
-  /// drawn from the noise: K x D, shared by all queries, or per_query(negatives), (N K) x D.
-  /// log_noise_keys (N) and log_noise_negatives (one a row) are log p_n of keys and negatives.
+  /// The loss of queries (N x D) with keys (N x D), key i the data sample of query i, against
+  /// negatives drawn from the noise: K x D, shared by all queries, or per_query(negatives), (N K) x
+  /// D. log_noise_keys (N) and log_noise_negatives (one a row) are log p_n of keys and negatives.
   /// Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element that
   /// is not finite.
   NceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
@@ -117,12 +117,13 @@ class Nce {
   K kernel_;
 };
 
-/// Negative sampling, word2vec's simplification of NCE without the noise's probabilities
-/// (Mikolov et al., Distributed representations of words and phrases, 2013, eq. 4):
+/// Negative sampling, word2vec's simplification of NCE without the noise's probabilities (Mikolov
+/// et al., Distributed representations of words and phrases, 2013, eq. 4):
 ///
 ///     L_i = -log sigmoid(s(q_i, k_i) / tau) - sum_j log sigmoid(-s(q_i, n_j) / tau)
 ///
-/// which is Nce where log Z + log(K p_n) = 0 for every sample. Terms are queries; otherwise as Nce.
+/// It is Nce with log Z + log(K p_n) = 0 for every sample. Terms are queries. All else is as for
+/// Nce.
 template <class S, Kernel K = InnerProduct>
 class NegativeSampling {
   static_assert(K::orientation == Orientation::similarity,
@@ -138,8 +139,8 @@ class NegativeSampling {
   const NegativeSamplingOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of queries (N x D) with keys (N x D) against negatives: K x D, shared
-  /// by all, or per_query(negatives), (N K) x D.
+  /// The loss of queries (N x D) with keys (N x D) against negatives: K x D, shared by all, or
+  /// per_query(negatives), (N K) x D. Throws as Nce does.
   TemperatureResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
                             CallOptions<S> call = {}) const {
     return evaluate({{queries, keys, negatives.rows()}, {}, false, call}, negatives);

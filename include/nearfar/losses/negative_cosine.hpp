@@ -5,8 +5,8 @@
 
 /// \file
 /// Losses of predictions and targets of two views, without negatives. Each prediction is drawn to
-/// the target of the other view; targets are constants: the projections of SimSiam, the outputs of
-/// BYOL's target network.
+/// the target of the other view. Targets are constants: projections with SimSiam, outputs of the
+/// target network with BYOL.
 
 namespace nearfar {
 
@@ -14,7 +14,7 @@ namespace nearfar {
 struct NegativeCosineOptions {
   Reduction reduction = Reduction::mean;  ///< terms are samples, N of them
 
-  /// visit("reduction", o.reduction...).
+  /// Calls visit("reduction", o.reduction...).
   static void fields(const auto& visit, auto&... o) { visit("reduction", o.reduction...); }
 };
 
@@ -22,7 +22,7 @@ struct NegativeCosineOptions {
 struct ByolOptions {
   Reduction reduction = Reduction::mean;  ///< terms are samples, N of them
 
-  /// visit("reduction", o.reduction...).
+  /// Calls visit("reduction", o.reduction...).
   static void fields(const auto& visit, auto&... o) { visit("reduction", o.reduction...); }
 };
 
@@ -67,13 +67,14 @@ class PredictionCalls {
 };
 
 /// SimSiam's loss (Chen & He, Exploring simple siamese representation learning, 2021, eq. 1 to 4),
-/// for predictions p, p' of two views and targets z, z' of the same two:
+/// for predictions p, p' of two views and targets z, z' of the same views:
 ///
 ///     L_i = -1/2 cos(p_i, z'_i) - 1/2 cos(p'_i, z_i)
 ///
-/// Terms are samples: Reduction::mean divides by N; none gives N values. Rows need not be
-/// normalised; a zero row has cosine 0 and zero gradient. O(N D) time and memory. Immutable; shared
-/// by threads each with its own Workspace; the same bits at any number of threads.
+/// Terms are samples: Reduction::mean divides by N; none gives N values. The loss normalises the
+/// rows; a zero row has cosine 0 and zero gradient. Time and memory are O(N D). An object is
+/// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
+/// at any number of threads.
 template <class S>
 class NegativeCosine : public PredictionCalls<NegativeCosine<S>, S> {
  public:
@@ -86,14 +87,14 @@ class NegativeCosine : public PredictionCalls<NegativeCosine<S>, S> {
 };
 
 /// BYOL's loss (Grill et al., Bootstrap your own latent, 2020, eq. 2), for predictions p, p' of two
-/// views and targets z, z' of the same two:
+/// views and targets z, z' of the same views:
 ///
 ///     L_i = (2 - 2 cos(p_i, z'_i)) + (2 - 2 cos(p'_i, z_i))
 ///
-/// which is 4 + 4 times NegativeCosine's, with all digits near 0. Terms are samples:
-/// Reduction::mean divides by N; none gives N values. Rows need not be normalised; a zero row has
-/// cosine 0 and zero gradient. O(N D) time and memory. Immutable; shared by threads each with its
-/// own Workspace; the same bits at any number of threads.
+/// It is 4 + 4 times NegativeCosine's value, and has all digits near 0. Terms are samples:
+/// Reduction::mean divides by N; none gives N values. The loss normalises the rows; a zero row has
+/// cosine 0 and zero gradient. Time and memory are O(N D). An object is immutable and may be shared
+/// by threads, each with its own Workspace. Results have the same bits at any number of threads.
 template <class S>
 class Byol : public PredictionCalls<Byol<S>, S> {
  public:

@@ -12,10 +12,10 @@ struct NtXentOptions {
   double temperature = 0.5;  ///< tau > 0: logits are scores / tau
   Denominator denominator = Denominator::with_positive;
   Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
-  /// A view is unusable when there is no other sample, and so no negative.
+  /// A view is unusable when there is no other sample, and thus no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("denominator", o.denominator...);
@@ -32,24 +32,23 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
 
 }  // namespace detail
 
-/// NT-Xent, SimCLR's normalised temperature-scaled cross entropy: of two views of each of N
-/// samples, find a view's partner among the 2N - 1 other views
-/// (Chen et al., A simple framework for contrastive learning of visual representations, 2020,
-/// eq. 1):
+/// NT-Xent, SimCLR's normalised temperature-scaled cross entropy: for two views of each of N
+/// samples, cross entropy of a view's partner among the 2N - 1 other views (Chen et al., A simple
+/// framework for contrastive learning of visual representations, 2020, eq. 1):
 ///
 ///     L_i = -log( exp(s_{i,partner(i)} / tau) / sum_{j != i} exp(s_ij / tau) )
 ///
 /// for each of the 2N views i, with scores of kernel K (minus the distance for distances). The
-/// denominator has the partner and both views of all other samples, not the view itself; with
-/// Denominator::negatives_only the partner is left out, too: decoupled contrastive learning (DCL,
-/// Yeh et al., Decoupled contrastive learning, 2022, eq. 6), whose values may be negative.
+/// denominator has the partner and both views of all other samples, but not the view itself. With
+/// Denominator::negatives_only the partner is left out, too (decoupled contrastive learning, DCL:
+/// Yeh et al., Decoupled contrastive learning, 2022, eq. 6); values may then be negative.
 ///
 /// With ids, one a sample (Targets::ids), a view's sum leaves out views of other samples of its id:
 /// copies of one sample are no negatives of each other. The partner stays.
 ///
-/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's.
-/// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
-/// any number of threads.
+/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's. Extra
+/// memory O(N D). An object is immutable and may be shared by threads, each with its own Workspace.
+/// Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class NtXent {
   static_assert(is_symmetric<K>(), "nearfar: NtXent needs a kernel that treats both rows alike");
@@ -70,8 +69,8 @@ class NtXent {
     return evaluate({{view1, view2}, {}, false, call}, Targets());
   }
 
-  /// The same with N ids of samples: `Targets().ids(ids)`. Throws also when there are not as many,
-  /// and on labels: for these there is SupCon.
+  /// The same with N ids of samples: `Targets().ids(ids)`. Throws also if their number is not N,
+  /// and on labels, for which there is SupCon.
   TemperatureResult forward(Rows<S> view1, Rows<S> view2, const Targets& targets,
                             CallOptions<S> call = {}) const {
     return evaluate({{view1, view2}, {}, false, call}, targets);

@@ -5,17 +5,19 @@
 
 namespace nearfar {
 
-/// The public calls of a loss of pairs that are listed by the numbers of their rows, the same for
-/// all of them. Loss has `options()`, `kernel()` and, with R what it returns, an overload
-/// `R detail::evaluate(options, KernelValue<S>, PairListInputs<S>)`.
+/// The public calls of a loss of listed pairs, the same for all of them. Loss has `options()` and
+/// `kernel()`. There is an overload
+/// `R detail::evaluate(options, KernelValue<S>, PairListInputs<S>)`, where R is the result of the
+/// loss.
 template <class Loss, class S, class R>
 class PairListCalls {
  public:
-  /// The loss of listed pairs of rows of x (N x D). Terms are the pairs, each as often as it is
-  /// listed; with Reduction::none a value a pair, those of positive pairs first. Without pairs the
-  /// value is 0. Throws std::invalid_argument on shapes that do not fit, on a row number out of
-  /// range and on lists whose two sides are not as long, std::domain_error on an element that is
-  /// not finite. O(N D) memory and O(1) a pair; O(D) operations a pair.
+  /// The loss of pairs of rows of x (N x D), listed by the numbers of their rows. Terms are the
+  /// pairs, each as often as it is listed. With Reduction::none there is a value a pair, those of
+  /// positive pairs first. Without pairs the value is 0. Throws std::invalid_argument on shapes
+  /// that do not fit, on a row number out of range and on lists whose two sides differ in length,
+  /// std::domain_error on an element that is not finite. O(N D) memory and O(1) a pair; O(D)
+  /// operations a pair.
   R forward(Rows<S> x, const PairList& positive_pairs, const PairList& negative_pairs,
             CallOptions<S> call = {}) const {
     return hand_on({{{x}, {}, false, call}, positive_pairs, negative_pairs, false});
@@ -27,9 +29,8 @@ class PairListCalls {
     return hand_on({{{x, references}, {}, false, call}, positive_pairs, negative_pairs, true});
   }
 
-  /// Value and the gradients of it, in the shapes of their inputs, times `call.upstream`: one
-  /// number, or one a pair with Reduction::none; each gradient may be `no_gradient` or
-  /// `accumulate(buffer)`.
+  /// Value and gradients, in the shapes of their inputs, times `call.upstream`: one number, or one
+  /// a pair with Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   R forward_backward(Rows<S> x, const PairList& positive_pairs, const PairList& negative_pairs,
                      GradientRows<S> dx, CallOptions<S> call = {}) const {
     return hand_on({{{x}, {dx}, true, call}, positive_pairs, negative_pairs, false});

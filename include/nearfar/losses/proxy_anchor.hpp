@@ -10,7 +10,7 @@ struct ProxyAnchorOptions {
   double margin = 0.1;  ///< delta, finite
   double alpha = 32;    ///< > 0: the factor of cosines
 
-  /// visit("margin", o.margin...), and so for each option.
+  /// Calls visit("margin", o.margin...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("margin", o.margin...);
     visit("alpha", o.alpha...);
@@ -24,20 +24,21 @@ Result evaluate(const ProxyAnchorOptions& options, const ProxyInputs<S>& inputs)
 
 }  // namespace detail
 
-/// Proxy-Anchor, the proxy of each class as an anchor of a batch (Kim et al., Proxy anchor loss for
-/// deep metric learning, 2020, eq. 4): of N rows x_i with labels y_i and C proxies w_c, with
-/// s_ic = x_i . w_c / (|x_i| |w_c|),
+/// Proxy-Anchor, with the proxy of each class as an anchor (Kim et al., Proxy anchor loss for deep
+/// metric learning, 2020, eq. 4): of N rows x_i with labels y_i and C proxies w_c, with s_ic = x_i
+/// . w_c / (|x_i| |w_c|),
 ///
 ///     L = 1/|P+| sum_{c in P+} log(1 + sum_{i: y_i = c}  exp(-alpha (s_ic - delta)))
 ///         + 1/C  sum_c         log(1 + sum_{i: y_i != c} exp( alpha (s_ic + delta)))
 ///
-/// P+ are the classes that have rows in the batch. One number, of which no row has a part of its
-/// own: diagnostics count proxies as anchors and terms, and those without rows of their class as
-/// anchors without a positive. An empty batch has value 0.
+/// P+ are the classes that have rows in the batch. The value is one number, without terms to
+/// reduce. The diagnostics count proxies as anchors and terms, and proxies of other classes than P+
+/// as anchors without a positive. An empty batch has value 0.
 ///
-/// Memory beyond inputs and gradients is O((N + C) D), 6 N C D floating point operations forward
-/// and backward, 2 N C D forward: no N x C matrix. Immutable; shared by threads each with its own
-/// Workspace; the same bits at any number of threads. A zero row has cosine 0 and gradient 0.
+/// Memory beyond inputs and gradients is O((N + C) D), without an N x C matrix; 6 N C D floating
+/// point operations forward and backward, 2 N C D forward. A zero row has cosine 0 and gradient 0.
+/// An object is immutable and may be shared by threads, each with its own Workspace. Results have
+/// the same bits at any number of threads.
 template <class S>
 class ProxyAnchor : public ProxyCalls<ProxyAnchor<S>, S, Result> {
  public:

@@ -52,9 +52,9 @@
 #include "nearfar/losses/vic_reg.hpp"
 
 /// \file
-/// All losses, a line each: name, class, options, arguments of its calls, kernels. Interfaces and
-/// tests are templates over these lines, and over the options' `fields`. MatryoshkaInfoNce, whose
-/// options are lists, has no line: no C function and no function of tensors.
+/// All losses, one a line: name, class, options, arguments of its calls, kernels. Interfaces and
+/// tests are templates over these lines and over the `fields` of options. MatryoshkaInfoNce has no
+/// line, because its options are lists: there is no C function and no function of tensors for it.
 
 // clang-format off
 
@@ -158,7 +158,7 @@ enum class Takes {
   tokens            ///< (queries, query_offsets, documents, document_offsets)
 };
 
-/// Kernels of scalar type S that a loss may have.
+/// Kernels of scalar type S that a loss allows.
 template <class... K>
 struct KernelList {};
 namespace kernel_lists {
@@ -184,7 +184,7 @@ using All = KernelList<Cosine, InnerProduct, Euclidean, SquaredEuclidean, Cosine
                        Mahalanobis<S>, Bilinear<S>>;
 }  // namespace kernel_lists
 
-/// `Loss<S>` with kernel K in the place of its own, where the class has a choice.
+/// `Loss<S>` with kernel K in place of its default, if the class has a choice.
 template <class Default, class... K>
 struct WithKernel {
   using Type = Default;
@@ -195,7 +195,7 @@ struct WithKernel<Loss<S, Its>, K> {
   using Type = Loss<S, K>;
 };
 
-// The lines as types.
+// Each line as a type.
 #define NEARFAR_REGISTERED(its_name, Class, ItsOptions, arguments, ItsKernels) \
   struct its_name {                                                            \
     static constexpr const char* name = #its_name;                             \
@@ -212,7 +212,7 @@ NEARFAR_LOSSES_OVER_PROXIES(NEARFAR_REGISTERED)
 NEARFAR_OTHER_LOSSES(NEARFAR_REGISTERED)
 #undef NEARFAR_REGISTERED
 
-/// Calls body(line) for each loss, a line being one of the types above.
+/// Calls body(line) for each loss, where line has one of the types above.
 template <class Body>
 void for_each(const Body& body) {
 #define NEARFAR_VISITED(name, ...) body(name());

@@ -10,12 +10,12 @@ namespace nearfar {
 struct RinceOptions {
   double temperature = 0.5;  ///< tau > 0: logits are scores / tau
   double lambda = 0.01;      ///< > 0: weight of the sum over all keys
-  double q = 0.5;            ///< in (0, 1]: towards 0 InfoNCE, at 1 the most robust to wrong pairs
+  double q = 0.5;            ///< in (0, 1]: towards 0 InfoNCE; at 1 the most robust to wrong pairs
   Reduction reduction = Reduction::mean;  ///< terms are queries
-  /// A query is unusable when its own key is the only one, and so has no negative.
+  /// A query is unusable when its own key is the only key, and thus it has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("lambda", o.lambda...);
@@ -29,12 +29,12 @@ struct RinceOptions {
 struct RinceViewsOptions {
   double temperature = 0.5;  ///< tau > 0: logits are scores / tau
   double lambda = 0.01;      ///< > 0: weight of the sum over all other views
-  double q = 0.5;            ///< in (0, 1]: towards 0 NT-Xent, at 1 the most robust to wrong pairs
+  double q = 0.5;            ///< in (0, 1]: towards 0 NT-Xent; at 1 the most robust to wrong pairs
   Reduction reduction = Reduction::mean;  ///< terms are views, 2N of them
-  /// A view is unusable when there is no other sample, and so no negative.
+  /// A view is unusable when there is no other sample, and thus no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("lambda", o.lambda...);
@@ -46,7 +46,7 @@ struct RinceViewsOptions {
 
 namespace detail {
 
-/// Throws unless the temperature and lambda fit S with their inverses and q is in (0, 1].
+/// Throws unless temperature, lambda and their inverses are finite in S and q is in (0, 1].
 template <class S>
 void check_rince(const auto& options) {
   check_scale<S>("temperature", options.temperature);
@@ -64,20 +64,21 @@ TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S
 
 }  // namespace detail
 
-/// RINCE, robust InfoNCE: of keys among which some positives may be wrong
-/// (Chuang et al., Robust contrastive learning against noisy views, 2022):
+/// RINCE, robust InfoNCE, for keys of which some positives may be wrong (Chuang et al., Robust
+/// contrastive learning against noisy views, 2022):
 ///
 ///     L_i = -exp(q s_ii / tau) / q + (lambda sum_j exp(s_ij / tau))^q / q
 ///
-/// with scores of kernel K (minus the distance for distances), the sum over all keys, the query's
-/// own one too. For q towards 0 it is InfoNCE plus log(lambda). Values may be negative.
+/// with scores of kernel K (minus the distance for distances). The sum is over all keys, including
+/// the query's own. As q goes to 0, the loss goes to InfoNCE plus log(lambda). Values may be
+/// negative.
 ///
-/// Powers are exp(q s / tau): where they are too large for a double the value, and where they are
-/// too large for S a gradient, is a std::domain_error; where they are too small for it they are 0.
+/// A value that overflows double, or a gradient that overflows S, is a std::domain_error. Powers
+/// exp(q s / tau) that underflow are 0.
 ///
 /// Terms are queries: Reduction::mean divides by N. A query without a negative is a term, too.
-/// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
-/// any number of threads.
+/// Extra memory O(N D). An object is immutable and may be shared by threads, each with its own
+/// Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class Rince {
  public:
@@ -113,14 +114,13 @@ class Rince {
   K kernel_;
 };
 
-/// RINCE of two views of each of N samples, as NtXent is InfoNCE of them: the loss of each of the
-/// 2N views, its partner the positive and the sum over the 2N - 1 other views (Chuang et al.,
-/// 2022, as Rince has it).
+/// RINCE of two views of each of N samples. Each of the 2N views is a query, its partner is the
+/// positive, and the sum is over the 2N - 1 other views (Chuang et al., 2022, as for Rince):
 ///
 ///     L_i = -exp(q s_{i,partner(i)} / tau) / q + (lambda sum_{j != i} exp(s_ij / tau))^q / q
 ///
-/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's. What
-/// is said of Rince's range, memory and threads holds here.
+/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's.
+/// Overflow, memory and threads are as for Rince.
 template <class S, Kernel K = Cosine>
 class RinceViews {
   static_assert(is_symmetric<K>(),

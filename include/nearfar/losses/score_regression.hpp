@@ -11,7 +11,7 @@ namespace nearfar {
 struct ScoreRegressionOptions {
   Reduction reduction = Reduction::mean;  ///< terms are pairs
 
-  /// visit("reduction", o.reduction...).
+  /// Calls visit("reduction", o.reduction...).
   static void fields(const auto& visit, auto&... o) { visit("reduction", o.reduction...); }
 };
 
@@ -23,15 +23,15 @@ Result evaluate(const ScoreRegressionOptions& options, const KernelValue<S>& ker
 
 }  // namespace detail
 
-/// Regression of a score: the score of a pair of rows is to be a number that is given (Reimers &
-/// Gurevych, Sentence-BERT, 2019, section 3, the regression objective; sentence-transformers'
+/// Regression of scores: the score of a pair of rows should be a given number (Reimers & Gurevych,
+/// Sentence-BERT, 2019, section 3, the regression objective; sentence-transformers'
 /// CosineSimilarityLoss):
 ///
 ///     L_i = (s(a_i, b_i) - scores_i)^2
 ///
-/// with the score of kernel K, a distance for kernels that are distances. Time and extra memory
-/// O(N D). Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// with the score of kernel K, a distance for kernels that are distances. Time and extra memory O(N
+/// D). An object is immutable and may be shared by threads, each with its own Workspace. Results
+/// have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class ScoreRegression {
  public:

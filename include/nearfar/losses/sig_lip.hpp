@@ -10,9 +10,9 @@ namespace nearfar {
 struct SigLipOptions {
   double logit_scale = 10;                ///< sigma > 0; the paper starts at 10
   double logit_bias = -10;                ///< b; the paper starts at -10
-  Reduction reduction = Reduction::mean;  ///< terms are images, each with all its N pairs
+  Reduction reduction = Reduction::mean;  ///< terms are images, each with its N pairs
 
-  /// visit("logit_scale", o.logit_scale...), and so for each option.
+  /// Calls visit("logit_scale", o.logit_scale...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("logit_scale", o.logit_scale...);
     visit("logit_bias", o.logit_bias...);
@@ -34,22 +34,23 @@ SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel
 
 }  // namespace detail
 
-/// SigLIP's sigmoid loss: every pair of an image and a text is a yes-or-no question of its own
-/// (Zhai et al., Sigmoid loss for language image pre-training, 2023, algorithm 1):
+/// SigLIP's sigmoid loss: binary cross entropy of every pair of an image and a text (Zhai et al.,
+/// Sigmoid loss for language image pre-training, 2023, algorithm 1):
 ///
 ///     L_i = -sum_j log sigmoid( y_ij (sigma s_ij + b) ),   y_ij = 1 if i = j, else -1
 ///
 /// with s_ij the score of kernel K for image i and text j. Terms are the N images: Reduction::mean
 /// is 1/N sum_ij, as in OpenCLIP, not 1/N^2.
 ///
-/// With labels, one a pair, y_ij = 1 for all i and j of the same label (several captions an image);
-/// with sets of labels, for all that share one; with lists, for the texts that image i lists.
+/// With labels, one a pair, y_ij = 1 for all i and j of the same label (several captions an image).
+/// With sets of labels, y_ij = 1 for those that share a label; with lists, for the texts that image
+/// i lists.
 ///
 /// With ids, one a pair (Targets::ids), the sum leaves out pairs i != j of the same id: copies of
 /// one pair are no negatives of each other.
 ///
-/// Extra memory O(N D), 6 N^2 D floating point operations. Immutable; shared by threads each with
-/// its own Workspace; the same bits at any number of threads.
+/// Extra memory O(N D), 6 N^2 D floating point operations. An object is immutable and may be shared
+/// by threads, each with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class SigLip {
   static_assert(K::orientation == Orientation::similarity,
@@ -72,8 +73,8 @@ class SigLip {
     return evaluate({{images, texts}, {}, false, call}, Targets());
   }
 
-  /// The same with targets of N pairs: labels, sets of labels or lists, `Targets(labels)`; ids,
-  /// `Targets().ids(ids)`; or both. Throws also when there are not as many, and on weights.
+  /// The same with targets of the N pairs: labels, sets of labels or lists, `Targets(labels)`; ids,
+  /// `Targets().ids(ids)`; or both. Throws also if their number is not N, and on weights.
   SigLipResult forward(Rows<S> images, Rows<S> texts, const Targets& targets,
                        CallOptions<S> call = {}) const {
     return evaluate({{images, texts}, {}, false, call}, targets);

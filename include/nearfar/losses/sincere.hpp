@@ -6,7 +6,7 @@
 
 namespace nearfar {
 
-/// What a term of Sincere is, and so what Reduction::mean divides by.
+/// A term of Sincere, and thus the divisor of Reduction::mean.
 enum class SincereTerms {
   anchors,        ///< an anchor that has a positive, with the mean over its positives
   positive_pairs  ///< an anchor and one of its positives
@@ -20,7 +20,7 @@ struct SincereOptions {
   /// An anchor is unusable when no other row has its label.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("terms", o.terms...);
@@ -37,10 +37,9 @@ TemperatureResult evaluate(const SincereOptions& options, const KernelValue<S>& 
 
 }  // namespace detail
 
-/// SINCERE, supervised InfoNCE: each positive p of an anchor i against the negatives of the anchor
-/// alone, the rows N(i) of other labels; other positives are not in the denominator
-/// (Feeney and Hughes, SINCERE: supervised information noise-contrastive estimation revisited,
-/// 2023):
+/// SINCERE, supervised InfoNCE: each positive p of an anchor i against the anchor's negatives N(i),
+/// the rows of other labels. Other positives are not in the denominator (Feeney and Hughes,
+/// SINCERE: supervised information noise-contrastive estimation revisited, 2023):
 ///
 ///     L_ip = -log( exp(s_ip / tau) / (exp(s_ip / tau) + sum_{n in N(i)} exp(s_in / tau)) )
 ///     L_i = 1/|P(i)| sum_{p in P(i)} L_ip
@@ -48,9 +47,9 @@ TemperatureResult evaluate(const SincereOptions& options, const KernelValue<S>& 
 /// with scores of kernel K (minus the distance for distances). With SincereTerms::positive_pairs
 /// L_i is the sum over p, and Reduction::mean divides by the number of pairs (i, p).
 ///
-/// Anchors without a positive are no terms; an anchor without a negative has loss 0 and counts.
-/// Extra memory O((N + M) D). Immutable; shared by threads each with its own Workspace; the same
-/// bits at any number of threads.
+/// Anchors without a positive are no terms. An anchor without a negative has loss 0 and counts.
+/// Extra memory O((N + M) D). An object is immutable and may be shared by threads, each with its
+/// own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class Sincere : public LabelCalls<Sincere<S, K>, S, TemperatureResult> {
   static_assert(is_symmetric<K>(), "nearfar: Sincere needs a kernel that treats both rows alike");

@@ -9,15 +9,15 @@ namespace nearfar {
 /// Settings of SmoothAp.
 struct SmoothApOptions {
   double temperature = 0.01;  ///< tau > 0: width of the sigmoids, in the kernel's score
-  /// Whether an anchor of a batch is itself among the rows that it ranks, as a positive: the
-  /// authors' code. Without effect where there are references.
+  /// If true, an anchor of a batch is among the rows that it ranks, as a positive, as in the
+  /// authors' code. Without effect with references.
   bool include_self = false;
   /// Terms are anchors that have a positive; with include_self all anchors of a batch.
   Reduction reduction = Reduction::mean;
   /// An anchor is unusable when no other row has its label.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("include_self", o.include_self...);
@@ -35,19 +35,19 @@ TemperatureResult evaluate(const SmoothApOptions& options, const KernelValue<S>&
 }  // namespace detail
 
 /// Smooth-AP of a labelled batch: one minus the average precision of each anchor's ranking, with
-/// sigmoids in the place of comparisons (Brown et al., Smooth-AP: smoothing the path towards
+/// sigmoids in place of comparisons (Brown et al., Smooth-AP: smoothing the path towards
 /// large-scale image retrieval, 2020):
 ///
 ///     L_a = 1 - 1/|P(a)| sum_{p in P(a)} R+(p) / R(p),
 ///     R(p) = 1 + sum_{k != p} sigmoid((s_ak - s_ap) / tau)
 ///
-/// with scores of kernel K (minus the distance for distances); the sum in R(p) is over all rows but
-/// a, and in R+(p) over its positives. `include_self` adds a itself to both.
+/// with scores of kernel K (minus the distance for distances). The sum in R(p) is over all rows but
+/// a, and in R+(p) over a's positives. `include_self` adds a to both.
 ///
-/// Terms are anchors with a positive: Reduction::mean divides by their number. An anchor takes
-/// |P(a)| M sigmoids besides 6 N M D floating point operations; extra memory O((N + M) D).
-/// Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// Terms are anchors with a positive: Reduction::mean divides by their number. A call takes |P(a)|
+/// M sigmoids for each anchor a, and 6 N M D floating point operations; extra memory O((N + M) D).
+/// An object is immutable and may be shared by threads, each with its own Workspace. Results have
+/// the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class SmoothAp : public LabelCalls<SmoothAp<S, K>, S, TemperatureResult> {
   static_assert(is_symmetric<K>(), "nearfar: SmoothAp needs a kernel that treats both rows alike");

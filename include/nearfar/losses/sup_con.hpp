@@ -9,7 +9,7 @@ namespace nearfar {
 /// The two losses of the paper.
 enum class SupConVariant {
   out,  ///< the mean over positives outside of the logarithm (eq. 2), the paper's choice
-  in    ///< inside of it (eq. 3)
+  in    ///< the mean inside of it (eq. 3)
 };
 
 /// Settings of SupCon.
@@ -21,7 +21,7 @@ struct SupConOptions {
   /// An anchor is unusable when no other row has its label.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("variant", o.variant...);
@@ -45,12 +45,12 @@ TemperatureResult evaluate(const SupConOptions& options, const KernelValue<S>& k
 ///     in:  L_i = -log( 1/|P(i)| sum_{p in P(i)} exp(s_ip / tau) / sum_{j != i} exp(s_ij / tau) )
 ///
 /// with scores of kernel K (minus the distance for distances). The value is a mean or sum of L_i,
-/// without the paper's factor tau / tau_base. With two views a sample and no label shared by two
-/// samples it is NtXent of the views.
+/// without the paper's factor tau / tau_base. With two views a sample, and a label of its own for
+/// each sample, it is NtXent of the views.
 ///
 /// Anchors without a positive are no terms: Reduction::mean divides by the number of the others.
-/// Extra memory O(N D). Immutable; shared by threads each with its own Workspace; the same bits at
-/// any number of threads.
+/// Extra memory O(N D). An object is immutable and may be shared by threads, each with its own
+/// Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class SupCon : public LabelCalls<SupCon<S, K>, S, TemperatureResult> {
   static_assert(is_symmetric<K>(), "nearfar: SupCon needs a kernel that treats both rows alike");

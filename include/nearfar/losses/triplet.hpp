@@ -12,10 +12,10 @@ namespace nearfar {
 struct TripletOptions {
   double margin = 1.0;                    ///< m >= 0, in the kernel's score
   TripletForm form = TripletForm::hinge;  ///< hinge or soft margin
-  bool swap = false;  ///< use the positive in the anchor's place where it is nearer the negative
+  bool swap = false;  ///< use the positive as the anchor if it is nearer to the negative
   Reduction reduction = Reduction::mean;  ///< terms are triplets
 
-  /// visit("margin", o.margin...), and so for each option.
+  /// Calls visit("margin", o.margin...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("margin", o.margin...);
     visit("form", o.form...);
@@ -30,14 +30,14 @@ template <class S>
 Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
                 const Inputs<S, 3>& inputs);
 
-/// Triplets listed.
+/// Listed triplets.
 template <class S>
 Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
                 const TripletListInputs<S>& inputs);
 
 }  // namespace detail
 
-/// Triplet loss of triplets given as rows, or by the numbers of rows: an anchor is to be nearer to
+/// Triplet loss of triplets given as rows, or by the numbers of rows: an anchor should be nearer to
 /// its positive than to its negative, by a margin:
 ///
 ///     hinge: L_i = max(0, d(a_i, p_i) - d(a_i, n_i) + m)
@@ -50,9 +50,9 @@ Result evaluate(const TripletOptions& options, const KernelValue<S>& kernel,
 /// triplets and shallow convolutional neural networks, 2016), as in PyTorch's triplet_margin_loss.
 /// At the hinge's corner the subgradient is 0.
 ///
-/// Time and extra memory O(N D); of T triplets listed among N rows time O(T D), memory O(N D + T).
-/// Immutable; shared by threads each with its own Workspace; the same
-/// bits at any number of threads.
+/// Time and extra memory O(N D); of T listed triplets of N rows time O(T D), memory O(N D + T). An
+/// object is immutable and may be shared by threads, each with its own Workspace. Results have the
+/// same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
 class Triplet {
   using Listed = detail::TripletListInputs<S>;
@@ -91,7 +91,7 @@ class Triplet {
 
   /// The loss of listed triplets of rows of x (N x D). Terms are the triplets, each as often as it
   /// is listed. Throws std::invalid_argument on shapes that do not fit, on a row number out of
-  /// range, on lists that are not as long, and for a kernel that does not treat both rows alike;
+  /// range, on lists of different lengths, and for a kernel that does not treat both rows alike;
   /// std::domain_error on an element that is not finite.
   Result forward(Rows<S> x, const TripletList& triplets, CallOptions<S> call = {}) const {
     return evaluate(Listed{{{x}, {}, false, call}, triplets, false});
@@ -103,9 +103,8 @@ class Triplet {
     return evaluate(Listed{{{x, references}, {}, false, call}, triplets, true});
   }
 
-  /// Value and the gradients of it, in the shapes of their inputs, times `call.upstream`: one
-  /// number, or one a triplet with Reduction::none; each gradient may be `no_gradient` or
-  /// `accumulate(buffer)`.
+  /// Value and gradients, in the shapes of their inputs, times `call.upstream`: one number, or one
+  /// a triplet with Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   Result forward_backward(Rows<S> x, const TripletList& triplets, GradientRows<S> dx,
                           CallOptions<S> call = {}) const {
     return evaluate(Listed{{{x}, {dx}, true, call}, triplets, false});

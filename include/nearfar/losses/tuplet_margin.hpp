@@ -10,14 +10,14 @@ namespace nearfar {
 
 /// Settings of TupletMargin.
 struct TupletMarginOptions {
-  double temperature = 1.0 / 64;  ///< tau > 0: one over the paper's scale s
+  double temperature = 1.0 / 64;  ///< tau > 0: the inverse of the paper's scale s
   double margin = 0.1;            ///< beta, an angle in radians, from 0 to pi/2
   /// Terms are pairs of an anchor and one of its positives.
   Reduction reduction = Reduction::mean;
   /// An anchor is unusable when no other row has its label.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
 
-  /// visit("temperature", o.temperature...), and so for each option.
+  /// Calls visit("temperature", o.temperature...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("temperature", o.temperature...);
     visit("margin", o.margin...);
@@ -40,14 +40,14 @@ TemperatureResult evaluate(const TupletMarginOptions& options, const KernelValue
 ///
 ///     L_ip = log(1 + sum_{n in N(i)} exp((cos theta_in - cos(theta_ip - beta)) / tau))
 ///
-/// Every positive is taken, where the paper has tuples of one positive and k - 1 negatives of
-/// classes of their own. Without the margin it is Sincere with SincereTerms::positive_pairs.
-/// The gradient of cos(theta - beta) jumps at theta = 0; it is 0 there.
+/// Every positive counts; the paper has tuples of one positive and k - 1 negatives, each of a
+/// different class. Without the margin it is Sincere with SincereTerms::positive_pairs. The
+/// gradient of cos(theta - beta) jumps at theta = 0; it is 0 there.
 ///
-/// Terms are pairs (i, p); with Reduction::none a value is the sum of an anchor's pairs. Anchors
-/// without a positive have none; pairs of an anchor without a negative have the value 0 and count.
-/// Extra memory O((N + M) D). Immutable; shared by threads each with its own Workspace; the same
-/// bits at any number of threads.
+/// Terms are pairs (i, p); with Reduction::none a value is the sum over an anchor's pairs. An
+/// anchor without a positive has no terms. A pair whose anchor has no negative has the value 0 and
+/// is a term. Extra memory O((N + M) D). An object is immutable and may be shared by threads, each
+/// with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class TupletMargin : public LabelCalls<TupletMargin<S, K>, S, TemperatureResult> {
   static_assert(std::is_same_v<K, Cosine>, "nearfar: TupletMargin needs cosines of angles");

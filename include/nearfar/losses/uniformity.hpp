@@ -8,7 +8,7 @@ namespace nearfar {
 struct UniformityOptions {
   double t = 2;  ///< > 0: the inverse width of the Gaussian
 
-  /// visit("t", o.t...), and so for each option.
+  /// Calls visit("t", o.t...), and so on for each option.
   static void fields(const auto& visit, auto&... o) { visit("t", o.t...); }
 };
 
@@ -25,12 +25,13 @@ Result evaluate(const UniformityOptions& options, const Inputs<S, 1>& inputs);
 ///
 ///     L = log( 2 / (N (N - 1)) sum_{i < j} exp(-t |x_i / |x_i| - x_j / |x_j||^2) )
 ///
-/// at most 0, reached when all rows point the same way. Rows need not be normalised; a zero row has
-/// cosine 0 with all others and zero gradient. There are no terms to reduce: the value is one
-/// logarithm. Fewer than two rows have value 0.
+/// The value is at most 0, which it is if all rows have the same direction. The loss normalises the
+/// rows; a zero row has cosine 0 with all others and zero gradient. The value is one logarithm,
+/// without terms to reduce. For fewer than two rows it is 0.
 ///
-/// Extra memory O(N D); 3 N^2 D floating point operations forward and backward. Immutable; shared
-/// by threads each with its own Workspace; the same bits at any number of threads.
+/// Extra memory O(N D); 3 N^2 D floating point operations forward and backward. An object is
+/// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
+/// at any number of threads.
 template <class S>
 class Uniformity {
  public:

@@ -7,11 +7,11 @@ namespace nearfar {
 /// Settings of VicReg.
 struct VicRegOptions {
   double invariance = 25;  ///< >= 0: weight of the distance between the views
-  double variance = 25;    ///< >= 0: weight of the hinge of columns' deviations
+  double variance = 25;    ///< >= 0: weight of the hinge of columns' standard deviations
   double covariance = 1;   ///< >= 0: weight of the covariances of columns
   double epsilon = 1e-4;   ///< >= 0: added to the variance of a column
 
-  /// visit("invariance", o.invariance...), and so for each option.
+  /// Calls visit("invariance", o.invariance...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("invariance", o.invariance...);
     visit("variance", o.variance...);
@@ -27,20 +27,21 @@ Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs);
 
 }  // namespace detail
 
-/// VICReg: two views of a sample are near each other, columns vary and are not correlated (Bardes
-/// et al., VICReg: variance-invariance-covariance regularization for self-supervised learning,
-/// 2022, eq. 1 to 6), for views z and y of N rows of D elements:
+/// VICReg: two views of a sample should be near each other, and columns should vary and not
+/// correlate (Bardes et al., VICReg: variance-invariance-covariance regularization for
+/// self-supervised learning, 2022, eq. 1 to 6), for views z and y of N rows of D elements:
 ///
 ///     L = invariance 1/(N D) sum_id (z_id - y_id)^2
 ///       + variance   1/2 (v(z) + v(y)),   v(z) = 1/D sum_d max(0, 1 - sqrt(var_d(z) + epsilon))
 ///       + covariance (c(z) + c(y)),       c(z) = 1/D sum_{d != e} cov_de(z)^2
 ///
-/// Variances and covariances divide by N - 1. As in the authors' code the distance divides by N D
-/// and the variance term is halved; eq. 6 has neither. Rows are not normalised. There are no terms
-/// to reduce.
+/// Variances and covariances divide by N - 1. As in the authors' code the distance is divided by N
+/// D and the variance term is halved; eq. 6 has neither. Rows are not normalised. The value is one
+/// number, without terms to reduce.
 ///
-/// Extra memory O(N D + D^2); 6 N D^2 floating point operations forward and backward. Immutable;
-/// shared by threads each with its own Workspace; the same bits at any number of threads.
+/// Extra memory O(N D + D^2); 6 N D^2 floating point operations forward and backward. An object is
+/// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
+/// at any number of threads.
 template <class S>
 class VicReg {
  public:
@@ -55,16 +56,16 @@ class VicReg {
   const VicRegOptions& options() const { return options_; }
 
   /// The loss of two views of a batch, both N x D; row i of one belongs to row i of the other. An
-  /// empty batch has value 0. Throws std::invalid_argument on shapes that do not fit and on a
-  /// batch of one row, which has no variance; std::domain_error on an element that is not finite
-  /// and where the value or a gradient overflows.
+  /// empty batch has value 0. Throws std::invalid_argument on shapes that do not fit and on a batch
+  /// of one row, which has no variance; std::domain_error on an element that is not finite and if
+  /// the value or a gradient overflows.
   Result forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
     return evaluate({{view1, view2}, {}, false, call});
   }
 
   /// Value and gradients, N x D, times `call.upstream`, one number; each gradient may be
-  /// `no_gradient` or `accumulate(buffer)`. At a deviation of 1 and beyond, and in a column of
-  /// equal elements with epsilon 0, the gradient of the variance term is 0.
+  /// `no_gradient` or `accumulate(buffer)`. For a deviation of 1 or more, and for a column of equal
+  /// elements with epsilon 0, the gradient of the variance term is 0.
   Result forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
                           GradientRows<S> d_view2, CallOptions<S> call = {}) const {
     return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});

@@ -55,8 +55,8 @@ KnnResult evaluate(const KnnOptions& options, const KernelValue<S>& kernel,
 ///
 /// Beside 2 N M D floating point operations for the scores, a query takes O(M + k log k)
 /// comparisons, most of them in vectors. Scores are never held as N x M: O((N + M) D) memory and at
-/// most 64 MB, or 31 kB k where that is more. Immutable; shared by threads each with its own
-/// Workspace; the same bits at any number of threads.
+/// most 64 MB, or 31 kB k where that is more. An object is immutable and may be shared by threads,
+/// each with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class KnnAccuracy {
  public:

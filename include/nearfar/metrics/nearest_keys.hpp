@@ -110,8 +110,9 @@ void copy_nearest(const NearestResult<S>& found, const Rows<S>& keys, GradientRo
 ///
 /// Beside 2 N M D floating point operations for the scores, a query takes O(M + k log k)
 /// comparisons, most of them in vectors. Scores are never held as N x M: beside the result O((N +
-/// M) D) memory and at most 64 MB, or 31 kB (k + skip) where that is more. Immutable; shared by
-/// threads each with its own Workspace; the same bits at any number of threads.
+/// M) D) memory and at most 64 MB, or 31 kB (k + skip) where that is more. An object is immutable
+/// and may be shared by threads, each with its own Workspace. Results have the same bits at any
+/// number of threads.
 template <class S, Kernel K = Cosine>
 class NearestKeys {
  public:

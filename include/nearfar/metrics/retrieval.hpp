@@ -90,10 +90,9 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
 /// Ranks are those of the scores as computed in S: equal rows tie; distances of different rows that
 /// are equal in exact arithmetic may differ by a rounding. Beside 2 N M D floating point operations
 /// for the scores, a query takes O(M + B log B) comparisons, B = max(R, largest k), and O(M log R)
-/// for the full average precision. Scores are
-/// never held as N x M: O((N + M) D) memory, at most 192 rows of scores, and O(M) a thread.
-/// Immutable; shared by threads each with its own Workspace; the same bits at any number of
-/// threads.
+/// for the full average precision. Scores are never held as N x M: O((N + M) D) memory, at most 192
+/// rows of scores, and O(M) a thread. An object is immutable and may be shared by threads, each
+/// with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class Retrieval {
  public:

@@ -60,7 +60,7 @@ struct DistanceWeighting {
   double nearest = 0.5;   ///< in (0, 2): nearer negatives are as likely as one here
   double farthest = 1.4;  ///< > nearest: farther ones teach nothing
 
-  /// visit("seed", o.seed...), and so for each option.
+  /// Calls visit("seed", o.seed...), and so on for each option.
   static void fields(const auto& visit, auto&... o) {
     visit("seed", o.seed...);
     visit("step", o.step...);
