@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// Losses and metrics of a batch that is shared out to processes.
+/// Losses and metrics of batches split over processes.
 
 #include "nearfar/sharded/circle.hpp"
 #include "nearfar/sharded/clip.hpp"

@@ -15,8 +15,8 @@
 
 namespace nearfar {
 
-/// One input of a function and the gradient claimed for it, both N x D. The checker changes the
-/// input's elements one at a time and puts each back.
+/// One input of a function and its claimed gradient, both N x D. The checker changes the input's
+/// elements one at a time and restores each.
 template <class S>
 struct CheckedInput {
   std::string name;
@@ -26,20 +26,21 @@ struct CheckedInput {
 
 struct GradientCheckOptions {
   /// Largest error allowed, relative to the largest entry of the claimed and the measured gradient
-  /// of the same input; 0: 1e-6 for double, 2e-3 for float.
+  /// of the same input; 0 means 1e-6 for double, 2e-3 for float.
   double tolerance = 0;
-  /// Step of the differences, relative to max(1, |element|); 0: 1e-3 for double, 2e-2 for float.
+  /// Step of the differences, relative to max(1, |element|); 0 means 1e-3 for double, 2e-2 for
+  /// float.
   double step = 0;
-  /// Two steps' slopes that differ by more than this share of the largest entry are taken to
-  /// straddle a kink; 0: 1e-3 for double, 2e-2 for float.
+  /// Slopes of two steps that differ by more than this share of the largest entry indicate a kink
+  /// between them; 0 means 1e-3 for double, 2e-2 for float.
   double kink = 0;
 };
 
 /// The report of the checker.
 struct GradientCheckReport {
   Index checked = 0;    ///< elements compared
-  Index kinks = 0;      ///< elements skipped: the function has a kink within a step of them
-  bool passed = false;  ///< something was compared, and no error was above the tolerance
+  Index kinks = 0;      ///< elements skipped, because the function has a kink within one step
+  bool passed = false;  ///< at least one element was compared, and no error was above the tolerance
 
   struct Entry {
     std::string input;
@@ -66,17 +67,17 @@ struct GradientCheckReport {
 /// input.
 ///
 /// For an element x with step h the slopes D(h) = (f(x + h) - f(x - h)) / 2h and D(h/2) give the
-/// estimate (4 D(h/2) - D(h)) / 3, whose error is O(h^4) (Richardson extrapolation). Where the two
-/// slopes, or the slopes to the left and to the right, do not come together as h shrinks, the
-/// function has a kink (a hinge's corner, a change of the hardest negative) within the step:
-/// there is no derivative to compare with, and the element is skipped and counted. The claimed
-/// gradient plays no part in that decision. Check `kinks`: a function that is all kinks passes
-/// nothing.
+/// estimate (4 D(h/2) - D(h)) / 3, whose error is O(h^4) (Richardson extrapolation). If the two
+/// slopes, or the slopes to the left and to the right, do not converge as h shrinks, the function
+/// has a kink (a hinge's corner, a change of the hardest negative) within the step. There is then
+/// no derivative to compare with, and the checker skips and counts the element. The decision does
+/// not depend on the claimed gradient. Look at `kinks`: if all elements are skipped, `passed` is
+/// false.
 ///
-/// `value` must return the function at the inputs' present elements. The inputs are left as they
-/// were, also when `value` throws. Throws std::invalid_argument, before `value` is called, when
-/// there is no function, a gradient has another shape than its input, or an option is negative or
-/// not finite.
+/// `value` must return the function at the inputs' present elements. The inputs are unchanged at
+/// the end, also if `value` throws. Throws std::invalid_argument, before `value` is called, if
+/// there is no function, a gradient and its input differ in shape, or an option is negative or not
+/// finite.
 template <class S>
 GradientCheckReport check_gradient(const std::function<double()>& value,
                                    std::vector<CheckedInput<S>> inputs,
@@ -108,7 +109,7 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
   for (CheckedInput<S>& input : inputs) {
     struct Measured {
       double slope;
-      double doubt;  // how far apart the slopes of the two steps are
+      double doubt;  // difference of the two steps' slopes
     };
     std::vector<Measured> measured;
     double largest = 0;
@@ -123,7 +124,7 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
         const auto at = [&](double offset) {
           element = static_cast<S>(double(put_back.original) + offset);
           const double moved = double(element) - double(put_back.original);
-          return std::pair(value(), moved);  // the step that was taken, after rounding
+          return std::pair(value(), moved);  // the actual step, after rounding
         };
         const auto [right, step_right] = at(h);
         const auto [left, step_left] = at(-h);
@@ -131,8 +132,8 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
         const auto [near_left, half_left] = at(-h / 2);
         const double wide = (right - left) / (step_right - step_left);
         const double narrow = (near_right - near_left) / (half_right - half_left);
-        // f(x+h) - 2 f(x) + f(x-h), over h: of order h where smooth, halving with h; at a kink
-        // of order one.
+        // f(x+h) - 2 f(x) + f(x-h), over h: of order h where f is smooth, and halved with h; of
+        // order one at a kink.
         const double bend = (right - at_rest) / step_right - (left - at_rest) / step_left;
         const double near_bend =
             (near_right - at_rest) / half_right - (near_left - at_rest) / half_left;
@@ -155,7 +156,7 @@ GradientCheckReport check_gradient(const std::function<double()>& value,
         ++report.checked;
         const double claimed = static_cast<double>(input.gradient(i, k));
         const double off = std::abs(claimed - m.slope);
-        // NaN is as wrong as can be.
+        // NaN is the largest error.
         const double error =
             detail::is_finite(off) ? off / scale : std::numeric_limits<double>::infinity();
         if (report.checked == 1 || error > report.worst.error) {

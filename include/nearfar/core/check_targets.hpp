@@ -5,35 +5,35 @@
 #include "nearfar/core/targets.hpp"
 
 /// \file
-/// Whether targets fit the rows they are of, and each other.
+/// Checks that targets fit their rows and each other.
 
 namespace nearfar::detail {
 
-/// Targets of a set of rows, under the name of the caller's argument.
+/// The targets of a set of rows, and the name of the caller's argument.
 struct NamedTargets {
   const char* name;
   const Targets& targets;
 };
 
-/// Throws where rows without a label cannot be told apart from others.
+/// Throws if targets mark rows as unlabelled where that has no meaning.
 inline void refuse_unlabelled(const NamedTargets& of, const char* wanted) {
   if (of.targets.has_unlabelled()) fail_argument(of.name, wanted, "targets with unlabelled rows");
 }
 
-/// Whether a loss takes weights of listed positives.
+/// Whether a loss uses weights of listed positives.
 enum class PairWeights { refused, used };
 
-/// Throws when targets have weights of positives that a loss does not take.
+/// Throws if targets have weights of positives and the loss does not use them.
 inline void check_pair_weights(const NamedTargets& of, PairWeights weights) {
   if (weights == PairWeights::refused && !of.targets.lists().weights.empty()) {
     fail_argument(of.name, "lists without weights for this loss", "weights");
   }
 }
 
-/// Throws unless ids, where there are any, are one a row of each side.
+/// Throws unless there are no ids, or one id a row on each side.
 inline void check_ids(const NamedTargets& query, Index queries, const NamedTargets& key, Index keys,
                       bool same_rows) {
-  // A side without rows has ids and has none: a memory before its first push is one.
+  // A side without rows may have ids or none: a memory before its first push has none.
   const bool comparable = queries > 0 && keys > 0;
   if (comparable && query.targets.has_ids() != key.targets.has_ids()) {
     const NamedTargets& without = query.targets.has_ids() ? key : query;
@@ -134,7 +134,7 @@ inline void check_targets(const NamedTargets& query, Index queries, const NamedT
 
 inline constexpr const char* no_anchor_weights = "no weights of anchors for this loss";
 
-/// Throws unless targets are ids alone, one a row, or nothing.
+/// Throws unless targets are ids alone, one a row, or empty.
 inline void check_ids_alone(const NamedTargets& of, Index rows) {
   const Targets& targets = of.targets;
   if (targets.rule() != Targets::Rule::none)
@@ -145,7 +145,7 @@ inline void check_ids_alone(const NamedTargets& of, Index rows) {
   }
 }
 
-/// The same of queries and of keys. Throws also when only one side has ids.
+/// The same for queries and keys. Throws also if one side has ids and the other has none.
 inline void check_ids_alone(const NamedTargets& query, Index queries, const NamedTargets& key,
                             Index keys) {
   check_ids_alone(query, queries);
@@ -156,8 +156,8 @@ inline void check_ids_alone(const NamedTargets& query, Index queries, const Name
   }
 }
 
-/// Throws unless targets fit pairs of rows that share them: ids, and labels, sets or lists of rows
-/// below `keys`, or nothing.
+/// Throws unless targets fit pairs of rows that share them: ids; labels, sets, or lists of row
+/// numbers below `keys`; or nothing.
 inline void check_pair_targets(const NamedTargets& of, Index pairs, Index keys) {
   if (of.targets.rule() == Targets::Rule::none) {
     check_ids_alone(of, pairs);

@@ -8,14 +8,14 @@
 #include "nearfar/core/workspace.hpp"
 
 /// \file
-/// Labels as tiles compare them.
+/// Class codes: labels in the form in which tiles compare them.
 
 namespace nearfar::detail {
 
-/// Number k as an S such that equal numbers give equal codes and different ones different codes,
-/// so that labels are compared in vectors of S. For float these are bit patterns from the smallest
-/// normal number on: exact for 2^31 - 2^24 classes, where float integers end at 2^24; and never
-/// denormal, so that they differ on a processor set to flush denormals to zero, too.
+/// Number k as an S such that equal numbers have equal codes and different numbers have different
+/// codes, so that vectors of S compare labels. For float the codes are bit patterns from the
+/// smallest normal number on. They are exact for 2^31 - 2^24 classes, where float integers end at
+/// 2^24, and never denormal, so that they also differ if the processor flushes denormals to zero.
 template <class S>
 S class_code(std::int64_t k) {
   if constexpr (sizeof(S) == sizeof(float)) {
@@ -25,7 +25,7 @@ S class_code(std::int64_t k) {
   }
 }
 
-/// The number k that a class code was made from.
+/// The number k of a class code.
 template <class S>
 std::int64_t class_number(S code) {
   if constexpr (sizeof(S) == sizeof(float)) {
@@ -35,29 +35,29 @@ std::int64_t class_number(S code) {
   }
 }
 
-/// Classes of some rows: equal labels, equal code.
+/// Classes of some rows: rows of equal labels have equal codes.
 template <class S>
 struct Classes {
   S* code = nullptr;         ///< one a row
   Index* members = nullptr;  ///< size of the row's class, one a row
 };
 
-/// Codes of both sides of a comparison: query i is of key j's class when query[i] == key[j].
+/// Codes of both sides of a comparison: query i has the class of key j if query[i] == key[j].
 template <class S>
 struct ClassCodes {
   const S* query;
   const S* key;
 };
 
-/// Classes of keys, and which of them each query is of: `members` are keys, one number a query.
-/// Sets key_code. Labels may have any value; O((N + M) log M).
+/// Finds the classes of keys and of queries. Sets key_code. `members` of the result has the number
+/// of keys of each query's class. Labels may have any value; O((N + M) log M).
 template <class S>
 Classes<S> classify(Scratch& scratch, const Labels& queries, const Labels& keys, S*& key_code) {
   const Index m = keys.size();
   auto* sorted = scratch.take<std::int64_t>(m);
   for (Index j = 0; j < m; ++j) sorted[j] = keys[j];
   std::sort(sorted, sorted + m);
-  // The place of a class in the sorted labels names it.
+  // The number of a class is its position in the sorted labels.
   const auto place_of = [&](std::int64_t label) {
     return std::equal_range(sorted, sorted + m, label);
   };

@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// An option that softmax losses have in common.
+/// An option of softmax losses.
 
 namespace nearfar {
 

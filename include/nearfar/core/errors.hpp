@@ -11,15 +11,15 @@
 #include "nearfar/core/finite.hpp"
 
 /// \file
-/// Everything nearfar throws is thrown here. Three types: std::invalid_argument for shapes, options
-/// and labels, std::domain_error for elements that are not finite, std::runtime_error for files. A
-/// message names the argument, what was wanted and what came.
+/// All exceptions of nearfar are thrown here. Three types: std::invalid_argument for shapes,
+/// options and labels, std::domain_error for elements that are not finite, std::runtime_error for
+/// files. A message contains the argument, the wanted value and the value it got.
 
 namespace nearfar {
 
 namespace detail {
 
-/// A number as messages have it, in few digits.
+/// A number in few digits, for messages.
 inline std::string number_text(double value) {
   std::ostringstream text;
   text << value;
@@ -28,7 +28,7 @@ inline std::string number_text(double value) {
 
 }  // namespace detail
 
-/// The one way out for a bad argument: "nearfar: <argument>: wanted <wanted>, got <got>".
+/// Throws for a bad argument: "nearfar: <argument>: wanted <wanted>, got <got>".
 [[noreturn]] inline void fail_argument(std::string_view argument, std::string_view wanted,
                                        std::string_view got) {
   std::ostringstream text;
@@ -36,14 +36,14 @@ inline std::string number_text(double value) {
   throw std::invalid_argument(text.str());
 }
 
-/// A shape that does not fit.
+/// Throws for a shape that does not fit.
 [[noreturn]] inline void fail_shape(std::string_view argument, Eigen::Index rows, Eigen::Index cols,
                                     Eigen::Index got_rows, Eigen::Index got_cols) {
   fail_argument(argument, std::to_string(rows) + " x " + std::to_string(cols),
                 std::to_string(got_rows) + " x " + std::to_string(got_cols));
 }
 
-/// An element that is NaN or infinite.
+/// Throws for an element that is NaN or infinite.
 [[noreturn]] inline void fail_not_finite(std::string_view argument, Eigen::Index row,
                                          Eigen::Index col, double value) {
   std::ostringstream text;
@@ -53,7 +53,7 @@ inline std::string number_text(double value) {
   throw std::domain_error(text.str());
 }
 
-/// Inner products that the scalar type cannot hold, so that no finite result exists.
+/// Throws for inner products that overflow the scalar type: no finite result exists.
 [[noreturn]] inline void fail_overflow(std::string_view argument, std::string_view other) {
   std::ostringstream text;
   text << "nearfar: " << argument << " and " << other
@@ -62,14 +62,14 @@ inline std::string number_text(double value) {
   throw std::domain_error(text.str());
 }
 
-/// Distances that the scalar type cannot hold.
+/// Throws for distances that overflow the scalar type.
 [[noreturn]] inline void fail_distance_overflow() {
   throw std::domain_error(
       "nearfar: wanted rows whose distances fit the scalar type, got rows so far apart that one "
       "overflows it; scale the rows or use double");
 }
 
-/// A gradient that the scalar type cannot hold.
+/// Throws for a gradient that overflows the scalar type.
 [[noreturn]] inline void fail_gradient_overflow(std::string_view argument) {
   std::ostringstream text;
   text << "nearfar: " << argument
@@ -78,7 +78,7 @@ inline std::string number_text(double value) {
   throw std::domain_error(text.str());
 }
 
-/// A loss that no floating point number can hold.
+/// Throws for a loss that overflows double.
 [[noreturn]] inline void fail_value_overflow(double value) {
   std::ostringstream text;
   text << "nearfar: value: wanted scores that a finite loss comes from, got scores so large that "
@@ -89,7 +89,7 @@ inline std::string number_text(double value) {
 
 namespace detail {
 
-/// A derivative with respect to an option; throws when no double holds it.
+/// Returns a derivative with respect to an option; throws if it overflows double.
 inline double checked_derivative(std::string_view name, double value) {
   if (is_finite(value)) return value;
   std::ostringstream text;
@@ -101,14 +101,14 @@ inline double checked_derivative(std::string_view name, double value) {
 
 }  // namespace detail
 
-/// A file that cannot be read, written or made sense of.
+/// Throws for a file that cannot be read or written, or has another format.
 [[noreturn]] inline void fail_file(std::string_view file, std::string_view what) {
   std::ostringstream text;
   text << "nearfar: " << file << " " << what;
   throw std::runtime_error(text.str());
 }
 
-/// Sizes of a view that cannot be.
+/// Throws for impossible sizes of a view.
 inline void check_layout(bool has_data, Eigen::Index rows, Eigen::Index cols, Eigen::Index stride) {
   if (rows < 0 || cols < 0) {
     fail_argument("view", "rows >= 0 and cols >= 0",
@@ -124,7 +124,7 @@ inline void check_layout(bool has_data, Eigen::Index rows, Eigen::Index cols, Ei
   }
 }
 
-/// Fewer elements than a view of that shape reaches over; to be called after check_layout.
+/// Throws if `elements` is less than the extent of a view of that shape. Call check_layout first.
 inline void check_extent(std::size_t elements, Eigen::Index rows, Eigen::Index cols,
                          Eigen::Index stride) {
   if (rows == 0 || cols == 0) return;
@@ -134,15 +134,15 @@ inline void check_extent(std::size_t elements, Eigen::Index rows, Eigen::Index c
   }
 }
 
-/// An option that must be finite and positive.
+/// Throws unless an option is finite and positive.
 inline void check_positive(std::string_view option, double value) {
   if (!(value > 0) || !detail::is_finite(value)) {
     fail_argument(option, "a finite number > 0", detail::number_text(value));
   }
 }
 
-/// A factor or divisor of scores of type S (a logit scale, a temperature): finite, positive, and S
-/// holds it and its inverse.
+/// Throws unless a factor or divisor of scores of type S (a logit scale, a temperature) is finite
+/// and positive, and S can represent it and its inverse.
 template <class S>
 void check_scale(std::string_view option, double value) {
   check_positive(option, value);
@@ -156,13 +156,13 @@ void check_scale(std::string_view option, double value) {
   }
 }
 
-/// An option that must be finite.
+/// Throws unless an option is finite.
 inline void check_finite_option(std::string_view option, double value) {
   if (!detail::is_finite(value))
     fail_argument(option, "a finite number", detail::number_text(value));
 }
 
-/// A number that is added to scores of type S (a margin, a bias): finite, and S holds it.
+/// Throws unless a summand of scores of type S (a margin, a bias) is finite in S.
 template <class S>
 void check_offset(std::string_view option, double value) {
   check_finite_option(option, value);
@@ -175,13 +175,13 @@ void check_offset(std::string_view option, double value) {
   }
 }
 
-/// An angle in radians.
+/// Throws unless an angle is in range, in radians.
 inline void check_angle(std::string_view option, double value) {
   if (detail::is_finite(value) && value >= 0 && value <= std::numbers::pi) return;
   fail_argument(option, "a number from 0 to pi", detail::number_text(value));
 }
 
-/// An option that must be finite and not negative.
+/// Throws unless an option is finite and not negative.
 inline void check_not_negative(std::string_view option, double value) {
   if (!(value >= 0) || !detail::is_finite(value)) {
     fail_argument(option, "a finite number >= 0", detail::number_text(value));

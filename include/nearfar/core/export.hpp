@@ -1,10 +1,10 @@
 #pragma once
 
 /// \file
-/// The compiled library's objects hide their names but for its entry points.
+/// The compiled library exports its entry points and hides all other symbols.
 
-/// Stands before what the shared library offers: a function's declaration, or its explicit
-/// instantiation in src/.
+/// Marks what the shared library exports. It stands before a function's declaration, or before its
+/// explicit instantiation in src/.
 #if defined(NEARFAR_BUILDING) && defined(__GNUC__) && !defined(_WIN32)
 #define NEARFAR_EXPORT __attribute__((visibility("default")))
 #else

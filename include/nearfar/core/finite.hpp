@@ -5,9 +5,9 @@
 #include <type_traits>
 
 /// \file
-/// Whether a number is finite, by its bits: a compiler that is told that all numbers are
-/// (-ffinite-math-only, a part of -ffast-math) takes std::isfinite for true. Programs with such
-/// flags may use the compiled library, whose headers check their arguments by this.
+/// Tests by bits whether a number is finite. With -ffinite-math-only (a part of -ffast-math) a
+/// compiler assumes that std::isfinite is true. Programs with such flags may use the compiled
+/// library, whose headers check their arguments by these functions.
 
 #if defined(NEARFAR_HEADER_ONLY) || defined(NEARFAR_BUILDING)
 #if (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || defined(_M_FP_FAST)
@@ -24,7 +24,7 @@ static_assert(0.1 != static_cast<double>(0.1f),
               "cuts short: compile without it, or use the compiled library.");
 #endif
 
-/// The bits of a number without its sign, and those of infinity.
+/// The bits of a number without its sign, and the bits of infinity.
 template <class S>
 struct MagnitudeBits {
   using Bits = std::conditional_t<sizeof(S) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;

@@ -7,21 +7,21 @@
 #endif
 
 /// \file
-/// Marks for the address sanitizer in memory that is given out in parts: by itself it checks whole
-/// allocations only, and reports no step from one part into the next. Only
-/// where NEARFAR_GUARDS is defined, which all that share a Workspace must have in common: a library
-/// that was compiled without it would use what others have forbidden.
+/// Marks for the address sanitizer in memory that is given out in parts. Without them the sanitizer
+/// checks whole allocations only, and misses an access past the end of a part. Only with
+/// NEARFAR_GUARDS. All code that shares a Workspace must define it or none, because code without it
+/// uses memory that other code has marked.
 
 namespace nearfar::detail {
 
 #ifdef NEARFAR_GUARDS
 
-/// Bytes that are left between two parts.
+/// Bytes between two parts.
 inline constexpr std::size_t guard_bytes = 64;
 
-/// From here on an access to one of these bytes is an error.
+/// Marks these bytes: an access is an error from now on.
 inline void forbid(const void* p, std::size_t bytes) { ASAN_POISON_MEMORY_REGION(p, bytes); }
-/// From here on it is none.
+/// Removes the mark.
 inline void allow(const void* p, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(p, bytes); }
 
 #else

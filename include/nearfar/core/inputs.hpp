@@ -6,11 +6,11 @@
 #include "nearfar/core/targets.hpp"
 
 /// \file
-/// The arguments of a call as a loss's public class hands them on.
+/// The arguments of a call, in the form in which the public class of a loss passes them on.
 
 namespace nearfar::detail {
 
-/// Sets of rows and, for forward_backward, where their gradients go.
+/// Sets of rows and, for forward_backward, the destinations of their gradients.
 template <class S, int sets>
 struct Inputs {
   std::array<Rows<S>, static_cast<std::size_t>(sets)> rows;
@@ -19,8 +19,8 @@ struct Inputs {
   CallOptions<S> options;
 };
 
-/// A set of rows compared with itself, or with references that have targets of their own; all of
-/// the second set is unused when there is one.
+/// A set of rows compared with itself, or with references that have their own targets. The members
+/// of the references are unused if there is one set.
 template <class S>
 struct LabelledInputs {
   Inputs<S, 2> sets;

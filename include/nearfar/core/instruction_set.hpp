@@ -3,11 +3,11 @@
 #include "nearfar/core/export.hpp"
 
 /// \file
-/// The vector instructions that losses are computed with.
+/// The vector instructions of the library's loops.
 
 namespace nearfar {
 
-/// Instruction sets that the compiled library may hold its loops in.
+/// Instruction sets of the compiled library's loops.
 enum class InstructionSet {
   baseline,  ///< that of every processor of the architecture (x86-64: SSE2)
   avx2,      ///< AVX2 and FMA
@@ -16,8 +16,8 @@ enum class InstructionSet {
 
 namespace detail {
 
-/// The set that the compiler's flags allow. Immediate, since its body depends on that: no object
-/// has it.
+/// The set that the compiler's flags allow. An immediate function, because its result depends on
+/// the flags: no object file contains it.
 consteval InstructionSet compiled_instruction_set() {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
   return InstructionSet::avx512;
@@ -30,9 +30,9 @@ consteval InstructionSet compiled_instruction_set() {
 
 }  // namespace detail
 
-/// The instruction set that losses run with. With the compiled library: the widest that the
-/// processor has and the library holds, chosen once when the program starts; or the one named by
-/// the environment variable NEARFAR_ISA (baseline, avx2 or avx512), where it can be had.
+/// The instruction set that the loops use. With the compiled library it is the widest that both the
+/// processor and the library have, or the one that the environment variable NEARFAR_ISA names
+/// (baseline, avx2 or avx512), if both have it. The choice is made once, when the program starts.
 /// Header-only: the one of the compiler's flags.
 #ifdef NEARFAR_HEADER_ONLY
 constexpr InstructionSet active_instruction_set() { return detail::compiled_instruction_set(); }
@@ -40,7 +40,7 @@ constexpr InstructionSet active_instruction_set() { return detail::compiled_inst
 NEARFAR_EXPORT InstructionSet active_instruction_set();
 #endif
 
-/// Its name in NEARFAR_ISA.
+/// The name of a set in NEARFAR_ISA.
 constexpr const char* name_of(InstructionSet set) {
   switch (set) {
     case InstructionSet::avx2:

@@ -3,15 +3,15 @@
 #include "nearfar/core/matrix.hpp"
 
 /// \file
-/// The rows of a caller's set that a call takes part of.
+/// The rows of a caller's set that take part in a call.
 
 namespace nearfar::detail {
 
-/// Rows of a caller's, in order: all of them, or some.
+/// Rows of a caller's set, in order: all of them, or some.
 struct KeptRows {
-  const Index* number = nullptr;  ///< the caller's number of each row kept; null: all are kept
-  Index count = 0;                ///< of rows kept
-  Index all = 0;                  ///< of the caller's rows
+  const Index* number = nullptr;  ///< the caller's number of each kept row; null: all rows are kept
+  Index count = 0;                ///< number of kept rows
+  Index all = 0;                  ///< number of the caller's rows
 
   KeptRows() = default;
   KeptRows(Index rows) : count(rows), all(rows) {}  // NOLINT(google-explicit-constructor): all rows

@@ -15,7 +15,8 @@ namespace nearfar {
 
 namespace detail {
 
-/// One floating-point number a row: no labels, and taken for such only to say so.
+/// One floating-point number a row. Such ranges are no labels; the overload exists for the error
+/// message.
 template <class R>
 constexpr bool is_one_real_a_row() {
   if constexpr (EigenDense<R>) {
@@ -29,17 +30,17 @@ constexpr bool is_one_real_a_row() {
 }  // namespace detail
 
 /// A view of one integer a row, made implicitly from any contiguous range of integers
-/// (std::vector<int>, std::span<const std::int64_t>...), std::vector<bool>, or what Eigen holds as
-/// integers in a row (a vector, a Map, Ref or segment of one, a row or column of a matrix, with any
-/// stride). Any value may be a label, negative or huge: only equality counts. Holds a pointer: the
-/// integers must outlive the call.
+/// (std::vector<int>, std::span<const std::int64_t>...), from std::vector<bool>, or from integers
+/// of Eigen in one row or column (a vector, a Map, Ref or segment of one, a row or column of a
+/// matrix, with any stride). Any value may be a label, negative or huge: only equality counts. A
+/// view holds a pointer: the integers must outlive the call.
 class Labels {
  public:
   Labels() = default;
 
-  /// `size` integers at `data`, `stride` integers from one to the next. Throws
-  /// std::invalid_argument when the size is negative, the stride less than 1, or data is null
-  /// although there is something to read.
+  /// `size` integers at `data`, with `stride` integers from one to the next. Throws
+  /// std::invalid_argument if the size is negative, the stride less than 1, or data is null and
+  /// size is not 0.
   template <std::integral T>
   Labels(const T* data, Index size, Index stride = 1)
       : data_(data), size_(size), stride_(stride), read_([](const void* p, Index i) {
@@ -54,15 +55,15 @@ class Labels {
       Labels(const R& range)  // NOLINT(google-explicit-constructor): a view, as std::span
       : Labels(std::ranges::data(range), static_cast<Index>(std::ranges::size(range))) {}
 
-  /// Bits have no address of their own: this one holds a pointer to the vector.
+  /// Bits have no addresses: the view holds a pointer to the vector.
   Labels(const std::vector<bool>& bits)  // NOLINT(google-explicit-constructor)
       : data_(&bits), size_(static_cast<Index>(bits.size())), read_([](const void* p, Index i) {
           const auto& all = *static_cast<const std::vector<bool>*>(p);
           return static_cast<std::int64_t>(all[static_cast<std::size_t>(i)]);
         }) {}
 
-  /// Of a matrix, which must be one row, one column or without gaps, all its elements in memory's
-  /// order. Throws std::invalid_argument on another one.
+  /// A view of a matrix of one row, of one column, or without gaps; then of all its elements in the
+  /// order of memory. Throws std::invalid_argument on another matrix.
   template <detail::EigenDense V>
   requires std::integral<typename V::Scalar> Labels(
       const V& v) {  // NOLINT(google-explicit-constructor)
@@ -90,7 +91,7 @@ class Labels {
 
   Index size() const { return size_; }
   std::int64_t operator[](Index i) const { return read_(data_, i * stride_); }
-  /// The memory they are read from.
+  /// The memory of the integers.
   const void* data() const { return data_; }
 
  private:
@@ -120,8 +121,8 @@ inline void check_same_flags(const Labels& same, Index pairs) {
   }
 }
 
-/// Labels that are to be row numbers from 0 to count - 1, one a row, counted from row `first` on.
-/// Throws std::invalid_argument when one is not such a number.
+/// Labels as row numbers from 0 to count - 1, one a row. Rows count from `first` in messages.
+/// Throws std::invalid_argument on a number out of range.
 inline const Index* checked_indices(Scratch& scratch, const char* name, const Labels& labels,
                                     Index rows, Index count, Index first = 0) {
   check_label_count(name, labels, rows);

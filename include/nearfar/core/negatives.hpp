@@ -8,14 +8,14 @@
 #include "nearfar/core/matrix.hpp"
 
 /// \file
-/// Negatives given to a call: the same for all queries, or each query's own.
+/// Explicit negatives of a call: the same for all queries, or each query's own.
 
 namespace nearfar {
 
-/// A view of negatives, made implicitly from rows (K x D), which all queries then share. By
-/// `per_query(rows)` each query has K of its own: rows (N K) x D, those of query i from row i K on;
-/// by `per_query(rows, offsets)` any number of its own: those of query i are rows offsets[i] ..
-/// offsets[i + 1] - 1 of M x D.
+/// A view of negatives, made implicitly from rows (K x D), which all queries then share. With
+/// `per_query(rows)` each query has K of its own: rows is (N K) x D, and those of query i begin at
+/// row i K. With `per_query(rows, offsets)` each query has any number: those of query i are rows
+/// offsets[i] .. offsets[i + 1] - 1 of M x D.
 template <class S>
 class Negatives {
  public:
@@ -23,7 +23,7 @@ class Negatives {
 
   Negatives(const Rows<S>& rows) : rows_(rows) {}  // NOLINT(google-explicit-constructor)
 
-  // Integers, and a vector of Eigen's, are labels where a call takes either.
+  // Integers, and a vector of Eigen, are labels where a call takes labels or negatives.
   template <detail::EigenDense M>
   requires(!std::integral<typename M::Scalar> && !detail::is_column<M>())
       Negatives(const M& m)  // NOLINT(google-explicit-constructor): as Rows
@@ -32,8 +32,7 @@ class Negatives {
   const Rows<S>& rows() const { return rows_; }
   bool shared() const { return shared_; }
 
-  /// Numbers of rows as `per_query(rows, offsets)` has them; of none where all queries have as
-  /// many.
+  /// The offsets of `per_query(rows, offsets)`; empty if all queries have the same number.
   std::span<const Index> offsets() const { return offsets_; }
   bool ragged() const { return ragged_; }
 
@@ -50,15 +49,15 @@ class Negatives {
   const Labels& ids() const { return ids_; }
   const Labels& query_ids() const { return query_ids_; }
 
-  /// Negatives that each of `queries` is compared with, where all have as many.
+  /// The number of negatives of each of `queries` queries, if it is the same for all.
   Index per_query(Index queries) const {
     if (shared_) return rows_.rows();
     return queries > 0 ? rows_.rows() / queries : 0;
   }
 
-  /// Throws std::invalid_argument unless rows fit `queries` queries: each gets as many as the
-  /// others, or offsets ascend from 0 to the number of rows; and unless ids are as many as what
-  /// they are of.
+  /// Throws std::invalid_argument unless the rows fit `queries` queries: the same number for each
+  /// query, or offsets that ascend from 0 to the number of rows; and unless there is one id for
+  /// each row and query, or none.
   void check_count(const char* name, Index queries) const {
     if (has_ids_) {
       check_label_count("ids of negatives", ids_, rows_.rows());
@@ -112,8 +111,8 @@ auto per_query(const M& m) {
   return out;
 }
 
-/// The same of any number a query: `offsets` are N + 1 numbers of rows, ascending from 0 to M. A
-/// view, as that of the rows.
+/// The same with any number for each query: `offsets` are N + 1 row numbers, ascending from 0 to M.
+/// Of offsets and rows it is a view.
 template <class M>
 auto per_query(const M& m, std::span<const Index> offsets) {
   auto out = per_query(m);

@@ -10,14 +10,14 @@
 namespace nearfar {
 
 /// A view of one S a row, made implicitly from any contiguous range of S (std::vector, std::span)
-/// or an Eigen vector, Map or segment. Holds a pointer: the numbers must outlive the call.
+/// or an Eigen vector, Map or segment. It holds a pointer: the numbers must outlive the call.
 template <class S>
 class Numbers {
  public:
   Numbers() = default;
 
-  /// `size` numbers at `data`. Throws std::invalid_argument when the size is negative, or data is
-  /// null although there is something to read.
+  /// `size` numbers at `data`. Throws std::invalid_argument if the size is negative, or data is
+  /// null and size is not 0.
   Numbers(const S* data, Index size) : data_(data), size_(size) {
     check_layout(data != nullptr, size, 1, 1);
   }

@@ -7,11 +7,11 @@
 #include "nearfar/core/matrix.hpp"
 
 /// \file
-/// Memory for the outputs of a call: for all of them, or, when it runs out, for none.
+/// Memory for the outputs of a call. If there is not enough for all, none changes.
 
 namespace nearfar::detail {
 
-/// An output and the shape it is to have. Those that nobody wants may be among them.
+/// An output and its shape. Outputs that are not wanted may be among them.
 template <class S>
 struct Output {
   GradientRows<S>* rows;
@@ -19,8 +19,8 @@ struct Output {
   Index cols;
 };
 
-/// Opens all of them. Throws std::bad_alloc, or std::invalid_argument when two of them overlap, all
-/// of them still as they were. Those that both add to what is there may overlap: they add up.
+/// Opens all of them. Throws std::bad_alloc, or std::invalid_argument if two of them overlap; all
+/// are then unchanged. Two that both accumulate may overlap: their gradients add up.
 template <class S>
 void open_all(std::span<const Output<S>> some, std::span<const Output<S>> others = {}) {
   const std::array<std::span<const Output<S>>, 2> lists = {some, others};

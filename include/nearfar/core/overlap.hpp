@@ -4,11 +4,11 @@
 #include <cstdint>
 
 /// \file
-/// Whether two places in memory have an element in common.
+/// Tests whether two places in memory have an element in common.
 
 namespace nearfar::detail {
 
-/// `rows` rows of `row_bytes` bytes each, `stride_bytes` from one to the next, from `data` on.
+/// `rows` rows of `row_bytes` bytes each from `data`, with `stride_bytes` from one to the next.
 struct Place {
   const void* data;
   std::ptrdiff_t rows;
@@ -26,14 +26,14 @@ Place place_of(const T* data, std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptr
   return {data, rows, cols * bytes, stride * bytes};
 }
 
-/// Of numbers in one piece.
+/// The place of contiguous numbers.
 template <class Range>
 Place place_of(const Range& numbers) {
   const auto count = static_cast<std::ptrdiff_t>(numbers.size());
   return place_of(numbers.data(), 1, count, count);
 }
 
-/// Rows may lie between each other's, as the left and the right half of a matrix do.
+/// The rows of two places may interleave, as those of the left and the right half of a matrix do.
 inline bool overlap(const Place& a, const Place& b) {
   if (a.empty() || b.empty() || a.end() <= b.first() || b.end() <= a.first()) return false;
   for (std::ptrdiff_t i = 0; i < a.rows; ++i) {

@@ -11,14 +11,14 @@
 #include <omp.h>
 #endif
 
-/// \file
-/// The one place with threads. Tasks write to places of their own, or to common ones in an order
-/// that is theirs and not the threads', so results have the same bits at any number of threads.
+/// All threads of the library start here. Tasks write to separate places, or to common ones in an
+/// order that depends on the tasks and not on the threads, so results have the same bits at any
+/// number of threads.
 
 namespace nearfar::detail {
 
-/// Threads a call may use: `wanted`, or what OpenMP would give here when `wanted` is 0. Inside a
-/// caller's own parallel region that is one, unless the caller allowed nesting.
+/// The number of threads a call may use: `wanted`, or OpenMP's number if `wanted` is 0. Inside a
+/// parallel region of the caller it is one, unless the caller allows nesting.
 inline int available_threads(int wanted) {
 #ifdef _OPENMP
   return wanted > 0 ? wanted : omp_get_max_threads();
@@ -28,7 +28,7 @@ inline int available_threads(int wanted) {
 #endif
 }
 
-/// Seconds, from some start: of the world's time, and of that in which the calling thread ran.
+/// Two clocks, in seconds: wall time, and the time that the calling thread has run.
 struct Clocks {
 #ifdef _OPENMP
   static double world() { return omp_get_wtime(); }
@@ -46,12 +46,13 @@ struct Clocks {
 #endif
 };
 
-/// Whether others want the processors, too. A thread that is waited for may then not be running,
-/// and a call on several threads can take a hundred times as long as on one. Where the threads of a
-/// part of a call got less done together than one does alone, the parts after it, of this and other
-/// calls, run on one thread until they have taken twenty times as long as that part: on the whole a
-/// call takes at most a twentieth longer than on one thread. Results do not depend on it. With
-/// NEARFAR_ALL_THREADS in the environment, as tests of threads need it, nothing is suspected.
+/// Detects that other processes need the processors. A thread of the call may then wait for a
+/// processor while others wait for it, and a call on several threads can take a hundred times as
+/// long as on one. If the threads of a part of a call together got less done than one thread alone
+/// does, the following parts, of this and other calls, run on one thread for twenty times the
+/// duration of that part. In total, a call takes at most a twentieth longer than on one thread.
+/// Results do not depend on it. NEARFAR_ALL_THREADS in the environment, which tests of threads
+/// need, turns it off.
 class BusyProcessors {
  public:
   static bool suspected() {
@@ -59,23 +60,24 @@ class BusyProcessors {
     return !ignored && left().load(std::memory_order_relaxed) > 0;
   }
 
-  /// A part ran on one thread that several could have shared.
+  /// Reports a part that ran on one thread although several could have shared it.
   static void add_alone(double seconds) { left().fetch_sub(seconds, std::memory_order_relaxed); }
 
-  /// A part took this long on several threads, which worked for `work` seconds in all.
+  /// Reports a part that took `seconds` on several threads, which worked for `work` seconds in all.
   static void add_together(double seconds, double work) {
     if (seconds > work) left().store(20 * seconds, std::memory_order_relaxed);
   }
 
  private:
-  /// Seconds on one thread that are left.
+  /// Seconds that remain on one thread.
   static std::atomic<double>& left() {
     static std::atomic<double> seconds = 0;
     return seconds;
   }
 };
 
-/// A thread's time, less that in which it waits for others. Adds it to a sum in the end.
+/// Measures the time of a thread without the time it waits for others. The destructor adds it to a
+/// sum.
 class OwnWork {
  public:
   explicit OwnWork(std::atomic<double>& sum) : sum_(sum) {}
@@ -90,8 +92,8 @@ class OwnWork {
   double begin_ = Clocks::own();
 };
 
-/// Runs serial(), or together(work) on several threads, each of which adds its OwnWork; it returns
-/// how many there were: one inside a caller's parallel region.
+/// Runs serial(), or together(work) on several threads, each of which adds its OwnWork. together
+/// returns the number of threads, which is one inside a caller's parallel region.
 template <class Serial, class Together>
 void run_part(const Serial& serial, const Together& together) {
   const double begin = Clocks::world();
@@ -104,8 +106,8 @@ void run_part(const Serial& serial, const Together& together) {
   if (together(work) > 1) BusyProcessors::add_together(Clocks::world() - begin, work);
 }
 
-/// Runs body(task, thread) for task = 0 .. tasks-1, on at most `threads` threads, thread <
-/// threads. The body must not throw: whatever can fail is done before.
+/// Runs body(task, thread) for task = 0 .. tasks-1, on at most `threads` threads, thread < threads.
+/// The body must not throw: all code that can throw runs before it.
 template <class Body>
 void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
   const auto serial = [&] {
@@ -123,8 +125,8 @@ void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
         if (omp_get_thread_num() == 0) {
           count = omp_get_num_threads();
         }
-        // Tasks are taken in order, one at a time: their costs differ, and who runs which is of no
-        // consequence for the result.
+        // Threads take tasks in order, one at a time, because their costs differ. The result does
+        // not depend on the thread of a task.
 #pragma omp for schedule(dynamic, 1) nowait
         for (Eigen::Index t = 0; t < tasks; ++t) body(t, omp_get_thread_num());
       }
@@ -138,15 +140,16 @@ void parallel_tasks(Eigen::Index tasks, int threads, const Body& body) {
   serial();
 }
 
-/// A task's place in a pipeline: each stage takes one task after another, in order of tasks.
+/// A task's position in a pipeline: each stage takes one task after another, in order of tasks.
 class Ticket {
  public:
-  /// `before`, null for the first task, and `own` count the stages a task has left behind. Seconds
-  /// of the thread's own time spent waiting are added to `waited` unless that is null.
+  /// `before` and `own` count the stages that the previous task and this one have left; `before` is
+  /// null for the first task. `waited`, unless it is null, increases by the seconds of the thread's
+  /// own time spent waiting.
   Ticket(Eigen::Index* before, Eigen::Index* own, double* waited)
       : before_(before), own_(own), waited_(waited) {}
 
-  /// Returns once the task before has left `stage`, and with that all tasks before it.
+  /// Returns once the previous task has left `stage`, and thus all tasks before it.
   void wait_for(Eigen::Index stage) const {
     if (before_ == nullptr) return;
     const std::atomic_ref<Eigen::Index> left(*before_);
@@ -154,13 +157,13 @@ class Ticket {
     for (int looks = 0; left.load(std::memory_order_acquire) <= stage; ++looks) {
       if (looks < 1000) continue;
       if (looks == 1000 && waited_ != nullptr) begin = Clocks::own();
-      // With more threads than processors the one waited for may not be running.
+      // With more threads than processors the other thread may not be running.
       std::this_thread::yield();
     }
     if (begin > 0) *waited_ += Clocks::own() - begin;
   }
 
-  /// This task has left all stages up to `stage`.
+  /// Marks all stages up to `stage` as left by this task.
   void leave(Eigen::Index stage) const {
     std::atomic_ref<Eigen::Index>(*own_).store(stage + 1, std::memory_order_release);
   }
@@ -171,10 +174,10 @@ class Ticket {
   double* waited_;
 };
 
-/// Runs body(task, thread, ticket) as parallel_tasks does, for tasks that add to common sums. What
-/// a task does between ticket.wait_for(stage) and ticket.leave(stage) comes after what all tasks
-/// before it did there; stages are left in ascending order, the last one, `stages` - 1, by every
-/// task. `left` is memory for one number a task.
+/// Runs body(task, thread, ticket) as parallel_tasks does, for tasks that add to common sums. The
+/// code of a task between ticket.wait_for(stage) and ticket.leave(stage) runs after that of all
+/// tasks before it. Every task leaves the stages in ascending order, up to the last one, `stages` -
+/// 1. `left` is memory for one number a task.
 template <class Body>
 void parallel_pipeline(Eigen::Index tasks, int threads, Eigen::Index* left, const Body& body) {
   for (Eigen::Index t = 0; t < tasks; ++t) left[t] = 0;
@@ -188,7 +191,7 @@ void parallel_pipeline(Eigen::Index tasks, int threads, Eigen::Index* left, cons
   if (threads > 1 && tasks > 1) {
     const int team = static_cast<int>(std::min<Eigen::Index>(threads, tasks));
     run_part(serial, [&](std::atomic<double>& work) {
-      // A ticket waits for a task that was taken before and so is running: none waits forever.
+      // There is no deadlock: a ticket waits for a task that was taken earlier, and thus runs.
       std::atomic<Eigen::Index> next = 0;
       int count = 1;
 #pragma omp parallel num_threads(team)

@@ -9,18 +9,18 @@
 #include "nearfar/core/numbers.hpp"
 
 /// \file
-/// The weights of classes that rows are compared with.
+/// The class weights that rows are compared with.
 
 namespace nearfar {
 
-/// A view of the proxies (class weights) of C classes, made implicitly from rows: row c is the
-/// proxy of class c, C x D. Losses with K centres a class take (C K) x D, those of class c in rows
-/// c K .. c K + K - 1. By `classes` the rows are those of some classes alone, and by `margins` each
-/// class has a margin of its own:
+/// A view of the proxies (class weights) of C classes, made implicitly from rows: row c of C x D is
+/// the proxy of class c. Losses with K centres a class take (C K) x D, with those of class c in
+/// rows c K .. c K + K - 1. With `classes` the rows are those of a few classes, and with `margins`
+/// each class has a margin of its own:
 ///
 ///     loss.forward(x, labels, Proxies(sampled_weights).classes(sampled).margins(margins));
 ///
-/// Views: what they are made of must outlive the call.
+/// Rows, numbers of classes and margins are views: their memory must outlive the call.
 template <class S>
 class Proxies {
  public:
@@ -33,9 +33,9 @@ class Proxies {
 
   const Rows<S>& rows() const { return rows_; }
 
-  /// The same with the number of each class, C different integers of any value: labels are these
-  /// numbers, and not places of rows. The softmax runs over these classes alone (Partial FC, An et
-  /// al., 2022: those of the batch and a sample of the others).
+  /// The same with the number of each class, C different integers of any value. Labels are then
+  /// these numbers instead of row numbers of proxies. The softmax runs over these classes alone
+  /// (Partial FC, An et al., 2022: those of the batch and a sample of the others).
   Proxies classes(const Labels& numbers) const {
     Proxies out = *this;
     out.classes_ = numbers;
@@ -45,7 +45,7 @@ class Proxies {
   bool has_classes() const { return has_classes_; }
   const Labels& classes() const { return classes_; }
 
-  /// The same with the margin of each class, C numbers, in the place of the option.
+  /// The same with the margin of each class, C numbers, in place of the option.
   Proxies margins(const Numbers<S>& margins) const {
     Proxies out = *this;
     out.margins_ = margins;
@@ -75,7 +75,8 @@ struct ProxyInputs {
   const Labels& labels;
   const Proxies<S>& proxies;
 
-  /// Classes, each with `centers` proxies. Throws std::invalid_argument unless all have as many.
+  /// The number of classes with `centers` proxies each. Throws std::invalid_argument if it is no
+  /// integer.
   Index classes(Index centers) const {
     const Index rows = sets.rows[1].rows();
     if (rows % centers != 0) {
@@ -88,8 +89,8 @@ struct ProxyInputs {
 };
 
 /// The class of each row, numbered from 0 to `classes` - 1 in the order of proxies. Throws
-/// std::invalid_argument unless there is a label a row, each of a class that has proxies, and as
-/// many different numbers of classes as there are classes.
+/// std::invalid_argument unless there is one label a row, each of a class that has proxies, and the
+/// numbers of classes are different and one a class.
 template <class S>
 const Index* class_of_rows(Scratch& scratch, const ProxyInputs<S>& inputs, Index classes) {
   const Index n = inputs.sets.rows[0].rows();

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 /// \file
-/// Random numbers that are a function of where they are needed, and of nothing else: no state, no
-/// order, so no dependence on threads.
+/// Random numbers that are functions of their position alone. There is no state and no order, so
+/// they do not depend on threads.
 
 namespace nearfar {
 
@@ -36,7 +36,7 @@ inline std::array<std::uint64_t, 2> random_bits(std::uint64_t seed, std::uint64_
   return {words[0] | std::uint64_t(words[1]) << 32, words[2] | std::uint64_t(words[3]) << 32};
 }
 
-/// In [0, 1), from the upper 53 bits.
+/// A number in [0, 1), from the upper 53 bits.
 inline double unit_interval(std::uint64_t bits) {
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }

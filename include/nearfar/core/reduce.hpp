@@ -8,7 +8,7 @@
 #include "nearfar/core/result.hpp"
 
 /// \file
-/// From the terms of a loss to its value, the same way in every loss.
+/// The reduction of a loss's terms to its value, common to all losses.
 
 namespace nearfar::detail {
 
@@ -41,7 +41,7 @@ inline double reduction_scale(Reduction reduction, const Diagnostics& d) {
   return 1;
 }
 
-/// The factor of the terms of one kind, where kinds of terms are reduced apart.
+/// The factor of the terms of one kind, if the kinds are reduced separately.
 inline double kind_scale(Reduction reduction, std::int64_t terms, std::int64_t active) {
   Diagnostics of_kind;
   of_kind.terms = terms;
@@ -49,26 +49,26 @@ inline double kind_scale(Reduction reduction, std::int64_t terms, std::int64_t a
   return reduction_scale(reduction, of_kind);
 }
 
-/// Times what came from above: one number, and the unit of those that are one a row, which are in
-/// the weights already.
+/// The factor of the reduction times the upstream gradient: its one number, or the unit of its
+/// numbers a row, which are themselves in the weights already.
 inline double gradient_scale(Reduction reduction, const Diagnostics& d, const Upstream& upstream) {
   return reduction_scale(reduction, d) * (upstream.is_scalar() ? upstream.scalar() : 1.0) *
          upstream.unit();
 }
 
-/// The upstream of row i that goes into the weights themselves, in its unit.
+/// The upstream factor of row i in the weights, in the unit of Upstream.
 inline double row_upstream(const Upstream& upstream, Index i) {
   return upstream.weight(i) * (upstream.is_scalar() ? 1.0 : upstream[i]) / upstream.unit();
 }
 
-/// Counts rows that are an anchor and a term each, and those whose value_of(i) is not zero.
+/// Counts each row as an anchor and a term, and as an active term if value_of(i) is not zero.
 template <class ValueOf>
 void count_terms(Index rows, const ValueOf& value_of, Diagnostics& d) {
   d.anchors = d.terms = rows;
   for (Index i = 0; i < rows; ++i) d.active_terms += value_of(i) != 0 ? 1 : 0;
 }
 
-/// The same, and those of them that have negatives_of(i) = 0 negatives.
+/// The same; also counts the rows with negatives_of(i) = 0.
 template <class ValueOf, class NegativesOf>
 void count_terms(Index rows, const ValueOf& value_of, const NegativesOf& negatives_of,
                  Diagnostics& d) {
@@ -76,8 +76,8 @@ void count_terms(Index rows, const ValueOf& value_of, const NegativesOf& negativ
   for (Index i = 0; i < rows; ++i) d.anchors_without_negative += negatives_of(i) == 0 ? 1 : 0;
 }
 
-/// Sets value and values from value_of(row), row = 0 .. rows.count-1, summed in order; values of
-/// rows that are not kept are 0. Throws std::domain_error when the sum overflows.
+/// Sets value and values from value_of(row), row = 0 .. rows.count-1, summed in order. Values of
+/// rows that are not kept are 0. Throws std::domain_error if the sum overflows.
 template <class ValueOf>
 void reduce_rows(Reduction reduction, const KeptRows& rows, const ValueOf& value_of,
                  Result& result) {
@@ -92,7 +92,7 @@ void reduce_rows(Reduction reduction, const KeptRows& rows, const ValueOf& value
   result.value = sum * reduction_scale(reduction, result.diagnostics);
 }
 
-/// Counts anchors without a negative and, where the policy says so, refuses them.
+/// Throws if the policy is `error` and there are unusable anchors.
 inline void refuse_unusable(UnusableAnchor policy, std::int64_t unusable, const char* why) {
   if (policy == UnusableAnchor::error && unusable > 0) {
     fail_argument("batch", "every anchor to have something to learn from",

@@ -1,12 +1,12 @@
 #pragma once
 
 /// \file
-/// How the terms of a loss become its value.
+/// The reduction of a loss's terms to its value.
 
 namespace nearfar {
 
-/// The value that a loss makes of its terms (each loss's page says what its terms are: an anchor's
-/// loss, a pair's, a triplet's).
+/// The reduction of a loss's terms, which the page of the loss defines: the losses of anchors, of
+/// pairs, of triplets.
 enum class Reduction {
   mean,          ///< sum of the terms / number of terms
   sum,           ///< sum of the terms
@@ -14,8 +14,8 @@ enum class Reduction {
   none           ///< a value for each row; `upstream` is then a vector
 };
 
-/// Treatment of an unusable anchor, one without a gradient (no negative, or no other row to form a
-/// pair with).
+/// Treatment of an unusable anchor, an anchor without a gradient (no negative, or no other row to
+/// form a pair with).
 enum class UnusableAnchor {
   skip,  ///< it adds nothing, and the diagnostics count it
   error  ///< std::invalid_argument

@@ -14,7 +14,7 @@
 
 namespace nearfar {
 
-/// Counts that say what a value was made of.
+/// Counts of a call.
 struct Diagnostics {
   std::int64_t anchors = 0;                   ///< rows that could be anchors
   std::int64_t anchors_without_positive = 0;  ///< of these, with no positive
@@ -22,7 +22,7 @@ struct Diagnostics {
   std::int64_t terms = 0;                     ///< terms of the loss, the divisor of Reduction::mean
   std::int64_t active_terms = 0;              ///< terms that are not zero
   std::int64_t zero_distances = 0;            ///< pairs at distance 0 (distance kernels only)
-  std::int64_t false_negatives = 0;           ///< pairs dropped as such (InBatchInfoNce only)
+  std::int64_t false_negatives = 0;           ///< pairs left out as such (InBatchInfoNce only)
   double smallest_score = std::numeric_limits<double>::infinity();  ///< of all pairs compared
   double largest_score = -std::numeric_limits<double>::infinity();  ///< of all pairs compared
 };
@@ -44,7 +44,7 @@ struct ScaleResult : Result {
   double d_scale = 0;  ///< dL/dsigma (times upstream); 0 from forward
 };
 
-/// dL/d(value) from what comes after the loss: one number; or one a row with Reduction::none.
+/// dL/d(value) from the code after the loss: one number; or one a row with Reduction::none.
 class Upstream {
  public:
   /// 1, or 1 for each row.
@@ -58,16 +58,16 @@ class Upstream {
       : Upstream(Numbers<double>(rows).data(), Numbers<double>(rows).size()) {}
   Upstream(const double* rows, Index size) : rows_(rows), size_(size), given_(true) {}
 
-  /// The same, and one more factor a row. Rows' factors are then in units of the largest: their
-  /// size may be out of the range of the scalar type, where that of the gradient is not.
+  /// The same with one more factor a row. The factors of rows are then in units of the largest,
+  /// because they may be out of the range of the scalar type although the gradient is not.
   Upstream weighted(const double* weights, Index rows) const {
     Upstream out = *this;
     out.weights_ = weights;
     return out.in_units_of(out.largest(rows));
   }
-  /// The same with factors of rows in a unit, a power of two, which does not round. It is not 1
-  /// where the largest factor is so large or so small that products with it could leave a float's
-  /// range.
+  /// The same with factors of rows in a unit, a power of two, so that nothing is rounded. The unit
+  /// is not 1 if the largest factor is so large or so small that products with it could overflow or
+  /// underflow float.
   Upstream in_units_of(double largest) const {
     constexpr int far = 60;
     Upstream out = *this;
@@ -79,7 +79,7 @@ class Upstream {
     return out;
   }
 
-  /// Whether a caller gave it.
+  /// True if the caller gave it.
   bool is_given() const { return given_; }
   bool is_scalar() const { return size_ < 0; }
   Index size() const { return size_; }
@@ -94,7 +94,7 @@ class Upstream {
     }
     return out;
   }
-  /// What the factors of rows are to be divided by, and the sums of all rows multiplied.
+  /// The unit: factors of rows are divided by it, and the sums over all rows multiplied.
   double unit() const { return unit_; }
 
  private:
@@ -106,13 +106,13 @@ class Upstream {
   bool given_ = false;
 };
 
-/// Options of every call; a struct so that members are named:
+/// Options of every call, as a struct so that members have names:
 /// `loss.forward(queries, keys, {.workspace = &workspace})`.
 template <class S>
 struct CallOptions {
   Workspace* workspace = nullptr;    ///< scratch memory to reuse; null: the call makes its own
   GradientRows<S> d_parameter = {};  ///< gradient of the kernel's matrix (Mahalanobis, Bilinear)
-  Upstream upstream = {};  ///< dL/d(value), which gradients are multiplied by; 1 unless given
+  Upstream upstream = {};            ///< dL/d(value), a factor of all gradients; 1 unless given
 };
 
 }  // namespace nearfar

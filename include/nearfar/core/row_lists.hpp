@@ -10,18 +10,18 @@
 
 namespace nearfar {
 
-/// Pairs of rows: pair k is row first[k] of x with row second[k] of x, or of the references where a
-/// call has some. Rows may be in any number of pairs, in any order; a pair listed twice counts
-/// twice. Any view that Labels takes: of P x 2 integers at `data`, row after row, the pairs are
-/// `PairList{Labels(data, P, 2), Labels(data + 1, P, 2)}`. Views: the integers must outlive the
-/// call.
+/// Pairs of rows: pair k is row first[k] of x with row second[k] of x, or of the references in
+/// calls that have some. A row may be in any number of pairs, in any order; a pair listed twice
+/// counts twice. Both sides are any view that Labels takes. For P x 2 integers at `data`, row after
+/// row, the pairs are `PairList{Labels(data, P, 2), Labels(data + 1, P, 2)}`. Views: the integers
+/// must outlive the call.
 struct PairList {
   Labels first;
   Labels second;
 };
 
 /// Triplets of rows: triplet k has anchor anchors[k] of x, and positive positives[k] and negative
-/// negatives[k] of x, or of the references where a call has some. The rest as for PairList.
+/// negatives[k] of x, or of the references in calls that have some. All else is as for PairList.
 struct TripletList {
   Labels anchors;
   Labels positives;
@@ -30,7 +30,7 @@ struct TripletList {
 
 namespace detail {
 
-/// Rows, references where there are any, and pairs of their rows.
+/// Rows, references if there are any, and pairs of their rows.
 template <class S>
 struct PairListInputs {
   Inputs<S, 2> sets;
@@ -47,8 +47,7 @@ struct TripletListInputs {
   bool has_references;
 };
 
-/// One side of a list under the name of the caller's argument; text is made where there is an error
-/// alone.
+/// One side of a list, and the name of the caller's argument. The text is made only for an error.
 struct NamedNumbers {
   const char* list;
   const char* side;
@@ -57,7 +56,7 @@ struct NamedNumbers {
   std::string name() const { return std::string(list) + "." + side; }
 };
 
-/// Throws unless they are `count` row numbers of `rows` rows.
+/// Throws unless they are `count` integers from 0 to rows - 1.
 inline void check_row_numbers(const NamedNumbers& of, Index count, Index rows) {
   if (of.numbers.size() != count) {
     fail_argument(of.name(), std::to_string(count) + " row numbers, as many as the first ones",
@@ -70,14 +69,15 @@ inline void check_row_numbers(const NamedNumbers& of, Index count, Index rows) {
   }
 }
 
-/// Throws unless pairs are of rows there are: `rows` of the first and `others` of the second.
+/// Throws unless pairs are numbers of existing rows: `rows` on the first side, `others` on the
+/// second.
 inline void check_pairs(const char* name, const PairList& pairs, Index rows, Index others) {
   const Index count = pairs.first.size();
   check_row_numbers({name, "first", pairs.first}, count, rows);
   check_row_numbers({name, "second", pairs.second}, count, others);
 }
 
-/// The same of triplets.
+/// The same for triplets.
 inline void check_triplets(const TripletList& triplets, Index rows, Index others) {
   const Index count = triplets.anchors.size();
   check_row_numbers({"triplets", "anchors", triplets.anchors}, count, rows);

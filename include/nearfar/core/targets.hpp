@@ -9,52 +9,51 @@
 #include "nearfar/core/numbers.hpp"
 
 /// \file
-/// Targets of a set of rows: which rows are positives of which, which pairs are left out, and how
-/// much an anchor counts.
+/// Targets of a set of rows: the positives of each row, the pairs that are left out, and the
+/// weights of anchors.
 
 namespace nearfar {
 
-/// Sets of labels, one set a row: row i has label l when bit l % 64 of word l / 64 of its `words`
-/// words is set. Two rows match when they share a label. A view: the words must outlive the call.
+/// Sets of labels, one set a row: row i has label l if bit l % 64 of word l / 64 of its `words`
+/// words is set. Two rows match if they share a label. A view: the words must outlive the call.
 struct MultiLabels {
   const std::uint64_t* bits = nullptr;  ///< rows x words, row after row
   Index rows = 0;
   Index words = 0;
 };
 
-/// The positives of each anchor, listed (compressed sparse rows): those of anchor i are the keys
-/// columns[offsets[i]] .. columns[offsets[i + 1] - 1], in ascending order, all other keys are its
-/// negatives. In a set compared with itself row i may list row j and j not list i: each row's loss
-/// is that of its own list. `weights`, where given, are one number > 0 a column: how much a
-/// positive counts among an anchor's positives (SupCon takes them, and Retrieval as gains; other
-/// losses refuse them).
-/// Views: all three must outlive the call.
+/// The listed positives of each anchor (compressed sparse rows): those of anchor i are the keys
+/// columns[offsets[i]] .. columns[offsets[i + 1] - 1], in ascending order; all other keys are its
+/// negatives. In a set compared with itself, row i may list row j although j does not list i: each
+/// row uses its own list. `weights`, if given, has a number > 0 for each column, the weight of a
+/// positive among its anchor's positives. SupCon uses it, and Retrieval uses it as gains; other
+/// losses refuse it. Views: all three must outlive the call.
 struct PositiveLists {
-  std::span<const Index> offsets;  ///< one more than anchors, from 0 to the number of columns
+  std::span<const Index> offsets;  ///< N + 1 offsets, from 0 to the number of columns
   std::span<const Index> columns;
   std::span<const double> weights = {};
 };
 
-/// How rows without a label take part in a loss; see Targets::unlabelled.
+/// The role of rows without a label; see Targets::unlabelled.
 enum class UnlabelledRows {
-  left_out,  ///< not at all: the loss is that of the other rows
-  negatives  ///< each as the one row of a class of its own: a negative of all others
+  left_out,  ///< they take no part: the loss is that of the other rows
+  negatives  ///< each is the only row of a class of its own: a negative of all others
 };
 
-/// The targets of a set of rows, made implicitly from labels in any form Labels takes, from
-/// MultiLabels or from PositiveLists; `ids` and `weights` add to it:
+/// The targets of a set of rows, made implicitly from labels in any form that Labels takes, from
+/// MultiLabels or from PositiveLists. `ids` and `weights` add to them:
 ///
 ///     loss.forward(x, labels);
 ///     loss.forward(x, Targets(labels).ids(sample).weights(confidence));
 ///     loss.forward(queries, PositiveLists{offsets, columns}, references, Targets());
 ///
-/// Labels decide by equality; a group's number or a sample's index is a label like any other.
-/// Views: what they are made of must outlive the call.
+/// Only equality of labels counts; a group's number or a sample's index is a label like any other.
+/// All parts are views: their memory must outlive the call.
 class Targets {
  public:
   enum class Rule { none, labels, multi_labels, lists };
 
-  /// Nothing: for references whose queries list their positives, and for losses whose pairs are
+  /// Empty targets: of references whose queries list their positives, and of losses whose pairs are
   /// positives by themselves.
   Targets() = default;
 
@@ -67,10 +66,10 @@ class Targets {
   Targets(const PositiveLists& lists)  // NOLINT(google-explicit-constructor)
       : rule_(Rule::lists), lists_(lists) {}
 
-  /// The same with ids, one a row: two rows with the same id are neither positive nor negative for
-  /// each other, whatever their labels (copies of one sample; a sample and its stale self in a
+  /// The same with ids, one a row. Two rows of the same id are neither positive nor negative for
+  /// each other, whatever their labels (copies of one sample; a sample and its older embedding in a
   /// memory). With references both sides need ids. Losses of pairs (InfoNce, NtXent, Clip, SigLip)
-  /// keep a row's own positive: it shares the row's id as a rule.
+  /// keep a row's own positive, which usually has the row's id.
   Targets ids(const Labels& ids) const {
     Targets out = *this;
     out.ids_ = ids;
@@ -78,9 +77,9 @@ class Targets {
     return out;
   }
 
-  /// The same with a weight >= 0 for each anchor, which multiplies the anchor's loss. Divisors of
-  /// reductions stay what they are without weights (as with sample weights in Keras). References
-  /// have no weights.
+  /// The same with a weight >= 0 for each anchor, which multiplies the anchor's loss. The divisors
+  /// of reductions do not depend on weights (as with sample weights in Keras). References have no
+  /// weights.
   Targets weights(const Numbers<double>& weights) const {
     Targets out = *this;
     out.weights_ = weights;
@@ -88,12 +87,12 @@ class Targets {
     return out;
   }
 
-  /// The same, where rows whose label is `value` (-1 by custom) have none. Such a row is left out:
-  /// the loss, its counts and gradients are those of the other rows alone, its own gradient is 0,
-  /// and so is its value with Reduction::none; its elements are not read. Or it is a negative of
-  /// all other rows, those without a label too. Of losses; Retrieval has an option of that name.
-  /// Where there are ids and nothing else (InfoNce, NtXent), `value` is one of these, and its rows
-  /// are left out.
+  /// The same, with rows of label `value` (usually -1) treated as unlabelled. In the role
+  /// `left_out` the loss, its counts and gradients are those of the other rows; an unlabelled row
+  /// has gradient 0, and value 0 with Reduction::none, and its elements are not read. In the role
+  /// `negatives` it is a negative of all other rows, including the other unlabelled ones. For
+  /// losses; Retrieval has an option `unlabelled`. If there are ids and no labels (InfoNce,
+  /// NtXent), `value` is an id, and its rows are left out.
   Targets unlabelled(std::int64_t value, UnlabelledRows role = UnlabelledRows::left_out) const {
     Targets out = *this;
     out.has_unlabelled_ = true;

@@ -1,11 +1,11 @@
 #pragma once
 
 /// \file
-/// An option that triplet losses have in common.
+/// An option of triplet losses.
 
 namespace nearfar {
 
-/// How much a triplet that violates its margin costs.
+/// The cost of a triplet that violates its margin by v.
 enum class TripletForm {
   hinge,  ///< max(0, v)
   soft    ///< softplus(v) = log(1 + e^v)

@@ -12,7 +12,7 @@
 #include "nearfar/core/huge_pages.hpp"
 
 /// \file
-/// Scratch memory that a caller may keep between calls.
+/// Scratch memory that a caller may keep from call to call.
 
 namespace nearfar {
 
@@ -20,16 +20,16 @@ namespace detail {
 class Scratch;
 }
 
-/// Scratch memory for calls of losses and scores. Keep one a thread and pass it to each call:
-/// after the first call of a given shape, later ones allocate nothing. Without one, a call makes
-/// its own and frees it at the end. A Workspace serves one call at a time: a second call that
-/// finds it taken throws std::invalid_argument. It holds nothing that a result depends on.
+/// Scratch memory for calls of losses and scores. Keep one for each thread and pass it to each
+/// call: after the first call of a given shape, later ones allocate nothing. Without one, a call
+/// allocates its own and frees it at the end. A Workspace serves one call at a time: a second call
+/// at the same time throws std::invalid_argument. No result depends on its contents.
 class Workspace {
  public:
   Workspace() = default;
 
-  /// With the number of threads its calls use; 0, the default, is OpenMP's own setting.
-  /// Throws std::invalid_argument when negative.
+  /// Sets the number of threads that its calls use; 0, the default, is OpenMP's own setting. Throws
+  /// std::invalid_argument if negative.
   explicit Workspace(int threads) : threads_(threads) {
     if (threads < 0) fail_argument("threads", "a number >= 0", std::to_string(threads));
   }
@@ -39,7 +39,7 @@ class Workspace {
 
   int threads() const { return threads_; }
 
-  /// Bytes held from call to call.
+  /// Bytes that it keeps from call to call.
   std::size_t bytes() const {
     std::size_t sum = 0;
     for (const Block& b : blocks_) sum += b.size;
@@ -49,7 +49,7 @@ class Workspace {
  private:
   friend class detail::Scratch;
 
-  // A cache line, and the widest vector.
+  // The size of a cache line and of the widest vector.
   static constexpr std::size_t alignment = 64;
 
   struct Free {
@@ -68,10 +68,11 @@ class Workspace {
 
 namespace detail {
 
-/// One call's hold on a Workspace: gives aligned arrays, all of them given back at the end.
+/// The use of a Workspace by one call. It gives out aligned arrays and takes all of them back at
+/// the end.
 class Scratch {
  public:
-  /// Holds `shared`, or memory of its own when null.
+  /// Uses `shared`, or memory of its own if null.
   explicit Scratch(Workspace* shared) : workspace_(shared != nullptr ? *shared : own_) {
     if (workspace_.taken_.exchange(true)) {
       fail_argument("workspace", "one that no other call is using", "one in use by another call");
@@ -84,8 +85,8 @@ class Scratch {
 
   int threads() const { return workspace_.threads(); }
 
-  /// `count` uninitialised T, aligned to a cache line. Equal sequences of calls find the memory of
-  /// the last time again. Throws std::bad_alloc.
+  /// `count` uninitialised T, aligned to a cache line. Equal sequences of requests get the same
+  /// memory in each call. Throws std::bad_alloc.
   template <class T>
   T* take(Eigen::Index count) {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
@@ -107,7 +108,7 @@ class Scratch {
  private:
   friend class ScratchLoan;
 
-  /// Forbids what is not taken.
+  /// Marks the memory that is not in use.
   void forbid_rest() const {
     for (std::size_t k = block_; k < workspace_.blocks_.size(); ++k) {
       const std::size_t from = k == block_ ? used_ : 0;
@@ -121,10 +122,11 @@ class Scratch {
   }
 
   void add_block(std::size_t bytes) {
-    // Small requests share a block; large ones get one of their size, so that nothing is wasted.
+    // Small requests share a block. Large ones get a block of their size, so that nothing is
+    // wasted.
     constexpr std::size_t smallest = std::size_t(1) << 16;
     const std::size_t size = bytes > smallest ? bytes : smallest;
-    // Blocks that fill a good part of a huge page are aligned to have one: tiles are read with long
+    // Blocks of at least half a huge page are aligned to a huge page: tiles are read with long
     // strides, from page to page.
     const bool large = size >= huge_page / 2;
     const std::align_val_t alignment{large ? huge_page : Workspace::alignment};
@@ -143,8 +145,8 @@ class Scratch {
   std::size_t used_ = 0;
 };
 
-/// Gives back at its end all that was taken from `scratch` since its start: for work that is done
-/// part after part, so that all parts use the same memory.
+/// Takes back, at its end, all that was taken from `scratch` since its start. Work in parts uses it
+/// so that all parts use the same memory.
 class ScratchLoan {
  public:
   explicit ScratchLoan(Scratch& scratch)

@@ -11,7 +11,7 @@ namespace nearfar {
 /// W a B x A matrix: the log-bilinear score of CPC (van den Oord et al. 2018, eq. 3).
 /// ds/da = W^T b, ds/db = W a, ds/dW = b a^T. Pass `d_parameter` to get dL/dW, B x A.
 ///
-/// Holds a view: W must outlive the kernel, and an optimiser may change W in place.
+/// The kernel holds a view: W must outlive it, and an optimiser may change W in place.
 template <class S>
 class Bilinear : public InnerProduct {
  public:
@@ -24,8 +24,8 @@ class Bilinear : public InnerProduct {
   requires(detail::EigenDense<M>&& std::is_lvalue_reference_v<M&&>) explicit Bilinear(M&& weight)
       : weight_(weight) {}
 
-  /// W, B x A, as a view that is there already. No conversion: a view of a temporary matrix is
-  /// refused.
+  /// W, B x A, as an existing view. Without conversions, so that a view of a temporary matrix does
+  /// not compile.
   template <std::same_as<Rows<S>> View>
   explicit Bilinear(const View& weight) : weight_(weight) {}
 

@@ -4,8 +4,8 @@
 
 namespace nearfar {
 
-/// Similarity s(x, y) = x . y / (|x| |y|), in [-1, 1]; 0, with zero gradient, when a row is zero.
-/// ds/dx = (y/|y| - s x/|x|) / |x|, so that x . ds/dx = 0: only directions matter.
+/// Similarity s(x, y) = x . y / (|x| |y|), in [-1, 1]; 0, with zero gradient, if a row is zero.
+/// ds/dx = (y/|y| - s x/|x|) / |x|, so that x . ds/dx = 0: lengths have no influence.
 struct Cosine {
   static constexpr Geometry geometry = Geometry::cosine;
   static constexpr Orientation orientation = Orientation::similarity;
@@ -22,8 +22,8 @@ struct Cosine {
   }
 };
 
-/// Distance d(x, y) = 1 - x . y / (|x| |y|), in [0, 2]; 1, with zero gradient, when a row is zero.
-/// Half the squared Euclidean distance of the normalised rows.
+/// Distance d(x, y) = 1 - x . y / (|x| |y|), in [0, 2]; 1, with zero gradient, if a row is zero. It
+/// is half the squared Euclidean distance of the normalised rows.
 struct CosineDistance {
   static constexpr Geometry geometry = Geometry::cosine;
   static constexpr Orientation orientation = Orientation::distance;

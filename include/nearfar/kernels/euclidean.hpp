@@ -7,7 +7,7 @@
 namespace nearfar {
 
 /// Distance d(x, y) = |x - y| = sqrt(sum_k (x_k - y_k)^2) >= 0.
-/// dd/dx = (x - y) / d; at d = 0, where there is no derivative, the subgradient 0.
+/// dd/dx = (x - y) / d; at d = 0, where no derivative exists, the subgradient is 0.
 struct Euclidean {
   static constexpr Geometry geometry = Geometry::squared_distance;
   static constexpr Orientation orientation = Orientation::distance;

@@ -5,8 +5,7 @@
 namespace nearfar {
 
 /// Similarity s(x, y) = x . y for rows of D elements; any real number.
-/// ds/dx = y, ds/dy = x. Throws std::domain_error from a call when rows are so long that x . y
-/// overflows the scalar type.
+/// ds/dx = y, ds/dy = x. A call throws std::domain_error if x . y overflows the scalar type.
 struct InnerProduct {
   static constexpr Geometry geometry = Geometry::inner_product;
   static constexpr Orientation orientation = Orientation::similarity;

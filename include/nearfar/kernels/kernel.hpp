@@ -9,31 +9,30 @@
 #include "nearfar/core/matrix.hpp"
 
 /// \file
-/// The kernel concept. A kernel turns two rows into a score in two steps: a geometry, computed by
-/// the library for whole tiles at once, gives one number u for a pair of rows; the kernel's own
+/// The kernel concept. A kernel turns two rows into a score in two steps. The geometry, which the
+/// library computes for whole tiles, gives one number u for a pair of rows. The kernel's own
 /// function turns u into the score s and gives ds/du.
 
 namespace nearfar {
 
-/// The geometry value u of two rows x and y, which a kernel is a function of.
+/// The geometry value u of two rows x and y. A kernel is a function of it.
 enum class Geometry {
   inner_product,    ///< u = x . y
   cosine,           ///< u = x . y / (|x| |y|), 0 when a row is zero
   squared_distance  ///< u = |x - y|^2 >= 0
 };
 
-/// Whether near means a large score or a small one.
+/// Whether near rows have a large score or a small one.
 enum class Orientation { similarity, distance };
 
-/// A kernel: a score that is a function of one number a pair of rows. To write one, give a type
+/// A kernel: a score that is a function of one number a pair of rows. A kernel of your own is a
+/// type with
 /// - `static constexpr Geometry geometry` and `static constexpr Orientation orientation`,
 /// - `score(u)`: the score s for u, and `slope(u, s)`: ds/du, both const, for float and double,
-///   finite for every u the geometry can produce (at a kink: a subgradient, by custom 0), and
-///   without exceptions.
+/// finite for every u of the geometry (at a kink a subgradient, usually 0), and without exceptions.
 ///
-/// The library calls both from a loop over many pairs, compiled in the file that names the kernel;
-/// everything else runs in the library's engine, with the processor's widest vectors.
-///
+/// A loop over many pairs calls both; it is compiled in the file that names the kernel. All else
+/// runs in the library's engine, with the processor's widest vectors.
 /// Example, a Gaussian similarity s = exp(-|x - y|^2 / 2):
 /// ```cpp
 /// struct Gaussian {
@@ -53,9 +52,9 @@ concept Kernel = requires(const K& k, float f, double d) {
   { k.slope(d, d) } -> std::same_as<double>;
 };
 
-/// A kernel with a matrix parameter: rows are mapped by it (x -> P x) before the geometry is
-/// computed. `maps_queries` and `maps_keys` say which side; `parameter()` is the matrix, outputs x
-/// inputs. Its gradient is dL/dP = sum_i g_i x_i^T over the mapped rows, g_i = dL/d(P x_i).
+/// A kernel with a matrix parameter, which maps rows (x -> P x) before the geometry is computed.
+/// `maps_queries` and `maps_keys` select the sides; `parameter()` is the matrix, outputs x inputs.
+/// Its gradient is dL/dP = sum_i g_i x_i^T over the mapped rows, g_i = dL/d(P x_i).
 template <class K>
 concept ParametricKernel = Kernel<K> && requires(const K& k) {
   { K::maps_queries } -> std::convertible_to<bool>;
@@ -64,7 +63,7 @@ concept ParametricKernel = Kernel<K> && requires(const K& k) {
   { k.parameter() } -> std::same_as<Rows<typename K::Scalar>>;
 };
 
-/// Whether a kernel treats both rows of a pair alike: what a loss over one set of rows needs.
+/// True if a kernel treats both rows of a pair alike. Losses over one set of rows need it.
 template <Kernel K>
 constexpr bool is_symmetric() {
   if constexpr (ParametricKernel<K>) {
@@ -76,7 +75,7 @@ constexpr bool is_symmetric() {
 
 namespace detail {
 
-/// The functions of u for which the engine has vector code of its own, and `custom` for others.
+/// The functions of u with vector code in the engine, and `custom` for all others.
 enum class ScoreFunction {
   identity,     ///< s = u
   square_root,  ///< s = sqrt(u)
@@ -84,8 +83,9 @@ enum class ScoreFunction {
   custom
 };
 
-/// A kernel of the library names its function, and itself as the class whose `score` and `slope`
-/// that is: a kernel derived from it with a `score`, `slope` or geometry of its own is custom.
+/// A kernel of the library names its function, and its own class as the one whose `score` and
+/// `slope` have that meaning. A derived kernel with a `score`, `slope` or geometry of its own is
+/// thus custom.
 template <Kernel K>
 constexpr ScoreFunction score_function() {
   if constexpr (requires { typename K::FunctionOf; }) {
@@ -102,13 +102,13 @@ constexpr ScoreFunction score_function() {
   return ScoreFunction::custom;
 }
 
-/// Bounds of scores, both within.
+/// Bounds of scores, both included.
 struct ScoreBounds {
   double least;
   double most;
 };
 
-/// Those of a kernel of the library; none for a function of the user's own.
+/// The bounds of a kernel of the library; infinite for a function of the user's own.
 template <Kernel K>
 constexpr ScoreBounds score_bounds() {
   constexpr double most = std::numeric_limits<double>::max();
@@ -119,7 +119,7 @@ constexpr ScoreBounds score_bounds() {
   return function == ScoreFunction::one_minus ? ScoreBounds{0, 2} : ScoreBounds{-1, 1};
 }
 
-/// Throws std::invalid_argument unless an option is a finite number that scores of K can be.
+/// Throws std::invalid_argument unless an option is a finite number in the bounds of K's scores.
 template <class S, Kernel K>
 void check_score_option(std::string_view option, double value) {
   check_offset<S>(option, value);
@@ -134,7 +134,7 @@ void check_score_option(std::string_view option, double value) {
                 number_text(value));
 }
 
-/// A kernel as the engine takes it. Refers to the kernel it is made of.
+/// A kernel in the form of the engine. Refers to the kernel it is made from.
 template <class S>
 struct KernelValue {
   Geometry geometry = Geometry::inner_product;
@@ -142,8 +142,8 @@ struct KernelValue {
   ScoreFunction function = ScoreFunction::identity;
   bool maps_queries = false;
   bool maps_keys = false;
-  /// Whether rows lose the mean of their own elements first. Of squared distances and what is a
-  /// function of them: their gradients then have no part along that.
+  /// Whether the mean of a row's elements is subtracted first. Only for squared distances and
+  /// functions of them: the gradient then has no component along the vector of ones.
   bool centres_rows = false;
   Rows<S> parameter;             ///< empty for a kernel without a matrix
   const void* kernel = nullptr;  ///< the first argument of the two functions below
@@ -154,10 +154,10 @@ struct KernelValue {
 
   bool is_parametric() const { return maps_queries || maps_keys; }
   bool is_symmetric() const { return maps_queries == maps_keys; }
-  /// 1 when a larger score is nearer, -1 when a smaller one is.
+  /// 1 if a larger score is nearer, -1 if a smaller one is.
   int sign() const { return orientation == Orientation::similarity ? 1 : -1; }
   bool is_distance() const { return geometry == Geometry::squared_distance; }
-  /// Whether a score is an inner product of packed rows as it is, at most clamped.
+  /// Whether a score is an inner product of packed rows, at most clamped.
   bool scores_are_products() const {
     return !is_distance() && function == ScoreFunction::identity &&
            orientation == Orientation::similarity;

@@ -5,7 +5,7 @@
 namespace nearfar {
 
 /// Distance d(x, y) = |x - y|^2 = sum_k (x_k - y_k)^2 >= 0.
-/// dd/dx = 2 (x - y). Values above the largest finite number of the scalar type saturate there.
+/// dd/dx = 2 (x - y). Values above the largest finite number of the scalar type saturate at it.
 struct SquaredEuclidean {
   static constexpr Geometry geometry = Geometry::squared_distance;
   static constexpr Orientation orientation = Orientation::distance;

@@ -12,11 +12,11 @@ namespace nearfar {
 ///     loss.forward_backward(x, Targets(labels).ids(ids), memory.rows(), memory.targets(), dx,
 ///                           no_gradient);
 ///
-/// Ids, such as the number of a row's sample, keep a row and its own copy in the memory apart:
-/// without them push after the loss, or a row has itself as its nearest positive. The oldest rows
-/// make room for the newest.
+/// Ids, such as the sample number of a row, exclude the comparison of a row with its own copy in
+/// the memory. Without ids push after the loss, or a row's nearest positive is its own copy. New
+/// rows overwrite the oldest ones.
 ///
-/// capacity x D numbers, taken at the first push. Not to be pushed to while another thread reads.
+/// The first push allocates capacity x D numbers. No thread may read the memory during a push.
 template <class S>
 class CrossBatchMemory {
  public:
@@ -25,32 +25,32 @@ class CrossBatchMemory {
 
   Index capacity() const { return ring_.capacity(); }
   Index dim() const { return ring_.dim(); }
-  Index size() const { return ring_.size(); }  ///< rows it holds, <= capacity()
+  Index size() const { return ring_.size(); }  ///< number of rows, <= capacity()
   bool full() const { return size() == capacity(); }
 
   /// Appends rows (n x D, any n) with a label each; of more rows than capacity() the last ones
   /// stay. Either all rows of a memory have ids or none has. Throws std::invalid_argument on a
-  /// wrong shape or count, std::domain_error on an element that is not finite, the memory left as
-  /// it was.
+  /// wrong shape or count, std::domain_error on an element that is not finite; the memory is then
+  /// unchanged.
   void push(Rows<S> rows, Labels labels) { ring_.push("rows", rows, &labels, nullptr); }
   void push(Rows<S> rows, Labels labels, Labels ids) { ring_.push("rows", rows, &labels, &ids); }
 
   void clear() { ring_.clear(); }
 
-  /// The rows (size() x D), in slots: not in order of age once old ones have been overwritten.
-  /// Valid until the next push, as are all views below.
+  /// The rows (size() x D), in slots: not in order of age once old rows have been overwritten.
+  /// Valid until the next push, like all views below.
   Rows<S> rows() const { return ring_.rows(); }
   Labels labels() const { return ring_.labels(); }
-  /// Empty where none were given.
+  /// The ids of rows(); empty if none were given.
   Labels ids() const { return ring_.ids(); }
-  /// Labels, and ids where there are some, as losses take them for references.
+  /// Labels, and ids if there are any, as targets of references.
   Targets targets() const {
     return ring_.has_ids() ? Targets(labels()).ids(ids()) : Targets(labels());
   }
 
-  /// Writes the memory, or takes what `save` wrote for a memory of the same scalar type, capacity
-  /// and dim. Throws std::runtime_error on a file that cannot be written or read, is truncated,
-  /// damaged or of something else; the memory, or the file, is then what it was before.
+  /// Writes the memory, or reads a file that `save` wrote for a memory of the same scalar type,
+  /// capacity and dim. Throws std::runtime_error on a file that cannot be written or read, and on
+  /// one that is truncated, damaged or of another kind; the file, or the memory, is then unchanged.
   void save(const std::filesystem::path& file) const {
     detail::write_whole_file(file, [&](std::ostream& out) { save(out); });
   }

@@ -6,18 +6,18 @@
 namespace nearfar {
 
 /// The queue of keys of earlier batches that serve as negatives (He et al., Momentum contrast for
-/// unsupervised visual representation learning, 2020, section 3.2, algorithm 1): the newest rows
-/// push the oldest out.
+/// unsupervised visual representation learning, 2020, section 3.2, algorithm 1). New rows overwrite
+/// the oldest ones.
 ///
 ///     loss.forward_backward(queries, keys, queue.negatives(images), d_queries, no_gradient,
 ///                           no_gradient);
 ///     queue.push(keys, images);
 ///
-/// With ids, such as the number of a key's image, a query is never compared with an old key of its
-/// own image. A queue that is only partly filled offers what it has. Rows are stored as they come:
-/// normalised where the caller normalises them (Cosine does it in each call anyway).
+/// With ids, such as the number of a key's image, a query is not compared with an older key of its
+/// own image. A queue that is not full has size() negatives. The queue does not normalise rows
+/// (Cosine does so in each call).
 ///
-/// capacity x D numbers, taken at the first push. Not to be pushed to while another thread reads.
+/// The first push allocates capacity x D numbers. No thread may read the queue during a push.
 template <class S>
 class KeyQueue {
  public:
@@ -26,35 +26,36 @@ class KeyQueue {
 
   Index capacity() const { return ring_.capacity(); }
   Index dim() const { return ring_.dim(); }
-  Index size() const { return ring_.size(); }  ///< rows it holds, <= capacity()
+  Index size() const { return ring_.size(); }  ///< number of rows, <= capacity()
   bool full() const { return size() == capacity(); }
 
   /// Appends keys (n x D, any n); of more rows than capacity() the last ones stay. Either all rows
   /// of a queue have ids or none has. Throws std::invalid_argument on a wrong shape or count,
-  /// std::domain_error on an element that is not finite, the queue left as it was.
+  /// std::domain_error on an element that is not finite; the queue is then unchanged.
   void push(Rows<S> keys) { ring_.push("keys", keys, nullptr, nullptr); }
   void push(Rows<S> keys, Labels ids) { ring_.push("keys", keys, nullptr, &ids); }
 
   void clear() { ring_.clear(); }
 
-  /// The keys (size() x D), in slots: not in order of age once old ones have been overwritten.
-  /// Valid until the next push, as are all views below.
+  /// The keys (size() x D), in slots: not in order of age once old rows have been overwritten.
+  /// Valid until the next push, like all views below.
   Rows<S> keys() const { return ring_.rows(); }
-  /// The ids of keys(); empty where none were given.
+  /// The ids of keys(); empty if none were given.
   Labels ids() const { return ring_.ids(); }
 
   /// All keys as negatives of every query.
   Negatives<S> negatives() const { return keys(); }
-  /// The same, save keys that have a query's own id for that query. `query_ids`: one a query, which
-  /// must outlive the call they are for. Throws std::invalid_argument when the keys have no ids.
+  /// The same, except that a query is not compared with keys of its own id. `query_ids` has one id
+  /// a query and must outlive the call of the loss. Throws std::invalid_argument if the keys have
+  /// no ids.
   Negatives<S> negatives(Labels query_ids) const {
     if (size() > 0 && !ring_.has_ids()) fail_argument("ids", "keys pushed with ids", "none");
     return negatives().ids(ids(), query_ids);
   }
 
-  /// Writes the queue, or takes what `save` wrote for a queue of the same scalar type, capacity and
-  /// dim. Throws std::runtime_error on a file that cannot be written or read, is truncated, damaged
-  /// or of something else; the queue, or the file, is then what it was before.
+  /// Writes the queue, or reads a file that `save` wrote for a queue of the same scalar type,
+  /// capacity and dim. Throws std::runtime_error on a file that cannot be written or read, and on
+  /// one that is truncated, damaged or of another kind; the file, or the queue, is then unchanged.
   void save(const std::filesystem::path& file) const {
     detail::write_whole_file(file, [&](std::ostream& out) { save(out); });
   }

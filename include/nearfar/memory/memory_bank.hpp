@@ -16,8 +16,8 @@ namespace nearfar {
 
 /// Settings of MemoryBank.
 struct MemoryBankOptions {
-  double momentum = 0.5;   ///< m in [0, 1): how much of the old row stays
-  std::uint64_t seed = 0;  ///< of the rows it starts with
+  double momentum = 0.5;   ///< m in [0, 1): weight of the old row in an update
+  std::uint64_t seed = 0;  ///< determines the first rows
 };
 
 /// One row of unit length for each sample of a data set, by its index (Wu et al., Unsupervised
@@ -29,8 +29,8 @@ struct MemoryBankOptions {
 ///                          no_gradient, no_gradient);
 ///     bank.update(indices, x);
 ///
-/// Rows start as random directions, a function of the seed alone. count x D numbers. Not to be
-/// updated while another thread reads.
+/// The first rows are random directions, a function of the seed alone. A bank has count x D
+/// numbers. No thread may read the bank during an update.
 template <class S>
 class MemoryBank {
  public:
@@ -55,11 +55,11 @@ class MemoryBank {
   Index dim() const { return dim_; }
   const MemoryBankOptions& options() const { return options_; }
 
-  /// All rows (count x D), row i that of sample i. Valid until the bank is gone.
+  /// All rows (count x D); row i is that of sample i. Valid during the life of the bank.
   Rows<S> rows() const { return Rows<S>(rows_.data(), count_, dim_); }
 
-  /// Copies the rows of these samples to `out`, resized to indices x D. Throws
-  /// std::invalid_argument on an index that is none.
+  /// Copies the rows of these samples to `out`, which it resizes to indices x D. Throws
+  /// std::invalid_argument on an index out of range.
   void gather(Labels indices, Matrix<S>& out) const {
     check_indices(indices);
     GradientRows<S>(out).open(indices.size(), dim_);
@@ -68,13 +68,13 @@ class MemoryBank {
     }
   }
 
-  /// Takes in new embeddings x (one row an index, n x D) of samples:
+  /// Updates the rows of samples with their embeddings x (n x D, one row an index):
   ///
   ///     v_i <- m v_i + (1 - m) x_i / |x_i|, then v_i <- v_i / |v_i|
   ///
-  /// in order, where an index comes twice. A zero row, or one that cancels its old self, changes
-  /// nothing. Throws std::invalid_argument on a wrong shape or an index that is none,
-  /// std::domain_error on an element that is not finite, the bank left as it was.
+  /// An index that occurs twice is updated twice, in order. A zero row, or one that cancels the old
+  /// row, changes nothing. Throws std::invalid_argument on a wrong shape or an index out of range,
+  /// std::domain_error on an element that is not finite; the bank is then unchanged.
   void update(Labels indices, Rows<S> x) {
     check_indices(indices);
     if (x.rows() != indices.size() || (x.rows() > 0 && x.cols() != dim_)) {
@@ -82,7 +82,7 @@ class MemoryBank {
     }
     detail::check_finite("x", x, 1);
     if (detail::overlap(x.place(), detail::place_of(rows_))) {
-      const std::vector<S> copy = rows_;  // of the bank itself, before they change
+      const std::vector<S> copy = rows_;  // x lies in the bank itself, whose rows change
       update(indices, Rows<S>(copy.data() + (x.data() - rows_.data()), x.rows(), dim_, x.stride()));
       return;
     }
@@ -99,9 +99,9 @@ class MemoryBank {
     }
   }
 
-  /// Writes the bank, or takes what `save` wrote for a bank of the same scalar type, count and dim.
-  /// Throws std::runtime_error on a file that cannot be written or read, is truncated, damaged or
-  /// of something else; the bank, or the file, is then what it was before.
+  /// Writes the bank, or reads a file that `save` wrote for a bank of the same scalar type, count
+  /// and dim. Throws std::runtime_error on a file that cannot be written or read, and on one that
+  /// is truncated, damaged or of another kind; the file, or the bank, is then unchanged.
   void save(const std::filesystem::path& file) const {
     detail::write_whole_file(file, [&](std::ostream& out) { save(out); });
   }
@@ -145,7 +145,7 @@ class MemoryBank {
     }
   }
 
-  /// Box and Muller's transform of bits that depend on the place alone.
+  /// The Box-Muller transform of bits that depend on i and k alone.
   double normal(Index i, Index k) const {
     const auto bits =
         random_bits(options_.seed, 0, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(k));
@@ -153,7 +153,7 @@ class MemoryBank {
     return radius * std::cos(2 * std::numbers::pi * unit_interval(bits[1]));
   }
 
-  /// To unit length, whatever the size of its numbers; false for zero.
+  /// Scales x to unit length, for numbers of any size; false for zero.
   static bool normalise(std::vector<double>& x) {
     double largest = 0;
     for (const double number : x) largest = std::max(largest, std::abs(number));

@@ -11,11 +11,12 @@
 #include "nearfar/engine/finite.hpp"
 
 /// \file
-/// Parameters that follow others slowly: the momentum encoder of MoCo, the teacher of BYOL.
+/// Moving averages of parameters: the momentum encoder of MoCo, the target network of BYOL.
 
 namespace nearfar {
 
-/// One buffer of parameters (weights of a layer, say) and the one it follows, `size` numbers each.
+/// A target buffer of parameters (the weights of a layer, for example) and its online buffer,
+/// `size` numbers each.
 template <class S>
 struct MomentumBuffers {
   S* target = nullptr;
@@ -31,7 +32,7 @@ void check_momentum_buffer(const char* name, const S* data, Index size, int thre
   if (data == nullptr && size > 0) {
     fail_argument(name, std::to_string(size) + " numbers", "a null pointer");
   }
-  // In rows, so that threads share them and a complaint can name a place.
+  // In rows, so that threads divide them and an error message names a position.
   constexpr Index row = 4096;
   check_finite<S>(name, Rows<S>(data, size / row, row), threads);
   const Index rest = size - size % row;
@@ -43,8 +44,8 @@ void follow(S* target, const S* online, Index size, double momentum) {
   using Numbers = Eigen::Array<S, Eigen::Dynamic, 1>;
   Eigen::Map<Numbers> t(target, size);
   const Eigen::Map<const Numbers> o(online, size);
-  // Starting from the nearer of the two, with each product less than half of a number: nothing
-  // overflows, and numbers that are equal stay exactly what they are.
+  // Starting from the nearer of the two, each product is less than half of a number: nothing
+  // overflows, and equal numbers keep their bits.
   const S keep = static_cast<S>(momentum);
   const S take = static_cast<S>(1 - momentum);
   if (momentum >= 0.5) {
@@ -63,10 +64,9 @@ void follow(S* target, const S* online, Index size, double momentum) {
 /// (He et al., Momentum contrast for unsupervised visual representation learning, 2020, eq. 2; the
 /// exponential moving average of BYOL, Grill et al. 2020, eq. 1). Where both are equal the target
 /// keeps its bits; m = 1 changes nothing and m = 0 copies.
-///
-/// `threads`: 0 for as many as OpenMP gives; they do not change the bits. Throws
-/// std::invalid_argument unless 0 <= m <= 1, std::domain_error on a number that is not finite; no
-/// target is touched before all buffers have passed. Reads each number twice, O(1) memory.
+/// `threads` is the number of threads; 0 means OpenMP's own setting. The bits do not depend on it.
+/// Throws std::invalid_argument unless 0 <= m <= 1, std::domain_error on a number that is not
+/// finite; all buffers are checked before a target changes. Reads each number twice, O(1) memory.
 template <class S>
 void momentum_update(std::span<const MomentumBuffers<S>> buffers, double momentum,
                      int threads = 0) {
@@ -87,8 +87,8 @@ void momentum_update(std::span<const MomentumBuffers<S>> buffers, double momentu
   }
 }
 
-/// The same for one buffer each: anything with data() and size(), such as a std::vector, a
-/// std::span or an Eigen matrix. Throws std::invalid_argument when their sizes differ, too.
+/// The same for one buffer each, of any type with data() and size(), such as a std::vector, a
+/// std::span or an Eigen matrix. Throws std::invalid_argument also if their sizes differ.
 template <class Target, class Online>
 void momentum_update(Target&& target, const Online& online, double momentum, int threads = 0) {
   using S = std::remove_cvref_t<decltype(*target.data())>;

@@ -11,12 +11,12 @@
 #include "nearfar/memory/saved.hpp"
 
 /// \file
-/// The last rows pushed, the newest in place of the oldest.
+/// A ring of the rows pushed last.
 
 namespace nearfar::detail {
 
-/// A ring of rows, each with numbers that identify it. Rows that were pushed lie in slots
-/// 0 .. size() - 1; once the ring is full, the next row takes the slot of the oldest.
+/// A ring of rows with labels and ids. Pushed rows lie in slots 0 .. size() - 1; once the ring is
+/// full, the next row takes the slot of the oldest.
 template <class S>
 class RowRing {
  public:
@@ -33,8 +33,8 @@ class RowRing {
   const std::vector<std::int64_t>& ids() const { return ids_; }
   const std::vector<std::int64_t>& labels() const { return labels_; }
 
-  /// Of more rows than there are slots the last ones stay. Null: no ids, no labels. What the first
-  /// rows have, all have: a missing id would look like any other.
+  /// Of more rows than slots the last ones stay. Null means no labels, or no ids. All rows of a
+  /// ring have labels, or none has, and so for ids: a missing id would equal a real one.
   void push(const char* name, const Rows<S>& rows, const Labels* labels, const Labels* ids) {
     if (labels != nullptr) check_label_count("labels", *labels, rows.rows());
     if (ids != nullptr) check_label_count("ids", *ids, rows.rows());
@@ -46,7 +46,7 @@ class RowRing {
     }
     check_finite(name, rows, 1);
     if (is_own(rows, labels, ids)) {
-      // Slots are overwritten in order: numbers of the ring itself must be read before that.
+      // The slots are overwritten in order, so rows of the ring itself must be copied before.
       const std::vector<S> copy(rows.row(0), rows.row(rows.rows() - 1) + dim_);
       const std::vector<std::int64_t> own_labels = copy_of(labels);
       const std::vector<std::int64_t> own_ids = copy_of(ids);
@@ -56,7 +56,7 @@ class RowRing {
            labels != nullptr ? &label_view : nullptr, ids != nullptr ? &id_view : nullptr);
       return;
     }
-    // All that may fail, before anything changes.
+    // All that can throw runs before anything changes.
     reserve();
     if (labels != nullptr) labels_.reserve(static_cast<std::size_t>(capacity_));
     if (ids != nullptr) ids_.reserve(static_cast<std::size_t>(capacity_));
@@ -91,8 +91,8 @@ class RowRing {
     writer.finish();
   }
 
-  /// Takes what the file holds, which must be of this ring's capacity and dim, or throws and stays
-  /// as it was.
+  /// Reads a file of a ring of the same capacity and dim. Throws on any other, and leaves the ring
+  /// unchanged.
   void load(std::istream& in, SavedKind kind) {
     SavedReader reader(in, kind);
     reader.expect("bytes a number", static_cast<std::uint32_t>(sizeof(S)));
@@ -121,7 +121,7 @@ class RowRing {
   }
 
  private:
-  /// Whether some of them lie in the ring's own memory.
+  /// True if some of them lie in the ring's own memory.
   bool is_own(const Rows<S>& rows, const Labels* labels, const Labels* ids) const {
     bool own = overlap(rows.place(), place_of(rows_));
     for (const Labels* numbers : {labels, ids}) {
@@ -138,7 +138,7 @@ class RowRing {
     return out;
   }
 
-  /// All at once and not before it is needed: a ring that is never filled costs nothing.
+  /// Allocates everything at the first push: a ring that is never used takes no memory.
   void reserve() { rows_.resize(static_cast<std::size_t>(capacity_ * dim_)); }
 
   void put(std::vector<std::int64_t>& numbers, std::int64_t number) {

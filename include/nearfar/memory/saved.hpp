@@ -17,15 +17,15 @@
 #include "nearfar/memory/whole_file.hpp"
 
 /// \file
-/// How memories are kept in files. Little-endian, whatever the machine:
+/// The file format of memories, little-endian on every machine:
 ///
 ///     8 bytes   "nearfar" and a zero
 ///     u32       version of the format
-///     u32       what it is (SavedKind)
-///     ...       what the kind says
+///     u32       kind (SavedKind)
+///     ...       contents of the kind
 ///     u64       FNV-1a hash of every byte before
 ///
-/// A reader hands nothing out before the hash is right.
+/// A reader checks the hash before it returns anything.
 
 namespace nearfar::detail {
 
@@ -34,7 +34,7 @@ enum class SavedKind : std::uint32_t { key_queue = 1, memory_bank = 2, cross_bat
 inline constexpr std::array<char, 8> saved_magic = {'n', 'e', 'a', 'r', 'f', 'a', 'r', '\0'};
 inline constexpr std::uint32_t saved_version = 1;
 
-/// FNV-1a, 64 bits (Fowler, Noll and Vo): finds accidents, not forgeries.
+/// FNV-1a, 64 bits (Fowler, Noll and Vo): detects accidental damage, not manipulation.
 class SavedHash {
  public:
   void add(const char* bytes, std::size_t count) {
@@ -48,14 +48,14 @@ class SavedHash {
   std::uint64_t state_ = 0xcbf29ce484222325ull;
 };
 
-/// The bytes of a number in the file's order, or back.
+/// Converts between the bytes of a number and the file's order.
 template <class T>
 std::array<char, sizeof(T)> little_endian(std::array<char, sizeof(T)> bytes) {
   if constexpr (std::endian::native == std::endian::big) std::reverse(bytes.begin(), bytes.end());
   return bytes;
 }
 
-/// The same bytes the other way round.
+/// The same bytes in reverse order.
 constexpr std::uint32_t in_other_order(std::uint32_t number) {
   return number << 24 | (number & 0xff00u) << 8 | (number >> 8 & 0xff00u) | number >> 24;
 }
@@ -63,7 +63,7 @@ constexpr std::uint32_t in_other_order(std::uint32_t number) {
 class SavedWriter {
  public:
   SavedWriter(std::ostream& out, SavedKind kind) : out_(out) {
-    errno = 0;  // what it says in the end is then of this file
+    errno = 0;  // so that a later value is an error of this file
     write(saved_magic.data(), saved_magic.size());
     put(saved_version);
     put(static_cast<std::uint32_t>(kind));
@@ -81,7 +81,7 @@ class SavedWriter {
     for (const T number : numbers) put(number);
   }
 
-  /// Throws std::runtime_error when not all could be written.
+  /// Throws std::runtime_error if some bytes could not be written.
   void finish() {
     put(hash_.state());
     out_.flush();
@@ -98,7 +98,7 @@ class SavedWriter {
   SavedHash hash_;
 };
 
-/// Throws std::runtime_error at the first thing that is wrong.
+/// Throws std::runtime_error at the first error.
 class SavedReader {
  public:
   SavedReader(std::istream& in, SavedKind kind) : in_(in) {

@@ -15,19 +15,19 @@
 #include "nearfar/core/errors.hpp"
 
 /// \file
-/// Files that are there in full or as they were before, whenever the program or the machine stops.
+/// Files that are written completely or not at all, even if the program or the machine stops.
 
 namespace nearfar::detail {
 
-/// ": No space left on device", or nothing where the system gave no reason.
+/// ": No space left on device", for example; empty if the system gives no reason.
 inline std::string reason_of(int error) {
   return error == 0 ? std::string() : ": " + std::generic_category().message(error);
 }
 
 #if defined(__unix__) || defined(__APPLE__)
 
-/// Waits until a file, or a folder's list of files, is on the disk. False, with errno, where it
-/// cannot be.
+/// Waits until a file, or a folder's list of files, is on the disk. Returns false, with errno, if
+/// that fails.
 inline bool flush_to_disk(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return false;
@@ -38,7 +38,7 @@ inline bool flush_to_disk(const std::filesystem::path& path) {
   return flushed;
 }
 
-/// A name that no other process and no other call of this one writes to.
+/// A name to which no other process and no other call of this process writes.
 inline std::filesystem::path name_of_part(std::filesystem::path file) {
   static std::atomic<unsigned> calls{0};
   file += ".part-" + std::to_string(::getpid()) + "-" + std::to_string(calls++);
@@ -52,9 +52,9 @@ inline std::filesystem::path name_of_part(std::filesystem::path file) { return f
 
 #endif
 
-/// Lets `write(stream)` write `file` by way of a neighbour, which takes its name once it is on the
-/// disk. Throws std::runtime_error, which names the file and the system's reason, or what `write`
-/// throws; the file is then as it was, and the neighbour gone.
+/// Calls `write(stream)` to write a temporary file beside `file`, and renames it to `file` once it
+/// is on the disk. Throws std::runtime_error, with the name of the file and the system's reason, or
+/// the exception of `write`; `file` is then unchanged, and the temporary file is removed.
 template <class Write>
 void write_whole_file(const std::filesystem::path& file, const Write& write) {
   std::error_code error;
@@ -85,8 +85,8 @@ void write_whole_file(const std::filesystem::path& file, const Write& write) {
     std::filesystem::remove(part, error);
     throw;
   }
-  // So that the new name outlives a loss of power, too. Where a folder cannot be flushed the file
-  // is the old one or the new one, whole.
+  // So that the new name also survives a loss of power. If a folder cannot be flushed, the file is
+  // the old one or the new one, complete.
   static_cast<void>(flush_to_disk(file.has_parent_path() ? file.parent_path() : "."));
 }
 

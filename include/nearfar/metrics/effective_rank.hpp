@@ -8,27 +8,27 @@
 #include "nearfar/core/matrix.hpp"
 
 /// \file
-/// The effective rank of a set of rows, by the eigenvalues of the smaller of their two Gram
-/// matrices. The solver is Eigen's, and so is compiled with the caller's code.
+/// The effective rank of a set of rows, from the eigenvalues of the smaller of their two Gram
+/// matrices. The solver is Eigen's, and thus compiled with the caller's code.
 
 namespace nearfar::detail {
 
-/// A square matrix of which the part right of and on the diagonal is filled.
+/// A square matrix whose upper triangle, with the diagonal, is filled.
 struct UpperGram {
   const double* data;
   Index size;
   Index stride;
 };
 
-/// exp of the entropy of the singular values divided by their sum; 0 when all are zero. Eigenvalues
-/// of a Gram matrix have errors of about a rounding of the largest: those that may be nothing else
-/// count as zero, which are singular values below sqrt(size epsilon) of the largest.
+/// exp of the entropy of the singular values divided by their sum; 0 if all are zero. Eigenvalues
+/// of a Gram matrix have errors of about one rounding of the largest. Those that may be errors
+/// alone count as zero: singular values below sqrt(size epsilon) of the largest.
 ///
-/// A template, so that the solver is compiled in programs that call it and in no others: it takes
-/// three times as long as all other headers together.
+/// A template, so that only programs that call it compile the solver, which takes three times as
+/// long as all other headers together.
 template <class Gram>
 double effective_rank(const Gram& gram) {
-  // Eigen reads the lower part, by columns: the same numbers.
+  // Eigen reads the lower triangle by columns: the same numbers.
   using Lower = Eigen::Map<const Eigen::MatrixXd, 0, Eigen::OuterStride<>>;
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(
       Lower(gram.data, gram.size, gram.size, Eigen::OuterStride<>(gram.stride)),

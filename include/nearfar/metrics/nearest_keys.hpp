@@ -13,11 +13,11 @@
 
 namespace nearfar {
 
-/// Settings of NearestKeys. Bounds are met by scores that are equal to them, too. What is meant by
-/// s is the score as the kernel has it: a distance is a distance.
+/// Settings of NearestKeys. A score s equal to a bound meets it. s is the score of the kernel: a
+/// distance is a distance.
 struct NearestOptions {
-  Index k = 10;    ///< >= 1: keys of a query; at most all there are
-  Index skip = 0;  ///< >= 0: of the keys that meet all else, the so many nearest are passed over
+  Index k = 10;    ///< >= 1: keys for each query; all candidates if there are fewer
+  Index skip = 0;  ///< >= 0: number of nearest keys left out, of those that meet all else
   double smallest_score = -std::numeric_limits<double>::infinity();  ///< s >= this
   double largest_score = std::numeric_limits<double>::infinity();    ///< s <= this
   /// With s_p the score of the query's own positive: s <= s_p - margin for similarities, s >= s_p +
@@ -28,7 +28,7 @@ struct NearestOptions {
   std::optional<double> relative_margin = {};
 };
 
-/// The key that is each query's own positive: none, key i of query i, or the one of an index.
+/// Each query's own positive: none, key i for query i, or a key by its index.
 class PositiveKeys {
  public:
   /// None.
@@ -57,25 +57,26 @@ class PositiveKeys {
   Labels indices_;
 };
 
-/// What is known to be positive, which no query is then given as its nearest key.
+/// Known positives, which the result leaves out.
 struct KnownPositives {
-  /// Each query's own, which margins are measured from.
+  /// Each query's own positive, from which margins are measured.
   PositiveKeys own = {};
-  /// Of the queries, or of the rows of a batch: keys that are positives by them (the same label, a
-  /// label in common, or listed) are left out, and so are keys of the same id. Without weights.
+  /// Targets of the queries, or of the rows of a batch. Keys that are positives by them (the same
+  /// label, a shared label, or listed) are left out, and so are keys of the same id. Without
+  /// weights.
   Targets targets = {};
-  Targets key_targets = {};  ///< of the keys; nothing for a batch, and where `targets` are lists
+  Targets key_targets = {};  ///< of the keys; empty for a batch, and if `targets` are lists
 };
 
-/// The result of NearestKeys: of query i, rank r in numbers i k + r. Places that no key was found
-/// for are the last ones of a query.
+/// The result of NearestKeys: rank r of query i is at position i k + r. A query with fewer keys
+/// than k has unused positions at its end.
 template <class S>
 struct NearestResult {
-  Index k = 0;                 ///< places of a query: NearestOptions::k
+  Index k = 0;                 ///< positions of a query: NearestOptions::k
   std::vector<Index> indices;  ///< N x k: keys, nearest first; -1 where there is none
-  /// N x k: their scores, distances as distances; where there is none, infinitely far
+  /// N x k: their scores, distances as distances; an infinitely bad score if there is none
   std::vector<S> scores;
-  std::vector<Index> counts;  ///< N: keys found, at most k
+  std::vector<Index> counts;  ///< N: number of keys of each query, at most k
 
   Index queries() const { return static_cast<Index>(counts.size()); }
   Index index(Index i, Index rank) const { return indices[static_cast<std::size_t>(i * k + rank)]; }
@@ -84,7 +85,7 @@ struct NearestResult {
 
 namespace detail {
 
-/// Queries, keys, and what is known of them.
+/// Queries, keys and known positives.
 template <class S>
 struct NearestInputs {
   RankedSets<S> sets;
@@ -101,23 +102,24 @@ void copy_nearest(const NearestResult<S>& found, const Rows<S>& keys, GradientRo
 }  // namespace detail
 
 /// The k nearest keys of each query by the score of kernel K, exactly: nearest first, ties to the
-/// lowest index. Options pass over keys that are too near or too far, known positives are left out:
-/// what is left are hard negatives.
+/// lowest index. With options that leave out keys that are too near or too far, and with known
+/// positives, the result is hard negatives.
 ///
-/// Of the keys that meet the bounds of NearestOptions and are not left out, ranks skip + 1 to
-/// skip + k are the result; a query may have fewer, see NearestResult::counts. A positive's own
-/// score is that of `paired`, which may differ by a rounding from the same pair's among others.
+/// The result has ranks skip + 1 to skip + k of the keys that meet the bounds of NearestOptions and
+/// are not left out. A query may have fewer, see NearestResult::counts. The score of a positive
+/// that margins are measured from is that of `paired`; it may differ by a rounding from the score
+/// of the same pair in a tile.
 ///
-/// Beside 2 N M D floating point operations for the scores, a query takes O(M + k log k)
-/// comparisons, most of them in vectors. Scores are never held as N x M: beside the result O((N +
-/// M) D) memory and at most 64 MB, or 31 kB (k + skip) where that is more. An object is immutable
-/// and may be shared by threads, each with its own Workspace. Results have the same bits at any
-/// number of threads.
+/// Besides 2 N M D floating point operations for the scores, a query takes O(M + k log k)
+/// comparisons, most of them in vectors. Besides the result, memory is O((N + M) D) and at most 64
+/// MB, or 31 kB (k + skip) if that is more, without an N x M matrix. An object is immutable and may
+/// be shared by threads, each with its own Workspace. Results have the same bits at any number of
+/// threads.
 template <class S, Kernel K = Cosine>
 class NearestKeys {
  public:
-  /// Throws std::invalid_argument unless k >= 1 and skip >= 0, on bounds that no score meets or
-  /// that are no numbers, and on margins that are not finite.
+  /// Throws std::invalid_argument unless k >= 1 and skip >= 0, on bounds that are NaN or that no
+  /// score meets, and on margins that are not finite.
   explicit NearestKeys(NearestOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {
     if (options.k < 1) fail_argument("k", "a number >= 1", std::to_string(options.k));
@@ -135,9 +137,9 @@ class NearestKeys {
   const NearestOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// Of each row of a batch x (N x D), among the others. Throws std::invalid_argument on shapes and
-  /// targets that do not fit and on margins without own positives, std::domain_error on an element
-  /// that is not finite and on inner products that overflow S.
+  /// The nearest other rows of each row of a batch x (N x D). Throws std::invalid_argument on
+  /// shapes and targets that do not fit and on margins without own positives, std::domain_error on
+  /// an element that is not finite and on inner products that overflow S.
   NearestResult<S> find(Rows<S> x, const KnownPositives& known, CallOptions<S> call = {}) const {
     return run({{x, x, "x", true, call}, known});
   }
@@ -145,8 +147,8 @@ class NearestKeys {
     return find(x, KnownPositives(), call);
   }
 
-  /// Of queries (N x D) among keys (M x D). A set without rows may come without columns. Throws as
-  /// the other does.
+  /// The nearest keys (of M x D) of each query (N x D). A set without rows may have no columns.
+  /// Throws as above.
   NearestResult<S> find(Rows<S> queries, Rows<S> keys, const KnownPositives& known,
                         CallOptions<S> call = {}) const {
     return run({{queries, keys, "keys", false, call}, known});
@@ -164,11 +166,11 @@ class NearestKeys {
   K kernel_;
 };
 
-/// Writes the keys found into `rows` ((N k) x D, those of query i from row i k on), from the keys
-/// they were found among (M x D): what `per_query` takes as InfoNCE's negatives of each query's
-/// own. A query with fewer than k has its keys again, from the nearest on: each then counts more
-/// than once in a sum over negatives. Throws std::invalid_argument on a query without any, on keys
-/// that are fewer than those the result is of, and on rows of another shape.
+/// Copies the keys of a result to `rows` ((N k) x D, those of query i from row i k on), from the
+/// keys of the search (M x D). `per_query(rows)` then passes them to InfoNCE as negatives of each
+/// query's own. If a query has fewer than k, its keys are repeated, from the nearest on, and then
+/// count more than once in a sum over negatives. Throws std::invalid_argument on a query without
+/// keys, on fewer keys than the search had, and on rows of another shape.
 template <class X, class S = typename X::Scalar>
 void copy_nearest(const NearestResult<S>& found, const X& keys,
                   GradientRows<std::type_identity_t<S>> rows) {

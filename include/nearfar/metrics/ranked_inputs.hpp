@@ -5,22 +5,23 @@
 #include "nearfar/core/targets.hpp"
 
 /// \file
-/// The arguments of a metric over ranked keys as its public class hands them on.
+/// The arguments of a metric over ranked keys, in the form in which its public class passes them
+/// on.
 
 namespace nearfar::detail {
 
-/// Queries and the keys ranked for them. With `same_rows` both are one set, whose rows are ranked
-/// among each other.
+/// Queries and the keys ranked for them. With `same_rows` both are one set, and each row ranks the
+/// others.
 template <class S>
 struct RankedSets {
   Rows<S> queries;
   Rows<S> keys;
-  const char* keys_name;  ///< the caller's argument, where there are two sets
+  const char* keys_name;  ///< the caller's name of the keys, if there are two sets
   bool same_rows;
   CallOptions<S> options;
 };
 
-/// The same with a label for each.
+/// The same with labels.
 template <class S>
 struct RankedInputs {
   RankedSets<S> sets;

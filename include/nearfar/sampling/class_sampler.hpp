@@ -13,7 +13,7 @@ namespace nearfar {
 /// Settings of ClassSampler.
 struct ClassSamplerOptions {
   Index classes = 1;  ///< C >= 1: labels are from 0 to C - 1
-  Index count = 1;    ///< from 1 to C: classes of a step
+  Index count = 1;    ///< from 1 to C: number of classes of a step
   std::uint64_t seed = 0;
 };
 
@@ -25,9 +25,8 @@ struct ClassSamplerOptions {
 ///     sampler.draw(labels, step, numbers);    // ascending; gather these rows of the weights
 ///     loss.forward_backward(x, labels, Proxies(rows).classes(numbers), dx, d_rows);
 ///
-/// A sample is a function of (seed, step) and the batch's classes alone. The others are drawn
-/// without replacement, each set of them as likely as any other. Immutable; may be shared by
-/// threads.
+/// A sample is a function of (seed, step) and the batch's classes alone. The other classes are
+/// drawn uniformly, without replacement. An object is immutable and may be shared by threads.
 class ClassSampler {
  public:
   /// Throws std::invalid_argument unless there is a class and the count is from 1 to their number.
@@ -43,9 +42,9 @@ class ClassSampler {
 
   const ClassSamplerOptions& options() const { return options_; }
 
-  /// Sets `numbers` to the step's classes in ascending order: `count`, or those of the batch where
-  /// they are more. Steps count modulo 2^32. Throws std::invalid_argument on a label that is no
-  /// class. O(C + N log N).
+  /// Sets `numbers` to the step's classes in ascending order: `count` of them, or all those of the
+  /// batch if they are more. Steps count modulo 2^32. Throws std::invalid_argument on a label that
+  /// is not from 0 to C - 1. O(C + N log N).
   void draw(const Labels& labels, std::uint64_t step, std::vector<Index>& numbers) const {
     std::vector<Index> own;
     own.reserve(static_cast<std::size_t>(labels.size()));
@@ -59,8 +58,8 @@ class ClassSampler {
     std::sort(own.begin(), own.end());
     own.erase(std::unique(own.begin(), own.end()), own.end());
     numbers.clear();
-    // Selection sampling: each of the others in turn, as likely as there are places left for those
-    // that are left (Knuth, The art of computer programming, volume 2, section 3.4.2, algorithm S).
+    // Selection sampling: each of the others in turn, with probability places left / classes left
+    // (Knuth, The art of computer programming, volume 2, section 3.4.2, algorithm S).
     Index places = std::max<Index>(options_.count - static_cast<Index>(own.size()), 0);
     Index others = options_.classes - static_cast<Index>(own.size());
     auto next = own.begin();

@@ -14,32 +14,32 @@ namespace nearfar {
 
 /// Treatment of classes of fewer than m rows.
 enum class SmallClasses {
-  repeat,    ///< their rows come several times, each as often as the others or once more
-  leave_out  ///< they are never drawn
+  repeat,    ///< their rows repeat; their numbers of repetitions differ by at most one
+  leave_out  ///< they are not drawn
 };
 
 /// Settings of MPerClassSampler.
 struct MPerClassOptions {
-  Index classes = 8;  ///< P >= 1: classes of a batch
-  Index m = 4;        ///< >= 1: rows of each
+  Index classes = 8;  ///< P >= 1: number of classes of a batch
+  Index m = 4;        ///< >= 1: number of rows of each
   SmallClasses small_classes = SmallClasses::repeat;
   std::uint64_t seed = 0;
 };
 
-/// Batches of P classes with m rows each, so that every row has m - 1 positives: what mining and
-/// losses over labels want (Hermans et al., In defense of the triplet loss for person
-/// re-identification, 2017, section 2: "PK batches").
+/// Batches of P classes with m rows each, so that every row has m - 1 positives, for mining and
+/// losses over labels (Hermans et al., In defense of the triplet loss for person re-identification,
+/// 2017, section 2: "PK batches").
 ///
 ///     nearfar::MPerClassSampler sampler(labels, {.classes = 8, .m = 4});
 ///     sampler.draw(step, rows);    // 32 rows of the data set, class after class
 ///
 /// Each batch is a function of (seed, step) alone: the same from any thread, in any order. Classes,
-/// and rows of a class, are drawn without replacement, each as likely as the others. Immutable; may
-/// be shared by threads. 8 bytes a row.
+/// and rows of a class, are drawn uniformly, without replacement. An object is immutable and may be
+/// shared by threads. 8 bytes a row.
 class MPerClassSampler {
  public:
-  /// Any integers may be labels. Throws std::invalid_argument when P or m is < 1, and when there
-  /// are fewer than P classes to draw from.
+  /// Labels may be any integers. Throws std::invalid_argument if P or m is < 1, or if there are
+  /// fewer than P classes to draw from.
   explicit MPerClassSampler(Labels labels, MPerClassOptions options = {}) : options_(options) {
     if (options.classes < 1) {
       fail_argument("classes", "a number > 0", std::to_string(options.classes));
@@ -76,7 +76,7 @@ class MPerClassSampler {
     for (std::size_t c = 0; c < drawn.size(); ++c) {
       const Class& of = classes_[static_cast<std::size_t>(drawn[c])];
       members.clear();
-      // Whole rounds of a class smaller than m, and what is left.
+      // Whole rounds of a class smaller than m, and the remainder.
       draw_some(step, 1 + c, of.count, options_.m % of.count, members);
       for (Index i = 0; i < options_.m / of.count * of.count; ++i) members.push_back(i % of.count);
       for (const Index i : members) rows.push_back(rows_[static_cast<std::size_t>(of.first + i)]);
@@ -89,8 +89,8 @@ class MPerClassSampler {
     Index count;
   };
 
-  /// Appends `some` different numbers below `all`, every set of them as likely as every other, by
-  /// Floyd's algorithm (Bentley & Floyd, A sample of brilliance, 1987).
+  /// Appends `some` different numbers below `all`, uniformly, by Floyd's algorithm (Bentley &
+  /// Floyd, A sample of brilliance, 1987).
   void draw_some(std::uint64_t step, std::uint64_t what, Index all, Index some,
                  std::vector<Index>& out) const {
     const auto begin = static_cast<std::ptrdiff_t>(out.size());

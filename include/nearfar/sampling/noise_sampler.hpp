@@ -11,10 +11,10 @@
 
 namespace nearfar {
 
-/// counts^power: word2vec's noise for power 0.75, the unigram distribution for 1, the uniform one
-/// over what occurs for 0 (Mikolov et al., Distributed representations of words and phrases and
-/// their compositionality, 2013, section 2.2). Throws std::invalid_argument on a negative or
-/// non-finite count or power.
+/// counts^power: word2vec's noise for power 0.75, the unigram distribution for 1, for 0 the uniform
+/// distribution over items with a count (Mikolov et al., Distributed representations of words and
+/// phrases and their compositionality, 2013, section 2.2). Throws std::invalid_argument on a
+/// negative or non-finite count or power.
 inline std::vector<double> powered_counts(const std::vector<double>& counts, double power = 0.75) {
   check_not_negative("power", power);
   std::vector<double> out;
@@ -26,19 +26,19 @@ inline std::vector<double> powered_counts(const std::vector<double>& counts, dou
   return out;
 }
 
-/// Draws from a discrete distribution in constant time, by Walker's alias method as built by Vose
-/// (A linear algorithm for generating random numbers with a given distribution, 1991). What is
-/// drawn is a function of (seed, step, row, k) alone: the same from any thread, in any order.
+/// Draws from a discrete distribution in constant time, by Walker's alias method in Vose's
+/// construction (A linear algorithm for generating random numbers with a given distribution, 1991).
+/// A draw is a function of (seed, step, row, k) alone: the same from any thread, in any order.
 ///
 ///     nearfar::NoiseSampler noise(nearfar::powered_counts(counts));
 ///     noise.draw(seed, step, ids);                  // ids of K negatives shared by all queries
 ///     noise.log_probabilities(ids, log_noise);      // as Nce takes them
 ///
-/// Immutable; may be shared by threads. 24 bytes an item.
+/// An object is immutable and may be shared by threads. 24 bytes an item.
 class NoiseSampler {
  public:
-  /// Item i has probability weights[i] / sum. Throws std::invalid_argument when there are no
-  /// weights, one is negative or not finite, or all are zero.
+  /// Item i has probability weights[i] / sum. Throws std::invalid_argument if there are no weights,
+  /// one is negative or not finite, or all are zero.
   explicit NoiseSampler(const std::vector<double>& weights) {
     if (weights.empty()) fail_argument("weights", "at least one", "none");
     double largest = 0;
@@ -66,7 +66,7 @@ class NoiseSampler {
     return probability_[at(item)];
   }
 
-  /// Its logarithm: -infinity for an item that is never drawn.
+  /// The logarithm of the probability: -infinity for an item that is never drawn.
   double log_probability(Index item) const { return std::log(probability(item)); }
 
   /// Draw k of a row at a step. Steps and draws count modulo 2^32.
@@ -82,8 +82,8 @@ class NoiseSampler {
     for (std::size_t k = 0; k < items.size(); ++k) items[k] = draw(seed, step, row, k);
   }
 
-  /// Log-probabilities of items, resized to fit. Throws std::invalid_argument on an item that is
-  /// not there or is never drawn: no loss could be finite with it.
+  /// Log-probabilities of items, resized to fit. Throws std::invalid_argument on an item that does
+  /// not exist or is never drawn, because no loss is finite with it.
   template <class S>
   void log_probabilities(const std::vector<Index>& items, std::vector<S>& out) const {
     for (std::size_t k = 0; k < items.size(); ++k) {
@@ -125,7 +125,8 @@ class NoiseSampler {
         low.push_back(rich);
       }
     }
-    // The items left are full, up to rounding; but an item of probability 0 must never be drawn.
+    // The remaining items are full, up to rounding; but an item of probability 0 must never be
+    // drawn.
     for (const Index i : low) {
       if (probability_[at(i)] > 0) continue;
       keep_[at(i)] = 0;

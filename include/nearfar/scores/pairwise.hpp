@@ -5,7 +5,7 @@
 #include "nearfar/kernels/kernels.hpp"
 
 /// \file
-/// Scores of every row with every row. The matrix is the result here; no loss calls these.
+/// Scores of every row with every row. The matrix is the result; no loss calls these functions.
 
 namespace nearfar {
 
