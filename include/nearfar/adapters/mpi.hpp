@@ -12,12 +12,12 @@
 #include "nearfar/sharded/exchange.hpp"
 
 /// \file
-/// Batches that are shared out to the processes of an MPI program. Component nearfar::mpi. Losses
-/// and metrics that take them: <nearfar/sharded.hpp>.
+/// Batches split over the processes of an MPI program. Component nearfar::mpi.
+/// <nearfar/sharded.hpp> has the losses and metrics for them.
 
 namespace nearfar::mpi {
 
-/// The processes of an MPI communicator, as sharded losses talk to each other:
+/// The processes of an MPI communicator, as the Exchange of sharded losses:
 ///
 ///     MPI_Init(&argc, &argv);
 ///     {
@@ -27,16 +27,16 @@ namespace nearfar::mpi {
 ///     }
 ///     MPI_Finalize();
 ///
-/// Made from a copy of the communicator, so that no message of anybody else's is taken for one of
-/// ours; all its processes make it together, and it is gone before MPI_Finalize. Calls come from
+/// It uses a copy of the communicator, so that its messages do not mix with others. All processes
+/// of the communicator construct it together; destroy it before MPI_Finalize. Calls must come from
 /// one thread at a time (MPI_THREAD_FUNNELED, from the main thread, is enough).
 ///
-/// Whatever one process finds wrong with a call is thrown on all of them (see sharded::InfoNce),
-/// and the communicator stays usable. An error of MPI itself is a std::runtime_error with its text;
-/// what a process that has died leaves behind is MPI's affair: by default mpirun ends the others.
+/// If one process finds an error in a call, all processes throw it (see sharded::InfoNce), and the
+/// communicator stays usable. An error of MPI itself is a std::runtime_error with its text. If a
+/// process dies, MPI decides about the others: by default mpirun ends them.
 class Communicator final : public Exchange {
  public:
-  /// Throws std::runtime_error unless MPI is running.
+  /// Throws std::runtime_error unless MPI is initialised.
   explicit Communicator(MPI_Comm processes) {
     int running = 0;
     int over = 0;
@@ -46,7 +46,7 @@ class Communicator final : public Exchange {
       throw std::runtime_error("nearfar: wanted MPI between MPI_Init and MPI_Finalize");
     }
     check(MPI_Comm_dup(processes, &processes_), "MPI_Comm_dup");
-    // Errors are returned instead of ending the program.
+    // Makes MPI return errors instead of ending the program.
     check(MPI_Comm_set_errhandler(processes_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     check(MPI_Comm_rank(processes_, &rank_), "MPI_Comm_rank");
     check(MPI_Comm_size(processes_, &size_), "MPI_Comm_size");
@@ -62,7 +62,7 @@ class Communicator final : public Exchange {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
 
-  /// Bytes that this process has sent to others, so far, without what gatherings take.
+  /// Bytes that this process has sent to others so far, without those of `gather`.
   std::int64_t bytes_sent() const { return bytes_sent_; }
 
   Ticket start_send(int to, int channel, const void* data, Index bytes) override {
@@ -97,7 +97,7 @@ class Communicator final : public Exchange {
   }
 
  private:
-  /// MPI counts bytes in an int: longer messages go in parts.
+  /// MPI counts bytes in an int: longer messages go in several parts.
   static constexpr Index most_bytes = Index(1) << 30;
 
   template <class Begin>
@@ -134,7 +134,7 @@ class Communicator final : public Exchange {
   int rank_ = 0;
   int size_ = 1;
   std::int64_t bytes_sent_ = 0;
-  std::vector<std::vector<MPI_Request>> pending_;  ///< of each ticket
+  std::vector<std::vector<MPI_Request>> pending_;  ///< the requests of each ticket
   std::vector<Ticket> free_;
 };
 

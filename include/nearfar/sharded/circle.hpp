@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::Circle.
+/// The part of one process in a call of sharded::Circle.
 template <class S>
 Result evaluate(const CircleOptions& options, const KernelValue<S>& kernel,
                 const ShardedLabelledInputs<S>& inputs);
@@ -14,15 +14,15 @@ Result evaluate(const CircleOptions& options, const KernelValue<S>& kernel,
 
 namespace nearfar::sharded {
 
-/// Circle of a batch that is shared out to processes: the loss, the options and the kernels of
-/// nearfar::Circle over the rows of all of them, where each gives its own with their labels. Every
-/// process makes the same call; see Sharding for what the value and the gradients are.
+/// Circle of a batch split over processes: the loss, options and kernels of nearfar::Circle over
+/// the rows of all processes. Each process passes its own rows with their labels, in the same call;
+/// Sharding defines value and gradients.
 ///
 /// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather).
 template <class S, Kernel K = Cosine>
 class Circle : public LabelCalls<Circle<S, K>, S, Result> {
  public:
-  /// Throws as nearfar::Circle.
+  /// Throws as nearfar::Circle does.
   explicit Circle(CircleOptions options = {}, K kernel = K()) : loss_(options, kernel) {}
 
   const CircleOptions& options() const { return loss_.options(); }

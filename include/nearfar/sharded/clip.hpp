@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::Clip.
+/// The part of one process in a call of sharded::Clip.
 template <class S>
 ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
                     const ShardedInputs<S, 2>& inputs, const Targets& targets);
@@ -14,29 +14,30 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
 
 namespace nearfar::sharded {
 
-/// CLIP's loss of a batch that is shared out to processes: the loss, the options and the kernels of
-/// nearfar::Clip over the pairs of all of them, where each gives its own. Every process makes the
-/// same call; see Sharding for what the value and the gradients are.
+/// CLIP's loss of a batch split over processes: the loss, options and kernels of nearfar::Clip over
+/// the pairs of all processes. Each process passes its own pairs, in the same call; Sharding
+/// defines value and gradients.
 ///
-/// Texts go round for the images' half of the loss, images for the texts': 16 N^2 D floating point
-/// operations in all (12 N^2 D with Schedule::all_gather), where one process takes 8 N^2 D.
+/// The ring passes texts for the images' half of the loss, and images for the texts' half: 16 N^2 D
+/// floating point operations in all (12 N^2 D with Schedule::all_gather); a single process takes 8
+/// N^2 D.
 template <class S, Kernel K = Cosine>
 class Clip {
  public:
-  /// Throws as nearfar::Clip.
+  /// Throws as nearfar::Clip does.
   explicit Clip(ClipOptions options = {}, K kernel = K()) : loss_(options, kernel) {}
 
   const ClipOptions& options() const { return loss_.options(); }
   const K& kernel() const { return loss_.kernel(); }
 
   /// The loss of all processes' images and texts. Own ones are N_r x D both, N_r >= 0, pair i in
-  /// row i of both. Throws the same error on all processes, as sharded::InfoNce::forward.
+  /// row i of both. Throws the same error on all processes, like sharded::InfoNce::forward.
   ClipResult forward(const Sharding& where, Rows<S> images, Rows<S> texts,
                      CallOptions<S> call = {}) const {
     return forward(where, images, texts, Targets(), call);
   }
-  /// The same with N_r ids of own pairs, `Targets().ids(ids)`: pairs of one id, wherever they are,
-  /// are no negatives of each other. All processes have ids, or none.
+  /// The same with ids of the N_r own pairs, `Targets().ids(ids)`: pairs of one id, on any
+  /// processes, are no negatives of each other. All processes have ids, or none.
   ClipResult forward(const Sharding& where, Rows<S> images, Rows<S> texts, const Targets& targets,
                      CallOptions<S> call = {}) const {
     return hand_on(
@@ -44,9 +45,8 @@ class Clip {
         targets);
   }
 
-  /// Value and the gradients of it for own rows. d_logit_scale is of the whole batch.
-  /// Gradients are multiplied by `call.upstream`: one number, the same on all processes, or
-  /// N_r numbers with Reduction::none.
+  /// Value, and gradients for own rows, times `call.upstream`: one number, the same on all
+  /// processes, or N_r numbers with Reduction::none. d_logit_scale is that of the whole batch.
   ClipResult forward_backward(const Sharding& where, Rows<S> images, Rows<S> texts,
                               GradientRows<S> d_images, GradientRows<S> d_texts,
                               CallOptions<S> call = {}) const {
@@ -59,7 +59,7 @@ class Clip {
     return forward_backward(where, Chunks<S>(images, d_images), Chunks<S>(texts, d_texts), targets,
                             call);
   }
-  /// The same of rows in chunks; sizes of chunks of the two need not be the same.
+  /// The same for rows in chunks; images and texts may have chunks of different sizes.
   ClipResult forward_backward(const Sharding& where, const Chunks<S>& images,
                               const Chunks<S>& texts, CallOptions<S> call = {}) const {
     return forward_backward(where, images, texts, Targets(), call);

@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::HadsellContrastive.
+/// The part of one process in a call of sharded::HadsellContrastive.
 template <class S>
 Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
                 const ShardedLabelledInputs<S>& inputs);
@@ -14,17 +14,16 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
 
 namespace nearfar::sharded {
 
-/// Contrastive loss of all pairs of a labelled batch that is shared out to processes: the loss, the
-/// options and the kernels of nearfar::HadsellContrastive over labels, where each process gives its
-/// own rows with their labels. Every process makes the same call; see Sharding for what the value
-/// and the gradients are.
+/// Contrastive loss of all pairs of a labelled batch split over processes: the loss, options and
+/// kernels of nearfar::HadsellContrastive over labels, for the rows of all processes. Each process
+/// passes its own rows with their labels, in the same call; Sharding defines value and gradients.
 ///
-/// 6 N^2 D floating point operations in all, where one process takes 3 N^2 D by the symmetry of
-/// distances. Rows and their gradients travel once, labels before them.
+/// 6 N^2 D floating point operations in all; a single process takes 3 N^2 D, since distances are
+/// symmetric. The ring passes rows and their gradients once, after the labels.
 template <class S, Kernel K = Euclidean>
 class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result> {
  public:
-  /// Throws as nearfar::HadsellContrastive.
+  /// Throws as nearfar::HadsellContrastive does.
   explicit HadsellContrastive(HadsellOptions options = {}, K kernel = K())
       : loss_(options, kernel) {}
 

@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::InfoNce.
+/// The part of one process in a call of sharded::InfoNce.
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const ShardedInputs<S, 2>& inputs, const InfoNceTargets& targets);
@@ -14,17 +14,17 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
 
 namespace nearfar::sharded {
 
-/// InfoNCE of a batch that is shared out to processes: the loss, the options and the kernels of
-/// nearfar::InfoNce over the rows of all of them, where each gives its own. Every process makes the
-/// same call; see Sharding for what the value and the gradients are.
+/// InfoNCE of a batch split over processes: the loss, options and kernels of nearfar::InfoNce over
+/// the rows of all processes. Each process passes its own rows, in the same call; Sharding defines
+/// value and gradients.
 ///
-/// Scores are computed twice, once for the statistics of queries and once for gradients, after
-/// all keys: 8 N M D floating point operations in all (6 N M D with
-/// Schedule::all_gather). Keys travel twice, their gradients once.
+/// The pass computes scores twice, for the statistics of queries over all keys and then for
+/// gradients: 8 N M D floating point operations in all (6 N M D with Schedule::all_gather). The
+/// ring passes keys twice and their gradients once.
 template <class S, Kernel K = Cosine>
 class InfoNce {
  public:
-  /// Throws as nearfar::InfoNce.
+  /// Throws as nearfar::InfoNce does.
   explicit InfoNce(InfoNceOptions options = {}, K kernel = K()) : loss_(options, kernel) {}
 
   const InfoNceOptions& options() const { return loss_.options(); }
@@ -34,7 +34,7 @@ class InfoNce {
   /// keys (M_r x D, M_r >= N_r): own key i is the positive of own query i. Throws the same error on
   /// all processes: std::invalid_argument on shapes that do not fit and on calls that differ (D,
   /// options, scalar type), std::domain_error on an element that is not finite, and
-  /// std::runtime_error when one has no memory; its text names the first rank with a reason.
+  /// std::runtime_error if one has no memory; the text names the first rank with an error.
   InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                         CallOptions<S> call = {}) const {
     return hand_on(
@@ -42,8 +42,8 @@ class InfoNce {
         {nullptr, {}, {}});
   }
 
-  /// The same with any key the positive of a query: `positives` are N_r numbers of keys, counted
-  /// over all processes in order of ranks. Throws also on an index that is none.
+  /// The same with any key as the positive of a query: `positives` are N_r numbers of keys, counted
+  /// over all processes in order of ranks. Throws also on an index out of range.
   InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys, Labels positives,
                         CallOptions<S> call = {}) const {
     return hand_on(
@@ -51,8 +51,8 @@ class InfoNce {
         {&positives, {}, {}});
   }
 
-  /// The same with ids of N_r own queries and M_r own keys, `Targets().ids(ids)`: a query's sum
-  /// leaves out other keys of its id, wherever they are. All processes have ids, or none.
+  /// The same with ids of the N_r own queries and M_r own keys, `Targets().ids(ids)`: a query's sum
+  /// leaves out other keys of its id, on any process. All processes have ids, or none.
   template <std::same_as<Targets> T>
   InfoNceResult forward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                         const T& query_targets, const T& key_targets,
@@ -70,9 +70,8 @@ class InfoNce {
         {&positives, query_targets, key_targets});
   }
 
-  /// Value and the gradients of it for own rows. d_temperature is of the whole batch.
-  /// Gradients are multiplied by `call.upstream`: one number, the same on all processes, or
-  /// one an own query with Reduction::none.
+  /// Value, and gradients for own rows, times `call.upstream`: one number, the same on all
+  /// processes, or one an own query with Reduction::none. d_temperature is that of the whole batch.
   InfoNceResult forward_backward(const Sharding& where, Rows<S> queries, Rows<S> keys,
                                  GradientRows<S> d_queries, GradientRows<S> d_keys,
                                  CallOptions<S> call = {}) const {
@@ -100,7 +99,7 @@ class InfoNce {
     return hand_on({where, {Chunks<S>(queries, d_queries), Chunks<S>(keys, d_keys)}, true, call},
                    {&positives, query_targets, key_targets});
   }
-  /// The same of rows in chunks; sizes of chunks of the two need not be the same.
+  /// The same for rows in chunks; queries and keys may have chunks of different sizes.
   InfoNceResult forward_backward(const Sharding& where, const Chunks<S>& queries,
                                  const Chunks<S>& keys, CallOptions<S> call = {}) const {
     return hand_on({where, {queries, keys}, true, call}, {nullptr, {}, {}});

@@ -8,11 +8,11 @@
 #include "nearfar/sharded/sharding.hpp"
 
 /// \file
-/// The arguments of a sharded call as a loss's public class hands them on.
+/// The arguments of a sharded call, in the form in which the public class passes them on.
 
 namespace nearfar::detail {
 
-/// One process' rows of each set.
+/// One process's rows of each set.
 template <class S, int sets>
 struct ShardedInputs {
   const Sharding& where;
@@ -21,7 +21,7 @@ struct ShardedInputs {
   CallOptions<S> options;
 };
 
-/// One process' rows, each with its label.
+/// One process's rows, each with its label.
 template <class S>
 struct ShardedLabelledInputs {
   ShardedInputs<S, 1> rows;

@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::LiftedStructure.
+/// The part of one process in a call of sharded::LiftedStructure.
 template <class S>
 Result evaluate(const LiftedStructureOptions& options, const KernelValue<S>& kernel,
                 const ShardedLabelledInputs<S>& inputs);
@@ -14,18 +14,17 @@ Result evaluate(const LiftedStructureOptions& options, const KernelValue<S>& ker
 
 namespace nearfar::sharded {
 
-/// Lifted structured loss of a batch that is shared out to processes: the loss, the options and the
-/// kernels of nearfar::LiftedStructure over the rows of all of them, where each gives its own with
-/// their targets. Every process makes the same call; see Sharding for what the value and the
-/// gradients are.
+/// Lifted structured loss of a batch split over processes: the loss, options and kernels of
+/// nearfar::LiftedStructure over the rows of all processes. Each process passes its own rows with
+/// their targets, in the same call; Sharding defines value and gradients.
 ///
-/// 10 N^2 D floating point operations in all (8 N^2 D with Schedule::all_gather), where one process
-/// takes 5 N^2 D by the symmetry of scores. Rows travel three times, the first for log sums over
-/// negatives, which then go with them, and their gradients once.
+/// 10 N^2 D floating point operations in all (8 N^2 D with Schedule::all_gather); a single process
+/// takes 5 N^2 D, since scores are symmetric. The ring passes rows three times and their gradients
+/// once. The first time gives the log-sum-exps over negatives, which then accompany the rows.
 template <class S, Kernel K = Euclidean>
 class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, Result> {
  public:
-  /// Throws as nearfar::LiftedStructure.
+  /// Throws as nearfar::LiftedStructure does.
   explicit LiftedStructure(LiftedStructureOptions options = {}, K kernel = K())
       : loss_(options, kernel) {}
 

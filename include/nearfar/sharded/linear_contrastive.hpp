@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::LinearContrastive.
+/// The part of one process in a call of sharded::LinearContrastive.
 template <class S>
 LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
                                  const KernelValue<S>& kernel,
@@ -15,17 +15,16 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
 
 namespace nearfar::sharded {
 
-/// LinearContrastive of a batch that is shared out to processes: the loss, the options and the
-/// kernels of nearfar::LinearContrastive over the rows of all of them, where each gives its own
-/// with their labels. Every process makes the same call; see Sharding for what the value and the
-/// gradients are.
+/// LinearContrastive of a batch split over processes: the loss, options and kernels of
+/// nearfar::LinearContrastive over the rows of all processes. Each process passes its own rows with
+/// their labels, in the same call; Sharding defines value and gradients.
 ///
-/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather); with mean_nonzero
-/// 10 N^2 D, as the divisors must be known first.
+/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather); 10 N^2 D with
+/// mean_nonzero, because the divisors must be known first.
 template <class S, Kernel K = Euclidean>
 class LinearContrastive : public LabelCalls<LinearContrastive<S, K>, S, LinearContrastiveResult> {
  public:
-  /// Throws as nearfar::LinearContrastive.
+  /// Throws as nearfar::LinearContrastive does.
   explicit LinearContrastive(LinearContrastiveOptions options = {}, K kernel = K())
       : loss_(options, kernel) {}
 

@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::MinedTriplet.
+/// The part of one process in a call of sharded::MinedTriplet.
 template <class S>
 MinedTripletResult evaluate(const MinedTripletOptions& options, const KernelValue<S>& kernel,
                             const ShardedLabelledInputs<S>& inputs);
@@ -14,20 +14,19 @@ MinedTripletResult evaluate(const MinedTripletOptions& options, const KernelValu
 
 namespace nearfar::sharded {
 
-/// Triplet loss of a labelled batch that is shared out to processes: the loss, the options and the
-/// kernels of nearfar::MinedTriplet over the rows of all of them, where each gives its own with
-/// their labels. Every process makes the same call; see Sharding for what the value and the
-/// gradients are.
+/// Triplet loss of a labelled batch split over processes: the loss, options and kernels of
+/// nearfar::MinedTriplet over the rows of all processes. Each process passes its own rows with
+/// their labels, in the same call; Sharding defines value and gradients.
 ///
-/// Floating point operations in all: one triplet an anchor 2 N^2 D, 4 N^2 D where a choice waits
-/// for the other; every triplet of a kind 14 N^2 D, as positives must be known before negatives are
-/// looked at, and one negative for each positive 10 N^2 D, 12 N^2 D where it is drawn. All but the
-/// first keep a number, a place in a search tree and, for pairs, their choice for each positive of
-/// each own row; distance_weighted also a sum for each own row and process.
+/// Floating point operations in all: 2 N^2 D for one triplet an anchor, 4 N^2 D if one choice
+/// depends on the other; 14 N^2 D for every triplet of a kind, because positives must be known
+/// before negatives; 10 N^2 D for one negative for each positive, 12 N^2 D if it is drawn. All but
+/// the first keep a number, a position in a search tree and, for pairs, the chosen negative for
+/// each positive of each own row; distance_weighted also keeps a sum for each own row and process.
 template <class S, Kernel K = Euclidean>
 class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, MinedTripletResult> {
  public:
-  /// Throws as nearfar::MinedTriplet.
+  /// Throws as nearfar::MinedTriplet does.
   explicit MinedTriplet(MinedTripletOptions options = {}, K kernel = K())
       : loss_(options, kernel) {}
 

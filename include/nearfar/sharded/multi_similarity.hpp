@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::MultiSimilarity.
+/// The part of one process in a call of sharded::MultiSimilarity.
 template <class S>
 Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& kernel,
                 const ShardedLabelledInputs<S>& inputs);
@@ -14,17 +14,16 @@ Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& ker
 
 namespace nearfar::sharded {
 
-/// MultiSimilarity of a batch that is shared out to processes: the loss, the options and the
-/// kernels of nearfar::MultiSimilarity over the rows of all of them, where each gives its own with
-/// their labels. Every process makes the same call; see Sharding for what the value and the
-/// gradients are.
+/// MultiSimilarity of a batch split over processes: the loss, options and kernels of
+/// nearfar::MultiSimilarity over the rows of all processes. Each process passes its own rows with
+/// their labels, in the same call; Sharding defines value and gradients.
 ///
-/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather); with mining 2 N^2
-/// D more.
+/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather); 2 N^2 D more with
+/// mining.
 template <class S, Kernel K = Cosine>
 class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
  public:
-  /// Throws as nearfar::MultiSimilarity.
+  /// Throws as nearfar::MultiSimilarity does.
   explicit MultiSimilarity(MultiSimilarityOptions options = {}, K kernel = K())
       : loss_(options, kernel) {}
 

@@ -7,8 +7,8 @@
 
 namespace nearfar::detail {
 
-/// One process' queries and references, each with its targets; the second set is empty when there
-/// is one.
+/// One process's queries and references, each with its targets; the second set is empty if there is
+/// one set.
 template <class S>
 struct ShardedRankedInputs {
   ShardedInputs<S, 2> sets;
@@ -17,7 +17,7 @@ struct ShardedRankedInputs {
   bool same_rows;
 };
 
-/// One process' share of a call of sharded::Retrieval.
+/// The part of one process in a call of sharded::Retrieval.
 template <class S>
 RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& kernel,
                          const ShardedRankedInputs<S>& inputs);
@@ -26,34 +26,35 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
 
 namespace nearfar::sharded {
 
-/// Retrieval metrics of a set that is shared out to processes: those of nearfar::Retrieval over the
-/// rows of all of them, where each gives its own with their labels. Every process makes the same
-/// call and gets the same means; with RetrievalOptions::per_query, the numbers of its own queries.
-/// Lists number the references of all processes. Full average precision, unlabelled references and
-/// weights are refused.
+/// Retrieval metrics of a set split over processes: those of nearfar::Retrieval over the rows of
+/// all processes. Each process passes its own rows with their labels, in the same call, and gets
+/// the same means; with RetrievalOptions::per_query it gets the numbers of its own queries. The
+/// columns of lists number the references of all processes. Full average precision, unlabelled
+/// references and weights are refused.
 ///
-/// Keys travel once, twice when a query's first positive is beyond all of ks.
-/// Beside the shards' rows a process keeps the nearest keys of each own query: as many as it has
+/// The ring passes keys once, or twice if a query's first positive is beyond all of ks. In addition
+/// to the shards' rows a process keeps the nearest keys of each own query: as many as it has
+/// positives, or the largest k.
 /// positives, or the largest k.
 template <class S, Kernel K = Cosine>
 class Retrieval {
  public:
-  /// Throws as nearfar::Retrieval.
+  /// Throws as nearfar::Retrieval does.
   explicit Retrieval(RetrievalOptions options = {}, K kernel = K())
       : metric_(std::move(options), kernel) {}
 
   const RetrievalOptions& options() const { return metric_.options(); }
   const K& kernel() const { return metric_.kernel(); }
 
-  /// Of the rows of all processes: each a query, all others its candidates. Own rows x are N_r x D,
-  /// N_r >= 0, with the targets of each row. Throws the same error on all processes, as
-  /// sharded::InfoNce::forward.
+  /// The metrics of the rows of all processes: each is a query, all others are its candidates. Own
+  /// rows x are N_r x D, N_r >= 0, with the targets of each row. Throws the same error on all
+  /// processes, like sharded::InfoNce::forward.
   RetrievalResult evaluate(const Sharding& where, Rows<S> x, const Targets& labels,
                            CallOptions<S> call = {}) const {
     return hand_on({{where, {Chunks<S>(x, no_gradient), {}}, false, call}, labels, labels, true});
   }
 
-  /// Of all processes' queries among all their references, each with targets.
+  /// The metrics of all processes' queries among all their references, each with targets.
   RetrievalResult evaluate(const Sharding& where, Rows<S> queries, const Targets& query_labels,
                            Rows<S> references, const Targets& reference_labels,
                            CallOptions<S> call = {}) const {

@@ -3,47 +3,50 @@
 #include "nearfar/sharded/exchange.hpp"
 
 /// \file
-/// Schedules for a batch whose rows are shared out to processes.
+/// Schedules for a batch whose rows are split over processes.
 
 namespace nearfar {
 
-/// The order in which shards are compared, for N rows of D elements in all on P processes. "Shard"
-/// is the rows of one process.
+/// The order in which shards are compared. P processes have N rows of D elements in all; a shard is
+/// the rows of one process.
 enum class Schedule {
-  /// Shards go round a ring, the next one under way while one is worked on. Extra memory a process
-  /// O(shard x D). The same bits from run to run with the same split.
+  /// Shards move round a ring; the transfer of the next overlaps the work on the present one. Extra
+  /// memory of a process is O(shard x D). Results have the same bits in each run with the same
+  /// split.
   ring,
-  /// Shards pass all processes from the first to the last, so that every sum has the order of the
-  /// whole batch: with shards of multiples of 384 rows the same bits for any number of processes,
-  /// one included. Memory as in a ring; up to twice its time, as processes wait for those before.
+  /// Shards pass through all processes from the first to the last, so that every sum has the order
+  /// of the whole batch. With shards of multiples of 384 rows, results have the same bits for any
+  /// number of processes, including one. Memory as for `ring`; up to twice the time, because
+  /// processes wait for those before them.
   ordered,
-  /// Everyone gets all rows, and every score is computed once instead of twice (InfoNCE, NT-Xent,
-  /// CLIP, SupCon): less arithmetic for O(N D) memory a process. The same bits from run to run.
+  /// Every process gets all rows, and computes each score once instead of twice (InfoNCE, NT-Xent,
+  /// CLIP, SupCon): less arithmetic for O(N D) memory a process. Results have the same bits in each
+  /// run.
   all_gather
 };
 
-/// Treatment of gradients after the call, see Sharding.
+/// The reduction of gradients after the call, see Sharding.
 enum class GradientScale {
   for_summing,   ///< gradients of parameters are summed over processes
-  for_averaging  ///< they are averaged, as most data-parallel frameworks do
+  for_averaging  ///< they are averaged, as in most data-parallel frameworks
 };
 
-/// Where and how a sharded call runs: `loss.forward(world, x, ...)`, or
+/// The processes and the schedule of a sharded call: `loss.forward(world, x, ...)`, or
 /// `loss.forward({world, Schedule::all_gather}, x, ...)`.
 ///
-/// The loss is that of the global batch, the rows of all processes in order of ranks, reduced over
-/// all of it. A process gets the gradient of that value for its own rows. Each process then carries
-/// it through its own copy of the model; the sum over processes of the parameters' gradients is the
-/// gradient one process with all rows would have. Frameworks that average divide it by their number
-/// P: with GradientScale::for_averaging rows' gradients are P times as large. For a loss L of 2
-/// processes, a model with one parameter w and rows x = w on both:
+/// The loss is that of the global batch, the rows of all processes in order of ranks, with one
+/// reduction over all of it. A process gets the gradient of that value for its own rows, and
+/// propagates it through its own copy of the model. The sum over processes of the parameters'
+/// gradients is the gradient of one process with all rows. Frameworks that average divide it by the
+/// number of processes P: with GradientScale::for_averaging the gradients of rows are P times as
+/// large. For a loss L of 2 processes, a model with one parameter w and rows x = w on both:
 ///
 ///     for_summing:    dL/dx on both, w's gradient is dL/dx_0 + dL/dx_1
 ///     for_averaging:  2 dL/dx on both, w's gradient is (2 dL/dx_0 + 2 dL/dx_1) / 2, the same
 ///
 /// Gradients of learnable numbers (temperature, logit scale and bias) and of the kernel's matrix
-/// are summed over processes already: all have the same, and neither sum nor scale is needed. (An
-/// average leaves them alone.)
+/// are already summed over processes: they are the same on all, and need neither sum nor scale. (An
+/// average does not change them.)
 struct Sharding {
   Sharding(Exchange& on,  // NOLINT(google-explicit-constructor): the exchange is all one needs
            Schedule how = Schedule::ring, GradientScale scale = GradientScale::for_summing)

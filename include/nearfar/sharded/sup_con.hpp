@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// One process' share of a call of sharded::SupCon.
+/// The part of one process in a call of sharded::SupCon.
 template <class S>
 TemperatureResult evaluate(const SupConOptions& options, const KernelValue<S>& kernel,
                            const ShardedLabelledInputs<S>& inputs);
@@ -14,17 +14,16 @@ TemperatureResult evaluate(const SupConOptions& options, const KernelValue<S>& k
 
 namespace nearfar::sharded {
 
-/// Supervised contrastive loss of a batch that is shared out to processes: the loss, the options
-/// and the kernels of nearfar::SupCon over the rows of all of them, where each gives its own with
-/// their labels. Every process makes the same call; see Sharding for what the value and the
-/// gradients are.
+/// Supervised contrastive loss of a batch split over processes: the loss, options and kernels of
+/// nearfar::SupCon over the rows of all processes. Each process passes its own rows with their
+/// labels, in the same call; Sharding defines value and gradients.
 ///
-/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather), where one process
-/// takes 4 N^2 D by the symmetry of scores.
+/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather); a single process
+/// takes 4 N^2 D, since scores are symmetric.
 template <class S, Kernel K = Cosine>
 class SupCon : public LabelCalls<SupCon<S, K>, S, TemperatureResult> {
  public:
-  /// Throws as nearfar::SupCon.
+  /// Throws as nearfar::SupCon does.
   explicit SupCon(SupConOptions options = {}, K kernel = K()) : loss_(options, kernel) {}
 
   const SupConOptions& options() const { return loss_.options(); }
