@@ -7,24 +7,24 @@
 #include "nearfar/engine/row_term.hpp"
 
 /// \file
-/// The term of hinges between a row's distance to its own centroid and those to all others.
+/// The term of hinges between a row's distance to its own centroid and its distances to all others.
 
 namespace nearfar::detail {
 
 /// Statistics of one row.
 struct CentroidRow {
-  double own = 0;      ///< distance to the centroid of its class without it
-  double stretch = 0;  ///< times its distance to the centroid with it; 0 without another row
+  double own = 0;      ///< distance to the centroid of the other rows of its class
+  double stretch = 0;  ///< own / distance to the centroid of its whole class; 0 for a class of one
   double value = 0;
   Index active = 0;
 };
 
-/// Scores are distances of rows and centroids, each of all rows of its class.
+/// Scores are distances of rows and centroids; a centroid is the mean of all rows of its class.
 template <class S>
 class CentroidTerm final : public RowTerm<S> {
  public:
-  /// `own`, the score of each row and the centroid of its class. `power` of the length is a
-  /// distance: 1, or 2 of squared ones.
+  /// `own` is the score of each row and the centroid of its class. The distance is the length to
+  /// the `power`: 1, or 2 for squared distances.
   CentroidTerm(Scratch& scratch, Index rows, const Centroids<S>& centroids, const S* own,
                double margin, int power, const Upstream& upstream)
       : centroids_(centroids),

@@ -10,7 +10,7 @@
 
 namespace nearfar::detail {
 
-/// The check of a class's margin of losses that add none to a score.
+/// The check of a class's margin for losses without margins.
 struct NoMargins {
   void operator()(double margin) const {
     fail_argument("margins", "none, as the loss adds no margin to a score", number_text(margin));
@@ -21,8 +21,8 @@ struct NoMargins {
 template <class S>
 class ClassCall : public Call<S> {
  public:
-  /// The kernel and the inputs must outlive the call. `centers` proxies a class. `normalises`:
-  /// proxies alone are normalised, under a kernel of inner products. check_margin(value) throws on
+  /// The kernel and the inputs must outlive the call. `centers`: proxies a class. `normalises`:
+  /// proxies are normalised although the kernel is the inner product. check_margin(value) throws on
   /// a class's margin that is out of range.
   template <class CheckMargin = NoMargins>
   ClassCall(const KernelValue<S>& kernel, Reduction reduction, const ProxyInputs<S>& inputs,

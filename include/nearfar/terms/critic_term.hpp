@@ -11,7 +11,8 @@
 #include "nearfar/terms/log_sum.hpp"
 
 /// \file
-/// Mutual information from a critic's scores of joint pairs (the diagonal) and of all others.
+/// Bounds on mutual information, from a critic's scores of joint pairs (the diagonal) and of all
+/// others.
 
 namespace nearfar::detail {
 
@@ -38,8 +39,8 @@ class CriticTerm final : public RowTerm<S> {
         count_(static_cast<double>(rows)),
         rows_(scratch.take<CriticRow<S>>(rows)) {}
 
-  /// Takes the sum over all rows, which donsker_varadhan's gradients are relative to, from a pass
-  /// without gradients: to be called before one with them.
+  /// Computes the sum over all rows after a pass without gradients. donsker_varadhan's gradients
+  /// are relative to it; call it before the pass with gradients.
   void sum_others() { all_others_ = sum_of_others(); }
 
   void start(Index i) override { rows_[i] = {}; }
@@ -72,7 +73,7 @@ class CriticTerm final : public RowTerm<S> {
     gradient_of_others(row, n - at - 1, s + at + 1, g + at + 1);
   }
 
-  /// The bound, of all closed rows.
+  /// The bound, after all rows are closed.
   double estimate() const {
     if (size_ == 0) return 0;
     double joint = 0;
@@ -103,7 +104,7 @@ class CriticTerm final : public RowTerm<S> {
   }
 
  private:
-  /// Sum over all pairs that are not joint of exp(critic).
+  /// Sum of exp(critic) over all pairs that are not joint.
   LogSum<double> sum_of_others() const {
     LogSum<double> all;
     for (Index i = 0; i < size_; ++i) {
@@ -119,8 +120,8 @@ class CriticTerm final : public RowTerm<S> {
     return sum_of_others().value() - std::log(count_ * (count_ - 1));
   }
 
-  /// How much nearer the others are than the joint pair, as log-sum-exp minus critic. The best
-  /// first: that difference is exact where the numbers are large.
+  /// The log-sum-exp of the other pairs minus the critic of the joint pair. The difference of the
+  /// best comes first, because it is exact for large numbers.
   double ahead(const CriticRow<S>& row) const {
     return (static_cast<double>(row.others.best) - row.joint) + std::log(row.others.sum);
   }
@@ -135,7 +136,7 @@ class CriticTerm final : public RowTerm<S> {
   double of_joint(const CriticRow<S>& row) const {
     switch (bound_) {
       case MutualInformationBound::info_nce:
-        // The share of the others: 1 - softmax, without the difference.
+        // 1 - softmax, without cancellation.
         return 1 / (1 + std::exp(-ahead(row))) / count_;
       case MutualInformationBound::club:
         return (1 - 1 / count_) / count_;
@@ -171,14 +172,14 @@ class CriticTerm final : public RowTerm<S> {
     row.temperature += loops_.gradient(n, s, rate_, row.others.best, static_cast<S>(factor), g);
   }
 
-  /// -d(value)/d(critic) of a pair as near as the row's nearest; of others it is exp(critic - best)
+  /// -d(value)/d(critic) for a pair at the row's nearest score; for others it is exp(critic - best)
   /// times that.
   double weight_of_best(const CriticRow<S>& row) const {
     constexpr double most = sizeof(S) == sizeof(float) ? 80 : 700;
     const double best = static_cast<double>(row.others.best);
     switch (bound_) {
       case MutualInformationBound::info_nce:
-        // The others together lose as much as the joint pair gains.
+        // A row's gradients sum to zero.
         return of_joint(row) / row.others.sum;
       case MutualInformationBound::nwj:
         return std::exp(std::min(best - 1, most)) / (count_ * (count_ - 1));

@@ -11,17 +11,18 @@
 
 namespace nearfar::detail {
 
-/// With P_b and N_b how many positives and negatives are in bins up to b, and p_b how many
-/// positives are in bin b alone,
+/// With P_b and N_b the numbers of positives and negatives in bins up to b, and p_b the number of
+/// positives in bin b alone,
 ///
 ///     L = 1/|P| sum_b p_b N_b / (N_b + P_b)
 ///
-/// which is 1 minus the average precision, as a sum of which no part is negative: small losses keep
-/// their digits. Of a score between bins k and k + 1, at c = (1 - s) bins / 2,
+/// This is 1 minus the average precision as a sum of non-negative summands: small losses keep their
+/// digits. For a score between bins k and k + 1, at c = (1 - s) bins / 2,
 ///
 ///     dL/dc = -1/|P| p_k P_k / (N_k + P_k)^2                              for a negative,
 ///     dL/dc = 1/|P| (q_{k+1} - q_k + p_k N_k / (N_k + P_k)^2)             for a positive,
 ///
+/// with q = N / (N + P): sums over later bins cancel between neighbours.
 /// q = N / (N + P): sums over later bins cancel between neighbours.
 template <class S>
 class FastApTerm final : public LabelledTerm<S> {
@@ -47,7 +48,7 @@ class FastApTerm final : public LabelledTerm<S> {
     rows_[i].scores += n;
   }
 
-  /// The sums become derivatives with respect to scores.
+  /// Replaces the sums by derivatives with respect to scores.
   void close(Index i) override {
     if (positives_[i] == 0) return;
     double* positives = of_positives(i);
@@ -100,7 +101,7 @@ class FastApTerm final : public LabelledTerm<S> {
     Index scores;
   };
 
-  /// Numbers of row i: one a bin but the last, whose sums are all positives and all negatives.
+  /// Numbers of row i, one for each bin but the last, where the sums are the totals.
   double* of_positives(Index i) const { return sums_ + 2 * i * bins_; }
   double* of_negatives(Index i) const { return of_positives(i) + bins_; }
 

@@ -11,8 +11,8 @@
 
 namespace nearfar::detail {
 
-/// A row's sums of exp(-t (q - nearest)): the Gaussian of squared distances q in units of the
-/// nearest pair's.
+/// A row's sums of exp(-t (q - nearest)), q a squared distance: Gaussians relative to that of the
+/// nearest pair.
 template <class S>
 class GaussianTerm final : public RowTerm<S> {
  public:
@@ -42,7 +42,7 @@ class GaussianTerm final : public RowTerm<S> {
   GaussianSums* sums_;
 };
 
-/// Nothing: for the range of the scores alone, which a pass finds for any term.
+/// An empty term, for passes that find the range of the scores only.
 template <class S>
 class NoTerm final : public RowTerm<S> {
  public:

@@ -7,9 +7,8 @@
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/loops/hadsell.hpp"
 
-/// \file
 /// The term of Hadsell's contrastive loss: d^2 / 2 for similar pairs, max(0, m - d)^2 / 2 for
-/// others. Both are half the square of a length, which is also, up to its sign, the derivative.
+/// others. Both are half the square of a length, which is also the derivative, up to its sign.
 
 namespace nearfar::detail {
 
@@ -22,11 +21,11 @@ S hadsell_length(S distance, S margin, bool similar) {
 /// Statistics of one row.
 struct HadsellRow {
   double value;
-  std::int64_t active;  ///< pairs that do not rest; seen from both sides a pair gives two
+  std::int64_t active;  ///< pairs above zero; a pair from both sides counts twice
 };
 
-/// Pairs over labels, in a score pass. `share` of each pair belongs to the row: 1 when a pair comes
-/// once, 1/2 when once from each side; times the factor of squares.
+/// Pairs over labels, in a score pass. `share` is the part of each pair that belongs to the row, 1
+/// if a pair comes once and 1/2 if it comes from each side, times the factor of squares.
 template <class S>
 class HadsellTerm final : public LabelledTerm<S> {
  public:
@@ -62,8 +61,8 @@ class HadsellTerm final : public LabelledTerm<S> {
   }
 
  private:
-  /// A pair that row i lists and that does not list it is similar to one side and not to the other.
-  /// It does not rest where one of them does not.
+  /// Counts the pairs that row i lists and whose keys do not list row i. Such a pair is similar on
+  /// one side and dissimilar on the other. It is active if either side is.
   void count_one_sided(Index i, Index first, Index n, const S* s) {
     for (const Index j : this->rule().listed(i, first, n)) {
       if (this->rule().lists(j, i)) continue;

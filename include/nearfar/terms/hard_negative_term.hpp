@@ -11,7 +11,7 @@
 #include "nearfar/loops/scores.hpp"
 
 /// \file
-/// Debiased contrastive terms with hard negatives weighted up, as functions of a row's cosines.
+/// Debiased contrastive terms with weighted negatives, as functions of a row's cosines.
 
 namespace nearfar::detail {
 
@@ -36,8 +36,8 @@ struct HardNegativeSettings {
   const Index* positives;  ///< the column of each row's positive
 };
 
-/// With P = exp(s_p / tau), n negatives, and the mean of exp(s / tau) over negatives taken with
-/// weights exp(beta s / tau), R = n mean:
+/// With P = exp(s_p / tau), n negatives, and the mean of exp(s / tau) over negatives with weights
+/// exp(beta s / tau), R = n mean:
 /// G = max((R - n prior P) / (1 - prior), n exp(-1 / tau)), L = -log(P / (P + G)).
 template <class S>
 class HardNegativeTerm final : public RowTerm<S> {
@@ -78,7 +78,7 @@ class HardNegativeTerm final : public RowTerm<S> {
     const double log_p = static_cast<double>(row.positive) * inverse_;
     const double log_r =
         static_cast<double>(row.best) * inverse_ + std::log(n * (row.hardened / row.weights));
-    // In units of exp(top), so that nothing overflows.
+    // Relative to exp(top), so that nothing overflows.
     const double top = std::max({log_p, log_r, -inverse_});
     const double p = std::exp(log_p - top);
     const double r = std::exp(log_r - top);
@@ -91,7 +91,7 @@ class HardNegativeTerm final : public RowTerm<S> {
     row.of_negatives = floored ? 0 : above * r / (1 - prior);
     row.of_positive = floored ? -above * g : -row.of_negatives;
     row.temperature = row.of_positive * static_cast<double>(row.positive);
-    // The floor is that of a cosine of -1 everywhere.
+    // The lower limit is that of cosines of -1.
     if (floored) row.temperature -= above * g;
   }
 
@@ -115,7 +115,7 @@ class HardNegativeTerm final : public RowTerm<S> {
     if (best > row.best) {
       const double fall = (static_cast<double>(row.best) - static_cast<double>(best)) * inverse_;
       row.hardened *= std::exp((1 + concentration) * fall);
-      // 0 * -infinity is not 0: the first negatives have nothing to scale.
+      // 0 * -infinity is not 0: before the first negatives there is nothing to scale.
       row.weights = row.negatives > 0 ? row.weights * std::exp(concentration * fall) : 0;
       row.best = best;
     }

@@ -14,28 +14,28 @@
 
 /// \file
 /// The term of InBatchInfoNce: one positive a query against log-sum-exps of several blocks of
-/// scores, whose logits may be shifted, or left out, by rules that have no gradient.
+/// scores. Rules without a gradient shift logits or leave them out.
 
 namespace nearfar::detail {
 
-/// Sides that are compared.
+/// Pairs of sides that are compared.
 enum class Direction : int { query_to_key, query_to_query, key_to_query, key_to_key };
 inline constexpr std::size_t direction_count = 4;
 
-/// Whether the own row of a sample's side is among the rows of the other: the positive is.
+/// True if a sample's own row is among the rows of the other side, so that the positive is.
 constexpr bool has_positive(Direction d) {
   return d == Direction::query_to_key || d == Direction::key_to_query;
 }
 
-/// The scores of a block that count more the harder they are.
+/// The scores of a block whose logits increase with their hardness.
 enum class HardScores { none, all, own, others };
 
-/// A block's logits. A block has negatives alone: positives lie outside.
+/// The logits of a block. A block has negatives alone; positives are outside.
 template <class S>
 struct InBatchBlock {
   Direction direction = Direction::query_to_key;
   HardScores hard = HardScores::none;
-  OwnColumns own = {};       ///< each query's, for HardScores
+  OwnColumns own = {};       ///< the columns of each query's own, for HardScores
   const S* shift = nullptr;  ///< added to the scores, one a key
 };
 
@@ -46,11 +46,11 @@ struct InBatchSettings {
   double temperature;
   bool joint;  ///< one sum of all directions, or a sum of each
   std::array<bool, direction_count> used;
-  double hardness;     ///< what a hard score is multiplied by
+  double hardness;     ///< factor of a hard score
   const S* positive;   ///< score of each row's positive
-  const S* shift;      ///< added to these; may be null
-  const S* threshold;  ///< of each row: nearness (or the guide's) above which a negative is
-                       ///< dropped; may be null
+  const S* shift;      ///< added to these scores; may be null
+  const S* threshold;  ///< of each row: nearness (or the guide's) above which a negative is left
+                       ///< out; may be null
 };
 
 /// Statistics of one row.
@@ -60,7 +60,7 @@ struct InBatchRow {
   double slope;        ///< dL/ds of the positive
   std::int64_t negatives;
   std::int64_t dropped;
-  bool overflow;  ///< whether a logit does not fit S
+  bool overflow;  ///< true if a logit overflows S
 };
 
 template <class S>
@@ -128,7 +128,7 @@ class InBatchTerm {
     const S* s = shifted(b, i, first, n, scores, guide, buffer, dropped);
     const S positive = settings_.positive[i];
     double moment = loops_.gradient(n, s, settings_.sign, sum.best, rate_, sum.factor, positive, g);
-    // A shift has no derivative: moments are of the scores themselves.
+    // A shift has no derivative: moments use the scores without it.
     if (has_shift(b)) moment = loops_.moment(n, g, scores, positive);
     rows_[i].temperature += moment;
   }
@@ -157,13 +157,13 @@ class InBatchTerm {
     return block(b).hard != HardScores::none || block(b).shift != nullptr;
   }
 
-  /// The nearness of a row's positive as its logit has it.
+  /// The nearness of a row's positive in its logit.
   S positive(Index i) const {
     const S score = settings_.positive[i];
     return S(settings_.sign) * (settings_.shift != nullptr ? score + settings_.shift[i] : score);
   }
 
-  /// The scores of which logits are made, in `buffer` where they are not the scores themselves.
+  /// The scores with shifts, in `buffer` if they differ from s.
   const S* shifted(Index b, Index i, Index first, Index n, const S* s, const S* guide, S* buffer,
                    Index& dropped) const {
     if (!has_shift(b) && settings_.threshold == nullptr) return s;
@@ -182,7 +182,7 @@ class InBatchTerm {
     return buffer;
   }
 
-  /// body(from, count) for the hard scores among n of row i from key `first` on.
+  /// Calls body(from, count) for the hard scores among n of row i from key `first` on.
   template <class Body>
   static void each_hard_part(const InBatchBlock<S>& of, Index i, Index first, Index n,
                              const Body& body) {
@@ -201,7 +201,7 @@ class InBatchTerm {
     }
   }
 
-  /// log(positives + others) - log(1 positive), by the form that keeps the digits; `below` is the
+  /// log(positives + others) - log(1 positive), in the form that keeps the digits; `below` is the
   /// logarithm of one positive.
   static double log_share(double own, double copies, double others, double below) {
     const double positives = copies * own;

@@ -5,20 +5,19 @@
 #include "nearfar/loops/linear_contrastive.hpp"
 
 /// \file
-/// The term of squared hinges about the means of scores of either kind of pair.
+/// The term of squared hinges about the mean scores of positive and of negative pairs.
 
 namespace nearfar::detail {
 
-/// Squared hinges of one kind, and the sum of the hinges themselves, which the mean's derivative
-/// takes.
+/// Squared hinges of one kind, and the sum of the hinges, for the mean's derivative.
 struct SquaredHinges {
   double sum = 0;
   double squares = 0;
   Index active = 0;
 };
 
-/// Three passes: sums of scores, which the means follow from; hinges, given the bounds that follow
-/// from the means; gradients, given the sums of all hinges.
+/// There are three passes: one sums scores, which gives the means; one sums hinges with bounds from
+/// the means; one computes gradients from the sums of all hinges.
 template <class S>
 class IntraPairVarianceTerm final : public LabelledTerm<S> {
  public:
@@ -29,13 +28,13 @@ class IntraPairVarianceTerm final : public LabelledTerm<S> {
         sums_(scratch.take<ByKind<double>>(rows)),
         rows_(scratch.take<ByKind<SquaredHinges>>(rows)) {}
 
-  /// The pass of hinges comes next: of positives below one bound and negatives above the other.
+  /// Begins the pass of hinges: positives below one bound and negatives above the other.
   void begin_hinges(const ByKind<double>& bounds) {
     stage_ = Stage::hinges;
     bounds_ = bounds;
   }
-  /// The pass of gradients comes next. A hinge's own derivative is multiplied by the factor of its
-  /// kind; `through_mean` is added to that of each score of a kind.
+  /// Begins the pass of gradients. A hinge's own derivative is multiplied by the factor of its
+  /// kind; `through_mean` is added to the derivative of each score of a kind.
   void begin_gradients(const ByKind<double>& factors, const ByKind<double>& through_mean) {
     stage_ = Stage::gradients;
     factors_ = factors;

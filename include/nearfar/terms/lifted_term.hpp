@@ -11,8 +11,9 @@
 #include "nearfar/terms/log_sum.hpp"
 
 /// \file
-/// Lifted structure: a positive pair is held against all negatives of both of its rows. That takes
-/// two score passes: one for each row's log-sum-exp over its negatives, one for the pairs.
+/// The term of the lifted structured loss: a positive pair against all negatives of both of its
+/// rows. It takes two score passes: one for each row's log-sum-exp over its negatives, one for the
+/// pairs.
 
 namespace nearfar::detail {
 
@@ -45,9 +46,11 @@ class NegativeLogSumTerm final : public LabelledTerm<S> {
   LogSum<S>* rows_;
 };
 
-/// The side of a pass's queries, and so the part of a pair (i, j) that is row i's.
+/// The side of the queries of a pass, which decides the part of a pair (i, j) that belongs to row
+/// i.
 enum class LiftedSide {
-  both,   ///< a set compared with itself: a pair comes with both rows, half of it is each one's
+  both,   ///< a set compared with itself: a pair comes with both rows, and half of it belongs to
+          ///< each
   query,  ///< the pair's term, and the derivatives of the query's negatives
   key     ///< the derivatives of the key's negatives
 };
@@ -56,20 +59,20 @@ enum class LiftedSide {
 struct LiftedRow {
   double value;         ///< the row's part of its pairs' terms
   double through;       ///< dL/d(the row's log-sum-exp over negatives), from its side
-  std::int64_t active;  ///< positive pairs, seen from this row, that do not rest; of a set compared
-                        ///< with itself each pair gives two to both rows together
+  std::int64_t active;  ///< positive pairs above zero, from this row; of a set compared with itself
+                        ///< each pair counts twice
 };
 
 /// Second pass: J_ij = log(exp(L_i) + exp(L_j)) + m - nearness_ij for positive pairs, L_i the first
-/// pass's log sums; a pair's term is max(0, J)^2 / 2.
+/// pass's log-sum-exps; a pair's term is max(0, J)^2 / 2.
 template <class S>
 class LiftedTerm final : public LabelledTerm<S> {
  public:
   using LogSums = NegativeLogSumTerm<S>;
 
-  /// Log sums of the rows themselves and of those they are compared with. `listed_by`, for a set
-  /// compared with itself whose rows may list rows that do not list them, is the rule as keys see
-  /// it; else null. Arguments must outlive the term.
+  /// Takes the log-sum-exps of the rows and of the keys. `listed_by` is for a set compared with
+  /// itself whose rows may list rows that do not list them: the rule with keys as anchors; else
+  /// null. Arguments must outlive the term.
   LiftedTerm(Scratch& scratch, Index rows, LiftedSide side, int sign, double margin,
              const LogSums& own, const LogSums& others, const PositiveRule<S>& rule,
              const Upstream& upstream, const PositiveRule<S>* listed_by = nullptr)
@@ -85,13 +88,13 @@ class LiftedTerm final : public LabelledTerm<S> {
 
   const LiftedRow& operator[](Index i) const { return rows_[i]; }
 
-  /// What pairs need to know of a row as a key of theirs.
+  /// Numbers of a row as a key that its pairs need.
   static constexpr Index key_numbers = 2;
   void fill_key(Index i, double* numbers) const {
     numbers[0] = own_[i].value();
     numbers[1] = row_upstream(upstream_, i);
   }
-  /// Keys that come in blocks: key_numbers of each, in the place of log sums and upstreams.
+  /// Sets key_numbers numbers for each key of a block, in place of log-sum-exps and upstreams.
   void set_keys(const double* numbers) { keys_ = numbers; }
 
   void start(Index i) override { rows_[i] = {}; }
@@ -108,7 +111,7 @@ class LiftedTerm final : public LabelledTerm<S> {
       row.through += slope(pair, i, first + k, both) * pair.share;
       row.active += both ? 1 : 2;
     });
-    // What the other row alone counts as a pair goes through this row's negatives, too.
+    // A pair that the other row alone counts contributes to this row's negatives, too.
     other_side.each(n, [&](Index k) {
       if (positives[k]) return;
       const Pair pair = this->pair(i, first + k, s[k]);
@@ -119,7 +122,7 @@ class LiftedTerm final : public LabelledTerm<S> {
   void close(Index) override {}
   double value(Index i) const override { return rows_[i].value; }
 
-  /// Row i's weights have what reaches its own log-sum-exp.
+  /// Row i's weights include the derivative through its own log-sum-exp.
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     const RowPositives<S> positives(this->rule(), i, first, n);
     const LogSum<S>& own = own_[i];
@@ -139,7 +142,7 @@ class LiftedTerm final : public LabelledTerm<S> {
  private:
   struct Pair {
     double j;      ///< J_ij
-    double share;  ///< of row i's negatives in the pair's
+    double share;  ///< of row i's negatives in both rows' sum
   };
 
   Pair pair(Index i, Index other, S score) const {
@@ -152,7 +155,7 @@ class LiftedTerm final : public LabelledTerm<S> {
             std::exp(a - top) / sum};
   }
 
-  /// The part of a pair's term that is the row's.
+  /// The row's share of a pair's term.
   double share() const {
     switch (side_) {
       case LiftedSide::both:
@@ -165,8 +168,8 @@ class LiftedTerm final : public LabelledTerm<S> {
     return 0;
   }
 
-  /// Which of n keys from `first` on have row i as their positive; all that are row i's, where the
-  /// rule is the same from both sides.
+  /// The keys, of n from `first` on, that have row i as a positive; all positives of row i if the
+  /// rule is symmetric.
   class OtherSide {
    public:
     OtherSide(const PositiveRule<S>* rule, Index i, Index first, Index n) {
@@ -182,7 +185,7 @@ class LiftedTerm final : public LabelledTerm<S> {
     std::optional<RowPositives<S>> positives_;
   };
 
-  /// dL/dJ_ij of a pair that row i counts, and of rows with themselves the other, too, if `both`.
+  /// dL/dJ_ij of a pair that row i counts; with `both`, also of the same pair from the other row.
   /// The two rows of a batch may have different upstreams.
   double slope(const Pair& pair, Index i, Index other, bool both) const {
     switch (side_) {

@@ -42,7 +42,7 @@ class LinearContrastiveTerm final : public LabelledTerm<S> {
     return scales_.positive * rows_[i].positive.sum + scales_.negative * rows_[i].negative.sum;
   }
 
-  /// A positive's hinge grows as it gets farther, a negative's as it gets nearer.
+  /// A positive's hinge increases with its distance, a negative's decreases.
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     const RowPositives<S> positives(this->rule(), i, first, n);
     const double above = sign_ * row_upstream(upstream_, i);

@@ -9,7 +9,7 @@
 #include "nearfar/loops/softmax.hpp"
 
 /// \file
-/// The log-sum-exp of a row of scores, for losses whose positives stand apart from the sum.
+/// The log-sum-exp of a row of scores, for losses whose positives are not in the sum.
 
 namespace nearfar::detail {
 
@@ -21,8 +21,8 @@ struct LogSumExpRow {
   double moment;  ///< sum of g_j (s_j - s_best)
 };
 
-/// log sum_j exp(nearness_ij / tau), but for one column of each row where `left_out` names it. Rows
-/// that are left out of each other are so both ways.
+/// log sum_j exp(nearness_ij / tau). `left_out` may name one column of each row that the sum omits.
+/// Two rows leave out each other, or neither does.
 template <class S>
 class LogSumExpTerm final : public SoftmaxTerm<S> {
  public:
@@ -67,7 +67,7 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
 
   void close(Index) override {}
 
-  /// dL_i/ds_ij = sign / tau times j's share of the sum.
+  /// dL_i/ds_ij = sign / tau times the softmax of j.
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     LogSumExpRow<S>& row = rows_[i];
     const Index at = place(i, first, n);
@@ -78,7 +78,7 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
     });
   }
 
-  // As SoftmaxTerm has them.
+  // The functions of SoftmaxTerm.
 
   Index positive_of(Index i) const override {
     return left_out_ != nullptr ? left_out_[i] : no_column;
@@ -116,14 +116,14 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
     return sign_ * row_upstream(upstream_, i) / temperature_ / rows_[i].sum;
   }
 
-  /// The place of what is left out among scores first .. first + n - 1; -1 for none.
+  /// The position of the omitted column among scores first .. first + n - 1; -1 for none.
   Index place(Index i, Index first, Index n) const {
     if (left_out_ == nullptr) return -1;
     const Index at = left_out_[i] - first;
     return at >= 0 && at < n ? at : -1;
   }
 
-  /// body(from, some) for all others of them.
+  /// Calls body(from, some) for the runs of all others.
   template <class Body>
   void each_part(Index i, Index first, Index n, const Body& body) const {
     const Index at = place(i, first, n);

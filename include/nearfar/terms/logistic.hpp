@@ -9,7 +9,7 @@
 namespace nearfar::detail {
 
 /// softplus(z) = log(1 + e^z) = -log sigmoid(-z), and its derivative sigmoid(z), without overflow
-/// and, where small, without loss of digits.
+/// and with all digits of small values.
 template <class S>
 struct Softplus {
   S value;

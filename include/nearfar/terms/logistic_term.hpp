@@ -6,26 +6,25 @@
 #include "nearfar/loops/logistic.hpp"
 
 /// \file
-/// The term of losses in which every pair by itself is a match or none: sums of
-/// logistic losses.
+/// The term of losses in which each pair is a match or none by itself: sums of logistic losses.
 
 namespace nearfar::detail {
 
-/// How a score becomes a logit, and which pairs match.
+/// The logit of a score, and the pairs that match.
 template <class S>
 struct LogisticSettings {
   double scale;
   double bias;
   const S* key_bias = nullptr;  ///< added to every logit of a key, if not null
   bool positives_on_diagonal = false;
-  const PositiveRule<S>* rule = nullptr;  ///< of any number of matches a row, if not null
+  const PositiveRule<S>* rule = nullptr;  ///< for any number of matches a row, if not null
 };
 
 /// Sums over one row.
 struct LogisticRow {
   double value;
   double d_scale;  ///< derivative with respect to the scale
-  double d_bias;   ///< and to the bias
+  double d_bias;   ///< derivative with respect to the bias
   Index positives;
   Index negatives;
 };
@@ -93,7 +92,7 @@ class LogisticTerm final : public RowTerm<S> {
     return {scale_, bias_, key_bias_ != nullptr ? key_bias_ + first : nullptr};
   }
 
-  /// The place of row i's match among keys first .. first + n - 1; -1 for none.
+  /// The position of row i's match among keys first .. first + n - 1; -1 for none.
   Index match(Index i, Index first, Index n) const {
     return diagonal_ && i >= first && i < first + n ? i - first : -1;
   }

@@ -9,20 +9,21 @@
 #include "nearfar/loops/lifted.hpp"
 
 /// \file
-/// The term of supervised contrastive losses: any number of positives a row, weighted or not.
+/// The term of supervised contrastive losses: any number of positives a row, with or without
+/// weights.
 
 namespace nearfar::detail {
 
-/// Statistics of one anchor. A loss is near zero only where one positive is the nearest key and has
-/// (nearly) all of the weight: its exponential, `own`, is kept apart from the sum of all others, so
+/// Statistics of one anchor. A loss is near zero only if one positive is the nearest key and has
+/// (nearly) all of the weight. Its exponential, `own`, is kept apart from the sum of all others, so
 /// that neither the loss nor its gradient is a difference of nearly equal numbers. That positive is
-/// the only one, or the heaviest. Where several weigh the same none is kept apart: their loss is
-/// log 2 at least.
+/// the only one, or the heaviest. If several have the same weight none is kept apart: the loss is
+/// then at least log 2.
 template <class S>
 struct SupConRow {
   S best;                  ///< largest nearness so far
-  S best_positive;         ///< the same among positives
-  double others;           ///< sum of exp((nearness - best) / tau), but for `own`
+  S best_positive;         ///< largest nearness of a positive so far
+  double others;           ///< sum of exp((nearness - best) / tau) without `own`
   double own;              ///< exp((nearness - best) / tau) of the positive kept apart, or 0
   double positive_scores;  ///< sum of the positives' nearness, or that of the one kept apart
   double among_positives;  ///< weighted sum of the positives' exp((nearness - best_positive) / tau)
@@ -30,22 +31,22 @@ struct SupConRow {
   double temperature;  ///< sum of g_j s_j
 };
 
-/// What is known besides where positives have weights, in units of the heaviest one's.
+/// Further statistics if positives have weights, in units of the largest weight.
 struct LighterPositives {
-  double weight;  ///< sum of the weights of all but the heaviest so far
-  double behind;  ///< their weighted sum of best - nearness
-  double lost;    ///< sum over all keys of (1 - weight) exp((nearness - best) / tau); a negative's
-                  ///< weight is 0
+  double weight;  ///< sum of the weights of all positives but the heaviest so far
+  double behind;  ///< weighted sum of best - nearness over them
+  double lost;  ///< sum over all keys of (1 - weight) exp((nearness - best) / tau); negatives have
+                ///< weight 0
 };
 
-/// The place of the mean over positives: outside of the logarithm, inside of it, or inside of it
-/// as a sum.
+/// The place of the mean over positives: outside of the logarithm, inside of it, or a sum inside of
+/// it.
 enum class MeanOverPositives { outside_log, inside_log, sum_inside_log };
 
 template <class S>
 class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
  public:
-  /// `positives`: how many each anchor has. Arguments must outlive the term.
+  /// `positives`: the number of each anchor's positives. Arguments must outlive the term.
   ManyPositivesSoftmax(Scratch& scratch, Index rows, int sign, double temperature,
                        MeanOverPositives mean, const PositiveRule<S>& rule, const Index* positives,
                        const Upstream& upstream)
@@ -63,7 +64,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     if (sign > 0 && outside_ && rule.by_labels() && same_labels) share(scratch, rows);
   }
 
-  /// Another rule, for the next block of keys.
+  /// Sets the rule of the next block of keys.
   void set_rule(const PositiveRule<S>& rule) { rule_ = &rule; }
 
   const SupConRow<S>& operator[](Index i) const { return rows_[i]; }
@@ -124,8 +125,8 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     }
   }
 
-  /// dL_i/ds_ij = sign / tau * (p_ij - [j positive] q_ij): q is j's share of the positives'
-  /// weights, or of the softmax among positives.
+  /// dL_i/ds_ij = sign / tau * (p_ij - [j positive] q_ij), where q is j's share of the positives'
+  /// weights, or its softmax among positives.
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     SupConRow<S>& row = rows_[i];
     if (positives_[i] == 0) {
@@ -138,7 +139,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     if (rule_->weighted()) weigh_positives(i, first, n, s, g);
   }
 
-  /// The positive of a row that has one, where exponentials are shared.
+  /// The positive of a row that has one, if exponentials are shared.
   Index positive_of(Index i) const override {
     return partners_ != nullptr ? partners_[i] : no_column;
   }
@@ -182,11 +183,11 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   void add_moment(Index i, double moment) override { rows_[i].temperature += moment; }
 
  private:
-  /// Sums below this may lack exponentials that were too small for S.
+  /// Sums below this may lack exponentials that underflow in S.
   static constexpr double least_sum = sizeof(S) == sizeof(float) ? 1e-28 : 1e-290;
 
-  /// The sum of negatives' exponentials where all lie far below the best, which is a positive:
-  /// those relative to the nearest of them do not underflow.
+  /// The sum of negatives' exponentials if all are far below the best, which is a positive:
+  /// relative to the nearest negative they do not underflow.
   double far_sum(const SupConRow<S>& row, const PositiveMask<S>& mask, Index n, const S* s) const {
     const S nearest = lifted_loops<S>().largest_negative(n, s, sign_, mask);
     if (std::isinf(nearest)) return 0;  // no negatives
@@ -198,7 +199,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
 
   double factor(Index i) const { return sign_ * row_upstream(upstream_, i) / temperature_; }
 
-  /// How far a nearness lies below the best, in units of the temperature.
+  /// The distance of a nearness from the best, in units of the temperature.
   double below_best(const SupConRow<S>& row, double nearness) const {
     return (static_cast<double>(row.best) - nearness) / temperature_;
   }
@@ -206,14 +207,14 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
 
   void set_own(SupConRow<S>& row) const { row.own = std::exp(-below_best(row)); }
 
-  /// log((own + others) / own), by the form that keeps the digits; own is also given as
-  /// sum * exp(-below), which may be too small a number.
+  /// log((own + others) / own), in the form that keeps the digits. own is also given as sum *
+  /// exp(-below), because it may underflow.
   static double log_of_total(const SupConRow<S>& row, double sum, double below) {
     return row.own > row.others ? std::log1p(row.others / row.own)
                                 : std::log(row.own + row.others) - std::log(sum) + below;
   }
 
-  /// A new best, if it is one, for sums relative to it.
+  /// Raises the best to `candidate` if that is larger, and rescales the sums.
   void raise_best(Index i, S candidate) const {
     SupConRow<S>& row = rows_[i];
     if (!(candidate > row.best)) return;
@@ -222,7 +223,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     row.others *= fall;
     if (lighter_ != nullptr) {
       lighter_[i].lost *= fall;
-      // 0 * infinity is not 0: the first keys have nothing behind them.
+      // 0 * infinity is not 0: before the first keys there is nothing to rescale.
       if (lighter_[i].weight > 0) lighter_[i].behind += lighter_[i].weight * rise;
     }
     row.best = candidate;
@@ -233,7 +234,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     row.best_positive = candidate;
   }
 
-  /// What vector code makes of a row's scores; of weighted positives nothing.
+  /// The arguments of the vector code for a row's gradient; not for weighted positives.
   SoftmaxShares<S> shares(Index i) const {
     const SupConRow<S>& row = rows_[i];
     const double factor = this->factor(i);
@@ -254,8 +255,8 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
               static_cast<S>(factor * (row.others / total)),
               static_cast<S>(row.positive_scores)};
     }
-    // A row's gradients sum to zero, so that moments may be measured from anywhere: near most of
-    // what has a weight they lose the fewest digits.
+    // A row's gradients sum to zero, so moments may be relative to any score. Near the scores with
+    // most of the weight the fewest digits are lost.
     const auto count = static_cast<double>(positives_[i]);
     return {row.best,
             row.best,
@@ -298,7 +299,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
       row.value = log_of_total(row, 1, below_best(row)) + ahead / (1 + rest);
       return;
     }
-    // The softmax's share of all weights: (W total) / sum of w e, W = 1 + rest.
+    // The softmax in proportion to all weights: (W total) / sum of w e, W = 1 + rest.
     const double below = scaled(row.best - row.best_positive);
     const double among = row.among_positives * std::exp(-below);
     const double missing = rest * (row.own + row.others) + lighter_[i].lost;
@@ -333,8 +334,8 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
 
   // ---- shared exponentials: class codes, and columns for rows with one positive -----------------
 
-  /// Rows with one positive are told it by its column, so that it can be kept apart: as queries
-  /// they have a class code that no key has.
+  /// A row with one positive gets the positive's column, so that it can be kept apart; as a query
+  /// it has a class code that no key has.
   void share(Scratch& scratch, Index rows) {
     const S* codes = rule_->codes().query;
     partners_ = scratch.take<Index>(rows);
@@ -370,9 +371,9 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   const Index* positives_;
   const Upstream& upstream_;
   SupConRow<S>* rows_;
-  LighterPositives* lighter_ = nullptr;  ///< one a row, where positives have weights
-  Index* partners_ = nullptr;            ///< each row's one positive; null where none are shared
-  S* tile_codes_ = nullptr;              ///< of rows as queries
+  LighterPositives* lighter_ = nullptr;  ///< one a row, if positives have weights
+  Index* partners_ = nullptr;  ///< the column of each row's one positive; null if none are shared
+  S* tile_codes_ = nullptr;    ///< of rows as queries
 };
 
 }  // namespace nearfar::detail

@@ -5,8 +5,8 @@
 #include "nearfar/loops/linear_contrastive.hpp"
 
 /// \file
-/// The term of the margin based loss: hinges of pairs against a boundary, each as often as there
-/// are triplets with its pair.
+/// The term of the margin based loss: hinges of pairs against a boundary, each times the number of
+/// triplets that contain the pair.
 
 namespace nearfar::detail {
 
@@ -14,7 +14,7 @@ namespace nearfar::detail {
 template <class S>
 struct MarginRow {
   ByKind<S> margins;      ///< scores beyond which hinges are above zero
-  ByKind<double> counts;  ///< triplets that each of the anchor's pairs is in
+  ByKind<double> counts;  ///< number of triplets that contain each of the anchor's pairs
   ByKind<LinearHinges> hinges;
 };
 
@@ -29,14 +29,14 @@ class MarginTerm final : public LabelledTerm<S> {
         upstream_(upstream),
         rows_(scratch.take<MarginRow<S>>(rows)) {}
 
-  /// Anchor i: its boundary and the numbers of its positives and negatives.
+  /// Sets anchor i: its boundary and the numbers of its positives and negatives.
   void set(Index i, double beta, double margin, Index positives, Index negatives) {
     rows_[i] = {{saturated<S>(beta + sign_ * margin), saturated<S>(beta - sign_ * margin)},
                 {static_cast<double>(negatives), static_cast<double>(positives)},
                 {}};
   }
 
-  /// Hinges above zero of all triplets of anchor i.
+  /// The number of hinges above zero in all triplets of anchor i.
   std::int64_t active(Index i) const {
     const MarginRow<S>& row = rows_[i];
     return row.hinges.positive.active * static_cast<std::int64_t>(row.counts.positive) +

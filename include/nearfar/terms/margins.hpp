@@ -8,25 +8,25 @@
 #include "nearfar/terms/one_positive_softmax.hpp"
 
 /// \file
-/// Margins of softmax losses: what takes the place of the score of a row with its own class.
+/// Margins of softmax losses: functions that replace the score of a row with its own class.
 
 namespace nearfar::detail {
 
-/// cos(theta + m) where theta + m is at most pi, beyond it the line of slope 1 in the cosine that
-/// ArcFace's authors take. At theta = 0, where it has a corner, the term of its slope that diverges
-/// is left out.
+/// cos(theta + m) if theta + m is at most pi; beyond it the line of slope 1 in the cosine of
+/// ArcFace's authors. At theta = 0, where the function has a corner, the part of the slope that
+/// diverges is left out.
 template <class S>
 ChangedScore<S> with_angular_margin(const Angle& angle, double margin) {
   const double cosine = std::cos(margin);
   const double sine = std::sin(margin);
   if (angle.cosine < -cosine) return {static_cast<S>(angle.cosine - margin * sine), S(1)};
-  // A sine of the size of the rows' roundings has no direction.
+  // A sine as small as the rounding errors of the rows has no direction.
   constexpr double least = 8 * static_cast<double>(std::numeric_limits<S>::epsilon());
   const double bend = angle.sine > least ? angle.cosine * sine / angle.sine : 0;
   return {static_cast<S>(angle.cosine * cosine - angle.sine * sine), static_cast<S>(cosine + bend)};
 }
 
-/// A function of a cosine, and its derivative.
+/// The value of a function of a cosine, and its derivative.
 struct OfCosine {
   double value;
   double slope;

@@ -9,37 +9,37 @@
 #include "nearfar/engine/shared_exponentials.hpp"
 
 /// \file
-/// The term of InfoNCE and its kin: minus the log of a positive's share in a row's softmax.
+/// The term of InfoNCE and similar losses: the negative logarithm of the softmax of one positive.
 
 namespace nearfar::detail {
 
 /// Statistics of one query: a log-sum-exp over its negatives, relative to the best score, and the
 /// score of its positive apart, so that neither the loss nor the positive's gradient is a
-/// difference of nearly equal numbers when the positive wins.
+/// difference of nearly equal numbers when the positive has most of the softmax.
 template <class S>
 struct SoftmaxRow {
   S best;              ///< largest nearness (score, or minus distance) in the denominator so far
   S positive;          ///< nearness of the positive
   double others;       ///< sum over negatives of exp((nearness - best) / tau)
-  double own;          ///< exp((positive - best) / tau), 0 when not in the denominator
+  double own;          ///< exp((positive - best) / tau); 0 if not in the denominator
   double value;        ///< the query's loss
   double temperature;  ///< sum of g_j s_j = sum over negatives of g_j (s_j - s_positive)
   std::int64_t negatives;
 };
 
-/// A score that takes the place of a positive's own, and its derivative with respect to that.
+/// A score that replaces a positive's own, and its derivative with respect to that.
 template <class S>
 struct ChangedScore {
   S score;
   S slope;
 };
 
-/// The place of the positive of each row.
+/// The position of each row's positive.
 template <class S>
 struct Positives {
   const Index* column = nullptr;  ///< column[i]; column i when null
-  const S* paired = nullptr;      ///< not null: outside of the pass, with score paired[i]
-  /// Not null: row i's positive, which is in the pass, counts with changed[i].
+  const S* paired = nullptr;  ///< not null: the positive is not in the pass, its score is paired[i]
+  /// Not null: row i's positive is in the pass, and changed[i] replaces its score.
   const ChangedScore<S>* changed = nullptr;
 };
 
@@ -116,12 +116,13 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
         [&](Index at) { g[at] = positive_gradient(i); });
   }
 
-  // As SoftmaxTerm has them.
+  // The functions of SoftmaxTerm.
 
   Index positive_of(Index i) const override { return is_outside() ? no_column : column(i); }
 
-  /// An exponential is relative to the largest score of all, the positive's included: decoupled
-  /// losses, whose denominator it is not part of, could lose their negatives by that.
+  /// An exponential is relative to the largest of all scores, including the positive's. In
+  /// decoupled losses the denominator does not contain the positive, and its negatives could
+  /// underflow.
   bool in_place() const override {
     return settings_.sign > 0 && settings_.denominator == Denominator::with_positive;
   }
@@ -137,7 +138,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     SoftmaxRow<S>& row = rows_[i];
     Index negatives = n;
     if (!is_outside() && column(i) >= first && column(i) < first + n) {
-      // Whole vectors: the positive's exponential is 0, and what stands there is set at the end.
+      // Whole vectors: the positive's exponential is 0, and `close` sets its place at the end.
       s[column(i) - first] = left_out<S>;
       --negatives;
     }
@@ -149,12 +150,12 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
 
   InPlaceRow<S> finalise(Index i) override {
     SoftmaxRow<S>& row = rows_[i];
-    const S best = row.best;  // what the exponentials in place are relative to
+    const S best = row.best;  // the exponentials in place are relative to it
     const double others = row.others;
     close(i);
     if (row.negatives == 0) return {S(0), S(0)};
     const double factor = weight(i) * (row.best > best ? std::exp(scaled(best - row.best)) : 1);
-    // So far sum over negatives of exp(...) (s_j - best); a row's gradients sum to zero.
+    // So far it is the sum over negatives of exp(...) (s_j - best); a row's gradients sum to zero.
     row.temperature -= others * (static_cast<double>(row.positive) - static_cast<double>(best));
     row.temperature *= factor;
     return {static_cast<S>(factor), static_cast<S>(-others * slope(i))};
@@ -167,7 +168,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
 
   void set_positive(Index i, S score) override {
     rows_[i].positive = counted(i, score);
-    --rows_[i].negatives;  // fold counts all
+    --rows_[i].negatives;  // fold counts all scores
   }
   void leave_out(Index i) override { --rows_[i].negatives; }
 
@@ -186,12 +187,12 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     return {static_cast<double>(row.best), row.own + row.others, weight(i), row.positive, S(0)};
   }
 
-  /// Minus the negatives' share of the softmax, so that a row's gradients sum to zero; times the
+  /// Minus the softmax of the negatives together, so that a row's gradients sum to zero; times the
   /// slope of a changed score.
   S positive_gradient(Index i) const override {
     return static_cast<S>(counted_gradient(i) * slope(i));
   }
-  /// dL/ds of the score that counts as the positive's.
+  /// dL/ds for the score that replaces the positive's, or for the positive's own.
   double counted_gradient(Index i) const { return -weight(i) * rows_[i].others; }
 
   void add_moment(Index i, double moment) override { rows_[i].temperature += moment; }
@@ -217,7 +218,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     return settings_.positives.column != nullptr ? settings_.positives.column[i] : i;
   }
 
-  /// others(from, some) for the negatives among n scores, own(at) for the positive.
+  /// Calls others(from, some) for the negatives among n scores, own(at) for the positive.
   template <class Others, class Own>
   void around_positive(Index i, Index first, Index n, const Others& others, const Own& own) const {
     const Index at = is_outside() ? -1 : column(i) - first;
@@ -236,7 +237,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
 
   double weight(Index i) const {
     const double total = rows_[i].own + rows_[i].others;
-    if (!(total > 0)) return 0;  // decoupled, without a negative
+    if (!(total > 0)) return 0;  // a decoupled loss without a negative
     return settings_.sign * static_cast<double>(inverse_) * row_upstream(upstream_, i) / total;
   }
 

@@ -13,11 +13,11 @@
 #include "nearfar/terms/logistic.hpp"
 
 /// \file
-/// The loss of numbers that are to be in the order of their targets: one logarithm over all pairs.
+/// The loss of numbers that should have the order of their targets: one logarithm over all pairs.
 
 namespace nearfar::detail {
 
-/// A value, its derivative with respect to the scale, and how many pairs have an order.
+/// A value, its derivative with respect to the scale, and the number of ordered pairs.
 struct OrderedPairs {
   double value = 0;
   double d_scale = 0;
@@ -28,9 +28,9 @@ struct OrderedPairs {
 ///
 ///     L = log(1 + sum over (i, j) with target(i) < target(j) of exp(x_i - x_j))
 ///
-/// in O(n log n): sorted by target, a row's pairs are all rows before its group of equal targets
-/// and all rows behind it, and their sums are kept as running logarithms. Writes slopes[i] =
-/// dL/dx_i. Throws std::domain_error where a double cannot hold x or L.
+/// in O(n log n). Sorted by target, the pairs of a row are all rows before its group of equal
+/// targets and all rows behind it; running logarithms hold their sums. Writes slopes[i] = dL/dx_i.
+/// Throws std::domain_error if x or L overflows double.
 template <class Nearness, class Target>
 OrderedPairs ordered_pairs(Scratch& scratch, Index n, double scale, const Nearness& nearness,
                            const Target& target, double* slopes) {
@@ -71,7 +71,7 @@ OrderedPairs ordered_pairs(Scratch& scratch, Index n, double scale, const Nearne
   if (out.pairs > 0) out.value = Softplus<double>(all.value()).value;
   if (!is_finite(out.value)) fail_value_overflow(out.value);
 
-  // A pair's share of dL/dx is exp(x_i - x_j - L), never above 1.
+  // A pair's share of dL/dx is exp(x_i - x_j - L), at most 1.
   const auto share = [&](double exponent) { return std::exp(std::min(exponent - out.value, 0.0)); };
   LogSum<double> higher;  // of exp(-x)
   for (Index end = n, first = n; end > 0; end = first) {
@@ -82,7 +82,7 @@ OrderedPairs ordered_pairs(Scratch& scratch, Index n, double scale, const Nearne
     }
     for (Index rank = first; rank < end; ++rank) add(-x(rank), higher);
   }
-  // Slopes sum to zero: nearness may be measured from any of them.
+  // Slopes sum to zero: nearness may be relative to any of them.
   for (Index i = 0; i < n; ++i) out.d_scale += slopes[i] * (nearness(i) - nearness(0));
   return out;
 }

@@ -16,8 +16,8 @@
 #include "nearfar/terms/logistic.hpp"
 
 /// \file
-/// The term of losses whose anchors are a function of two log-sum-exps: one over logits of their
-/// positives, one over logits of their negatives.
+/// The term of losses that are a function of two log-sum-exps of each anchor: one over the logits
+/// of its positives, one over the logits of its negatives.
 
 namespace nearfar::detail {
 
@@ -27,13 +27,13 @@ struct DistanceHinge {
   double margin;
 };
 
-/// The scores that pairs of an anchor have to pass to be mined.
+/// The bounds that mined pairs of an anchor meet.
 struct MinedScores {
   double positives_below;
   double negatives_above;
 };
 
-/// Multi-similarity over mined pairs: a form for each anchor.
+/// The multi-similarity form over mined pairs: one for each anchor.
 struct MinedSimilarity {
   MultiSimilarityForm form;
   const MinedScores* rows;
@@ -57,8 +57,8 @@ struct PairLogitLoss {
   double of_negatives = 0;
 };
 
-// The loss of the log-sum-exps over positives and negatives, each -infinity where there is nothing
-// to sum over.
+// The loss from the log-sum-exps over positives and negatives; each is -infinity if its sum is
+// empty.
 
 inline PairLogitLoss loss_of(const MultiSimilarityForm& form, double positives, double negatives) {
   const Softplus<double> near(positives);
@@ -72,21 +72,21 @@ inline PairLogitLoss loss_of(const MinedSimilarity& mined, double positives, dou
 }
 
 inline PairLogitLoss loss_of(const DistanceHinge& hinge, double positives, double negatives) {
-  // An anchor without one of the two is no term.
+  // An anchor without positives or without negatives is no term.
   if (std::isinf(positives) || std::isinf(negatives)) return {};
   const double value = hinge.margin + positives + negatives;
   return value > 0 ? PairLogitLoss{value, 1, 1} : PairLogitLoss{};
 }
 
 inline PairLogitLoss loss_of(const CircleForm&, double positives, double negatives) {
-  // An anchor without one of the two is no term.
+  // An anchor without positives or without negatives is no term.
   if (std::isinf(positives) || std::isinf(negatives)) return {};
   const Softplus<double> both(positives + negatives);
   return {both.value, both.slope, both.slope};
 }
 
-/// The multi-similarity form of base 0 with both logits raised by `offset`, and a factor for either
-/// kind.
+/// The multi-similarity form of base 0 with `offset` added to both logits, and a factor for each of
+/// positives and negatives.
 struct ProxyAnchorForm : MultiSimilarityForm {
   double offset;
   double of_positives;
@@ -100,7 +100,7 @@ inline PairLogitLoss loss_of(const ProxyAnchorForm& form, double positives, doub
           form.of_positives * near.slope, form.of_negatives * far.slope};
 }
 
-/// Statistics of one anchor: log-sum-exps of logits, and the loss they give.
+/// Statistics of one anchor: log-sum-exps of logits, and the loss from them.
 template <class S>
 struct PairLogitRow {
   LogSum<S> positives;
@@ -108,16 +108,16 @@ struct PairLogitRow {
   PairLogitLoss loss;
 };
 
-/// First pass of mining: the scores that pairs have to pass. A positive is taken unless it scores
-/// `epsilon` above the highest negative or more, a negative unless it scores `epsilon` below the
-/// lowest positive or more; an anchor without one of the two has no pairs.
+/// First pass of mining: the bounds of mined pairs. A positive counts unless its score is at least
+/// `epsilon` above the highest negative's, a negative unless its score is at least `epsilon` below
+/// the lowest positive's. An anchor without positives or without negatives has no pairs.
 template <class S>
 class MinedScoresTerm final : public LabelledTerm<S> {
  public:
   MinedScoresTerm(Scratch& scratch, Index rows, double epsilon, const PositiveRule<S>& rule)
       : LabelledTerm<S>(rule), epsilon_(epsilon), rows_(scratch.take<MinedScores>(rows)) {}
 
-  /// Once all are closed.
+  /// The bounds of each row, after all are closed.
   const MinedScores* rows() const { return rows_; }
 
   void start(Index i) override { rows_[i] = {-infinite, infinite}; }
@@ -203,7 +203,7 @@ class PairLogitTerm final : public LabelledTerm<S> {
   PairLogitRow<S>* rows_;
 };
 
-/// Runs a loss of this form in the frame of one process or of many, its anchors counted; anchors
+/// Runs a loss of this form in the frame of one process or of many. It counts the anchors; those
 /// with counts(i) are terms.
 template <class S, class Form, class Frame, class Counts>
 void run_pair_logits(Frame& call, const Form& form, const Counts& counts, Result& result) {

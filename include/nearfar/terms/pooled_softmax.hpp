@@ -7,8 +7,8 @@
 #include "nearfar/terms/one_positive_softmax.hpp"
 
 /// \file
-/// Softmax over classes with several centres each: a row's similarities to a class's centres become
-/// one, and the softmax runs over those.
+/// Softmax over classes with several centres each: a pool turns a row's similarities to a class's
+/// centres into one, and the softmax runs over those.
 
 namespace nearfar::detail {
 
@@ -16,7 +16,7 @@ namespace nearfar::detail {
 template <class S>
 class NearestCenter {
  public:
-  /// Of each of `classes` classes with `centers` scores, one after the other in s.
+  /// Pools `classes` classes of `centers` scores each, one class after the other in s.
   void pool(int, Index classes, Index centers, const S* s, S* pooled) const {
     for (Index c = 0; c < classes; ++c) {
       const S* own = s + c * centers;
@@ -26,7 +26,7 @@ class NearestCenter {
     }
   }
 
-  /// From dL/dz of each class, z what pool gave, to dL/ds, unless g is null. Returns dL/dgamma.
+  /// From dL/dz of each class, z the result of pool, to dL/ds, unless g is null. Returns dL/dgamma.
   double spread(int, Index classes, Index centers, const S* s, const S* pooled, const S* slopes,
                 S* g) const {
     if (g == nullptr) return 0;
@@ -37,7 +37,7 @@ class NearestCenter {
     return 0;
   }
 
-  /// Which of a class's centres gave z.
+  /// The centre of a class whose score is z.
   static Index nearest(Index centers, const S* s, S z) { return std::find(s, s + centers, z) - s; }
 };
 
@@ -68,7 +68,7 @@ class MeanCenter {
       S sum = 0;
       for (Index k = 0; k < centers; ++k) sum += own[k];
       const S inverse = 1 / sum;
-      // From the first centre on: a mean of equal scores is that score.
+      // Relative to the first centre: the mean of equal scores is exactly that score.
       S mean = 0;
       for (Index k = 0; k < centers; ++k) {
         own[k] *= inverse;
@@ -101,16 +101,16 @@ class MeanCenter {
   double gamma_;
   S rate_;
   Index length_;
-  S* shares_;  ///< of each centre in its class, a row for each thread
+  S* shares_;  ///< softmax of each centre in its class, a row for each thread
 };
 
-/// Change: what takes the place of row i's similarity with its own class, change(i, s, z), s its
-/// scores with the class's centres.
+/// change(i, s, z) replaces row i's similarity z with its own class, given its scores s with the
+/// class's centres.
 template <class S, class Pool, class Change>
 class PooledSoftmax final : public RowMiner<S> {
  public:
-  /// Arguments must outlive the object. Row i is of class own[i] of `classes`. `learns`: of_gamma
-  /// is wanted, also where no row's gradient is.
+  /// Arguments must outlive the object. Row i has class own[i] of `classes`. `learns`: of_gamma is
+  /// wanted, even if no row's gradient is.
   PooledSoftmax(Scratch& scratch, int threads, Index rows, Index classes, Index centers,
                 const Index* own, double temperature, const Upstream& upstream, const Pool& pool,
                 const Change& change, bool learns)

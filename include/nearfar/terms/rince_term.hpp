@@ -7,7 +7,7 @@
 #include "nearfar/terms/one_positive_softmax.hpp"
 
 /// \file
-/// The term of RINCE: a power of a softmax's numerator against one of its denominator.
+/// The term of RINCE: powers of a softmax's numerator and denominator.
 
 namespace nearfar::detail {
 
@@ -33,8 +33,8 @@ struct RinceRow {
 ///     L = exp(q a) (exp(q c) - 1) / q
 ///     dL/ds_j = W p_j / tau,   dL/ds_p = exp(q a) (exp(q log(lambda) - (1 - q) l) - 1) / tau
 ///
-/// None of these is a difference of nearly equal numbers, and l keeps its digits where the positive
-/// wins. Negatives have the gradient of the softmax, times W.
+/// None of these is a difference of nearly equal numbers, and l keeps its digits when the positive
+/// has most of the softmax. Negatives have the gradient of the softmax, times W.
 template <class S>
 class RinceTerm final : public SoftmaxTerm<S> {
  public:
@@ -77,13 +77,13 @@ class RinceTerm final : public SoftmaxTerm<S> {
     const double a = nearness / tau;
     const double c = log_lambda_ + l;
     const double above = row_upstream(upstream_, i);
-    // The larger of the two powers stands before the bracket.
+    // The larger of the two powers is the factor of the bracket.
     const double bracket = c > 0 ? -std::expm1(-q * c) : std::expm1(q * c);
     const double powers = std::exp(q * (c > 0 ? a + c : a)) * bracket;  // q L
     Row& row = rows_[i];
     row.value = powers / q;
     row.positive = above / tau * std::exp(q * a) * std::expm1(q * log_lambda_ - (1 - q) * l);
-    // The softmax's own moments are of gradients that sum to zero; these sum to q L / tau.
+    // The softmax's own moments come from gradients that sum to zero; these sum to q L / tau.
     row.moment = above * powers * a;
     weights_[i] = above * std::exp(q * (a + c));
   }
@@ -94,11 +94,12 @@ class RinceTerm final : public SoftmaxTerm<S> {
     if (at >= 0 && at < n) g[at] = positive_gradient(i);
   }
 
-  // As SoftmaxTerm has them.
+  // The functions of SoftmaxTerm.
 
   Index positive_of(Index i) const override { return softmax_.positive_of(i); }
 
-  /// In place a positive's gradient is told in units of the negatives', which may vanish beside it.
+  /// In place, a positive's gradient would be relative to the negatives', which may underflow
+  /// beside it.
   bool in_place() const override { return false; }
   void begin(Index, S, S) override {}
   void exponentiate(Index, Index, Index, S*) override {}
@@ -124,7 +125,7 @@ class RinceTerm final : public SoftmaxTerm<S> {
   struct Row {
     double value;
     double positive;  ///< dL/d(nearness of the positive)
-    double moment;    ///< what the softmax's moments lack
+    double moment;    ///< the difference from the softmax's moments
   };
 
   RinceSettings settings_;
@@ -132,7 +133,7 @@ class RinceTerm final : public SoftmaxTerm<S> {
   const Upstream& upstream_;
   Row* rows_;
   double* weights_;   ///< W of each row, times its upstream
-  Upstream of_rows_;  ///< these, as the softmax takes them
+  Upstream of_rows_;  ///< the same numbers, in the form that the softmax takes
   OnePositiveSoftmax<S> softmax_;
 };
 

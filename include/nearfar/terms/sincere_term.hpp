@@ -13,8 +13,8 @@
 #include "nearfar/loops/softmax.hpp"
 
 /// \file
-/// The term of SINCERE: each positive of an anchor against all of the anchor's negatives, and no
-/// other positive.
+/// The term of SINCERE: each positive of an anchor against all of the anchor's negatives, without
+/// the other positives.
 
 namespace nearfar::detail {
 
@@ -29,8 +29,8 @@ struct SincereRow {
   std::int64_t active;  ///< positives with a loss above 0
 };
 
-/// An angular margin: positives at the angle theta count with cos(theta - margin), the scores being
-/// cosines.
+/// An angular margin for scores that are cosines: a positive at the angle theta counts with
+/// cos(theta - margin).
 class AngularMargin {
  public:
   AngularMargin() = default;
@@ -44,8 +44,8 @@ class AngularMargin {
     const auto c = static_cast<double>(s);
     return static_cast<S>(c * cos_ + sine(c) * sin_);
   }
-  /// Its derivative. At the angle 0 (and pi) it has none; rows there have a cosine without
-  /// gradient, so that any finite number will do.
+  /// The derivative. It does not exist at the angles 0 and pi, where the cosine of the rows has
+  /// gradient 0, so any finite number is right.
   template <class S>
   double slope(S s) const {
     const auto c = static_cast<double>(s);
@@ -61,15 +61,15 @@ class AngularMargin {
   bool any_ = false;
 };
 
-/// A positive's loss needs the sum over negatives, which is whole after the last score. Positives'
-/// scores are kept until then; where there are too many of them, a first pass adds up the
+/// A positive's loss needs the sum over negatives, which is complete after the last score. The term
+/// keeps the positives' scores until then. If there are too many of them, a first pass sums the
 /// negatives and, after `begin_positives`, a second one takes the positives.
 template <class S>
 class SincereTerm final : public LabelledTerm<S> {
  public:
-  /// `keys`: how many there are. `positives`: how many of them each row has. `average`: whether a
-  /// row's loss is the mean over its positives, or their sum. `keeps`: whether their scores are
-  /// kept. `margin`: of positives, where scores are cosines. Arguments must outlive the term.
+  /// `keys`: their number. `positives`: the number of each row's positives. `average`: whether a
+  /// row's loss is the mean over its positives, or their sum. `keeps`: whether the term keeps their
+  /// scores. `margin`: of positives, if scores are cosines. Arguments must outlive the term.
   SincereTerm(Scratch& scratch, Index rows, Index keys, int sign, double temperature, bool average,
               bool keeps, const PositiveRule<S>& rule, const Index* positives,
               const Upstream& upstream, const AngularMargin& margin = {})
@@ -91,12 +91,12 @@ class SincereTerm final : public LabelledTerm<S> {
     for (Index i = 0; i < rows; next += positives[i++]) kept_[i] = {next, 0};
   }
 
-  /// Bytes that are kept for each positive.
+  /// Bytes for each positive.
   static constexpr Index bytes = sizeof(S);
 
   const SincereRow<S>& operator[](Index i) const { return rows_[i]; }
 
-  /// The rows' negatives have been seen: what comes are the same scores again.
+  /// Begins the second pass: the sums over negatives are complete, and the same scores come again.
   void begin_positives() { negatives_are_whole_ = true; }
 
   void start(Index i) override {
@@ -123,8 +123,9 @@ class SincereTerm final : public LabelledTerm<S> {
   }
   double value(Index i) const override { return rows_[i].value; }
 
-  /// dL_i/ds_ij = sign / tau w sigmoid(x_ik) summed over positives k times j's share of the sum,
-  /// for a negative j, and -sign / tau w sigmoid(x_ij) of a positive: w is 1 / |P(i)|, or 1.
+  /// dL_i/ds_ij is, with w = 1 / |P(i)| or 1: for a negative j, sign / tau w times the sum of
+  /// sigmoid(x_ik) over positives k times j's share of the sum over negatives; for a positive j,
+  /// -sign / tau w sigmoid(x_ij).
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     SincereRow<S>& row = rows_[i];
     if (!(row.slopes > 0)) {
@@ -141,7 +142,7 @@ class SincereTerm final : public LabelledTerm<S> {
       each_positive(positives, i, first, n, [&](Index k) { with_margin[k] = margin_.score(s[k]); });
       scores = with_margin;
     }
-    // A row's gradients sum to zero, so that scores may be measured from anywhere.
+    // A row's gradients sum to zero, so scores may be relative to any number.
     row.temperature += sign_ * loops_.gradient(n, scores, sign_, positives.mask(), negatives(row),
                                                static_cast<S>(-factor),
                                                static_cast<S>(factor * (row.slopes / row.sum)), g);
@@ -174,8 +175,8 @@ class SincereTerm final : public LabelledTerm<S> {
     row.sum += softmax_loops<S>().sums_with_positives(n, s, sign_, mask, row.best, rate_).negatives;
   }
 
-  /// Keys of one class after those of another, each class in order from the place that is its
-  /// number: where labels tell positives, a row need not look for them among all keys.
+  /// Sorts keys by class, each class from the position that is its number on, so that a row with
+  /// labels finds its positives without a search among all keys.
   void sort_by_class(Scratch& scratch, Index keys) {
     by_class_ = scratch.take<Index>(keys);
     auto* filled = scratch.take<Index>(keys);
@@ -186,7 +187,7 @@ class SincereTerm final : public LabelledTerm<S> {
     }
   }
 
-  /// body(k) for every positive first + k among n keys.
+  /// Calls body(k) for every positive first + k among n keys.
   template <class Body>
   void each_positive(const RowPositives<S>& positives, Index i, Index first, Index n,
                      const Body& body) const {
@@ -204,7 +205,7 @@ class SincereTerm final : public LabelledTerm<S> {
     }
   }
 
-  /// The positives' among n scores to `out`, with the margin; returns how many there are.
+  /// Copies the positives' scores among n to `out`, with the margin; returns their number.
   Index take_positives(const RowPositives<S>& positives, Index i, Index first, Index n, const S* s,
                        S* out) const {
     Index count = 0;
@@ -215,7 +216,7 @@ class SincereTerm final : public LabelledTerm<S> {
     return count;
   }
 
-  /// Adds positives' losses to the row's. Without a negative they are 0.
+  /// Adds the positives' losses to the row's. Without a negative they are 0.
   void add_positives(SincereRow<S>& row, Index n, const S* s) const {
     if (n == 0 || !(row.sum > 0)) return;
     const SincereSums sums = loops_.sums(n, s, sign_, negatives(row));
@@ -235,10 +236,10 @@ class SincereTerm final : public LabelledTerm<S> {
   bool negatives_are_whole_ = false;
   SincereRow<S>* rows_;
   Kept* kept_ = nullptr;
-  Index* by_class_ = nullptr;  ///< keys; null where other rules tell positives
+  Index* by_class_ = nullptr;  ///< keys by class; null if the rule is not by labels
 };
 
-/// Runs the loss with anchors for terms, or positive pairs where `by_pairs`.
+/// Runs the loss; terms are anchors, or positive pairs if `by_pairs`.
 template <class S, class Frame>
 TemperatureResult run_sincere(Frame& call, double temperature, bool by_pairs,
                               UnusableAnchor unusable_anchors, const AngularMargin& margin = {}) {
@@ -255,7 +256,7 @@ TemperatureResult run_sincere(Frame& call, double temperature, bool by_pairs,
                                                  temperature, !by_pairs, keeps, call.rule(),
                                                  call.positive_counts(), call.upstream(), margin);
   if (!keeps) {
-    Diagnostics again;  // the same scores
+    Diagnostics again;  // discarded: the pass repeats the same scores
     call.forward(term, again);
     term.begin_positives();
   }

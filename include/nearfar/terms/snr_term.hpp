@@ -5,15 +5,14 @@
 #include "nearfar/loops/linear_contrastive.hpp"
 
 /// \file
-/// The term of linear hinges on distances that are divided by a number of the anchor's.
+/// The term of linear hinges on distances that are divided by a number of the anchor.
 
 namespace nearfar::detail {
 
 template <class S>
 class SnrTerm final : public LabelledTerm<S> {
  public:
-  /// `signal`, one number >= 0 an anchor: what a row's scores are divided by. One with 0 has no
-  /// terms.
+  /// `signal`, one number >= 0 an anchor, divides the row's scores. An anchor with 0 has no terms.
   SnrTerm(Scratch& scratch, Index rows, const double* signal, const ByKind<double>& margins,
           const PositiveRule<S>& rule, const Upstream& upstream)
       : LabelledTerm<S>(rule),
@@ -61,8 +60,8 @@ class SnrTerm final : public LabelledTerm<S> {
     }
   }
 
-  /// The derivative that comes through |z_i|^2, the anchor's number, is that many times the row
-  /// z_i: -2 / |z_i|^2 times the sum of its active distances, negative ones with a minus.
+  /// The derivative through |z_i|^2, as a multiple of the row z_i: -2 / |z_i|^2 times the sum of
+  /// its active distances, negative pairs' with a minus.
   double along_row(Index i) const {
     if (!(signal_[i] > 0)) return 0;
     const ByKind<LinearHinges>& own = rows_[i];
@@ -71,7 +70,8 @@ class SnrTerm final : public LabelledTerm<S> {
     const double negative =
         margins_.negative * static_cast<double>(own.negative.active) - own.negative.sum;
     const double active = scales_.positive * positive - scales_.negative * negative;
-    // Of a signal so small that its inverse is infinite, nothing is still nothing.
+    // The signal may be so small that its inverse is infinite; without active pairs the result is
+    // 0.
     return active != 0 ? -2 * row_upstream(upstream_, i) / signal_[i] * active : 0;
   }
 

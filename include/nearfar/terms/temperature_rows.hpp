@@ -3,14 +3,14 @@
 #include "nearfar/core/reduce.hpp"
 
 /// \file
-/// What losses with a temperature or a scale have in common whose terms are the rows of one term.
+/// The common end of losses with a temperature or a scale whose terms are the rows of one term.
 
 namespace nearfar::detail {
 
-/// Value and gradients in the frame of one process or of many, once all rows of the first set are
+/// Value and gradients in the frame of one process or of many, after all rows of the first set are
 /// closed. A Term's rows have `value`, `negatives`, their number, and `temperature`, sum_j dL/ds_ij
-/// s_ij; learn(sum over all rows of it) sets the derivative of what scores are multiplied or
-/// divided by. Rows without a negative are refused where `policy` says so.
+/// s_ij. learn(sum of `temperature` over all rows) sets the derivative of the factor or divisor of
+/// scores. Throws on rows without a negative if `policy` is `error`.
 template <class Frame, class Term, class Learn>
 void finish_rows(Frame& call, UnusableAnchor policy, const Term& term, Result& result,
                  const Learn& learn) {

@@ -28,10 +28,10 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
   double* values = call.scratch().template take<double>(n);
   double* distances = call.scratch().template take<double>(n);
   each_row(n, call.threads(), [&](Index i) {
-    // From the rows themselves: 2 - 2 cos would lose what is left of a small distance.
+    // From the rows themselves: 2 - 2 cos has no digits left when the distance is small.
     const double of_rows =
         static_cast<double>(squared_distance_of_rows(u.depth, u.row(i), v.row(i)));
-    // Nearer than 0.1, what rows of float lose to rounding is more than 1e-6 of the distance.
+    // Below a distance of 0.1 the rounding of float rows is more than 1e-6 of the distance.
     constexpr double near = 0.01;
     const bool in_double = std::is_same_v<S, float> && of_rows < near;
     const double squared = in_double ? squared_difference(u, i, v, i) : of_rows;

@@ -19,15 +19,15 @@ struct PositivePair {
   Index positive;
 };
 
-/// The keys of a part that are no negatives of an anchor, as vector code takes them: positives, the
-/// anchor itself, and pairs that ids leave out.
+/// The keys of a part that are no negatives of an anchor, in the form of the vector code:
+/// positives, the anchor itself, and keys that ids leave out.
 template <class S>
 class OthersThanNegatives {
  public:
   /// `rows_with_themselves`: whether the anchor is one of the keys.
   OthersThanNegatives(const PositiveRule<S>& rule, const ExcludedPairs& excluded,
                       bool rows_with_themselves, Index anchor, Index first, Index n) {
-    if (rule.by_labels() && !excluded.any()) {  // the anchor has its own label
+    if (rule.by_labels() && !excluded.any()) {  // labels exclude the anchor, whose label is its own
       mask_ = {rule.codes().query[anchor], rule.codes().key + first};
       return;
     }
@@ -54,11 +54,11 @@ template <class S>
 struct AngularRow {
   LogSum<S> negatives;  ///< of scores of x_i + x_p, before their factor
   double offset;        ///< 2 (1 + t) x_i . x_p
-  double above;         ///< what comes from above
+  double above;         ///< upstream factor
   Softplus<double> loss{0};
 };
 
-/// A block of pairs, the scores of whose sums x_i + x_p come row by row.
+/// A block of pairs. The scores of the rows x_i + x_p come row by row.
 template <class S>
 class AngularTerm final : public RowTerm<S> {
  public:
@@ -71,7 +71,7 @@ class AngularTerm final : public RowTerm<S> {
         pairs_(pairs),
         rows_(scratch.take<AngularRow<S>>(most)) {}
 
-  /// Pair r, with its offset and what comes from above.
+  /// Sets pair r: its offset and its upstream factor.
   void set(Index r, double offset, double above) {
     rows_[r].offset = offset;
     rows_[r].above = above;
@@ -128,7 +128,7 @@ class AngularTerm final : public RowTerm<S> {
   AngularRow<S>* rows_;
 };
 
-/// The positive pairs of a call in blocks: the anchors' in order.
+/// The positive pairs of a call in blocks, in the order of anchors.
 template <class S>
 class PairBlocks {
  public:
@@ -142,7 +142,7 @@ class PairBlocks {
 
   const PositivePair* pairs() const { return pairs_; }
 
-  /// body(count) for each block of them.
+  /// Calls body(count) for each block of pairs.
   template <class Body>
   void each(const Body& body) const {
     Index count = 0;
@@ -202,7 +202,7 @@ Result evaluate(const AngularOptions& options, const KernelValue<S>& kernel,
   sums.depth = x.depth;
   sums.stride = x.stride;
   sums.data = scratch.template take<S>(round_up(most, panel_rows) * x.stride);
-  KernelValue<S> products;  // the inner product, of rows as they are packed
+  KernelValue<S> products;  // the inner product of packed rows
   Diagnostics of_sums;
   blocks.each([&](Index count) {
     const ScratchLoan loan(scratch);

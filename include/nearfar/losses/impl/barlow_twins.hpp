@@ -10,7 +10,7 @@
 
 namespace nearfar::detail {
 
-/// How the columns of a view are standardised.
+/// The standardisation of a view's columns.
 struct Standardised {
   ColumnStatistics of;
   double* inverse;  ///< 1 / sqrt(variance + epsilon) of each column, 0 for one of equal elements
@@ -37,7 +37,7 @@ Standardised standardise(Scratch& scratch, int threads, double epsilon, const Pa
   return out;
 }
 
-/// The diagonal of C, in double: of views that are much alike C_dd - 1 is a small difference.
+/// The diagonal of C, in double: for views that are nearly equal C_dd - 1 is a small difference.
 template <class S>
 const double* own_correlations(Scratch& scratch, int threads, const Rows<S>& x,
                                const Standardised& of_x, const Rows<S>& y,
@@ -57,8 +57,8 @@ const double* own_correlations(Scratch& scratch, int threads, const Rows<S>& x,
 }
 
 /// The gradient of rows that were standardised: of `own`, the standardised rows, where the other
-/// view's rows times m are dL/d(own). `along`: mean_i of z_ik dL/dz_ik. The mean of dL/dz_ik over
-/// i, which would come off, is that of standardised rows, 0.
+/// view's rows times m are dL/d(own). `along`: mean_i of z_ik dL/dz_ik. The mean of dL/dz_ik over i
+/// needs no subtraction: it is a mean of standardised rows, 0.
 template <class S>
 void add_standardised_gradient(Scratch& scratch, int threads, const PackedRows<S>& own,
                                const PackedRows<S>& other, const SquareMatrix<S>& m,
@@ -77,7 +77,7 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   const Index n = inputs.rows[0].rows();
   const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
   Call<S> call(kernel, Reduction::mean, inputs);
-  // Both on one side: rows are not compared, so that no inner product of theirs can overflow.
+  // Both are query sides: no rows are compared, so no inner product of rows can overflow.
   call.add(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]});
   call.add(Side::query, {"view2", inputs.rows[1], inputs.gradients[1]});
   call.check_same_rows();
@@ -101,8 +101,8 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   const double* own = own_correlations(scratch, threads, inputs.rows[0], of1, inputs.rows[1], of2);
   const SquareMatrix<S> c = transposed_product(scratch, threads, z1, z2);
 
-  // N C becomes dL/dC / N in place, after the sums of its squares off the diagonal, by rows and by
-  // columns, are taken.
+  // N C becomes dL/dC / N in place, after the sums of squares off the diagonal, by rows and by
+  // columns.
   const double share = 1 / static_cast<double>(n);
   const double slope = 2 * options.lambda * share;
   double* of_rows = scratch.take<double>(depth);
@@ -127,7 +127,7 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   for (Index k = 0; k < depth; ++k) {
     const double off = own[k] - 1;
     result.value += off * off + options.lambda * of_rows[k];
-    // The means of z_ik dL/dz_ik over i, sum_e C_ke dL/dC_ke / N, take the sums' places.
+    // The means of z_ik dL/dz_ik over i, sum_e C_ke dL/dC_ke / N, replace the sums.
     const double diagonal = 2 * off * share * own[k];
     of_rows[k] = slope * of_rows[k] + diagonal;
     of_columns[k] = slope * of_columns[k] + diagonal;

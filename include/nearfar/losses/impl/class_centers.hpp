@@ -8,7 +8,7 @@
 
 namespace nearfar::detail {
 
-/// Runs whole rows through the softmax of pooled similarities; finish(softmax) has the rest.
+/// Runs a pass of whole rows with the softmax of pooled similarities, then finish(softmax).
 template <class S, class Pool, class Change, class Finish>
 void run_pooled(ClassCall<S>& call, Index centers, double temperature, const Pool& pool,
                 const Change& change, Diagnostics& d, const Finish& finish) {

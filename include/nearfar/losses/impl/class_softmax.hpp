@@ -8,7 +8,7 @@
 
 namespace nearfar::detail {
 
-/// What change(i, c) says takes the place of row i's score with its own class c.
+/// Replaces row i's score with its own class by change(i, c).
 template <class S, class Change>
 const ChangedScore<S>* changed_scores(ClassCall<S>& call, const Change& change) {
   const Index n = call.own_rows(0);
@@ -17,14 +17,14 @@ const ChangedScore<S>* changed_scores(ClassCall<S>& call, const Change& change) 
   return out;
 }
 
-/// The angle between row i and proxy c of a call of cosines.
+/// The angle between row i and proxy c, from scores that are cosines.
 template <class S>
 Angle angle_of(const ClassCall<S>& call, Index i, Index c) {
   const PackedRows<S>& x = call.rows(0);
   return angle_of_directions(x.depth, x.row(i), call.rows(1).row(c));
 }
 
-/// Cross entropy of scores / temperature with the own class.
+/// Cross entropy of scores / temperature, with the row's class as target.
 template <class S>
 OnePositiveSoftmax<S> run_class_softmax(ClassCall<S>& call, double temperature,
                                         Denominator denominator, const ChangedScore<S>* changed,
@@ -52,7 +52,7 @@ ScaleResult evaluate(const ProxyNcaOptions& options, const ProxyInputs<S>& input
   const KernelValue<S> kernel = kernel_value<S>(Cosine());
   ClassCall<S> call(kernel, options.reduction, inputs);
   ScaleResult result;
-  // -sigma (2 - 2 z) is 2 sigma z but for a constant that all logits of a row have.
+  // -sigma (2 - 2 z) is 2 sigma z plus a constant that all logits of a row have.
   const auto term = run_class_softmax<S>(call, 1 / (2 * options.scale), options.denominator,
                                          nullptr, result.diagnostics);
   finish_scaled_rows(call, options.scale, term, result);
@@ -99,7 +99,7 @@ struct MultipliedAngle {
   double along;  ///< psi - z dpsi/dz
 };
 
-/// SphereFace, whose proxies are normalised, and the large-margin softmax, whose are not.
+/// SphereFace, which normalises proxies, and the large-margin softmax, which does not.
 template <class S, class Options>
 ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inputs,
                               bool normalises) {
@@ -116,7 +116,7 @@ ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inpu
     const double z = cosine_of_rows(x.depth, x.row(i), own.x_norm, w.row(c), own.proxy_norm);
     const OfCosine psi = multiple_of_angle(z, options.margin);
     own.along = psi.value - z * psi.slope;
-    // A zero row has no angle: its score is x . w, as with the other classes.
+    // A zero row has no angle: its score is x . w, as for the other classes.
     if (!(own.x_norm > 0) || !(own.proxy_norm > 0)) return ChangedScore<S>{S(0), S(1)};
     return ChangedScore<S>{saturated<S>(own.x_norm * own.proxy_norm * psi.value),
                            static_cast<S>(psi.slope)};
@@ -124,7 +124,8 @@ ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inpu
   ScaleResult result;
   const auto term = run_class_softmax(call, 1 / options.scale, Denominator::with_positive, changed,
                                       result.diagnostics);
-  // Adds a row's part along itself: `norm` is its length, `other` that of the other row.
+  // Adds the part of a row's gradient along the row: `norm` is its length, `other` that of the
+  // other row.
   const auto add_along = [&](Index i, double norm, double other, Index elements, const S* row,
                              S* to) {
     if (!(norm > 0)) return;
@@ -138,7 +139,7 @@ ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inpu
     });
   }
   if (RowGradients<S>& dw = call.gradients(1); dw.wanted() && !normalises) {
-    // Many rows may have one proxy: threads share out its elements, so that each sum runs over the
+    // Many rows may have one proxy. Threads divide its elements, so that each sum runs over the
     // rows in order.
     constexpr Index some = 32;
     parallel_tasks(tasks_of(w.depth, some), call.threads(), [&](Index t, int) {

@@ -11,7 +11,7 @@
 
 namespace nearfar::detail {
 
-/// Who is positive for the rows of one side, and how many are and are not.
+/// The positives of the rows of one side, and each row's numbers of positives and negatives.
 template <class S>
 struct ClipSide {
   PositiveRule<S> rule;
@@ -23,15 +23,15 @@ struct ClipSide {
       : positives(scratch.take<Index>(rows)), negatives(scratch.take<Index>(rows)) {}
 };
 
-/// Without which a pair has nothing to learn from.
+/// Pairs without these have no gradient.
 enum class ClipNeeds { positives, negatives };
 
 inline double clip_scale(const ClipOptions& options) {
   return std::min(options.logit_scale, options.largest_logit_scale);
 }
 
-/// Value, derivatives and gradients once both directions are closed and pairs without a positive or
-/// a negative counted, in the frame of one process or of many.
+/// Value, derivatives and gradients, after both directions are closed and pairs without a positive
+/// or a negative counted, in the frame of one process or of many.
 template <class S, class Frame, class Term>
 void finish_clip(const ClipOptions& options, Frame& call, const Term& of_images,
                  const Term& of_texts, ClipNeeds needed, ClipResult& result) {
@@ -53,13 +53,14 @@ void finish_clip(const ClipOptions& options, Frame& call, const Term& of_images,
   // dL/dsigma = -1/sigma^2 dL/dtau, dL/dtau = -sigma times the moments.
   const double derivative =
       checked_derivative("d_logit_scale", factor * moments / clip_scale(options));
-  // At the cap a larger scale changes nothing; a smaller one does, so that it can come back.
+  // At the limit a larger scale changes nothing; a smaller one does, so that the scale can decrease
+  // again.
   const bool capped = options.logit_scale >= options.largest_logit_scale;
   result.d_logit_scale = capped ? std::max(derivative, 0.0) : derivative;
   call.scatter(factor);
 }
 
-/// The loss in the frame of one process or of many, pair i's image and text for each other alone.
+/// The loss in the frame of one process or of many, with one positive for each image and text.
 template <class S, class Frame>
 ClipResult clip(const ClipOptions& options, Frame& call) {
   const OnePositiveSettings<S> settings{call.kernel().sign(), 1 / clip_scale(options)};
@@ -117,7 +118,7 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
   if (targets.rule() == Targets::Rule::none) return clip<S>(options, call);
 
   Scratch& scratch = call.scratch();
-  const Targets same = targets;  // of texts: as an object of its own these are not the images
+  const Targets same = targets;  // for texts: a separate object differs from the images' targets
   ClipSide<S> images(scratch, n);
   ClipSide<S> texts(scratch, n);
   images.rule = PositiveRule<S>(scratch, targets, same);

@@ -11,7 +11,7 @@
 
 namespace nearfar::detail {
 
-/// The result of pairs whose nearness(i) is to be in the order of the scores. `slopes` gets
+/// The result of pairs whose nearness(i) should have the order of the scores. `slopes` gets
 /// dL/d(nearness).
 template <class S, class Nearness>
 CoSentResult in_order_of_scores(Call<S>& call, double scale, const Nearness& nearness,
@@ -54,7 +54,7 @@ CoSentResult evaluate(const CoSentOptions& options, const KernelValue<S>& kernel
   return result;
 }
 
-/// Rows as complex numbers: real parts first. Where the width is odd the last number is real.
+/// Rows as complex numbers: real parts first. If the width is odd the last number is real.
 struct ComplexRows {
   Index depth;
   Index real = (depth + 1) / 2;
@@ -66,7 +66,7 @@ struct ComplexRows {
     const auto dot = row_loops<S>().dot_by_fours;
     return dot(depth, u, v) + dot(imaginary, u + real, v) - dot(imaginary, u, v + real);
   }
-  /// Its gradients with respect to u and to v, times slope.
+  /// The gradients with respect to u and to v, times slope.
   template <class S>
   void add_gradient_of_first(S slope, const S* v, S* du) const {
     add_parts(slope, v, -slope, v + real, slope, v, du);

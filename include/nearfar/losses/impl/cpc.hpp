@@ -12,7 +12,7 @@
 
 namespace nearfar::detail {
 
-/// One call: its steps one after another, in the same memory.
+/// One call: its steps run one after another, in the same memory.
 template <class S>
 class CpcCall {
  public:
@@ -34,7 +34,7 @@ class CpcCall {
     if (options_.reduction == Reduction::none) result.values.resize(static_cast<std::size_t>(n));
     for (Index step = 1; step <= options_.steps && n > 0; ++step) run_step(step, sums, result);
 
-    // Nothing of the caller's has been touched so far.
+    // No output has changed so far.
     checked_derivative("d_temperature", result.d_temperature);
     d_contexts.refuse_overflow("contexts");
     d_targets.refuse_overflow("targets");
@@ -46,7 +46,7 @@ class CpcCall {
   }
 
  private:
-  /// The gradients, of all steps.
+  /// Gradients, summed over steps.
   struct Sums {
     const StepSum<S>& contexts;
     const StepSum<S>& targets;
@@ -111,7 +111,7 @@ class CpcCall {
     Step step = packed(number, blocks, sums);
     const Upstream of_rows = upstream().in_units_of(
         upstream().is_scalar() ? 1.0 : upstream().largest(contexts().rows()));
-    double* upstream_of_terms = nullptr;  // with Reduction::none, where it is given
+    double* upstream_of_terms = nullptr;  // with Reduction::none, if the caller gave it
     if (wants_gradients() && !upstream().is_scalar()) {
       upstream_of_terms = scratch_.template take<double>(blocks.terms());
       for (Index i = 0; i < blocks.terms(); ++i) {
@@ -158,7 +158,7 @@ class CpcCall {
     all.largest_score = std::max(all.largest_score, d.largest_score);
   }
 
-  /// The step's rows, block after block, contexts mapped by its matrix.
+  /// The rows of a step, block after block; the step's matrix maps the contexts.
   Step packed(Index number, const SequenceBlocks& blocks, const Sums& sums) {
     Step step;
     const Index outputs = targets().cols();
@@ -202,7 +202,7 @@ class CpcCall {
     return wants_gradients() ? term.temperature_gradient(1) : 0;
   }
 
-  /// Chain rule, times `scale`, and the step's share of the sums.
+  /// Adds the gradients of a step to the sums: the chain rule, times `scale`.
   void add_gradients(Index number, Step& step, const SequenceBlocks& blocks, double scale,
                      const Sums& sums) {
     const auto chain = [&](const PackedRows<S>& x, RowGradients<S>& g, const char* name) {

@@ -17,7 +17,7 @@ TemperatureResult evaluate(const DhelOptions& options, const KernelValue<S>& ker
   call.check(n);
   refuse_unusable(options.unusable_anchors, n == 1 ? 1 : 0, "without a negative");
   call.pack();
-  // Each view is compared with itself, too.
+  // Each view is also compared with itself.
   const auto check_own = [&](const char* name, int set) {
     const double norm = call.rows(set).largest_norm;
     if (kernel.geometry == Geometry::inner_product) check_products<S>(name, norm, name, norm);

@@ -31,7 +31,7 @@ Result evaluate(const MarginMseOptions& options, const KernelValue<S>& kernel,
   paired_scores(call.threads(), kernel, call.rows(0), call.rows(1), of_positives);
   const OwnRows<S> own(call, 2);
   const Index count = own.count();
-  // How far a margin is above the teacher's.
+  // A query's margin less the teacher's.
   const auto excess = [&](Index i, Index k) {
     return kernel.sign() *
                (static_cast<double>(of_positives.s[i]) - static_cast<double>(own.scores(i)[k])) -
@@ -68,7 +68,7 @@ Result evaluate(const MarginMseOptions& options, const KernelValue<S>& kernel,
   return result;
 }
 
-/// softmax(x / tau) of some numbers, as logarithms that are measured from the largest.
+/// softmax(x / tau) of some numbers, as logarithms relative to the largest.
 template <class Number>
 class LogSoftmax {
  public:
@@ -90,14 +90,14 @@ class LogSoftmax {
   double log_sum_;
 };
 
-/// One candidate's part in a divergence, and the student's share of the softmax less the teacher's.
+/// One candidate's summand of a divergence, and the student's softmax less the teacher's.
 struct KlPart {
   double value;
   double excess;
 };
 
-/// sum_k P (log P - log S) is also the sum of S - P + P (log P - log S), all of whose parts are 0
-/// or more: a divergence near zero keeps its digits.
+/// sum_k P (log P - log S) is also the sum of S - P + P (log P - log S), whose summands are all >=
+/// 0: a divergence near zero keeps its digits.
 inline KlPart kl_part(double log_teacher, double log_student) {
   const double p = std::exp(log_teacher);
   const double s = std::exp(log_student);
@@ -133,7 +133,7 @@ TemperatureResult evaluate(const DistillKlOptions& options, const KernelValue<S>
       return kernel.sign() * static_cast<double>(own.scores(i)[k]);
     });
     double divergence = 0;
-    double moment = 0;  // of logits, by the derivatives with respect to them
+    double moment = 0;  // of logits with the derivatives with respect to them
     for (Index k = 0; k < count; ++k) {
       const KlPart part = kl_part(teacher(k), student(k));
       divergence += part.value;

@@ -31,8 +31,9 @@ class SquaresTerm final : public RowTerm<S> {
   double* sums_;
 };
 
-/// The sum of all directions, and that of u_i . u_j over i < j. Each row meets the sum of those
-/// before it: |sum_i u_i|^2 would have to lose the u_i . u_i again, and digits with them.
+/// The sum of all directions, and the sum of u_i . u_j over i < j. Each row is multiplied by the
+/// sum of those before it: |sum_i u_i|^2 would contain the u_i . u_i, and subtracting them loses
+/// digits.
 template <class S>
 double sum_of_cosines(Scratch& scratch, int threads, const PackedRows<S>& u, double* sum) {
   double* of_pairs = scratch.take<double>(u.depth);
@@ -52,8 +53,8 @@ double sum_of_cosines(Scratch& scratch, int threads, const PackedRows<S>& u, dou
   return out;
 }
 
-/// Directions in double, as products take them: M2 - 1/D of rows that are spread well is a small
-/// difference, of which roundings of floats would leave few digits.
+/// Directions in double for the products: M2 - 1/D of well-spread rows is a small difference, which
+/// float would round away.
 template <class S>
 PackedRows<double> in_double(Scratch& scratch, int threads, const PackedRows<S>& u) {
   PackedRows<double> out;
@@ -71,8 +72,8 @@ PackedRows<double> in_double(Scratch& scratch, int threads, const PackedRows<S>&
   return out;
 }
 
-/// The sum of s_ij^2 over i < j, and in `gradients`, where wanted, sum_{j != i} s_ij u_j for each
-/// row i. By U^T U where that has fewer elements than there are cosines.
+/// The sum of s_ij^2 over i < j, and in `gradients`, if wanted, sum_{j != i} s_ij u_j for each row
+/// i. By U^T U if that has fewer elements than there are cosines.
 inline double sum_of_squares(Scratch& scratch, int threads, const PackedRows<double>& u,
                              RowGradients<double>& gradients) {
   const Index n = u.rows;

@@ -12,8 +12,7 @@ inline double hadsell_factor(const HadsellOptions& options) {
   return options.factor == SquareFactor::half ? 1.0 : 2.0;
 }
 
-/// Value, counts and dL/ds of `count` pairs, of which is_similar(k) are similar, given their
-/// scores.
+/// Value, counts and dL/ds of `count` pairs from their scores; pair k is similar if is_similar(k).
 template <class S, class IsSimilar>
 Result hadsell_of_scores(const HadsellOptions& options, Call<S>& call, Index count,
                          const PairedScores<S>& pairs, const IsSimilar& is_similar) {
@@ -84,7 +83,7 @@ Result hadsell(const HadsellOptions& options, Frame& call) {
   call.refuse(
       options.unusable_anchors, [](bool positive, bool negative) { return !positive && !negative; },
       "without another row to form a pair with");
-  // Rows with values of their own need every pair from both sides; else once is enough.
+  // If rows have values of their own, every pair is needed from both sides; else once is enough.
   const bool once = options.reduction != Reduction::none && call.pairs_are_mutual();
   const bool twice = call.same_rows() && !once;
   auto term = call.template make<HadsellTerm<S>>(

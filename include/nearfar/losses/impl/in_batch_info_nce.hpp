@@ -131,7 +131,7 @@ class InBatchCall {
     }
   }
 
-  /// Sets that are compared with themselves, and keys with negatives.
+  /// Checks the products of sets with themselves, and of keys with negatives.
   void check_own_products() {
     if (call_.kernel().geometry != Geometry::inner_product) return;
     const auto check = [&](const char* name, int a, const char* other, int b) {
@@ -143,7 +143,7 @@ class InBatchCall {
     if (m_ > 0) check("keys", 1, "negatives", 2);
   }
 
-  /// What the logarithms of probabilities add to scores; null without any.
+  /// The numbers that log_q adds to scores; null without log_q.
   S* shifts(const char* name, const Numbers<double>& log_q, Index rows) {
     if (log_q.size() == 0) return nullptr;
     S* out = scratch().template take<S>(rows);
@@ -155,7 +155,7 @@ class InBatchCall {
     return out;
   }
 
-  /// The nearness above which a negative of each query is dropped; null where none is.
+  /// The nearness above which a negative of each query is left out; null if none is.
   S* thresholds(const S* scores) {
     if (!drops()) return nullptr;
     S* out = scratch().template take<S>(n_);
@@ -175,8 +175,8 @@ class InBatchCall {
     return out;
   }
 
-  /// Gradients of a set as queries of blocks: panels add to them beside those that add to the same
-  /// rows as keys.
+  /// Gradients of a set as queries of blocks, apart from those of the same rows as keys, because
+  /// panels add to both.
   RowGradients<S> take_own(int set) {
     return call_.gradients(set).wanted() ? take_gradients(scratch(), call_.rows(set))
                                          : RowGradients<S>();
@@ -193,7 +193,7 @@ class InBatchCall {
       of_queries_[0] = take_own(0);
       if (options_.key_to_query || options_.key_to_key) of_queries_[1] = take_own(1);
     }
-    // Hard negatives are those of queries.
+    // Hard negatives belong to queries.
     const auto hard_among_keys = [&] {
       return options_.hardness == Hardness::in_batch_negatives ||
                      options_.hardness == Hardness::all_negatives
@@ -226,7 +226,7 @@ class InBatchCall {
     }
   }
 
-  /// The negatives that belong to each query.
+  /// The columns of the negatives that belong to each query.
   OwnColumns own_negatives() const {
     return extras_.negatives.shared() ? OwnColumns() : own_columns(extras_.negatives, n_);
   }
@@ -269,8 +269,8 @@ class InBatchCall {
   Index n_;
   Index m_;
   ExcludedPairs excluded_negatives_;
-  const S* shift_ = nullptr;               ///< of keys, by log_q
-  const S* shift_of_negatives_ = nullptr;  ///< likewise
+  const S* shift_ = nullptr;               ///< of keys, from log_q
+  const S* shift_of_negatives_ = nullptr;  ///< of negatives, from log_q
   KernelValue<S> cosine_ = kernel_value<S>(Cosine());
   std::array<PackedRows<S>, 3> guides_;
   std::array<RowGradients<S>, 2> of_queries_;

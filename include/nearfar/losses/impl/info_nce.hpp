@@ -12,7 +12,7 @@
 namespace nearfar::detail {
 
 /// The loss of queries whose positives are among the keys, in the frame of one process or of many.
-/// Null positives: own key i is that of own query i.
+/// Null positives: own key i is the positive of own query i.
 template <class S, class Frame>
 InfoNceResult info_nce(const InfoNceOptions& options, Frame& call, const Labels* positives) {
   const Index* column = nullptr;
@@ -33,8 +33,8 @@ InfoNceResult info_nce(const InfoNceOptions& options, Frame& call, const Labels*
   return result;
 }
 
-/// The positives of the queries that are kept, by their numbers among the keys that are kept. Null:
-/// key i is that of query i. Throws where a query's positive is left out and the query is not.
+/// The positives of the kept queries, by their numbers among the kept keys. Null: key i is the
+/// positive of query i. Throws if a query is kept and its positive is not.
 inline Labels positives_among(Scratch& scratch, const Labels* positives, const KeptRows& queries,
                               const KeptRows& keys) {
   if (positives != nullptr) check_label_count("positives", *positives, queries.all);

@@ -22,7 +22,7 @@ IntraPairVarianceResult evaluate(const IntraPairVarianceOptions& options,
   const auto over = [](double sum, std::int64_t count) {
     return count > 0 ? sum / static_cast<double>(count) : 0.0;
   };
-  Diagnostics again;  // the same scores
+  Diagnostics again;  // discarded: the pass repeats the same scores
   call.forward(term, again);
   result.positive_mean =
       over(call.sum([&](Index i) { return term.sums(i).positive; }), result.positive_pairs);
@@ -40,7 +40,7 @@ IntraPairVarianceResult evaluate(const IntraPairVarianceOptions& options,
   const ByKind<double> scales = {
       kind_scale(options.reduction, result.positive_pairs, result.active_positive_pairs),
       kind_scale(options.reduction, result.negative_pairs, result.active_negative_pairs)};
-  // The divisors are in the scales already.
+  // The scales contain the divisors.
   const Reduction rest = options.reduction == Reduction::none ? Reduction::none : Reduction::sum;
   call.reduce(
       rest,
@@ -50,7 +50,7 @@ IntraPairVarianceResult evaluate(const IntraPairVarianceOptions& options,
       },
       result);
   if (!call.wants_gradients()) return result;
-  // Each score of a kind moves the mean by 1 / their number, and the mean the bound of all hinges.
+  // Each score of a kind changes the mean by 1 / their number, and thus the bound of all hinges.
   const auto hinges = [&](SquaredHinges ByKind<SquaredHinges>::*kind) {
     return call.sum(
         [&](Index i) { return row_upstream(call.upstream(), i) * (term[i].*kind).sum; });

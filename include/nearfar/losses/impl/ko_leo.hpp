@@ -13,7 +13,7 @@
 
 namespace nearfar::detail {
 
-/// The key at the smallest distance of each row, the first of several.
+/// The nearest key of each row, the first of several.
 template <class S>
 class NearestTerm final : public RowTerm<S> {
  public:
@@ -40,9 +40,9 @@ class NearestTerm final : public RowTerm<S> {
   Index* keys_;
 };
 
-/// Adds slope_i (u_i - u_j), j the nearest row of i, to the gradient of i and takes it from that of
-/// j. A row may be nearest to many: threads share out the elements of rows, not the rows, so that
-/// every sum runs over i in order.
+/// For the nearest row j of row i, adds slope_i (u_i - u_j) to the gradient of i and subtracts it
+/// from that of j. A row may be the nearest of many rows. Threads divide the elements of rows, not
+/// the rows, so that every sum runs over i in order.
 template <class S>
 void add_nearest_gradients(int threads, const PackedRows<S>& u, const Index* nearest,
                            const double* slopes, RowGradients<S>& to) {

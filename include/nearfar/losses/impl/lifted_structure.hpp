@@ -6,7 +6,7 @@
 
 namespace nearfar::detail {
 
-/// Counts anchors, and refuses those that cannot learn where asked.
+/// Counts anchors, and throws on unusable ones if the policy is `error`.
 template <class Frame>
 void open_lifted(const LiftedStructureOptions& options, Frame& call, Diagnostics& d) {
   call.count_anchors(d);
@@ -25,7 +25,7 @@ void finish_lifted(Frame& call, const LiftedTerm<S>& term, Result& result) {
   }
   d.terms += call.positives_listed_once();
   call.combine(d);
-  if (call.same_rows()) {  // pairs, each seen from both of its rows
+  if (call.same_rows()) {  // each pair counts from both of its rows
     d.terms /= 2;
     d.active_terms /= 2;
   }
@@ -41,7 +41,7 @@ Result lifted_structure(const LiftedStructureOptions& options, Frame& call) {
   open_lifted(options, call, d);
   const int sign = call.kernel().sign();
   auto log_sums = call.template make<NegativeLogSumTerm<S>>(sign, call.rule());
-  Diagnostics again;  // the same scores
+  Diagnostics again;  // discarded: the pass repeats the same scores
   call.forward(log_sums, again);
   auto term =
       call.template make<LiftedTerm<S>>(LiftedSide::both, sign, options.margin, log_sums, log_sums,
@@ -52,7 +52,7 @@ Result lifted_structure(const LiftedStructureOptions& options, Frame& call) {
   return result;
 }
 
-/// The same of queries with references.
+/// The same for queries with references.
 template <class S>
 Result lifted_with_references(const LiftedStructureOptions& options, LabelledCall<S>& call) {
   Result result;
@@ -63,7 +63,7 @@ Result lifted_with_references(const LiftedStructureOptions& options, LabelledCal
   const PositiveRule<S> from_keys = call.rule_from_keys();
   NegativeLogSumTerm<S> of_queries(call.scratch(), call.anchors(), sign, call.rule());
   NegativeLogSumTerm<S> of_keys(call.scratch(), keys, sign, from_keys);
-  Diagnostics again;  // the same scores
+  Diagnostics again;  // discarded: the pass repeats the same scores
   call.forward(of_queries, again);
   call.run_from_keys(of_keys, false);
   LiftedTerm<S> term(call.scratch(), call.anchors(), LiftedSide::query, sign, options.margin,

@@ -8,16 +8,16 @@
 
 namespace nearfar::detail {
 
-/// The factor of hinges of each kind, given how many there are.
+/// The factor of the hinges of each kind, given their number.
 inline ByKind<double> linear_contrastive_scales(Reduction reduction,
                                                 const LinearContrastiveResult& counts) {
   return {kind_scale(reduction, counts.positive_pairs, counts.active_positive_pairs),
           kind_scale(reduction, counts.negative_pairs, counts.active_negative_pairs)};
 }
 
-/// Closes all anchors, with gradients of packed rows where these are wanted, and sets value and
-/// counts, of pairs of own anchors i that has_terms(i). Returns the reduction that is left:
-/// divisors are in the term's scales.
+/// Closes all anchors, with gradients of packed rows if these are wanted, and sets value and counts
+/// for the pairs of own anchors i with has_terms(i). Returns the remaining reduction: the term's
+/// scales contain the divisors.
 template <class Options, class Frame, class Term, class HasTerms>
 Reduction run_linear_contrastive(const Options& options, Frame& call, Term& term,
                                  const HasTerms& has_terms, LinearContrastiveResult& result) {
@@ -31,7 +31,7 @@ Reduction run_linear_contrastive(const Options& options, Frame& call, Term& term
   result.negative_pairs =
       call.total([&](Index i) { return has_terms(i) ? call.negatives(i) : Index(0); });
   if (options.reduction == Reduction::mean_nonzero) {
-    Diagnostics again;  // the same scores
+    Diagnostics again;  // discarded: the pass repeats the same scores
     call.forward(term, again);
     count_active();
   }
@@ -71,7 +71,7 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
   return linear_contrastive<S>(options, call);
 }
 
-/// Pairs listed.
+/// The loss of listed pairs.
 template <class S>
 LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
                                  const KernelValue<S>& kernel, const PairListInputs<S>& inputs) {
@@ -111,7 +111,7 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
   return result;
 }
 
-/// Rows have lost their means: a distance is |z_i - z_j|^2 / |z_i|^2.
+/// The packed rows are centred: a distance is |z_i - z_j|^2 / |z_i|^2.
 template <class S>
 LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const KernelValue<S>& kernel,
                                  const LabelledInputs<S>& inputs) {
@@ -139,7 +139,7 @@ LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const Ker
     });
   }
   call.scatter(gradient_scale(rest, result.diagnostics, call.upstream()));
-  // Scores are squared distances of rows, not yet divided.
+  // Scores are squared distances of rows, before the division.
   for (double* score : {&result.diagnostics.smallest_score, &result.diagnostics.largest_score}) {
     *score = *score / call.row_unit() / call.row_unit();
   }

@@ -9,13 +9,13 @@
 
 namespace nearfar::detail {
 
-/// The factor of each anchor's nu beta: these have a reduction of their own.
+/// The factor of each anchor's nu beta, which has a reduction of its own.
 inline double boundary_scale(Reduction reduction, Index anchors) {
   const bool mean = reduction == Reduction::mean || reduction == Reduction::mean_nonzero;
   return mean && anchors > 0 ? 1 / static_cast<double>(anchors) : 1;
 }
 
-/// Closes all anchors, anchor i with the boundary beta_of(i), and sets value, values and counts.
+/// Closes all anchors, anchor i with boundary beta_of(i), and sets value, values and counts.
 template <class S, class BetaOf>
 MarginTerm<S> close_margins(const MarginLossOptions& options, LabelledCall<S>& call,
                             const BetaOf& beta_of, Result& result) {
@@ -43,8 +43,8 @@ MarginTerm<S> close_margins(const MarginLossOptions& options, LabelledCall<S>& c
   return term;
 }
 
-/// dL/dbeta_i of each closed anchor: body(i, derivative), times upstream and the reduction's
-/// factor.
+/// Calls body(i, derivative) with dL/dbeta_i of each closed anchor, times upstream and the
+/// reduction's factor.
 template <class S, class Body>
 void each_beta_derivative(const MarginLossOptions& options, const LabelledCall<S>& call,
                           const MarginTerm<S>& term, const Diagnostics& d, const Body& body) {

@@ -11,7 +11,7 @@
 
 namespace nearfar::detail {
 
-/// Rows of tokens by whose they are.
+/// Rows of tokens, grouped by the set that they belong to.
 class TokenSets {
  public:
   explicit TokenSets(std::span<const Index> offsets) : offsets_(offsets) {}
@@ -47,10 +47,10 @@ struct MaxSimRow {
   double largest;
 };
 
-/// The pass over pairs of tokens. Queries are taken in panels, shared out to threads: a panel's
-/// scores with a tile of documents' tokens are folded into the largest of each document, and once
-/// all tiles are done its queries are closed. Panels add to the documents' gradient in a pipeline,
-/// some documents at a time, so that every sum has one order.
+/// The pass over pairs of tokens. Threads take panels of queries. For each tile of document tokens,
+/// a panel keeps the largest score of each query token with each document. After the last tile it
+/// closes its queries. Panels add to the documents' gradient in a pipeline, a few documents at a
+/// time, so that every sum has one order.
 template <class S>
 class MaxSimPass {
  public:
@@ -68,7 +68,7 @@ class MaxSimPass {
   const MaxSimRow& operator[](Index i) const { return rows_[i]; }
 
   void run() {
-    // Queries of each panel.
+    // The first query of each panel.
     auto* first = scratch_.template take<Index>(queries_.count() + 1);
     Index panels = 0;
     Index most_queries = 0;
@@ -111,8 +111,8 @@ class MaxSimPass {
   struct Memory {
     ScorePanel<S> tile;
     S* best;       ///< largest score of each token of the panel with each document
-    Index* token;  ///< the document's token that has it
-    double* sums;  ///< S_im of the panel's queries, and then dL/dS_im
+    Index* token;  ///< the document's token with that score
+    double* sums;  ///< S_im of the panel's queries, later dL/dS_im
   };
 
   struct Panel {
@@ -122,7 +122,7 @@ class MaxSimPass {
     Index end_token;
   };
 
-  /// Rows in their order, of which a panel may begin with any.
+  /// Packs rows in their own order; a panel may begin with any row.
   PackedRows<S> in_order(const PackedRows<S>& x) {
     auto* places = scratch_.template take<Index>(x.rows);
     for (Index i = 0; i < x.rows; ++i) places[i] = i;
@@ -157,7 +157,7 @@ class MaxSimPass {
     if (call_.wants_gradients()) add_gradients(mine, panel, ticket);
   }
 
-  /// Scores of one token with tokens [first, end), the first of which is one of `document`.
+  /// Takes the scores of one token with tokens [first, end); `first` belongs to `document`.
   void fold(const S* s, Index first, Index end, Index document, S* best, Index* token) const {
     for (Index j = first; j < end; ++document) {
       const Index stop = std::min(end, documents_.end(document));
@@ -177,13 +177,13 @@ class MaxSimPass {
     const auto [smallest, largest] = std::minmax_element(sums, sums + m);
     row.smallest = *smallest;
     row.largest = *largest;
-    // The positive stands apart, so that small values keep their digits.
+    // Apart from the sum over other documents, so that small values keep their digits.
     const double positive = sums[i];
     double reference = -std::numeric_limits<double>::infinity();
     for (Index k = 0; k < m; ++k) {
       if (k != i) reference = std::max(reference, sums[k]);
     }
-    double others = 0;  // of exp((S - reference) / tau)
+    double others = 0;  // sum of exp((S - reference) / tau)
     for (Index k = 0; k < m; ++k) {
       if (k != i) others += std::exp((sums[k] - reference) / temperature_);
     }
@@ -193,7 +193,7 @@ class MaxSimPass {
     row.value = x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
     row.temperature = 0;
     if (!call_.wants_gradients()) return;
-    // The others' share of the softmax.
+    // The softmax of the other documents together.
     const double share = x > 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
     const double factor = row_upstream(call_.upstream(), i) / temperature_;
     double moment = 0;
@@ -247,7 +247,7 @@ class MaxSimPass {
     return mine.sums + (i - panel.first_query) * documents_.count();
   }
 
-  /// body(row, best, token) for the tokens of query i.
+  /// Calls body(row, best, token) for the tokens of query i.
   template <class Body>
   void each_token(const Memory& mine, const Panel& panel, Index i, const Body& body) const {
     for (Index row = queries_.first(i); row < queries_.end(i); ++row) {

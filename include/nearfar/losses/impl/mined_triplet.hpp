@@ -13,24 +13,24 @@
 
 namespace nearfar::detail {
 
-/// Whether triplets are every one of a kind, and not chosen ones.
+/// True if triplets are all of a kind, not chosen ones.
 constexpr bool mines_every_one(Mining mining) {
   return mining == Mining::all || mining == Mining::hard || mining == Mining::semihard ||
          mining == Mining::easy;
 }
 
-/// Whether an anchor takes one triplet.
+/// True if an anchor has one triplet.
 constexpr bool mines_one(Mining mining) {
   return mining == Mining::batch_hard || mining == Mining::batch_easy_hard;
 }
 
-/// Which, where it does.
+/// The choice of that triplet.
 inline KeyChoice choice_of(const MinedTripletOptions& options) {
   if (options.mining == Mining::batch_hard) return {PositiveChoice::hard, NegativeChoice::hard};
   return {options.positive, options.negative};
 }
 
-/// Anchors' one positive or negative as pairs of rows.
+/// Each anchor's one positive or negative as pairs of rows.
 template <class S>
 struct ChosenPairs {
   Index* partner;
@@ -53,8 +53,8 @@ struct ChosenPairs {
   }
 };
 
-/// The one triplet of an anchor whose positive and negative are at these distances. `slope` is set
-/// to the derivative of its loss.
+/// The one triplet of an anchor, with its positive and negative at these distances. Sets `slope` to
+/// the derivative of its loss.
 inline AnchorTriplets one_triplet(const MinedTripletOptions& options, double positive,
                                   double negative, double& slope) {
   const TripletTerm term(options.form, positive - negative + options.margin);
@@ -66,7 +66,7 @@ inline AnchorTriplets one_triplet(const MinedTripletOptions& options, double pos
   return row;
 }
 
-/// One triplet an anchor.
+/// The loss of one triplet for each anchor.
 template <class S>
 const AnchorTriplets* mine_one(const MinedTripletOptions& options, LabelledCall<S>& call,
                                Diagnostics& d) {
@@ -76,7 +76,7 @@ const AnchorTriplets* mine_one(const MinedTripletOptions& options, LabelledCall<
   call.forward(chosen, d);
   if (chosen.waits()) {
     chosen.begin_second_pass();
-    Diagnostics again;  // the same scores
+    Diagnostics again;  // discarded: the pass repeats the same scores
     call.forward(chosen, again);
   }
   const ChosenPairs<S> positive(call, chosen, &ChosenKeys<S>::positive);
@@ -98,8 +98,8 @@ const AnchorTriplets* mine_one(const MinedTripletOptions& options, LabelledCall<
   return rows;
 }
 
-/// Whether each score of a batch can be handed to both its rows, once: all hinges of a kind, by
-/// classes whose own scores are few enough to be kept.
+/// True if each score of a batch can be computed once for both of its rows: for all hinges of a
+/// kind, and classes whose inner scores are few enough to keep.
 template <class S>
 bool is_counted_by_class(const MinedTripletOptions& options, const LabelledCall<S>& call) {
   if (!mines_every_one(options.mining) || options.form != TripletForm::hinge ||
@@ -158,7 +158,7 @@ const AnchorTriplets* mine_by_class(const MinedTripletOptions& options, Labelled
   return rows;
 }
 
-/// Every anchor's triplets, and the gradients of their sum; null where there are no pairs.
+/// The triplets of every anchor, and the gradients of their sum; null without pairs.
 template <class S>
 const AnchorTriplets* mine(const MinedTripletOptions& options, LabelledCall<S>& call,
                            Diagnostics& d) {
@@ -184,7 +184,7 @@ const AnchorTriplets* mine(const MinedTripletOptions& options, LabelledCall<S>& 
   return miner.data();
 }
 
-/// The loss in the frame of one process or of many, each of which has a `mine`.
+/// The loss in the frame of one process or of many, each with its own `mine`.
 template <class S, class Frame>
 MinedTripletResult mined_triplet(const MinedTripletOptions& options, Frame& call) {
   MinedTripletResult result;

@@ -21,7 +21,7 @@ Result multi_similarity(const MultiSimilarityOptions& options, Frame& call) {
     return result;
   }
   auto scores = call.template make<MinedScoresTerm<S>>(*options.epsilon, call.rule());
-  Diagnostics again;  // the same scores
+  Diagnostics again;  // discarded: the pass repeats the same scores
   call.forward(scores, again);
   run_pair_logits<S>(call, MinedSimilarity{form, scores.rows()}, all, result);
   return result;

@@ -46,8 +46,8 @@ void check_noise_contrast(Call<S>& call, const Inputs<S, 3>& inputs,
   call.check(n);
 }
 
-/// Logistic losses of each query's own key against noise: the pass that NCE and negative sampling
-/// are. The call must have been checked.
+/// Logistic losses of each query's own key against noise, the pass of NCE and of negative sampling.
+/// The call must have been checked.
 template <class S>
 NceResult contrast_with_noise(Call<S>& call, double temperature, const Negatives<S>& negatives,
                               const NoiseOffsets<S>& offsets) {
@@ -60,7 +60,7 @@ NceResult contrast_with_noise(Call<S>& call, double temperature, const Negatives
   paired_scores(call.threads(), kernel, call.rows(0), call.rows(1), positives);
   LogisticSettings<S> settings{.scale = 1 / temperature, .bias = -offsets.all};
   if (offsets.negatives.size() > 0) {
-    // One number a negative: log Z and the noise's logarithm may both be large and all but cancel.
+    // One number a negative: log Z and the noise's logarithm may be large and nearly cancel.
     S* key_bias = scratch.template take<S>(m);
     for (Index j = 0; j < m; ++j) {
       key_bias[j] = static_cast<S>(-(offsets.all + static_cast<double>(offsets.negatives[j])));

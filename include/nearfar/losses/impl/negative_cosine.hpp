@@ -9,7 +9,7 @@
 
 namespace nearfar::detail {
 
-/// A loss of pairs as factor |u - v|^2 + offset, where 2 cos(u, v) = 2 - |u - v|^2.
+/// A loss of pairs of the form factor |u - v|^2 + offset, where 2 cos(u, v) = 2 - |u - v|^2.
 struct PredictionForm {
   double factor;
   double offset;

@@ -9,7 +9,7 @@
 
 namespace nearfar::detail {
 
-/// The loss in the frame of one process or of many, whose one set has both views.
+/// The loss in the frame of one process or of many. Its one set has both views.
 template <class S, class Frame>
 TemperatureResult nt_xent(const NtXentOptions& options, Frame& call) {
   const Index* partner = nullptr;
@@ -26,7 +26,7 @@ TemperatureResult nt_xent(const NtXentOptions& options, Frame& call) {
   return result;
 }
 
-/// Rows of both views, one below the other, of samples of which some are kept.
+/// The kept rows of both views, one view below the other, from the kept samples.
 inline KeptRows of_both_views(Scratch& scratch, const KeptRows& samples) {
   if (samples.are_all()) return 2 * samples.all;
   auto* number = scratch.take<Index>(2 * samples.count);

@@ -11,7 +11,7 @@ namespace nearfar::detail {
 template <class S>
 Result evaluate(const ProxyAnchorOptions& options, const ProxyInputs<S>& inputs) {
   const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  // Upstream is one number, as the loss is.
+  // Upstream is one number, like the loss.
   ClassCall<S> call(kernel, Reduction::sum, inputs);
   Scratch& scratch = call.scratch();
   const Index n = call.own_rows(0);

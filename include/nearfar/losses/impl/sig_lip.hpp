@@ -7,7 +7,7 @@
 
 namespace nearfar::detail {
 
-/// The loss in the frame of one process or of many. Null rule: text i is that of image i alone.
+/// The loss in the frame of one process or of many. Null rule: text i is the only match of image i.
 template <class S, class Frame>
 SigLipResult sig_lip(const SigLipOptions& options, Frame& call, const PositiveRule<S>* rule) {
   auto term = call.template make<LogisticTerm<S>>(0,

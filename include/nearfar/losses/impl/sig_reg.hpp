@@ -10,11 +10,11 @@
 
 namespace nearfar::detail {
 
-/// The statistic of Epps and Pulley of rows of projections.
+/// The Epps-Pulley statistic of rows of projections.
 template <class S>
 class EppsPulleyTerm final : public RowTerm<S> {
  public:
-  /// Of `slices` rows of `count` projections each.
+  /// For `slices` rows of `count` projections each.
   EppsPulleyTerm(Scratch& scratch, Index slices, Index count, const SigRegOptions& options)
       : count_(static_cast<double>(count)),
         knots_(options.knots),
@@ -39,7 +39,7 @@ class EppsPulleyTerm final : public RowTerm<S> {
     });
   }
 
-  /// Sums become the factors of sin(t p) and of cos(t p) in dL/dp.
+  /// Replaces the sums by the factors of sin(t p) and of cos(t p) in dL/dp.
   void close(Index i) override {
     double* of_cosines = cosines(i);
     double* of_sines = sines(i);
@@ -81,13 +81,13 @@ class EppsPulleyTerm final : public RowTerm<S> {
     double cosine[width];
     double sine[width];
 
-    /// `some` angles of 0; all others have cosine 0, too, and add nothing to sums.
+    /// `some` angles of 0. The remaining lanes have cosine 0 and add nothing to sums.
     static Turns none(Index some) {
       Turns out = {};
       std::fill_n(out.cosine, some, 1.0);
       return out;
     }
-    /// Those of the sums of these angles and others.
+    /// Adds the angles of `o`, by the addition theorems.
     void add(const Turns& o) {
       for (Index l = 0; l < width; ++l) {
         const double c = cosine[l] * o.cosine[l] - sine[l] * o.sine[l];
@@ -97,7 +97,7 @@ class EppsPulleyTerm final : public RowTerm<S> {
     }
   };
 
-  /// By halves, which vectors can add.
+  /// Adds by halves, which vector instructions can do.
   static double sum_of(const double (&v)[width]) {
     double sums[width / 2];
     for (Index l = 0; l < width / 2; ++l) sums[l] = v[l] + v[l + width / 2];
@@ -110,7 +110,7 @@ class EppsPulleyTerm final : public RowTerm<S> {
   double* cosines(Index i) const { return sums_ + 2 * i * knots_; }
   double* sines(Index i) const { return cosines(i) + knots_; }
 
-  /// body(first, some, turns) for parts of n projections, with the cosines and sines of h p.
+  /// Calls body(first, some, turns) for parts of n projections, with the cosines and sines of h p.
   template <class Body>
   void each_part(Index n, const S* s, const Body& body) const {
     for (Index first = 0; first < n; first += width) {
@@ -129,7 +129,7 @@ class EppsPulleyTerm final : public RowTerm<S> {
   Index knots_;
   double step_;
   double* values_;
-  double* sums_;  ///< of cosines, and then of sines, of all knots, for each slice
+  double* sums_;  ///< of cosines, and then of sines, for all knots of each slice
 };
 
 template <class S>

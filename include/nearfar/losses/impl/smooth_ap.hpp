@@ -15,12 +15,12 @@ struct SmoothApSettings {
   bool include_self;
 };
 
-/// What one thread needs for a row of n keys.
+/// Memory of one thread for a row of n keys.
 template <class S>
 struct SmoothApMemory {
   S* role;
   S* slopes;
-  S* gradient;  ///< where nobody wants that of the scores
+  S* gradient;  ///< in place of the caller's memory, if the gradient of scores is not wanted
 
   SmoothApMemory(Scratch& scratch, Index n)
       : role(scratch.take<S>(n)), slopes(scratch.take<S>(n)), gradient(scratch.take<S>(n)) {}
@@ -33,13 +33,13 @@ struct SmoothApMemory {
   }
 };
 
-/// Average precision with smooth ranks, of an anchor's whole row of scores. With r+ and r- the sums
-/// of sigmoids over positives and negatives, p's own included, which is 1/2,
+/// Average precision with smooth ranks, from an anchor's whole row of scores. With r+ and r- the
+/// sums of sigmoids over positives and negatives, where r+ includes p's own sigmoid, 1/2,
 ///
 ///     L = 1/|P| sum_p r-(p) / (1/2 + r+(p) + r-(p))
 ///
-/// which is 1 minus the average precision, as a sum of which no part is negative: small losses keep
-/// their digits.
+/// This is 1 minus the average precision as a sum of non-negative summands: small losses keep their
+/// digits.
 template <class S>
 class SmoothApMiner final : public RowMiner<S> {
  public:
@@ -103,7 +103,7 @@ class SmoothApMiner final : public RowMiner<S> {
     double moment;
   };
 
-  /// Parts of a row short enough for sums in S.
+  /// Calls body for parts of a row that are short enough for sums in S.
   template <class Body>
   static void each_part(Index n, const Body& body) {
     for (Index first = 0; first < n; first += tile_width) {

@@ -11,8 +11,8 @@
 
 namespace nearfar::detail {
 
-/// The scores of triplets: with_swap has those of positive and negative, where these may take the
-/// anchor's place.
+/// The scores of triplets; with_swap has those of positive and negative, which may replace those of
+/// the anchor and the negative.
 template <class S>
 struct TripletScores {
   PairedScores<S> with_positive;

@@ -13,13 +13,13 @@
 
 namespace nearfar::detail {
 
-/// Directions of the rows that have one, as distances are taken between them.
+/// Directions of the rows other than zero, for the distances between them.
 template <class S>
 struct Directions {
   PackedRows<S> rows;
-  const Index* places;  ///< the row of the batch that each is the direction of
+  const Index* places;  ///< the row of the batch for each direction
 
-  /// Gradients of the first rows become those of these rows' places; of all others 0.
+  /// Moves the gradients of the first rows to these rows' places; all others become 0.
   void spread_out(Index all, S* gradients) const {
     Index r = rows.rows;
     for (Index i = all - 1; i >= 0; --i) {
@@ -33,7 +33,7 @@ struct Directions {
   }
 };
 
-/// Those of `unit`, rows as the cosine has them.
+/// The directions in `unit`, the packed rows of the cosine.
 template <class S>
 Directions<S> directions(Scratch& scratch, int threads, const KernelValue<S>& distance,
                          const PackedRows<S>& unit) {
@@ -57,13 +57,13 @@ Result evaluate(const UniformityOptions& options, const Inputs<S, 1>& inputs) {
   const Directions<S> of = directions(call.scratch(), call.threads(), distance, call.rows(0));
   const auto pairs_of = [](Index rows) { return rows * (rows - 1) / 2; };
   const Index pairs = pairs_of(n);
-  // A zero row has cosine 0, and so the squared distance 2, with all others.
+  // A zero row has cosine 0, and thus squared distance 2, with all others.
   const Index with_zero_rows = pairs - pairs_of(of.rows.rows);
   constexpr double of_zero_rows = 2;
 
   OneSidedPass<S> pass(call.scratch(), call.threads(), distance, of.rows, of.rows, Pairing::upper);
   double nearest = 0;
-  // Gaussians this narrow may all underflow in units of a pair at distance 0: find the nearest.
+  // Such narrow Gaussians may all underflow relative to distance 0: find the nearest pair first.
   constexpr double narrow = sizeof(S) == sizeof(float) ? 60 : 500;
   if (4 * options.t > narrow && pairs > 0) {
     NoTerm<S> none;

@@ -36,7 +36,7 @@ class ViewSpread {
           length < 1 && length > 0 ? -options.variance / (2 * depth * free_rows * length) : 0;
     }
     covariances_ = transposed_product(scratch, threads, x, x);
-    // They become the matrix that rows are multiplied with for their gradient, in place.
+    // They become, in place, the matrix that multiplies rows in their gradient.
     const double share = 1 / free_rows;
     const S factor = saturated<S>(4 * options.covariance / depth * share * share);
     double* squares = scratch.take<double>(x.depth);
@@ -51,7 +51,7 @@ class ViewSpread {
     value = options.variance / 2 * hinges / depth + options.covariance * sum / depth;
   }
 
-  /// Sets the gradient of both terms, and of invariance / 2 (own - other)^2 for these rows.
+  /// Sets the gradient of both terms, and of invariance / 2 (own - other)^2, for these rows.
   void gradient(double invariance, const Rows<S>& own, const Rows<S>& other,
                 RowGradients<S>& to) const {
     if (!to.wanted()) return;
@@ -82,7 +82,7 @@ Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
   const Index depth = x.cols();
   const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
   Call<S> call(kernel, Reduction::mean, inputs);
-  // Both on one side: rows are not compared, so that no inner product of theirs can overflow.
+  // Both are query sides: no rows are compared, so no inner product of rows can overflow.
   call.add(Side::query, {"view1", x, inputs.gradients[0]});
   call.add(Side::query, {"view2", y, inputs.gradients[1]});
   call.check_same_rows();
