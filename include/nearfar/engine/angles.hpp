@@ -17,8 +17,8 @@ struct Angle {
   double sine;
 };
 
-/// The angle between two rows that are normalised, or zero: then it is a right one. A small one
-/// comes from the difference of the rows, as 1 - cos^2 would lose it.
+/// The angle between two normalised rows; a right angle if one is zero. A small angle comes from
+/// the difference of the rows, because 1 - cos^2 has lost its digits.
 template <class S>
 Angle angle_of_directions(Index depth, const S* x, const S* y) {
   const RowLoops<S>& loops = row_loops<S>();
@@ -28,14 +28,14 @@ Angle angle_of_directions(Index depth, const S* x, const S* y) {
   return {1 - squared / 2, std::sqrt(squared * (1 - squared / 4))};
 }
 
-/// The cosine of the angle between rows of any lengths; 0 where one of them is zero.
+/// The cosine of the angle between rows of any lengths; 0 if one of them is zero.
 template <class S>
 double cosine_of_rows(Index depth, const S* x, double x_norm, const S* y, double y_norm) {
   if (!(x_norm > 0) || !(y_norm > 0)) return 0;
   const double both = x_norm * y_norm;
   double cosine = row_loops<S>().dot_in_double(depth, x, y) / both;
   constexpr double small = 1e-250;
-  if (!(both > small && both < 1 / small)) {  // products that overflow or lose digits
+  if (!(both > small && both < 1 / small)) {  // products that overflow or underflow
     cosine = 0;
     for (Index k = 0; k < depth; ++k) {
       cosine += static_cast<double>(x[k]) / x_norm * (static_cast<double>(y[k]) / y_norm);

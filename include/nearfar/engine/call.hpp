@@ -23,7 +23,7 @@
 
 namespace nearfar::detail {
 
-/// The side of a kernel that a set of rows is on: it decides whether the kernel's matrix applies.
+/// The side of a kernel on which a set of rows is. It decides whether the kernel's matrix applies.
 enum class Side { query, key };
 
 template <class S>
@@ -31,7 +31,7 @@ bool maps(const KernelValue<S>& kernel, Side side) {
   return side == Side::query ? kernel.maps_queries : kernel.maps_keys;
 }
 
-/// Elements that rows on one side must have for the kernel's matrix; -1 where any number will do.
+/// The number of elements that the kernel's matrix needs of rows on one side; -1 without a matrix.
 template <class S>
 Index wanted_cols(const KernelValue<S>& kernel, Side side) {
   if (!kernel.is_parametric()) return -1;
@@ -39,23 +39,23 @@ Index wanted_cols(const KernelValue<S>& kernel, Side side) {
   return maps(kernel, side) ? p.cols() : p.rows();
 }
 
-/// Rows of a caller's and, where wanted, the place of their gradient.
+/// Rows of the caller and, if wanted, the destination of their gradient.
 template <class S>
 struct NamedRows {
   const char* name;
   Rows<S> rows;
   GradientRows<S> gradient = {};
-  KeptRows kept = {};  ///< those that take part: all, unless the call was told otherwise
+  KeptRows kept = {};  ///< those that take part; by default all
 };
 
-/// One call of a loss. In order: `add` its sets of rows, `check`, `pack`, score passes over `rows`
-/// that add to `gradients`, `scatter`.
+/// One call of a loss. In order: `add` its sets of rows, `check`, `pack`, run score passes over
+/// `rows` that add to `gradients`, `scatter`.
 template <class S>
 class Call {
  public:
   static constexpr int most_sets = 3;
 
-  /// The kernel must outlive the call. Throws std::invalid_argument when the Workspace is in use.
+  /// The kernel must outlive the call. Throws std::invalid_argument if the Workspace is in use.
   template <int sets>
   Call(const KernelValue<S>& kernel, Reduction reduction, const Inputs<S, sets>& inputs)
       : scratch_(inputs.options.workspace),
@@ -73,47 +73,47 @@ class Call {
   bool wants_gradients() const { return wants_gradients_; }
   const Upstream& upstream() const { return upstream_; }
 
-  /// A set of rows, of which some may be kept alone.
+  /// Adds a set of rows, of which a part may be kept.
   void add(Side side, const NamedRows<S>& rows, const KeptRows& kept = {}) {
     add_set(side, {keep(rows, kept), {}}, 1);
   }
-  /// A set whose rows are normalised under a kernel of inner products, which takes the other set's
-  /// as they are.
+  /// Adds a set whose rows are normalised although the kernel is an inner product; rows of the
+  /// other set are not.
   void add_normalised(Side side, const NamedRows<S>& rows) {
     add(side, rows);
     sets_[static_cast<std::size_t>(count_ - 1)].geometry = Geometry::cosine;
   }
-  /// A set that may come without columns when it has no rows.
+  /// Adds a set that may have no columns if it has no rows.
   void add_optional(Side side, const NamedRows<S>& rows) {
     add(side, rows);
     sets_[static_cast<std::size_t>(count_ - 1)].optional = true;
   }
-  /// Two sets as one, the rows of the first above those of the second.
+  /// Adds two sets as one, the rows of the first above those of the second.
   void add_stacked(Side side, const NamedRows<S>& upper, const NamedRows<S>& lower,
                    const KeptRows& kept = {}) {
     add_set(side, {keep(upper, kept), keep(lower, kept)}, 2);
   }
-  /// Rows that the call made of others after its checks, which are finite. Where any gradient is
-  /// wanted theirs is, too, for the loss to carry on to what they are made of.
+  /// Adds rows that the call computed from others after its checks, and that are finite. If any
+  /// gradient is wanted theirs is, too: the loss propagates it to the rows they come from.
   void add_made(Side side, const char* name, const Rows<S>& rows) {
     add_set(side, {NamedRows<S>{name, rows, {}, rows.rows()}, {}}, 1);
     sets_[static_cast<std::size_t>(count_ - 1)].made = true;
   }
-  /// Queries and keys of which row i belongs to row i. Throws unless there are as many of both.
+  /// Adds queries and keys whose rows belong together. Throws unless their numbers are equal.
   void add_pairs(const Inputs<S, 2>& inputs, const char* queries, const char* keys,
                  const KeptRows& kept = {}) {
     add(Side::query, {queries, inputs.rows[0], inputs.gradients[0]}, kept);
     add(Side::key, {keys, inputs.rows[1], inputs.gradients[1]}, kept);
     check_same_rows();
   }
-  /// Two views of each sample as one set. Throws unless there are as many of both.
+  /// Adds two views of each sample as one set. Throws unless their numbers are equal.
   void add_views(const Inputs<S, 2>& inputs, const KeptRows& kept = {}) {
     add_stacked(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]},
                 {"view2", inputs.rows[1], inputs.gradients[1]}, kept);
     check_same_rows();
   }
 
-  /// Throws unless all sets have as many rows as the first.
+  /// Throws unless all sets have the same number of rows.
   void check_same_rows() const {
     const Index first = set(0).pieces[0].kept.all;
     each_piece([&](const Set& of, const NamedRows<S>& piece) {
@@ -122,8 +122,9 @@ class Call {
     });
   }
 
-  /// Throws unless rows fit the kernel and each other and are finite, and the upstream (one number,
-  /// or one of each of the caller's `terms` with Reduction::none) and the places of gradients fit.
+  /// Throws unless rows fit the kernel and each other and are finite, the upstream fits (one
+  /// number, or one for each of the caller's `terms` with Reduction::none), and so do the buffers
+  /// of gradients.
   void check(const KeptRows& terms) {
     terms_ = terms;
     check_shapes();
@@ -149,8 +150,8 @@ class Call {
     }
   }
 
-  /// Packs all sets and takes memory for the gradients that are wanted. Throws std::domain_error
-  /// when inner products of a query and a key can overflow S.
+  /// Packs all sets and takes memory for the gradients that are wanted. Throws std::domain_error if
+  /// an inner product of a query and a key can overflow S.
   void pack() {
     for (int k = 0; k < count_; ++k) stack(set(k));
     give_up_threads();
@@ -158,7 +159,7 @@ class Call {
     std::array<Rows<S>, most_sets> all;
     for (int k = 0; k < count_; ++k) all[static_cast<std::size_t>(k)] = set(k).rows;
     const S* centre = nullptr;
-    // A matrix that maps one side alone does not map a difference of the two.
+    // A matrix on one side only does not map a difference of two rows.
     if (kernel_.is_distance() && kernel_.is_symmetric()) {
       centre =
           common_centre(scratch_, threads_,
@@ -181,38 +182,38 @@ class Call {
     }
   }
 
-  /// The rows of set k that take part, as they came; of one piece.
+  /// The kept rows of set k as the caller gave them, if the set has one piece.
   const Rows<S>& input(int k) const { return set(k).pieces[0].rows; }
   const PackedRows<S>& rows(int k) const { return sets_[static_cast<std::size_t>(k)].packed; }
-  /// What rows that lost their means were multiplied by.
+  /// The factor of centred rows.
   double row_unit() const { return row_unit_; }
-  /// Which of the caller's terms are those of the call.
+  /// The caller's terms that are terms of the call.
   const KeptRows& terms() const { return terms_; }
 
-  // A call of one process has all rows; that of one among many has its own, see ShardedCall. What
-  // follows here is the same in both, so that one body of a loss serves either.
+  // A call of one process has all rows; a call of one among many has its own, see ShardedCall. The
+  // functions below are the same in both, so that one body of a loss serves either.
 
-  /// Rows of set k in this process and in all, and how many are in those before this.
+  /// The number of rows of set k in this process, in all, and in processes before this one.
   Index own_rows(int k) const { return rows(k).rows; }
   Index all_rows(int k) const { return rows(k).rows; }
   Index first_row(int) const { return 0; }
 
-  /// What may throw here and there.
+  /// Runs code that may throw on some processes only.
   template <class Body>
   void agree(const Body& body) const {
     body();
   }
 
-  /// Leaves pairs of one id out of all runs from now on, given the ids of queries and of keys; see
+  /// Leaves pairs of one id out of all runs that follow, given the ids of queries and of keys; see
   /// ExcludedPairs.
   void leave_out(const Labels& queries, const Labels& keys) {
     excluded_ = ExcludedPairs(scratch_, queries, keys);
   }
-  /// But not own row i's positive, own key column[i], or own key i when column is null.
+  /// Keeps own row i's positive among them, own key column[i], or own key i if column is null.
   void keep_positives(const Index* column) { excluded_.keep_positives(column); }
   const ExcludedPairs& excluded() const { return excluded_; }
 
-  /// A Term of own rows of set k.
+  /// Makes a Term of own rows of set k.
   template <class Term, class... Args>
   Term make(int k, const Args&... args) {
     return Term(scratch_, own_rows(k), args...);
@@ -223,20 +224,20 @@ class Call {
     OneSidedPass<S> pass(scratch_, threads_, kernel_, rows(q), rows(k), Pairing::all, excluded_);
     run(pass, term, q, k, d);
   }
-  /// Closes the rows of set 0 over all others of them.
+  /// Closes the rows of set 0 over all others of the set.
   void run_among_themselves(RowTerm<S>& term, Diagnostics& d) {
     TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(0), excluded_);
     run(pass, term, term, 0, 0, d);
   }
-  /// Closes the rows of sets 0 and 1 over those of the other.
+  /// Closes the rows of sets 0 and 1, each over those of the other.
   void run_both_ways(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& d) {
     TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(1), excluded_);
     run(pass, of_queries, of_keys, 0, 1, d);
   }
 
-  /// Counts of own rows to those of all.
+  /// Turns counts of own rows into counts of all rows.
   void combine(Diagnostics&) const {}
-  /// The sum of number_of(i) over all rows, own rows i = 0 .. count - 1.
+  /// The sum of number_of(i) over all rows, with own rows i = 0 .. count - 1.
   template <class NumberOf>
   double sum(Index count, const NumberOf& number_of) const {
     double sum = 0;
@@ -244,7 +245,7 @@ class Call {
     return sum;
   }
 
-  /// Of packed rows, not yet scaled; not wanted() where nobody wants them.
+  /// Gradients of packed rows, before `scale`; not wanted() if they are not.
   RowGradients<S>& gradients(int k) { return set(k).gradients; }
 
   /// Runs a one-sided pass of set q over set k.
@@ -278,11 +279,12 @@ class Call {
     further_ = {&output, rows, cols};
   }
 
-  /// The factor of all gradients, once the terms are counted.
+  /// The factor of all gradients, after the terms are counted.
   double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
 
-  /// Chain rule, times `scale`, into the caller's buffers. Throws std::domain_error when the sums
-  /// overflowed S, std::bad_alloc when memory runs out, before any buffer is touched.
+  /// Applies the chain rule and `scale`, and writes to the caller's buffers. Throws
+  /// std::domain_error if the sums overflowed S, std::bad_alloc if memory runs out; no buffer has
+  /// then changed.
   void scatter(double scale) {
     if (!wants_gradients_) return;
     if (row_unit_ != 1) scale = saturated<double>(scale * row_unit_);
@@ -316,7 +318,7 @@ class Call {
       results[static_cast<std::size_t>(k)] = chain_through_parameter(
           scratch_, threads_, p, rows(k), maps(kernel_, set(k).side), gradients(k));
     }
-    open_outputs();  // the last that can fail
+    open_outputs();  // nothing after this can fail
     for (int k = 0; k < count_; ++k) {
       if (!set(k).wants_gradient()) continue;
       Index first = 0;
@@ -342,8 +344,8 @@ class Call {
     Side side = Side::query;
     std::array<NamedRows<S>, 2> pieces;
     int piece_count = 0;
-    bool optional = false;                        ///< may lack columns
-    bool made = false;                            ///< of other rows, by the call
+    bool optional = false;                        ///< may have no columns
+    bool made = false;                            ///< computed by the call from other rows
     Geometry geometry = Geometry::inner_product;  ///< the kernel's, unless rows are normalised
     Rows<S> rows;                                 ///< of all pieces
     PackedRows<S> packed;
@@ -361,7 +363,7 @@ class Call {
 
   NamedRows<S> keep(const NamedRows<S>& rows, const KeptRows& kept) {
     NamedRows<S> out = rows;
-    // Where the numbers do not fit, what comes next says so of all rows.
+    // If the numbers do not fit, a later check throws for all rows.
     out.kept = kept.all == rows.rows.rows() ? kept : KeptRows(rows.rows.rows());
     out.rows = gather(scratch_, threads_, rows.rows, out.kept);
     return out;
@@ -380,7 +382,7 @@ class Call {
     one.piece_count = piece_count;
   }
 
-  /// body(set, piece) for all pieces of all sets.
+  /// Calls body(set, piece) for all pieces of all sets.
   template <class Body>
   void each_piece(const Body& body) const {
     for (int k = 0; k < count_; ++k) {
@@ -390,7 +392,7 @@ class Call {
     }
   }
 
-  /// Elements that rows of a set must have: what the kernel wants, or as many as the first set's.
+  /// The number of elements of a set's rows: that of the kernel, or that of the first set.
   Index cols_of(const Set& one) const {
     const Index fitting = wanted_cols(kernel_, one.side);
     return fitting >= 0 ? fitting : set(0).pieces[0].rows.cols();
@@ -410,7 +412,7 @@ class Call {
     });
   }
 
-  /// The set's rows in one place.
+  /// Copies the pieces of a set to one place.
   void stack(Set& one) {
     one.rows = one.pieces[0].rows;
     if (one.piece_count == 1) return;
@@ -424,8 +426,8 @@ class Call {
     one.rows = Rows<S>(data, upper.rows() + lower.rows(), cols);
   }
 
-  /// Takes the mean of its own elements off each row, in a unit in which the largest element that
-  /// is left is about 1: what rows of any length are like does not leave S's range then.
+  /// Subtracts from each row the mean of its elements, in a unit in which the largest remaining
+  /// element is about 1, so that the result is in S's range for rows of any length.
   void centre_rows() {
     double largest = 0;
     for (int k = 0; k < count_; ++k) {
@@ -438,9 +440,9 @@ class Call {
     }
   }
 
-  /// Threads that wait for each other more than they work cost more than they save.
+  /// Uses fewer threads if they would wait longer than they work.
   void give_up_threads() {
-    constexpr double worthwhile = 1e6;  // multiply-adds a thread, of one product of the call
+    constexpr double worthwhile = 1e6;  // multiply-adds a thread, in one product of the call
     Index keys = count_ == 1 ? set(0).rows.rows() : 0;
     for (int k = 1; k < count_; ++k) keys += set(k).rows.rows();
     const double work = static_cast<double>(set(0).rows.rows()) * static_cast<double>(keys) *
@@ -481,7 +483,7 @@ class Call {
     });
   }
 
-  /// scatter_piece of what the geometry's chain rule makes of set k's gradients, in one go.
+  /// Applies the geometry's chain rule to set k's gradients, then scatter_piece, in one step.
   void chain_piece(int k, double scale, Index first, const NamedRows<S>& piece) const {
     if (!piece.gradient.wanted()) return;
     const PackedRows<S>& x = set(k).packed;

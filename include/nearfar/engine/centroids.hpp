@@ -7,15 +7,15 @@
 #include "nearfar/engine/packed_rows.hpp"
 
 /// \file
-/// The means of the rows of each class, and the way back of their gradients.
+/// The means of the rows of each class, and the gradients of rows from those of means.
 
 namespace nearfar::detail {
 
 template <class S>
 class Centroids {
  public:
-  /// The means of the classes of x, those of smaller labels first. Each is summed in double in the
-  /// order of rows.
+  /// The means of the classes of x, in order of labels. Each is summed in double in the order of
+  /// rows.
   Centroids(Scratch& scratch, int threads, const Rows<S>& x, const Labels& labels)
       : threads_(threads),
         cols_(x.cols()),
@@ -46,18 +46,18 @@ class Centroids {
     });
   }
 
-  /// Classes.
+  /// The number of classes.
   Index count() const { return count_; }
   Rows<S> rows() const { return {means_, count_, cols_}; }
   /// The class of each row.
   const Index* classes() const { return class_; }
-  /// Rows of a class.
+  /// The number of rows of class c.
   Index members(Index c) const { return begin_[c + 1] - begin_[c]; }
-  /// Rows of the class of row i.
+  /// The number of rows of the class of row i.
   Index size_of(Index i) const { return members(class_[i]); }
 
   /// Adds the gradients of the means to those of their rows, both packed for a squared distance
-  /// without a matrix. Those of the means are used up.
+  /// without a matrix. Overwrites those of the means.
   void add_to_rows(const PackedRows<S>& means, RowGradients<S>& d_means, const PackedRows<S>& x,
                    RowGradients<S>& dx) const {
     each_row(count_, threads_, [&](Index c) {
@@ -74,7 +74,7 @@ class Centroids {
   int threads_;
   Index cols_;
   Index* class_;
-  Index* begin_;  ///< of each class, among rows in order of labels
+  Index* begin_;  ///< of each class, in the list of rows by label
   Index count_ = 0;
   const S* means_ = nullptr;
 };

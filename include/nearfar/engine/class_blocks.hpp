@@ -7,16 +7,16 @@
 #include "nearfar/engine/score_rows.hpp"
 
 /// \file
-/// Rows compared with those of their own class alone: square blocks of scores, which are kept.
-/// 2 N P D floating point operations for classes of P rows, and as many for gradients.
+/// Scores of rows with the rows of their own class: square blocks, which are kept. 2 N P D floating
+/// point operations for classes of P rows, and as many for gradients.
 
 namespace nearfar::detail {
 
 template <class S>
 class ClassBlocks {
  public:
-  /// Computes the scores of rows that are compared with themselves, by labels. The kernel and the
-  /// rows must outlive the object.
+  /// Computes the scores of rows of one set, by labels. The kernel and the rows must outlive the
+  /// object.
   ClassBlocks(Scratch& scratch, int threads, const KernelValue<S>& kernel,
               const PackedRows<S>& rows, const PositiveRule<S>& rule)
       : threads_(std::max(1, threads)),
@@ -30,11 +30,11 @@ class ClassBlocks {
     score_rows_.check_overflow();
   }
 
-  /// Bytes that are kept for N classes' worth of rows: of a row whose class has n.
+  /// Bytes for the scores of a row whose class has n rows.
   static Index bytes_a_row(Index n) { return stride_of(n) * Index(sizeof(S)); }
 
-  /// body(i, n, own, s) for each row i: its scores with the n rows of its class in order, itself
-  /// the one at `own`, whose score means nothing.
+  /// Calls body(i, n, own, s) for each row i with its scores with the n rows of its class in order.
+  /// The one at `own` is the row itself, and its score is undefined.
   template <class Body>
   void each_row(const Body& body) const {
     each_part([&](const Part& part, Memory& mine) {
@@ -46,7 +46,7 @@ class ClassBlocks {
     });
   }
 
-  /// Adds gradients with respect to the packed rows to `dx`. Called once: weigh(i, n, own, g)
+  /// Adds gradients with respect to the packed rows to `dx`. Call it once: weigh(i, n, own, g)
   /// writes dL/ds of the scores of each_row, 0 for a row's own.
   template <class Weigh>
   void add_gradients(const Weigh& weigh, RowGradients<S>& dx) const {
@@ -66,18 +66,18 @@ class ClassBlocks {
  private:
   static Index stride_of(Index n) { return round_up(n, product_loops<S>().panel_cols); }
 
-  /// Rows of a part: so few that a part and what it is made of stay in a core's own cache, and that
-  /// there are parts for many threads.
+  /// Rows of a part. A part and its inputs fit the cache of a core, and there are parts for many
+  /// threads.
   static constexpr Index height = 192;
   static_assert(height % panel_rows == 0);
 
-  /// A class, its rows and columns padded to whole register blocks.
+  /// A class. Its rows and columns are padded to whole register blocks.
   struct Block {
     Index begin;  ///< its first row
     Index count;
     Index stride;
-    S* u;            ///< of the scores; weights in the end
-    NearPairs near;  ///< distances alone have any
+    S* u;            ///< of the scores; weights at the end
+    NearPairs near;  ///< for distances alone
 
     S* row(Index r) const { return u + r * stride; }
   };
@@ -103,7 +103,7 @@ class ClassBlocks {
           sums(scratch.take<S>(height * x.stride)) {}
   };
 
-  /// Rows of one class after those of another, each class in order.
+  /// Numbers of rows sorted by class, each class in order.
   static Index* by_class(Scratch& scratch, Index n, const PositiveRule<S>& rule) {
     Index* order = scratch.take<Index>(n);
     std::iota(order, order + n, Index(0));
@@ -142,7 +142,7 @@ class ClassBlocks {
     });
   }
 
-  /// body(part, memory) for all parts.
+  /// Calls body(part, memory) for all parts.
   template <class Body>
   void each_part(const Body& body) const {
     parallel_tasks(part_count_, threads_,
@@ -176,7 +176,7 @@ class ClassBlocks {
     }
   }
 
-  /// Takes the weights of a part's near pairs out of the block, as PanelProducts does.
+  /// Moves the weights of a part's near pairs out of the block, like PanelProducts.
   void add_near(const Part& part, const Memory& mine) const {
     const Block& block = *part.block;
     for (Index r = 0; r < part.count; ++r) {

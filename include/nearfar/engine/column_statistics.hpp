@@ -11,8 +11,8 @@
 
 namespace nearfar::detail {
 
-/// body(begin, end) for blocks of columns, one for each thread, so that rows are read in long
-/// pieces. For sums that run over rows in order: none depends on where a block ends.
+/// Calls body(begin, end) for blocks of columns, one for each thread, so that rows are read in long
+/// pieces. For sums over rows in order, which do not depend on the ends of blocks.
 template <class Body>
 void each_column_block(Index cols, int threads, const Body& body) {
   constexpr Index line = 16;  // elements
@@ -34,7 +34,8 @@ struct ColumnStatistics {
   }
 };
 
-/// Those of x; the variance divides by `divisor` > 0. Each column's sums run over rows in order.
+/// The statistics of x; the variance divides by `divisor` > 0. Each column's sums run over rows in
+/// order.
 template <class S>
 ColumnStatistics column_statistics(Scratch& scratch, int threads, const Rows<S>& x, Index divisor) {
   const Index cols = x.cols();
@@ -51,7 +52,7 @@ ColumnStatistics column_statistics(Scratch& scratch, int threads, const Rows<S>&
     std::fill(out.deviation + begin, out.deviation + end, 0.0);
     each([&](Index k, double v) { out.unit[k] = std::max(out.unit[k], std::abs(v)); });
     for (Index k = begin; k < end; ++k) {
-      // Whole powers of two; the inverse of a smaller one may be no double.
+      // Powers of two whose inverse is a double.
       constexpr int least = -1000;
       const int exponent = out.unit[k] > 0 ? std::max(std::ilogb(out.unit[k]), least) : 0;
       out.unit[k] = std::ldexp(1.0, exponent);
@@ -64,7 +65,7 @@ ColumnStatistics column_statistics(Scratch& scratch, int threads, const Rows<S>&
       out.deviation[k] += off * off;
     });
     for (Index k = begin; k < end; ++k) {
-      // Elements that are equal differ from their mean by its roundings.
+      // Equal elements differ from their mean by its rounding errors.
       const double rounding = std::numeric_limits<double>::epsilon() * count;
       const double variance = out.deviation[k] / static_cast<double>(divisor);
       const double deviation = variance > rounding * rounding ? std::sqrt(variance) : 0;

@@ -13,8 +13,8 @@
 #include "nearfar/loops/rows.hpp"
 
 /// \file
-/// The point that distances are computed from. Distances do not depend on it, but their digits do:
-/// |x|^2 + |y|^2 - 2 x.y loses those that |x|^2 has above |x - y|^2.
+/// The origin of distances. Distances do not depend on it, but their digits do: the product form
+/// |x|^2 + |y|^2 - 2 x.y loses the digits by which |x|^2 exceeds |x - y|^2.
 
 namespace nearfar::detail {
 
@@ -29,13 +29,13 @@ inline double lowest_bit(double v) {
   return std::ldexp(1.0, std::countr_zero(mantissa) + std::max(exponent, 1) - 1 + smallest);
 }
 
-/// The mean of all rows or, where the elements of rows lie on a lattice (integers, binary codes,
-/// multiples of 1/4), the lattice's point next to it: differences from it, and with them distances
+/// The mean of all rows. If the elements of rows lie on a lattice (integers, binary codes,
+/// multiples of 1/4), it is the lattice point next to the mean: differences from it, and distances
 /// of integers, are then exact.
 template <class S>
 class CommonCentre {
  public:
-  /// Of rows of `depth` elements, none so far.
+  /// For rows of `depth` elements; without rows at first.
   CommonCentre(Scratch& scratch, Index depth)
       : depth_(depth), numbers_(scratch.take<double>(4 * depth)), point_(scratch.take<S>(depth)) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -45,7 +45,7 @@ class CommonCentre {
     std::fill_n(largest(), depth, -infinity);
   }
 
-  /// Further rows. Each element's sum is taken in row order.
+  /// Adds rows. Each element's sum runs in the order of rows.
   void add(const Rows<S>& x, int threads) {
     constexpr Index columns = 64;
     const RowLoops<S>& loops = row_loops<S>();
@@ -55,13 +55,13 @@ class CommonCentre {
       bool on_lattice = std::all_of(step() + first, step() + end, [](double s) { return s > 0; });
       for (Index i = 0; i < x.rows(); ++i) {
         loops.add_in_double(end - first, x.row(i) + first, sum() + first);
-        // Ordinary rows leave every lattice with the second or third of them.
+        // Ordinary rows are on no lattice after the second or third of them.
         for (Index c = first; c < end && on_lattice; ++c) on_lattice = see(c, x.row(i)[c]);
       }
     });
   }
 
-  /// All that further rows add to, for another process to go on with.
+  /// The sums, for the next process to continue.
   double* numbers() { return numbers_; }
   Index size() const { return 4 * depth_; }
 
@@ -72,7 +72,7 @@ class CommonCentre {
     for (Index c = 0; c < depth_; ++c) {
       const double mean = sum()[c] / static_cast<double>(std::max<Index>(rows, 1));
       const bool rounds = on_lattice && is_finite(step()[c]);
-      // Of a sum that has overflowed: any finite centre will do.
+      // for a sum that has overflowed: any finite centre is right
       point_[c] = !is_finite(mean) ? S(0)
                   : rounds         ? static_cast<S>(std::round(mean / step()[c]) * step()[c])
                                    : static_cast<S>(mean);
@@ -82,19 +82,19 @@ class CommonCentre {
 
  private:
   double* sum() const { return numbers_; }
-  /// The largest power of two that all elements of a column are whole multiples of: infinite of
-  /// zeros, 0 once it is too small for multiples up to the column's range to be exact in S.
+  /// The largest power of two of which all elements of a column are multiples: infinite for zeros,
+  /// 0 once multiples of it up to the column's range are not exact in S.
   double* step() const { return numbers_ + depth_; }
   double* smallest() const { return numbers_ + 2 * depth_; }
   double* largest() const { return numbers_ + 3 * depth_; }
 
-  /// Whether column c is still on a lattice.
+  /// Updates the lattice of column c; returns whether it still has one.
   bool see(Index c, S element) {
     const auto v = static_cast<double>(element);
     if (v != 0) step()[c] = std::min(step()[c], lowest_bit(v));
     smallest()[c] = std::min(smallest()[c], v);
     largest()[c] = std::max(largest()[c], v);
-    // With digits to spare: the sooner ordinary rows are found to be on none.
+    // With a few digits in reserve, so that ordinary rows are rejected early.
     constexpr auto multiples =
         static_cast<double>(std::int64_t(1) << (std::numeric_limits<S>::digits - 4));
     if (largest()[c] - smallest()[c] > multiples * step()[c]) step()[c] = 0;
@@ -106,7 +106,7 @@ class CommonCentre {
   S* point_;
 };
 
-/// The centre of sets of rows with as many elements each.
+/// The centre of sets of rows of equal width.
 template <class S>
 const S* common_centre(Scratch& scratch, int threads, std::span<const Rows<S>> sets) {
   CommonCentre<S> centre(scratch, sets[0].cols());

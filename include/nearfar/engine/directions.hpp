@@ -8,15 +8,15 @@
 
 /// \file
 /// Differences of directions u = x / |x| of rows packed for the cosine. Directions that are nearly
-/// the same differ only in digits that a float of length one no longer has: differences are taken
-/// in double.
+/// the same differ in digits that a float near one does not have: differences are computed in
+/// double.
 
 namespace nearfar::detail {
 
-/// A length below which unit rows in double differ by roundings alone.
+/// Unit rows in double whose difference is shorter than this differ by rounding errors alone.
 inline constexpr double direction_rounding = 4 * std::numeric_limits<double>::epsilon();
 
-/// |u_i - v_j|^2, element by element in double; 0 where it is made of roundings.
+/// |u_i - v_j|^2, element by element in double; 0 if it consists of rounding errors.
 template <class S>
 double squared_difference(const PackedRows<S>& u, Index i, const PackedRows<S>& v, Index j) {
   double sum = 0;
@@ -36,8 +36,8 @@ void add_difference(double slope, const PackedRows<S>& u, Index i, const PackedR
   }
 }
 
-/// Directions of rows places[0 .. count - 1] of `unit`, from a common centre, packed for distances.
-/// Distances do not depend on the centre.
+/// Directions of rows places[0 .. count - 1] of `unit`, relative to a common centre, packed for
+/// distances. Distances do not depend on the centre.
 template <class S>
 PackedRows<S> centred_directions(Scratch& scratch, int threads, const KernelValue<S>& distance,
                                  const PackedRows<S>& unit, const Index* places, Index count) {

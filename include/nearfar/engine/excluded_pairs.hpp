@@ -11,7 +11,7 @@
 
 namespace nearfar::detail {
 
-/// Keys that a query is not compared with: those that share its id, but for one that is kept.
+/// Keys that a query is not compared with: those of its id, except one that is kept.
 class ExcludedPairs {
  public:
   ExcludedPairs() = default;
@@ -45,8 +45,8 @@ class ExcludedPairs {
     return out;
   }
 
-  /// Keeps each query's own positive, whatever its id: query i is compared with key
-  /// column[i] - first, or i - first when column is null. The columns must outlive the object.
+  /// Keeps each query's own positive in spite of its id: query i is compared with key column[i] -
+  /// first, or i - first if column is null. The columns must outlive the object.
   void keep_positives(const Index* column, Index first = 0) {
     keeps_ = true;
     kept_ = column;
@@ -55,7 +55,7 @@ class ExcludedPairs {
 
   bool any() const { return ranges_ != nullptr; }
 
-  /// body(j) for every key that query i is not compared with.
+  /// Calls body(j) for every key that query i is not compared with.
   template <class Body>
   void each(Index i, const Body& body) const {
     const Index kept = kept_by(i);
@@ -64,7 +64,7 @@ class ExcludedPairs {
     });
   }
 
-  /// body(j) for those of them that are in [first, end).
+  /// Calls body(j) for those of them in [first, end).
   template <class Body>
   void each(Index i, Index first, Index end, const Body& body) const {
     const Index kept = kept_by(i);
@@ -75,7 +75,7 @@ class ExcludedPairs {
     }
   }
 
-  /// body(from, n) for what is left of columns [first, end) of row i.
+  /// Calls body(from, n) for the remaining runs of columns [first, end) of row i.
   template <class Body>
   void each_part(Index i, Index first, Index end, const Body& body) const {
     each(i, first, end, [&](Index j) {
@@ -91,8 +91,8 @@ class ExcludedPairs {
     const Index* last;
   };
 
-  /// The key that query i is compared with whatever its id; of no block of keys where there is
-  /// none.
+  /// The key that query i is compared with in spite of its id; outside of all blocks of keys if
+  /// there is none.
   Index kept_by(Index i) const {
     return keeps_ ? (kept_ != nullptr ? kept_[i] : i) - first_ : Index(-1);
   }

@@ -7,12 +7,11 @@
 
 /// \file
 /// The score pass of rows whose scores lie in several blocks, each of a set of rows with a set of
-/// keys: row i of the pass is row i of every block's queries. Panels of whole rows of all blocks
-/// are shared out to threads; once a panel's rows are closed, the scores of each block become
-/// weights in place.
+/// keys: row i of the pass is row i of every block's queries. Threads take panels of whole rows of
+/// all blocks. When a panel's rows are closed, the scores of each block become weights in place.
 ///
-/// A block may have a guide, a second set of embeddings of the same rows and keys, whose scores the
-/// term is given beside those of the block.
+/// A block may have a guide, a second set of embeddings of the same rows and keys. The term gets
+/// the guide's scores together with those of the block.
 
 namespace nearfar::detail {
 
@@ -20,19 +19,19 @@ namespace nearfar::detail {
 template <class S>
 struct JointBlock {
   ScoreTiles<S>* scores = nullptr;
-  const ScoreTiles<S>* guide = nullptr;  ///< null where there is none
-  /// Where the gradients of packed queries and keys are added, each where wanted. The queries' may
-  /// be another block's, the keys' may be too, but no gradient is of queries and of keys.
+  const ScoreTiles<S>* guide = nullptr;  ///< null without a guide
+  /// Destinations of the gradients of packed queries and keys, each if wanted. Two blocks may have
+  /// the same destination, but no destination is for queries and for keys.
   RowGradients<S> d_queries = {};
   RowGradients<S> d_keys = {};
 };
 
-/// Term: `start(i)`, `accumulate(block, i, first, n, s, guide)`, `close(i)` and
-/// `gradient(block, i, first, n, s, guide, g)`, as RowTerm has them; `guide` is null without one.
+/// Term has `start(i)`, `accumulate(block, i, first, n, s, guide)`, `close(i)` and
+/// `gradient(block, i, first, n, s, guide, g)`, like RowTerm; `guide` is null without one.
 template <class S>
 class JointPass {
  public:
-  /// All arguments must outlive the pass. At least one block; all have as many queries.
+  /// All arguments must outlive the pass. There is at least one block; all have as many queries.
   JointPass(Scratch& scratch, int threads, std::span<JointBlock<S>> blocks)
       : scratch_(scratch),
         threads_(std::max(1, threads)),
@@ -40,7 +39,7 @@ class JointPass {
         rows_(blocks.front().scores->queries().rows),
         height_(PanelProducts<S>::height(rows_)) {}
 
-  /// Closes every row of the term. `diagnostics` gets the range of the scores.
+  /// Closes every row of the term. Adds the range of the scores to `diagnostics`.
   template <class Term>
   void forward(Term& term, Diagnostics& diagnostics) {
     take_ranges_of_blocks();
@@ -51,7 +50,7 @@ class JointPass {
     gather(diagnostics);
   }
 
-  /// The same, and adds the gradients of all blocks.
+  /// The same; also adds the gradients of all blocks.
   template <class Term>
   void forward_backward(Term& term, Diagnostics& diagnostics) {
     take_ranges_of_blocks();
@@ -80,7 +79,7 @@ class JointPass {
   }
 
  private:
-  /// One thread's memory for a block.
+  /// The memory of one thread for a block.
   struct Memory {
     PanelMemory<S> scores;
     ScorePanel<S> guide;
@@ -97,7 +96,7 @@ class JointPass {
     }
   }
 
-  /// Of every block for each thread; of one tile of keys or of all.
+  /// The memory of every block for each thread, for one tile of keys or for all.
   Memory* take_memory(int threads, bool one_tile) {
     Memory* memory = scratch_.take<Memory>(threads * count());
     for (Index k = 0; k < threads * count(); ++k) {
@@ -147,8 +146,8 @@ class JointPass {
     });
   }
 
-  /// Blocks with the same keys add to a tile of their gradient one after the other, before the
-  /// next panel does.
+  /// Blocks with the same keys add to a tile of their gradient one after the other, before the next
+  /// panel does.
   void add_gradients(Memory* mine, const PanelQueries& panel, const Ticket& ticket) {
     Index stage = 0;
     for (Index b = 0; b < count(); ++b) {
@@ -197,7 +196,7 @@ class JointPass {
   std::span<JointBlock<S>> blocks_;
   Index rows_;
   Index height_;
-  ScoreRange<S>** ranges_ = nullptr;  ///< of each block's rows
+  ScoreRange<S>** ranges_ = nullptr;  ///< of the rows of each block
 };
 
 }  // namespace nearfar::detail

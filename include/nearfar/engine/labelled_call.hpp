@@ -16,7 +16,7 @@ namespace nearfar::detail {
 template <class S>
 class LabelledCall {
  public:
-  /// Checks and packs everything; throws before any output is touched. Arguments must outlive the
+  /// Checks and packs everything; throws before any output has changed. Arguments must outlive the
   /// object.
   LabelledCall(const KernelValue<S>& kernel, Reduction reduction, PairWeights pair_weights,
                const LabelledInputs<S>& inputs)
@@ -36,7 +36,7 @@ class LabelledCall {
       call_.add(Side::key, {"references", rows[1], gradients[1]}, of_references.rows);
     }
     call_.check(of_queries.rows);
-    // One object for both sides where rows are compared with themselves.
+    // One object for both sides if rows are compared with themselves.
     LabelledRows& of_keys = same_rows_ ? of_queries : of_references;
     const NamedTargets own{own_name, of_queries.targets};
     const NamedTargets other{other_name, of_keys.targets};
@@ -60,20 +60,20 @@ class LabelledCall {
 
   bool same_rows() const { return same_rows_; }
   Index anchors() const { return queries().rows; }
-  /// Which of the caller's rows are anchors.
+  /// The caller's rows that are anchors.
   const KeptRows& anchor_rows() const { return call_.terms(); }
   const KernelValue<S>& kernel() const { return call_.kernel(); }
   const PackedRows<S>& queries() const { return call_.rows(0); }
   const PackedRows<S>& keys() const { return call_.rows(key_set()); }
   const PositiveRule<S>& rule() const { return rule_; }
   const ExcludedPairs& excluded() const { return excluded_; }
-  /// dL/d(value) as terms need it, anchors' weights included; 1 when there is none.
+  /// The upstream gradient for terms, with anchors' weights; 1 if there is none.
   const Upstream& upstream() const { return upstream_; }
   bool wants_gradients() const { return call_.wants_gradients(); }
-  /// Gradients of the packed rows; not wanted() where the call wants none.
+  /// Gradients of the packed rows; not wanted() if the call wants none.
   RowGradients<S>& d_queries() { return call_.gradients(0); }
   RowGradients<S>& d_keys() { return call_.gradients(key_set()); }
-  /// What rows that lost their means were multiplied by.
+  /// The factor of centred rows.
   double row_unit() const { return call_.row_unit(); }
   Scratch& scratch() { return call_.scratch(); }
   int threads() const { return call_.threads(); }
@@ -82,7 +82,7 @@ class LabelledCall {
   Index positives(Index i) const { return positives_[i]; }
   Index negatives(Index i) const { return negatives_[i]; }
 
-  /// Number of anchors for which is_one(has a positive, has a negative).
+  /// The number of anchors with is_one(has a positive, has a negative).
   template <class IsOne>
   std::int64_t anchors_where(const IsOne& is_one) const {
     std::int64_t count = 0;
@@ -99,15 +99,14 @@ class LabelledCall {
     d.anchors_without_negative = anchors_where([](bool, bool negative) { return !negative; });
   }
 
-  /// Refuses anchors for which is_unusable(has a positive, has a negative), when the policy says
-  /// so.
+  /// Throws on anchors with is_unusable(has a positive, has a negative) if the policy is `error`.
   template <class IsUnusable>
   void refuse(UnusableAnchor policy, const IsUnusable& is_unusable, const char* why) const {
     refuse_unusable(policy, anchors_where(is_unusable), why);
   }
 
-  /// For rows with themselves: positives of an anchor that do not have it as theirs. Only lists
-  /// may have any.
+  /// For rows with themselves: the number of positives of an anchor that do not have the anchor as
+  /// a positive. Only lists can have some.
   std::int64_t positives_listed_once() const {
     if (rule_.is_mutual()) return 0;
     return total([&](Index i) {
@@ -116,23 +115,23 @@ class LabelledCall {
       return alone;
     });
   }
-  /// The rule as keys see it where there are such positives, else null.
+  /// The rule with keys as anchors if there are such positives, else null.
   const PositiveRule<S>* rule_of_other_side() {
     if (rule_.is_mutual()) return nullptr;
     if (!other_side_) other_side_ = rule_from_keys();
     return &*other_side_;
   }
 
-  /// A Term of the anchors.
+  /// Makes a Term of the anchors.
   template <class Term, class... Args>
   Term make(const Args&... args) {
     return Term(scratch(), anchors(), args...);
   }
 
-  /// Counts of one process are those of the batch.
+  /// The counts of one process are those of the batch.
   void combine(Diagnostics&) const {}
 
-  /// A count of the anchors, added up.
+  /// The sum of a count over the anchors.
   template <class CountOf>
   std::int64_t total(const CountOf& count_of) const {
     std::int64_t sum = 0;
@@ -140,7 +139,7 @@ class LabelledCall {
     return sum;
   }
 
-  /// A number of the anchors summed over all of them.
+  /// The sum of a number over the anchors.
   template <class NumberOf>
   double sum(const NumberOf& number_of) const {
     double sum = 0;
@@ -148,13 +147,13 @@ class LabelledCall {
     return sum;
   }
 
-  /// Whether positives are the other rows of a class and negatives all of the other classes.
+  /// True if positives are the other rows of a class and negatives all rows of other classes.
   bool is_by_class() const { return same_rows_ && rule_.by_labels() && !excluded_.any(); }
 
-  /// Whether a pair is the same for both of its rows, so that it may count once.
+  /// True if a pair is the same for both of its rows, so that it may count once.
   bool pairs_are_mutual() const { return is_by_class() && !weighted_; }
 
-  /// Numbers of each anchor that terms are to see of it as a key, where keys are on many processes.
+  /// Sets numbers of each anchor that terms need of it as a key, for keys on many processes.
   template <class Fill>
   void send_along(const Fill&) const {}
 
@@ -167,7 +166,7 @@ class LabelledCall {
     }
   }
 
-  /// Closes all anchors, with gradients when the call wants any.
+  /// Closes all anchors, with gradients if the call wants any.
   void run(RowTerm<S>& term, Diagnostics& d) {
     if (!wants_gradients()) {
       forward(term, d);
@@ -178,37 +177,37 @@ class LabelledCall {
     }
   }
 
-  /// As run, each unordered pair once, for its first row; for mutual pairs.
+  /// Like run, with each unordered pair once, for its first row; for mutual pairs.
   void run_once(RowTerm<S>& term, Diagnostics& d) {
     OneSidedPass<S> pass(scratch(), threads(), kernel(), queries(), keys(), Pairing::upper);
     call_.run(pass, term, 0, 0, d);
   }
 
-  /// As run, for rows with themselves and a term whose gradient accumulates.
+  /// Like run, for rows with themselves and a term whose gradient accumulates.
   void run_in_one_sweep(RowTerm<S>& term, Diagnostics& d) {
-    // A term's statistics of a key are fetched once a panel: where there are panels enough, higher
-    // ones pay.
+    // A panel fetches a term's statistics of a key once: if there are enough panels, higher ones
+    // are faster.
     const Index usual = PanelProducts<S>::height(anchors());
     TwoSidedPass<S> pass(scratch(), threads(), kernel(), queries(), keys(), excluded_,
                          anchors() >= 4096 ? 2 * usual : usual);
     pass.one_sweep(term, d_queries(), d);
   }
 
-  /// Whole rows for a miner, with gradients when the call wants any.
+  /// Passes whole rows to a miner, with gradients if the call wants any.
   void run_whole_rows(RowMiner<S>& miner, Diagnostics& d) {
     one_sided().whole_rows(miner, d_queries(), d_keys(), d);
   }
 
-  /// The rule with keys as queries.
+  /// The rule with keys as anchors.
   PositiveRule<S> rule_from_keys() {
     const bool same = same_rows_ && rule_.is_mutual();
     return same ? rule_ : rule_.reversed(scratch(), anchors(), keys().rows);
   }
 
-  /// Closes all references over the queries, with gradients where `gradients` and wanted; only with
-  /// references.
+  /// Closes all references over the queries, with gradients if `gradients` and they are wanted;
+  /// only with references.
   void run_from_keys(RowTerm<S>& term, bool gradients) {
-    Diagnostics again;  // the same scores
+    Diagnostics again;  // discarded: the pass repeats the same scores
     const ExcludedPairs from_keys =
         excluded_.any() ? ExcludedPairs(scratch(), key_ids_, query_ids_) : excluded_;
     OneSidedPass<S> pass(scratch(), threads(), kernel(), keys(), queries(), Pairing::all,
@@ -232,23 +231,23 @@ class LabelledCall {
     reduce(call_.reduction(), value_of, result);
   }
 
-  /// The factor of gradients, once the terms are counted.
+  /// The factor of gradients, after the terms are counted.
   double scale(const Diagnostics& d) const {
     return gradient_scale(call_.reduction(), d, upstream());
   }
 
-  /// As Call::open_with_gradients.
+  /// Like Call::open_with_gradients.
   void open_with_gradients(GradientRows<S>& output, Index rows, Index cols) {
     call_.open_with_gradients(output, rows, cols);
   }
 
-  /// Gradients times `scale` into the caller's buffers, when the call wants any.
+  /// Writes gradients times `scale` to the caller's buffers, if the call wants any.
   void scatter(double scale) { call_.scatter(scale); }
 
  private:
   int key_set() const { return same_rows_ ? 0 : 1; }
 
-  /// Puts rows without a label that are negatives into classes of their own.
+  /// Puts unlabelled rows that are negatives into classes of their own.
   void give_own_classes(Targets& queries, Targets& keys) {
     if (!has_unlabelled_negatives(queries) && !has_unlabelled_negatives(keys)) return;
     FreshLabels fresh(scratch(), queries.labels(), keys.labels());
@@ -256,7 +255,7 @@ class LabelledCall {
     if (!same_rows_) keys = with_own_classes(scratch(), keys, fresh);
   }
 
-  /// Whether query i is compared with key j.
+  /// True if query i is compared with key j.
   bool compares(Index i, Index j) const {
     return excluded_.any() ? query_ids_[i] != key_ids_[j] : !same_rows_ || i != j;
   }

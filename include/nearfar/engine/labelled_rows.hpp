@@ -9,19 +9,18 @@
 #include "nearfar/engine/packed_rows.hpp"
 
 /// \file
-/// Rows without a label (Targets::unlabelled): a call copies the others together before all else,
-/// so that nothing after that differs from a call of these alone.
+/// Rows without a label (Targets::unlabelled). A call copies the other rows together first, so that
+/// all that follows is the same as in a call of these alone.
 
 namespace nearfar::detail {
 
-/// The rows of a set that a call takes part of, and the targets of these, without a label that
-/// stands for none.
+/// The rows of a set that take part, and the targets of these rows.
 struct LabelledRows {
   KeptRows rows;
   Targets targets;
 };
 
-/// What tells the rows without a label: labels, or ids where there is nothing else. Throws where
+/// The labels that mark rows as unlabelled: labels, or ids if there are no labels. Throws if
 /// targets have neither.
 inline const Labels& telling_labels(const NamedTargets& of) {
   const Targets& targets = of.targets;
@@ -35,21 +34,21 @@ inline const Labels& telling_labels(const NamedTargets& of) {
   return targets.ids();
 }
 
-/// Whether rows of the set are left out. Throws as telling_labels.
+/// True if some rows of the set are left out. Throws as telling_labels does.
 inline bool leaves_out(const NamedTargets& of) {
   if (!of.targets.has_unlabelled()) return false;
   telling_labels(of);
   return of.targets.unlabelled_role() == UnlabelledRows::left_out;
 }
 
-/// Those of labels or ids that are kept.
+/// The labels or ids of kept rows.
 inline Labels gather(Scratch& scratch, const Labels& all, const KeptRows& kept) {
   auto* out = scratch.take<std::int64_t>(kept.count);
   for (Index i = 0; i < kept.count; ++i) out[i] = all[kept[i]];
   return {out, kept.count};
 }
 
-/// The rows that are kept, in one place; the rows themselves where all are.
+/// The kept rows in one place; the rows themselves if all are kept.
 template <class S>
 Rows<S> gather(Scratch& scratch, int threads, const Rows<S>& all, const KeptRows& kept) {
   if (kept.are_all()) return all;
@@ -60,14 +59,14 @@ Rows<S> gather(Scratch& scratch, int threads, const Rows<S>& all, const KeptRows
   return Rows<S>(out, kept.count, cols);
 }
 
-/// Numbers of rows that are kept.
+/// The numbers of kept rows.
 inline Numbers<double> gather(Scratch& scratch, const Numbers<double>& all, const KeptRows& kept) {
   auto* out = scratch.take<double>(kept.count);
   for (Index i = 0; i < kept.count; ++i) out[i] = all[kept[i]];
   return {out, kept.count};
 }
 
-/// The upstream of rows that are kept.
+/// The upstream of kept rows.
 inline Upstream of_kept(Scratch& scratch, const Upstream& all, const KeptRows& kept) {
   if (kept.are_all() || !all.is_given() || all.is_scalar()) return all;
   auto* out = scratch.take<double>(kept.count);
@@ -75,7 +74,7 @@ inline Upstream of_kept(Scratch& scratch, const Upstream& all, const KeptRows& k
   return Upstream(out, kept.count);
 }
 
-/// Gradients of rows that are not kept are 0.
+/// Sets gradients of rows that are not kept to 0.
 template <class S>
 void clear_others(const KeptRows& kept, const GradientRows<S>& gradient) {
   if (kept.are_all() || gradient.accumulates()) return;
@@ -88,8 +87,8 @@ void clear_others(const KeptRows& kept, const GradientRows<S>& gradient) {
   }
 }
 
-/// Which of `rows` rows are kept, and their targets. Targets that do not fit the rows are left as
-/// they are: check_targets refuses them.
+/// The kept ones of `rows` rows, and their targets. Leaves targets that do not fit the rows
+/// unchanged: check_targets throws on them.
 inline LabelledRows labelled_rows(Scratch& scratch, const NamedTargets& of, Index rows) {
   const Targets& all = of.targets;
   if (!leaves_out(of)) return {rows, all};
@@ -115,10 +114,10 @@ inline LabelledRows labelled_rows(Scratch& scratch, const NamedTargets& of, Inde
   return out;
 }
 
-/// Labels that none of some rows has.
+/// Labels that none of the given rows has.
 class FreshLabels {
  public:
-  /// Rows of one or two sets.
+  /// From the rows of one or two sets.
   FreshLabels(Scratch& scratch, const Labels& some, const Labels& others)
       : size_(some.size() + others.size()), sorted_(scratch.take<std::int64_t>(size_)) {
     for (Index i = 0; i < some.size(); ++i) sorted_[i] = some[i];
@@ -140,7 +139,7 @@ class FreshLabels {
   std::int64_t candidate_ = std::numeric_limits<std::int64_t>::min();
 };
 
-/// The same targets, each row without a label in a class of its own, where these are negatives.
+/// The same targets with each unlabelled row in a class of its own, if these are negatives.
 inline Targets with_own_classes(Scratch& scratch, const Targets& targets, FreshLabels& fresh) {
   const Labels& labels = targets.labels();
   auto* out = scratch.take<std::int64_t>(labels.size());
@@ -153,13 +152,13 @@ inline Targets with_own_classes(Scratch& scratch, const Targets& targets, FreshL
   return targets.has_weights() ? same.weights(targets.weights()) : same;
 }
 
-/// Whether rows without a label are negatives.
+/// True if rows without a label are negatives.
 inline bool has_unlabelled_negatives(const Targets& targets) {
   return targets.has_unlabelled() && targets.rule() == Targets::Rule::labels &&
          targets.unlabelled_role() == UnlabelledRows::negatives;
 }
 
-/// The targets of pairs of rows that share them, as with_own_classes.
+/// The targets of pairs of rows that share them, like with_own_classes.
 inline Targets pair_classes(Scratch& scratch, const Targets& targets) {
   if (!has_unlabelled_negatives(targets)) return targets;
   FreshLabels fresh(scratch, targets.labels(), {});

@@ -5,15 +5,14 @@
 #include "nearfar/engine/paired_rows.hpp"
 
 /// \file
-/// The frame of a call of a loss of rows that are listed by their numbers: a set of rows, and
-/// perhaps references.
+/// The frame of a call of a loss over listed rows: a set of rows, and references in some calls.
 
 namespace nearfar::detail {
 
 template <class S>
 class ListedCall {
  public:
-  /// Of pairs, `terms` of them. Checks and packs the rows; throws before any output is touched.
+  /// For pairs, `terms` of them. Checks and packs the rows; throws before any output has changed.
   /// Arguments must outlive the object.
   ListedCall(const KernelValue<S>& kernel, Reduction reduction, const PairListInputs<S>& inputs,
              Index terms)
@@ -22,7 +21,7 @@ class ListedCall {
                      check_pairs("positive_pairs", inputs.positives, rows, others);
                      check_pairs("negative_pairs", inputs.negatives, rows, others);
                    }) {}
-  /// Of triplets.
+  /// For triplets.
   ListedCall(const KernelValue<S>& kernel, Reduction reduction, const TripletListInputs<S>& inputs)
       : ListedCall(
             kernel, reduction, inputs.sets, inputs.has_references, inputs.triplets.anchors.size(),
@@ -30,13 +29,13 @@ class ListedCall {
 
   Call<S>& call() { return call_; }
 
-  /// Numbers from a view, in memory of the call.
+  /// Copies numbers from a view to memory of the call.
   const Index* numbers(const Labels& given) {
     auto* out = scratch().template take<Index>(given.size());
     copy(given, out);
     return out;
   }
-  /// Pairs of two lists, one after the other.
+  /// The pairs of two lists, one after the other.
   PairNumbers numbers(const PairList& some, const PairList& others) {
     const Index count = some.first.size() + others.first.size();
     auto* first = scratch().template take<Index>(count);
@@ -62,7 +61,7 @@ class ListedCall {
   }
 
  private:
-  /// check_lists(rows, rows that second numbers are of).
+  /// check_lists gets the number of rows and the number of rows that second numbers refer to.
   template <class CheckLists>
   ListedCall(const KernelValue<S>& kernel, Reduction reduction, const Inputs<S, 2>& inputs,
              bool has_references, Index terms, const CheckLists& check_lists)
@@ -87,7 +86,7 @@ class ListedCall {
   }
 
   Call<S> call_;
-  int others_;  ///< the set of second rows
+  int others_;  ///< the set that second numbers refer to
 };
 
 }  // namespace nearfar::detail

@@ -9,12 +9,12 @@
 #include "nearfar/core/workspace.hpp"
 
 /// \file
-/// Pairs whose distance is computed from the rows themselves, since the product form loses its
-/// digits: a bit each. Their gradient is computed from the rows, too.
+/// Pairs whose distance is computed from the rows, because the product form loses its digits: one
+/// bit each. Their gradient is computed from the rows, too.
 
 namespace nearfar::detail {
 
-/// Bits of consecutive pairs of one row; none without words.
+/// Bits of consecutive pairs of one row; empty without words.
 struct NearBits {
   static constexpr Index bits = 64;
 
@@ -31,7 +31,7 @@ struct NearBits {
     return wanted() && (words[(first + j) / bits] >> (first + j) % bits & 1) != 0;
   }
 
-  /// body(j) for those of n pairs that are near, in order.
+  /// Calls body(j) for those of n pairs that are near, in order.
   template <class Body>
   void each(Index n, const Body& body) const {
     if (!wanted() || n == 0) return;
@@ -54,8 +54,8 @@ struct NearBits {
   }
 };
 
-/// Takes the weights of near pairs out of a row's n, for their gradients are computed from the
-/// rows: body(j, weight) for those that are not 0, which become 0.
+/// Calls body(j, weight) for the near pairs among a row's n that have a weight, and sets the weight
+/// to 0, because their gradients are computed from the rows.
 template <class S, class Body>
 void take_near_weights(const NearBits& near, Index n, S* weights, const Body& body) {
   near.each(n, [&](Index j) {
@@ -72,13 +72,13 @@ class NearPairs {
       : words_a_row_((width + NearBits::bits - 1) / NearBits::bits),
         words_(scratch.take<std::uint64_t>(rows * words_a_row_)) {}
 
-  /// Forgets those of rows [first, first + count).
+  /// Clears the bits of rows [first, first + count).
   void clear(Index first, Index count) const {
     if (words_ == nullptr) return;
     std::fill_n(words_ + first * words_a_row_, count * words_a_row_, std::uint64_t(0));
   }
 
-  /// Those of row r from pair `first` on.
+  /// The bits of row r from pair `first` on.
   NearBits row(Index r, Index first) const {
     if (words_ == nullptr) return {};
     return {words_ + r * words_a_row_, first};

@@ -5,32 +5,32 @@
 #include "nearfar/engine/softmax_term.hpp"
 
 /// \file
-/// The score pass in which queries alone accumulate their scores. Forward: tiles of scores, each
-/// folded into the statistics of its rows and forgotten. Forward and backward: panels of whole
-/// rows, shared out to threads; once a panel's rows are closed its scores become weights in place,
+/// The score pass in which queries alone accumulate their scores. Forward, it computes tiles of
+/// scores; each is added to the statistics of its rows and discarded. Forward and backward, threads
+/// take panels of whole rows. When a panel's rows are closed, its scores become weights in place,
 /// and two products add the panel's share of both gradients. Panels add to the keys' gradient in a
-/// pipeline, tile by tile, so every sum has one order, at any number of threads.
+/// pipeline, tile by tile, so every sum has one order at any number of threads.
 ///
-/// Keys may come in blocks, a pass for each: `accumulate` folds a block into rows that stay open,
-/// and once they are closed `gradient` takes the blocks again; a term with a local gradient takes
-/// each block once. Where blocks are multiples of `block_grid` rows, every sum has the order that
-/// one block of all keys has.
+/// Keys may come in blocks, a pass for each: `accumulate` adds a block to open rows; after they are
+/// closed, `gradient` takes the blocks again. A term with a local gradient takes each block once.
+/// If blocks are multiples of `block_grid` rows, every sum has the order of one block of all keys.
 
 namespace nearfar::detail {
 
-/// The place of a pass's keys among all keys, when they are not all.
+/// The position of a pass's keys among all keys.
 struct KeyBlockPlace {
-  Index number = 0;  ///< of the first key, as the term counts
+  Index number = 0;  ///< of the first key, in the term's numbers
   Index own = 0;     ///< with Pairing::others: query i is key i + own
 };
 
-/// Rows that panels and tiles both end with.
+/// A number of rows at which both a panel and a tile end.
 inline constexpr Index block_grid = tile_width;
 
 template <class S>
 class OneSidedPass {
  public:
-  /// All arguments must outlive the pass; the same object twice for a set compared with itself.
+  /// All arguments must outlive the pass. Pass the same object twice for a set compared with
+  /// itself.
   OneSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
                const PackedRows<S>& queries, const PackedRows<S>& keys,
                Pairing pairing = Pairing::all, const ExcludedPairs& excluded = {},
@@ -42,10 +42,10 @@ class OneSidedPass {
         number_(place.number),
         tiles_(scratch, threads, kernel, queries, keys, {pairing, excluded, place.own}) {}
 
-  /// Closes every row of the term. `diagnostics` gets the range of the scores.
+  /// Closes every row of the term. Adds the range of the scores to `diagnostics`.
   void forward(RowTerm<S>& term, Diagnostics& diagnostics) {
     if (in_place(term)) {
-      // The same sums as with gradients, and so the same value to the last bit.
+      // The same sums as with gradients, and thus a value of the same bits.
       RowGradients<S> none;
       forward_backward(term, none, none, diagnostics);
       return;
@@ -59,8 +59,8 @@ class OneSidedPass {
     tiles_.gather(ranges, diagnostics);
   }
 
-  /// As forward; and adds the gradients with respect to the packed rows (unscaled) to `dx` and
-  /// `dy`, each where wanted. For a set compared with itself both may be the same.
+  /// Like forward; also adds the gradients with respect to the packed rows (unscaled) to `dx` and
+  /// `dy`, each if wanted. For a set compared with itself both may be the same.
   void forward_backward(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
                         Diagnostics& diagnostics) {
     ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
@@ -87,23 +87,22 @@ class OneSidedPass {
     tiles_.gather(ranges, diagnostics);
   }
 
-  /// A block of the keys: folds its scores into rows that were started and not yet closed, and
-  /// into their ranges, one a query.
+  /// Adds the scores of a block of keys to open rows, and to their ranges, one a query.
   void accumulate(RowTerm<S>& term, ScoreRange<S>* ranges) {
     each_short_panel([&](PanelMemory<S>& mine, const PanelQueries& block) {
       accumulate_block(term, mine, block, ranges);
     });
   }
 
-  /// A block of the keys of closed rows: adds its share of the gradients to `dx` and `dy`, each
-  /// where wanted, two different ones.
+  /// Adds the share of a block of keys to the gradients `dx` and `dy`, each if wanted, two
+  /// different ones. Rows are closed.
   void gradient(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy) {
     weigh_blocks(term, dx, dy,
                  [&](const PanelMemory<S>& mine, const PanelQueries& block, Index first,
                      Index end) { tiles_.to_geometry(mine, block, first, end); });
   }
 
-  /// Both at once, for a term with a local gradient.
+  /// Both in one step, for a term with a local gradient.
   void accumulate_and_gradient(RowTerm<S>& term, ScoreRange<S>* ranges, RowGradients<S>& dx,
                                RowGradients<S>& dy) {
     weigh_blocks(term, dx, dy,
@@ -111,8 +110,7 @@ class OneSidedPass {
                      Index end) { accumulate_tile(term, mine, block, first, end, ranges); });
   }
 
-  /// Whole rows for a miner; gradients where wanted, for none only the scores are computed. The
-  /// miner masks pairs itself.
+  /// Passes whole rows to a miner, with gradients if wanted. The miner masks pairs itself.
   void whole_rows(RowMiner<S>& miner, RowGradients<S>& dx, RowGradients<S>& dy,
                   Diagnostics& diagnostics) {
     ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
@@ -168,7 +166,7 @@ class OneSidedPass {
     return softmax != nullptr && softmax->in_place();
   }
 
-  /// body(memory, worker, block, ticket, gradients) for each panel of whole rows.
+  /// Calls body(memory, worker, block, ticket, gradients) for each panel of whole rows.
   template <class Body>
   void each_panel(Index height, RowGradients<S>& dx, RowGradients<S>& dy, const Body& body) {
     if (dx.wanted()) tiles_.prepare_gradients();
@@ -190,7 +188,7 @@ class OneSidedPass {
     gradients.finish(threads_);
   }
 
-  /// body(memory, block) for panels of which one tile at a time is held.
+  /// Calls body(memory, block) for panels in memory for one tile.
   template <class Body>
   void each_short_panel(const Body& body) {
     constexpr Index height = 8 * panel_rows;
@@ -212,13 +210,13 @@ class OneSidedPass {
     });
   }
 
-  /// Adds the gradients of closed rows, or of rows that need not be closed: tiles of scores, which
-  /// to_geometry(memory, block, first, end) makes geometry values of, become weights.
+  /// Adds the gradients of closed rows, or of rows that need not be closed. to_geometry(memory,
+  /// block, first, end) turns a tile of products into geometry values, which then become weights.
   template <class ToGeometry>
   void weigh_blocks(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
                     const ToGeometry& to_geometry) {
     if (dx.wanted()) tiles_.prepare_gradients();
-    constexpr Index height = 96;  // whatever the number of rows: panels must end where blocks do
+    constexpr Index height = 96;  // for any number of rows: panels must end where blocks do
     static_assert(block_grid % height == 0);
     const Index panels = tasks_of(queries_.rows, height);
     auto* memory = PanelMemory<S>::take(scratch_, threads_, queries_, height, tile_width);
@@ -226,7 +224,7 @@ class OneSidedPass {
                       [&](Index t, int worker, const Ticket& ticket) {
                         PanelMemory<S>& mine = memory[worker];
                         const PanelQueries block = tiles_.panel(t, height);
-                        // Sums go on where the blocks before have left them.
+                        // Sums continue from the blocks before.
                         const bool weighs = dx.wanted() && tiles_.has_row_weights();
                         for (Index r = 0; r < block.count; ++r) {
                           mine.weights[r] = weighs ? -dx.weight[block.first + r] : 0;
@@ -249,7 +247,7 @@ class OneSidedPass {
                       });
   }
 
-  /// Inner products of a tile to geometry values, and its scores to the term.
+  /// Turns inner products of a tile into geometry values, and passes its scores to the term.
   void accumulate_tile(RowTerm<S>& term, const PanelMemory<S>& mine, const PanelQueries& block,
                        Index first, Index end, ScoreRange<S>* ranges) const {
     tiles_.accumulate(mine, block, first, end, ranges,
@@ -258,7 +256,7 @@ class OneSidedPass {
                       });
   }
 
-  /// A tile's geometry values become weights, in place.
+  /// Turns a tile's geometry values into weights, in place.
   void weigh_tile(RowTerm<S>& term, PanelMemory<S>& mine, const PanelQueries& block, Index first,
                   Index end) const {
     tiles_.weigh(mine, block, first, end, [&](Index r, Index from, Index n, const S* s, S* g) {
@@ -266,7 +264,7 @@ class OneSidedPass {
     });
   }
 
-  /// A panel of a softmax term: scores become exponentials in place, which are the weights but for
+  /// For a panel of a softmax term: replaces scores by exponentials, which are the weights without
   /// the rows' factors.
   void replace_by_exponentials(SoftmaxTerm<S>& term, PanelMemory<S>& mine,
                                const PanelQueries& block, ScoreRange<S>* ranges) const {
@@ -292,7 +290,7 @@ class OneSidedPass {
       }
       term.begin(i, largest, positive != nullptr ? *positive : S(0));
     }
-    // Tile by tile, as they lie in memory.
+    // Tile by tile, in the order of memory.
     tiles_.each_tile_of(block, [&](Index first, Index end) {
       for (Index r = 0; r < block.count; ++r) {
         const Index i = block.first + r;
@@ -313,8 +311,8 @@ class OneSidedPass {
     }
   }
 
-  /// Multiplies exponentials by their rows' factors if that is less work than it is to multiply the
-  /// rows and their gradients. Depends on sizes only.
+  /// Multiplies exponentials by their rows' factors if that is less work than multiplying the rows
+  /// and their gradients. Depends on sizes only.
   bool scale_weights(PanelMemory<S>& mine, const PanelQueries& block) const {
     if (keys_.rows > queries_.depth) return false;
     tiles_.each_tile_of(block, [&](Index first, Index end) {
@@ -326,7 +324,7 @@ class OneSidedPass {
     return true;
   }
 
-  /// Whether an exponential relative to the largest of these scores may be too small for S.
+  /// True if an exponential relative to the largest of these scores may underflow in S.
   static bool lies_far_apart(const ScoreRange<S>& range, S rate) {
     constexpr double farthest = sizeof(S) == sizeof(float) ? 90 : 900;  // exponents of two
     return (static_cast<double>(range.largest) - static_cast<double>(range.smallest)) *
@@ -334,7 +332,7 @@ class OneSidedPass {
            farthest;
   }
 
-  /// The largest score of a panel's row without `one` of them, which is not the only one.
+  /// The largest score of a panel's row without `one` of them; there are others.
   S largest_but(S& one, const PanelMemory<S>& mine, Index r, const PanelQueries& block) const {
     const S kept = one;
     one = std::numeric_limits<S>::lowest();

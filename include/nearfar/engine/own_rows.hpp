@@ -5,12 +5,12 @@
 #include "nearfar/engine/paired_rows.hpp"
 
 /// \file
-/// Queries that have as many rows of their own each: the scores of query i with rows i K .. i K +
-/// K - 1 of a set.
+/// Queries with the same number K of rows of their own each: the scores of query i with rows i K ..
+/// i K + K - 1 of a set.
 
 namespace nearfar::detail {
 
-/// Throws std::invalid_argument unless `rows` are as many for each of `queries` queries.
+/// Throws std::invalid_argument unless `rows` are a multiple of `queries`.
 template <class S>
 void check_own_rows(const char* name, const Rows<S>& rows, Index queries) {
   per_query(rows).check_count(name, queries);
@@ -28,11 +28,11 @@ class OwnRows {
         query_(call.scratch().template take<Index>(rows().rows)),
         pairs_(call.scratch(), rows().rows) {
     for (Index j = 0; j < rows().rows; ++j) query_[j] = j / count_;
-    // Inner products and distances of packed rows are symmetric: keys may stand first.
+    // Inner products and distances of packed rows are symmetric, so keys may come first.
     paired_scores(call.threads(), call.kernel(), rows(), queries(), pairs_, query_);
   }
 
-  /// Rows a query.
+  /// The number of rows a query.
   Index count() const { return count_; }
   /// The scores of query i, and their derivatives, which the loss writes.
   const S* scores(Index i) const { return pairs_.s + i * count_; }
@@ -42,7 +42,7 @@ class OwnRows {
     detail::fold_scores(call_.kernel(), rows().rows, pairs_.s, d);
   }
 
-  /// Adds the gradients of queries and rows, once the slopes are written.
+  /// Adds the gradients of queries and rows, after the slopes are written.
   void add_gradients() const {
     add_paired_gradients(call_.threads(), call_.kernel(), rows(), queries(), pairs_,
                          call_.gradients(set_), call_.gradients(0), query_);

@@ -7,7 +7,7 @@
 #include "nearfar/engine/positive_rule.hpp"
 
 /// \file
-/// The positives and negatives of a query, counted, and the weights of its positives.
+/// Counts of a query's positives and negatives, and the weights of its positives.
 
 namespace nearfar::detail {
 
@@ -16,7 +16,7 @@ struct PairCounts {
   Index negatives;
 };
 
-/// How many of the keys that query i is compared with are its positives, and how many are not.
+/// The number of positives among the keys that query i is compared with, and of negatives.
 template <class S>
 PairCounts count_pairs(const PositiveRule<S>& rule, const PairMask& mask, Index i, Index keys) {
   S match[tile_width];
@@ -41,7 +41,7 @@ void add_weights(const PositiveRule<S>& rule, const PairMask& mask, Index i, Ind
   mask.each_part(i, 0, keys, [&](Index first, Index n) { rule.add_weights(i, first, n, all); });
 }
 
-/// body(i) for each of `queries` queries that take so long as to be shared out to threads.
+/// Calls body(i) for each of `queries` queries, on several threads, for bodies that take long.
 template <class Body>
 void each_counted(Index queries, int threads, const Body& body) {
   constexpr Index rows_a_task = 16;

@@ -13,8 +13,8 @@ enum class Pairing {
   upper    ///< queries and keys are the same rows: j > i, each unordered pair once
 };
 
-/// Keys that are a query's own: `each` of them a query, or those from offsets[i] to
-/// offsets[i + 1] - 1 of query i.
+/// Keys that belong to a query: `each` of them a query, or those from offsets[i] to offsets[i + 1]
+/// - 1 of query i.
 struct OwnColumns {
   Index each = 0;
   const Index* offsets = nullptr;
@@ -24,24 +24,24 @@ struct OwnColumns {
   Index end(Index i) const { return first(i + 1); }
 };
 
-/// Those of negatives that belong to one query each.
+/// The own columns of negatives that belong to one query each.
 template <class S>
 OwnColumns own_columns(const Negatives<S>& negatives, Index queries) {
   if (negatives.ragged()) return {.offsets = negatives.offsets().data()};
   return {.each = negatives.per_query(queries)};
 }
 
-/// Pairs (i, j) by a rule; or by ids, which then mask all that is masked.
+/// Pairs (i, j) by a rule; or by ids, which then decide alone.
 struct PairMask {
   Pairing pairing = Pairing::all;
   ExcludedPairs excluded;
   Index own = 0;            ///< others: query i is key i + own
-  OwnColumns without = {};  ///< masked besides
+  OwnColumns without = {};  ///< masked in addition
 
-  /// Whether each unordered pair counts once.
+  /// True if each unordered pair counts once.
   bool is_upper() const { return pairing == Pairing::upper && !excluded.any(); }
 
-  /// body(from, n) for the parts of columns [first, end) that count in row i.
+  /// Calls body(from, n) for the runs of columns [first, end) that count in row i.
   template <class Body>
   void each_part(Index i, Index first, Index end, const Body& body) const {
     if (!without.any()) {
@@ -57,7 +57,7 @@ struct PairMask {
  private:
   template <class Body>
   void each_part_by_rule(Index i, Index first, Index end, const Body& body) const {
-    if (excluded.any()) {  // among them row i itself, when it is one of the keys
+    if (excluded.any()) {  // row i itself is among them, if it is one of the keys
       excluded.each_part(i, first, end, body);
       return;
     }

@@ -5,15 +5,15 @@
 #include "nearfar/engine/score_rows.hpp"
 
 /// \file
-/// Pairs of rows, row i with row i or by numbers: one score a pair, straight from the rows.
+/// Pairs of rows, row i with row i or by numbers: one score a pair, computed from the rows.
 
 namespace nearfar::detail {
 
 /// The row of y that each row i of x is paired with: partner[i], or i when null.
 using Partner = const Index*;
 
-/// Pairs by number: pair k is row first[k] of one set and row second[k] of another, or row k of
-/// either where null.
+/// Pairs by number: pair k is row first[k] of one set and row second[k] of another; a null array
+/// means row k.
 struct PairNumbers {
   Index count = 0;
   const Index* first = nullptr;
@@ -23,22 +23,22 @@ struct PairNumbers {
   Index y(Index k) const { return second != nullptr ? second[k] : k; }
 };
 
-/// Pairs' geometry values, scores and derivatives dL/ds.
+/// Geometry values, scores and derivatives dL/ds of pairs.
 template <class S>
 struct PairedScores {
   S* u;
   S* s;
   S* g;
 
-  /// Derivatives are zero.
+  /// Derivatives begin as zero.
   PairedScores(Scratch& scratch, Index n)
       : u(scratch.take<S>(n)), s(scratch.take<S>(n)), g(scratch.take<S>(n)) {
     std::fill_n(g, n, S(0));
   }
 };
 
-/// Sets u[k] and s[k] for pair k of a row of x and a row of y. Throws std::domain_error when a
-/// distance does not fit S.
+/// Sets u[k] and s[k] for pair k of a row of x and a row of y. Throws std::domain_error if a
+/// distance overflows S.
 template <class S>
 void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S>& x,
                    const PackedRows<S>& y, const PairNumbers& pairs, const PairedScores<S>& out) {
@@ -59,7 +59,7 @@ void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S
     const S* s = scores_of(kernel, end - first, out.u + first, out.s + first);
     if (s != out.s + first) std::copy_n(s, end - first, out.s + first);
     if (kernel.function != ScoreFunction::square_root) return;
-    for (Index k = first; k < end; ++k) {  // where the square does not fit S
+    for (Index k = first; k < end; ++k) {  // if the square overflows S
       if (has_all_digits(out.u[k])) continue;
       const S distance =
           distance_of_rows(x.depth, x.plain_row(pairs.x(k)), y.plain_row(pairs.y(k)));
@@ -77,9 +77,9 @@ void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S
   paired_scores(threads, kernel, x, y, PairNumbers{x.rows, nullptr, partner}, out);
 }
 
-/// Adds the gradients of sum_k g_k s_k with respect to the packed rows, each where wanted; g
-/// becomes dL/du. Rows may be in many pairs, and x and y may be one set with one gradient: threads
-/// share out the elements of rows, not the pairs, so that every sum runs over pairs in order.
+/// Adds the gradients of sum_k g_k s_k with respect to the packed rows, each if wanted; g becomes
+/// dL/du. Rows may be in many pairs, and x and y may be one set with one gradient. Threads divide
+/// the elements of rows, not the pairs, so that every sum runs over pairs in order.
 template <class S>
 void add_paired_gradients(int threads, const KernelValue<S>& kernel, const PackedRows<S>& x,
                           const PackedRows<S>& y, const PairNumbers& pairs,

@@ -7,16 +7,16 @@
 #include "nearfar/engine/score_range.hpp"
 
 /// \file
-/// The score pass of queries that have keys of their own each: nothing is shared between rows of
-/// scores, so there are no tiles, and time is that of reading the keys.
+/// The score pass of queries with keys of their own. Rows of scores share no keys, so there are no
+/// tiles, and reading the keys determines the time.
 
 namespace nearfar::detail {
 
-/// Runs a term as OneSidedPass does, where query i is compared with negatives of its own.
+/// Runs a term like OneSidedPass, with query i compared with negatives of its own.
 template <class S>
 class PerQueryPass {
  public:
-  /// Both sides must outlive the object. `negatives`, whose rows the keys are, must have passed
+  /// Both sides must outlive the object. `negatives`, whose rows are the keys, must have passed
   /// check_count.
   PerQueryPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
                const PackedRows<S>& queries, const PackedRows<S>& keys,
@@ -36,15 +36,15 @@ class PerQueryPass {
         left_out_[j] = negatives.ids()[j] == negatives.query_ids()[query_[j]];
       }
     }
-    // Inner products and distances of packed rows are symmetric: keys may stand first.
+    // Inner products and distances of packed rows are symmetric, so keys may come first.
     paired_scores(threads, kernel, keys, queries, pairs_, query_);
   }
 
-  /// Closes every row of the term. `diagnostics` gets the range of the scores.
+  /// Closes every row of the term. Adds the range of the scores to `diagnostics`.
   void forward(RowTerm<S>& term, Diagnostics& diagnostics) { run(term, false, diagnostics); }
 
-  /// As forward; and adds the gradients with respect to the packed rows (unscaled) to `dx` and
-  /// `dy`, each where wanted.
+  /// Like forward; also adds the gradients with respect to the packed rows (unscaled) to `dx` and
+  /// `dy`, each if wanted.
   void forward_backward(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
                         Diagnostics& diagnostics) {
     run(term, true, diagnostics);
@@ -68,8 +68,8 @@ class PerQueryPass {
     }
   }
 
-  /// Parts of what query i is compared with, at most as wide as tiles, so that sums have no more
-  /// terms here than there.
+  /// Calls body for parts of query i's keys, at most as wide as tiles, so that sums in S have no
+  /// more terms than there.
   template <class Body>
   void each_part(Index i, const Body& body) const {
     const Index last = own_.end(i);
@@ -78,7 +78,7 @@ class PerQueryPass {
       Index end = left_out_ == nullptr ? most : first;
       while (end < most && !left_out_[end]) ++end;
       if (end > first) body(first, end - first);
-      first = end < most ? end + 1 : end;  // behind what is left out
+      first = end < most ? end + 1 : end;  // after the key that is left out
     }
   }
 
@@ -86,9 +86,9 @@ class PerQueryPass {
   const KernelValue<S>& kernel_;
   const PackedRows<S>& queries_;
   const PackedRows<S>& keys_;
-  OwnColumns own_;            ///< keys of each query
-  Index* query_;              ///< of each key
-  bool* left_out_ = nullptr;  ///< keys that are not compared, where there may be some
+  OwnColumns own_;            ///< the keys of each query
+  Index* query_;              ///< the query of each key
+  bool* left_out_ = nullptr;  ///< true for keys that are not compared; null if there are none
   PairedScores<S> pairs_;
 };
 

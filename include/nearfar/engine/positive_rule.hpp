@@ -9,17 +9,17 @@
 #include "nearfar/engine/score_rows.hpp"
 
 /// \file
-/// The positive mask of a call: which keys are positives of which queries, as a rule that is
-/// evaluated for a part of one row at a time.
+/// The positive mask of a call. A rule defines the positives of each query, and is evaluated for a
+/// part of one row at a time.
 
 namespace nearfar::detail {
 
-/// The weights of an anchor's positives. Only their ratios count: weights are in units of the
-/// heaviest one's, so that no scale of them is out of the range of a number.
+/// The weights of an anchor's positives, in units of the largest. Only their ratios count, so that
+/// any scale of the weights is in range.
 struct PositiveWeights {
-  Index heaviest = -1;  ///< the key; of equal ones the first
+  Index heaviest = -1;  ///< the key; the first of equal ones
   double largest = 0;   ///< its weight, as given
-  double rest = 0;      ///< sum of the others', in units of it
+  double rest = 0;      ///< sum of the other weights, in units of the largest
 
   void add(Index key, double weight) {
     if (weight > largest) {
@@ -39,8 +39,8 @@ class PositiveRule {
  public:
   PositiveRule() = default;
 
-  /// The same object twice for a set compared with itself. Where keys come in blocks, lists number
-  /// all of them: the first of these is `first_key`.
+  /// Pass the same object twice for a set compared with itself. If keys come in blocks, lists
+  /// number all of them, and the block begins with `first_key`.
   PositiveRule(Scratch& scratch, const Targets& queries, const Targets& keys, Index first_key = 0)
       : rule_(queries.rule()), first_key_(first_key), one_set_(&queries == &keys) {
     if (rule_ == Targets::Rule::labels) {
@@ -62,7 +62,7 @@ class PositiveRule {
   /// Weights of each query's positives among all keys.
   void set_weights(const PositiveWeights* weights) { weights_ = weights; }
 
-  /// The same rule as `queries` and `keys` of the other side see it.
+  /// The same rule with keys as anchors, for `queries` and `keys` of the other side.
   PositiveRule reversed(Scratch& scratch, Index queries, Index keys) const {
     PositiveRule out;
     out.rule_ = rule_;
@@ -73,28 +73,28 @@ class PositiveRule {
     return out;
   }
 
-  /// Says that query i and key i are a pair, with the same labels.
+  /// Declares that query i and key i are a pair, with the same labels.
   void set_of_pairs() { of_pairs_ = true; }
 
   bool by_labels() const { return rule_ == Targets::Rule::labels; }
-  /// Whether it is that of a set compared with itself.
+  /// True for a set compared with itself.
   bool is_of_one_set() const { return one_set_; }
-  /// Whether query i and key i have the same labels, and are a pair.
+  /// True if query i and key i are a pair, with the same labels.
   bool is_of_pairs() const { return of_pairs_; }
-  /// Whether each row of a pair of one set is as positive for the other: lists may say otherwise.
+  /// True if the rule is symmetric for a set compared with itself; lists may not be.
   bool is_mutual() const { return mutual_; }
   bool weighted() const { return weights_ != nullptr; }
-  /// Whether positives are listed with weights.
+  /// True if positives are listed with weights.
   bool has_list_weights() const { return !lists_.weights.empty(); }
   const PositiveWeights& weights(Index i) const { return weights_[i]; }
   const ClassCodes<S>& codes() const { return codes_; }
-  /// Keys with query i's label (by_labels only, and not reversed).
+  /// The number of keys with query i's label (by_labels only, and not reversed).
   Index members(Index i) const { return members_[i]; }
 
-  // Of lists only.
+  // For lists only.
 
-  /// The keys that query i lists, and those among n keys from `first` on, by their numbers among
-  /// all.
+  /// The keys that query i lists, and those among n keys from `first` on, as numbers among all
+  /// keys.
   std::span<const Index> listed(Index i) const {
     const auto at = static_cast<std::size_t>(i);
     return {lists_.columns.data() + lists_.offsets[at],
@@ -105,7 +105,7 @@ class PositiveRule {
     const auto begin = std::lower_bound(all.begin(), all.end(), first_key_ + first);
     return {begin, std::lower_bound(begin, all.end(), first_key_ + first + n)};
   }
-  /// Whether query i lists key j.
+  /// True if query i lists key j.
   bool lists(Index i, Index j) const {
     const std::span<const Index> all = listed(i);
     return std::binary_search(all.begin(), all.end(), j);
@@ -116,8 +116,8 @@ class PositiveRule {
     const std::span<const Index> all = listed(i);
     return weight_at(&*std::lower_bound(all.begin(), all.end(), j));
   }
-  /// body(k, weight, heaviest) for every key first + k that query i lists, k < n, with its weight
-  /// in units of the heaviest one's, and whether it is that; weighted() only.
+  /// Calls body(k, weight, heaviest) for every key first + k that query i lists, k < n, with its
+  /// weight in units of the largest, and whether it has the largest; weighted() only.
   template <class Body>
   void each_weighted(Index i, Index first, Index n, const Body& body) const {
     const PositiveWeights& all = weights_[i];
@@ -126,7 +126,7 @@ class PositiveRule {
     }
   }
 
-  /// out[k] = 1 when key first + k is a positive of query i, else 0, k < n.
+  /// Sets out[k] to 1 if key first + k is a positive of query i, else to 0, k < n.
   void match(Index i, Index first, Index n, S* out) const {
     switch (rule_) {
       case Targets::Rule::labels:
@@ -164,7 +164,7 @@ class PositiveRule {
     return shared != 0;
   }
 
-  /// For each key the queries that list it.
+  /// The queries that list each key.
   PositiveLists transposed(Scratch& scratch, Index queries, Index keys) const {
     const auto size = static_cast<Index>(lists_.columns.size());
     Index* offsets = scratch.take<Index>(keys + 1);
@@ -172,7 +172,7 @@ class PositiveRule {
     std::fill_n(offsets, keys + 1, Index(0));
     for (const Index j : lists_.columns) ++offsets[j + 1];
     std::partial_sum(offsets, offsets + keys + 1, offsets);
-    // Each list is filled from its offset on, which leaves that at the next list's.
+    // Filling a list advances its offset to that of the next list.
     for (Index i = 0; i < queries; ++i) {
       const auto at = static_cast<std::size_t>(i);
       for (Index k = lists_.offsets[at]; k < lists_.offsets[at + 1]; ++k) {
@@ -203,8 +203,8 @@ class PositiveRule {
   const PositiveWeights* weights_ = nullptr;
 };
 
-/// The positives of one query among n keys from `first` on, n <= tile_width. Labels are compared
-/// where they lie; other rules are evaluated into a buffer.
+/// The positives of one query among n keys from `first` on, n <= tile_width. Labels are compared in
+/// place; other rules are evaluated into a buffer.
 template <class S>
 class RowPositives {
  public:
@@ -219,10 +219,10 @@ class RowPositives {
   RowPositives(const RowPositives&) = delete;
   RowPositives& operator=(const RowPositives&) = delete;
 
-  /// As vector code takes them.
+  /// The mask in the form of the vector code.
   const PositiveMask<S>& mask() const { return mask_; }
 
-  /// Whether key first + k is a positive.
+  /// True if key first + k is a positive.
   bool operator[](Index k) const { return mask_.key[k] == mask_.own; }
 
  private:
@@ -230,7 +230,7 @@ class RowPositives {
   S matches_[tile_width];
 };
 
-/// A term over labels: its positive rule may change between parts of the keys.
+/// A term over labels. Its positive rule may change between blocks of keys.
 template <class S>
 class LabelledTerm : public RowTerm<S> {
  public:

@@ -9,13 +9,13 @@
 
 /// \file
 /// The score pass of several prefixes of the same rows: the first d_1, d_2, ... elements, each with
-/// scores and a term of its own. The products of a longer prefix are those of the shorter one and
-/// one more block of columns; a block's gradients take the sum of the weights of all prefixes that
-/// it is part of. So the products cost what those of the longest prefix cost.
+/// scores and a term of its own. The products of a longer prefix are those of the shorter one plus
+/// one more block of columns; the gradients of a block take the sum of the weights of all prefixes
+/// that contain it. The products thus cost as much as those of the longest prefix.
 ///
-/// Of a cosine, prefixes are normalised each by itself: a score is the product of two prefixes
-/// times 1 / length of either. Rows come normalised as wholes, which makes these factors moderate
-/// and changes no score. See docs/losses/matryoshka.md.
+/// For a cosine each prefix is normalised separately: a score is the product of two prefixes times
+/// 1 / length of either. Whole rows are normalised first, which makes these factors moderate and
+/// changes no score. See docs/losses/matryoshka.md.
 
 namespace nearfar::detail {
 
@@ -34,8 +34,8 @@ struct PrefixRows {
 template <class S>
 class PrefixPass {
  public:
-  /// `ends`: the lengths of the prefixes, ascending, the last one the rows' own. All arguments must
-  /// outlive the pass.
+  /// `ends`: the lengths of the prefixes, ascending; the last is that of the rows. All arguments
+  /// must outlive the pass.
   PrefixPass(Scratch& scratch, int threads, Geometry geometry, const PackedRows<S>& queries,
              const PackedRows<S>& keys, std::span<const Index> ends)
       : scratch_(scratch),
@@ -57,13 +57,13 @@ class PrefixPass {
     pack_keys();
   }
 
-  /// Closes every row of the terms, one a prefix. `diagnostics` gets the range of all scores.
+  /// Closes every row of the terms, one a prefix. Adds the range of all scores to `diagnostics`.
   void forward(std::span<RowTerm<S>* const> terms, Diagnostics& diagnostics) {
     run(terms, {}, nullptr, nullptr, diagnostics);
   }
 
-  /// As forward; and adds the gradients of sum_p weights[p] L_p with respect to the packed rows to
-  /// `dx` and `dy`, each where wanted.
+  /// Like forward; also adds the gradients of sum_p weights[p] L_p with respect to the packed rows
+  /// to `dx` and `dy`, each if wanted.
   void forward_backward(std::span<RowTerm<S>* const> terms, std::span<const double> weights,
                         RowGradients<S>& dx, RowGradients<S>& dy, Diagnostics& diagnostics) {
     if (dx.wanted()) queries_.gradients = take(queries_);
@@ -82,7 +82,7 @@ class PrefixPass {
   static constexpr Index height = 48;
   static constexpr Index block_grid = 64 / Index(sizeof(float));
 
-  /// One thread's memory.
+  /// The memory of one thread.
   struct Memory {
     ScorePanel<S>* panels;  ///< one a prefix
     S* buffers;             ///< two tile widths
@@ -110,7 +110,7 @@ class PrefixPass {
     return out;
   }
 
-  /// 1 / length of each prefix of each row, 0 of zeros; 1 for an inner product.
+  /// 1 / length of each prefix of each row, 0 for zeros; 1 for an inner product.
   S* factors(const PrefixRows<S>& x) {
     const Index rows = x.packed->rows;
     S* out = scratch_.take<S>(prefixes_ * rows);
@@ -135,7 +135,7 @@ class PrefixPass {
     return g;
   }
 
-  /// Each block's column panels of keys, as the scores read them.
+  /// Packs column panels of each block's keys, for the scores.
   void pack_keys() {
     const Index rows = keys_.packed->rows;
     const Index panels = tasks_of(rows, loops_.panel_cols);
@@ -154,7 +154,7 @@ class PrefixPass {
     return panels_ + rows * blocks_[b].first;
   }
 
-  /// Keys in blocks of columns, as the gradient of the queries reads them.
+  /// Copies keys in blocks of columns, for the gradient of the queries.
   void copy_columns() {
     const Index rows = keys_.packed->rows;
     columns_ = scratch_.take<S>(rows * stride_);
@@ -165,7 +165,7 @@ class PrefixPass {
     });
   }
 
-  /// body(columns) for the pieces of each block that products take at once.
+  /// Calls body(columns) for the pieces of each block that one product takes.
   template <class Body>
   void each_column_block(const Body& body) const {
     for (Index b = 0; b < prefixes_; ++b) each_column_block(b, body);
@@ -221,7 +221,7 @@ class PrefixPass {
     for (Index i = 0; i < n; ++i) ranges[i].add_to(diagnostics);
   }
 
-  /// Scores of a panel's rows, folded into closed rows.
+  /// Adds the scores of a panel's rows to the statistics, and closes the rows.
   void accumulate(std::span<RowTerm<S>* const> terms, const Memory& mine, Index first, Index rows,
                   ScoreRange<S>* ranges) const {
     const Index n = queries_.packed->rows;
@@ -248,7 +248,7 @@ class PrefixPass {
     }
   }
 
-  /// Inner products of all prefixes with keys [begin, end) of one tile.
+  /// Computes inner products of all prefixes with keys [begin, end) of one tile.
   void multiply(const Memory& mine, Index first, Index rows, Index begin, Index end) const {
     const Index panels = tasks_of(keys_.packed->rows, loops_.panel_cols);
     for (Index p = 0; p < prefixes_; ++p) {
@@ -266,7 +266,8 @@ class PrefixPass {
     }
   }
 
-  /// Scores of a tile become weights: in panel p those of all prefixes that block p is part of.
+  /// Turns scores of a tile into weights: panel p gets the sum for all prefixes that contain block
+  /// p.
   void weigh(std::span<RowTerm<S>* const> terms, std::span<const double> weights,
              const Memory& mine, Index first, Index rows, Index begin, Index end,
              double* query_moments) const {
@@ -317,8 +318,8 @@ class PrefixPass {
     }
   }
 
-  /// Adds the gradients of padded rows to those of packed ones. A prefix that is normalised has no
-  /// gradient along itself: weight moment / length^2 of it is taken off.
+  /// Adds the gradients of padded rows to those of packed ones. A normalised prefix has no gradient
+  /// along itself: moment / length^2 times the prefix is subtracted.
   void add_to(RowGradients<S>& out, const PrefixRows<S>& x, const S* factors, const double* moments,
               std::span<const double> weights) const {
     const Index rows = x.packed->rows;

@@ -4,29 +4,29 @@
 #include "nearfar/engine/score_rows.hpp"
 
 /// \file
-/// A row panel of the score matrix, and the three products that fill and use it. A panel is one
-/// thread's: its scores stay in that thread's caches until they are used up.
+/// A row panel of the score matrix, and the three products that fill and use it. A panel belongs to
+/// one thread, and its scores stay in that thread's caches until their last use.
 
 namespace nearfar::detail {
 
-/// Scores of some queries with keys from `first` (a multiple of tile_width) on, tile after tile: a
+/// Scores of some queries with keys from `first` (a multiple of tile_width) on, tile after tile. A
 /// tile is `height` x tile_width and contiguous, so that every product reads or writes a piece of
-/// memory that fits a cache and few pages.
+/// memory that fits a cache and takes few pages.
 template <class S>
 struct ScorePanel {
   S* data;
   Index height;
   Index first = 0;
 
-  /// Elements from row to row of a tile. An odd number of cache lines: a column's pieces then lie
-  /// in all sets of a cache, not in a few that can't hold them together.
+  /// Elements from row to row of a tile. An odd number of cache lines, so that the pieces of a
+  /// column are in all sets of a cache and not in a few that are too small for them.
   static constexpr Index stride = tile_width + 64 / Index(sizeof(S));
 
   static Index size(Index height, Index keys) {
     return height * tasks_of(keys, tile_width) * stride;
   }
 
-  /// Key j's place in the panel.
+  /// The column of key j in the panel.
   Index column(Index j) const { return j - first; }
 
   /// Row r's scores with keys j, j + 1, ... up to the end of j's tile.
@@ -36,12 +36,12 @@ struct ScorePanel {
   }
 };
 
-/// The end of the tile that key j is in, of `keys` keys.
+/// The end of the tile that contains key j, of `keys` keys.
 constexpr Index tile_end(Index j, Index keys) {
   return std::min(round_down(j, tile_width) + tile_width, keys);
 }
 
-/// body(first, end) for the tiles of keys [first, keys).
+/// Calls body(first, end) for the tiles of keys [first, keys).
 template <class Body>
 void each_tile(Index first, Index keys, const Body& body) {
   while (first < keys) {
@@ -51,8 +51,7 @@ void each_tile(Index first, Index keys, const Body& body) {
   }
 }
 
-/// Zeroes what lies between the pairs of a panel's row that count: masked pairs and padding have no
-/// weight.
+/// Zeroes a panel's row outside of the pairs that count: masked pairs and padding have no weight.
 template <class S>
 class MaskedZeros {
  public:
@@ -78,9 +77,9 @@ class MaskedZeros {
 template <class S>
 class PanelProducts {
  public:
-  /// Rows of a panel: as many as let a tile, its queries and its keys lie in a core's own cache
-  /// together, and fewer where there would not be enough panels to go round. Depends on sizes only,
-  /// as all that orders sums must. A multiple of the vectors of every instruction set.
+  /// Rows of a panel: as many as fit a core's cache together with a tile, its queries and its keys,
+  /// and fewer if there would be too few panels for the threads. Depends on sizes only, like all
+  /// that orders sums. A multiple of the vectors of every instruction set.
   static Index height(Index rows) {
     static_assert(96 % panel_rows == 0 && 48 % panel_rows == 0);
     return rows >= 1024 ? 96 : 48;
@@ -102,7 +101,7 @@ class PanelProducts {
     });
   }
 
-  /// To be called before query gradients are.
+  /// Call it before query gradients are computed.
   void prepare_gradients() {
     if (columns_ != nullptr) return;
     columns_ = scratch_.take<S>(keys_.rows * round_up(keys_.depth, loops_.lanes));
@@ -118,7 +117,7 @@ class PanelProducts {
   }
 
   /// Inner products of `count` queries from first_row on with keys [first, end) of one tile of the
-  /// panel; those before and after them that share a vector are computed, too.
+  /// panel, and of the keys beside them that share a vector.
   void score(Index first_row, Index count, Index first, Index end,
              const ScorePanel<S>& panel) const {
     const Index begin = round_down(first, loops_.lanes);
@@ -128,9 +127,9 @@ class PanelProducts {
                            ScorePanel<S>::stride, false);
   }
 
-  /// Takes the weights w of near pairs with keys [first, end) of one tile out of the panel, and
-  /// adds w (y - x) to sums, where wanted, and w (x - y) to the gradients of keys from `below` on,
-  /// where wanted. In W Y + diag(r) X both terms may be far larger than their sum.
+  /// Moves the weights w of near pairs with keys [first, end) of one tile out of the panel. Adds w
+  /// (y - x) to sums, if wanted, and w (x - y) to the gradients of keys from `below` on, if wanted.
+  /// In W Y + diag(r) X both terms may be far larger than their sum.
   void add_near_gradients(const ScorePanel<S>& panel, const NearPairs& near, Index first_row,
                           Index count, Index first, Index below, Index end, S* sums,
                           RowGradients<S>& dy) const {
@@ -186,20 +185,20 @@ class PanelProducts {
   int threads_;
   const PackedRows<S>& queries_;
   const PackedRows<S>& keys_;
-  S* panels_;             ///< column panels of keys, as the scores read them
-  S* columns_ = nullptr;  ///< blocks of columns, as the gradient of the queries reads them
+  S* panels_;             ///< column panels of keys, for the scores
+  S* columns_ = nullptr;  ///< blocks of columns, for the gradient of the queries
 };
 
-/// One thread's memory for a row panel.
+/// The memory of one thread for a row panel.
 template <class S>
 struct PanelMemory {
   ScorePanel<S> panel;
   S* rows;          ///< the panel's queries, times factors
-  S* sums;          ///< of their gradients, where these do not lie with the others'
+  S* sums;          ///< of their gradients, if they are apart from those of others
   S* factors;       ///< of the rows
   double* weights;  ///< sums of rows of weights
   S* buffers;       ///< two tile widths of a row
-  NearPairs near;   ///< of the panel; distances alone have any
+  NearPairs near;   ///< of the panel; for distances alone
 
   /// For panels of `height` rows with `keys` keys.
   PanelMemory(Scratch& scratch, const PackedRows<S>& queries, Index height, Index keys)
@@ -217,7 +216,7 @@ struct PanelMemory {
     return (ScorePanel<S>::size(height, keys) + 2 * height * queries.stride) * Index(sizeof(S));
   }
 
-  /// Those of row r's pairs from key j on.
+  /// The bits of row r's pairs from key j on.
   NearBits near_of(Index r, Index j) const { return near.row(r, panel.column(j)); }
 
   /// One for each of `count` threads.
@@ -228,7 +227,7 @@ struct PanelMemory {
     return all;
   }
 
-  /// Whether any pair of `count` rows with keys [first, end) is near.
+  /// True if any pair of `count` rows with keys [first, end) is near.
   bool any_near(Index count, Index first, Index end) const {
     for (Index r = 0; r < count; ++r) {
       if (near_of(r, first).any(end - first)) return true;
@@ -247,13 +246,13 @@ struct PanelMemory {
 };
 
 /// The gradient sums of a pass: those of keys, to which panels add one after the other, and those
-/// of queries, which are a panel's own until it is done.
+/// of queries, which belong to one panel until it is done.
 template <class S>
 class PanelGradients {
  public:
-  /// Both gradients as the pass was given them, each perhaps not wanted, or both the same.
-  /// `own_only`: a panel adds nothing to gradients of rows of panels before it, so that a common
-  /// gradient of both sides needs no second one.
+  /// Takes both gradients of the pass; each may be not wanted, or both the same. `own_only`: a
+  /// panel adds nothing to gradients of rows of panels before it, so that a common gradient of both
+  /// sides needs no second buffer.
   PanelGradients(Scratch& scratch, const PackedRows<S>& queries, RowGradients<S>& dx,
                  RowGradients<S>& dy, bool own_only)
       : queries_(queries), dx_(dx), dy_(dy), of_queries_(dx) {
@@ -267,13 +266,13 @@ class PanelGradients {
   bool wants_keys() const { return dy_.wanted(); }
   RowGradients<S>& of_keys() { return dy_; }
 
-  /// Whether gradients of queries are also those of keys, to which panels before may still add.
+  /// True if gradients of queries are also those of keys, to which panels before may still add.
   bool shared() const { return of_queries_.data == dy_.data; }
 
-  /// Where the sums of a panel's rows lie.
+  /// The sums of a panel's rows.
   S* rows(Index first_row) const { return of_queries_.data + first_row * queries_.stride; }
 
-  /// Adds sums that a panel's rows have elsewhere, times each row's factor where there are any.
+  /// Adds sums of a panel's rows from another place, times each row's factor if there are any.
   void add_rows(Index first_row, Index count, const S* sums, const S* factors) {
     const Index stride = queries_.stride;
     for (Index r = 0; r < count; ++r) {
@@ -282,12 +281,12 @@ class PanelGradients {
     }
   }
 
-  /// Takes a panel's weights from the rows' own.
+  /// Subtracts a panel's weights from those of its rows.
   void take_weights(Index first_row, Index count, const double* weights) {
     for (Index r = 0; r < count; ++r) of_queries_.weight[first_row + r] -= weights[r];
   }
 
-  /// After the last panel.
+  /// Ends the pass, after the last panel.
   void finish(int threads) {
     if (apart_) add_gradients(threads, queries_, of_queries_, dx_);
   }

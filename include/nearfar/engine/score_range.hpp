@@ -14,14 +14,15 @@
 
 namespace nearfar::detail {
 
-/// Smallest and largest of some scores, and how many of them are distances of zero.
+/// The smallest and largest of some scores, and the number of zero distances.
 template <class S>
 struct ScoreRange {
   S smallest = std::numeric_limits<S>::infinity();
   S largest = -std::numeric_limits<S>::infinity();
   Index zeros = 0;
 
-  /// Folds in n scores, each of which stands for `pairs` pairs; `distances`: whether they are.
+  /// Adds n scores, each of which stands for `pairs` pairs; `distances`: whether they are
+  /// distances.
   void fold(bool distances, Index n, const S* s, Index pairs = 1) {
     if (n == 0) return;
     const Range<S> range = score_loops<S>().range(n, s);
@@ -29,7 +30,7 @@ struct ScoreRange {
     if (distances && range.smallest <= S(0)) zeros += pairs * score_loops<S>().count_zeros(n, s);
   }
 
-  /// Folds in all the scores that `range` is of, none of them a distance of zero.
+  /// Adds all scores of `range`, none of them a zero distance.
   void fold(const Range<S>& range) {
     smallest = std::min(smallest, range.smallest);
     largest = std::max(largest, range.largest);

@@ -10,14 +10,14 @@
 
 /// \file
 /// Part of one row of the score matrix: from inner products to the kernel's scores, and from the
-/// loss's derivative with respect to scores to the weights of the gradient products.
+/// loss's derivatives with respect to scores to the weights of the gradient products.
 
 namespace nearfar::detail {
 
-/// Keys of a tile, and the most scores of a row that a term gets at once.
+/// Keys of a tile, and the largest number of scores that a term gets at once.
 inline constexpr Index tile_width = 384;
 
-/// |x - y| = unit * root, whatever the elements, in double.
+/// |x - y| = unit * root in double, for elements of any size.
 struct DistanceParts {
   double unit;
   double root;
@@ -39,7 +39,7 @@ DistanceParts distance_parts(Index depth, const S* x, const S* y) {
   return {half, 2 * std::sqrt(sum)};
 }
 
-/// Whether a squared distance in S has neither overflowed nor lost digits to underflow.
+/// True if a squared distance in S has neither overflowed nor underflowed.
 template <class S>
 bool has_all_digits(S squared) {
   constexpr S small = std::numeric_limits<S>::min() * S(1 << 24);
@@ -47,8 +47,8 @@ bool has_all_digits(S squared) {
   return squared > small && squared < large;
 }
 
-/// Squared distance from the rows themselves: no digits lost to cancellation, however close the
-/// rows are to each other and far from the origin. At most the largest finite S.
+/// Squared distance from the rows themselves. Cancellation costs no digits, even for rows that are
+/// close to each other and far from the origin. At most the largest finite S.
 template <class S>
 S squared_distance_of_rows(Index depth, const S* x, const S* y) {
   if (depth == 0) return 0;
@@ -59,8 +59,8 @@ S squared_distance_of_rows(Index depth, const S* x, const S* y) {
   return saturated<S>(length * length);
 }
 
-/// Distance from the rows themselves, also where its square does not fit S; infinite where it does
-/// not fit S either, and 0 where the derivative's weight, of the size of its inverse, may not.
+/// Distance from the rows themselves, also if its square overflows S; infinite if it overflows S
+/// itself, and 0 if its inverse, which is part of the derivative's weight, may.
 template <class S>
 S distance_of_rows(Index depth, const S* x, const S* y) {
   if (depth == 0) return 0;
@@ -74,9 +74,10 @@ S distance_of_rows(Index depth, const S* x, const S* y) {
   return distance < least ? S(0) : static_cast<S>(distance);
 }
 
-/// Share of |x|^2 + |y|^2 below which a squared distance of packed rows may be off by more than
-/// twice the promised relative error of a distance (1e-5 in float, 1e-12 in double) and is computed
-/// again from the rows. A sum of `depth` products has an error of about sqrt(depth) roundings.
+/// Share of |x|^2 + |y|^2 below which a squared distance of packed rows may have more than twice
+/// the documented relative error of a distance (1e-5 in float, 1e-12 in double). It is then
+/// computed again from the rows. A sum of `depth` products has an error of about sqrt(depth)
+/// roundings.
 template <class S>
 S near_share(Index depth) {
   constexpr double promised = sizeof(S) == sizeof(float) ? 1e-5 : 1e-12;
@@ -85,7 +86,7 @@ S near_share(Index depth) {
   return static_cast<S>(std::min(share, 0.25));
 }
 
-/// Scores of a kernel for n geometry values: these themselves or, computed from them, `buffer`.
+/// Scores of a kernel for n geometry values: the values themselves, or `buffer`, filled from them.
 template <class S>
 const S* scores_of(const KernelValue<S>& kernel, Index n, const S* u, S* buffer) {
   switch (kernel.function) {
@@ -122,7 +123,7 @@ void chain_to_geometry(const KernelValue<S>& kernel, Index n, const S* u, const 
   }
 }
 
-/// The kernel over rows of scores of queries with keys.
+/// The kernel applied to rows of scores of queries with keys.
 template <class S>
 class ScoreRows {
  public:
@@ -135,7 +136,7 @@ class ScoreRows {
     for (Index j = 0; j < keys.rows; ++j) norms[j] = saturated<S>(keys.squared_norm[j]);
     key_norms_ = norms;
     near_share_ = near_share<S>(keys.depth);
-    // Beyond these, sums of squares may overflow, or all of them lose digits to underflow.
+    // Beyond these, sums of squares may overflow or underflow.
     const double large = std::sqrt(static_cast<double>(std::numeric_limits<S>::max())) / 4;
     const double small = std::sqrt(static_cast<double>(std::numeric_limits<S>::min())) * 4096;
     const double largest = std::max(queries.largest_norm, keys.largest_norm);
@@ -145,8 +146,8 @@ class ScoreRows {
 
   const KernelValue<S>& kernel() const { return kernel_; }
 
-  /// Turns n inner products into scores, in place, and returns what they lie between; for kernels
-  /// whose scores are products.
+  /// Turns n inner products into scores, in place, and returns their range; for kernels whose
+  /// scores are products.
   Range<S> products_to_scores(Index n, S* u) const {
     const Range<S> range = loops_.range(n, u);
     if (kernel_.geometry == Geometry::cosine && (range.largest > S(1) || range.smallest < S(-1))) {
@@ -157,7 +158,7 @@ class ScoreRows {
   }
 
   /// Turns inner products of row i with keys first .. first + n - 1 into geometry values, in place.
-  /// Distances: sets the bits of pairs that are near, where they are wanted.
+  /// For distances it sets the bits of near pairs, if they are wanted.
   void products_to_geometry(Index i, Index first, Index n, S* u, const NearBits& near = {}) const {
     switch (kernel_.geometry) {
       case Geometry::inner_product:
@@ -171,23 +172,23 @@ class ScoreRows {
     }
   }
 
-  /// Scores for n geometry values: these themselves or, computed from them, `buffer`.
+  /// Scores for n geometry values: the values themselves, or `buffer`, filled from them.
   const S* scores(Index n, const S* u, S* buffer) const {
     return geometry_is_score_ ? u : scores_of(kernel_, n, u, buffer);
   }
 
-  /// Throws std::domain_error when a distance was computed that does not fit S.
+  /// Throws std::domain_error if a computed distance overflowed S.
   void check_overflow() const {
     if (overflow_) fail_distance_overflow();
   }
 
-  /// Turns g = dL/ds into the weights w of the gradient products, in the place of u, and returns
-  /// the row's sum of w (squared_distance; 0 else). g is lost.
+  /// Turns g = dL/ds into the weights w of the gradient products, in place of u, and returns the
+  /// row's sum of w (squared_distance; 0 else). Overwrites g.
   ///
-  /// inner product, cosine: dX = W Y, w = g ds/du. Squared distance: |x - y|^2 has the derivative
-  /// 2 (x - y), so dX = W Y + diag(r) X with w = -2 g ds/du and r_i = -sum_j w_ij.
+  /// inner product, cosine: dX = W Y, w = g ds/du. Squared distance: |x - y|^2 has the derivative 2
+  /// (x - y), so dX = W Y + diag(r) X with w = -2 g ds/du and r_i = -sum_j w_ij.
   ///
-  /// Near pairs get their weights, but have no part in the sum: their gradients are not products.
+  /// Near pairs get their weights, but are not part of the sum: their gradients are not products.
   double weights(Index n, S* g, const S* s, S* u, const NearBits& near = {}) const {
     double sum = 0;
     Index first = 0;
@@ -224,7 +225,7 @@ class ScoreRows {
     const S* b = key_norms_ + first;
     constexpr S tiny = std::numeric_limits<S>::min() * S(1 << 26);
     if (!all_from_rows_) {
-      // Below -tiny, no pair is too near.
+      // If it is below -tiny, no pair is near.
       const S nearest = loops_.squared_distances(n, a, b, near_share_, u);
       if (!(nearest > -tiny)) return;
     }
@@ -253,7 +254,7 @@ class ScoreRows {
   const S* key_norms_ = nullptr;  ///< squared norms as S (squared_distance)
   S near_share_ = 0;
   bool all_from_rows_ = false;
-  bool geometry_is_score_ = false;  ///< distances in the place of their squares, which do not fit
+  bool geometry_is_score_ = false;  ///< distances in place of squares that overflow
   mutable std::atomic<bool> overflow_ = false;
 };
 

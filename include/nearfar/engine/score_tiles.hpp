@@ -18,12 +18,13 @@ struct PanelQueries {
   Index end() const { return first + count; }
 };
 
-/// The scores of queries with keys under a kernel and a mask. Every function is for one panel,
-/// which is one thread's.
+/// The scores of queries with keys under a kernel and a mask. Every function works on one panel,
+/// which belongs to one thread.
 template <class S>
 class ScoreTiles {
  public:
-  /// All arguments must outlive the object; the same rows twice for a set compared with itself.
+  /// All arguments must outlive the object. Pass the same rows twice for a set compared with
+  /// itself.
   ScoreTiles(Scratch& scratch, int threads, const KernelValue<S>& kernel,
              const PackedRows<S>& queries, const PackedRows<S>& keys, const PairMask& mask)
       : queries_(queries),
@@ -40,7 +41,7 @@ class ScoreTiles {
   bool is_distance() const { return score_rows_.kernel().orientation == Orientation::distance; }
   bool has_row_weights() const { return score_rows_.kernel().is_distance(); }
 
-  /// To be called before query gradients are added.
+  /// Call it before query gradients are added.
   void prepare_gradients() { products_.prepare_gradients(); }
 
   /// Panel t of panels of `height` queries.
@@ -49,22 +50,22 @@ class ScoreTiles {
     return {first, std::min(height, queries_.rows - first), mask_.is_upper() ? first : 0};
   }
 
-  /// body(first, end) for the tiles of a panel.
+  /// Calls body(first, end) for the tiles of a panel.
   template <class Body>
   void each_tile_of(const PanelQueries& panel, const Body& body) const {
     each_tile(panel.first_key, keys_.rows, body);
   }
 
-  /// Where blocks that end with key `end` do.
+  /// The end of padded blocks of keys up to `end`.
   Index padded_end(Index end) const { return end == keys_.rows ? round_up(end, panel_rows) : end; }
 
-  /// Inner products of a tile.
+  /// Computes inner products of a tile.
   void multiply(const ScorePanel<S>& scores, const PanelQueries& panel, Index first,
                 Index end) const {
     products_.score(panel.first, panel.count, first, end, scores);
   }
 
-  /// Inner products of the pairs of a tile that count to geometry values.
+  /// Turns inner products of a tile's pairs that count into geometry values.
   void to_geometry(const PanelMemory<S>& mine, const PanelQueries& panel, Index first,
                    Index end) const {
     for (Index r = 0; r < panel.count; ++r) {
@@ -75,8 +76,8 @@ class ScoreTiles {
     }
   }
 
-  /// Inner products of a tile to geometry values, and accumulate(r, from, n, s) for the scores of
-  /// the panel's row r with keys from, from + 1, ... that count.
+  /// Turns inner products of a tile into geometry values, and calls accumulate(r, from, n, s) for
+  /// the scores of the panel's row r with keys from, from + 1, ... that count.
   template <class Accumulate>
   void accumulate(const PanelMemory<S>& mine, const PanelQueries& panel, Index first, Index end,
                   ScoreRange<S>* ranges, const Accumulate& accumulate) const {
@@ -93,8 +94,8 @@ class ScoreTiles {
     }
   }
 
-  /// A tile's geometry values become weights, in place: gradient(r, from, n, s, g) writes dL/ds of
-  /// the same scores.
+  /// Turns a tile's geometry values into weights, in place. gradient(r, from, n, s, g) writes dL/ds
+  /// of the same scores.
   template <class Gradient>
   void weigh(PanelMemory<S>& mine, const PanelQueries& panel, Index first, Index end,
              const Gradient& gradient) const {
@@ -113,7 +114,7 @@ class ScoreTiles {
     }
   }
 
-  /// The panel's share of both gradients, tile by tile.
+  /// Adds the panel's share of both gradients, tile by tile.
   void add_gradients(PanelMemory<S>& mine, const PanelQueries& panel, const Ticket& ticket,
                      const S* factors, PanelGradients<S>& gradients) const {
     if (!gradients.wants_queries() && !gradients.wants_keys()) return;
@@ -134,9 +135,9 @@ class ScoreTiles {
     if (has_row_weights()) gradients.take_weights(panel.first, panel.count, mine.weights);
   }
 
-  /// A tile's share: in `sums`, the gradients of the panel's queries, and in dy, each where wanted.
-  /// `rows` are the panel's queries, perhaps times factors. What dy gets waits for `stage`, which
-  /// the caller leaves.
+  /// Adds a tile's share to `sums`, the gradients of the panel's queries, and to dy, each if
+  /// wanted. `rows` are the panel's queries, in some calls times factors. The part for dy waits for
+  /// `stage`, which the caller leaves.
   void add_tile_gradients(PanelMemory<S>& mine, const PanelQueries& panel, const S* rows,
                           Index first, Index end, const Ticket& ticket, Index stage, S* sums,
                           RowGradients<S>& dy) const {
@@ -154,8 +155,8 @@ class ScoreTiles {
     }
   }
 
-  /// Adds the rows' ranges to the diagnostics. Throws std::domain_error when a distance was
-  /// computed that does not fit S.
+  /// Adds the rows' ranges to the diagnostics. Throws std::domain_error if a computed distance
+  /// overflowed S.
   void gather(const ScoreRange<S>* ranges, Diagnostics& d) const {
     score_rows_.check_overflow();
     for (Index i = 0; i < queries_.rows; ++i) ranges[i].add_to(d);

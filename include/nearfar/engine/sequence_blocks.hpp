@@ -7,14 +7,14 @@
 #include "nearfar/engine/packed_rows.hpp"
 
 /// \file
-/// Sequences against what comes some steps later: which targets are candidates for which contexts,
-/// and the rows laid out so that each such group has a score pass of its own.
+/// Sequences with targets some steps later: the candidate targets of each context, and the rows
+/// arranged so that each group has a score pass of its own.
 
 namespace nearfar::detail {
 
 /// The contexts (b, t), t < T - k, and the targets (b, t + k) of step k in blocks of equal size:
-/// each target of a block is a candidate for each of its contexts, item i of the one belongs to
-/// item i of the other, and no score between blocks counts.
+/// each target of a block is a candidate for each of its contexts, target i belongs to context i,
+/// and scores between blocks do not count.
 class SequenceBlocks {
  public:
   /// `rows` = B T rows of sequences of `length` = T positions; `step` = k < T.
@@ -38,22 +38,22 @@ class SequenceBlocks {
   }
 
   Index count() const { return count_; }
-  Index size() const { return size_; }  ///< items of a block: a context's candidates
+  Index size() const { return size_; }  ///< items of a block: the number of a context's candidates
   Index terms() const { return count_ * size_; }
 
-  /// The caller's row of context i = block * size() + item; its target's is k further on.
+  /// The caller's row of context i = block * size() + item; its target is k rows further.
   Index context(Index i) const {
     if (negatives_ == SequenceNegatives::same_time) return i % size_ * length_ + i / size_;
     return i / times_ * length_ + i % times_;
   }
 
-  /// Rows from one block's first to the next one's: zero rows fill it to whole row panels, as
-  /// packed rows end.
+  /// Rows from the start of a block to that of the next. Zero rows fill it to whole row panels,
+  /// like packed rows.
   Index stride() const { return round_up(size_, panel_rows); }
-  /// Of all blocks.
+  /// The number of rows of all blocks.
   Index gathered_rows() const { return count_ * stride(); }
 
-  /// body(i, row) for each item and its place among gathered rows, items shared out to threads.
+  /// Calls body(i, row) for each item and its position among gathered rows, on several threads.
   template <class Body>
   void each(int threads, const Body& body) const {
     each_row(terms(), threads, [&](Index i) { body(i, i / size_ * stride() + i % size_); });
@@ -62,12 +62,12 @@ class SequenceBlocks {
  private:
   SequenceNegatives negatives_;
   Index length_;
-  Index times_;  ///< contexts of a sequence
+  Index times_;  ///< number of contexts of a sequence
   Index count_ = 0;
   Index size_ = 0;
 };
 
-/// Rows of x, `shift` below the contexts, block after block.
+/// Gathers rows of x, `shift` below the contexts, block after block.
 template <class S>
 Rows<S> gather(Scratch& scratch, int threads, const Rows<S>& x, const SequenceBlocks& blocks,
                Index shift) {
@@ -80,11 +80,11 @@ Rows<S> gather(Scratch& scratch, int threads, const Rows<S>& x, const SequenceBl
   return {data, rows, x.cols()};
 }
 
-/// A gradient to which each step adds its share, kept from the caller until the last one has.
+/// A gradient to which each step adds; the caller's buffer gets it after the last step.
 template <class S>
 class StepSum {
  public:
-  /// Zeros in the shape of x, or nothing where `out` is not wanted.
+  /// Zeros in the shape of x, or nothing if `out` is not wanted.
   StepSum(Scratch& scratch, const Rows<S>& x, const GradientRows<S>& out)
       : rows_(x.rows()), cols_(x.cols()), out_(out) {
     if (!out.wanted()) return;
@@ -94,7 +94,7 @@ class StepSum {
 
   bool wanted() const { return data_ != nullptr; }
 
-  /// Adds a step's share, laid out as gather() lays rows out, to rows `shift` below the contexts.
+  /// Adds the gradient of a step, in the layout of gather(), to rows `shift` below the contexts.
   void add(int threads, const InputGradients<S>& share, const SequenceBlocks& blocks,
            Index shift) const {
     blocks.each(threads, [&](Index i, Index row) {
@@ -103,14 +103,14 @@ class StepSum {
     });
   }
 
-  /// Sets rows [first, first + count), which one step alone has a share in.
+  /// Sets rows [first, first + count), to which one step alone contributes.
   void set(Index first, Index count, const InputGradients<S>& share) const {
     for (Index r = 0; r < count; ++r) {
       std::copy_n(share.data + r * share.stride, cols_, data_ + (first + r) * cols_);
     }
   }
 
-  /// Throws std::domain_error when the sums overflowed S.
+  /// Throws std::domain_error if the sums overflowed S.
   void refuse_overflow(const char* name) const {
     if (wanted() && !row_loops<S>().all_finite(rows_ * cols_, data_)) fail_gradient_overflow(name);
   }
@@ -118,7 +118,7 @@ class StepSum {
   /// The caller's buffer, to be opened.
   Output<S> output() { return {&out_, rows_, cols_}; }
 
-  /// To the caller's buffer, which is open.
+  /// Copies the sums to the caller's buffer, which is open.
   void scatter(int threads) const {
     if (!wanted()) return;
     each_row(rows_, threads, [&](Index i) {

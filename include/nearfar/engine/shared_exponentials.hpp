@@ -8,15 +8,15 @@
 #include "nearfar/engine/softmax_term.hpp"
 
 /// \file
-/// Softmax terms on either side of a score: one exponential serves both. It is taken relative to a
-/// reference of the tile's, which is brought to each row's own where sums are added up (statistics)
-/// or in the factors (weights). That works as long as scores of a tile do not lie so far apart that
-/// the exponential of one underflows; in a tile where they do each side is taken for itself.
+/// Softmax terms on both sides of a score: one exponential serves both. It is relative to a
+/// reference of the tile, and converted to each row's own reference in sums (statistics) or in
+/// factors (weights). That is possible if the scores of a tile are so near each other that no
+/// exponential underflows. In other tiles each side computes its own.
 
 namespace nearfar::detail {
 
 /// The factor by which sums relative to one reference become sums relative to another. Most rows
-/// have the same two, so that the last answer is kept.
+/// have the same two references, so the last result is kept.
 template <class S>
 class Rebase {
  public:
@@ -38,7 +38,7 @@ class Rebase {
   double factor_ = 1;
 };
 
-/// Adds `sum` relative to `reference` to a sum relative to `best`, which is raised if need be.
+/// Adds `sum`, relative to `reference`, to a sum relative to `best`, which rises if necessary.
 template <class S>
 void add_exponentials(S reference, double sum, S rate, Rebase<S>& memo, S& best, double& total) {
   if (reference > best) {
@@ -50,22 +50,22 @@ void add_exponentials(S reference, double sum, S rate, Rebase<S>& memo, S& best,
   }
 }
 
-/// What exponentials relative to a reference become.
+/// The use of exponentials relative to a reference.
 enum class ReferenceOf { sums, weights };
 
 /// The reference of one tile's exponentials.
 template <class S>
 struct TileReference {
   S value;
-  bool usable;  ///< no exponential, and no factor of one, leaves S
+  bool usable;  ///< true if neither exponentials nor factors of them overflow or underflow in S
 
-  /// For scores in `range`. Of sums, references are steps of a coarse ladder, so that most tiles
-  /// have the same and sums are seldom brought from one to another; of weights, they are as near as
-  /// can be, so that little underflows. Both are multiples of a power of two near the temperature:
-  /// differences between scores and references do not round unless they are larger than the scores.
+  /// For scores in `range`. For sums, references are multiples of a large step, so that most tiles
+  /// have the same one and sums rarely need conversion; for weights, they are as near as possible,
+  /// so that little underflows. Both are multiples of a power of two near the temperature:
+  /// differences between scores and references are exact unless they are larger than the scores.
   TileReference(const Range<S>& range, S rate, ReferenceOf of = ReferenceOf::sums) {
-    const double step = of == ReferenceOf::sums ? 16 : 1;  // of the exponents of two
-    constexpr double farthest = 60;  // within the range of float, with the reciprocal of sums
+    const double step = of == ReferenceOf::sums ? 16 : 1;  // in powers of two
+    constexpr double farthest = 60;  // in the range of float, together with the reciprocal of sums
     const double top = static_cast<double>(range.largest) * static_cast<double>(rate);
     const double bottom = static_cast<double>(range.smallest) * static_cast<double>(rate);
     const double rung = std::ceil(top / step) * step;
@@ -76,10 +76,10 @@ struct TileReference {
   }
 };
 
-/// Numbers of all queries or all keys as tiles of weights need them.
+/// Numbers of all queries or all keys that tiles of weights need.
 template <class S>
 struct SharedSide {
-  S* top;  ///< what a row's exponentials are relative to
+  S* top;  ///< the reference of a row's exponentials
   S* factor;
   S* reference;
   S* share;
@@ -90,7 +90,7 @@ struct SharedSide {
         reference(scratch.take<S>(count)),
         share(scratch.take<S>(count)) {}
 
-  /// False where a factor is too large for S, with a margin for what it is multiplied by.
+  /// Returns false if a factor is too large for S, with a margin for later products.
   bool fill(const SoftmaxTerm<S>& term, Index count) {
     constexpr double largest = sizeof(S) == sizeof(float) ? 1e12 : 1e250;
     const auto rate = static_cast<double>(term.rate());
@@ -98,7 +98,7 @@ struct SharedSide {
     for (Index i = 0; i < count; ++i) {
       const SoftmaxNumbers<S> row = term.numbers(i);
       const bool empty = !(row.total > 0);
-      // Of exponentials relative to this the row has a sum of about one.
+      // Relative to this the row's exponentials have a sum of about one.
       top[i] = empty ? S(0) : static_cast<S>(row.best + std::log2(row.total) / rate);
       const double f =
           empty ? 0 : row.factor * std::exp2((static_cast<double>(top[i]) - row.best) * rate);
@@ -115,7 +115,7 @@ struct SharedSide {
   }
 };
 
-/// Memory of one thread for one tile.
+/// The memory of one thread for one tile.
 template <class S>
 struct SharedMemory {
   TileSums<S> sums;
@@ -138,10 +138,10 @@ struct SharedMemory {
   }
 };
 
-/// A tile of a row panel, its rows queries from first_row on, its columns keys [first, end), both
-/// sides softmax terms. `first` is where a vector begins. Rows may be compared with themselves (the
-/// `own` functions): columns are then the same rows, and each pair is in the tile twice. Scores of
-/// excluded pairs, the same for both sides, are lost.
+/// A tile of a row panel. Its rows are queries from first_row on, its columns keys [first, end);
+/// both sides are softmax terms. A vector begins at `first`. For rows compared with themselves (the
+/// `own` functions) columns are the same rows, and each pair is in the tile twice. Scores of
+/// excluded pairs, which are the same for both sides, are overwritten.
 template <class S>
 class SharedTile {
  public:
@@ -158,8 +158,8 @@ class SharedTile {
         end_(end),
         memory_(memory) {}
 
-  /// Folds the tile's scores into the statistics of its queries and keys. A query's one positive
-  /// must have the query as its own.
+  /// Adds the tile's scores to the statistics of its queries and keys. If a query has one positive,
+  /// the query must be the positive of that key.
   void accumulate(S reference) {
     mask_padding();
     mask_excluded([&](Index i, Index j) {
@@ -199,8 +199,8 @@ class SharedTile {
     if (by_codes()) queries_.fold_positives(first_row_, count_, memory_.sums.row_positives);
   }
 
-  /// Makes weights of the tile's scores, the sums of both sides' derivatives; returns
-  /// sum g (s - reference) over both.
+  /// Replaces the tile's scores by weights, the sums of both sides' derivatives; returns sum g (s -
+  /// reference) over both.
   double gradient(S reference, const SharedSide<S>& queries, const SharedSide<S>& keys) {
     mask_padding();
     return weigh(reference, queries, keys);
@@ -210,7 +210,7 @@ class SharedTile {
   double gradient_own(S reference, const SharedSide<S>& side) {
     mask_padding();
     mask_diagonal();
-    return weigh(reference, side, side) / 2;  // either of a pair's two scores measures both sides
+    return weigh(reference, side, side) / 2;  // both scores of a pair are in the sum of both sides
   }
 
  private:
@@ -242,7 +242,8 @@ class SharedTile {
     return {queries_.query_codes() + first_row_, queries_.key_codes() + first_};
   }
 
-  /// body(i, j, s) for pairs of the tile of which j is i's one positive, where columns tell it.
+  /// Calls body(i, j, s) for the pairs of the tile in which j is i's one positive, if columns
+  /// define it.
   template <class Body>
   void each_positive(const Body& body) const {
     for (Index r = 0; r < count_; ++r) {
@@ -251,7 +252,7 @@ class SharedTile {
     }
   }
 
-  /// Leaves excluded pairs out of the tile: body(i, j) for each.
+  /// Masks the excluded pairs of the tile, and calls body(i, j) for each.
   template <class Body>
   void mask_excluded(const Body& body) const {
     for (Index r = 0; r < count_ && excluded_.any(); ++r) {

@@ -6,65 +6,65 @@
 #include "nearfar/loops/softmax.hpp"
 
 /// \file
-/// Terms that are a log-sum-exp of a row, and the shortcuts that passes take with them:
-/// exponentials that take the scores' place, and exponentials that serve both sides of a score.
+/// Terms that are a log-sum-exp of a row, and the shortcuts of passes for them: exponentials that
+/// replace the scores, and exponentials that serve both sides of a score.
 
 namespace nearfar::detail {
 
 /// A row whose scores were replaced by exponentials.
 template <class S>
 struct InPlaceRow {
-  S factor;    ///< dL/ds_ij is this times what stands in s_ij's place
-  S positive;  ///< what is to stand in the positive's place
+  S factor;    ///< dL/ds_ij is this times the number in place of s_ij
+  S positive;  ///< the number for the positive's place
 };
 
-/// A closed row, relative to `best`, the largest nearness it saw.
+/// A closed row, relative to `best`, its largest nearness.
 template <class S>
 struct SoftmaxNumbers {
   double best;
   double total;   ///< sum of exp((nearness - best) / tau)
   double factor;  ///< dL/ds_ij is this times exp((nearness_ij - best) / tau)
-  S reference;    ///< score that d_temperature's moments are measured from
-  S share;        ///< taken off the gradient of each positive; by codes only
+  S reference;    ///< the score that d_temperature's moments are relative to
+  S share;        ///< subtracted from the gradient of each positive; by codes only
 };
 
-/// No column of a pass. (Where keys come in blocks, columns may be negative.)
+/// No column of a pass. (If keys come in blocks, columns may be negative.)
 inline constexpr Index no_column = std::numeric_limits<Index>::min();
 
-/// A RowTerm whose gradients are exponentials of its scores times a factor of the row, less what
-/// positives are to gain: of one positive a row, known by its column, or of all with the row's
-/// class code. A term may have rows of both kinds: those whose positive a column tells have, as
-/// queries, a code that no key has.
+/// A RowTerm whose gradients are exponentials of its scores times a factor of the row, less a share
+/// for positives: for one positive a row, given by its column, or for all keys with the row's class
+/// code. A term may have rows of both kinds: a row whose positive is given by a column has, as a
+/// query, a code that no key has.
 template <class S>
 class SoftmaxTerm : public RowTerm<S> {
  public:
   SoftmaxTerm<S>* softmax() final { return this; }
 
-  /// The column of row i's one positive; no_column where its positives are told by codes or stand
+  /// The column of row i's one positive; no_column if codes define its positives or they are
   /// outside of the pass.
   virtual Index positive_of(Index i) const = 0;
 
-  // Exponentials in place, where `in_place()`: `begin`, with the largest of the row's scores, or of
-  // all but the positive's, and the positive's, instead of `start`; `exponentiate` instead of
-  // `accumulate`, which folds scores in and makes of each, but the positive's, its exponential;
-  // `finalise` instead of `close`.
+  // Exponentials in place, if `in_place()`. `begin` replaces `start` and gets the largest of the
+  // row's scores, or of all but the positive's, and the positive's. `exponentiate` replaces
+  // `accumulate`: it adds scores and turns each, except the positive's, into its exponential.
+  // `finalise` replaces `close`.
 
   virtual bool in_place() const = 0;
   virtual void begin(Index i, S largest, S positive) = 0;
   virtual void exponentiate(Index i, Index first, Index n, S* s) = 0;
   virtual InPlaceRow<S> finalise(Index i) = 0;
 
-  // Exponentials of tiles, for both sides of a score, where `shares_exponentials()`.
+  // Exponentials of tiles, for both sides of a score, if `shares_exponentials()`.
 
   virtual bool shares_exponentials() const = 0;
   virtual S rate() const = 0;  ///< log2(e) / tau
-  /// Class codes of queries and keys; null where all positives are told by column.
+  /// Class codes of queries and keys; null if columns define all positives.
   virtual const S* query_codes() const = 0;
   virtual const S* key_codes() const = 0;
-  /// The score of the positive of row i, which is not among those that `fold` adds, but counted.
+  /// Sets the score of row i's positive, which `fold` counts but does not add.
   virtual void set_positive(Index i, S score) = 0;
-  /// One of the pairs that `fold` counts for row i is left out. (Never by codes: a tile's sums of
-  /// positives' scores have no place for it.)
+  /// Leaves out one of the pairs that `fold` counts for row i. (Not by codes: a tile's sums of
+  /// positives' scores cannot omit it.)
   virtual void leave_out(Index i) = 0;
   /// Adds to each row first + k the sum sums[k] of n exponentials relative to `reference`.
   virtual void fold(Index first, Index count, S reference, const S* sums, Index n) = 0;
@@ -73,7 +73,7 @@ class SoftmaxTerm : public RowTerm<S> {
   virtual SoftmaxNumbers<S> numbers(Index i) const = 0;
   /// dL/ds of row i's one positive.
   virtual S positive_gradient(Index i) const = 0;
-  /// Adds to row i's sum of g_j (s_j - reference), from which d_temperature comes.
+  /// Adds to row i's sum of g_j (s_j - reference), from which d_temperature is computed.
   virtual void add_moment(Index i, double moment) = 0;
 
  protected:

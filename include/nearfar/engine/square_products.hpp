@@ -7,9 +7,9 @@
 #include "nearfar/loops/products.hpp"
 
 /// \file
-/// Products with matrices of D x D, for losses over columns: X^T Y of two sets of N rows, and the
-/// rows of X M. Rows lie as PackedRows has them. Each element's sum has one order, whatever the
-/// number of threads: a thread owns rows of the result.
+/// Products with D x D matrices, for losses over columns: X^T Y of two sets of N rows, and the rows
+/// of X M. Rows have the layout of PackedRows. Each element's sum has one order at any number of
+/// threads: a thread owns rows of the result.
 
 namespace nearfar::detail {
 
@@ -32,15 +32,15 @@ SquareMatrix<S> take_square(Scratch& scratch, Index size) {
   return out;
 }
 
-/// X^T Y, both N x D; of one set with itself its upper half is computed and mirrored.
+/// X^T Y, both N x D; for one set with itself the upper half is computed and mirrored.
 template <class S>
 SquareMatrix<S> transposed_product(Scratch& scratch, int threads, const PackedRows<S>& x,
                                    const PackedRows<S>& y) {
   const ProductLoops<S>& loops = product_loops<S>();
   const SquareMatrix<S> out = take_square<S>(scratch, x.depth);
   const bool symmetric = x.data == y.data;
-  // Rows of the result a task has, and rows of X that are summed before their sum is added: these
-  // stay in a cache with the task's part of the result.
+  // Rows of the result of one task, and rows of X whose partial sum is added at once: they stay in
+  // a cache with the task's part of the result.
   constexpr Index height = 8 * panel_rows;
   constexpr Index piece = 192;
   parallel_tasks(tasks_of(out.size, height), threads, [&](Index t, int) {
@@ -74,7 +74,7 @@ SquareMatrix<S> transposed(Scratch& scratch, int threads, const SquareMatrix<S>&
   return out;
 }
 
-/// body(i, p) for each row i of X, p the D elements of row i of X M.
+/// Calls body(i, p) for each row i of X, with p the D elements of row i of X M.
 template <class S, class Body>
 void each_product_row(Scratch& scratch, int threads, const PackedRows<S>& x,
                       const SquareMatrix<S>& m, const Body& body) {
@@ -97,8 +97,8 @@ void each_product_row(Scratch& scratch, int threads, const PackedRows<S>& x,
   });
 }
 
-/// out[k] = value_of(k), within what S can hold, for n elements that come of `products`; infinite
-/// where these have overflowed, which whoever checks gradients will see.
+/// out[k] = value_of(k), saturated in S, for n elements computed from `products`; infinite if these
+/// have overflowed, which the check of gradients detects.
 template <class S, class ValueOf>
 void set_from_products(Index n, const S* products, S* out, const ValueOf& value_of) {
   for (Index k = 0; k < n; ++k) out[k] = saturated<S>(value_of(k));

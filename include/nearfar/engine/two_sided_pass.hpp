@@ -11,27 +11,26 @@
 /// \file
 /// The score pass in which both sides of a score accumulate it: its query and its key. A tile's
 /// queries take its rows; its keys take its columns, transposed. Gradients need the statistics of
-/// both: they take a second sweep, in which a score's weight is the sum of both derivatives.
-/// Between the sweeps the scores of as many panels are kept as fit a bound that does not grow with
-/// N M; those of the others are computed again. Beyond these, no more than a tile of scores exists
-/// for each thread.
+/// both, and thus a second sweep, in which a score's weight is the sum of both derivatives. Between
+/// the sweeps, the scores of some panels are kept, up to a bound that does not grow with N M; those
+/// of the other panels are computed again. Apart from these, each thread holds one tile of scores.
 ///
-/// Queries with keys: 2 N M D floating point operations forward, 6 N M D with gradients where all
-/// scores are kept and 8 N M D where none are; two one-sided passes would take 4 and 12. Rows with
-/// themselves: scores are symmetric, so that those on and above the diagonal do for all; when a
-/// row's own panel comes, the row has accumulated all that lies before it, as a key. N^2 D and
-/// 3 to 4 N^2 D, where a one-sided pass takes 2 and 6.
+/// Queries with keys: 2 N M D floating point operations forward, 6 N M D with gradients if all
+/// scores are kept and 8 N M D if none are; two one-sided passes would take 4 and 12. Rows with
+/// themselves: scores are symmetric, so those on and above the diagonal are enough; before a row's
+/// own panel, the row has accumulated all earlier scores as a key. N^2 D and 3 to 4 N^2 D, where a
+/// one-sided pass takes 2 and 6.
 
 namespace nearfar::detail {
 
 template <class S>
 class TwoSidedPass {
  public:
-  /// All arguments must outlive the pass. The same object twice for rows compared with all others
-  /// of them, or with those that `excluded` leaves (never with themselves); else all queries with
-  /// all keys, or with those that `excluded` leaves. A pair is excluded as (i, j) and as (j, i),
-  /// for queries with keys, too. `height`, a multiple of 48 that depends on sizes alone, is the
-  /// number of rows of a panel; 0 is the usual one.
+  /// All arguments must outlive the pass. With the same object twice, rows are compared with all
+  /// other rows, or with those that `excluded` leaves (never with themselves); with two objects,
+  /// all queries with all keys, or with those that `excluded` leaves. A pair is excluded as (i, j)
+  /// and as (j, i), also for queries with keys. `height`, a multiple of 48 that depends on sizes
+  /// alone, is the number of rows of a panel; 0 is the usual one.
   TwoSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
                const PackedRows<S>& queries, const PackedRows<S>& keys,
                const ExcludedPairs& excluded = {}, Index height = 0)
@@ -48,8 +47,8 @@ class TwoSidedPass {
     for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, queries, height_);
   }
 
-  /// Closes every row of both terms, one of each side; for rows with themselves the same object
-  /// twice. `diagnostics` gets the range of the scores.
+  /// Closes every row of both terms, one of each side; for rows with themselves pass the same
+  /// object twice. Adds the range of the scores to `diagnostics`.
   void forward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& diagnostics) {
     const Terms terms(of_queries, of_keys, score_rows_.kernel(), mask_);
     start(of_queries, queries_.rows);
@@ -77,8 +76,8 @@ class TwoSidedPass {
     gather(ranges, diagnostics);
   }
 
-  /// As forward; and adds the gradients with respect to the packed rows (unscaled) to `dx` and
-  /// `dy`, each where wanted; the same for rows with themselves.
+  /// Like forward; also adds the gradients with respect to the packed rows (unscaled) to `dx` and
+  /// `dy`, each if wanted; the same for rows with themselves.
   void forward_backward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
                         RowGradients<S>& dy, Diagnostics& diagnostics) {
     keep_scores();
@@ -116,15 +115,15 @@ class TwoSidedPass {
   static constexpr Index columns = 64;
   static_assert(tile_width % columns == 0);
 
-  /// Scores of a panel with the keys it is compared with, or of one tile of these.
+  /// Scores of a panel with its keys, or of one tile of them.
   struct Scores {
     ScorePanel<S> panel;
     NearPairs near;
   };
 
-  /// One thread's memory.
+  /// The memory of one thread.
   struct Memory {
-    PanelMemory<S> panel;   ///< with the scores of the block at work
+    PanelMemory<S> panel;   ///< with the scores of the present block
     Scores tile;            ///< its own
     ScorePanel<S> to_keys;  ///< derivatives of the keys' side
     Index block_stride;
@@ -154,18 +153,18 @@ class TwoSidedPass {
     Index count;
     Index begin;
     Index below;
-    bool kept;  ///< whether its scores are
+    bool kept;  ///< true if its scores are kept
     Index end() const { return first + count; }
   };
 
-  /// Where both sides of a tile's scores shared exponentials: among a panel's rows themselves, and
-  /// with the keys that accumulate them.
+  /// Tiles in which both sides share exponentials: those of a panel's rows with themselves, and
+  /// those with the keys that accumulate them.
   struct Shared {
     bool own;
     bool others;
   };
 
-  /// Both terms as softmax terms that can share exponentials; null where they can't.
+  /// Both terms as softmax terms that can share exponentials; null if they cannot.
   struct Terms {
     SoftmaxTerm<S>* queries = nullptr;
     SoftmaxTerm<S>* keys = nullptr;
@@ -182,7 +181,7 @@ class TwoSidedPass {
     bool share() const { return queries != nullptr && keys != nullptr; }
   };
 
-  /// Factors of both sides where exponentials are shared.
+  /// Factors of both sides if exponentials are shared.
   struct Sides {
     std::optional<SharedSide<S>> queries;
     std::optional<SharedSide<S>> keys;
@@ -218,7 +217,7 @@ class TwoSidedPass {
     return {first, count, same_ ? first : 0, same_ ? first + count : 0, panel < kept_count_};
   }
 
-  /// Makes room for the scores of the first panels, so that the second sweep finds them.
+  /// Takes memory for the scores of the first panels, for the second sweep.
   void keep_scores() {
     Index left = most_bytes_kept(keys_);
     const auto size_of = [&](Index panel) {
@@ -238,7 +237,7 @@ class TwoSidedPass {
     kept_count_ = count;
   }
 
-  /// body(memory, block, ticket) for each panel.
+  /// Calls body(memory, block, ticket) for each panel.
   template <class Body>
   void each_panel(const Body& body) {
     const Index panels = tasks_of(queries_.rows, height_);
@@ -255,14 +254,14 @@ class TwoSidedPass {
     if (!block.kept) mine.panel.panel.first = mine.to_keys.first;
   }
 
-  /// Inner products of a tile.
+  /// Computes inner products of a tile.
   void score_tile(Memory& mine, const Block& block, Index first, Index end) const {
     begin_tile(mine, block, first);
     if (!block.kept) mine.panel.near.clear(0, block.count);
     products_.score(block.first, block.count, first, end, mine.panel.panel);
   }
 
-  /// Inner products of a tile with keys [first, end) to geometry values.
+  /// Turns inner products of a tile with keys [first, end) into geometry values.
   void to_geometry(const Memory& mine, const Block& block, Index first, Index end) const {
     for (Index r = 0; r < block.count && first < end; ++r) {
       score_rows_.products_to_geometry(block.first + r, first, end - first,
@@ -275,8 +274,8 @@ class TwoSidedPass {
     return score_rows_.scores(n, mine.panel.panel.at(r, from), mine.panel.buffers);
   }
 
-  /// to_geometry, and the range of the scores, each of which stands for `pairs` of them. Returns
-  /// what they lie between where they are products.
+  /// Calls to_geometry, and adds the scores to the range, each as `pairs` pairs. Returns the range
+  /// of the products if scores are products.
   Range<S> fold_ranges(const Memory& mine, const Block& block, Index first, Index end, Index pairs,
                        ScoreRange<S>* ranges) const {
     constexpr S infinity = std::numeric_limits<S>::infinity();
@@ -300,8 +299,8 @@ class TwoSidedPass {
     return all;
   }
 
-  /// The sweep that adds gradients. `open(memory, block, first, below, end)` makes geometry values
-  /// of a tile's inner products, or weights, and returns of which.
+  /// The sweep that adds gradients. `open(memory, block, first, below, end)` turns a tile's inner
+  /// products into geometry values, or into weights, and returns which.
   template <class Open>
   void add_gradients(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
                      RowGradients<S>& dy, const Open& open) {
@@ -345,7 +344,7 @@ class TwoSidedPass {
     gradients.finish(threads_);
   }
 
-  // ---- each side for itself --------------------------------------------------------------------
+  // ---- each side by itself ---------------------------------------------------------------------
 
   void accumulate_queries(RowTerm<S>& term, const Memory& mine, const Block& block, Index first,
                           Index end) const {
@@ -358,7 +357,8 @@ class TwoSidedPass {
     }
   }
 
-  /// body(first, end) for the parts of keys [first, end) whose columns are transposed together.
+  /// Calls body(first, end) for the parts of keys [first, end) whose columns are transposed
+  /// together.
   template <class Body>
   void each_column_block(Index first, Index end, const Body& body) const {
     while (first < end) {
@@ -382,7 +382,7 @@ class TwoSidedPass {
     });
   }
 
-  /// Key j's column as a row of a block.
+  /// Column j of a tile as a row of a block.
   S* column(const Memory& mine, S* block, Index j) const {
     return block + j % columns * mine.block_stride;
   }
@@ -395,7 +395,7 @@ class TwoSidedPass {
                      round_up(block.count, lanes), round_up(end - begin, lanes));
   }
 
-  /// The keys' derivatives of a tile's scores with keys [first, end), into to_keys.
+  /// Writes the keys' derivatives of a tile's scores with keys [first, end) to to_keys.
   void gradient_of_keys(RowTerm<S>& term, const Memory& mine, const Block& block, Index first,
                         Index end) const {
     each_column_block(first, end, [&](Index begin, Index stop) {
@@ -418,8 +418,8 @@ class TwoSidedPass {
     });
   }
 
-  /// A tile's geometry values with keys [first, end) become weights, in place: of the queries'
-  /// derivatives, and from `below` on of the keys', too.
+  /// Turns a tile's geometry values with keys [first, end) into weights, in place: of the queries'
+  /// derivatives, and from `below` on also of the keys'.
   void weigh_tile(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Memory& mine, const Block& block,
                   Index first, Index below, Index end) const {
     gradient_of_keys(of_keys, mine, block, below, end);
@@ -444,15 +444,15 @@ class TwoSidedPass {
     }
   }
 
-  /// The weights of a panel's rows among themselves, each row's for the others: those of the
-  /// other direction are added, so that a row's own gradient has all of both.
+  /// Adds, to the weights of a panel's rows among themselves, those of the other direction, so that
+  /// a row's own gradient has all of both.
   void make_symmetric(Memory& mine, const Block& block) const {
     const ScorePanel<S>& panel = mine.panel.panel;
     for (Index r = 0; r < block.count; ++r) {
       for (Index c = 0; c < r; ++c) {
         S& here = *panel.at(r, block.first + c);
         S& there = *panel.at(c, block.first + r);
-        // Of both rows or of neither: distances are symmetric to the last bit.
+        // Both rows or neither: distances are symmetric to the last bit.
         if (!mine.panel.near_of(r, block.first).has(c)) {
           mine.panel.weights[r] += static_cast<double>(there);
           mine.panel.weights[c] += static_cast<double>(here);
@@ -477,8 +477,8 @@ class TwoSidedPass {
             first,          end,         mine.shared};
   }
 
-  /// Folds a tile's scores with keys [first, end), which lie in `range`, into both sides if they
-  /// can share exponentials.
+  /// Adds a tile's scores with keys [first, end), which lie in `range`, to both sides if they can
+  /// share exponentials.
   bool accumulate_shared(const Terms& terms, Memory& mine, const Block& block, Index first,
                          Index end, const Range<S>& range) const {
     if (!terms.share()) return false;
@@ -511,7 +511,7 @@ class TwoSidedPass {
     return true;
   }
 
-  /// Weights of keys [first, end), likewise.
+  /// The same for weights of keys [first, end).
   bool weigh_shared(const Terms& terms, Memory& mine, const Block& block, Index first, Index end,
                     const Sides& sides) const {
     if (!sides.usable) return false;

@@ -36,7 +36,7 @@ void count_below(const S* numbers, Index count, const S* bounds, std::int32_t* b
 // Beyond, a level takes more look-ups than a search takes steps.
 inline constexpr int most_levels = 9;
 
-/// body(levels) with the tree's number of levels as a constant, or -1 where no table is used;
+/// Calls body(levels) with the tree's number of levels as a constant, or -1 where no table is used;
 /// for tree_rank of this tree and of others of as many numbers.
 template <int levels, class S, class Body>
 NEARFAR_ALWAYS_INLINE void with_levels(const SearchTree<S>& tree, const Body& body) {
