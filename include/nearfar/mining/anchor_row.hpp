@@ -12,8 +12,8 @@
 #include "nearfar/mining/search_tree.hpp"
 
 /// \file
-/// One anchor's positives in order of distance, and what the ranks of its negatives among them are
-/// found with, which is all that counting triplets takes.
+/// One anchor's positives in order of distance, and search trees for the ranks of its negatives
+/// among them. Counting triplets needs nothing else.
 
 namespace nearfar::detail {
 
@@ -24,7 +24,7 @@ struct Roles {
   const ExcludedPairs& excluded;
   bool same_rows;  ///< queries and keys are the same rows: no row is its own pair
 
-  /// The roles of all n keys to anchor i.
+  /// Sets out to the roles of all n keys for anchor i.
   void of_anchor(Index i, Index n, S* out) const {
     for (Index first = 0; first < n; first += tile_width) {
       rule.match(i, first, std::min(tile_width, n - first), out + first);
@@ -40,9 +40,9 @@ struct Roles {
 /// Sums and counts of an anchor's triplets.
 struct AnchorTriplets {
   double value;         ///< sum of their losses
-  std::int64_t terms;   ///< triplets that take part
+  std::int64_t terms;   ///< triplets that count
   std::int64_t active;  ///< of these, with a loss above zero
-  std::int64_t hard;    ///< of all triplets of the anchor, or of the one that it takes
+  std::int64_t hard;    ///< of all triplets of the anchor, or of its one triplet
   std::int64_t semihard;
   std::int64_t easy;
 };
@@ -51,8 +51,8 @@ struct AnchorTriplets {
 template <class S>
 struct PositivesMemory {
   std::int32_t* keys;  ///< sorted
-  S* distances;        ///< theirs
-  S* nearer;           ///< trees of numbers that belong to them
+  S* distances;        ///< their distances
+  S* nearer;           ///< search trees for values of the positives
   S* costless;
   S* easy;
 
@@ -69,7 +69,7 @@ struct PositivesMemory {
   }
 };
 
-/// The S before x, for x that is not the least. (std::nextafter does the same by a call for each
+/// The largest S below x, for x above the lowest. (std::nextafter takes a function call for each
 /// number.)
 template <class S>
 S next_down(S x) {
@@ -85,7 +85,7 @@ class SortedPositives {
  public:
   SortedPositives() = default;
 
-  /// Of the first `count` keys in `memory`, in order, with distances distance(key).
+  /// The first `count` keys in `memory`, in order, with distances distance(key).
   template <class Distance>
   SortedPositives(Index count, const Distance& distance, double margin, PositivesMemory<S>& memory)
       : keys_(memory.keys), distances_(memory.distances), count_(count) {
@@ -93,7 +93,7 @@ class SortedPositives {
     const auto limit = [&](Index rank) { return static_cast<double>(distances_[rank]) + margin; };
     trees_.nearer = search_tree(count, memory.nearer, [&](Index rank) { return distances_[rank]; });
     bool met = false;
-    // Of the farthest distance that costs.
+    // For the largest distance with a cost.
     trees_.costless = search_tree(count, memory.costless, [&](Index rank) {
       const S most = static_cast<S>(limit(rank));
       met = met || static_cast<double>(most) == limit(rank);
@@ -127,13 +127,13 @@ class SortedPositives {
     for (Index r = 0; r < count_; ++r) memory.distances[r] = distance(memory.keys[r]);
   }
 
-  /// By the number of positives that are nearer: no comparison decides where to go on.
+  /// Sorts by the number of nearer positives, without branches.
   template <class Distance>
   void sort_few(const Distance& distance, PositivesMemory<S>& memory) const {
     std::int32_t key[few];
     S own[few];
     std::int32_t nearer[few];
-    std::int32_t placed[few];  // of those nearer by as many
+    std::int32_t placed[few];  // number of keys placed so far with the same number of nearer ones
     std::copy_n(memory.keys, count_, key);
     std::fill_n(placed, count_, 0);
     for (Index k = 0; k < count_; ++k) own[k] = distance(key[k]);
@@ -157,13 +157,13 @@ class SortedPositives {
   PositiveTrees<S> trees_{};
 };
 
-/// Memory of one thread for one anchor's whole row at a time.
+/// The memory of one thread, for one anchor's whole row at a time.
 template <class S>
 struct AnchorScratch {
   PositivesMemory<S> positives;
   S* role;                ///< of each key
-  double* sums;           ///< of as many numbers as keys
-  std::int32_t* changes;  ///< as HingeTriplets has them
+  double* sums;           ///< as many as keys
+  std::int32_t* changes;  ///< for HingeTriplets
 
   AnchorScratch(Scratch& scratch, Index n, Index changes_size)
       : positives(scratch, n),
@@ -179,13 +179,13 @@ struct AnchorScratch {
   }
 };
 
-/// The positives of anchor i among n keys with scores s, whose distances are -sign * s; sets the
-/// roles of all of them.
+/// The positives of anchor i among n keys with scores s; distances are -sign * s. Sets the roles of
+/// all n keys.
 template <class S>
 SortedPositives<S> positives_of_row(const Roles<S>& roles, int sign, Index i, Index n, const S* s,
                                     double margin, AnchorScratch<S>& memory) {
   roles.of_anchor(i, n, memory.role);
-  // Without branches, which could not be foretold: each key is written, positives are kept.
+  // Without branches, which cannot be predicted: each key is written, and positives are kept.
   Index count = 0;
   for (Index j = 0; j < n; ++j) {
     memory.positives.keys[count] = static_cast<std::int32_t>(j);

@@ -7,16 +7,16 @@
 #include "nearfar/mining/mining.hpp"
 
 /// \file
-/// One triplet an anchor: the positive and the negative that it takes.
+/// One triplet an anchor: the choice of its positive and its negative.
 
 namespace nearfar::detail {
 
-/// The key of one kind that suits an anchor best so far. `merit` is its distance where a far key is
-/// wanted, minus the distance where a near one is.
+/// The best key of one kind for an anchor so far. `merit` is its distance if a far key is wanted,
+/// minus the distance if a near one is.
 template <class S>
 struct ChosenKey {
   S merit = -std::numeric_limits<S>::infinity();
-  S limit = std::numeric_limits<S>::infinity();  ///< merits from here on don't suit
+  S limit = std::numeric_limits<S>::infinity();  ///< merits from here on are not allowed
   Index key = -1;
 
   bool found() const { return key >= 0; }
@@ -28,14 +28,14 @@ struct ChosenKeys {
   ChosenKey<S> negative;
 };
 
-/// The rules by which an anchor chooses its positive and its negative.
+/// The rules by which an anchor's positive and negative are chosen.
 struct KeyChoice {
   PositiveChoice positive;
   NegativeChoice negative;
 };
 
-/// A choice of one positive and one negative a row; ties go to the lowest index. A choice that
-/// waits for the other (semi-hard) takes a second pass, with what the first one chose. Has no
+/// A choice of one positive and one negative a row; ties go to the lowest index. A semi-hard choice
+/// depends on the other one, and thus takes a second pass after the first has found that. Has no
 /// gradients.
 template <class S>
 class ChosenKeysTerm final : public LabelledTerm<S> {
@@ -50,15 +50,15 @@ class ChosenKeysTerm final : public LabelledTerm<S> {
                  S(choice.negative == NegativeChoice::easy ? -sign : sign)},
         rows_(scratch.take<ChosenKeys<S>>(rows)) {}
 
-  /// Whether a choice waits for the other.
+  /// True if a choice depends on the other.
   bool waits() const { return positive_waits_ || negative_waits_; }
-  /// After the first pass, before the second.
+  /// Begins the second pass.
   void begin_second_pass() { second_pass_ = true; }
 
   const ChosenKeys<S>& operator[](Index i) const { return rows_[i]; }
 
-  /// Keys of passes from now on are known to rows by numbers from this on: where they come in
-  /// blocks, in any order.
+  /// Sets the number of the first key of the passes that follow. Blocks of keys may come in any
+  /// order.
   void set_number(Index number) { number_ = number; }
 
   void start(Index i) override {
@@ -70,7 +70,8 @@ class ChosenKeysTerm final : public LabelledTerm<S> {
       return;
     }
     row.positive.limit = row.negative.limit = -infinite;
-    // The farthest nearer positive, the nearest farther negative: the other's score is the limit.
+    // The farthest nearer positive, or the nearest farther negative: the other's score is the
+    // limit.
     const S between = factors_.positive * factors_.negative;
     if (positive_waits_ && row.negative.found()) row.positive.limit = row.negative.merit * between;
     if (negative_waits_ && row.positive.found()) row.negative.limit = row.positive.merit * between;
@@ -93,8 +94,8 @@ class ChosenKeysTerm final : public LabelledTerm<S> {
  private:
   static constexpr S infinite = std::numeric_limits<S>::infinity();
 
-  /// The best of a part is seldom better than all before, or as good with a lower number: only then
-  /// is it searched for.
+  /// The best key of a part is rarely better than all before, or as good with a lower number. The
+  /// part is searched only then.
   template <class IsAt>
   static void improve(ChosenKey<S>& chosen, S merit, Index first, const IsAt& is_at) {
     if (!(merit > chosen.merit) && !(merit == chosen.merit && first < chosen.key)) return;
@@ -106,7 +107,7 @@ class ChosenKeysTerm final : public LabelledTerm<S> {
 
   bool positive_waits_;
   bool negative_waits_;
-  KeyMerits<S> factors_;  ///< what makes a score a merit: 1 or -1
+  KeyMerits<S> factors_;  ///< the factor of a score in its merit: 1 or -1
   bool second_pass_ = false;
   Index number_ = 0;
   ChosenKeys<S>* rows_;

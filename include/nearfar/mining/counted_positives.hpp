@@ -8,17 +8,17 @@
 #include "nearfar/mining/counted_triplets.hpp"
 
 /// \file
-/// Every triplet of a kind where an anchor's keys come in blocks: its positives are collected
-/// first, then its negatives counted, then its positives weighted.
+/// Every triplet of a kind for anchors whose keys come in blocks: a first pass collects positives,
+/// a second counts negatives, a third gives positives their weights.
 
 namespace nearfar::detail {
 
-/// The positives of one anchor, in the order in which they come.
+/// The positives of one anchor, in order of arrival.
 template <class S>
 struct ArrivedPositives {
-  S* numbers;   ///< their distances; later what pulls at each
-  Index* keys;  ///< their numbers among all keys; null where nobody wants them
-  Index count;  ///< how many came so far
+  S* numbers;   ///< their distances; later the sums of their slopes
+  Index* keys;  ///< their numbers among all keys; null if not wanted
+  Index count;  ///< number of positives so far
 };
 
 /// Collects the distances of anchors' positives. Has no gradients.
@@ -36,7 +36,7 @@ class CollectPositives final : public LabelledTerm<S> {
     }
   }
 
-  /// Before each block.
+  /// Sets the number of the first key of a block.
   void set_number(Index number) { number_ = number; }
 
   ArrivedPositives<S>& operator[](Index i) { return rows_[i]; }
@@ -63,8 +63,8 @@ class CollectPositives final : public LabelledTerm<S> {
   ArrivedPositives<S>* rows_;
 };
 
-/// The negatives of anchors whose positives are known, at a cost of their own for each triplet:
-/// what HingeNegativesTerm is for the hinge. O(P) a negative.
+/// The negatives of anchors with known positives, at a separate cost for each triplet.
+/// HingeNegativesTerm is the counterpart for the hinge. O(P) a negative.
 template <class S>
 class CostlyNegativesTerm final : public LabelledTerm<S> {
  public:
@@ -78,7 +78,7 @@ class CostlyNegativesTerm final : public LabelledTerm<S> {
         upstream_(upstream),
         anchors_(scratch.take<Anchor>(rows)) {}
 
-  /// Anchor i, before any pass; `slopes` is memory for one number a positive.
+  /// Sets the positives of anchor i, before any pass; `slopes` is memory for one number a positive.
   void set_positives(Index i, const SortedPositives<S>& positives, double* slopes) {
     anchors_[i] = {positives, slopes, {0, 0, 0, 0, 0, 0}};
     std::fill_n(slopes, positives.count(), 0.0);
@@ -105,8 +105,8 @@ class CostlyNegativesTerm final : public LabelledTerm<S> {
         });
   }
 
-  /// After the last key: the anchor's triplets. Calls body(key, slope) for each positive with what
-  /// pulls at it.
+  /// Returns the anchor's triplets after the last key. Calls body(key, slope) for each positive
+  /// with the sum of its slopes.
   template <class Body>
   AnchorTriplets finish(Index i, const Body& body) const {
     const Anchor& anchor = anchors_[i];
@@ -134,8 +134,8 @@ class CostlyNegativesTerm final : public LabelledTerm<S> {
 template <class S>
 class DrawPositives final : public LabelledTerm<S> {
  public:
-  /// `rows` anchors' positives, whose numbers are what pulls at each. The upstream must outlive the
-  /// term.
+  /// `rows` anchors' positives, whose numbers are the sums of their slopes. The upstream must
+  /// outlive the term.
   DrawPositives(ArrivedPositives<S>* positives, Index rows, int sign, const PositiveRule<S>& rule,
                 const Upstream& upstream)
       : LabelledTerm<S>(rule), sign_(sign), upstream_(upstream), rows_(positives) {

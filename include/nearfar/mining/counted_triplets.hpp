@@ -17,7 +17,7 @@ struct TripletCost {
   TripletForm form;
   double margin;
 
-  /// Of a positive and a negative at these distances.
+  /// The loss for a positive and a negative at these distances.
   template <class S>
   TripletTerm of(S positive, double negative) const {
     return {form, static_cast<double>(positive) - negative + margin};
@@ -102,7 +102,7 @@ class CountedTriplets final : public RowMiner<S> {
  private:
   using Positives = SortedPositives<S>;
 
-  /// dL/ds of a score that is nearer or farther by one unit of distance.
+  /// dL/ds for `times` units of derivative with respect to the distance.
   S weight(Index i, double times) const {
     return static_cast<S>(-sign_ * row_upstream(upstream_, i) * times);
   }
@@ -130,13 +130,13 @@ class CountedTriplets final : public RowMiner<S> {
         });
   }
 
-  /// For each positive the nearest negative farther than it, or else the farthest negative.
+  /// Finds for each positive the nearest negative farther than it, or else the farthest negative.
   void nearest_farther(Index i, Index n, const S* s, S* g, const Positives& positives,
                        AnchorScratch<S>& memory, AnchorTriplets& row) const {
     const Index count = positives.count();
-    // A negative of rank r, farther than r positives, is a candidate for positives below r: first
-    // the nearest of each rank, then from the last rank down that of the lowest so far, which is
-    // nearer than those above.
+    // A negative of rank r, farther than r positives, is a candidate for positives below r. First
+    // find the nearest of each rank; then, from the last rank down, keep the candidate of the
+    // lowest rank so far, which is nearer than those above.
     std::int32_t* candidate = memory.changes;
     std::fill(candidate, candidate + count + 1, -1);
     Index farthest = -1;

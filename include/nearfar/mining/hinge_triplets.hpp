@@ -9,18 +9,18 @@
 
 /// \file
 /// The hinge losses of every triplet of a kind, without a list of them. The positives that form
-/// such a triplet with one negative are a range of ranks. With how many negatives each positive
-/// forms one, which is its weight and how often its distance counts, follows from where ranges
-/// begin and end. O(log P) a negative.
+/// such a triplet with one negative are a range of ranks. The starts and ends of these ranges give
+/// the number of negatives of each positive, which is its weight and the factor of its distance in
+/// the sum. O(log P) a negative.
 
 namespace nearfar::detail {
 
-/// The triplets of one anchor that were counted so far.
+/// The triplets of one anchor counted so far.
 template <class S>
 struct HingeAnchor {
   SortedPositives<S> positives;
-  std::int32_t* changes;  ///< how many ranges begin, less those that end, at each rank but 0
-  S reference;            ///< a distance that no negative with a cost is beyond
+  std::int32_t* changes;  ///< number of ranges that begin less those that end, at each rank but 0
+  S reference;            ///< upper bound of the distances of negatives with a cost
   AnchorTriplets sums;
 };
 
@@ -43,24 +43,24 @@ class HingeTriplets {
   HingeTriplets(Mining mining, double margin, int sign)
       : mining_(mining), margin_(margin), sign_(sign) {}
 
-  /// Numbers that HingeAnchor::changes has for up to n positives.
+  /// The size of HingeAnchor::changes for up to n positives.
   static Index changes_size(Index n) { return n + 1; }
 
   int sign() const { return sign_; }
 
-  /// An anchor that will have this many negatives.
+  /// Starts an anchor with this number of negatives.
   HingeAnchor<S> start(const SortedPositives<S>& positives, Index negatives,
                        std::int32_t* changes) const {
     const Index count = positives.count();
     std::fill_n(changes, changes_size(count), 0);
     const double farthest = count > 0 ? static_cast<double>(positives.distance(count - 1)) : 0;
-    // Hard are those that will not be found to be anything else.
+    // All triplets are hard until counted as another kind.
     return {
         positives, changes, saturated<S>(farthest + margin_), {0, 0, 0, negatives * count, 0, 0}};
   }
 
-  /// Folds in n keys with scores s, of which `negatives` is the mask of negatives, and writes,
-  /// unless g is null, the negatives' dL/ds, 0 for others, for dL/d(loss) = upstream.
+  /// Adds n keys with scores s; `negatives` is the mask of negatives. Unless g is null, writes the
+  /// negatives' dL/ds, and 0 for others, for dL/d(loss) = upstream.
   void fold(HingeAnchor<S>& anchor, double upstream, const NegativeMask<S>& negatives, Index n,
             const S* s, S* g) const {
     const S unit = saturated<S>(sign_ * upstream);
@@ -79,15 +79,15 @@ class HingeTriplets {
     }
   }
 
-  /// After the last key: the anchor's triplets. Calls body(key, times) for each positive with the
-  /// number of triplets that pull at it.
+  /// Returns the anchor's triplets after the last key. Calls body(key, times) for each positive
+  /// with the number of its active triplets.
   template <class Body>
   AnchorTriplets finish(const HingeAnchor<S>& anchor, const Body& body) const {
     const SortedPositives<S>& positives = anchor.positives;
     AnchorTriplets sums = anchor.sums;
     sums.terms = terms(sums);
-    // Each rank is in as many ranges as begin at 0, which the number of active triplets gives, and
-    // as begin after that and have not ended.
+    // The ranges that contain a rank are those that begin at 0, whose number follows from that of
+    // active triplets, and those that begin later and have not ended.
     std::int64_t later = 0;
     std::int64_t from_first = sums.active;
     for (Index r = 0; r < positives.count(); ++r) {
@@ -102,9 +102,9 @@ class HingeTriplets {
                              static_cast<double>(positives.distance(r)));
       body(positives.key(r), times);
     }
-    // The margin by itself: added to a distance it would lose digits, the same in every triplet.
+    // The margin is added separately: added to each distance it would cost digits in every triplet.
     sums.value += static_cast<double>(sums.active) * margin_;
-    // Cancellation in the sums must not leave a loss below zero.
+    // Cancellation in the sums must not give a negative loss.
     sums.value = std::max(sums.value, 0.0);
     return sums;
   }
@@ -125,8 +125,8 @@ class HingeTriplets {
     }
   }
 
-  /// Keys whose ranks are added up in S, exactly (up to 2^20 positives): whole vectors of every
-  /// instruction set.
+  /// Number of keys whose ranks are summed in S, exactly (up to 2^20 positives): whole vectors of
+  /// every instruction set.
   static Index run_length(Index count) {
     constexpr Index exact = Index(1) << 24;
     constexpr Index lanes = 64 / Index(sizeof(S));
@@ -164,8 +164,8 @@ class HingeTriplets {
   int sign_;
 };
 
-/// The negatives of anchors whose positives are known, for a pass that hands each score to both of
-/// its rows, once, or one of keys in blocks.
+/// The negatives of anchors with known positives, for a pass that computes each score once for both
+/// of its rows, or for one with keys in blocks.
 template <class S>
 class HingeNegativesTerm final : public LabelledTerm<S> {
  public:
@@ -177,13 +177,13 @@ class HingeNegativesTerm final : public LabelledTerm<S> {
         upstream_(upstream),
         anchors_(scratch.take<HingeAnchor<S>>(rows)) {}
 
-  /// After the last key: as HingeTriplets::finish has it.
+  /// After the last key: as HingeTriplets::finish.
   template <class Body>
   AnchorTriplets finish(Index i, const Body& body) const {
     return triplets_.finish(anchors_[i], body);
   }
 
-  /// Anchor i, before any pass: as HingeTriplets::start has it.
+  /// Sets anchor i, before any pass: as HingeTriplets::start.
   void set_positives(Index i, const SortedPositives<S>& positives, Index negatives,
                      std::int32_t* changes) {
     anchors_[i] = triplets_.start(positives, negatives, changes);

@@ -9,15 +9,15 @@
 
 namespace nearfar::detail {
 
-/// Ranks of an anchor's positives by what triplet they form with one negative:
-/// [0, easy) easy, [easy, semihard) semi-hard, [semihard, count) hard.
+/// Ranks of an anchor's positives, by the kind of triplet that they form with one negative: [0,
+/// easy) easy, [easy, semihard) semi-hard, [semihard, count) hard.
 struct Ranks {
   Index easy;
   Index semihard;
 };
 
 /// Counts all triplets of an anchor, and calls body(first, size, ranks) for its keys in order, with
-/// the KeyRanks of as many as come at once.
+/// the KeyRanks of each group.
 template <class S, class Body>
 void each_ranks(const SortedPositives<S>& positives, int sign, const S* role, Index n, const S* s,
                 AnchorTriplets& row, const Body& body) {

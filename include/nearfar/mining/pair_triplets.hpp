@@ -12,11 +12,11 @@
 
 /// \file
 /// One negative for each positive of an anchor whose keys come in blocks, in any order: the nearest
-/// that is farther, or one that is drawn. Positives are known first.
+/// that is farther, or a drawn one. Positives are known first.
 
 namespace nearfar::detail {
 
-/// A key by its number among all keys, at a distance.
+/// A key, by its number among all keys, and its distance.
 template <class S>
 struct FoundKey {
   Index key = -1;
@@ -41,7 +41,7 @@ class NearestFartherTerm final : public LabelledTerm<S> {
     }
   }
 
-  /// Before any pass.
+  /// Sets the positives of anchor i, before any pass.
   void set_positives(Index i, const SortedPositives<S>& positives) {
     Anchor& anchor = anchors_[i];
     anchor.positives = positives;
@@ -74,10 +74,10 @@ class NearestFartherTerm final : public LabelledTerm<S> {
   void close(Index) override {}
   void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
 
-  /// Triplets of each kind that the anchor could form.
+  /// Counts of the triplets of each kind that the anchor could form.
   const AnchorTriplets& counts(Index i) const { return anchors_[i].counts; }
 
-  /// body(rank, negative) for each positive of an anchor that has a negative.
+  /// Calls body(rank, negative) for each positive of an anchor that has a negative.
   template <class Body>
   void each_pair(Index i, const Body& body) const {
     const Anchor& anchor = anchors_[i];
@@ -92,7 +92,7 @@ class NearestFartherTerm final : public LabelledTerm<S> {
  private:
   struct Anchor {
     SortedPositives<S> positives;
-    FoundKey<S>* nearest = nullptr;  ///< of the negatives farther than as many positives
+    FoundKey<S>* nearest = nullptr;  ///< of the negatives of each rank
     FoundKey<S> farthest;
     AnchorTriplets counts = {0, 0, 0, 0, 0, 0};
   };
@@ -102,9 +102,10 @@ class NearestFartherTerm final : public LabelledTerm<S> {
   Anchor* anchors_;
 };
 
-/// A negative drawn for each positive, as SampledTriplets draws it: from weights summed in the
-/// order of all keys. The first pass sums those of each block, among which draws are then shared
-/// out; the second, over the same blocks in the same order, finds the keys. Has no gradients.
+/// Draws a negative for each positive, with the same result as SampledTriplets: from weights summed
+/// in the order of all keys. The first pass sums the weights of each block, and draws are then
+/// assigned to blocks. The second pass, over the same blocks in the same order, finds the keys. Has
+/// no gradients.
 template <class S>
 class DrawnNegativesTerm final : public LabelledTerm<S> {
  public:
@@ -128,12 +129,12 @@ class DrawnNegativesTerm final : public LabelledTerm<S> {
     }
   }
 
-  /// Before any pass.
+  /// Sets the positives of anchor i, before any pass.
   void set_positives(Index i, const SortedPositives<S>& positives) {
     anchors_[i].positives = positives;
   }
 
-  /// Before each block of a pass.
+  /// Sets the number of the first key of a block.
   void set_number(Index number) {
     if (second_pass_) end_block();
     number_ = number;
@@ -155,7 +156,7 @@ class DrawnNegativesTerm final : public LabelledTerm<S> {
       negatives += sum_of(i, b).negatives;
     }
     if (negatives == 0) return;
-    // Where no negative can be drawn all of them are alike.
+    // If no negative can be drawn, all have the same probability.
     anchor.alike = best == nothing;
     const auto sum = [&](Index b) {
       const BlockSum& of = sum_of(i, b);
@@ -190,7 +191,7 @@ class DrawnNegativesTerm final : public LabelledTerm<S> {
     block_ = -1;
   }
 
-  /// After each block of the second pass. What is left of its draws falls to its last key: sums are
+  /// Ends a block of the second pass. Its remaining draws go to its last key, since sums are
   /// rounded.
   void end_block() {
     for (Index i = 0; i < rows_ && block_ >= 0; ++i) {
@@ -224,10 +225,10 @@ class DrawnNegativesTerm final : public LabelledTerm<S> {
   void close(Index) override {}
   void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
 
-  /// Triplets of each kind that the anchor could form.
+  /// Counts of the triplets of each kind that the anchor could form.
   const AnchorTriplets& counts(Index i) const { return anchors_[i].counts; }
 
-  /// body(rank, negative) for each positive of an anchor that has a negative.
+  /// Calls body(rank, negative) for each positive of an anchor that has a negative.
   template <class Body>
   void each_pair(Index i, const Body& body) const {
     for (Index r = 0; r < anchors_[i].draw_count; ++r) body(r, anchors_[i].negatives[r]);
@@ -251,16 +252,16 @@ class DrawnNegativesTerm final : public LabelledTerm<S> {
 
   struct Anchor {
     SortedPositives<S> positives;
-    Draw* draws = nullptr;  ///< by block, and by place in it
+    Draw* draws = nullptr;  ///< by block, and by position in it
     Index draw_count = 0;
-    Index next = 0;                    ///< of the draws whose negative is not yet found
+    Index next = 0;                    ///< the first draw whose negative is not yet found
     FoundKey<S>* negatives = nullptr;  ///< by rank
     FoundKey<S> last;
     double sum = 0;  ///< of the block's weights so far
     bool alike = false;
     AnchorTriplets counts = {0, 0, 0, 0, 0, 0};
 
-    /// Gives the last key to all draws of the block that are below.
+    /// Assigns the last key to all draws of the block below `below`.
     void give(Index block, double below) {
       for (; next < draw_count && draws[next].block == block && draws[next].at < below; ++next) {
         negatives[draws[next].rank] = last;
@@ -304,18 +305,18 @@ class KeyWeightsTerm final : public RowTerm<S> {
     for (Index i = 0; i < rows; ++i) rows_[i] = {scratch.take<Weight>(most_of(i)), 0};
   }
 
-  /// Adds to what row i has for a key.
+  /// Adds to the weight of a key in row i.
   void add(Index i, Index key, S weight) {
     Row& row = rows_[i];
     row.weights[row.count++] = {key, weight};
   }
-  /// After the last of row i.
+  /// Sorts row i, after its last weight.
   void sort(Index i) {
     std::sort(rows_[i].weights, rows_[i].weights + rows_[i].count,
               [](const Weight& a, const Weight& b) { return a.key < b.key; });
   }
 
-  /// Before each block.
+  /// Sets the number of the first key of a block.
   void set_number(Index number) { number_ = number; }
 
   void start(Index) override {}

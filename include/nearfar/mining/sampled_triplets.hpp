@@ -29,17 +29,17 @@ class DrawWeights {
   DrawWeights(const DistanceWeighting& weighting, const KernelValue<S>& kernel, Index depth)
       : weighting_(weighting), kernel_(kernel), depth_(static_cast<double>(depth)) {}
 
-  /// log(1 / q) of a negative; -infinity where it can't be drawn.
+  /// log(1 / q) of a negative; -infinity if it cannot be drawn.
   double log(S score) const {
     const double d =
         std::max(unit_sphere_distance(kernel_, static_cast<double>(score)), weighting_.nearest);
     if (d >= weighting_.farthest) return -std::numeric_limits<double>::infinity();
-    // Beyond the sphere's diameter the density is that just inside of it.
+    // Beyond the sphere's diameter, the density just inside of it.
     const double inside = std::max(1 - d * d / 4, 1e-8);
     return (2 - depth_) * std::log(d) + (3 - depth_) / 2 * std::log(inside);
   }
 
-  /// In [0, 1), for an anchor and one of its positives.
+  /// A number in [0, 1), for an anchor and one of its positives.
   double unit(Index anchor, Index positive) const {
     return unit_interval(random_bits(weighting_.seed, weighting_.step,
                                      static_cast<std::uint64_t>(anchor),
@@ -115,9 +115,9 @@ class SampledTriplets final : public RowMiner<S> {
     return sum;
   }
 
-  /// The first key whose sum is above a number drawn below the last sum: never one of weight 0.
+  /// The first key whose sum is above a random number below the last sum: it has a weight above 0.
   Index draw(Index i, Index positive, Index n, const double* sums) const {
-    // At most 1 - 2^-53 of the last sum, which rounds to less than it.
+    // At most 1 - 2^-53 of the last sum, which rounds to a smaller number.
     const double at = weights_.unit(i, positive) * sums[n - 1];
     return std::upper_bound(sums, sums + n, at) - sums;
   }

@@ -8,11 +8,11 @@
 #include "nearfar/loops/triplets.hpp"
 
 /// \file
-/// The making of search trees.
+/// Construction of search trees.
 
 namespace nearfar::detail {
 
-/// Numbers of memory for a tree of up to `count` numbers.
+/// The size of memory for a tree of up to `count` numbers.
 template <class S>
 Index search_tree_size(Index count) {
   return std::max(SearchTree<S>::least_size,

@@ -11,7 +11,7 @@
 
 namespace nearfar::detail {
 
-/// A row's length as unit x length, which fits where the product may not.
+/// A row's length as unit x length; the product may overflow.
 struct RowLength {
   double unit;    ///< largest magnitude of an element; 0 for a zero row
   double length;  ///< |x| / unit; 1 for a zero row
@@ -44,8 +44,8 @@ const RowLength* lengths_of(Scratch& scratch, int threads, const Rows<S>& x) {
   return out;
 }
 
-/// Mean and deviation of norms, and the count of zero rows. Relative to the largest norm, so that
-/// no sum overflows.
+/// Mean and deviation of norms, and the number of zero rows. Sums are relative to the largest norm,
+/// so that none overflows.
 inline void measure_norms(const RowLength* lengths, Index rows, CollapseResult& out) {
   double largest = 0;
   for (Index i = 0; i < rows; ++i) {
@@ -66,11 +66,12 @@ inline void measure_norms(const RowLength* lengths, Index rows, CollapseResult& 
   out.norm_deviation = std::sqrt(squares / n) * largest;
 }
 
-/// Mean of u_i . u_j over i < j, u_i = x_i / |x_i| or 0, at least two rows. Each row meets the sum
-/// of those before it: |sum_i u_i|^2 would have to lose the u_i . u_i again, and digits with them.
+/// Mean of u_i . u_j over i < j, u_i = x_i / |x_i| or 0, for at least two rows. Each row is
+/// multiplied by the sum of those before it: |sum_i u_i|^2 would contain the u_i . u_i, and
+/// subtracting them loses digits.
 template <class S>
 double mean_cosine(Scratch& scratch, int threads, const Rows<S>& x, const RowLength* lengths) {
-  // Each column's share, in row order.
+  // The summand of each column, in row order.
   auto* of_sum = scratch.take<double>(x.cols());
   auto* of_pairs = scratch.take<double>(x.cols());
   constexpr Index columns = 64;
@@ -95,8 +96,8 @@ double mean_cosine(Scratch& scratch, int threads, const Rows<S>& x, const RowLen
   return std::clamp(2 * pairs / (n * (n - 1)), -1.0, 1.0);
 }
 
-/// X^T X, or X X^T where that is smaller, of rows divided by `unit` > 0, in double. Each element's
-/// sum has one order, whatever the number of threads.
+/// X^T X, or X X^T if that is smaller, of rows divided by `unit` > 0, in double. Each element's sum
+/// has one order at any number of threads.
 template <class S>
 UpperGram upper_gram(Scratch& scratch, int threads, const Rows<S>& x, double unit) {
   const ProductLoops<double>& loops = product_loops<double>();
@@ -107,7 +108,7 @@ UpperGram upper_gram(Scratch& scratch, int threads, const Rows<S>& x, double uni
   const Index panels = tasks_of(size, panel_rows);
   double* gram = scratch.take<double>(panels * panel_rows * stride);
   std::fill_n(gram, panels * panel_rows * stride, 0.0);
-  // A piece of W, W^T W the result: some rows of X, or some columns of it as rows.
+  // A piece of W, with W^T W the result: some rows of X, or some columns of it as rows.
   constexpr Index height = 192;
   double* w = scratch.take<double>(height * stride);
   for (Index first = 0; first < depth; first += height) {

@@ -7,33 +7,33 @@
 #include "nearfar/core/workspace.hpp"
 
 /// \file
-/// A query's part of the retrieval metrics that its nearest keys decide.
+/// The part of a query's retrieval metrics that its nearest keys determine.
 
 namespace nearfar::detail {
 
 /// Measures of the ranks of a query's positives; zeros without a positive.
 struct RankedPositives {
   Index positives;                ///< R
-  Index candidates;               ///< keys that it is ranked among
+  Index candidates;               ///< the number of ranked keys
   Index first;                    ///< rank of the nearest one, from 1
   Index within_r;                 ///< positives of rank <= R
   double average_precision_at_r;  ///< AP@R
-  double average_precision;       ///< over all ranks; 0 where nobody wants it
+  double average_precision;       ///< over all ranks; 0 if not wanted
 };
 
-/// The k that a query is measured at.
+/// The values of k for recall, precision and nDCG.
 struct CutOffs {
   const Index* k;
   Index count;
 };
 
-/// What is measured at one of them.
+/// Measures at one k.
 struct AtCutOff {
   Index hits;   ///< positives within k
-  double ndcg;  ///< discounted gain within k, divided by the largest that there could be
+  double ndcg;  ///< discounted gain within k, divided by the largest possible
 };
 
-/// Gains of rank 1, 2, ..., each divided by log2(1 + rank), added up.
+/// The sum of the gains of ranks 1, 2, ..., each divided by log2(1 + rank).
 class DiscountedGain {
  public:
   void add(double gain) {
@@ -59,16 +59,17 @@ class CountedRanks {
 
   Index cut_offs() const { return count_; }
 
-  /// Ranks that count for a query with so many candidates, of which some are positives: R and every
-  /// k.
+  /// The number of ranks needed for a query with these numbers of positives and candidates: R and
+  /// every k.
   Index wanted(Index positives, Index candidates) const {
     const Index most_k = count_ > 0 ? sorted_[count_ - 1].k : 0;
     return std::min(std::max(positives, most_k), candidates);
   }
 
-  /// Of a query with `positives` of them among its candidates, whose `ranks` nearest keys are
-  /// known: gain(rank), from 1, is that of a positive, 0 of others; ideal(rank) the rank's largest
-  /// gain of all positives, rank <= positives. `first` stays 0 when none is among these. Sets
+  /// Measures a query with `positives` among its candidates, from its `ranks` nearest keys.
+  /// gain(rank), from 1, is the gain of a positive, 0 of others; ideal(rank) is the rank-th largest
+  /// gain of all positives, rank <= positives. `first` stays 0 if no positive is among these keys.
+  /// Sets at[cut-off].
   /// at[cut-off].
   template <class Gain, class Ideal>
   RankedPositives count(Index positives, Index candidates, Index ranks, const Gain& gain,
@@ -85,7 +86,7 @@ class CountedRanks {
     const auto measure = [&] { at[sorted_[next].place] = {found, gained.sum() / most.sum()}; };
     for (Index rank = 1; rank <= ranks; ++rank) {
       const double own = gain(rank);
-      if (next < count_) {  // else nobody asks for gains any more
+      if (next < count_) {  // else no k needs further gains
         gained.add(own);
         if (rank <= positives) most.add(ideal(rank));
       }
@@ -107,7 +108,7 @@ class CountedRanks {
  private:
   struct CutOff {
     Index k;
-    Index place;  ///< among the caller's
+    Index place;  ///< position in the caller's list
   };
   Index count_;
   CutOff* sorted_;

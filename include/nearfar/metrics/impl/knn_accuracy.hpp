@@ -14,7 +14,7 @@ struct Ballot {
   double weight;
 };
 
-/// The labels that queries' nearest keys vote for.
+/// The votes of queries' nearest keys for labels.
 template <class S>
 class Votes {
  public:
@@ -26,12 +26,12 @@ class Votes {
         labels_(labels),
         ballots_(scratch.take<Ballot>(threads * most)) {}
 
-  /// The label that at most `most` nearest keys, in order, vote for.
+  /// The label with the largest vote among at most `most` nearest keys, in order.
   std::int64_t operator()(int worker, const NearestOfQuery<S>& nearest) const {
     Ballot* ballots = ballots_ + worker * most_;
     for (Index rank = 0; rank < nearest.count(); ++rank) {
-      // Relative to the nearest one, whose weight is then 1: nothing overflows, and not all of
-      // them underflow. Which label has most does not change.
+      // Relative to the nearest one, whose weight is then 1: nothing overflows, and not all weights
+      // underflow. The order of the labels does not change.
       const double behind =
           static_cast<double>(nearest[rank].distance) - static_cast<double>(nearest[0].distance);
       const bool weighted = options_.vote == KnnVote::weighted;

@@ -20,7 +20,7 @@ S largest_not_above(double bound) {
   return static_cast<double>(near) > bound ? std::nextafter(near, -infinite) : near;
 }
 
-/// Throws unless what is known fits the rows.
+/// Throws unless the known positives fit the rows.
 template <class S>
 void check_known(const NearestOptions& options, const NearestInputs<S>& inputs) {
   const KnownPositives& known = inputs.known;
@@ -69,8 +69,8 @@ const Index* own_positives(Scratch& scratch, const NearestInputs<S>& inputs) {
   return out;
 }
 
-/// The largest score, as a similarity, that keys of each query may have by the margins; null
-/// without any. `nearest` is that of all queries.
+/// The largest score, as a similarity, that the margins allow for the keys of each query; null
+/// without margins. `nearest` is the bound for all queries.
 template <class S>
 const S* limits_by_margins(Ranking<S>& ranking, const NearestOptions& options, const Index* own,
                            S nearest) {

@@ -7,44 +7,43 @@
 #include "nearfar/loops/scores.hpp"
 
 /// \file
-/// The nearest keys of one query, out of its scores with many.
+/// The nearest keys of one query, from its scores.
 
 namespace nearfar::detail {
 
-/// A key and how far it is: distance = -score for similarities.
+/// A key and its distance, which is -score for similarities.
 template <class S>
 struct Neighbour {
   S distance;
   Index key;
 
-  /// Nearest first, of equally near ones that of the lowest index: a total order.
+  /// Nearest first; of equally near ones the lowest index first: a total order.
   friend bool operator<(const Neighbour& a, const Neighbour& b) {
     return a.distance != b.distance ? a.distance < b.distance : a.key < b.key;
   }
 };
 
-/// Keys of which a query gets none: those too near, its own positive, and positives by a rule.
+/// Keys that a query does not get: those too near, its own positive, and positives by a rule.
 template <class S>
 struct UnwantedKeys {
   S nearest = std::numeric_limits<S>::infinity();  ///< scores, as similarities, are at most this
   Index own_positive = -1;
-  PositiveMask<S> positives = {};  ///< of the keys that are offered; a null key: none
+  PositiveMask<S> positives = {};  ///< of the offered keys; a null key means none
 };
 
-/// The `wanted` nearest of all keys offered, in any order. Keys that are nearer than the
-/// farthest one kept gather behind those kept; once there are as many again, the farther half is
-/// dropped. M keys take O(M) comparisons however they are ordered, and sorting what is left
-/// O(wanted log wanted).
+/// The `wanted` nearest of all offered keys, in any order. Keys nearer than the farthest kept one
+/// are stored behind those kept; once there are as many again, the farther half is dropped. M keys
+/// take O(M) comparisons in any order, and sorting the rest takes O(wanted log wanted).
 template <class S>
 class NearestOfQuery {
  public:
-  /// Neighbours of memory for the `wanted` nearest of `keys`.
+  /// The size of memory for the `wanted` nearest of `keys`.
   static Index memory(Index wanted, Index keys) {
     return wanted < keys - wanted ? 2 * wanted : keys;
   }
 
-  /// No more keys may be offered than the `keys` that `memory` was taken for. `sign` is the
-  /// kernel's. Keys farther than `farthest` are none.
+  /// At most the `keys` that `memory` was taken for may be offered. `sign` is the kernel's. Keys
+  /// farther than `farthest` are left out.
   NearestOfQuery(Neighbour<S>* memory, Index wanted, int sign,
                  S farthest = std::numeric_limits<S>::infinity())
       : kept_(memory),
@@ -52,19 +51,19 @@ class NearestOfQuery {
         sign_(static_cast<S>(sign)),
         bound_{farthest, std::numeric_limits<Index>::max()} {}
 
-  /// Scores with keys first .. first + n - 1, some of which may be unwanted.
+  /// Offers keys first .. first + n - 1 with scores s; some may be unwanted.
   void offer(const S* s, Index first, Index n, const UnwantedKeys<S>& unwanted = {}) {
     offer_each(
         s, n, [first](Index c) { return first + c; }, unwanted);
   }
 
-  /// Scores with n keys, key(c) the c-th.
+  /// Offers n keys with scores s; key(c) is the number of the c-th.
   template <class Key>
   void offer_each(const S* s, Index n, const Key& key, const UnwantedKeys<S>& unwanted = {}) {
     constexpr Index at_once = 384;
     std::int32_t places[at_once];
     for (Index j = 0; j < n; j += at_once) {
-      // Far on, hardly a key is near enough.
+      // After many keys, hardly any is near enough.
       const PositiveMask<S> positives{unwanted.positives.own, unwanted.positives.key != nullptr
                                                                   ? unwanted.positives.key + j
                                                                   : nullptr};
@@ -78,7 +77,7 @@ class NearestOfQuery {
     }
   }
 
-  /// Puts them in order; none may be offered any more.
+  /// Sorts the keys; no more may be offered.
   void sort() {
     if (count_ > wanted_) drop_farther();
     std::sort(kept_, kept_ + count_);
@@ -105,7 +104,7 @@ class NearestOfQuery {
   Index wanted_;
   S sign_;  ///< 1 or -1
   Index count_ = 0;
-  Neighbour<S> bound_;  ///< a key that is not before it is no longer kept
+  Neighbour<S> bound_;  ///< keys after it in order are not kept
 };
 
 }  // namespace nearfar::detail

@@ -8,20 +8,20 @@
 #include "nearfar/metrics/impl/ranking.hpp"
 
 /// \file
-/// The nearest keys of every query, out of tiles of scores. Queries come in blocks, so that what
-/// is kept of their keys takes little memory, however many queries there are.
+/// The nearest keys of every query, from tiles of scores. Queries come in blocks, so that the
+/// memory for their keys does not grow with the number of queries.
 
 namespace nearfar::detail {
 
-/// How many keys a query gets, and which it does not.
+/// The number of keys for a query, and the keys that it does not get.
 template <class S>
 struct NearestSettings {
   Index wanted;                                     ///< of each query, from 1 to all candidates
-  S farthest = std::numeric_limits<S>::infinity();  ///< distance; keys beyond are none
+  S farthest = std::numeric_limits<S>::infinity();  ///< distance; keys beyond it are left out
   S nearest = std::numeric_limits<S>::infinity();   ///< scores, as similarities, are at most this
-  const S* nearest_of_query = nullptr;              ///< or, where not null, one a query
-  const Index* own_positive = nullptr;              ///< a key for each query, where not null
-  const PositiveRule<S>* rule = nullptr;            ///< of positives, where not null
+  const S* nearest_of_query = nullptr;              ///< the same for each query, if not null
+  const Index* own_positive = nullptr;              ///< a key for each query, if not null
+  const PositiveRule<S>* rule = nullptr;            ///< of positives, if not null
   ExcludedPairs excluded = {};
 };
 
@@ -38,7 +38,7 @@ class NearestKeysTerm final : public RowTerm<S> {
         memory_(scratch.take<Neighbour<S>>(rows * memory_size_)),
         rows_(scratch.take<NearestOfQuery<S>>(rows)) {}
 
-  /// The number of the next block's first query.
+  /// Sets the number of the next block's first query.
   void set_first(Index query) { first_query_ = query; }
 
   NearestOfQuery<S>& operator[](Index i) { return rows_[i]; }
@@ -73,18 +73,18 @@ class NearestKeysTerm final : public RowTerm<S> {
   Index first_query_ = 0;
 };
 
-/// Queries of a block: as many as keep their keys in the memory that a pass may take anyway.
+/// The number of queries of a block, whose keys fit the memory that a pass may take.
 template <class S>
 Index block_of_queries(Index queries, Index memory) {
   constexpr Index plenty = Index(64) << 20;
-  constexpr Index grid = 960;  // whole panels, and enough that packing the keys again is little
+  constexpr Index grid = 960;  // whole panels, enough that packing the keys again costs little
   const Index fitting = plenty / (memory * Index(sizeof(Neighbour<S>)));
   return std::min(queries, std::max(grid, fitting / grid * grid));
 }
 
-/// visit(i, worker, nearest) for every query, with its nearest keys in order; there must be
-/// candidates. Keys of one block of queries are kept at a time. `worker`, below the number of
-/// threads, numbers the thread that calls.
+/// Calls visit(i, worker, nearest) for every query, with its nearest keys in order. There must be
+/// candidates. The keys of one block of queries are kept at a time. `worker`, below the number of
+/// threads, is the number of the calling thread.
 template <class S, class Visit>
 void each_nearest(Ranking<S>& ranking, const NearestSettings<S>& settings, const Visit& visit) {
   Scratch& scratch = ranking.scratch();

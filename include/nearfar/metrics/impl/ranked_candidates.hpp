@@ -5,7 +5,7 @@
 #include "nearfar/engine/pair_counts.hpp"
 
 /// \file
-/// The keys that a query is ranked among, and which of them are its positives.
+/// The keys that a query ranks, and the positives among them.
 
 namespace nearfar::detail {
 
@@ -13,8 +13,8 @@ namespace nearfar::detail {
 template <class S>
 class RankedCandidates {
  public:
-  /// For `keys` keys. `unlabelled`, where not null, is the label of keys that nobody is ranked
-  /// among; only with labels. All arguments must outlive the object.
+  /// For `keys` keys. `unlabelled`, if not null, is the label of keys that are candidates of no
+  /// query; only with labels. All arguments must outlive the object.
   RankedCandidates(Scratch& scratch, const PairMask& mask, const PositiveRule<S>& rule,
                    const Labels& query_labels, const Labels& key_labels, Index keys,
                    const std::int64_t* unlabelled)
@@ -31,7 +31,7 @@ class RankedCandidates {
 
   const PositiveRule<S>& rule() const { return rule_; }
 
-  /// body(first, n) for the parts of all keys that are query i's candidates.
+  /// Calls body(first, n) for the parts of all keys that are query i's candidates.
   template <class Body>
   void each_part(Index i, const Body& body) const {
     mask_.each_part(i, 0, keys_, [&](Index first, Index n) {
@@ -45,7 +45,7 @@ class RankedCandidates {
     });
   }
 
-  /// body(j) for query i's positives among its candidates.
+  /// Calls body(j) for query i's positives among its candidates.
   template <class Body>
   void each_positive(Index i, const Body& body) const {
     if (is_unlabelled(i)) return;
@@ -59,7 +59,7 @@ class RankedCandidates {
     });
   }
 
-  /// Candidates of query i, and how many of them are positives.
+  /// The number of candidates of query i, and of positives among them.
   PairCounts count(Index i) const {
     PairCounts out{0, 0};
     if (!mask_.excluded.any() && rule_.by_labels()) {
@@ -76,7 +76,7 @@ class RankedCandidates {
     return out;
   }
 
-  /// Whether candidate j is a positive of query i.
+  /// True if candidate j is a positive of query i.
   bool positive(Index i, Index j) const {
     S match = 0;
     rule_.match(i, j, 1, &match);

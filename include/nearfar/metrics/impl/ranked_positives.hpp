@@ -7,12 +7,12 @@
 #include "nearfar/mining/search_tree.hpp"
 
 /// \file
-/// Where among a query's candidates its positives are, out of its whole row of scores.
+/// The ranks of a query's positives among its candidates, from its whole row of scores.
 
 namespace nearfar::detail {
 
-/// Ranks each query's nearest keys, as many as any metric needs, and measures them at each cut-off
-/// into at[i * cut-offs + t]; with `whole`, all of its positives.
+/// Ranks each query's nearest keys, as many as the metrics need, and writes the measures of each
+/// cut-off to at[i * cut-offs + t]; with `whole`, ranks all of its positives.
 template <class S>
 class PositivesMiner final : public RowMiner<S> {
  public:
@@ -79,13 +79,13 @@ class PositivesMiner final : public RowMiner<S> {
 
   Neighbour<S> neighbour(const S* s, Index j) const { return {static_cast<S>(-sign_) * s[j], j}; }
 
-  /// Of key j for query i: its weight, where positives have any.
+  /// The gain of key j for query i: its weight if positives have weights.
   double gain(Index i, Index j) const {
     if (!candidates_.positive(i, j)) return 0;
     return ideal_ != nullptr ? candidates_.rule().weight(i, j) : 1;
   }
 
-  /// Gains of all positives, the largest first; null where each is 1.
+  /// Gains of all positives, the largest first; null if each is 1.
   const double* ideal_gains(Index i, int worker) const {
     if (ideal_ == nullptr) return nullptr;
     double* gains = ideal_ + worker * ideal_size_;
@@ -95,7 +95,7 @@ class PositivesMiner final : public RowMiner<S> {
     return gains;
   }
 
-  /// Of the nearest positive, when it is beyond all ranks that are kept.
+  /// The rank of the nearest positive, if it is beyond all ranks that are kept.
   Index rank_of_first(Index i, const S* s) const {
     Neighbour<S> first{0, -1};
     candidates_.each_positive(i, [&](Index j) {
@@ -109,8 +109,9 @@ class PositivesMiner final : public RowMiner<S> {
     return nearer + 1;
   }
 
-  /// Over the ranks of all positives. Candidates are counted by how many positives are nearer than
-  /// they: a positive's rank is the number of those with at most as many as it has.
+  /// The average precision over the ranks of all positives. Candidates are counted by the number of
+  /// positives that are nearer: a positive's rank is the number of candidates with at most its
+  /// number.
   double average_precision(Index i, int worker, const S* s) const {
     Neighbour<S>* positives = positives_ + worker * positives_size_;
     Index count = 0;
@@ -151,12 +152,12 @@ class PositivesMiner final : public RowMiner<S> {
   bool whole_;
   PairCounts* counts_;
   RankedPositives* rows_;
-  // Of each thread.
+  // For each thread.
   Index memory_size_ = 0;
   Neighbour<S>* memory_ = nullptr;
   Index positives_size_ = 0;
   Neighbour<S>* positives_ = nullptr;
-  Index* before_ = nullptr;  ///< candidates with so many positives before them
+  Index* before_ = nullptr;  ///< number of candidates by the number of positives before them
   Index tree_size_ = 0;
   S* trees_ = nullptr;
   Index ideal_size_ = 0;

@@ -13,8 +13,7 @@ namespace nearfar::detail {
 template <class S>
 class Ranking {
  public:
-  /// Checks the rows. Arguments must outlive the object. A set without rows may come without
-  /// columns, too.
+  /// Checks the rows. Arguments must outlive the object. A set without rows may have no columns.
   Ranking(const KernelValue<S>& kernel, const RankedSets<S>& sets)
       : sets_(sets), call_(kernel, Reduction::none, Inputs<S, 2>{{}, {}, false, sets.options}) {
     const bool one = same_rows();
@@ -36,23 +35,23 @@ class Ranking {
   Scratch& scratch() { return call_.scratch(); }
   int threads() const { return std::max(1, call_.threads()); }
   const KernelValue<S>& kernel() const { return call_.kernel(); }
-  /// The kernel's: 1 when a larger score is nearer, -1 when a smaller one is.
+  /// The kernel's sign: 1 if a larger score is nearer, -1 if a smaller one is.
   int sign() const { return kernel().sign(); }
   Index queries() const { return sets_.queries.rows(); }
   Index keys() const { return sets_.keys.rows(); }
   bool same_rows() const { return sets_.same_rows; }
   Pairing pairing() const { return same_rows() ? Pairing::others : Pairing::all; }
 
-  /// Keys that a query is compared with: a row is no candidate for itself.
+  /// The number of keys that a query is compared with: a row is no candidate for itself.
   Index candidates() const { return keys() - (same_rows() && keys() > 0 ? 1 : 0); }
 
-  /// To be called before rows are; there must be some of both. Throws std::domain_error when inner
+  /// Call it before rows are used; both sets must have rows. Throws std::domain_error if inner
   /// products can overflow S.
   void pack() { call_.pack(); }
   const PackedRows<S>& query_rows() const { return call_.rows(0); }
   const PackedRows<S>& key_rows() const { return call_.rows(one_set() ? 0 : 1); }
 
-  /// Packs, and hands the metric each query's row of scores, a query's own included. There must be
+  /// Packs, and passes each query's row of scores, including its own, to the metric. There must be
   /// queries and candidates.
   void run(RowMiner<S>& metric) {
     pack();
@@ -63,7 +62,7 @@ class Ranking {
   }
 
  private:
-  /// Else one set of rows becomes two, one for each side of the kernel.
+  /// If false, one set of rows becomes two, one for each side of the kernel.
   bool one_set() const { return same_rows() && call_.kernel().is_symmetric(); }
 
   const RankedSets<S>& sets_;

@@ -5,7 +5,7 @@
 
 namespace nearfar::detail {
 
-/// Sums over queries, on the way to their means.
+/// Sums over queries, from which the means are computed.
 class RetrievalSums {
  public:
   RetrievalSums(const RetrievalOptions& options, Index queries) : options_(options) {
@@ -20,7 +20,7 @@ class RetrievalSums {
     out_.ndcg_per_query.assign(rows * size, 0);
   }
 
-  /// Query i, with what was measured at each cut-off.
+  /// Adds query i, with its measures at each cut-off.
   void add(Index i, const RankedPositives& row, const AtCutOff* at) {
     if (row.positives == 0) return;
     ++counted_;
@@ -49,7 +49,7 @@ class RetrievalSums {
     }
   }
 
-  /// body(sum) for each of the sums so far, always in the same order.
+  /// Calls body(sum) for each of the sums so far, always in the same order.
   template <class Body>
   void each(const Body& body) {
     for (double* sum : {&out_.map_at_r, &out_.r_precision, &out_.mean_reciprocal_rank,
@@ -60,10 +60,10 @@ class RetrievalSums {
       for (double& sum : *sums) body(sum);
     }
   }
-  /// How many that are, for so many cut-offs.
+  /// The number of sums for so many cut-offs.
   static std::size_t count(std::size_t cut_offs) { return 4 + 3 * cut_offs; }
 
-  /// Queries with a positive.
+  /// The number of queries with a positive.
   Index& counted() { return counted_; }
 
   RetrievalResult means(Index queries) {

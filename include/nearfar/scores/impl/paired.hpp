@@ -7,7 +7,7 @@
 
 namespace nearfar::detail {
 
-/// Checks the rows of a call that is otherwise ready.
+/// Checks the rows of a call that is ready otherwise.
 template <class S>
 void check_paired(Call<S>& call, const Inputs<S, 2>& inputs) {
   call.add_pairs(inputs, "a", "b");

@@ -7,7 +7,7 @@
 
 namespace nearfar::detail {
 
-/// Copies the scores of a pass out.
+/// Copies the scores of a pass to the result.
 template <class S>
 class ScoreCopyTerm final : public RowTerm<S> {
  public:
@@ -41,7 +41,7 @@ class GivenGradientTerm final : public RowTerm<S> {
   Rows<S> gradient_;
 };
 
-/// Checks the rows of a call that is otherwise ready.
+/// Checks the rows of a call that is ready otherwise.
 template <class S>
 void check_pairwise(Call<S>& call, const Inputs<S, 2>& inputs) {
   call.add(Side::query, {"a", inputs.rows[0], inputs.gradients[0]});
