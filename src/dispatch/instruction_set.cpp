@@ -13,7 +13,7 @@
 #include "processor.hpp"
 #endif
 
-// The set whose loops run.
+// The set of the selected loops.
 
 namespace nearfar {
 
@@ -36,7 +36,7 @@ NEARFAR_TABLES_OF(native)
 
 namespace {
 
-// Until choose() has run, before constructors without a priority, the set that every processor has.
+// The set that every processor has, until choose() runs, before constructors without a priority.
 constinit const LoopTables<float>* chosen_float = &NEARFAR_FIRST_SET::float_tables;
 constinit const LoopTables<double>* chosen_double = &NEARFAR_FIRST_SET::double_tables;
 

@@ -4,7 +4,7 @@
 
 namespace nearfar::detail {
 
-/// Whether this processor and its system run it. Call __builtin_cpu_init() before.
+/// True if this processor and its system support the set. Call __builtin_cpu_init() before.
 inline bool processor_has(InstructionSet set) {
   switch (set) {
     case InstructionSet::avx512:

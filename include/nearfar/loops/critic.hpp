@@ -17,7 +17,7 @@ template <class S>
 struct CriticLoops {
   /// Sums of the exponentials of n scores, and of the scores.
   CriticSums (*sums)(Index n, const S* s, S rate, S best);
-  /// g = factor times the exponential; returns the sum of g s.
+  /// Sets g to factor times the exponential; returns the sum of g s.
   double (*gradient)(Index n, const S* s, S rate, S best, S factor, S* g);
 };
 

@@ -7,7 +7,7 @@
 
 namespace nearfar::detail {
 
-/// Sums of potentials, and of how far each is from 1: one of the two has all its digits.
+/// Sums of potentials, and of their differences from 1: one of the two has all its digits.
 struct GaussianSums {
   double potentials = 0;
   double less_one = 0;  ///< of the potential - 1, at most 0
@@ -16,9 +16,9 @@ struct GaussianSums {
 /// A potential is exp(sharpness * (s - nearest)), at most 1.
 template <class S>
 struct GaussianLoops {
-  /// Those of n squared distances.
+  /// The sums for n squared distances.
   GaussianSums (*sums)(Index n, const S* s, S sharpness, S nearest);
-  /// g = their derivatives.
+  /// Sets g to the derivatives of the potentials.
   void (*gradient)(Index n, const S* s, S sharpness, S nearest, S* g);
 };
 

@@ -16,7 +16,7 @@ struct HadsellSums {
 template <class S>
 struct HadsellLoops {
   HadsellSums (*sums)(Index n, const S* s, const PositiveMask<S>& positives, S margin);
-  /// g = factor times the length of a positive, -factor times that of a negative.
+  /// Sets g to factor times the length of a positive, -factor times that of a negative.
   void (*gradient)(Index n, const S* s, const PositiveMask<S>& positives, S margin, S factor, S* g);
 };
 

@@ -3,7 +3,7 @@
 #include "nearfar/loops/range.hpp"
 
 /// \file
-/// Vector code of the contrastive loss whose near negatives count more: two exponentials a score.
+/// Vector code of the contrastive loss with weighted negatives: two exponentials a score.
 
 namespace nearfar::detail {
 
@@ -19,8 +19,8 @@ struct HardNegativeSums {
   double weights;
 };
 
-/// A negative's gradient is weight * (plain e + (hardened e - weights)), e = exp(x): what beta
-/// multiplies is a difference, and none where all negatives are as near.
+/// A negative's gradient is weight * (plain e + (hardened e - weights)), e = exp(x). The part in
+/// parentheses, which beta multiplies, is 0 if all negatives are equally near.
 template <class S>
 struct HardNegativeFactors {
   S plain;
@@ -31,7 +31,7 @@ struct HardNegativeFactors {
 template <class S>
 struct HardNegativeLoops {
   HardNegativeSums (*sums)(Index n, const S* s, S best, const HardNegativeRates<S>& rates);
-  /// g as HardNegativeFactors says; returns the sum of g s.
+  /// Sets g by HardNegativeFactors; returns the sum of g s.
   double (*gradient)(Index n, const S* s, S best, const HardNegativeRates<S>& rates,
                      const HardNegativeFactors<S>& factors, S* g);
 };

@@ -3,12 +3,12 @@
 #include "nearfar/loops/scores.hpp"
 
 /// \file
-/// Vector code of linear hinges on pairs: max(0, positive margin - s) of a positive and
-/// max(0, s - negative margin) of a negative; the other way round for distances, whose sign is -1.
+/// Vector code of linear hinges on pairs: max(0, positive margin - s) of a positive and max(0, s -
+/// negative margin) of a negative; for distances, whose sign is -1, with the opposite sign.
 
 namespace nearfar::detail {
 
-/// One number for either kind of pair.
+/// One number each for positive and negative pairs.
 template <class N>
 struct ByKind {
   N positive;
@@ -24,7 +24,7 @@ template <class S>
 struct LinearContrastiveLoops {
   ByKind<LinearHinges> (*sums)(Index n, const S* s, int sign, const PositiveMask<S>& positives,
                                const ByKind<S>& margins);
-  /// g = the slope of the pair's kind where its hinge is above zero, else 0.
+  /// Sets g to the slope of the pair's kind if its hinge is above zero, else to 0.
   void (*gradient)(Index n, const S* s, int sign, const PositiveMask<S>& positives,
                    const ByKind<S>& margins, const ByKind<S>& slopes, S* g);
 };

@@ -4,11 +4,11 @@
 #include "nearfar/loops/scores.hpp"
 
 /// \file
-/// Vector code of logistic losses: every pair is a yes-or-no question of its own.
+/// Vector code of logistic losses: binary cross entropy of each pair.
 
 namespace nearfar::detail {
 
-/// From a score to its logit: scale * s + bias, plus the key's own bias where keys have one.
+/// The logit of a score: scale * s + bias, plus the key's own bias if keys have one.
 template <class S>
 struct Logits {
   S scale;
@@ -16,7 +16,7 @@ struct Logits {
   const S* key_bias;  ///< one a score, or null
 };
 
-/// The loss of a row's scores, and how many of them match.
+/// The loss of a row's scores, and the number of matches.
 struct LogisticSums {
   double value;
   double positives;
@@ -29,11 +29,11 @@ struct LogisticSlopes {
 };
 
 /// The loss of n scores is the sum of softplus(-y z) over their logits z, with y = 1 for the score
-/// number `match`, or for none when that is -1, and y = -1 for all others.
+/// with number `match`, or for none if that is -1, and y = -1 for all others.
 template <class S>
 struct LogisticLoops {
   double (*sum)(Index n, const S* s, const Logits<S>& logits, Index match);
-  /// g = dL/ds, all times `factor`.
+  /// Sets g to dL/ds; all results are times `factor`.
   LogisticSlopes (*gradient)(Index n, const S* s, const Logits<S>& logits, Index match, S factor,
                              S* g);
 

@@ -4,7 +4,7 @@
 
 /// \file
 /// Vector code of losses that are a function of two log-sum-exps a row: over logits of its
-/// positives, and over logits of its negatives. A form says what the logits of a score are.
+/// positives, and over logits of its negatives. A form defines the logits of a score.
 
 namespace nearfar::detail {
 
@@ -23,8 +23,8 @@ struct CircleForm {
   bool differentiates_weights;
 };
 
-/// The logits of MultiSimilarityForm; of a positive at `positives_below` or above and of a negative
-/// at `negatives_above` or below -infinity: that pair has no part.
+/// The logits of MultiSimilarityForm, but -infinity for a positive at `positives_below` or above
+/// and for a negative at `negatives_above` or below: these pairs do not count.
 struct MinedSimilarityForm : MultiSimilarityForm {
   double positives_below;
   double negatives_above;
@@ -35,14 +35,14 @@ struct DistanceForm {
   int sign;
 };
 
-/// The largest logits of both kinds; the lowest finite number of none.
+/// The largest logits of both kinds; the lowest finite number if there are none.
 template <class S>
 struct LargestLogits {
   S positive;
   S negative;
 };
 
-/// Sums of exponentials over both kinds.
+/// Sums of exponentials over positives and over negatives.
 struct LogitSums {
   double positives;
   double negatives;
@@ -63,7 +63,7 @@ struct PairLogitFormLoops {
   /// Sums of exp(logit - best of its kind).
   LogitSums (*sums)(Index n, const S* s, const PositiveMask<S>& positives, const Form& form,
                     const LargestLogits<S>& best);
-  /// g = weight * exp(logit - best) * d logit / ds.
+  /// Sets g to weight * exp(logit - best) * d logit / ds.
   void (*gradient)(Index n, const S* s, const PositiveMask<S>& positives, const Form& form,
                    const LogitWeights<S>& weights, S* g);
 };

@@ -4,16 +4,16 @@
 #include "nearfar/loops/set.hpp"
 
 /// \file
-/// Vector code of scores of prefixes: a product of two prefixes times a factor of either row.
+/// Vector code of scores of prefixes: a product of two prefixes times a factor of each row.
 
 namespace nearfar::detail {
 
 template <class S>
 struct PrefixLoops {
-  /// u = u factor factors[j], kept between -most and most.
+  /// Sets u to u factor factors[j], clamped to [-most, most].
   void (*scores)(Index n, S factor, const S* factors, S most, S* u);
-  /// Derivatives g of scores s become weights of the products, g factor factors[j], in the place of
-  /// s; g s is added to moments[j]. Returns the sum of g s.
+  /// Derivatives g of scores s become weights of the products, g factor factors[j], in place of s;
+  /// g s is added to moments[j]. Returns the sum of g s.
   double (*weights)(Index n, S factor, const S* factors, const S* g, S* s, S* moments);
 };
 

@@ -4,9 +4,9 @@
 #include "nearfar/loops/set.hpp"
 
 /// \file
-/// The matrix products every loss is made of, each a serial loop over a piece of the result, so
-/// that the pieces can be shared out to threads. Every result has a fixed order of accumulation,
-/// whatever the pieces.
+/// The matrix products of all losses. Each is a serial loop over a piece of the result, so that
+/// threads can divide the pieces. Every result has an order of accumulation that does not depend on
+/// the pieces.
 
 namespace nearfar::detail {
 
@@ -23,9 +23,9 @@ NEARFAR_ALWAYS_INLINE constexpr Index tasks_of(Index rows, Index per_task) {
 /// Rows of a row panel: the height of the register block, in every instruction set.
 inline constexpr Index panel_rows = 6;
 
-/// Row stride, in elements, of buffers whose rows are read by whole vectors, or by whole blocks
-/// when they are a factor's columns. Strides of many whole pages would put all rows into the same
-/// few cache sets: they are broken by one cache line.
+/// Row stride, in elements, of buffers whose rows are read by whole vectors, or by whole blocks if
+/// they are a factor's columns. With strides of many whole pages all rows would use the same few
+/// cache sets, so one cache line is added.
 template <class S>
 NEARFAR_ALWAYS_INLINE constexpr Index padded_stride(Index cols) {
   // A cache line is at least as long as the vectors of any instruction set.
@@ -37,7 +37,7 @@ NEARFAR_ALWAYS_INLINE constexpr Index padded_stride(Index cols) {
 /// The products of one instruction set.
 template <class S>
 struct ProductLoops {
-  /// Numbers in a vector.
+  /// Elements of a vector.
   Index lanes;
   /// Rows of a column panel: the width of the register block, whole vectors.
   Index panel_cols;
@@ -47,18 +47,18 @@ struct ProductLoops {
   /// panel that is not full is padded with zero rows.
   void (*pack_col_panels)(const S* rows, Index stride, Index count, Index depth, S* out);
 
-  /// Scores: C = A B^T, or C += A B^T where `add`, for columns from `col_begin` (where a vector
-  /// begins) to the end of the vector that column col_end - 1 is in. `a` holds row_panels *
-  /// panel_rows rows, `b` column panels, both `depth` deep; C starts (at `c`) with A's first row
-  /// and column col_begin. `b` has `col_panels` column panels: those after col_end, which the next
-  /// call is likely to read, are fetched ahead.
+  /// Scores: C = A B^T, or C += A B^T if `add`, for columns from `col_begin` (where a vector
+  /// begins) to the end of the vector that contains column col_end - 1. `a` has row_panels *
+  /// panel_rows rows, `b` has column panels, both of depth `depth`; C starts (at `c`) with A's
+  /// first row and column col_begin. `b` has `col_panels` column panels: those after col_end, which
+  /// the next call probably reads, are prefetched.
   void (*multiply_panels)(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
                           Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride,
                           bool add);
 
-  /// C += W Y for `row_panels` panels of panel_rows rows of W, all of depth `keys`, and `cols`
-  /// (a column_block) columns: W(r, j) = w[r * w_stride + j], Y(j, d) = y[j * y_stride + d]. Y has
-  /// `y_rows` rows: those after `keys` are fetched ahead.
+  /// C += W Y for `row_panels` panels of panel_rows rows of W, all of depth `keys`, and `cols` (a
+  /// column_block) columns: W(r, j) = w[r * w_stride + j], Y(j, d) = y[j * y_stride + d]. Y has
+  /// `y_rows` rows: those after `keys` are prefetched.
   void (*multiply_rows)(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
                         Index y_stride, Index y_rows, Index cols, S* c, Index c_stride);
 
@@ -73,7 +73,7 @@ struct ProductLoops {
                     Index cols);
 };
 
-/// The products of the instruction set that is used here; S is float or double.
+/// The products of the selected instruction set; S is float or double.
 template <class S>
 const ProductLoops<S>& product_loops();
 
@@ -83,7 +83,7 @@ struct Columns {
   Index count;
 };
 
-/// Blocks that `cols` columns are taken in, of `lanes` and `panel_cols` as in ProductLoops.
+/// The number of blocks of `cols` columns, with `lanes` and `panel_cols` of ProductLoops.
 NEARFAR_ALWAYS_INLINE constexpr Index column_blocks(Index panel_cols, Index cols) {
   return tasks_of(cols, panel_cols);
 }
@@ -92,7 +92,7 @@ NEARFAR_ALWAYS_INLINE Index column_blocks(const ProductLoops<S>& loops, Index co
   return column_blocks(loops.panel_cols, cols);
 }
 
-/// Block t of them: whole vectors, shared out evenly, for a narrow block does not keep the
+/// Block t of them: whole vectors, of about equal width, because a narrow block does not keep the
 /// multiply-add units busy.
 NEARFAR_ALWAYS_INLINE constexpr Columns column_block(Index lanes, Index panel_cols, Index t,
                                                      Index cols) {

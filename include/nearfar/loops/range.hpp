@@ -5,7 +5,7 @@
 #include "nearfar/loops/set.hpp"
 
 /// \file
-/// Names that loops and their callers share, whatever the instruction set.
+/// Names that loops and their callers share, for any instruction set.
 
 namespace nearfar {
 
@@ -20,7 +20,7 @@ struct Range {
   S largest;
 };
 
-/// The rate with which exp_scaled gives e^(x / temperature).
+/// The rate for which exp_scaled gives e^(x / temperature).
 template <class S>
 NEARFAR_ALWAYS_INLINE constexpr S exponential_rate(double temperature) {
   constexpr double log2_of_e = 1.4426950408889634;

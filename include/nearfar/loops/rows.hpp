@@ -3,7 +3,7 @@
 #include "nearfar/loops/range.hpp"
 
 /// \file
-/// Vector code over one row of numbers: what packing, scaling and adding rows is made of.
+/// Vector code over one row of numbers, for packing, scaling and adding rows.
 
 namespace nearfar::detail {
 
@@ -13,37 +13,37 @@ template <class S>
 struct RowLoops {
   /// x . y, products and sum in double.
   double (*dot_in_double)(Index n, const S* x, const S* y);
-  /// x . y, four products each summed in S and these sums in double: for floats the error is below
-  /// one rounding of a float, for a fraction of the conversions. Overflows where S does.
+  /// x . y, with sums of four products in S and the sum of these in double: for floats the error is
+  /// below one rounding of a float, at a quarter of the conversions. Overflows where S does.
   double (*dot_by_fours)(Index n, const S* x, const S* y);
   S (*dot)(Index n, const S* x, const S* y);
   /// |x - y|^2.
   S (*squared_distance)(Index n, const S* x, const S* y);
   /// The largest |x_k|, n > 0.
   S (*largest_magnitude)(Index n, const S* x);
-  /// Whether no element is NaN or infinite.
+  /// True if no element is NaN or infinite.
   bool (*all_finite)(Index n, const S* x);
-  /// out = x - centre, each at most the largest finite S.
+  /// Sets out to x - centre, saturated at the largest finite S.
   void (*subtract)(Index n, const S* x, const S* centre, S* out);
-  /// out = factor x.
+  /// Sets out to factor x.
   void (*scale)(Index n, S factor, const S* x, S* out);
-  /// out = (high + low) x, for a factor of more digits than S has.
+  /// Sets out to (high + low) x, for a factor of more digits than S has.
   void (*scale_by_parts)(Index n, S high, S low, const S* x, S* out);
-  /// out = factor x, the product taken in double.
+  /// Sets out to factor x, with the product in double.
   void (*scale_in_double)(Index n, double factor, const S* x, S* out);
-  /// out = x / divisor.
+  /// Sets out to x / divisor.
   void (*divide)(Index n, S divisor, const S* x, S* out);
   /// to += x.
   void (*add)(Index n, const S* x, S* to);
   /// to += x, in double.
   void (*add_in_double)(Index n, const S* x, double* to);
-  /// to += factor x, fused where the set can.
+  /// to += factor x, fused if the instruction set can.
   void (*add_scaled)(Index n, S factor, const S* x, S* to);
   /// to += factor x, the product rounded first: two of these to a row of zeros commute.
   void (*add_product)(Index n, S factor, const S* x, S* to);
   /// to += factor (x - y), likewise.
   void (*add_scaled_difference)(Index n, S factor, const S* x, const S* y, S* to);
-  /// out = factor (g + along x), each at most the largest finite S.
+  /// Sets out to factor (g + along x), saturated at the largest finite S.
   void (*chain)(Index n, S factor, S along, const S* x, const S* g, S* out);
 };
 

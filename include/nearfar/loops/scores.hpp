@@ -10,14 +10,14 @@
 
 namespace nearfar::detail {
 
-/// Which keys are a query's positives: key k where key[k] equals own.
+/// The positives of a query: key k is one if key[k] equals own.
 template <class S>
 struct PositiveMask {
   S own;
   const S* key;
 };
 
-/// Scores by their merit, which is a score times a factor: merits from `least` to `most`.
+/// A range of merits from `least` to `most`. The merit of a score is the score times a factor.
 template <class S>
 struct MeritRange {
   S factor;
@@ -29,16 +29,16 @@ template <class S>
 struct ScoreLoops {
   /// The range of n scores, n > 0.
   Range<S> (*range)(Index n, const S* s);
-  /// How many are at most zero.
+  /// The number of scores that are at most zero.
   Index (*count_zeros)(Index n, const S* s);
-  /// Writes the places of the scores whose merits are in the range, in order, and returns how many
-  /// they are. Positives are left out unless their mask is null.
+  /// Writes the positions of the scores whose merits are in the range, in order, and returns their
+  /// number. Positives are left out unless their mask is null.
   Index (*merits_in_range)(Index n, const MeritRange<S>& range, const S* s,
                            const PositiveMask<S>* positives, std::int32_t* places);
-  /// Cosines within [-1, 1], which rounding leaves.
+  /// Clamps cosines to [-1, 1], which they exceed by rounding.
   void (*clamp_cosines)(Index n, S* u);
-  /// Inner products u to squared distances |x|^2 + |y|^2 - 2 u, at least 0, from the squared norms
-  /// of one row and of n. Returns the largest share * (|x|^2 + |y|^2) - |x - y|^2.
+  /// Turns inner products u into squared distances |x|^2 + |y|^2 - 2 u, at least 0, from the
+  /// squared norms of one row and of n. Returns the largest share * (|x|^2 + |y|^2) - |x - y|^2.
   S (*squared_distances)(Index n, S x_norm, const S* y_norms, S share, S* u);
   /// s = sqrt(u).
   void (*square_roots)(Index n, const S* u, S* s);
@@ -48,9 +48,9 @@ struct ScoreLoops {
   void (*negate)(Index n, const S* g, S* w);
   /// Weights of squared distances, w = -2 g; returns their sum.
   double (*distance_weights)(Index n, const S* g, S* w);
-  /// Weights of distances s, w = -g / s, 0 where s is 0; returns their sum.
+  /// Weights of distances s, w = -g / s, 0 if s is 0; returns their sum.
   double (*root_weights)(Index n, const S* g, const S* s, S* w);
-  /// out[k] = 1 where key[k] == own, else 0.
+  /// Sets out[k] to 1 if key[k] == own, else to 0.
   void (*match)(Index n, S own, const S* key, S* out);
 };
 

@@ -1,10 +1,10 @@
 #pragma once
 
 /// \file
-/// The instruction set that vector code is compiled for. Everything in loops/impl lies in an inline
-/// namespace of this name, so that one program can hold the same loops compiled for several sets:
-/// a build defines NEARFAR_SET as `baseline`, `avx2` or `avx512` along with the compiler's flags.
-/// Where nothing is defined, the set is what the translation unit's own flags give.
+/// The instruction set of vector code. All of loops/impl is in an inline namespace of this name, so
+/// that one program can contain the same loops compiled for several sets. A build defines
+/// NEARFAR_SET as `baseline`, `avx2` or `avx512` together with the compiler's flags. Without a
+/// definition, the set is that of the translation unit's own flags.
 
 #ifndef NEARFAR_SET
 #define NEARFAR_SET native

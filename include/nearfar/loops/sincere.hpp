@@ -22,18 +22,18 @@ struct SincereNegatives {
 
 /// Sums over positives.
 struct SincereSums {
-  double behind;        ///< of how far they are behind the negatives, where they are: max(0, tau x)
+  double behind;        ///< of max(0, tau x), the distance of a positive behind the negatives
   double rest;          ///< of softplus(x) - max(0, x)
   double slopes;        ///< of sigmoid(x)
-  std::int64_t active;  ///< how many have a loss above 0
+  std::int64_t active;  ///< number of positives with a loss above 0
 };
 
 template <class S>
 struct SincereLoops {
   /// Sums over n scores, all of positives.
   SincereSums (*sums)(Index n, const S* s, int sign, const SincereNegatives<S>& negatives);
-  /// g = of_positives sigmoid(x) of a positive, of_negatives exp((nearness - best) / tau) of a
-  /// negative. Returns the sum of g (nearness - best).
+  /// Sets g to of_positives sigmoid(x) for a positive, and to of_negatives exp((nearness - best) /
+  /// tau) for a negative. Returns the sum of g (nearness - best).
   double (*gradient)(Index n, const S* s, int sign, const PositiveMask<S>& positives,
                      const SincereNegatives<S>& negatives, S of_positives, S of_negatives, S* g);
 };

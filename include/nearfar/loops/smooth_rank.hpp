@@ -4,7 +4,7 @@
 #include "nearfar/loops/triplets.hpp"
 
 /// \file
-/// Vector code of smooth ranks: how many keys are nearer than one of them, counted with sigmoids.
+/// Vector code of smooth ranks: the number of keys nearer than a given one, counted with sigmoids.
 
 namespace nearfar::detail {
 
@@ -14,17 +14,17 @@ struct SmoothCounts {
   double negatives;
 };
 
-/// Sums of derivatives, and of these times how far the score is from the one that is ranked.
+/// Sums of derivatives, and of these times the difference of the score and the ranked one.
 struct SmoothSlopes {
   double sum;
   double moment;
 };
 
-/// Over n keys with scores s and roles, for the key whose score is `own`.
+/// Functions of n keys with scores s and roles, for the key whose score is `own`.
 template <class S>
 struct SmoothRankLoops {
-  /// Sums of sigmoid(sign (s - own) / tau), with rate = log2(e) / tau. `slopes` gets the sigmoid's
-  /// derivatives, 0 for keys that are nobody.
+  /// Sums of sigmoid(sign (s - own) / tau), with rate = log2(e) / tau. Sets `slopes` to the
+  /// sigmoid's derivatives, and to 0 for keys without a role.
   SmoothCounts (*count)(Index n, const S* s, const S* role, int sign, S own, S rate, S* slopes);
   /// g += of_positives slope of a positive, of_negatives slope of a negative.
   SmoothSlopes (*add_gradient)(Index n, const S* s, const S* role, S own, const S* slopes,

@@ -5,9 +5,9 @@
 #include "nearfar/loops/scores.hpp"
 
 /// \file
-/// Vector code of log-sum-exps: sums of exponentials of scores, and the gradients they give. An
-/// exponential is 2^((nearness - reference) rate) with rate = log2(e) / tau and a reference that no
-/// nearness is above; nearness is sign * score.
+/// Vector code of log-sum-exps: sums of exponentials of scores, and their gradients. An exponential
+/// is 2^((nearness - reference) rate) with rate = log2(e) / tau and a reference that is at least
+/// every nearness; nearness is sign * score.
 
 namespace nearfar::detail {
 
@@ -24,16 +24,16 @@ struct PositiveSums {
   double scores;     ///< of positives' nearness
 };
 
-/// The gradient of a softmax: a negative's exponential times its factor; a positive's times its
-/// own, less a share.
+/// The gradient of a softmax: a negative's exponential times its factor; a positive's times the
+/// factor of positives, less a share.
 template <class S>
 struct SoftmaxShares {
   S best;           ///< reference of negatives' exponentials
-  S best_positive;  ///< of positives'
+  S best_positive;  ///< reference of positives' exponentials
   S of_negatives;   ///< factors of exponentials
   S of_positives;
   S share;
-  S from;  ///< nearness that moments are measured from
+  S from;  ///< the nearness that moments are relative to
 };
 
 /// Scores of `count` rows with `columns` keys; row r at data + r * stride, padded to whole vectors.
@@ -45,8 +45,8 @@ struct ScoreTile {
   Index columns;
 };
 
-/// Class codes of a tile's rows and columns: where they are equal the pair is positive. Null where
-/// positives are not given by codes.
+/// Class codes of a tile's rows and columns: a pair of equal codes is positive. Null if codes do
+/// not define positives.
 template <class S>
 struct TileCodes {
   const S* rows;
@@ -67,7 +67,7 @@ struct TileSums {
 template <class S>
 struct TileFactors {
   S* factors;
-  S* references;  ///< scores that moments are measured from
+  S* references;  ///< scores that moments are relative to
   S* shares;      ///< of a positive; only with codes
 };
 
@@ -76,7 +76,7 @@ template <class S>
 struct SideNumbers {
   const S* top;        ///< reference of a row's exponentials
   const S* factor;     ///< of these
-  const S* reference;  ///< from which moments are measured
+  const S* reference;  ///< the score that moments are relative to
   const S* share;      ///< of a positive; null without codes
 };
 
@@ -84,35 +84,35 @@ template <class S>
 struct SoftmaxLoops {
   /// The sum of exponentials of n scores.
   double (*exponential_sum)(Index n, const S* s, int sign, S best, S rate);
-  /// The same of scores that are nearness, which exponentials take the place of.
+  /// The same for scores that are nearness; the exponentials replace them.
   ExponentialSums<S> (*exponentiate)(Index n, S* s, S best, S rate);
-  /// g = factor times exponential; returns the sum of g (s - from).
+  /// Sets g to factor times exponential; returns the sum of g (s - from).
   double (*gradient)(Index n, const S* s, int sign, S best, S rate, S factor, S from, S* g);
 
   /// The sum of g (s - from).
   double (*moment)(Index n, const S* g, const S* s, S from);
-  /// s[j] = value where sign * by[j] > threshold; returns how many these are.
+  /// Sets s[j] to value where sign * by[j] > threshold; returns the number of these j.
   Index (*replace_above)(Index n, const S* by, int sign, S threshold, S value, S* s);
 
-  // Any number of positives a row.
+  // For any number of positives a row.
 
   PositiveSums<S> (*sums_with_positives)(Index n, const S* s, int sign,
                                          const PositiveMask<S>& positives, S best, S rate);
-  /// The largest nearness of a positive; the lowest finite number of none.
+  /// The largest nearness of a positive; the lowest finite number without positives.
   S (*largest_positive)(Index n, const S* s, int sign, const PositiveMask<S>& positives);
   /// The sum of positives' exponentials.
   double (*positive_sum)(Index n, const S* s, int sign, const PositiveMask<S>& positives, S best,
                          S rate);
-  /// g as SoftmaxShares says; returns the sum of g (nearness - from).
+  /// Sets g by SoftmaxShares; returns the sum of g (nearness - from).
   double (*gradient_with_positives)(Index n, const S* s, int sign, const PositiveMask<S>& positives,
                                     S rate, const SoftmaxShares<S>& shares, S* g);
 
-  // One exponential for either side of a score: tiles of nearness.
+  // One exponential for both sides of a score: tiles of nearness.
 
   void (*tile_sums)(const ScoreTile<S>& tile, S reference, S rate, const TileCodes<S>& codes,
                     const TileSums<S>& out);
-  /// Scores to weights: an exponential times its row's and its column's factor, less shares.
-  /// Returns the sum of each side's weights times (score - that side's reference).
+  /// Turns scores into weights: an exponential times the sum of its row's and its column's factor,
+  /// less shares. Returns the sum of each side's weights times (score - that side's reference).
   double (*tile_weights)(const ScoreTile<S>& tile, S reference, S rate, const TileCodes<S>& codes,
                          const TileFactors<S>& rows, const TileFactors<S>& columns);
   /// The factors of n rows or columns relative to a tile's reference; `padded` of them, the rest 0.
@@ -123,8 +123,8 @@ struct SoftmaxLoops {
 template <class S>
 const SoftmaxLoops<S>& softmax_loops();
 
-/// A score that has no part in a tile's sums or weights, whatever its codes: its exponential is 0,
-/// and it can be multiplied.
+/// A score that adds nothing to a tile's sums or weights, for any codes: its exponential is 0, and
+/// products with it are finite.
 template <class S>
 inline constexpr S left_out = std::numeric_limits<S>::lowest() / 4;
 

@@ -20,11 +20,12 @@
 #include "nearfar/loops/triplets.hpp"
 
 /// \file
-/// One instruction set's vector code: the loops of all families. A family is a header here, one in
-/// impl/ and a line in each of three places: the includes above, those of impl/tables.hpp and the
-/// list below.
+/// The vector code of one instruction set: the loops of all families. A family is a header here,
+/// one in impl/ and a line in each of three places: the includes above, those of impl/tables.hpp
+/// and the list below.
 
-/// family(Loops, loops) for each: the table's type and the function that returns the chosen set's.
+/// family(Loops, loops) for each: the type of the table, and the function that returns the selected
+/// one.
 // clang-format off
 #define NEARFAR_LOOP_FAMILIES(family)                      \
   family(CriticLoops, critic_loops)                        \
@@ -50,7 +51,7 @@ namespace nearfar::detail {
 
 template <class S>
 struct LoopTables {
-  /// The instruction set that they were compiled for.
+  /// The instruction set of these loops.
   InstructionSet set;
 #define NEARFAR_LOOPS_MEMBER(Loops, loops) Loops<S> loops;
   NEARFAR_LOOP_FAMILIES(NEARFAR_LOOPS_MEMBER)

@@ -6,8 +6,8 @@
 
 /// \file
 /// Vector code of triplet mining: ranks of keys among an anchor's sorted positives, hinge losses of
-/// the ranges of positives that such ranks bound, and the best positive and negative of a part of a
-/// row.
+/// the ranges of positives with these ranks as bounds, and the best positive and negative of a part
+/// of a row.
 
 namespace nearfar::detail {
 
@@ -19,15 +19,15 @@ struct Role {
   static constexpr S nobody = -1;
 };
 
-/// Bounds whose ranks are found at once.
+/// Number of bounds whose ranks are found at once.
 inline constexpr Index bounds_at_once = 64;
 
-/// Sorted numbers as a heap of 2^levels - 1 nodes: the children of node k are 2 k and 2 k + 1, all
-/// that is less to the left. A search goes down one level for each bit of the rank, without a
-/// branch, and the upper levels are small enough to be tables in registers, for a vector of
-/// bounds at a time. The numbers are the leftmost subtree of `used` levels; the other nodes are
-/// infinite. Memory and levels are the same for every instruction set: what its look-ups read is
-/// there.
+/// Sorted numbers as a heap of 2^levels - 1 nodes: the children of node k are 2 k and 2 k + 1, with
+/// smaller numbers on the left. A search goes down one level for each bit of the rank, without a
+/// branch. The upper levels are small enough to be tables in registers, for a vector of bounds at a
+/// time. The numbers are the leftmost subtree of `used` levels; the other nodes are infinite.
+/// Memory and levels are the same for every instruction set, so that its look-ups stay inside the
+/// memory.
 template <class S>
 struct SearchTree {
   static constexpr int least_levels = 5;
@@ -37,7 +37,7 @@ struct SearchTree {
   int levels = least_levels;
   int used = 0;
 
-  /// How many numbers are less than the bound.
+  /// The number of numbers less than the bound.
   NEARFAR_ALWAYS_INLINE Index rank(S bound) const {
     Index at = Index(1) << (levels - used);
     for (int level = 0; level < used; ++level) at = 2 * at + (nodes[at] < bound ? 1 : 0);
@@ -45,22 +45,22 @@ struct SearchTree {
   }
 };
 
-/// Trees of an anchor's positives p at distances d_p, all of the same levels. For a negative at
-/// distance d they count the positives that have ...
+/// Trees of an anchor's positives p at distances d_p, all of the same number of levels. For a
+/// negative at distance d they count the positives with ...
 template <class S>
 struct PositiveTrees {
   SearchTree<S> nearer;    ///< ... d_p < d
-  SearchTree<S> costless;  ///< ... d_p + margin <= d, and so cost nothing
+  SearchTree<S> costless;  ///< ... d_p + margin <= d, which cost nothing
   SearchTree<S> easy;      ///< ... d_p + margin < d
-  bool margin_is_met;      ///< whether the last two can differ: d_p + margin is an S
+  bool margin_is_met;      ///< true if the last two can differ: d_p + margin is an S
 };
 
 /// Ranks of some keys among an anchor's positives.
 template <class S>
 struct KeyRanks {
   S distance[bounds_at_once];
-  std::int32_t negative[bounds_at_once];  ///< all bits set for a negative, none for others
-  std::int32_t costless[bounds_at_once];  ///< how many positives are nearer by the margin or more
+  std::int32_t negative[bounds_at_once];  ///< all bits set for a negative, 0 for others
+  std::int32_t costless[bounds_at_once];  ///< number of positives nearer by the margin or more
   std::int32_t easy[bounds_at_once];      ///< by more than the margin
   std::int32_t semihard[bounds_at_once];  ///< nearer at all
 };
@@ -72,8 +72,8 @@ struct RankSums {
   std::int32_t easy;    ///< positives nearer by more than the margin
 };
 
-/// Mask of an anchor's negatives: key k where key[k] equals own, or, unless `equal`, where
-/// it does not.
+/// Mask of an anchor's negatives: key k is one if key[k] equals own, or, unless `equal`, if it does
+/// not.
 template <class S>
 struct NegativeMask {
   S own;
@@ -81,21 +81,21 @@ struct NegativeMask {
   bool equal;
 };
 
-/// Keys that a HingeRun takes at once.
+/// Number of keys that a HingeRun takes at once.
 inline constexpr Index hinge_keys_at_once = 384;
 
-/// The triplets that cost something: every one of a kind.
+/// The triplets that count: all of a kind.
 enum class HingeKind { all, hard, semihard, easy };
 
-/// An anchor as its negatives are compared with its positives.
+/// The data of an anchor for the comparison of its negatives with its positives.
 template <class S>
 struct HingeRun {
   const PositiveTrees<S>* positives;
   S count;      ///< of the positives
-  S reference;  ///< a distance that no negative with a cost is beyond
+  S reference;  ///< upper bound of the distances of negatives with a cost
   int sign;     ///< of nearness: a distance is -sign * score
   HingeKind kind;
-  /// For each rank how many ranges of positives begin there, less those that end.
+  /// For each rank the number of ranges of positives that begin there, less those that end.
   std::int32_t* changes;
 };
 
@@ -116,22 +116,23 @@ struct KeyMerits {
 
 template <class S>
 struct TripletLoops {
-  /// below[k] = how many of `count` numbers are less than bounds[k], k < bounds_at_once: each with
-  /// each, which for some hundred takes less time than any search. `count` at most 2^24.
+  /// Sets below[k] to the number of `count` numbers less than bounds[k], k < bounds_at_once.
+  /// Compares each with each, which is faster than a search for up to a few hundred. `count` is at
+  /// most 2^24.
   void (*count_below)(const S* numbers, Index count, const S* bounds, std::int32_t* below);
-  /// How many of the tree's numbers are less than each of bounds_at_once bounds.
+  /// The number of the tree's numbers less than each of bounds_at_once bounds.
   void (*ranks)(const SearchTree<S>& tree, const S* bounds, std::int32_t* out);
-  /// Ranks of n keys, at most bounds_at_once, of these roles and scores; what is left over of `out`
-  /// is no negative.
+  /// Ranks of n keys, at most bounds_at_once, of these roles and scores. The rest of `out` is set
+  /// to non-negatives.
   RankSums (*key_ranks)(const PositiveTrees<S>& positives, int sign, Index n, const S* role,
                         const S* s, KeyRanks<S>& out);
-  /// Hinge losses of the negatives among n keys, at most hinge_keys_at_once. Unless g is null it
-  /// gets each negative's active triplets times `unit`, 0 for others. Counts ranges of active
-  /// positives into run.changes, but those that begin at rank 0.
+  /// Hinge losses of the negatives among n keys, at most hinge_keys_at_once. Unless g is null, sets
+  /// it to each negative's active triplets times `unit`, 0 for others. Counts ranges of active
+  /// positives in run.changes, except those that begin at rank 0.
   HingeSums (*hinge)(const HingeRun<S>& run, S unit, const NegativeMask<S>& negatives, Index n,
                      const S* s, S* g);
   /// The largest merit, which is a score times its kind's factor, of the positives and of the
-  /// negatives among n keys, of those merits below their kind's limit; -infinity of none.
+  /// negatives among n keys, of merits below their kind's limit; -infinity if there are none.
   KeyMerits<S> (*best_merits)(Index n, const S* s, const PositiveMask<S>& positives,
                               const KeyMerits<S>& factors, const KeyMerits<S>& limits);
 };

@@ -5,7 +5,7 @@
 #include "nearfar/loops/impl/vec.hpp"
 
 /// \file
-/// The exponential of softmax losses: of numbers that are never above zero, times a rate.
+/// The exponential of softmax losses: of numbers that are at most zero, times a rate.
 
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
@@ -44,17 +44,17 @@ struct PowerOfTwo<double> {
                                             4.43528079045642794e-10};
 };
 
-/// p 2^n, where n >= smallest_exponent. `shifted` is n + to_whole: a number so large has no
-/// fraction, and n lies in its lowest bits.
+/// p 2^n, where n >= smallest_exponent. `shifted` is n + to_whole: a number of this size has no
+/// fraction, and its lowest bits are n.
 template <class T>
 NEARFAR_ALWAYS_INLINE T times_power_of_two(T p, T shifted) {
   return from_bits<T>(bits_of(p) + (bits_of(shifted) << Elementary<ScalarOf<T>>::mantissa_bits));
 }
 
-/// 2^(x rate) for x rate below the largest exponent of S; minus infinity will do. 1 for x = 0, and
-/// 0 instead of a number below the smallest normal one. The relative error is that of the exponent,
-/// which is rounded once, and two roundings. `rate` is exponential_rate(temperature) for
-/// e^(x / temperature).
+/// 2^(x rate) for x rate below the largest exponent of S; x may be -infinity. 1 for x = 0, and 0 in
+/// place of numbers below the smallest normal one. The relative error is that of the exponent,
+/// which is rounded once, and two roundings. For e^(x / temperature) `rate` is
+/// exponential_rate(temperature).
 template <class T, class S>
 NEARFAR_ALWAYS_INLINE T exp_scaled(T x, S rate) {
   using Constants = PowerOfTwo<S>;

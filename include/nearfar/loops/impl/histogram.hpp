@@ -6,7 +6,8 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// The sums up to `count` bins from `first` on: several at once, for the score is read for each.
+/// The sums of up to `count` bins from `first` on: several at once, because each score is read for
+/// them.
 template <int count, class S>
 NEARFAR_ALWAYS_INLINE void add_to_bins(Index n, const S* s, const PositiveMask<S>& mask, S half,
                                        Index first, double* positives, double* negatives) {

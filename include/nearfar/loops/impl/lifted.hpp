@@ -20,7 +20,7 @@ double negative_sum(Index n, const S* s, int sign, const PositiveMask<S>& positi
   ElementSum<S> sum;
   each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
     const T top = spread<T>(best);
-    // A positive may be nearer than every negative: it is left out before the exponential.
+    // A positive may be nearer than every negative: it is masked before the exponential.
     const T e = exp(if_negative(positives, k, nearness<T>(sign, s + k), top) - top);
     sum += if_negative(positives, k, e, constant<T>(0));
   });

@@ -6,8 +6,8 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// softplus(z) = log(1 + e^z) and its derivative sigmoid(z), without overflow and, where small,
-/// without loss of digits.
+/// softplus(z) = log(1 + e^z) and its derivative sigmoid(z), without overflow and with all digits
+/// of small values.
 template <class T>
 struct SoftplusOf {
   T value;
@@ -19,7 +19,7 @@ struct SoftplusOf {
     const T e = exp(zero - abs(z));
     value = max(z, zero) + log1p(e);
     const T above = one / (one + e);  // sigmoid(|z|)
-    // max(z, 0) == z where z >= 0.
+    // max(z, 0) == z if z >= 0.
     slope = select_equal(max(z, zero), z, above, e * above);
   }
 };
@@ -30,9 +30,8 @@ NEARFAR_ALWAYS_INLINE T logistic_logit(const S* s, const Logits<S>& logits, Inde
   return logits.key_bias != nullptr ? z + load<T>(logits.key_bias + j) : z;
 }
 
-/// Logits without the match, when it is the one at `at` of them: with so low a logit in its place
-/// that neither its loss nor its slope is left. A match counted among the others and subtracted
-/// again would take their digits along.
+/// Replaces the logit of the match, if it is at `at`, by one so low that its loss and slope are 0.
+/// Counting the match among the others and subtracting it again would cost their digits.
 template <std::floating_point S>
 NEARFAR_ALWAYS_INLINE S without_match(S z, Index at) {
   constexpr S lowest = std::numeric_limits<S>::lowest();
@@ -48,7 +47,7 @@ NEARFAR_ALWAYS_INLINE Vec<S> without_match(Vec<S> z, Index at) {
   return Vec<S>::load(lanes);
 }
 
-/// The logits from number j on as those of pairs that do not match.
+/// The logits from number j on, as for pairs that do not match.
 template <class T, class S>
 NEARFAR_ALWAYS_INLINE T unmatched_logit(const S* s, const Logits<S>& logits, Index match, Index j) {
   return without_match(logistic_logit<T>(s, logits, j), match - j);

@@ -5,14 +5,14 @@
 #include "nearfar/loops/impl/vec.hpp"
 
 /// \file
-/// Table look-ups by lane: a vector of numbers for a vector of places, out of registers, where
-/// the instruction set has it.
+/// Table look-ups by lane: a vector of numbers for a vector of places, from registers, if the
+/// instruction set has them.
 
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// Writes those elements of `values`, whole numbers, that have low < high, one after another, from
-/// `to` on, where all must fit, and returns how many they are.
+/// Writes those elements of `values`, integers, with low < high, one after another, from `to` on,
+/// which has room for all, and returns their number.
 template <class S>
 NEARFAR_ALWAYS_INLINE int pick(S low, S high, S values, std::int32_t* to) {
   *to = static_cast<std::int32_t>(values);
@@ -25,7 +25,7 @@ NEARFAR_ALWAYS_INLINE int pick(Vec<S> low, Vec<S> high, Vec<S> values, std::int3
   S picked[lanes];
   values.store(v);
   one_if_less(low, high).store(picked);
-  // Without branches: each is written, those picked are kept.
+  // Without branches: each is written, and those with low < high are kept.
   int count = 0;
   for (int l = 0; l < lanes; ++l) {
     to[count] = static_cast<std::int32_t>(v[l]);
@@ -37,24 +37,24 @@ NEARFAR_ALWAYS_INLINE int pick(Vec<S> low, Vec<S> high, Vec<S> values, std::int3
 NEARFAR_ALWAYS_INLINE int pick(Vec<float> low, Vec<float> high, Vec<float> values,
                                std::int32_t* to) {
   const __mmask16 picked = _mm512_cmp_ps_mask(low.p, high.p, _CMP_LT_OQ);
-  // Straight to memory the instruction takes a hundred times as long on some processors.
+  // On some processors the form that writes to memory takes a hundred times as long.
   _mm512_storeu_si512(
       to, _mm512_maskz_compress_epi32(picked, _mm512_maskz_cvttps_epi32(all_ps, values.p)));
   return __builtin_popcount(static_cast<unsigned>(picked));
 }
 #endif
 
-/// Whether there are a Places<S> and what goes with it.
+/// True if there is a Places<S> with its functions.
 template <class S>
 inline constexpr bool looks_up = false;
 
-/// A place in a table for each lane of a Vec<S>:
-/// - `table`: numbers that one look-up chooses from;
-/// - `first()`: place 1 in all lanes;
-/// - `look_up(from)`: from[place % table] in each lane;
-/// - `by_bit(bit, zero, one)`: `one` in lanes whose place has the bit, else `zero`;
-/// - `below(entry, bound)`: 2 place + (entry < bound ? 1 : 0), the child in a heap;
-/// - `less(v)`: place - v as a number;
+/// A position in a table for each lane of a Vec<S>:
+/// - `table`: the number of elements that one look-up chooses from;
+/// - `first()`: position 1 in all lanes;
+/// - `look_up(from)`: from[position % table] in each lane;
+/// - `by_bit(bit, zero, one)`: `one` in lanes whose position has the bit, else `zero`;
+/// - `below(entry, bound)`: 2 position + (entry < bound ? 1 : 0), the child in a heap;
+/// - `less(v)`: position - v as a number;
 /// - `store(to)`.
 template <class S>
 struct Places;

@@ -6,7 +6,7 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-// A form's logits of a score and their derivatives.
+// The logits of a score, and their derivatives, for each form.
 
 template <class T>
 NEARFAR_ALWAYS_INLINE T positive_logit(const MultiSimilarityForm& form, T s) {
@@ -63,11 +63,11 @@ template <class T>
 NEARFAR_ALWAYS_INLINE T circle_negative_weight(const CircleForm& form, T s) {
   return max(s + constant<T>(form.m), constant<T>(0));
 }
-/// The derivative of a logit over gamma, up to its sign, where the logit has this weight.
+/// The derivative of a logit over gamma, up to its sign, for a logit of this weight.
 template <class T>
 NEARFAR_ALWAYS_INLINE T circle_slope(const CircleForm& form, T weight) {
   if (!form.differentiates_weights) return weight;
-  // Where the weight is 0 it does not change.
+  // Where the weight is 0 the logit is constant.
   return select_equal(weight, constant<T>(0), weight, weight + weight - constant<T>(2 * form.m));
 }
 
@@ -88,7 +88,7 @@ NEARFAR_ALWAYS_INLINE T negative_slope(const CircleForm& form, T s) {
   return circle_slope(form, circle_negative_weight(form, s)) * constant<T>(form.gamma);
 }
 
-/// exp(logit - best of its kind). The other kind's may overflow, which is why it is never computed.
+/// exp(logit - best of its kind). That of the other kind may overflow, and is thus never computed.
 template <class T, class S, class Form>
 NEARFAR_ALWAYS_INLINE T exponential_of_logit(const PositiveMask<S>& positives, Index k, T s,
                                              const Form& form, const LargestLogits<S>& best) {

@@ -19,7 +19,7 @@ void pack_col_panels(const S* rows, Index stride, Index count, Index depth, S* o
     const S* from = rows + p * stride;
     S* to = out + p * depth;
     const Index have = min<Index>(width, count - p);
-    // Squares of whole vectors as far as there are any; the rest element by element.
+    // Squares of whole vectors as far as possible; the rest element by element.
     const Index square_rows = round_down(have, lanes);
     const Index square_depth = round_down(depth, lanes);
     for (Index k = 0; k < square_depth; k += lanes) {
@@ -39,7 +39,7 @@ void pack_col_panels(const S* rows, Index stride, Index count, Index depth, S* o
   }
 }
 
-/// C = A B, or C += A B where `add`: one register block, as wide as `cols` (a multiple of the
+/// C = A B, or C += A B if `add`: one register block, of the width that `cols` (a multiple of the
 /// lanes, at most `vectors` of them) needs.
 template <int vectors, class S, class ARow, class Ahead>
 NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, ARow a_row,
@@ -55,18 +55,18 @@ NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, A
   register_block<Shape::rows, vectors>(depth, a, a_row, a_depth, b, b_depth, c, c_row, add, ahead);
 }
 
-// Prefetches always lie inside the factor: on some processors a fetch from a page that
-// is not mapped takes as long as a miss of every cache.
+// Prefetches always lie inside the factor: on some processors a prefetch from an unmapped page
+// takes as long as a miss of every cache.
 
 template <class S>
 void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
                      Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride,
                      bool add) {
   using Shape = BlockShape<S>;
-  // So deep that a column panel's piece stays in the first cache while all row panels use it.
+  // A depth at which a column panel's piece stays in the first cache while all row panels use it.
   constexpr Index deepest = (Index(1) << 15) / (Shape::cols * Index(sizeof(S)));
   const Index pieces = max<Index>(1, tasks_of(depth, deepest));
-  // Elements of the next piece, which follows this one, to fetch a step.
+  // Elements of the next piece to prefetch in each step.
   const Index share = tasks_of(Shape::cols, row_panels);
   for (Index q = col_begin / Shape::cols; q * Shape::cols < col_end; ++q) {
     const Index skipped = max<Index>(col_begin - q * Shape::cols, 0);
@@ -76,7 +76,7 @@ void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index 
       const Index k1 = depth * (piece + 1) / pieces;
       const Index begin = (q * depth + k0) * Shape::cols;
       const S* from = b + begin;
-      // After the last panel there is, what is fetched is its own end.
+      // After the last panel, prefetch its own end again.
       const Index last = col_panels * depth * Shape::cols - (k1 - k0) * share;
       for (Index p = 0; p < row_panels; ++p) {
         const S* next = b + min(begin + (k1 - k0) * (Shape::cols + p * share), last);
@@ -94,14 +94,14 @@ template <class S>
 void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
                    Index y_stride, Index y_rows, Index cols, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
-  // Keys a pass: a pass's piece of Y serves every row panel from the first cache, which also holds
-  // what else goes through it.
+  // Keys of a pass: its piece of Y serves every row panel from the first cache, together with the
+  // other data of the loop.
   constexpr Index pass = (Index(1) << 14) / (Shape::cols * Index(sizeof(S)));
   const Index share = tasks_of(pass, row_panels);
   const Index step = share * y_stride / pass;
   for (Index j = 0; j < keys; j += pass) {
     const Index depth = min(pass, keys - j);
-    // After the last row there is, what is fetched is its own end.
+    // After the last row, prefetch its own end again.
     const Index last = (y_rows - 1) * y_stride - (depth - 1) * step;
     for (Index p = 0; p < row_panels; ++p) {
       const S* next = y + min((j + pass + p * share) * y_stride, last);
@@ -142,7 +142,7 @@ void transpose(const S* from, Index from_stride, S* to, Index to_stride, Index r
   }
 }
 
-/// The products as compiled here.
+/// The products compiled for this instruction set.
 template <class S>
 inline constexpr ProductLoops<S> product_loops_here = {
     BlockShape<S>::lanes, BlockShape<S>::cols,    pack_col_panels<S>, multiply_panels<S>,

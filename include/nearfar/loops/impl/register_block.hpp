@@ -6,17 +6,18 @@
 #include "nearfar/loops/products.hpp"
 
 /// \file
-/// The innermost product: a block of the result that fits the vector registers, so that each
-/// element loaded serves many multiply-adds. All three products of a loss (scores, gradient of the
-/// anchors, gradient of the keys) are made of it; they differ in where the factors lie in memory.
+/// The innermost product: a block of the result that fits the vector registers, so that each loaded
+/// element serves many multiply-adds. All three products of a loss (scores, gradient of the
+/// queries, gradient of the keys) consist of it; they differ in the layout of the factors in
+/// memory.
 
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
 /// Shape of the block for S. With 32 registers 6 x 4 vectors keep 24 sums in flight, more than the
-/// 8 that two multiply-add units of latency 4 need, and 10 loads serve 24 multiply-adds: 12 x 2
-/// takes 14, which a core shared by two hardware threads does not have. With 16 registers 6 x 2 is
-/// the largest that does not spill.
+/// 8 that two multiply-add units of latency 4 need, and 10 loads serve 24 multiply-adds. 12 x 2
+/// takes 14 loads, too many for a core shared by two hardware threads. With 16 registers 6 x 2 is
+/// the largest block that does not spill.
 template <class S>
 struct BlockShape {
   static constexpr int rows = int(panel_rows);
@@ -25,11 +26,10 @@ struct BlockShape {
   static constexpr int cols = vectors * lanes;
 };
 
-/// C (+)= A B with A rows x depth, B depth x (vectors * lanes):
-/// A(r, k) = a[r * a_row + k * a_depth], B(k, .) = b[k * b_depth ...], C(r, .) = c[r * c_row ...].
-/// `add` keeps what C holds. `ARow` is Index, or a Constant when known. `ahead(k)` is called at
-/// each step, to fetch what the next block will read: the processor's own guesses end at every jump
-/// from row to row.
+/// C (+)= A B with A rows x depth, B depth x (vectors * lanes): A(r, k) = a[r * a_row + k *
+/// a_depth], B(k, .) = b[k * b_depth ...], C(r, .) = c[r * c_row ...]. `add` keeps the contents of
+/// C. `ARow` is Index, or a Constant if known. `ahead(k)` is called in each step, to prefetch the
+/// data of the next block: hardware prefetchers stop at every jump from row to row.
 template <int rows, int vectors, class S, class ARow, class Ahead>
 NEARFAR_ALWAYS_INLINE void register_block(Index depth, const S* a, ARow a_row, Index a_depth,
                                           const S* b, Index b_depth, S* c, Index c_row, bool add,

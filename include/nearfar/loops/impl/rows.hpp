@@ -6,8 +6,8 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// body.operator()<T>(i, k) over i = 0 .. n-1, k the number of one of four sums: none waits for the
-/// one before it.
+/// Calls body.operator()<T>(i, k) for i = 0 .. n-1, with k the number of one of four sums, so that
+/// no sum waits for the previous step.
 template <class S, class Body>
 NEARFAR_ALWAYS_INLINE void each_in_four(Index n, const Body& body) {
   constexpr Index lanes = Vec<S>::lanes;
@@ -88,8 +88,8 @@ S largest_magnitude(Index n, const S* x) {
   return largest.value();
 }
 
-/// By bits, which no compiler takes for finite beforehand: an exponent of ones and one more reach
-/// into the sign.
+/// Tests bits, because compilers may assume that numbers are finite: an exponent of ones plus one
+/// reaches the sign bit.
 template <class S>
 bool all_finite(Index n, const S* x) {
   using Bit = typename Registers<S>::Bit;
@@ -134,7 +134,7 @@ void scale_in_double(Index n, double factor, const S* x, S* out) {
 template <class S>
 void scale_by_parts(Index n, S high, S low, const S* x, S* out) {
   if constexpr (!fused && std::is_same_v<S, float>) {
-    // Of two roundings the first would lose what the low part is for.
+    // A second rounding would lose the digits of the low part.
     scale_in_double(n, static_cast<double>(high) + static_cast<double>(low), x, out);
   } else {
     each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {

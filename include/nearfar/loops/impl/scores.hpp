@@ -6,7 +6,7 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// `then` where key k is a positive, else `otherwise`.
+/// `then` if key k is a positive, else `otherwise`.
 template <class T, class S>
 NEARFAR_ALWAYS_INLINE T if_positive(const PositiveMask<S>& mask, Index k, T then, T otherwise) {
   return select_equal(spread<T>(mask.own), load<T>(mask.key + k), then, otherwise);
@@ -34,7 +34,7 @@ Index count_zeros(Index n, const S* s) {
   return count;
 }
 
-/// The merit of score j, or -infinity where it is above the range or a positive's.
+/// The merit of score j, or -infinity if it is above the range or a positive's.
 template <class T, bool masked, class S>
 NEARFAR_ALWAYS_INLINE T wanted_merit(const MeritRange<S>& range, const S* s,
                                      const PositiveMask<S>* positives, Index j) {
@@ -60,12 +60,12 @@ NEARFAR_ALWAYS_INLINE S largest_wanted_merit(const MeritRange<S>& range, const S
   return largest[0].value();
 }
 
-/// Where few scores are in the range, one comparison rules most of them out.
+/// If few scores are in the range, one comparison excludes most of them.
 template <bool masked, class S>
 Index merits_in_range(Index n, MeritRange<S> range, const S* s, const PositiveMask<S>* positives,
                       std::int32_t* places) {
   constexpr S lowest = std::numeric_limits<S>::lowest();
-  range.least = max(range.least, lowest);  // above those of none
+  range.least = max(range.least, lowest);  // above the merit of a masked score
   if (largest_wanted_merit<masked>(range, s, positives, 0, n) < range.least) return 0;
   constexpr Index some = 4 * Vec<S>::lanes;
   Index count = 0;

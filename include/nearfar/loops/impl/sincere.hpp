@@ -7,7 +7,7 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-// Differences first, temperature after: digits of large scores are not lost to the quotient.
+// Differences first, then the temperature: large scores would lose digits in the quotient.
 
 /// -tau x of a positive, from its nearness less the best negative's.
 template <class T, class S>
@@ -51,7 +51,7 @@ double sincere_gradient(Index n, const S* s, int sign, const PositiveMask<S>& po
     const T zero = constant<T>(0);
     const T above_best = nearness<T>(sign, s + k) - spread<T>(negatives.best);
     const T lead = sincere_lead(above_best, negatives);
-    // One exponential, of what is never above zero for either kind.
+    // One exponential, of a number that is at most zero for both kinds.
     const T e = exp_scaled(if_positive(positives, k, zero - abs(lead), above_best), negatives.rate);
     const T out = if_positive(positives, k, sincere_slope(lead, e) * spread<T>(of_positives),
                               e * spread<T>(of_negatives));

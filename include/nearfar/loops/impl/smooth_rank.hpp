@@ -15,7 +15,7 @@ SmoothCounts smooth_rank_count(Index n, const S* s, const S* role, int sign, S o
   each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
     const T zero = constant<T>(0);
     const T one = constant<T>(1);
-    // The difference first, the temperature after: digits of large scores are not lost to it.
+    // The difference first, then the temperature: large scores would lose digits in the quotient.
     const T lead = (load<T>(s + k) - spread<T>(own)) * spread<T>(to_nearness);
     const T e = exp_scaled(zero - abs(lead), rate);
     const T of_larger = one / (one + e);  // sigmoid(|lead| / tau)
@@ -41,7 +41,7 @@ SmoothSlopes smooth_rank_add_gradient(Index n, const S* s, const S* role, S own,
                                   spread<T>(of_positives), spread<T>(of_negatives));
     const T out = load<T>(slopes + k) * weight;
     sum += out;
-    // Where no slope is left the difference may be infinite.
+    // Where the slope is 0 the difference may be infinite.
     moment += select_equal(out, zero, zero, out * (load<T>(s + k) - spread<T>(own)));
     store(g + k, load<T>(g + k) + out);
   });

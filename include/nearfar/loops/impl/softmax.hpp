@@ -7,7 +7,7 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-// Differences first, temperature after: digits of large scores are not lost to the quotient.
+// Differences first, then the temperature: large scores would lose digits in the quotient.
 
 template <class S>
 double exponential_sum(Index n, const S* s, int sign, S best, S rate) {
@@ -124,10 +124,10 @@ double gradient_with_positives(Index n, const S* s, int sign, const PositiveMask
   return moment.total();
 }
 
-/// Vectors of columns whose sums lie in registers together.
+/// Number of vectors of columns whose sums are in registers together.
 inline constexpr int tile_vectors = vector_registers >= 32 ? 4 : 2;
 
-/// body.operator()<vectors>(c) for groups of columns.
+/// Calls body.operator()<vectors>(c) for groups of columns.
 template <class S, class Body>
 NEARFAR_ALWAYS_INLINE void each_column_group(Index columns, const Body& body) {
   constexpr Index lanes = Vec<S>::lanes;
@@ -138,7 +138,7 @@ NEARFAR_ALWAYS_INLINE void each_column_group(Index columns, const Body& body) {
   for (; c < columns; c += lanes) body.template operator()<1>(c);
 }
 
-/// Codes of a group's columns; padding has one that no row has.
+/// Codes of a group's columns; padding has a code that no row has.
 template <int vectors, class S>
 NEARFAR_ALWAYS_INLINE void load_codes(const TileCodes<S>& codes, Index columns, Index c,
                                       Vec<S>* out) {
@@ -158,7 +158,7 @@ NEARFAR_ALWAYS_INLINE void load_codes(const TileCodes<S>& codes, Index columns, 
   }
 }
 
-/// `shared` where the codes are the same and the score at hand is of a pair, else 0.
+/// `shared` if the codes are equal and the score is that of a pair, else 0.
 template <class S>
 NEARFAR_ALWAYS_INLINE Vec<S> if_same(Vec<S> row, Vec<S> column, Vec<S> score, Vec<S> shared) {
   const Vec<S> nowhere = Vec<S>::broadcast(left_out<S> / 2);

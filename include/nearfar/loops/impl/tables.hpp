@@ -22,8 +22,8 @@
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
-/// This instruction set's. Their definitions, in src/loops/, are constants, so that they are there
-/// before any constructor runs.
+/// The tables of this instruction set. Their definitions, in src/loops/, are constants, so that
+/// they are initialised before any constructor runs.
 extern const LoopTables<float> float_tables;
 extern const LoopTables<double> double_tables;
 

@@ -10,7 +10,7 @@ inline namespace NEARFAR_SET {
 template <class S>
 void count_below(const S* numbers, Index count, const S* bounds, std::int32_t* below) {
   using V = Vec<S>;
-  // Some vectors together, so that none waits for its last sum.
+  // Several vectors together, so that none waits for its previous sum.
   constexpr Index group = 4;
   static_assert(bounds_at_once % (group * V::lanes) == 0);
   S sums[bounds_at_once];
@@ -33,11 +33,11 @@ void count_below(const S* numbers, Index count, const S* bounds, std::int32_t* b
 // ---- search trees
 // --------------------------------------------------------------------------------
 
-// Beyond, a level takes more look-ups than a search takes steps.
+// Above this a level takes more look-ups than a search takes steps.
 inline constexpr int most_levels = 9;
 
-/// Calls body(levels) with the tree's number of levels as a constant, or -1 where no table is used;
-/// for tree_rank of this tree and of others of as many numbers.
+/// Calls body(levels) with the tree's number of levels as a constant, or -1 without tables. It is
+/// the argument of tree_rank for this tree and for others of the same size.
 template <int levels, class S, class Body>
 NEARFAR_ALWAYS_INLINE void with_levels(const SearchTree<S>& tree, const Body& body) {
   if constexpr (!looks_up<S> || levels > most_levels) {
@@ -49,7 +49,7 @@ NEARFAR_ALWAYS_INLINE void with_levels(const SearchTree<S>& tree, const Body& bo
   }
 }
 
-/// The numbers at the places' last `bits` bits of a table.
+/// The numbers of a table at the last `bits` bits of the positions.
 template <int bits, class S>
 NEARFAR_ALWAYS_INLINE Vec<S> look_up_bits(const S* table, Places<S> at) {
   if constexpr ((1 << bits) <= Places<S>::table) {
@@ -60,13 +60,13 @@ NEARFAR_ALWAYS_INLINE Vec<S> look_up_bits(const S* table, Places<S> at) {
   }
 }
 
-/// From a level to the next.
+/// One step from a level to the next.
 template <int level, class S>
 NEARFAR_ALWAYS_INLINE Places<S> step_down(const SearchTree<S>& tree, Places<S> at, Vec<S> bound) {
   if constexpr (level == 0) {
     return at.below(Vec<S>::broadcast(tree.nodes[1]), bound);
   } else if constexpr ((2 << level) <= Places<S>::table) {
-    // Levels that fit a table together take one look-up.
+    // Levels that fit one table take one look-up.
     return at.below(at.look_up(tree.nodes), bound);
   } else {
     return at.below(look_up_bits<level>(tree.nodes + (1 << level), at), bound);
@@ -82,7 +82,7 @@ NEARFAR_ALWAYS_INLINE Places<S> go_down(const SearchTree<S>& tree, Places<S> at,
   }
 }
 
-/// How many of the tree's numbers are less than each of the bounds.
+/// The number of the tree's numbers less than each of the bounds.
 template <int levels, class S>
 NEARFAR_ALWAYS_INLINE S tree_rank(const SearchTree<S>& tree, S bound) {
   return static_cast<S>(tree.rank(bound));
@@ -99,8 +99,7 @@ NEARFAR_ALWAYS_INLINE Vec<S> tree_rank(const SearchTree<S>& tree, Vec<S> bound) 
   }
 }
 
-/// The same in two trees for some vectors, level by level: each waits for its own last level, and
-/// meanwhile the others go on.
+/// The same in two trees for several vectors, level by level, so that their latencies overlap.
 template <int levels, int group, class S>
 NEARFAR_ALWAYS_INLINE void tree_ranks(const SearchTree<S>& a, const SearchTree<S>& b,
                                       const Vec<S> (&bounds)[group], Vec<S> (&of_a)[group],
@@ -199,15 +198,15 @@ RankSums key_ranks(const PositiveTrees<S>& positives, int sign, Index n, const S
 // ---- hinges
 // --------------------------------------------------------------------------------------
 
-/// Ranks at which ranges begin, or end: noted first and counted later, many together, for the
-/// vector of a rank is known long before its lanes are.
+/// Ranks at which ranges begin, or end. They are noted first and counted later, many together,
+/// because the vector of a rank is known long before its lanes are.
 template <class S>
 class RankChanges {
  public:
   NEARFAR_ALWAYS_INLINE RankChanges(std::int32_t* changes, std::int32_t by)
       : changes_(changes), by_(by) {}
 
-  /// Notes a rank where low < high.
+  /// Notes a rank if low < high.
   template <class T>
   NEARFAR_ALWAYS_INLINE void add(T low, T high, T rank) {
     noted_ += pick(low, high, rank, ranks_ + noted_);
@@ -233,7 +232,7 @@ class RankChanges {
   std::int32_t ranks_[hinge_keys_at_once + Vec<S>::lanes];
 };
 
-/// The ranks of positives that cost something with a key, if from < to.
+/// The ranks of positives with a cost for a key, if from < to.
 template <class T>
 struct CostlyRanks {
   T from;
@@ -265,12 +264,12 @@ NEARFAR_ALWAYS_INLINE Vec<double> half_in_double(Vec<float> v, std::integer_sequ
   return {__builtin_convertvector(half, Registers<double>::Packet)};
 }
 
-/// Adds active triplets times (reference - distance) of negatives to a sum in double, in which
-/// differences of floats, and whole numbers times these, have all their digits: what is left when
-/// the positives' are subtracted may be as small as a margin.
+/// Adds active triplets times (reference - distance) of negatives to a sum in double, where
+/// differences of floats, and integers times these, have all their digits. After the subtraction of
+/// the positives' sum the result may be as small as a margin.
 NEARFAR_ALWAYS_INLINE void add_cost(double size, double reference, double distance,
                                     ElementSum<double>& sum) {
-  // Of those that cost nothing it may be infinite.
+  // For negatives without a cost the difference may be infinite.
   sum.add(size, select_less(0.0, size, reference - distance, 0.0));
 }
 NEARFAR_ALWAYS_INLINE void add_cost(Vec<double> size, double reference, Vec<double> distance,
@@ -305,7 +304,7 @@ template <int levels, class S>
 HingeSums hinge_with_levels(const HingeRun<S>& run, S unit, const NegativeMask<S>& negatives,
                             Index n, const S* s, S* g) {
   using V = Vec<S>;
-  // Copies: nothing that is written may lie where they do.
+  // Copies, so that the compiler knows that no write changes them.
   const PositiveTrees<S> positives = *run.positives;
   const NegativeMask<S> mask = negatives;
   const HingeKind kind = run.kind;
@@ -313,8 +312,8 @@ HingeSums hinge_with_levels(const HingeRun<S>& run, S unit, const NegativeMask<S
   const S reference = run.reference;
   const auto in_double = static_cast<double>(reference);
   const S to_distance = S(-run.sign);
-  // All ranges end with the last rank, but those of semi-hard triplets, and of easy ones, which
-  // cost nothing and so have none.
+  // All ranges end with the last rank, except those of semi-hard triplets. Those of easy triplets
+  // would not, but easy triplets cost nothing and have none.
   const bool ends_vary = kind == HingeKind::semihard;
   const S where_equal = mask.equal ? S(1) : S(0);
   const S elsewhere = S(1) - where_equal;
@@ -342,7 +341,7 @@ HingeSums hinge_with_levels(const HingeRun<S>& run, S unit, const NegativeMask<S
     // Empty ranges neither begin nor end.
     if (ends_vary) ends.add(zero, min(size, spread<T>(count) - range.to), range.to);
   };
-  constexpr int group = 3;  // of 16 make 48: the heights of row panels are multiples
+  constexpr int group = 3;  // of 16 they are 48: the heights of row panels are multiples of it
   Index k = 0;
   for (; k + group * V::lanes <= n; k += group * V::lanes) {
     V distance[group];
@@ -356,7 +355,7 @@ HingeSums hinge_with_levels(const HingeRun<S>& run, S unit, const NegativeMask<S
     } else {
       tree_ranks<levels>(positives.nearer, positives.costless, distance, semihard, costless);
     }
-    // Meanwhile those before are counted.
+    // Counts the earlier ranks in the meantime.
     begins.count_most();
     if (ends_vary) ends.count_most();
     for (int v = 0; v < group; ++v) {

@@ -18,15 +18,15 @@
 #endif
 
 /// \file
-/// A thin vector type over the compiler's own vectors, and the elementary functions that loops are
-/// written in, for a vector or a single number alike. An element has the same bits in a vector and
-/// in what is left over at a row's end.
+/// A thin vector type over the compiler's own vectors, and the elementary functions of the loops,
+/// for vectors and single numbers. An element has the same bits in a vector and in the remainder at
+/// a row's end.
 
 namespace nearfar::detail {
 inline namespace NEARFAR_SET {
 
 /// Intrinsics of the instruction set for vectors of S: the vector `Packet`, integers of the same
-/// size `Bits` and `Bit`, and those operations that the compiler's operators don't cover.
+/// size `Bits` and `Bit`, and the operations that the compiler's operators do not cover.
 template <class S>
 struct Registers;
 
@@ -34,7 +34,7 @@ struct Registers;
 
 inline constexpr int vector_bytes = 64;
 #define NEARFAR_INTRINSIC(name, type) _mm512_##name##_##type
-// The masked forms, of all lanes: GCC 12 takes the others to use what is not initialised.
+// The masked forms, of all lanes: GCC 12 warns that the others use uninitialised values.
 inline constexpr __mmask16 all_ps = 0xffff;
 inline constexpr __mmask8 all_pd = 0xff;
 #define NEARFAR_OPERATION(name, type, ...) _mm512_maskz_##name##_##type(all_##type, __VA_ARGS__)
@@ -65,14 +65,14 @@ inline constexpr int vector_bytes = 16;
 
 #endif
 
-/// Vector registers of the instruction set; the register block is sized by it.
+/// Number of vector registers of the instruction set, which determines the register block.
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int vector_registers = 32;
 #else
 inline constexpr int vector_registers = 16;
 #endif
 
-/// Whether multiply_add rounds once.
+/// True if multiply_add rounds once.
 inline constexpr bool fused = NEARFAR_FUSED_VECTORS != 0;
 
 #if defined(__x86_64__)
@@ -180,7 +180,7 @@ struct Constant {
   NEARFAR_ALWAYS_INLINE constexpr operator decltype(n)() const { return n; }
 };
 
-/// Calls body(0), ..., body(n-1) with compile-time numbers: unrolled whatever the optimiser thinks.
+/// Calls body(0), ..., body(n-1) with compile-time numbers, and thus unrolled.
 template <int n, class Body>
 NEARFAR_ALWAYS_INLINE void unrolled(const Body& body) {
   [&]<int... i>(std::integer_sequence<int, i...>) NEARFAR_LAMBDA_INLINE {
@@ -189,7 +189,7 @@ NEARFAR_ALWAYS_INLINE void unrolled(const Body& body) {
   (std::make_integer_sequence<int, n>{});
 }
 
-/// As many S as one register of the instruction set compiled for.
+/// The S of one register of the instruction set.
 template <class S>
 struct Vec {
   using Scalar = S;
@@ -219,12 +219,12 @@ struct Vec {
   friend NEARFAR_ALWAYS_INLINE Vec min(Vec a, Vec b) { return {Registers<S>::min(a.p, b.p)}; }
   friend NEARFAR_ALWAYS_INLINE Vec max(Vec a, Vec b) { return {Registers<S>::max(a.p, b.p)}; }
   friend NEARFAR_ALWAYS_INLINE Vec sqrt(Vec a) { return {Registers<S>::sqrt(a.p)}; }
-  /// a * b + c, rounded once where vectors of this instruction set can, and then for numbers too.
+  /// a * b + c, rounded once if vectors of this instruction set can, and then for single numbers
+  /// too.
   friend NEARFAR_ALWAYS_INLINE Vec multiply_add(Vec a, Vec b, Vec c) {
     return {Registers<S>::multiply_add(a.p, b.p, c.p)};
   }
-  /// `equal` in lanes where a == b, `other` elsewhere. What compilers make of such a choice is a
-  /// masked instruction.
+  /// `equal` in lanes where a == b, `other` elsewhere. Compilers make a masked instruction of it.
   friend NEARFAR_ALWAYS_INLINE Vec select_equal(Vec a, Vec b, Vec equal, Vec other) {
     return {a.p == b.p ? equal.p : other.p};
   }
@@ -234,7 +234,7 @@ struct Vec {
   }
 
  private:
-  /// The lanes combined: lane l with lane l + distance, then the same at half the distance.
+  /// Combines the lanes: lane l with lane l + distance, then the same at half the distance.
   template <int distance, class Combine>
   NEARFAR_ALWAYS_INLINE S halved(const Combine& combine) const {
     if constexpr (distance == 0) {
@@ -306,7 +306,7 @@ struct ScalarOfType<Vec<S>> {
 template <class T>
 using ScalarOf = typename ScalarOfType<T>::Type;
 
-/// v in every lane, as a T: what a constant becomes in code that serves numbers and vectors.
+/// v in every lane, as a T: the form of a constant in code for numbers and vectors.
 template <class T>
 NEARFAR_ALWAYS_INLINE T constant(double v) {
   if constexpr (std::is_floating_point_v<T>) {
@@ -334,7 +334,7 @@ NEARFAR_ALWAYS_INLINE T load(const S* from) {
     return T::load(from);
   }
 }
-/// The same in double, whatever the numbers are: T is double or Vec<double>.
+/// The same in double, for any number type: T is double or Vec<double>.
 template <class T, class S>
 NEARFAR_ALWAYS_INLINE T load_as_double(const S* from) {
   if constexpr (std::is_floating_point_v<T>) {
@@ -368,7 +368,7 @@ NEARFAR_ALWAYS_INLINE void store(S* to, Vec<S> v) {
   v.store(to);
 }
 
-/// 1 / a where a > 0, else 0.
+/// 1 / a if a > 0, else 0.
 template <class T>
 NEARFAR_ALWAYS_INLINE T reciprocal_or_zero(T a) {
   const T zero = constant<T>(0);
@@ -384,7 +384,7 @@ NEARFAR_ALWAYS_INLINE T one_if_less(T a, T b) {
 template <class S>
 inline constexpr S infinity = std::numeric_limits<S>::infinity();
 
-/// The bits of numbers, as unsigned whole ones of the same size, and numbers of such bits.
+/// The bits of numbers, as unsigned integers of the same size, and numbers of such bits.
 template <std::floating_point S>
 NEARFAR_ALWAYS_INLINE typename Registers<S>::Bit bits_of(S v) {
   return __builtin_bit_cast(typename Registers<S>::Bit, v);
@@ -410,7 +410,7 @@ NEARFAR_ALWAYS_INLINE Vec<S> abs(Vec<S> a) {
 NEARFAR_ALWAYS_INLINE float abs(float a) { return __builtin_fabsf(a); }
 NEARFAR_ALWAYS_INLINE double abs(double a) { return __builtin_fabs(a); }
 
-/// How the bits of an S are laid out, and what exp and log1p are computed from.
+/// The bit layout of an S, and the constants of exp and log1p.
 template <class S>
 struct Elementary;
 
@@ -420,7 +420,7 @@ struct Elementary<float> {
   /// e^x is infinity above `largest`, 0 below `smallest`.
   static constexpr double largest = 89;
   static constexpr double smallest = -104;
-  /// ln 2 in two parts: whole numbers times the first are exact.
+  /// ln 2 in two parts: integers times the first are exact.
   static constexpr double ln2_high = 0.693359375;
   static constexpr double ln2_low = -2.12194440054690583e-4;
   /// e^x on [-ln 2 / 2, ln 2 / 2], relative error 1.9e-9.
@@ -459,9 +459,9 @@ struct Elementary<double> {
       0.0880073848614467413, 0.161640456119435311};
 };
 
-/// v as it is. Around it sums and products keep their order, which exp and log need, also where
-/// the compiler may regroup (-fassociative-math): where GCC says so, and for clang's users of
-/// headers alone, as clang does not.
+/// v itself. Sums and products around it keep their order, which exp and log need, even if the
+/// compiler may regroup (-fassociative-math). GCC reports that in a macro; clang does not, so for
+/// clang it is always on in header-only programs.
 #if defined(__ASSOCIATIVE_MATH__) || (defined(__clang__) && defined(NEARFAR_HEADER_ONLY))
 #if defined(__AVX512F__)
 #define NEARFAR_KEEP_ORDER(v) __asm__("" : "+v"(v))
@@ -492,7 +492,7 @@ NEARFAR_ALWAYS_INLINE T polynomial(T x, const double (&coefficients)[n]) {
   return out;
 }
 
-/// So large a number that adding it leaves whole numbers, in the lowest bits of the sum.
+/// A number so large that adding it rounds to integers, in the lowest bits of the sum.
 template <class S>
 inline constexpr double to_whole = 1.5 * static_cast<double>(std::uint64_t(1)
                                                              << Elementary<S>::mantissa_bits);
@@ -510,12 +510,12 @@ NEARFAR_ALWAYS_INLINE T exp_of(T x) {
   using S = ScalarOf<T>;
   using Constants = Elementary<S>;
   const T shift = constant<T>(to_whole<S>);
-  // In this order what isn't a number stays so.
+  // In this order NaN stays NaN.
   x = min(max(x, constant<T>(Constants::smallest)), constant<T>(Constants::largest));
   const T n = in_order(in_order(multiply_add(x, constant<T>(1.4426950408889634), shift)) - shift);
   T f = in_order(multiply_add(n, constant<T>(-Constants::ln2_high), x));
   f = multiply_add(n, constant<T>(-Constants::ln2_low), f);
-  // In two steps, for 2^n itself can be too large or too small.
+  // In two steps, because 2^n itself may overflow or underflow.
   const T half = in_order(multiply_add(n, constant<T>(0.5), shift));
   const T other = in_order(n - in_order(half - shift)) + shift;
   return in_order(polynomial(f, Constants::exp) * power_of_two(half)) * power_of_two(other);
@@ -529,8 +529,8 @@ NEARFAR_ALWAYS_INLINE S exp(S x) {
   return exp_of(x);
 }
 
-/// log(1 + a) to full precision for a >= 0, also where 1 + a rounds to 1: with 1 + a = 2^k (1 + f),
-/// f in [0, 1), and s = f / (2 + f), the logarithm of 1 + f is that of (1 + s) / (1 - s), an odd
+/// log(1 + a) to full precision for a >= 0, also if 1 + a rounds to 1: with 1 + a = 2^k (1 + f), f
+/// in [0, 1), and s = f / (2 + f), the logarithm of 1 + f is that of (1 + s) / (1 - s), an odd
 /// function of s. Up to a = 1, f is a.
 template <class T>
 NEARFAR_ALWAYS_INLINE T log1p_of(T a) {
@@ -550,11 +550,11 @@ NEARFAR_ALWAYS_INLINE T log1p_of(T a) {
   const T f = select_less(sum, constant<T>(2), a, reduced);
   const T s = f / (f + constant<T>(2));
   const T z = s * s;
-  // f - s (f - z p(z)) rounds less than s (2 + z p(z)), for s (f - ..) is small.
+  // f - s (f - z p(z)) rounds less than s (2 + z p(z)), because s (f - ..) is small.
   const T log_f = multiply_add(constant<T>(0) - s, f - z * polynomial(z, Constants::log), f);
   const T low = multiply_add(k, constant<T>(Constants::ln2_low), log_f);
   const T result = multiply_add(k, constant<T>(Constants::ln2_high), low);
-  // Infinity stays, and so does what isn't a number.
+  // Infinity and NaN stay as they are.
   return select_less(a, constant<T>(infinity<S>), result, a);
 }
 template <class S>
@@ -566,8 +566,8 @@ NEARFAR_ALWAYS_INLINE S log1p(S a) {
   return log1p_of(a);
 }
 
-/// A sum over elements that come as vectors and as single numbers; one order, whatever the lanes'
-/// contents.
+/// A sum over elements that come as vectors and as single numbers, in one order for any contents of
+/// the lanes.
 template <class S>
 struct ElementSum {
   Vec<S> lanes = Vec<S>::zero();
@@ -575,7 +575,7 @@ struct ElementSum {
 
   NEARFAR_ALWAYS_INLINE void operator+=(Vec<S> v) { lanes = lanes + v; }
   NEARFAR_ALWAYS_INLINE void operator+=(S v) { rest += v; }
-  /// += a * b, rounded once where vectors can.
+  /// += a * b, rounded once if vectors can.
   NEARFAR_ALWAYS_INLINE void add(Vec<S> a, Vec<S> b) { lanes = multiply_add(a, b, lanes); }
   NEARFAR_ALWAYS_INLINE void add(S a, S b) { rest = multiply_add(a, b, rest); }
   NEARFAR_ALWAYS_INLINE double total() const {
@@ -583,7 +583,7 @@ struct ElementSum {
   }
 };
 
-/// The largest of elements that come as vectors and as single numbers; -infinity of none.
+/// The largest of elements that come as vectors and as single numbers; -infinity without elements.
 template <class S>
 struct ElementMax {
   Vec<S> lanes = Vec<S>::broadcast(-infinity<S>);
@@ -594,8 +594,8 @@ struct ElementMax {
   NEARFAR_ALWAYS_INLINE S value() const { return max(rest, lanes.largest()); }
 };
 
-/// body.operator()<T>(i) over i = 0 .. n-1: T a vector of `lanes` elements as long as they last,
-/// then single numbers (numbers only unless `vectorised`).
+/// Calls body.operator()<T>(i) for i = 0 .. n-1, with T a vector of `lanes` elements as long as
+/// there are enough, then a single number (single numbers only unless `vectorised`).
 template <class S, bool vectorised = true, class Body>
 NEARFAR_ALWAYS_INLINE void each_element(Index n, const Body& body) {
   Index i = 0;
@@ -611,7 +611,7 @@ NEARFAR_ALWAYS_INLINE Range<S> range_of(const S* v, Index n) {
   using V = Vec<S>;
   Range<S> out{v[0], v[0]};
   Index i = 0;
-  // Two vectors at a time, so that none waits for the one before it.
+  // Two vectors at a time, so that neither waits for the previous step.
   if (n >= 2 * V::lanes) {
     V low[2] = {V::load(v), V::load(v + V::lanes)};
     V high[2] = {low[0], low[1]};
@@ -631,11 +631,11 @@ NEARFAR_ALWAYS_INLINE Range<S> range_of(const S* v, Index n) {
   return out;
 }
 
-/// Asks for the cache line at `p` to be brought nearer. Nothing waits for it.
+/// Prefetches the cache line at `p`.
 NEARFAR_ALWAYS_INLINE void fetch(const void* p) { __builtin_prefetch(p); }
 
-/// Of the rows of a square of `lanes` rows, each pair `distance` apart exchanges the lanes that lie
-/// on the wrong side of the diagonal; then the pairs at half the distance.
+/// Each pair of rows `distance` apart, of a square of `lanes` rows, exchanges the lanes on the
+/// wrong side of the diagonal; then the same for pairs at half the distance.
 template <int distance, class S, int... l>
 NEARFAR_ALWAYS_INLINE void exchange_lanes(Vec<S>* rows, std::integer_sequence<int, l...> all) {
   constexpr int lanes = Vec<S>::lanes;
