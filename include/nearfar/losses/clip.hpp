@@ -61,8 +61,9 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
 ///
 ///     L_i = 1/2 ( -log softmax_j(sigma s_ij)[i] - log softmax_j(sigma s_ji)[i] )
 ///
-/// with s_ij the score of kernel K for image i and text j: the mean of both directions, as in
-/// OpenCLIP's ClipLoss. With ClipDirections::sum it is twice that. Terms are the N pairs.
+/// with s_ij the score of kernel K for image i and text j (minus the distance for distances): the
+/// mean of both directions, as in OpenCLIP's ClipLoss. With ClipDirections::sum it is twice that.
+/// Terms are the N pairs.
 ///
 /// With labels, one a pair, an image's positives are the P_i texts of its label (several captions
 /// an image; Yang et al., Unified contrastive learning in image-text-label space, 2022, eq. 1-3):

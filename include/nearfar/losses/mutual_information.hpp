@@ -54,7 +54,7 @@ MutualInformationResult evaluate(const MutualInformationOptions& options,
 ///
 /// nwj limits its exponentials to exp(700) (in gradients, exp(80) for float), so that a critic far
 /// from the optimum gets a finite value, which is then not the bound's. Extra memory O(N D). 6 N^2
-/// D floating point operations forward and backward, 6 to 8 N^2 D for donsker_varadhan, which takes
+/// D floating point operations forward and backward, 8 N^2 D for donsker_varadhan, which takes
 /// two passes. An object is immutable and may be shared by threads, each with its own Workspace.
 /// Results have the same bits at any number of threads.
 template <class S, Kernel K = InnerProduct>

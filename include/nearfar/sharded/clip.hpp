@@ -19,8 +19,8 @@ namespace nearfar::sharded {
 /// defines value and gradients.
 ///
 /// The ring passes texts for the images' half of the loss, and images for the texts' half: 16 N^2 D
-/// floating point operations in all (12 N^2 D with Schedule::all_gather); a single process takes 8
-/// N^2 D.
+/// floating point operations in all (12 N^2 D with Schedule::all_gather); a single process takes
+/// 6 to 8 N^2 D.
 template <class S, Kernel K = Cosine>
 class Clip {
  public:

@@ -19,8 +19,9 @@ namespace nearfar::sharded {
 /// their targets, in the same call; Sharding defines value and gradients.
 ///
 /// 10 N^2 D floating point operations in all (8 N^2 D with Schedule::all_gather); a single process
-/// takes 5 N^2 D, since scores are symmetric. The ring passes rows three times and their gradients
-/// once. The first time gives the log-sum-exps over negatives, which then accompany the rows.
+/// takes 4 to 5 N^2 D, since scores are symmetric. The ring passes rows three times and their
+/// gradients once. The first time gives the log-sum-exps over negatives, which then accompany the
+/// rows.
 template <class S, Kernel K = Euclidean>
 class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, Result> {
  public:

@@ -19,7 +19,8 @@ namespace nearfar::sharded {
 /// Sharding defines value and gradients.
 ///
 /// 8 (2N)^2 D floating point operations in all for N samples (6 (2N)^2 D with
-/// Schedule::all_gather); a single process takes 4 (2N)^2 D, since scores are symmetric.
+/// Schedule::all_gather); a single process takes 3 to 4 (2N)^2 D, since scores are
+/// symmetric.
 template <class S, Kernel K = Cosine>
 class NtXent {
  public:

@@ -19,7 +19,7 @@ namespace nearfar::sharded {
 /// labels, in the same call; Sharding defines value and gradients.
 ///
 /// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather); a single process
-/// takes 4 N^2 D, since scores are symmetric.
+/// takes 3 to 4 N^2 D, since scores are symmetric.
 template <class S, Kernel K = Cosine>
 class SupCon : public LabelCalls<SupCon<S, K>, S, TemperatureResult> {
  public:
