@@ -1,4 +1,5 @@
 #include <nearfar/nearfar.hpp>
+#include <nearfar/sharded.hpp>
 
 #ifdef PACKAGE_VERSION
 static_assert(nearfar::version() == PACKAGE_VERSION);

@@ -15,9 +15,9 @@ namespace nearfar::detail {
 
 /// The nearest key of each row, the first of several.
 template <class S>
-class NearestTerm final : public RowTerm<S> {
+class NearestRowTerm final : public RowTerm<S> {
  public:
-  NearestTerm(Scratch& scratch, Index rows)
+  NearestRowTerm(Scratch& scratch, Index rows)
       : distances_(scratch.take<S>(rows)), keys_(scratch.take<Index>(rows)) {}
 
   Index key(Index i) const { return keys_[i]; }
@@ -85,7 +85,7 @@ Result evaluate(const KoLeoOptions& options, const Inputs<S, 1>& inputs) {
     for (Index i = 0; i < n; ++i) nearest[i] = i;
     const PackedRows<S> rows = centred_directions(scratch, call.threads(), distance, u, nearest, n);
     OneSidedPass<S> pass(scratch, call.threads(), distance, rows, rows, Pairing::others);
-    NearestTerm<S> term(scratch, n);
+    NearestRowTerm<S> term(scratch, n);
     Diagnostics range;
     pass.forward(term, range);
     d.largest_score = std::sqrt(range.largest_score);
