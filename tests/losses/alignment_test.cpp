@@ -46,7 +46,7 @@ template <class S>
 class AlignmentOf : public testing::Test {};
 TYPED_TEST_SUITE(AlignmentOf, Scalars, CaseNames);
 
-/// Down to where a float's own rounding of unit rows is what they differ by.
+/// Differences down to the rounding errors of unit rows in float.
 TYPED_TEST(AlignmentOf, RowsThatNearlyPointTheSameWay) {
   using S = TypeParam;
   constexpr bool is_float = sizeof(S) == sizeof(float);
@@ -81,7 +81,7 @@ TYPED_TEST(AlignmentOf, RowsThatNearlyPointTheSameWay) {
   }
 }
 
-/// Not by a distance of roundings, which has a slope.
+/// Their distance consists of rounding errors, and must not have a gradient.
 TYPED_TEST(AlignmentOf, MultiplesOfTheSameRow) {
   using S = TypeParam;
   Matrix<S> x(1, 3), y(1, 3), dx, dy;

@@ -7,9 +7,8 @@
 #include "support/kernel_cases.hpp"
 #include "support/subjects.hpp"
 
-/// Memory runs out at each allocation of a call, one after the other: the call throws
-/// std::bad_alloc, no output is touched, nothing is leaked, and the workspace gives the next call
-/// the bits that a new one would.
+/// Memory runs out at each allocation of a call in turn. The call throws std::bad_alloc, no output
+/// changes, no memory leaks, and the workspace then gives the same bits as a new one.
 
 namespace {
 
@@ -18,11 +17,11 @@ using nearfar::Reduction;
 using nearfar::Workspace;
 using Which = FailingAllocations::Which;
 
-/// Calls of which every allocation is to fail once: `call(outputs, workspace)`.
+/// Calls in which every allocation fails once: `call(outputs, workspace)`.
 template <class S>
 using Call = std::function<nearfar::Result(std::vector<Matrix<S>>& outputs, Workspace*)>;
 
-/// Outputs of another size, so that the call must resize them, with numbers to know them by.
+/// Outputs of another size, which the call must resize, filled with known numbers.
 template <class S>
 std::vector<Matrix<S>> marked(std::size_t count) {
   return std::vector<Matrix<S>>(count, Matrix<S>::Constant(2, 1, S(42)));
@@ -38,7 +37,7 @@ void expect_untouched(const std::vector<Matrix<S>>& outputs) {
   }
 }
 
-/// Lets allocation `nth` of a call fail. False once the call has none of that number.
+/// Makes allocation `nth` of a call fail. Returns false once the call has fewer allocations.
 template <class S>
 bool fails_well(const Call<S>& call, Workspace* workspace, long nth, Which which,
                 std::vector<Matrix<S>>& outputs) {
@@ -62,8 +61,7 @@ void expect_same_outputs(const nearfar::Result& got, const std::vector<Matrix<S>
   }
 }
 
-/// `warm`: the call's workspace has served the same call before, so that all that is left to take
-/// is what it returns.
+/// `warm`: the workspace has served the same call before, so that only the results still allocate.
 template <class S>
 long expect_failures_survived(const Call<S>& call, std::size_t output_count, int threads,
                               bool warm) {
@@ -93,7 +91,7 @@ long expect_failures_survived(const Call<S>& call, std::size_t output_count, int
       expect_same_outputs<S>(again, outputs, want, wanted);
       if (testing::Test::HasFailure()) return failures;
     }
-    // Without a workspace of the caller's nothing is kept at all.
+    // Without a workspace of the caller's nothing is kept.
     for (long nth = 0;; ++nth) {
       std::vector<Matrix<S>> outputs = marked<S>(output_count);
       const long taken = allocations - frees;
@@ -163,7 +161,7 @@ TEST(AllocationFailure, OfLossesWithFurtherArguments) {
 TEST(AllocationFailure, OfMemoriesLeavesThemAsTheyWere) {
   const Matrix<float> x = random_rows<float>(5, 4, 3);
   const std::vector<int> labels = {0, 1, 2, 3, 4};
-  // OpenMP has started then: memory that it misses itself, it does not survive.
+  // Starts OpenMP, which does not survive a failed allocation of its own.
   nearfar::CrossBatchMemory<float>(8, 4).push(x, labels, labels);
   for (long nth = 0;; ++nth) {
     nearfar::CrossBatchMemory<float> memory(8, 4);

@@ -17,7 +17,7 @@ using nearfar::Targets;
 
 using Labels = std::vector<std::int64_t>;
 
-/// The loss of an anchor and one of its positives against these negatives, of cosines.
+/// The loss of an anchor and one of its positives against these negatives, from cosines.
 Real loss_of_pair(Real angle, Real pair, const std::vector<Real>& of_anchor_and_positive) {
   const Real t = std::tan(angle) * std::tan(angle);
   Real sum = 0;
@@ -61,7 +61,7 @@ TYPED_TEST(AngularOf, EqualsTheFormulaAndItsDerivatives) {
   }
 }
 
-/// More pairs than fit a block, so that an anchor's pairs lie in two.
+/// More pairs than fit a block, so that one anchor's pairs are in two blocks.
 TYPED_TEST(AngularOf, ManyPairsIsTheSame) {
   using S = TypeParam;
   const Index n = 90;
@@ -73,7 +73,7 @@ TYPED_TEST(AngularOf, ManyPairsIsTheSame) {
   const oracle::Matrix exact = oracle::exact(x);
   const Real want = terms_of(Real(0.5), exact, labels).mean();
   EXPECT_LE(std::abs(static_cast<Real>(got.value) - want), Tolerance<S>::value * want);
-  // Along one direction, the gradient is the value's slope.
+  // Along one direction, the gradient is the slope of the value.
   const oracle::Matrix direction = oracle::exact(random_rows<double>(n, 3, 10));
   const Real h = Real(1e-5);
   const Real slope = (terms_of(Real(0.5), exact + h * direction, labels).mean() -
@@ -141,7 +141,7 @@ TEST(Angular, OfReferencesListsAndIdsIsTheSame) {
     EXPECT_EQ(again, dy);
   }
 
-  // Lists that say what labels do.
+  // Lists with the same positives as the labels.
   std::vector<Index> offsets = {0};
   std::vector<Index> columns;
   for (Index i = 0; i < m; ++i) {
@@ -158,7 +158,7 @@ TEST(Angular, OfReferencesListsAndIdsIsTheSame) {
   EXPECT_LE((by_lists - by_labels).cwiseAbs().maxCoeff(), 1e-11 * by_labels.cwiseAbs().maxCoeff());
 }
 
-/// Sums of exponentials that would overflow or vanish, and those of negatives far from both.
+/// Sums of exponentials that would overflow or underflow, and negatives far from the pair.
 TYPED_TEST(AngularOf, SharpAnglesKeepTheirDigits) {
   using S = TypeParam;
   Matrix<S> x(4, 2);
@@ -167,7 +167,7 @@ TYPED_TEST(AngularOf, SharpAnglesKeepTheirDigits) {
   const double t = std::tan(angle) * std::tan(angle);  // 198.8
   const auto got = Angular<S>({.angle = angle, .reduction = Reduction::none})
                        .forward(x, std::vector<int>{0, 0, 1, 2});
-  const double want = 4 * t * 1.4;  // log of the sum that the third row has all of
+  const double want = 4 * t * 1.4;  // the log-sum-exp, which the third row dominates
   EXPECT_NEAR(got.values[0], want, Tolerance<S>::value * want);
   EXPECT_NEAR(got.values[1], want, Tolerance<S>::value * want);
 }

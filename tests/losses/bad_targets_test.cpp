@@ -6,8 +6,8 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Every way for targets not to fit rows, or each other: what is thrown, what it says, and that
-/// nothing was written.
+/// All ways in which targets do not fit rows, or each other: the type and text of the exception,
+/// and that no output has changed.
 
 namespace {
 

@@ -73,7 +73,7 @@ TYPED_TEST(BarlowTwinsOf, EqualsTheFormula) {
   }
 }
 
-/// More columns than rows of a task, blocks and panels are wide.
+/// More columns than a task has rows, and than blocks and panels are wide.
 TYPED_TEST(BarlowTwinsOf, ManyColumns) {
   using S = TypeParam;
   Matrix<S> x = random_rows<S>(9, 131, 3) * S(3);
@@ -88,7 +88,7 @@ TYPED_TEST(BarlowTwinsOf, ColumnsFarFromZero) {
   expect_plain<S>({x, y}, {});
 }
 
-/// A column of equal elements has no correlation, whatever epsilon.
+/// A column of equal elements has no correlation, for any epsilon.
 TYPED_TEST(BarlowTwinsOf, ColumnsOfEqualElements) {
   using S = TypeParam;
   Matrix<S> x = random_rows<S>(12, 4, 7);
@@ -103,7 +103,7 @@ TYPED_TEST(BarlowTwinsOf, ColumnsOfEqualElements) {
     Matrix<S> others_x(12, 3), others_y(12, 3);
     others_x << x.col(0), x.col(1), x.col(3);
     others_y << y.col(0), y.col(1), y.col(3);
-    double cross = 0;  // of the view's column that is left with the others
+    double cross = 0;  // of the view's column with the others
     const nearfar::BarlowTwins<S> without({.lambda = 1, .epsilon = epsilon});
     const double rest = without.forward(others_x, others_y).value;
     cross = value - rest - 1;

@@ -154,7 +154,7 @@ TYPED_TEST(CentroidTripletOf, WeightsUpstreamAndUnlabelledRows) {
   EXPECT_EQ(all.value, want.value);
   EXPECT_TRUE(same_bits(Matrix<S>(d_more.bottomRows(7)), Matrix<S>(d_some.bottomRows(7))));
   EXPECT_EQ(d_more.row(6).norm() + d_more.row(7).norm(), 0);
-  // As negatives each is a class of its own.
+  // As negatives, each is the only row of its class.
   Labels apart_labels = of_more;
   apart_labels[6] = 900;
   apart_labels[7] = 901;

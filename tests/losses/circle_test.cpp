@@ -45,7 +45,7 @@ TEST(Circle, EqualsTheFormula) {
 }
 
 TEST(Circle, GradientOfConstantWeightsIsThatOfFrozenOnes) {
-  // Two rows of a class and one of another: frozen weights, by hand.
+  // Two rows of a class and one of another, with constant weights by hand.
   const Matrix<double> x = random_rows<double>(7, 4, 8);
   const std::vector<int> labels = {0, 1, 0, 1, 2, 0, 1};
   const nearfar::CircleOptions options{.m = 0.25, .gamma = 4, .reduction = Reduction::sum};
@@ -77,9 +77,9 @@ TEST(Circle, GradientOfConstantWeightsIsThatOfFrozenOnes) {
   EXPECT_TRUE(report.passed) << report;
 }
 
-/// A weight of one is a weight like any other: it changes with its score.
+/// At a score where the weight is 1, the weight changes with the score, too.
 TEST(Circle, DifferentiatedWeightsOfOneGiveTheDerivative) {
-  // s(0, 1) = m of a positive, s(0, 2) = 1 - m of a negative, both exactly.
+  // s(0, 1) = m for a positive, s(0, 2) = 1 - m for a negative, both exactly.
   Matrix<double> x(4, 3);
   x << 1, 0, 0, 0.25, 1, 0.5, 0.75, 0.25, -1, 0.5, -1, 0.25;
   const std::vector<int> labels = {0, 0, 1, 1};

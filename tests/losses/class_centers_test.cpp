@@ -9,7 +9,7 @@
 #include "support/proxy_oracle.hpp"
 
 /// Softmax losses over classes with several centres against plain loops in long double: values,
-/// gradients, derivatives of numbers that are learnt; bits and memory; and their options.
+/// gradients, derivatives of learnable numbers; bits and memory; and their options.
 
 namespace {
 
@@ -124,7 +124,7 @@ TYPED_TEST_SUITE(ClassCenters, Scalars);
 TYPED_TEST(ClassCenters, SubCenterArcFaceEqualsTheFormula) {
   using S = TypeParam;
   this->each_batch([](Batch<S> b, int centers) {
-    // The nearest of a zero row's centres is any of them.
+    // Any centre may be the nearest of a zero row.
     if (b.x.rows() > 4) b.x.row(3) = -b.x.row(4);
     for (const double margin : {0.0, 0.4, 1.2}) {
       SCOPED_TRACE(margin);
@@ -151,7 +151,7 @@ TYPED_TEST(ClassCenters, SoftTripleEqualsTheFormula) {
   });
 }
 
-/// Margins and numbers are of classes, not of centres.
+/// Margins and numbers belong to classes, not to centres.
 TYPED_TEST(ClassCenters, TakeMarginsAndNumbersOfClasses) {
   using S = TypeParam;
   Batch<S> b(33, 7, 3, 9);
@@ -215,7 +215,7 @@ TEST(ClassCenters, LearnTheirNumbers) {
           .forward_backward(b.x, b.labels, b.proxies, dx, d_proxies);
   expect_derivative(got.d_lambda, lambda.derivative, "d_lambda");
   expect_derivative(got.d_gamma, gamma.derivative, "d_gamma");
-  // Of numbers alone: no row's gradient is wanted.
+  // Derivatives of learnable numbers alone: no row's gradient is wanted.
   const auto numbers =
       SoftTriple<double>(
           {.lambda = 4, .gamma = 0.2, .centers_per_class = 3, .reduction = Reduction::sum})

@@ -24,7 +24,7 @@ using nearfar::SphereFace;
 
 Real angle(Real z) { return std::acos(std::clamp(z, Real(-1), Real(1))); }
 
-/// Logits scale * z, the own class's by `own(z, class)`, which returns psi and dpsi/dz.
+/// Logits scale * z; `own(z, class)` returns psi and dpsi/dz for the row's class.
 LogitOf of_cosine(Real scale, const std::function<std::pair<Real, Real>(Real, Index)>& own) {
   return [=](const RowAndClass& pair) -> Logit {
     const Real z = pair.z[0];
@@ -144,7 +144,7 @@ TYPED_TEST(ClassSoftmax, NormalizedSoftmaxEqualsTheFormula) {
 TYPED_TEST(ClassSoftmax, ArcFaceEqualsTheFormula) {
   using S = TypeParam;
   this->each_batch([](const Batch<S>& b) {
-    if (b.x.cols() == 1) return;  // angles 0 and pi alone: a corner
+    if (b.x.cols() == 1) return;  // only angles 0 and pi, where the function has a corner
     for (const double margin : {0.0, 0.5, 1.3}) {
       SCOPED_TRACE(margin);
       expect_formula<S>(ArcFace<S>({.scale = 8, .margin = margin, .reduction = Reduction::none}), b,
@@ -222,7 +222,7 @@ TYPED_TEST(ClassSoftmax, TakesMarginsAndNumbersOfClasses) {
   check(CosFace<S>({.scale = 8, .reduction = Reduction::none}), cos_face(8, margin_of));
 }
 
-/// The derivatives of numbers that are learnt, by differences of long doubles.
+/// The derivatives of learnable numbers, by differences of long doubles.
 TEST(ClassSoftmax, LearnsItsScale) {
   const Batch<double> b(9, 4, 5);
   const auto sum = [&](const LogitOf& logit, bool with_own = true) {
@@ -264,7 +264,7 @@ TEST(ClassSoftmax, LearnsItsScale) {
   }
 }
 
-/// A row that has its proxy's direction: the corner of cos(theta + m), and the neighbourhood of it.
+/// A row with the direction of its proxy, at the corner of cos(theta + m), and rows near it.
 TYPED_TEST(ClassSoftmax, ArcFaceAtASmallAngleIsRight) {
   using S = TypeParam;
   Batch<S> b(4, 3, 6);
@@ -279,7 +279,7 @@ TYPED_TEST(ClassSoftmax, ArcFaceAtASmallAngleIsRight) {
   Matrix<S> d_proxies;
   const auto got = loss.forward_backward(b.x, b.labels, b.proxies, dx, d_proxies);
   for (std::size_t i = 0; i < 4; ++i) {
-    // An arc cosine near 1 has half the digits of its argument, a long double's.
+    // Near 1, an arc cosine has half the digits of its argument.
     EXPECT_NEAR(got.values[i], static_cast<double>(want.values[i]),
                 std::max(10 * Tolerance<S>::value, 4e-9))
         << i;
@@ -291,7 +291,8 @@ TYPED_TEST(ClassSoftmax, ArcFaceAtASmallAngleIsRight) {
   EXPECT_LE((dx.row(1).template cast<Real>() - want.dx.row(1)).norm(), 10 * size * digits);
 }
 
-/// Rows that are not normalised have no angle where they are zero: inner products without a margin.
+/// Zero rows that are not normalised have no angle: their scores are inner products without a
+/// margin.
 TYPED_TEST(ClassSoftmax, ZeroRowsOfAnyLengthHaveNoMargin) {
   using S = TypeParam;
   Batch<S> b(5, 4, 6);
@@ -308,7 +309,7 @@ TYPED_TEST(ClassSoftmax, ZeroRowsOfAnyLengthHaveNoMargin) {
   EXPECT_TRUE(same_bits(dw, dw_wanted));
 }
 
-/// Every row is told apart by far: relative to themselves, values and gradients have their digits.
+/// The loss of every row is near 0: values and gradients have all digits, relative to themselves.
 TYPED_TEST(ClassSoftmax, KeepsTheDigitsOfSmallValues) {
   using S = TypeParam;
   Matrix<S> x = Matrix<S>::Identity(3, 3);
@@ -337,8 +338,8 @@ TEST(ClassSoftmax, LossesThatAreTheSameAgree) {
               of_unit(LargeMarginSoftmax<double>({.scale = 8})), 1e-12);
 }
 
-/// With all classes, or with those of the batch and some others, gathered: the same softmax as of a
-/// loss that has no other classes.
+/// With all classes, or with those of the batch and some others, gathered: the same softmax as that
+/// of a loss without further classes.
 TEST(ClassSoftmax, OfSomeClassesIsThatOfTheirProxiesAlone) {
   const Batch<double> b(12, 30, 9);
   std::vector<int> some(b.labels);

@@ -65,7 +65,7 @@ TEST(Clip, EqualsTheFormula) {
   }
 }
 
-/// A scale that is as large as it may be still learns.
+/// A scale at the largest value still has its derivative.
 TEST(Clip, HasTheDerivativeOfItsScaleAtTheLargest) {
   const Matrix<double> x = random_rows<double>(4, 3, 1);
   const Matrix<double> y = random_rows<double>(4, 3, 2);

@@ -60,7 +60,7 @@ void expect_co_sent(const CoSentResult& got, const Matrix<S>& da, const Matrix<S
   std::vector<Real> nearness;
   for (Index i = 0; i < a.rows(); ++i) nearness.push_back(sign * scores(i, 0));
   const Oracle want(nearness, targets, static_cast<Real>(scale));
-  // A rounding of a score moves the logarithm by the scale.
+  // A rounding error of a score changes the logarithm by that error times the scale.
   expect_number<S>(got.value, want.value, static_cast<Real>(scale), "value");
   expect_number<S>(got.d_scale, want.d_scale, static_cast<Real>(scale), "d_scale");
   EXPECT_EQ(got.diagnostics.terms, want.pairs);
@@ -106,7 +106,7 @@ TYPED_TEST(CoSentOf, EqualsTheFormulaAndItsDerivatives) {
   expect_formula<S, Euclidean, oracle::Euclidean>();
 }
 
-/// AnglE's score, as complex numbers.
+/// AnglE's score, from complex numbers.
 struct ComplexScore {
   static constexpr bool similarity = true;
 
@@ -195,8 +195,8 @@ TEST(CoSent, OfEqualTargetsIsZero) {
   EXPECT_EQ(da, (Matrix<double>::Zero(9, 4)));
 }
 
-/// Scores in the right order at a scale at which exponentials vanish beside 1, and in the wrong one
-/// at a scale at which they overflow.
+/// Scores in the right order at a scale at which exponentials vanish beside 1, and in the wrong
+/// order at a scale at which they overflow.
 TYPED_TEST(CoSentOf, SharpScalesKeepTheirDigits) {
   using S = TypeParam;
   Matrix<S> a(3, 1);
@@ -219,7 +219,7 @@ TYPED_TEST(CoSentOf, SharpScalesKeepTheirDigits) {
   EXPECT_EQ(da(0, 0), S(-1e4));
 }
 
-/// At the first scale the logits are none, at the second the difference of two of them.
+/// The first scale makes logits overflow, the second the difference of two of them.
 TEST(CoSent, OfValuesTooLargeForADoubleIsAnError) {
   const Matrix<double> a = Matrix<double>::Constant(2, 1, 8.9e153);
   Matrix<double> b = a;

@@ -8,8 +8,8 @@
 #include "support/random.hpp"
 #include "support/settings.hpp"
 
-/// With Reduction::none, the value and the gradient of a query have the same bits whatever other
-/// queries are in the call, however many, and in whatever order, as long as the keys are the same.
+/// With Reduction::none, the value and the gradient of a query have the same bits for any other
+/// queries in the call, in any number and order, if the keys are the same.
 
 namespace {
 
@@ -18,7 +18,7 @@ using nearfar::Labels;
 using nearfar::Reduction;
 using nearfar::Targets;
 
-/// Queries, keys, and who is whose.
+/// Queries, keys, and the positive of each query.
 template <class S>
 struct Batch {
   Matrix<S> queries;
@@ -46,7 +46,7 @@ Batch<S> batch() {
   return out;
 }
 
-/// call(batch, d_queries) is a loss of a batch's queries.
+/// call(batch, d_queries) runs a loss of a batch's queries.
 template <class S, class Call>
 void expect_no_company(const std::string& name, const Call& call) {
   SCOPED_TRACE(name);
@@ -67,7 +67,8 @@ void expect_no_company(const std::string& name, const Call& call) {
   }
 }
 
-/// Kernels of inner products and cosines; a distance's rows are centred on all rows of a call.
+/// Kernels of inner products and cosines. Distances differ: the centre depends on all rows of a
+/// call.
 template <class K>
 constexpr bool is_product = K::geometry != nearfar::Geometry::squared_distance;
 
@@ -100,8 +101,8 @@ TYPED_TEST(Company, OfQueriesOverReferencesDoesNotMatter) {
   const Matrix<S> references = random_rows<S>(m, d, 2);
   const std::vector<int> reference_labels = random_labels(m, 7, 5);
   nearfar::registered::for_each([&]<class Line>(Line) {
-    // A term of the lifted structure has the negatives of both its rows, of the reference, too;
-    // intra-pair variance has the means of all pairs.
+    // A term of the lifted structure has the negatives of both its rows, including those of the
+    // reference; intra-pair variance has the means of all pairs.
     constexpr bool shares_sums = std::is_same_v<Line, nearfar::registered::lifted_structure> ||
                                  std::is_same_v<Line, nearfar::registered::intra_pair_variance>;
     if constexpr (is_over_labels<Line> && !shares_sums) {

@@ -26,7 +26,7 @@
 #include <unistd.h>
 #endif
 
-/// Calls at the same time, from threads of every kind, share objects and change no bit.
+/// Calls at the same time, from all kinds of threads, share objects and give the same bits.
 
 namespace {
 
@@ -34,7 +34,7 @@ using namespace support;
 using nearfar::Workspace;
 using Outputs = std::vector<Matrix<float>>;
 
-/// One loss of each kind of pass, each an object that all calls share.
+/// One loss for each kind of pass; all calls share the objects.
 class Losses {
  public:
   static constexpr std::size_t count = 4;
@@ -70,7 +70,7 @@ struct Outcome {
   Outputs outputs;
 };
 
-/// The result of each loss when nothing else runs.
+/// The result of each loss without other calls.
 std::vector<Outcome> alone(const Losses& losses) {
   std::vector<Outcome> all(Losses::count);
   for (std::size_t k = 0; k < Losses::count; ++k) {
@@ -88,7 +88,7 @@ bool same(const Outcome& got, const Outcome& want) {
   return equal;
 }
 
-/// Calls every loss some times; the number of results that differ.
+/// Calls every loss `rounds` times; returns the number of results that differ.
 int differences(const Losses& losses, const std::vector<Outcome>& want, int threads, int rounds) {
   Workspace workspace(threads);
   int count = 0;
@@ -147,7 +147,7 @@ TEST(Concurrency, OneWorkspaceForAllServesOneCallAtATime) {
   EXPECT_TRUE(same(after, want[0]));
 }
 
-/// A similarity whose score calls a loss with the workspace that is in use.
+/// A similarity whose score calls a loss with the workspace in use.
 struct Nosy {
   static constexpr auto geometry = nearfar::Geometry::inner_product;
   static constexpr auto orientation = nearfar::Orientation::similarity;
@@ -184,8 +184,8 @@ TEST(Concurrency, AWorkspaceInUseIsRefused) {
 }
 
 #ifdef _OPENMP
-/// Without nesting, and with; but for the thread sanitizer's view of OpenMP (Archer of clang 14),
-/// which now and then follows a wild pointer of its own where nested regions end.
+/// Without nesting, and with nesting; not under the thread sanitizer, because its tool for OpenMP
+/// (Archer of clang 14) sometimes follows an invalid pointer at the end of nested regions.
 #if defined(NEARFAR_THREAD_SANITIZER)
 constexpr int caller_levels[] = {1};
 #else
@@ -220,7 +220,7 @@ TEST(Concurrency, ThreadsOfTheProgramAndOfOpenMPAtOnce) {
 
 // The thread sanitizer does not follow a fork.
 #if defined(__linux__) && !defined(NEARFAR_THREAD_SANITIZER)
-/// The exit status of a child that computes with so many threads, 99 when it hangs.
+/// The exit status of a child that computes with this number of threads, 99 if it hangs.
 int status_of_child(const Losses& losses, const std::vector<Outcome>& want, int threads) {
   const pid_t child = fork();
   if (child == 0) {
@@ -232,8 +232,8 @@ int status_of_child(const Losses& losses, const std::vector<Outcome>& want, int 
   return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }
 
-/// GNU's OpenMP has no threads left in a child of a process that had some, and waits for them
-/// forever: a child must be told to use one.
+/// In a child of a process that had threads, GNU's OpenMP has none and waits for them forever, so
+/// the child must use one thread.
 TEST(Concurrency, AForkedChildComputesTheSameBitsOnOneThread) {
   const Losses losses;
   const auto want = alone(losses);

@@ -10,9 +10,9 @@
 #include "support/kernel_cases.hpp"
 #include "support/subjects.hpp"
 
-/// Promises of every loss, tested of every loss x kernel x form, in both scalar types:
-/// gradients are the derivatives of the value, the same bits come from any number of threads,
-/// memory is taken once, the order of rows does not matter, results are finite.
+/// Promises of every loss, tested for every loss, kernel and form, in both scalar types: gradients
+/// are the derivatives of the value, any number of threads gives the same bits, memory is allocated
+/// once, the order of rows does not matter, results are finite.
 
 namespace {
 
@@ -24,7 +24,8 @@ template <class S>
 class Contract : public testing::Test {};
 TYPED_TEST_SUITE(Contract, Scalars, CaseNames);
 
-/// In double, and in float where differences can be told from rounding, that is without kinks.
+/// In double, and in float if there are no kinks, so that differences are larger than rounding
+/// errors.
 TYPED_TEST(Contract, GradientsAreTheDerivativesOfTheValue) {
   using S = TypeParam;
   using Inputs = typename Subject<S>::Inputs;
@@ -54,7 +55,7 @@ TYPED_TEST(Contract, GradientsAreTheDerivativesOfTheValue) {
   }
 }
 
-/// Differences can't show this in float: that it computes what double does, kinks and all.
+/// Differences cannot show this for float: it computes the same as double, including kinks.
 TEST(Scalars, FloatComputesWhatDoubleDoes) {
   for (const Reduction reduction : all_reductions()) {
     const auto singles = all_subjects<float>(33, 17, reduction);
@@ -83,7 +84,7 @@ TYPED_TEST(Contract, DerivativesOfLearnableNumbersAreRight) {
   int found = 0;
   for (const Reduction reduction : all_reductions()) {
     for (const Subject<S>& subject : all_subjects<S>(9, 4, reduction)) {
-      // The wide steps of float cross kinks.
+      // The large steps of float cross kinks.
       if (sizeof(S) == sizeof(float) && !subject.smooth) continue;
       SCOPED_TRACE(subject.name);
       for (const Scalar& scalar : subject.scalars(subject.inputs, subject.labels)) {
@@ -180,7 +181,7 @@ TYPED_TEST(Contract, ASecondCallAllocatesNothing) {
   }
 }
 
-/// An order of groups of so many rows as one of rows.
+/// An order of groups of `size` rows each, as an order of rows.
 std::vector<Index> in_groups(const std::vector<Index>& order, Index size) {
   std::vector<Index> out;
   for (const Index group : order) {
@@ -202,12 +203,12 @@ TYPED_TEST(Contract, OrderOfRowsDoesNotMatter) {
     const std::size_t sets = x.size() - (subject.parametric ? 1 : 0);
     std::vector<std::vector<Index>> orders;
     for (std::size_t k = 0; k < sets; ++k) {
-      // Sets of one size whose rows belong together move together.
+      // Sets of equal size whose rows belong together move together.
       const bool follows = subject.paired && x[k].rows() == x[0].rows();
       const Index centers = k == 1 ? std::max<Index>(subject.centers, 1) : 1;
       const std::vector<Index> order = random_order(x[k].rows() / centers, follows ? 77 : 78 + k);
       orders.push_back(in_groups(order, centers));
-      if (k == 1 && subject.centers > 0) {  // labels are places of what has moved
+      if (k == 1 && subject.centers > 0) {  // labels are positions of the rows that moved
         for (int& label : labels[0]) {
           label = static_cast<int>(std::find(order.begin(), order.end(), label) - order.begin());
         }
@@ -226,7 +227,7 @@ TYPED_TEST(Contract, OrderOfRowsDoesNotMatter) {
   }
 }
 
-/// Value and gradients are finite. Where `may_overflow`, an error that says so will do, too.
+/// Value and gradients are finite, or, if `may_overflow`, the call throws an error that says so.
 template <class S>
 void expect_finite(const Subject<S>& subject, const typename Subject<S>::Inputs& x,
                    const typename Subject<S>::AllLabels& labels, bool may_overflow) {
@@ -243,7 +244,7 @@ void expect_finite(const Subject<S>& subject, const typename Subject<S>::Inputs&
   }
 }
 
-/// A loss that is an exponential of scores, not a logarithm of one.
+/// A loss that contains exponentials of scores without a logarithm.
 template <class S>
 bool is_exponential(const Subject<S>& subject) {
   return subject.name.find("bound nwj") != std::string::npos || subject.name.find("Rince") == 0;
@@ -284,7 +285,7 @@ TYPED_TEST(Contract, HardInputsGiveFiniteResultsOrAClearError) {
   }
 }
 
-/// Temperatures from 1000 to 0.001, and one at which cosines make logits of 100 000 either way.
+/// Temperatures from 1000 to 0.001, and one at which cosines give logits of +-100 000.
 TYPED_TEST(Contract, SharpLogitsGiveFiniteResults) {
   using S = TypeParam;
   for (const double temperature : {1e3, 1e-3, 1e-5}) {
@@ -321,12 +322,12 @@ TYPED_TEST(Contract, LabelsThatAreAllTheSameOrAllDifferentGiveFiniteResults) {
   }
 }
 
-/// One query or none against many, many against one or none.
+/// One query or none against many keys, and many queries against one key or none.
 TYPED_TEST(Contract, SetsOfUnequalSizeGiveFiniteResults) {
   using S = TypeParam;
   for (const Subject<S>& subject : all_subjects<S>(9, 4, Reduction::mean)) {
     const std::size_t sets = subject.inputs.size() - (subject.parametric ? 1 : 0);
-    // The last set is free where it has labels of its own, or is one of shared negatives.
+    // The last set may have any size if it has labels of its own, or shared negatives.
     const Index last = subject.inputs[sets - 1].rows();
     if (sets < 2 || last == subject.inputs[0].rows() || subject.centers > 0) continue;
     for (const auto& [first, others] :
@@ -349,7 +350,7 @@ TYPED_TEST(Contract, NoRowAndOneRowGiveFiniteResultsOrAClearError) {
   using Inputs = typename Subject<S>::Inputs;
   for (const Subject<S>& subject : all_subjects<S>(9, 4, Reduction::mean)) {
     for (const Index rows : {0, 1}) {
-      if (subject.centers > 1) continue;  // one row is no class
+      if (subject.centers > 1) continue;  // one row makes no class
       SCOPED_TRACE(subject.name + ", rows " + std::to_string(rows));
       Inputs x = subject.inputs;
       auto labels = subject.labels;

@@ -13,8 +13,8 @@
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
 
-/// Contrastive predictive coding against plain loops over contexts and candidates, and what is
-/// promised of every loss. Its rows have an order, so it is no subject of the common tests.
+/// Contrastive predictive coding against plain loops over contexts and candidates, and the promises
+/// of every loss. Its rows have an order, so the common tests do not cover it.
 
 namespace {
 
@@ -102,7 +102,7 @@ void add(oracle::Gradient& to, const oracle::Gradient& share, Index first = 0) {
   }
 }
 
-/// Every step, context and candidate, one after the other.
+/// Computes every step, context and candidate, one after the other.
 template <class S>
 Expected expected(const CpcOptions& o, const Inputs<S>& x, const std::vector<double>& upstream) {
   const oracle::Matrix c = oracle::exact(x.contexts);
@@ -271,7 +271,8 @@ TYPED_TEST(CpcOf, GradientsAreTheDerivativesOfTheValue) {
   }
 }
 
-// ---- what follows from it -----------------------------------------------------------------------
+// ---- consequences of the definition
+// --------------------------------------------------------------
 
 TYPED_TEST(CpcOf, OfOneStepAtOneTimeIsInfoNce) {
   using S = TypeParam;
@@ -325,7 +326,7 @@ TYPED_TEST(CpcOf, OfOneSequenceHasNegativesInItOnly) {
   EXPECT_TRUE(none.contexts.isZero(0) && none.targets.isZero(0) && none.weights.isZero(0));
 }
 
-/// Scores that are all the same, a choice by chance; and scores that leave no doubt.
+/// Equal scores, where the choice is random; and scores that determine the choice.
 TYPED_TEST(CpcOf, BoundGoesFromZeroToTheLogarithmOfTheCandidates) {
   using S = TypeParam;
   constexpr Index sequences = 6;
@@ -500,7 +501,7 @@ TYPED_TEST(CpcOf, ASecondCallAllocatesNothingButTheStepsItReturns) {
   }
 }
 
-/// Steps use the same memory one after the other, and so do blocks; none holds a matrix of scores.
+/// Steps and blocks use the same memory one after the other; none holds a matrix of scores.
 TYPED_TEST(CpcOf, MemoryGrowsWithRowsAndNotWithSteps) {
   using S = TypeParam;
   constexpr Index cols = 16;
@@ -515,12 +516,13 @@ TYPED_TEST(CpcOf, MemoryGrowsWithRowsAndNotWithSteps) {
     const double few = bytes(64, 1, negatives);
     EXPECT_LT(bytes(64, 8, negatives), 1.2 * few);
     EXPECT_LT(bytes(256, 1, negatives), 4.5 * few);
-    // Both sides gathered, prepared, mapped and with gradients, and panels of up to 192 rows.
+    // Both sides gathered, packed, mapped and with gradients, and panels of up to 192 rows.
     EXPECT_LT(bytes(256, 1, negatives), 256 * 15 * sizeof(S) * (16 * 2 * cols + 2 * 192));
   }
 }
 
-// ---- what is refused, and what is not -----------------------------------------------------------
+// ---- errors, and inputs that are no errors
+// -------------------------------------------------------
 
 TYPED_TEST(CpcOf, RefusesOptionsOutOfRange) {
   using S = TypeParam;
@@ -688,7 +690,7 @@ TYPED_TEST(CpcOf, OfNoSequencesIsZero) {
   }
 }
 
-/// No rows may come without columns.
+/// Without rows, sets may have no columns.
 TYPED_TEST(CpcOf, OfNothingAtAllIsZero) {
   using S = TypeParam;
   const Matrix<S> none(0, 0);
@@ -698,7 +700,7 @@ TYPED_TEST(CpcOf, OfNothingAtAllIsZero) {
   for (const auto& step : result.steps) EXPECT_EQ(step.loss, 0);
 }
 
-/// Its only step is its first.
+/// The context of its only step has no negative.
 TYPED_TEST(CpcOf, RefusesSequencesTooShortForANegativeIfTheOptionSaysSo) {
   using S = TypeParam;
   const Inputs<S> x({3, 2, 1});

@@ -17,7 +17,7 @@ using nearfar::Dclw;
 using nearfar::InnerProduct;
 using nearfar::Reduction;
 
-/// Weights are constants of the derivatives.
+/// The derivatives treat weights as constants.
 ScoreSlopes dclw(Index n, const oracle::Matrix& s, Real t, Real sigma) {
   ScoreSlopes want(std::size_t(2 * n), 2 * n);
   Real mean = 0;
@@ -71,7 +71,7 @@ TYPED_TEST(DclwOf, EqualsTheFormulaAndItsDerivatives) {
   }
 }
 
-/// exp(s / sigma) of one pair alone is left: its weight is 2 - N, that of all others 2.
+/// exp(s / sigma) of one pair dominates the mean: its weight is 2 - N, that of all others 2.
 TYPED_TEST(DclwOf, ASharpSigmaWeighsOnePairAlone) {
   using S = TypeParam;
   Matrix<S> a = Matrix<S>::Identity(4, 4);

@@ -6,8 +6,8 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Margins that nobody set teach something under every kernel that a loss takes; those beyond a
-/// kernel's range are refused or counted.
+/// Default margins give gradients under every kernel that a loss takes; margins beyond a kernel's
+/// range are refused or counted.
 
 namespace {
 
@@ -22,7 +22,7 @@ class DefaultMargins : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(DefaultMargins, Scalars);
 
-/// body(name, kernel) for kernels that treat both rows alike.
+/// Calls body(name, kernel) for kernels that treat both rows alike.
 template <class S, class Body>
 void each_kernel(const Matrix<S>& transform, const Body& body) {
   body("Euclidean", Euclidean());
@@ -33,7 +33,7 @@ void each_kernel(const Matrix<S>& transform, const Body& body) {
   body("InnerProduct", InnerProduct());
 }
 
-/// pytorch-metric-learning's page of ContrastiveLoss: 0 and 1 for distances, 1 and 0 for
+/// The defaults of pytorch-metric-learning's ContrastiveLoss: 0 and 1 for distances, 1 and 0 for
 /// similarities.
 TYPED_TEST(DefaultMargins, OfLinearContrastiveGoByTheKernel) {
   using S = TypeParam;
@@ -104,7 +104,7 @@ TYPED_TEST(DefaultMargins, TeachSomethingUnderEveryKernel) {
   });
 }
 
-/// Of the library's kernels; a function of the user's own may have any scores.
+/// The check is for the library's kernels; a function of the user's own may have any scores.
 struct Doubled : Cosine {
   template <class T>
   T score(T u) const {
@@ -141,8 +141,8 @@ TYPED_TEST(DefaultMargins, ThatNoScoreReachesAreRefused) {
   EXPECT_NO_THROW((LinearContrastive<S, Doubled>({.positive_margin = 1.5})));
 }
 
-/// Margins that are differences of scores, or that dissimilar pairs are pushed to, are free: with
-/// one beyond what cosines can differ by nothing rests, and the counts say so.
+/// Margins that are differences of scores, or lower bounds of dissimilar pairs' distances, are not
+/// limited. If one is larger than cosines can differ, every term is active, and the counts show it.
 TYPED_TEST(DefaultMargins, BeyondTheRangeOfCosinesAreCounted) {
   using S = TypeParam;
   Matrix<S> x(3, 2);

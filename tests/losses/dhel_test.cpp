@@ -74,7 +74,7 @@ TEST(Dhel, GradientsWithoutAReductionAreThoseOfTheSum) {
   expect_gradients_of_the_sum<Dhel<double>>(nearfar::DhelOptions());
 }
 
-/// Rows of one view that overflow with each other, and not with the other view's.
+/// Inner products of one view's rows overflow, those with the other view's rows do not.
 TEST(Dhel, RefusesRowsWhoseProductsOverflow) {
   const Matrix<float> small = Matrix<float>::Constant(2, 2, 1e-9F);
   const Matrix<float> large = Matrix<float>::Constant(2, 2, 1e25F);

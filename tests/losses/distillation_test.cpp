@@ -116,7 +116,7 @@ TEST(MarginMse, RefusesNegativesThatAreNotAsManyForEach) {
 
 // ---- distillation of scores ---------------------------------------------------------------------
 
-/// tau^2 KL(P | S) of one query, its derivatives by the student's scores.
+/// tau^2 KL(P | S) of one query, and its derivatives with respect to the student's scores.
 struct Kl {
   Real value = 0;
   std::vector<Real> slopes;
@@ -219,7 +219,7 @@ TEST(DistillKl, HasTheGradientOfItsValue) {
                q.size() + x.size());
 }
 
-/// A student that all but has the teacher's scores: the divergence is half the variance of the
+/// A student with nearly the teacher's scores: the divergence is half the variance of the
 /// differences.
 TEST(DistillKl, KeepsItsDigitsNearZero) {
   Matrix<double> q(1, 1);
@@ -232,7 +232,7 @@ TEST(DistillKl, KeepsItsDigitsNearZero) {
   EXPECT_NEAR(got.value, want, 1e-8 * want);
 }
 
-/// Teachers so sure that what they leave to the others is no number.
+/// Teachers whose probabilities of the other candidates underflow.
 TYPED_TEST(DistillationOf, SharpTeachersGiveFiniteResults) {
   using S = TypeParam;
   Matrix<S> q(1, 1);

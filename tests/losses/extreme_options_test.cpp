@@ -8,7 +8,8 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Options and upstreams at the ends of their range: a finite result, or an error that names them.
+/// Options and upstreams at the ends of their range give a finite result, or an error with their
+/// name.
 
 namespace {
 
@@ -29,7 +30,7 @@ bool finite(const Matrix<S>& m) {
   return m.allFinite();
 }
 
-/// The positive lies farther than the negative: dL/dtau is -(0.2 / tau^2), which no double holds.
+/// The positive is farther than the negative: dL/dtau is -(0.2 / tau^2), which overflows double.
 TYPED_TEST(ExtremeOptions, OfATemperatureWhoseDerivativeOverflowsAreRefused) {
   using S = TypeParam;
   Matrix<S> x(2, 2), y(2, 2);
@@ -57,7 +58,7 @@ TYPED_TEST(ExtremeOptions, OfATemperatureWhoseDerivativeOverflowsAreRefused) {
     refused("NegativeSampling", "d_temperature", [&] {
       NegativeSampling<S>({.temperature = tau}).forward_backward(x, y, x, dx, dy, no_gradient);
     });
-    // Where the pairs lie right the loss and all of its derivatives vanish.
+    // If the pairs have the right order, the loss and all of its derivatives underflow.
     const auto fine = InfoNce<S>({.temperature = tau}).forward_backward(x, x, dx, dy);
     EXPECT_EQ(fine.value, 0);
     EXPECT_EQ(fine.d_temperature, 0);
@@ -68,7 +69,7 @@ TYPED_TEST(ExtremeOptions, OfATemperatureWhoseDerivativeOverflowsAreRefused) {
   }
 }
 
-/// What the scalar type cannot hold, or not the inverse of, is refused by name and not by the rows.
+/// An option that overflows the scalar type, or whose inverse does, is refused by its own name.
 TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
   using S = TypeParam;
   struct Option {
@@ -160,7 +161,7 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
                   [&] { Clip<S>({.largest_logit_scale = tiny}); }});
 }
 
-/// At the ends of what is taken, results are finite or refused; never NaN or infinity.
+/// At the ends of the allowed range, results are finite or refused; never NaN or infinity.
 TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(6, 3, 1);
@@ -326,8 +327,8 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
 
 // ---- upstreams and weights ----------------------------------------------------------------------
 
-/// One number for all rows and the same number for each: the same gradients, also where no float
-/// holds it.
+/// One number for all rows and the same number for each row give the same gradients, also if it
+/// overflows float.
 TYPED_TEST(ExtremeOptions, OfUpstreamAreTheSameAsOneNumberAndOneARow) {
   using S = TypeParam;
   const Index n = 4;
@@ -392,7 +393,7 @@ TYPED_TEST(ExtremeOptions, OfUpstreamAreTheSameAsOneNumberAndOneARow) {
   }
 }
 
-/// A row's own share is kept beside one that is far larger.
+/// A small factor of a row keeps its effect beside a far larger one.
 TYPED_TEST(ExtremeOptions, OfUpstreamKeepTheSmallBesideTheLarge) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(3, 2, 1);
@@ -411,7 +412,7 @@ TYPED_TEST(ExtremeOptions, OfUpstreamKeepTheSmallBesideTheLarge) {
   }
 }
 
-/// Weights of anchors are factors like these.
+/// Weights of anchors are such factors, too.
 TYPED_TEST(ExtremeOptions, OfWeightsScaleTheGradient) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(4, 3, 1);

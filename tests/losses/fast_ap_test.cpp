@@ -15,7 +15,7 @@ using namespace support;
 using nearfar::FastAp;
 using nearfar::Reduction;
 
-/// The loss of an anchor, given cosines and which of them are positives'.
+/// The loss of an anchor, from cosines and a flag for each positive.
 struct Oracle {
   Real value = 0;
   std::vector<Real> slopes;  ///< dL/d(cosine)
@@ -42,7 +42,7 @@ struct Oracle {
       all_up_to[k] = all[k] + (k > 0 ? all_up_to[k - 1] : 0);
     }
     Real sum = 0;
-    std::vector<Real> by_own(size, 0), by_all(size, 0);  // derivatives by own and all of a bin
+    std::vector<Real> by_own(size, 0), by_all(size, 0);  // d/d(positives), d/d(all) of a bin
     for (std::size_t b = 0; b < size; ++b) {
       if (all_up_to[b] == 0) continue;
       sum += own[b] * own_up_to[b] / all_up_to[b];
@@ -58,12 +58,12 @@ struct Oracle {
           std::min<Index>(static_cast<Index>(std::floor(at(j))), bins - 1));
       Real slope = by_all[k + 1] - by_all[k];
       if (positive[j]) slope += by_own[k + 1] - by_own[k];
-      slopes[j] = slope / count * 2 / width;  // of -sum, by c = (2 - 2 s) / width
+      slopes[j] = slope / count * 2 / width;  // of -sum, with respect to c = (2 - 2 s) / width
     }
   }
 };
 
-/// Whether a cosine lies so near the border of bins that a rounding may move it over.
+/// True if a cosine is so near a border of bins that a rounding error may move it across.
 bool is_at_a_border(Real s, Index bins, Real tolerance) {
   const Real c = (1 - s) * static_cast<Real>(bins) / 2;
   return std::abs(c - std::round(c)) < tolerance * static_cast<Real>(bins);
@@ -160,7 +160,7 @@ TYPED_TEST(FastApOf, OfReferencesIsTheSame) {
   expect_near<S>(dy, want.b.values, Tolerance<S>::gradient * (1 + want.b.scale()), "dy");
 }
 
-/// All positives before all negatives: exactly 0, whatever the sums of the histogram round to.
+/// All positives before all negatives: exactly 0, for any rounding errors of the histogram's sums.
 TYPED_TEST(FastApOf, OfAPerfectRankingIsZero) {
   using S = TypeParam;
   const Index n = 60;

@@ -75,7 +75,7 @@ TEST(GeneralizedLiftedStructure, CountsAnchorsWithAPositiveAndANegative) {
   }
 }
 
-/// exp(d) of these overflows.
+/// exp(d) of these distances overflows.
 TYPED_TEST(GeneralizedLiftedStructureOf, FarRowsKeepsItsDigits) {
   using S = TypeParam;
   Matrix<S> x(4, 1);

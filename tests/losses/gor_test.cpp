@@ -48,13 +48,13 @@ nearfar::Result expect_plain(const Matrix<S>& x, const nearfar::GorOptions& opti
       [&](const Sets& rows) { return plain(rows[0], options); }, {x}, 1);
 }
 
-/// Fewer rows than columns and more, in which case sums go over columns.
+/// Fewer rows than columns, and more rows, for which sums run over columns.
 TYPED_TEST(GorOf, EqualsTheFormula) {
   using S = TypeParam;
   for (const auto& [n, d] :
        {std::pair<Index, Index>(2, 3), {3, 3}, {8, 5}, {5, 8}, {30, 17}, {12, 90}, {420, 3}}) {
     SCOPED_TRACE(n);
-    // Rows around a direction, so that neither moment is near what random ones have.
+    // Rows around one direction, so that neither moment is near that of random rows.
     const Matrix<S> x = random_rows<S>(n, d, 1).array() + S(0.5);
     expect_plain<S>(x, {});
     expect_plain<S>(x, {.mean_weight = 0.3, .second_moment_weight = 2});
@@ -62,7 +62,7 @@ TYPED_TEST(GorOf, EqualsTheFormula) {
   }
 }
 
-/// Orthogonal rows: the second moment is below 1/D, so the hinge is 0, and its gradient with it.
+/// Orthogonal rows: the second moment is below 1/D, so the hinge and its gradient are 0.
 TYPED_TEST(GorOf, BelowTheHinge) {
   using S = TypeParam;
   for (const Index n : {3, 5}) {

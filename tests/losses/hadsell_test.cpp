@@ -9,9 +9,9 @@
 #include "support/margins.hpp"
 #include "support/options.hpp"
 
-/// Hadsell's contrastive loss of every distance, of pairs given and of all pairs of a labelled
-/// batch: values, counts and all gradients on odd sizes against the oracle, and on small ones
-/// against finite differences, which know nothing of the oracle's formulas.
+/// Hadsell's contrastive loss with every distance, over given pairs and over all pairs of a
+/// labelled batch: values, counts and all gradients against the oracle on odd sizes, and against
+/// finite differences on small ones, which do not depend on the oracle's formulas.
 
 namespace {
 
@@ -37,8 +37,8 @@ std::string text(const Sizes& s, Reduction reduction) {
 constexpr Reduction reductions[] = {Reduction::mean, Reduction::sum, Reduction::mean_nonzero,
                                     Reduction::none};
 
-/// The common part of both forms: the kernel, and a margin between the distances of dissimilar
-/// pairs, some of which are nearer and some farther.
+/// The common part of both forms: the kernel, and a margin such that some dissimilar pairs are
+/// nearer and some farther.
 template <class Case>
 struct Problem {
   using S = typename Case::Scalar;
@@ -80,7 +80,7 @@ struct Pairs : Problem<Case> {
     std::vector<oracle::Real> distances;
     for (Index i = 0; i < s.rows; ++i) distances.push_back(scores(i, 0));
     this->margin = clear_margin(distances);
-    // A dissimilar pair next to the margin has a value of few digits: m - d cancels.
+    // A dissimilar pair at a distance near the margin has a value of few digits: m - d cancels.
     for (Index i = 0; i < s.rows; ++i) {
       if (std::abs(scores(i, 0) - this->margin) < this->margin / 20) {
         same[static_cast<std::size_t>(i)] = 1;
@@ -158,9 +158,10 @@ struct LabelledBatch : Problem<Case> {
   std::vector<nearfar::CheckedInput<S>> checked() { return {{"x", rows, d_rows}}; }
 };
 
-// ---- the tests, of either form ------------------------------------------------------------------
+// ---- tests of both forms
+// -------------------------------------------------------------------------
 
-/// Rows are weighed apart, so that no error of one can hide behind another's.
+/// Each row has a factor of its own, so that an error of one cannot hide behind another's.
 template <class Form>
 void expect_the_oracles(const Sizes& sizes) {
   using S = typename Form::S;
@@ -181,7 +182,7 @@ void expect_reduced(const Sizes& sizes) {
     Form p(sizes);
     const auto loss = p.loss(reduction);
     const oracle::Loss want = p.want({.reduction = reduction});
-    // A margin that all or none of the pairs are within would test half of the formula.
+    // A margin with all or none of the pairs within it would test half of the formula.
     ASSERT_LT(want.diagnostics.active_terms, want.diagnostics.terms);
     expect_result<S>(p.forward(loss), want, reduction);
     expect_result<S>(p.gradients(loss), want, reduction);
@@ -282,7 +283,7 @@ TYPED_TEST(HadsellOfKernels, EqualRowsAreAtDistanceZero) {
   Matrix<S> dx;
   Matrix<S> dy;
 
-  // Cosines of equal rows are 1 but for rounding.
+  // Cosines of equal rows are 1 but for rounding errors.
   const double rounding = Tolerance<S>::value;
   const Result alike = loss.forward_backward(x, std::vector<int>(n, 4), dx);
   EXPECT_NEAR(alike.value, 0, rounding);

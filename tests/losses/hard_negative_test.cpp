@@ -23,7 +23,7 @@ TEST(HardNegative, EqualsTheFormula) {
          {std::pair(0.0, 0.0), std::pair(0.1, 1.0), std::pair(0.1, 0.0), std::pair(0.6, 2.0)}) {
       const Real tau = 0.25;
       const TwoViews v(n, tau);
-      // Of every third sample there is a copy, which is left out by its id.
+      // Every third sample has a copy, which its id leaves out.
       std::vector<Index> ids;
       for (Index i = 0; i < n; ++i) ids.push_back(i % 3 == 2 ? i - 1 : i);
       for (const bool with_ids : {false, true}) {
@@ -58,7 +58,7 @@ TEST(HardNegative, EqualsTheFormula) {
   }
 }
 
-/// Two samples whose views are alike, and two whose views point apart: losses from 1e-174 to 1000.
+/// Two samples whose views agree, and two whose views point apart: losses from 1e-174 to 1000.
 TEST(HardNegative, SharpTemperaturesKeepTheirDigits) {
   for (const double tau : {0.02, 0.002}) {
     for (const double side : {1.0, -1.0}) {
@@ -90,7 +90,7 @@ TEST(HardNegative, SharpTemperaturesKeepTheirDigits) {
   }
 }
 
-/// Lengths do not matter. Of many rows: some positives are the first keys of a tile.
+/// Lengths have no influence. With many rows, some positives are the first keys of a tile.
 TEST(HardNegative, GradientsAreAtRightAnglesToTheirRows) {
   const Matrix<double> a = random_rows<double>(400, 4, 25);
   const Matrix<double> b = random_rows<double>(400, 4, 26);
@@ -102,7 +102,7 @@ TEST(HardNegative, GradientsAreAtRightAnglesToTheirRows) {
   EXPECT_LE(b.cwiseProduct(db).rowwise().sum().cwiseAbs().maxCoeff(), same);
 }
 
-/// Every cosine is -1/3: a thousand times less than the largest is less than any exponential holds.
+/// Every cosine is -1/3: exponentials relative to a cosine of 1 would underflow.
 TEST(HardNegative, OfRowsAsFarApartAsTheyCanBeIsFinite) {
   Matrix<double> a(2, 3), b(2, 3), da, db;
   a << 1, 1, 1, 1, -1, -1;

@@ -15,7 +15,7 @@
 #include "support/options.hpp"
 #include "support/score_slopes.hpp"
 
-/// InBatchInfoNce against plain loops over pairs in long double; its rules one by one; its errors.
+/// InBatchInfoNce against plain loops over pairs in long double; each of its rules; its errors.
 
 namespace {
 
@@ -30,14 +30,14 @@ using nearfar::Partition;
 using nearfar::per_query;
 using nearfar::Reduction;
 
-/// A batch: rows of queries, of keys and of negatives one after the other, and what goes with them.
+/// A batch: rows of queries, of keys and of negatives one after the other, and its further inputs.
 template <class S>
 struct Batch {
   Index n;
   Index m;
   Matrix<S> rows;
   Matrix<S> guide;
-  std::vector<Index> offsets;  ///< negatives of each query; empty where all share them
+  std::vector<Index> offsets;  ///< negatives of each query; empty if all queries share them
   std::vector<int> ids;        ///< of pairs; may be empty
   std::vector<int> negative_ids;
   std::vector<double> log_q;
@@ -70,7 +70,7 @@ struct Batch {
     for (Index j = 0; j < m; ++j) log_q_negatives.push_back(-3 + random.uniform());
   }
 
-  /// Gradients of all three sets as one.
+  /// Writes the gradients of all three sets to one matrix.
   nearfar::TemperatureResult run(const InBatchInfoNceOptions& options, Matrix<S>& d_rows,
                                  nearfar::CallOptions<S> call = {}) const {
     const Matrix<S> q = queries();
@@ -108,7 +108,7 @@ struct Wanted : ScoreSlopes {
   std::int64_t without_negative = 0;
 };
 
-/// The formula, pair by pair, of inner products.
+/// The formula, pair by pair, with inner products.
 template <class S>
 Wanted formula(const InBatchInfoNceOptions& options, const Batch<S>& of) {
   const Index n = of.n;
@@ -136,7 +136,7 @@ Wanted formula(const InBatchInfoNceOptions& options, const Batch<S>& of) {
     const auto same_id = [&](Index j) {
       return !of.ids.empty() && of.ids[std::size_t(i)] == of.ids[std::size_t(j)];
     };
-    // Whether row b is compared with a row of sample i.
+    // True if row b is compared with a row of sample i.
     const auto counts = [&](Index b) {
       if (b < 2 * n) return b % n != i && !same_id(b % n);
       return of.ids.empty() || of.ids[std::size_t(i)] != of.negative_ids[std::size_t(b - 2 * n)];
@@ -218,7 +218,7 @@ void expect_formula(InBatchInfoNceOptions options, const Batch<S>& batch) {
   EXPECT_EQ(got.diagnostics.terms, batch.n);
 }
 
-/// All directions, or the queries' alone.
+/// All directions, or queries with keys alone.
 std::vector<InBatchInfoNceOptions> direction_options() {
   std::vector<InBatchInfoNceOptions> out;
   for (int bits = 0; bits < 8; ++bits) {
@@ -280,7 +280,7 @@ TYPED_TEST(InBatch, DropsNegativesAboveAMarginOrByAGuide) {
       options.margin = -0.2;
       expect_formula(options, batch);
       expect_formula(options, guided);
-      options.margin = 3;  // of some queries, all
+      options.margin = 3;  // of some queries, all are left out
       expect_formula(options, batch);
     }
   }
@@ -314,7 +314,8 @@ TYPED_TEST(InBatch, CombinesAllRules) {
   }
 }
 
-/// Values far below one keep their digits: no sum of positive and negatives is subtracted.
+/// Values far below one keep their digits: the code never subtracts a sum of positive and
+/// negatives.
 TYPED_TEST(InBatch, KeepsTheDigitsOfSmallValues) {
   using S = TypeParam;
   Batch<S> batch(8, 0, 3);
@@ -381,7 +382,7 @@ TYPED_TEST(InBatchKernels, HaveTheGradientOfTheirValue) {
                                  .reduction = Reduction::none},
                                 with_matrix());
   };
-  // The guide decides, which does not depend on the rows: no kinks.
+  // The guide decides, and does not depend on the rows: there are no kinks.
   const Matrix<S> guide_queries = random_rows<S>(5, 3, 4);
   const Matrix<S> guide_keys = random_rows<S>(5, 3, 5);
   const Matrix<S> guide_negatives = random_rows<S>(4, 3, 6);

@@ -11,9 +11,8 @@
 #include "support/kernel_cases.hpp"
 #include "support/own_negatives.hpp"
 
-/// Which keys are a query's negatives and which its positive in InfoNCE: negatives of each query's
-/// own, negatives masked by id, positives by index. (Shared negatives are tested with the loss
-/// itself.)
+/// The positive and the negatives of a query in InfoNCE: negatives of each query's own, negatives
+/// masked by id, positives by index. (The tests of the loss cover shared negatives.)
 
 namespace {
 
@@ -51,7 +50,7 @@ TYPED_TEST(InfoNceOwnNegatives, EachQueryIsAsIfAloneWithItsNegatives) {
   }
 }
 
-/// Independent of the other forms.
+/// This test does not depend on the other forms.
 TYPED_TEST(InfoNceOwnNegatives, GradientsAreTheDerivativesOfTheValue) {
   using S = typename TypeParam::Scalar;
   OwnNegativesProblem<TypeParam> p(5, 3, 4);
@@ -123,7 +122,7 @@ TYPED_TEST(InfoNceOwnNegatives, MustBeAsManyForEachQuery) {
                   Thrown::invalid_argument,
                   {"negatives: wanted as many for each of 3 queries, got 5 rows"},
                   [&] { loss.forward(p.queries, p.keys, per_query(five)); }});
-  // None is a number like any other: the loss is that of no competition.
+  // The number may be 0: the loss is that of a query without negatives.
   EXPECT_EQ(loss.forward(p.queries, p.keys, per_query(Matrix<S>())).value, 0);
   EXPECT_EQ(
       loss.forward(p.queries, p.keys, per_query(Matrix<S>())).diagnostics.anchors_without_negative,
@@ -136,7 +135,7 @@ template <class Case>
 class NegativeIds : public testing::Test {};
 TYPED_TEST_SUITE(NegativeIds, AllKernels, CaseNames);
 
-/// Every query must come out as if it were alone with the negatives that are left to it.
+/// The result for every query is that of a call with this query and its remaining negatives alone.
 TYPED_TEST(NegativeIds, MaskNegativesThatShareTheQuerysId) {
   using S = typename TypeParam::Scalar;
   constexpr Index n = 61;
@@ -269,7 +268,7 @@ TYPED_TEST(PositiveIndex, EqualsKeysInTheOrderOfTheirQueries) {
   expect_same<S>(moved_dk, reordered<S>(dk, order), "d_keys");
 }
 
-/// Keys may be fewer than queries and be the positive of many.
+/// There may be fewer keys than queries, and a key may be the positive of many.
 TYPED_TEST(PositiveIndex, GradientsAreTheDerivativesOfTheValue) {
   using S = typename TypeParam::Scalar;
   const TypeParam of_kernel(4);

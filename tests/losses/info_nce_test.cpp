@@ -14,8 +14,8 @@
 #include "support/labelled_batches.hpp"
 #include "support/options.hpp"
 
-/// InfoNCE of every kernel: values, counts and all gradients on odd sizes against the oracle, and
-/// on small ones against finite differences, which know nothing of the oracle's formulas.
+/// InfoNCE with every kernel: values, counts and all gradients against the oracle on odd sizes, and
+/// against finite differences on small ones, which do not depend on the oracle's formulas.
 
 namespace {
 
@@ -30,7 +30,7 @@ constexpr double temperature = 0.5;
 struct Sizes {
   Index queries;
   Index keys;
-  Index negatives;  ///< none explicit: -1
+  Index negatives;  ///< -1 without explicit ones
   Index depth;
 };
 
@@ -39,7 +39,7 @@ std::string text(const Sizes& s) {
          std::to_string(s.negatives) + " negatives, depth " + std::to_string(s.depth);
 }
 
-/// One set of rows for a case's kernel, and every way to call the loss on it.
+/// One set of rows for a case's kernel, and all ways to call the loss on it.
 template <class Case>
 struct Problem {
   using S = typename Case::Scalar;
@@ -111,13 +111,13 @@ class InfoNceOfKernels : public testing::Test {
       Sizes{33, 33, 2, 128},  Sizes{33, 33, 33, 17}, Sizes{130, 130, 33, 3},
       Sizes{130, 130, 1, 17},
   };
-  /// Sizes on which a test can afford several calls.
+  /// Sizes for tests with several calls.
   static constexpr std::array few_sizes{Sizes{7, 7, -1, 17}, Sizes{7, 9, -1, 3},
                                         Sizes{33, 33, 5, 3}, Sizes{7, 7, 3, 17}};
 };
 TYPED_TEST_SUITE(InfoNceOfKernels, AllKernels, CaseNames);
 
-/// Rows are weighed apart, so that no error of one can hide behind another's.
+/// Each row has a factor of its own, so that an error of one cannot hide behind another's.
 TYPED_TEST(InfoNceOfKernels, EqualsTheOracleOnOddSizes) {
   using S = typename TypeParam::Scalar;
   for (const Sizes& sizes : this->odd_sizes) {
@@ -169,7 +169,7 @@ TYPED_TEST(InfoNceOfKernels, UpstreamMultipliesGradientsAndNotTheValue) {
 
 TYPED_TEST(InfoNceOfKernels, GradientsMatchFiniteDifferences) {
   using S = typename TypeParam::Scalar;
-  // Depth 4: a Mahalanobis of one output would have the kinks of an absolute value.
+  // Depth 4: a Mahalanobis kernel of one output would have the kinks of an absolute value.
   for (const Sizes& sizes : {Sizes{4, 5, -1, 4}, Sizes{3, 3, 4, 4}}) {
     for (const Reduction reduction :
          {Reduction::mean, Reduction::sum, Reduction::mean_nonzero, Reduction::none}) {
@@ -223,7 +223,7 @@ TYPED_TEST(InfoNceOfKernels, OfNoQueriesIsZero) {
   }
 }
 
-/// Scores that are all the same: a choice by chance among so many.
+/// Equal scores: each key has the same softmax.
 TYPED_TEST(InfoNceOfKernels, OfEqualScoresIsTheLogarithmOfTheNumberOfTerms) {
   using S = typename TypeParam::Scalar;
   using Loss = nearfar::InfoNce<S, typename TypeParam::Kernel>;
@@ -313,8 +313,8 @@ TEST(InfoNce, NegativesAreCheckedWhereThereIsOne) {
   EXPECT_THROW(loss.forward(x, x, random_rows<double>(1, 5, 2)), std::invalid_argument);
 }
 
-/// Negatives are -1000 and the positive is 1000, which no exponential of a negative may be relative
-/// to.
+/// Negatives at -1000 and a positive at 1000: exponentials of negatives relative to the positive
+/// would underflow.
 TEST(InfoNce, NegativesFarBelowAPositiveThatIsNotAmongThemAreNotLost) {
   Matrix<double> q(1, 2), k(1, 2), negatives(2, 2), dq, dk, dn;
   q << 1, 0;
@@ -356,7 +356,7 @@ TYPED_TEST(InfoNceOf, QueriesWithoutANegativeAreSkippedByDefault) {
   EXPECT_EQ(of_keys.diagnostics.anchors_without_negative, 1);
   EXPECT_EQ(dq, (M::Zero(1, 4)));
   EXPECT_EQ(dk, (M::Zero(1, 4)));
-  // No negatives may come without columns, too.
+  // Without negatives, the set may also have no columns.
   for (const Index columns : {0, 4}) {
     const auto of_none = loss.forward_backward(five, other_five, M(0, columns), dq, dk, dn);
     EXPECT_EQ(of_none.value, 0);

@@ -25,7 +25,7 @@ struct Want {
   std::vector<Real> values;  ///< Reduction::none
 };
 
-/// Of rows x of which none is compared with itself, or with `same_rows` false of x and others.
+/// For rows x without pairs of a row with itself, or with `same_rows` false for x and other rows.
 template <class K>
 Want by_loops(const K& kernel, const oracle::Matrix& x, const Labels& labels,
               const oracle::Matrix& others, const Labels& other_labels, bool same_rows,
@@ -139,7 +139,7 @@ TYPED_TEST(IntraPairVarianceOf, OfReferencesIsTheSame) {
   expect_differences(y, dy, [&](const oracle::Matrix& b) { return loops(oracle::exact(x), b); });
 }
 
-/// An anchor's upstream multiplies its terms, and what they do to the means.
+/// An anchor's upstream multiplies its terms, and their derivatives through the means.
 TYPED_TEST(IntraPairVarianceOf, UpstreamOfRowsGoesThroughTheMeans) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(11, 4, 5);

@@ -83,7 +83,7 @@ TYPED_TEST(KoLeoOf, RowsThatNearlyPointTheSameWay) {
   EXPECT_EQ(got.diagnostics.zero_distances, 0);
 }
 
-/// Of two rows that are as near, the first has the gradient.
+/// Of two equally near rows, the first has the gradient.
 TYPED_TEST(KoLeoOf, TiesGoToTheFirst) {
   using S = TypeParam;
   Matrix<S> x(3, 2);

@@ -4,7 +4,7 @@
 
 #include "support/public_calls.hpp"
 
-/// Gradients that a caller does not want, of every public call.
+/// Gradients that a caller does not want, in every public call.
 
 namespace {
 

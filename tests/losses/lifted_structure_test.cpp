@@ -13,8 +13,8 @@ namespace {
 
 using namespace support;
 
-/// Lifted structure of one set against another, or against itself: the sum over pairs, half of
-/// it where a pair counts twice, and how many pairs there are and how many are active.
+/// The lifted structured loss of one set against another, or against itself: the sum over pairs,
+/// half of it if a pair counts twice, the number of pairs and the number of active ones.
 struct Lifted {
   Real sum = 0;
   std::int64_t pairs = 0;
@@ -58,7 +58,7 @@ void expect_lifted(const nearfar::Result& got, const Lifted& want) {
   EXPECT_EQ(got.diagnostics.active_terms, want.active);
 }
 
-/// Margins so small that no pair is active, or only some are.
+/// Margins so small that no pair, or only some, are active.
 constexpr double margins[] = {1, -1, -3, -20};
 
 TEST(LiftedStructure, EqualsTheFormulaAgainstReferences) {
@@ -66,7 +66,7 @@ TEST(LiftedStructure, EqualsTheFormulaAgainstReferences) {
   const Matrix<double> y = random_rows<double>(40, 17, 9);
   const oracle::Matrix d =
       oracle::pairwise(oracle::Euclidean(), oracle::exact(x), oracle::exact(y));
-  // Of the second labels one row has negatives and the other rows of its class have none.
+  // Of the second labels, one row has negatives and the other rows of its class have none.
   std::vector<int> lonely(40, 7);
   std::vector<int> but_one(33, 7);
   but_one[0] = 8;
@@ -82,7 +82,7 @@ TEST(LiftedStructure, EqualsTheFormulaAgainstReferences) {
 
 TEST(LiftedStructure, EqualsTheFormulaInABatch) {
   std::vector<Batch> all = small_and_large_batches();
-  // Classes in blocks: a tile may be without a negative.
+  // Classes in blocks: a tile may have no negative.
   Batch sorted = all.back();
   sorted.name = "sorted 400";
   std::sort(sorted.labels.begin(), sorted.labels.end(),

@@ -6,8 +6,8 @@
 
 #include "support/random.hpp"
 
-/// The cap of CLIP's logit scale: the value is that of the cap, and the scale can come back from
-/// beyond it.
+/// The limit of CLIP's logit scale: the value is that of the limit, and a scale beyond it can
+/// return.
 
 namespace {
 
@@ -36,7 +36,7 @@ class LogitScaleCaps : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(LogitScaleCaps, Scalars);
 
-/// exp(log 100) is above 100 by a rounding.
+/// exp(log 100) is above 100 by a rounding error.
 TYPED_TEST(LogitScaleCaps, LetAScaleThatIsTooLargeComeBack) {
   const Pairs<TypeParam> pairs;
   const double tolerance = sizeof(TypeParam) == sizeof(float) ? 1e-5 : 1e-9;
@@ -47,7 +47,7 @@ TYPED_TEST(LogitScaleCaps, LetAScaleThatIsTooLargeComeBack) {
   }
 }
 
-/// With the pairs the other way round a larger scale is better: none beyond the cap.
+/// With the texts in reverse order a larger scale is better: its derivative is 0 beyond the limit.
 TYPED_TEST(LogitScaleCaps, HoldAScaleThatWouldGrow) {
   using S = TypeParam;
   Pairs<S> pairs;
@@ -57,14 +57,14 @@ TYPED_TEST(LogitScaleCaps, HoldAScaleThatWouldGrow) {
   for (const double scale : {5.0, std::nextafter(5.0, 6.0), 50.0}) {
     EXPECT_EQ(clip(pairs, scale, 5).d_logit_scale, 0) << scale;
   }
-  // Uphill of the value is downhill of its negative.
+  // Ascent on the value is descent on its negative.
   const auto free = clip(pairs, 5, 100, {.upstream = -1.0});
   EXPECT_GT(free.d_logit_scale, 0);
   EXPECT_EQ(clip(pairs, 9, 5, {.upstream = -1.0}).d_logit_scale, free.d_logit_scale);
 }
 
-/// The loop of the how-to's "CLIP with two towers", from scales that are far too large for pairs
-/// that lie the wrong way round: the scale must fall below the cap and the loss with it.
+/// The loop of the how-to's "CLIP with two towers", from scales that are far too large for wrong
+/// pairs: the scale must fall below the limit, and the loss with it.
 TYPED_TEST(LogitScaleCaps, TrainingFromAboveTheCapRecovers) {
   using S = TypeParam;
   const Pairs<S> pairs;

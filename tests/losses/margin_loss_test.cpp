@@ -18,7 +18,7 @@ using nearfar::Reduction;
 
 using Labels = std::vector<std::int64_t>;
 
-/// Distances, or minus scores and minus boundaries; all triplets.
+/// Distances, or minus scores and minus boundaries; over all triplets.
 template <class BetaOf>
 SumOfTerms terms_of(const oracle::Matrix& d, Real margin, const BetaOf& beta_of,
                     const Labels& labels) {
@@ -141,7 +141,7 @@ TEST(MarginLoss, WithEqualBoundariesIsThatWithOne) {
   EXPECT_EQ(dx, dx_of_classes);
   EXPECT_NEAR(one.d_beta, d_betas.sum(), 1e-12);
 
-  // With references: a batch as its own, but for what an anchor is to itself.
+  // With references: a batch as its own references, except for pairs of a row with itself.
   Matrix<double> dq, dr;
   const auto of_one = loss.forward_backward(batch.x, batch.labels, batch.x, batch.labels, dq, dr);
   Matrix<double> dq_of_classes, dr_of_classes;
@@ -227,7 +227,7 @@ TEST(MarginLoss, HasTheDefaultsOfItsPage) {
   expect_common_defaults<nearfar::MarginLossOptions>(Reduction::mean_nonzero);
 }
 
-/// Boundaries and values are those of the rows that have a label.
+/// Boundaries and values belong to the rows that have a label.
 TYPED_TEST(MarginLossOf, RowsWithoutALabelHaveNoBoundary) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(9, 5, 3);

@@ -10,8 +10,8 @@
 #include "support/options.hpp"
 #include "support/random.hpp"
 
-/// InfoNCE of several prefixes against the sum of InfoNCE of each, in double; and that against
-/// nothing else, since InfoNCE has an oracle of its own.
+/// InfoNCE of several prefixes against the sum of InfoNCE of each, in double. InfoNCE has an oracle
+/// of its own.
 
 namespace {
 
@@ -28,7 +28,7 @@ using nearfar::Reduction;
 using nearfar::Upstream;
 using nearfar::Workspace;
 
-/// What the loss is to be, and its gradients.
+/// The expected loss and gradients.
 struct Sum {
   double value = 0;
   double d_temperature = 0;
@@ -172,7 +172,7 @@ TYPED_TEST(Matryoshka, HasNoGradientOfAPrefixOfZeros) {
   EXPECT_EQ(dk.row(4).norm(), 0);
 }
 
-/// Prefixes far shorter than their rows, and rows of any length: cosines do not depend on either.
+/// Prefixes far shorter than their rows, and rows of any length: cosines depend on neither.
 TYPED_TEST(Matryoshka, TakesShortPrefixesOfRowsOfAnyLength) {
   using S = TypeParam;
   Matrix<S> queries = random_rows<S>(7, 12, 7);

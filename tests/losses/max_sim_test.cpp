@@ -113,7 +113,7 @@ TYPED_TEST(MaxSimOf, LongQueriesAndDocuments) {
   expect_plain<S, nearfar::Cosine>(oracle::Cosine(), queries, documents, of, 3);
 }
 
-/// More documents than a stage of the gradients has.
+/// More documents than a stage of the gradients takes.
 TYPED_TEST(MaxSimOf, ManyDocuments) {
   using S = TypeParam;
   const Matrix<S> queries = random_rows<S>(150, 3, 5);
@@ -143,7 +143,7 @@ TYPED_TEST(MaxSimOf, ManyDocuments) {
   }
 }
 
-/// Of tokens that are as near, the first has the gradient, across tiles, too.
+/// Of equally near tokens, the first has the gradient, also across tiles.
 TYPED_TEST(MaxSimOf, TiesGoToTheFirst) {
   using S = TypeParam;
   for (const Index length : {3, 500}) {
@@ -164,7 +164,7 @@ TYPED_TEST(MaxSimOf, TiesGoToTheFirst) {
   }
 }
 
-/// Of one document each query has nothing to learn.
+/// With one document a query has no negative, and no gradient.
 TYPED_TEST(MaxSimOf, QueriesWithoutTokensAndWithoutNegatives) {
   using S = TypeParam;
   const Matrix<S> queries = random_rows<S>(2, 3, 9);

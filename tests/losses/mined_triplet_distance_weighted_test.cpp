@@ -10,8 +10,8 @@
 #include "support/compare.hpp"
 #include "support/kernel_cases.hpp"
 
-/// Negatives drawn by their distance: from the right distribution, again and again the same, and
-/// with the gradient of the triplets drawn.
+/// Negatives drawn by their distance: from the right distribution, reproducibly, and with the
+/// gradient of the drawn triplets.
 
 namespace {
 
@@ -34,7 +34,7 @@ template <class S>
 class DistanceWeighted : public testing::Test {};
 TYPED_TEST_SUITE(DistanceWeighted, Scalars, CaseNames);
 
-/// One anchor and keys on a great circle of the unit sphere, at these distances from it. Those of
+/// One anchor and keys on a great circle of the unit sphere, at these distances from it. Those with
 /// one index are its positive, all others negatives.
 template <class S>
 struct OneAnchor {
@@ -59,7 +59,7 @@ struct OneAnchor {
                                                         nearfar::no_gradient, d_keys);
   }
 
-  /// The negative that is drawn: the one that has a gradient, for the soft margin has no zeros.
+  /// The drawn negative: the one with a gradient, because the soft margin has no zero gradients.
   template <class K>
   Index drawn(const DistanceWeighting& weighting) const {
     Matrix<S> d_keys;
@@ -80,8 +80,8 @@ struct OneAnchor {
   std::vector<int> labels;
 };
 
-/// The first negative whose weight and those before it are more than the number drawn, or -1 where
-/// rounding decides.
+/// The first negative at which the sum of weights exceeds the drawn number, or -1 if rounding
+/// errors decide.
 template <class S>
 Index wanted_draw(const OneAnchor<S>& anchor, const DistanceWeighting& w) {
   const auto depth = static_cast<long double>(anchor.row.cols());
@@ -111,7 +111,7 @@ Index wanted_draw(const OneAnchor<S>& anchor, const DistanceWeighting& w) {
   return -1;
 }
 
-/// The draw follows from the formula and the number of seed, step, anchor and positive.
+/// The draw follows from the formula and the random number of seed, step, anchor and positive.
 TYPED_TEST(DistanceWeighted, DrawsByTheInverseOfTheDensityOfDistances) {
   using S = TypeParam;
   const std::vector<double> spread = {0.3, 1.35, 0.9, 0.15, 1.5, 0.75, 1.2, 0.4, 1.65, 0.6, 1.05};
@@ -120,9 +120,9 @@ TYPED_TEST(DistanceWeighted, DrawsByTheInverseOfTheDensityOfDistances) {
       {{5, spread, 3}, {}},
       {{2, spread, 0}, {.nearest = 0.2, .farthest = 1.6}},
       {{9, spread, 5}, {.nearest = 0.85}},
-      // Weights of which a double has only the logarithms.
+      // Weights that only have logarithms in double.
       {{1100, near, 2}, {}},
-      // All of them too far: alike.
+      // All of them too far: equal probabilities.
       {{5, spread, 10}, {.nearest = 0.05, .farthest = 0.1}},
   };
   int compared = 0;
@@ -145,7 +145,7 @@ TYPED_TEST(DistanceWeighted, DrawsByTheInverseOfTheDensityOfDistances) {
   EXPECT_GT(compared, 1400);
 }
 
-/// Numbers that seeds and steps lead to are as good as random ones: draws come in shares as wanted.
+/// The numbers from seeds and steps act as random ones: draws have the frequencies of the weights.
 TYPED_TEST(DistanceWeighted, DrawsInSharesOfTheWeights) {
   using S = TypeParam;
   const OneAnchor<S> anchor(3, {0.6, 0.7, 0.9, 1.1, 1.3, 1.5}, 0);
@@ -164,7 +164,7 @@ TYPED_TEST(DistanceWeighted, DrawsInSharesOfTheWeights) {
     const double mean = draws * share(j);
     chi_square += (seen[j] - mean) * (seen[j] - mean) / mean;
   }
-  // The draws are the same in every run; a right sampler passes this bound 999 times of 1000.
+  // The draws are the same in every run; a correct sampler passes this bound 999 times of 1000.
   EXPECT_LT(chi_square, 16.3);
   EXPECT_EQ(seen[5], 0) << "too far away to be drawn";
 }
@@ -181,8 +181,8 @@ TYPED_TEST(DistanceWeighted, DrawsNoNegativeAtExactlyTheFarthestDistance) {
   }
 }
 
-/// The hinge takes the same draws as the soft margin, and counts what they cost; by kinds it counts
-/// all triplets there are.
+/// The hinge takes the same draws as the soft margin and counts its active ones; the counts of
+/// kinds are of all triplets.
 TYPED_TEST(DistanceWeighted, CountsDrawnTripletsAndKindsOfAllTriplets) {
   using S = TypeParam;
   const OneAnchor<S> anchor(5, {0.3, 1.35, 0.9, 0.6, 1.5, 0.75, 1.2, 0.4}, 3);
@@ -223,8 +223,8 @@ TYPED_TEST(DistanceWeighted, HasNoTripletsWithoutAPositiveOrANegative) {
   }
 }
 
-/// Each pair of an anchor and a positive has a negative, from the negatives even when all of them
-/// are too far; and the value is that of the triplets, so its derivative is the gradient.
+/// Each pair of an anchor and a positive has a negative, also if all of them are too far. The value
+/// is that of the triplets, so the gradient is its derivative.
 TYPED_TEST(DistanceWeighted, DrawsANegativeForEachPositivePair) {
   using S = TypeParam;
   Matrix<S> x = random_rows<S>(24, 6, 81);
@@ -242,7 +242,7 @@ TYPED_TEST(DistanceWeighted, DrawsANegativeForEachPositivePair) {
     }
     EXPECT_EQ(result.diagnostics.terms, pairs);
     EXPECT_EQ(loss.forward(x, labels).value, result.value);
-    if (sizeof(S) == sizeof(float)) continue;  // differences can't tell a redraw from rounding
+    if (sizeof(S) == sizeof(float)) continue;  // a changed draw looks like a rounding error
     nearfar::GradientCheckOptions options;
     options.step = 1e-6;
     const auto report = nearfar::check_gradient<S>([&] { return loss.forward(x, labels).value; },

@@ -12,10 +12,10 @@
 #include "support/learnable_numbers.hpp"
 #include "support/options.hpp"
 
-/// Mined triplets against the plainest loops over triplets: values in long double; and all of it on
-/// rows of small integers, whose inner products, sums and gradients are exact in every type, full
-/// of ties between positives, between negatives, between the two and at the margin. (Gradients
-/// elsewhere are held against differences of values.)
+/// Mined triplets against plain loops over triplets: values in long double; and everything on rows
+/// of small integers, whose inner products, sums and gradients are exact in every type, with many
+/// ties between positives, between negatives, between the two and at the margin. (Other gradients
+/// are compared with differences of values.)
 
 namespace {
 
@@ -41,7 +41,8 @@ struct Mined {
   std::int64_t easy = 0;
 };
 
-/// Every triplet, one by one. Kinds are counted of all triplets, or of the one an anchor takes.
+/// Computes every triplet. Kinds are counted over all triplets, or over the one that an anchor
+/// takes.
 Mined mine(const oracle::Matrix& d, const Batch& batch, const nearfar::MinedTripletOptions& o) {
   using nearfar::Mining;
   using nearfar::NegativeChoice;
@@ -104,7 +105,7 @@ Mined mine(const oracle::Matrix& d, const Batch& batch, const nearfar::MinedTrip
     } else if (o.mining == Mining::batch_hard) {
       take(a, farthest(positives), nearest(negatives));
     } else if (o.mining == Mining::batch_easy_hard) {
-      // The semi-hard one depends on the other and comes second; -1: none fits.
+      // The semi-hard one depends on the other and comes second; -1 if none fits.
       Index p = o.positive == PositiveChoice::easy ? nearest(positives) : farthest(positives);
       Index k = o.negative == NegativeChoice::easy ? farthest(negatives) : nearest(negatives);
       const auto keep = [](std::vector<Index>& of, const auto& fits) {
@@ -227,7 +228,7 @@ TEST(MinedTriplet, CountsOfAllTripletsHaveAClosedForm) {
 
 using Integers = Matrix<std::int64_t>;
 
-/// Queries with keys; without keys of its own the queries with themselves.
+/// Queries with keys; without keys, the queries with themselves.
 struct Rows {
   Integers queries;
   std::vector<int> labels;
@@ -320,7 +321,7 @@ class Oracle {
     }
   }
 
-  /// With each positive the nearest negative beyond it, or else the farthest.
+  /// Takes for each positive the nearest negative beyond it, or else the farthest.
   void take_one_a_pair(Index a, const std::vector<Index>& positives,
                        const std::vector<Index>& negatives) {
     const auto near = [&](Index j) { return d_(a, j); };
@@ -334,7 +335,7 @@ class Oracle {
     }
   }
 
-  /// The first of `keys` that has the least cost; -1 of none.
+  /// The first of `keys` with the smallest cost; -1 without keys.
   template <class Cost>
   static Index first_best(const std::vector<Index>& keys, const Cost& cost) {
     Index best = -1;
@@ -373,7 +374,7 @@ class Oracle {
 
   std::int64_t margin_;
   Integers d_;
-  Integers slope_;  ///< of the loss in each distance
+  Integers slope_;  ///< with respect to each distance
   Expected out_;
 };
 
@@ -425,7 +426,7 @@ std::vector<Rows> integer_batches() {
             random_labels(770, 5, 6)};
   all.push_back(rows);
   all.push_back({integer_rows(9, 7), std::vector<int>(9, 4), integer_rows(70, 8),
-                 std::vector<int>(70, 4)});  // nothing but positives
+                 std::vector<int>(70, 4)});  // only positives
   return all;
 }
 
@@ -467,8 +468,8 @@ TYPED_TEST(MinedTripletOfIntegers, OneTripletAPairBreaksTiesByTheLowestIndex) {
   }
 }
 
-/// In float no distance of integers and this margin add up to a float: kinds are those of the
-/// margin rounded down.
+/// In float no sum of an integer distance and this margin is exact: kinds are those of the margin
+/// rounded down.
 TYPED_TEST(MinedTripletOfIntegers, CountsKindsOfAMarginThatNoDistanceEquals) {
   using S = TypeParam;
   for (const Rows& rows : integer_batches()) {
@@ -490,7 +491,7 @@ TYPED_TEST(MinedTripletOfIntegers, CountsKindsOfAMarginThatNoDistanceEquals) {
 
 TYPED_TEST(MinedTripletOfIntegers, MiningAKindTakesAllItsTriplets) {
   std::vector<Rows> all = integer_batches();
-  // More positives than are sorted, or compared with a table, at once.
+  // More positives than one sort, or one table, takes.
   for (const Index n : {300, 600}) {
     Rows rows{integer_rows(n, 9), {}};
     for (Index i = 0; i < n; ++i) rows.labels.push_back(i % 20 == 0 ? 1 : 0);
@@ -511,8 +512,7 @@ TYPED_TEST(MinedTripletOfIntegers, MiningAKindTakesAllItsTriplets) {
   }
 }
 
-/// Distances so large that their sums are out of the range of float: times a power of two nothing
-/// is rounded.
+/// Distances so large that their sums overflow float. Multiplication by a power of two is exact.
 TYPED_TEST(MinedTripletOfIntegers, LargeDistancesAreSummedInDouble) {
   using S = TypeParam;
   constexpr int exponent = 60;
@@ -533,9 +533,9 @@ TYPED_TEST(MinedTripletOfIntegers, LargeDistancesAreSummedInDouble) {
   }
 }
 
-/// Plain labels are taken class by class; with an id for each row, which leaves out nothing but the
-/// row itself, the same triplets are taken from whole rows. (Squared distances have the same bits
-/// either way; vectors of square roots may be rounded otherwise than single ones.)
+/// Plain labels are mined class by class. With an id for each row, which leaves out the row itself
+/// alone, the same triplets are mined from whole rows. (Squared distances have the same bits either
+/// way; square roots of vectors may be rounded differently from single ones.)
 TYPED_TEST(MinedTripletOfIntegers, MiningByClassEqualsMiningOfWholeRows) {
   using S = TypeParam;
   for (const auto& [n, classes] : {std::pair<Index, int>{500, 7}, {1100, 2}, {400, 90}}) {
@@ -548,7 +548,7 @@ TYPED_TEST(MinedTripletOfIntegers, MiningByClassEqualsMiningOfWholeRows) {
     for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
       SCOPED_TRACE(std::to_string(n) + " rows, " + std::to_string(classes) + " classes, mining " +
                    std::to_string(static_cast<int>(mining)));
-      // As a number of S, a margin that distances may equal exactly.
+      // The margin is a number of S that distances may equal exactly.
       const MinedTriplet<S, nearfar::SquaredEuclidean> loss({.margin = 0.25, .mining = mining});
       Workspace one(1);
       Workspace five(5);
@@ -608,7 +608,7 @@ TEST(MinedTriplet, RefusesTwoSemihardChoices) {
                   }});
   EXPECT_NO_THROW(choose(Mining::batch_easy_hard, PositiveChoice::semihard, NegativeChoice::hard));
   EXPECT_NO_THROW(choose(Mining::batch_easy_hard, PositiveChoice::hard, NegativeChoice::semihard));
-  // Only where the choices are used.
+  // The choices are checked only if they are used.
   EXPECT_NO_THROW(choose(Mining::batch_hard, PositiveChoice::semihard, NegativeChoice::semihard));
 }
 

@@ -82,13 +82,13 @@ TYPED_TEST(MultiSimilarityOf, MinedPairsEqualsTheFormulaAndItsDerivatives) {
   }
 }
 
-/// Inner products that are exact, so that ties are.
+/// Inner products that are exact, so that there are exact ties.
 TYPED_TEST(MultiSimilarityOf, MinedTiesAreLeftOut) {
   using S = TypeParam;
   Matrix<S> x(4, 2);
   x << S(1), S(0), S(0.5), S(0), S(0.75), S(0), S(0.25), S(0);
   const std::vector<int> labels = {0, 0, 1, 1};
-  // Of the first row: the positive at 0.5, negatives at 0.75 and 0.25.
+  // For the first row: the positive at 0.5, negatives at 0.75 and 0.25.
   const auto at = [&](double epsilon) {
     return nearfar::MultiSimilarity<S, nearfar::InnerProduct>(
                {.alpha = 1, .beta = 1, .base = 0, .epsilon = epsilon, .reduction = Reduction::none})

@@ -9,8 +9,8 @@
 #include "support/options.hpp"
 #include "support/two_views.hpp"
 
-/// Bounds on mutual information against plain loops over pairs in long double and against the
-/// truth, and their options.
+/// Bounds on mutual information against plain loops over pairs in long double and against the true
+/// values, and their options.
 
 namespace {
 

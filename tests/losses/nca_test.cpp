@@ -70,7 +70,7 @@ TYPED_TEST(NcaOf, SimilaritiesIsTheSame) {
   }
 }
 
-/// SupCon has the mean over positives where this has the sum.
+/// SupCon has the mean over positives, this loss the sum.
 TEST(Nca, IsSupConWithoutTheLogarithmsOfCounts) {
   const Batch batch = batches()[3];
   Matrix<double> dx, of_sup_con;
@@ -102,7 +102,7 @@ TEST(Nca, OfAnchorsWithoutANegativeIsZero) {
   EXPECT_EQ(dx, (Matrix<double>::Zero(9, 3)));
 }
 
-/// Positives far nearer than negatives: the loss is small, and not the rest of a difference.
+/// Positives far nearer than negatives: the loss is small, and must not be a cancelled difference.
 TYPED_TEST(NcaOf, SmallLossesKeepTheirDigits) {
   using S = TypeParam;
   Matrix<S> x(4, 1);

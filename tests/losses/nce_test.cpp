@@ -25,11 +25,11 @@ using nearfar::Upstream;
 
 struct Noise {
   oracle::Matrix own;     ///< scores of queries with their keys
-  oracle::Matrix others;  ///< with the noise
+  oracle::Matrix others;  ///< of queries with the noise
   std::vector<double> of_keys;
   std::vector<double> of_noise;
 
-  /// The sum over queries; without `probabilities` that of negative sampling.
+  /// The sum over queries; without `probabilities`, of negative sampling.
   Real sum(Real tau, Real log_z, bool probabilities) const {
     const auto count = static_cast<Real>(others.cols());
     const auto logit = [&](Real score, double log_probability) {

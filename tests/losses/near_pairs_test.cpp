@@ -15,8 +15,8 @@
 #include "support/oracle.hpp"
 #include "support/random.hpp"
 
-/// Gradients of pairs that lie near each other and far from the mean of all rows keep their digits:
-/// those of each row are right to 1e-4 (float) and 1e-11 (double) of what they are sums of.
+/// Gradients of pairs that are near each other and far from the mean of all rows keep their digits:
+/// those of each row are right to 1e-4 (float) and 1e-11 (double) of the summands' size.
 
 namespace {
 
@@ -59,14 +59,14 @@ class NearPairs : public testing::Test {
       outlier.labels.back() = 99;
       all.push_back(outlier);
     }
-    // More than a tile of rows, and panels of rows compared with themselves.
+    // More than a tile of rows, and than a panel of rows compared with themselves.
     Batch twins{"twins far apart", Matrix<S>(400, 3), {}};
     const S far = is_float ? S(1e5) : S(1e13);
     for (Index i = 0; i < 400; ++i) {
       const S side = i % 4 < 2 ? far : -far;
       twins.x.row(i) << side + S(i % 2) / 128, S(i % 7) * 8, S(i % 5) * 8;
     }
-    // Classes on one side each: no triplet hangs on the roundings of distances across.
+    // Classes on one side each: no triplet depends on the rounding errors of distances across.
     for (Index i = 0; i < 400; ++i)
       twins.labels.push_back(static_cast<int>((i % 4 < 2 ? 0 : 10) + i % 9));
     twins.has_twins = true;
@@ -80,7 +80,7 @@ class NearPairs : public testing::Test {
     return all;
   }
 
-  /// Gradients of a sum over pairs, and the size of what each row's is the sum of.
+  /// Gradients of a sum over pairs, and the sum of the absolute summands of each row.
   class Expected {
    public:
     explicit Expected(const Matrix<S>& x)
@@ -166,7 +166,7 @@ TYPED_TEST(NearPairs, HaveTheirGradientOfAllTriplets) {
   for (const auto mining : {nearfar::Mining::all, nearfar::Mining::batch_hard}) {
     this->each_batch([&](const auto& batch) {
       const bool hardest = mining == nearfar::Mining::batch_hard;
-      if (hardest && batch.has_twins) return;  // roundings choose among them
+      if (hardest && batch.has_twins) return;  // rounding errors decide between them
       const Real margin = 0.3L;
       const nearfar::MinedTriplet<Scalar, typename TypeParam::Kernel> loss(
           {.margin = 0.3, .mining = mining, .reduction = nearfar::Reduction::sum});
@@ -212,7 +212,7 @@ TYPED_TEST(NearPairs, HaveTheirGradientOfBothSides) {
     const Index n = batch.x.rows() / 2;
     const nearfar::Clip<Scalar, typename TypeParam::Kernel> loss(
         {.logit_scale = 0.5, .reduction = nearfar::Reduction::none});
-    // Without the last pair: an outlier's own distances differ by less than their roundings.
+    // Without the last pair: an outlier's distances differ by less than their rounding errors.
     std::vector<double> upstream(std::size_t(n), 1);
     upstream.back() = 0;
     const Matrix<Scalar> a = batch.x.topRows(n);

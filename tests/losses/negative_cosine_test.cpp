@@ -32,7 +32,7 @@ std::vector<Matrix<S>> four(Index n, Index d) {
   return out;
 }
 
-/// `value_of(x, i)` of sample i.
+/// Checks a loss against `value_of(x, i)` for sample i.
 template <class S, class Loss, class ValueOf>
 void expect_plain(const std::vector<Matrix<S>>& x, const ValueOf& value_of) {
   using nearfar::Reduction;
@@ -83,12 +83,12 @@ TYPED_TEST(PredictionsOf, ZeroRows) {
   const auto got = nearfar::Byol<S>().forward_backward(x[0], x[1], x[2], x[3], d1, d2);
   EXPECT_LE(std::abs(got.value - sum / 4), Tolerance<S>::value * sum);
   EXPECT_EQ(d1.row(0), (Matrix<S>::Zero(1, 5)));
-  EXPECT_EQ(d1.row(3), (Matrix<S>::Zero(1, 5)));  // whose target is zero
+  EXPECT_EQ(d1.row(3), (Matrix<S>::Zero(1, 5)));  // its target is zero
   EXPECT_EQ(d2.row(1), (Matrix<S>::Zero(1, 5)));
   EXPECT_TRUE(d1.allFinite() && d2.allFinite());
 }
 
-/// 2 - 2 cos of rows that nearly point the same way has all digits.
+/// 2 - 2 cos of nearly parallel rows has all digits.
 TYPED_TEST(PredictionsOf, ByolIsExactNearZero) {
   using S = TypeParam;
   const double noise = 1e-3;

@@ -8,7 +8,7 @@
 #include "support/random.hpp"
 #include "support/tolerance.hpp"
 
-/// What the page of other libraries' names says of pytorch-metric-learning's losses over labels.
+/// Claims of docs/migrating.md about pytorch-metric-learning's losses over labels.
 
 namespace {
 
@@ -21,8 +21,8 @@ class OtherLibraries : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(OtherLibraries, Scalars);
 
-/// NTXentLoss: -log(e^(s_ap / t) / (e^(s_ap / t) + sum over negatives of a)), a term a positive
-/// pair, as one call of InfoNce with labels for ids.
+/// NTXentLoss, -log(e^(s_ap / t) / (e^(s_ap / t) + sum over negatives of a)) with one term a
+/// positive pair, is one call of InfoNce with labels as ids.
 TYPED_TEST(OtherLibraries, NtXentOverLabelsIsInfoNceWithLabelsForIds) {
   using S = TypeParam;
   const Index n = 9;

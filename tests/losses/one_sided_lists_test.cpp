@@ -10,7 +10,7 @@
 #include "support/random.hpp"
 
 /// Lists of positives that are not symmetric, in a batch compared with itself: row i lists row j,
-/// row j does not list row i. Each row counts its pairs as it sees them, in value and gradient.
+/// row j does not list row i. Each row uses its own list, in value and gradient.
 
 namespace {
 
@@ -25,9 +25,9 @@ using oracle::Real;
 
 constexpr Index n = 17;
 
-/// Row i lists row j: itself now and then, which says nothing.
+/// True if row i lists row j. Some rows list themselves, which has no effect.
 bool lists(Index i, Index j) { return (3 * i + 5 * j + i * j) % 7 == 0; }
-/// Rows of one id are nobody to each other.
+/// Rows of one id are neither positive nor negative for each other.
 Index id_of(Index i) { return i < 15 ? i : 15; }
 
 struct Lists {
@@ -76,7 +76,7 @@ Real size_of(const std::vector<Real>& s) { return static_cast<Real>(s.size()); }
 Real softplus(Real z) { return std::max<Real>(z, 0) + std::log1p(std::exp(-std::abs(z))); }
 Real hinge(Real z) { return std::max<Real>(z, 0); }
 
-/// Over all triplets of distances that count.
+/// The loss over all triplets of distances.
 AnchorLoss triplets(const std::function<Real(Real, Real)>& loss) {
   return [loss](const auto& positives, const auto& negatives) {
     Real sum = 0;
@@ -91,7 +91,7 @@ template <class S>
 struct Case {
   std::string name;
   bool cosine;
-  bool smooth;  ///< but for kinks: no choice of positives or negatives jumps
+  bool smooth;  ///< without jumps in the choice of positives or negatives; kinks are possible
   std::function<Result(Reduction, const Matrix<S>&, const Targets&, Matrix<S>*)> call;
   std::function<Result(const Matrix<S>&, const Targets&, const Targets&, Matrix<S>&, Matrix<S>&)>
       references;  ///< the sum of the batch against itself
@@ -163,7 +163,7 @@ std::vector<Case<S>> cases() {
         return sum_of(p, [](Real d) { return hinge(d - 0.25L); }) +
                sum_of(q, [](Real d) { return hinge(1.25L - d); });
       }));
-  // Half of each pair is the row's.
+  // Half of each pair belongs to the row.
   all.push_back(make<S, HadsellContrastive<S>>(
       "HadsellContrastive", false, true, HadsellOptions{.margin = 1.25},
       [](Scores p, Scores q) -> Real {
@@ -204,7 +204,7 @@ std::vector<Case<S>> cases() {
   return all;
 }
 
-/// The gradient is that of the value, also of anchors that weigh: by central differences in double.
+/// The gradient is that of the value, also with anchor weights: by central differences in double.
 template <class Call>
 void expect_gradients(const Call& call, Matrix<double> x, const Targets& targets,
                       const std::vector<double>& weights) {
@@ -257,7 +257,7 @@ TYPED_TEST(OneSidedLists, AreEachAnchorsOwnPositives) {
   }
 }
 
-/// A batch whose rows see each other in different ways is the same rows as queries and references.
+/// A batch with asymmetric lists equals the same rows as queries and references.
 TYPED_TEST(OneSidedLists, HaveTheGradientsOfTheBatchAgainstItself) {
   using S = TypeParam;
   const Targets queries = Targets(this->all.view()).ids(this->all.ids);
@@ -284,7 +284,7 @@ TEST(OneSidedListsOfEveryLoss, HaveTheGradientOfTheirValue) {
   }
 }
 
-/// A term is a pair of rows. It is half similar where one of them alone lists the other.
+/// A term is a pair of rows. It is half similar if only one of them lists the other.
 TYPED_TEST(OneSidedLists, GiveHadsellsLossPairsThatAreHalfSimilar) {
   using S = TypeParam;
   const auto call =
@@ -322,7 +322,8 @@ TYPED_TEST(OneSidedLists, GiveHadsellsLossPairsThatAreHalfSimilar) {
   }
 }
 
-/// A term is a pair of rows of which at least one lists the other; each that does adds half of it.
+/// A term is a pair of rows of which at least one lists the other; each listing row adds half of
+/// it.
 TYPED_TEST(OneSidedLists, GiveLiftedStructureHalvesOfPairs) {
   using S = TypeParam;
   for (const double margin : {0.1, 1.5}) {
@@ -368,7 +369,7 @@ TYPED_TEST(OneSidedLists, GiveLiftedStructureHalvesOfPairs) {
   }
 }
 
-/// Three rows on a line, of which the first alone lists the second: each number by hand.
+/// Three rows on a line, of which only the first lists the second: all numbers by hand.
 TYPED_TEST(OneSidedLists, OfOnePairGiveLiftedStructureHalfOfIt) {
   using S = TypeParam;
   Matrix<S> line(3, 1);
@@ -389,7 +390,7 @@ TYPED_TEST(OneSidedLists, OfOnePairGiveLiftedStructureHalfOfIt) {
   }
 }
 
-/// Lists that are symmetric are plain labels still.
+/// Symmetric lists give the same as plain labels.
 TYPED_TEST(OneSidedLists, ThatAreMadeSymmetricAreTheSumOfBothSides) {
   using S = TypeParam;
   const auto call =

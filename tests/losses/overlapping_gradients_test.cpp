@@ -5,7 +5,7 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Gradients whose places overlap: refused, unless each of them adds to what is there.
+/// Gradients with overlapping memory are refused, unless both accumulate.
 
 namespace {
 
@@ -118,14 +118,14 @@ TYPED_TEST(OverlappingGradients, AreRefusedInPartsAndInViews) {
     EXPECT_THROW(loss.forward_backward(x, y, a, b), std::invalid_argument);
     EXPECT_EQ(rows, before);
   };
-  expect_overlap(at(0, 3), at(11, 3));  // the last element of one, the first of the other
+  expect_overlap(at(0, 3), at(11, 3));  // the last element of one is the first of the other
   expect_overlap(at(11, 3), at(0, 3));
   expect_overlap(at(0, 6), at(2, 6));
   expect_overlap(at(0, 6), at(9, 3));
   expect_overlap(at(0, 7), at(9, 10));
 }
 
-/// What lies between each other without an element in common is no overlap.
+/// Interleaved rows without a common element do not overlap.
 TYPED_TEST(OverlappingGradients, AreNotThoseThatLieBesideEachOther) {
   using S = TypeParam;
   Matrix<S> dx, dy;
@@ -141,7 +141,7 @@ TYPED_TEST(OverlappingGradients, AreNotThoseThatLieBesideEachOther) {
   EXPECT_EQ(stacked.bottomRows(4), dy);
 }
 
-/// The gradient of rows that are queries and keys both.
+/// The gradient of rows that are both queries and keys.
 TYPED_TEST(OverlappingGradients, ThatAccumulateAddUp) {
   using S = TypeParam;
   Matrix<S> dq, dk;

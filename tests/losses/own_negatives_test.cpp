@@ -9,8 +9,8 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Negatives of each query's own: different numbers of them, and ids, against the loss of each
-/// query alone with what is left to it.
+/// Negatives of each query's own, in different numbers and with ids, against the loss of each query
+/// alone with its remaining negatives.
 
 namespace {
 
@@ -33,7 +33,7 @@ struct Counts {
     for (std::size_t i = 0; i < counts.size(); ++i) {
       offsets.push_back(offsets.back() + counts[i]);
       query_ids.push_back(static_cast<int>(i % 3));
-      // All of query 4's have its id.
+      // All negatives of query 4 have its id.
       for (Index k = 0; k < counts[i]; ++k)
         ids.push_back(i == 4 ? 1 : static_cast<int>(random.below(3)));
     }
@@ -42,7 +42,8 @@ struct Counts {
   Index count(Index i) const { return first(i + 1) - first(i); }
 };
 
-/// `negatives` of rows x D to the loss of all, against those that `kept` says of each query.
+/// Passes `negatives` of rows x D to the loss of all queries, and compares with the `kept` ones of
+/// each query.
 template <class S, class Loss, class Kept>
 void expect_each_alone(const Loss& loss, const Counts& of, const Matrix<S>& rows,
                        const Negatives<S>& negatives, const Kept& kept) {

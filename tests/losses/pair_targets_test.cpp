@@ -16,9 +16,9 @@
 #include "support/gradient.hpp"
 #include "support/random.hpp"
 
-/// Losses of pairs with targets against plain loops in long double: which pairs ids leave out, in
-/// value, gradients, learnable numbers and counts, whether exponentials of a tile are shared or
-/// not.
+/// Losses of pairs with targets against plain loops in long double: the pairs that ids leave out,
+/// in value, gradients, learnable numbers and counts, with and without shared exponentials of a
+/// tile.
 
 namespace {
 
@@ -31,13 +31,13 @@ using oracle::Real;
 
 using Ids = std::vector<std::int64_t>;
 
-/// Which pairs are compared, and which of these are positive.
+/// The pairs that are compared, and the positive ones among them.
 struct Pairs {
   std::function<bool(Index, Index)> compared;
   std::function<bool(Index, Index)> positive;
 };
 
-/// Value of the loss and what it is a function of: scores, and numbers.
+/// The expected value and its derivatives with respect to scores and numbers.
 struct Want {
   Real value = 0;
   oracle::Matrix slopes;  ///< dL/ds
@@ -46,7 +46,7 @@ struct Want {
   Index without_negative = 0;
 };
 
-/// Adds `share` times sum_i -log softmax of row i's positives, each 1 / their number, to the loss.
+/// Adds `share` times sum_i -log softmax of row i's positives, each with weight 1 / their number.
 void add_softmax_rows(const oracle::Matrix& s, Real scale, const Pairs& pairs, Real share,
                       Want& want) {
   for (Index i = 0; i < s.rows(); ++i) {
@@ -82,7 +82,7 @@ Want softmax(const oracle::Matrix& s, Real scale, const Pairs& pairs) {
   return want;
 }
 
-/// Both directions, each by half.
+/// Half the sum of both directions.
 Want both_ways(const oracle::Matrix& s, Real scale, const Pairs& pairs) {
   Want rows = softmax(s, scale, pairs);
   const Pairs across{[&](Index i, Index j) { return pairs.compared(j, i); },
@@ -133,7 +133,7 @@ struct TwoSets {
         s(oracle::pairwise(oracle::InnerProduct(), exact_a, exact_b)) {}
 };
 
-/// Rows' gradients of inner products from dL/ds.
+/// Gradients of rows from dL/ds, for inner products.
 oracle::Gradients gradients_of(const oracle::Matrix& slopes, const oracle::Matrix& a,
                                const oracle::Matrix& b) {
   oracle::Gradients out(a, b, 0, 0);
@@ -170,7 +170,7 @@ void expect_scores_of(const Diagnostics& d, const oracle::Matrix& s, const Pairs
   EXPECT_NEAR(d.largest_score, want.largest_score, allowed);
 }
 
-/// Ids of n rows: none twice; some twice, in one panel or far apart; a few for all; one for all.
+/// Ids of n rows: all different; some equal, in one panel or far apart; a few for all; one for all.
 std::vector<Ids> ids_of(Index n) {
   std::vector<Ids> out(4, Ids(static_cast<std::size_t>(n)));
   for (Index i = 0; i < n; ++i) {
@@ -184,7 +184,7 @@ std::vector<Ids> ids_of(Index n) {
 }
 
 /// Sizes of less than a panel, of some panels and of some tiles; scores of a tile that can share
-/// exponentials, and too far apart for that.
+/// exponentials, and scores too far apart for that.
 struct Shape {
   Index n;
   double length;
@@ -196,13 +196,13 @@ std::vector<Shape> shapes() {
   return out;
 }
 
-/// body(n, length, ids) for all of these.
+/// Calls body(n, length, ids) for all of these.
 template <class S>
 void each_case(const std::function<void(Index, double, const Ids&)>& body) {
   for (const Shape& shape : shapes<S>()) {
     const std::vector<Ids> all = ids_of(shape.n);
     for (std::size_t k = 0; k < all.size(); ++k) {
-      if (shape.n > 400 && k != 1) continue;  // oracles take their time
+      if (shape.n > 400 && k != 1) continue;  // the oracles are slow
       SCOPED_TRACE(std::to_string(shape.n) + " rows of length " + std::to_string(shape.length) +
                    ", ids " + std::to_string(k));
       body(shape.n, shape.length, all[k]);
@@ -212,7 +212,7 @@ void each_case(const std::function<void(Index, double, const Ids&)>& body) {
 
 std::int64_t id_of(const Ids& ids, Index i) { return ids[static_cast<std::size_t>(i)]; }
 
-/// Pairs of ids, row i's own with i.
+/// The pairs by ids; row i's own is row i.
 Pairs pairs_by(const Ids& ids) {
   return {[&ids](Index i, Index j) { return i == j || id_of(ids, i) != id_of(ids, j); },
           [](Index i, Index j) { return i == j; }};
@@ -244,7 +244,7 @@ TYPED_TEST(PairTargets, InfoNceWithIdsEqualsTheLoops) {
   });
 }
 
-/// More keys than queries, and positives by number: a positive stays, whatever its id.
+/// More keys than queries, and positives by number: a positive stays, for any id.
 TYPED_TEST(PairTargets, InfoNceTakesIdsOfQueriesAndOfKeys) {
   using S = TypeParam;
   const Index n = 50;
@@ -325,8 +325,7 @@ TYPED_TEST(PairTargets, SigLipWithIdsEqualsTheLoops) {
   });
 }
 
-/// With and without the partner in the denominator: of views whose id all others share, the loss
-/// is 0.
+/// With and without the partner in the denominator. A view whose id all others share has loss 0.
 TYPED_TEST(PairTargets, NtXentWithIdsEqualsTheLoops) {
   using S = TypeParam;
   each_case<S>([](Index n, double length, const Ids& ids) {
@@ -388,7 +387,7 @@ TYPED_TEST(PairTargets, DclWithIdsEqualsTheLoops) {
   EXPECT_EQ(alone.diagnostics.anchors_without_negative, 2 * n);
 }
 
-/// What is positive for whom, with ids or without: labels that few or many rows have, sets, lists.
+/// Positives with ids or without: labels of few or many rows, sets, lists.
 struct Positives {
   const char* name;
   Targets targets;
@@ -450,7 +449,7 @@ class Rules {
   oracle::Matrix lists_;
 };
 
-/// body(n, length, targets, pairs) for all of these.
+/// Calls body(n, length, targets, pairs) for all of these.
 template <class S, class Body>
 void each_rule(const Body& body) {
   for (const Shape& shape : shapes<S>()) {
@@ -458,7 +457,7 @@ void each_rule(const Body& body) {
     for (const bool with_ids : {false, true}) {
       const std::vector<Positives> all = rules.all();
       for (std::size_t k = 0; k < all.size(); ++k) {
-        if (shape.n > 400 && k % 4 != 1) continue;  // oracles take their time
+        if (shape.n > 400 && k % 4 != 1) continue;  // the oracles are slow
         const Positives& of = all[k];
         SCOPED_TRACE(std::to_string(shape.n) + " rows of length " + std::to_string(shape.length) +
                      ", " + of.name + (with_ids ? ", ids" : ""));
@@ -473,7 +472,7 @@ void each_rule(const Body& body) {
   }
 }
 
-/// Rows, or with `either` pairs, that have no positive.
+/// The number of rows without a positive, or, with `either`, of pairs.
 Index without_positive(Index n, const Pairs& pairs, bool either) {
   Index out = 0;
   for (Index i = 0; i < n; ++i) {
@@ -577,8 +576,8 @@ TYPED_TEST(PairTargets, GradientsAreDerivatives) {
   });
 }
 
-/// More rows than scores are kept of between the sweeps of a two-sided pass: against InfoNce, whose
-/// pass is one-sided.
+/// More rows than a two-sided pass keeps scores for between its sweeps: compared with InfoNce,
+/// whose pass is one-sided.
 TYPED_TEST(PairTargets, OfManyRowsAreThoseOfInfoNce) {
   using S = TypeParam;
   const Index n = 1100;
@@ -603,7 +602,7 @@ TYPED_TEST(PairTargets, OfManyRowsAreThoseOfInfoNce) {
   expect_same<S>(dx, want_dx, "d_images");
   expect_same<S>(dy, want_dy, "d_texts");
 
-  // Of both views each with all others: an id that a view shares with itself leaves that out, too.
+  // Both views, each with all others: ids also leave out the comparison of a view with itself.
   Matrix<S> z(2 * n, x.cols());
   z << x, y;
   Ids both = ids;

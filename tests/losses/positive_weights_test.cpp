@@ -8,8 +8,8 @@
 #include "support/oracle.hpp"
 #include "support/random.hpp"
 
-/// Weights of positives: only their ratios count, whatever their size, and whichever of them is
-/// heavy. Weights of anchors of any size.
+/// Weights of positives: only their ratios count, for any size of the weights and any heaviest
+/// positive. Weights of anchors of any size.
 
 namespace {
 
@@ -46,12 +46,12 @@ struct Lists {
   PositiveLists view() const { return {offsets, columns, weights}; }
 };
 
-/// Loss of anchor i, -1 / W sum of w log p or -log of 1 / W sum of w p; weights as given.
+/// Loss of anchor i, -1 / W sum of w log p or -log of 1 / W sum of w p, with weights as given.
 template <class Weight>
 Real loss_of(const oracle::Matrix& z, Index i, SupConVariant variant, const Weight& weight) {
   Real best = z(i, 0);
   for (Index j = 0; j < m; ++j) best = std::max(best, z(i, j));
-  Real others = 0;  // but for one of the best
+  Real others = 0;  // without one of the best
   bool met = false;
   for (Index j = 0; j < m; ++j) {
     if (z(i, j) == best && !met) {
@@ -134,7 +134,7 @@ double plain(Index i, Index j) { return 0.2 + static_cast<double>((3 * i + 7 * j
 TYPED_TEST(PositiveWeights, DependOnRatiosOnly) {
   for (const double size : {5e-324, 1e-300, 1e-46, 1e-40, 1e-38, 1.0, 1e38, 1e39, 1e300, 3e307}) {
     SCOPED_TRACE(testing::Message() << "weights of about " << size);
-    // All the same: the smallest number has no other ratios.
+    // Equal weights: the smallest number has no other ratios.
     this->expect_right(0.5, [size](Index, Index) { return size; });
     if (size < 1e-307) continue;
     this->expect_right(0.5, [size](Index i, Index j) { return size * plain(i, j); });
@@ -142,7 +142,7 @@ TYPED_TEST(PositiveWeights, DependOnRatiosOnly) {
   }
 }
 
-/// Also of an anchor whose positives are not to be told apart from rows of no weight.
+/// Also for an anchor with positives that cannot be distinguished from rows without weight.
 TYPED_TEST(PositiveWeights, OfVeryDifferentSizeInOneList) {
   for (const double ratio : {1e-7, 1e-20, 1e-46, 1e-60, 1e-200}) {
     for (const double temperature : {0.5, 0.02}) {
@@ -154,7 +154,7 @@ TYPED_TEST(PositiveWeights, OfVeryDifferentSizeInOneList) {
   }
 }
 
-/// The heaviest positive is the nearest key by far: what is left is the share of all others.
+/// The heaviest positive is by far the nearest key: the loss is the share of all others.
 TYPED_TEST(PositiveWeights, LeaveSmallLossesTheirDigits) {
   using S = TypeParam;
   Matrix<S> query(1, 3);
@@ -172,7 +172,7 @@ TYPED_TEST(PositiveWeights, LeaveSmallLossesTheirDigits) {
       const Real far = std::exp(-2 / static_cast<Real>(tau));
       const Real others = 2 * std::exp(-1 / static_cast<Real>(tau)) + far;
       const Real out = std::log1p(others) + q * 2 / static_cast<Real>(tau);
-      // log of (1 + others) / (1 - q + q far), with all that is subtracted cancelled by hand.
+      // log of (1 + others) / (1 - q + q far), with the subtraction done by hand.
       const Real in = std::log1p((others + q * (1 - far)) / (1 - q * (1 - far)));
       for (const auto variant : {SupConVariant::out, SupConVariant::in}) {
         const Real want = variant == SupConVariant::out ? out : in;
@@ -183,7 +183,7 @@ TYPED_TEST(PositiveWeights, LeaveSmallLossesTheirDigits) {
                                                keys, Targets(), dq, dk);
         const Real digits = std::numeric_limits<S>::epsilon() * (40 - 4 * std::log(want));
         EXPECT_LE(std::abs(got.value - want) / want, digits) << got.value << " for " << want;
-        // dL/ds of the two negatives, whose rows are the axes.
+        // dL/ds of the two negatives, whose rows are unit vectors.
         const Real share = std::exp(-1 / static_cast<Real>(tau)) / (1 + others);
         const Real slope = share / static_cast<Real>(tau);
         for (const Index axis : {1, 2}) {
@@ -217,7 +217,8 @@ TYPED_TEST(PositiveWeights, HaveNoEffectWithASinglePositive) {
   }
 }
 
-/// A row that lists itself, with a weight beside which the others' are nothing, lists nobody.
+/// A row lists itself, or a row of its id, with a weight far above the others'. The pair is
+/// excluded, so its weight has no effect.
 TYPED_TEST(PositiveWeights, OfExcludedPairsDoNotAffectTheNormalisation) {
   using S = TypeParam;
   std::vector<Index> ids(n);
@@ -258,7 +259,7 @@ TYPED_TEST(PositiveWeights, OfExcludedPairsDoNotAffectTheNormalisation) {
 // ---- weights of anchors
 // --------------------------------------------------------------------------
 
-/// A gradient that the scalar type has room for is there, though the weights leave it.
+/// A gradient in the range of the scalar type is exact, even if its factors are out of the range.
 TYPED_TEST(PositiveWeights, OfAnchorsMayBeOutOfTheRangeOfTheScalarType) {
   using S = TypeParam;
   const std::vector<int> labels = random_labels(n, 3, 23);

@@ -10,7 +10,7 @@
 #include "support/compare.hpp"
 #include "support/kernel_cases.hpp"
 
-/// Properties that follow from the formulas of InfoNCE and of Hadsell's loss, whatever their rows:
+/// Properties of InfoNCE and Hadsell's loss that follow from the formulas, for any rows:
 /// symmetries, sums that are zero, equal calls, threads, memory.
 
 namespace {
@@ -22,7 +22,7 @@ using nearfar::Result;
 using nearfar::Upstream;
 using nearfar::Workspace;
 
-/// A call's arguments besides rows; without gradients forward only.
+/// A call's arguments besides rows; without gradients, forward only.
 template <class S>
 struct Request {
   Reduction reduction = Reduction::mean;
@@ -43,16 +43,16 @@ struct Form {
   Sets<S> x;
   Matrix<S> parameter;
   std::vector<int> labels;
-  bool shared_negatives = false;  ///< rows of the last set belong to no other set's
-  bool distance_of_rows = false;  ///< no change when all rows move alike
-  bool direction_only = false;    ///< no change when rows grow
-  bool two_spaces = false;        ///< queries and keys are rotated apart
+  bool shared_negatives = false;  ///< rows of the last set belong to no row of another set
+  bool distance_of_rows = false;  ///< no change if all rows are translated alike
+  bool direction_only = false;    ///< no change if rows are scaled
+  bool two_spaces = false;        ///< queries and keys are rotated separately
   std::function<Result(const Form&, const Request<S>&)> call;
 
   Result operator()(const Request<S>& request) const { return call(*this, request); }
   bool parametric() const { return parameter.size() > 0; }
 
-  /// An order for each set that leaves together what belongs together.
+  /// An order for each set that keeps rows together that belong together.
   std::vector<std::vector<Index>> orders() const {
     std::vector<std::vector<Index>> out;
     const std::vector<Index> common = random_order(x[0].rows(), 81);
@@ -245,7 +245,7 @@ TYPED_TEST(Properties, PermutedRowsHavePermutedValuesAndGradients) {
   }
 }
 
-/// Rows, and the space of the kernel's matrix, rotated: the value stays, gradients rotate alike.
+/// Rotating rows, and the space of the kernel's matrix, keeps the value and rotates gradients.
 TYPED_TEST(Properties, RotatingRowsRotatesGradients) {
   using S = TypeParam;
   for (const Form<S>& form : forms<S>(33, 7)) {
@@ -386,7 +386,7 @@ TYPED_TEST(Properties, LeavingAGradientOutChangesNoOther) {
   using S = TypeParam;
   for (const Form<S>& form : forms<S>(33, 7)) {
     const Computed<S> want = compute(form);
-    // Every choice of the gradients wanted, the matrix's being one more.
+    // Every subset of the gradients, including that of the matrix.
     const std::size_t sets = form.x.size();
     const std::size_t choices = std::size_t(1) << (sets + (form.parametric() ? 1 : 0));
     for (std::size_t choice = 0; choice < choices; ++choice) {
@@ -417,10 +417,10 @@ TYPED_TEST(Properties, LeavingAGradientOutChangesNoOther) {
 
 TYPED_TEST(Properties, ThreadsDoNotChangeABit) {
   using S = TypeParam;
-  // Rows for several panels and tiles, neither a whole number of them.
+  // Rows for several panels and tiles, without whole numbers of them.
   for (const Form<S>& form : forms<S>(270, 11)) {
     for (const Reduction reduction : {Reduction::none, Reduction::mean}) {
-      // Only pairs of a batch take another pass when rows have no values of their own.
+      // Only pairs of a batch take another pass if rows have no values of their own.
       if (reduction == Reduction::mean && !form.name.starts_with("batch")) continue;
       SCOPED_TRACE(form.name + ", reduction " + std::to_string(static_cast<int>(reduction)));
       Workspace alone(1);

@@ -105,7 +105,7 @@ TYPED_TEST(ProxyAnchorOf, EqualsTheFormulaAndItsDerivatives) {
         expect_near<S>(dw, want.d_proxies, slack * want.d_proxies_scale, "d_proxies");
         EXPECT_EQ(got.diagnostics.anchors, classes);
         EXPECT_EQ(got.diagnostics.terms, classes);
-        // Of the last of several classes there is no row: of two, all rows are of the first.
+        // The last of several classes has no row; of two classes, all rows have the first.
         EXPECT_EQ(got.diagnostics.anchors_without_negative, classes <= 2 || n == 1 ? 1 : 0);
       }
     }
@@ -123,7 +123,7 @@ TEST(ProxyAnchor, CountsClassesWithoutRows) {
             ProxyAnchor<double>().forward(x, labels, w).value);
 }
 
-/// No rows: nothing to pull or to push.
+/// Without rows there is no gradient.
 TEST(ProxyAnchor, OfAnEmptyBatchIsZero) {
   const Matrix<double> none(0, 4);
   const Matrix<double> w = random_rows<double>(5, 4, 2);

@@ -10,9 +10,9 @@
 #include "support/kernel_cases.hpp"
 #include "support/public_calls.hpp"
 
-/// Every mistake that can be made with any loss, made with every public call of every loss, and
-/// those that single calls leave room for: what is thrown names the argument, what was wanted and
-/// what came, and no byte of an output has changed.
+/// All common mistakes in every public call of every loss, and the mistakes of single calls. The
+/// exception contains the argument, the wanted value and the value it got, and no byte of an output
+/// has changed.
 
 namespace {
 
@@ -32,7 +32,7 @@ std::string shape(Index rows, Index cols) {
   return std::to_string(rows) + " x " + std::to_string(cols);
 }
 
-/// Rows as they are, `more` of them added (or taken off), each with `wider` more elements.
+/// Rows with `more` of them added (or removed), each with `wider` more elements.
 template <class S>
 Matrix<S> resized(const Matrix<S>& m, Index more, Index wider) {
   Matrix<S> out = Matrix<S>::Constant(m.rows() + more, m.cols() + wider, S(0.25));
@@ -42,8 +42,8 @@ Matrix<S> resized(const Matrix<S>& m, Index more, Index wider) {
   return out;
 }
 
-/// Outputs of a call: matrices that a good call would resize, and memory of fixed shape. A refused
-/// call may touch neither.
+/// Outputs of a call: matrices that a valid call would resize, and memory of fixed shape. A refused
+/// call may change neither.
 template <class S>
 class Outputs {
  public:
@@ -54,7 +54,7 @@ class Outputs {
   Matrix<S>& matrix(std::size_t k) { return matrices_[k]; }
   GradientRows<S> parameter() { return parameter_; }
   Matrix<S>& parameter_matrix() { return parameter_; }
-  /// 4 x 3, which fits nothing here.
+  /// 4 x 3, which fits no set here.
   GradientRows<S> small() { return {memory_.data(), 4, 3}; }
 
   void expect_untouched(const std::string& name) const {
@@ -76,8 +76,8 @@ class Outputs {
 template <class S>
 class Refusals : public testing::Test {
  protected:
-  /// Makes the call with good arguments spoilt by `spoil(arguments, outputs)`; for gradients with
-  /// an upstream, too.
+  /// Makes the call with valid arguments changed by `spoil(arguments, outputs)`; for gradients also
+  /// with an upstream.
   template <class Spoil>
   static void expect(const PublicCall<S>& call, const std::vector<Way>& ways, Thrown type,
                      const std::vector<std::string>& words, const Spoil& spoil) {
@@ -105,7 +105,7 @@ class Refusals : public testing::Test {
 };
 TYPED_TEST_SUITE(Refusals, Scalars, CaseNames);
 
-/// All others rest on this: without a mistake, nothing is refused and outputs are written.
+/// All other tests depend on this: without a mistake, nothing is refused and outputs are written.
 TYPED_TEST(Refusals, ValidCallsAreAccepted) {
   using S = TypeParam;
   const auto calls = all_public_calls<S>();
@@ -135,13 +135,13 @@ TYPED_TEST(Refusals, OfShapes) {
       const NamedSet& set = call.sets[k];
       const std::string wanted = std::string("nearfar: ") + set.name + ": wanted ";
       for (const Index more : {-1, 1}) {
-        // Of more keys than queries there may be one more, too, but two fewer are too few.
+        // If there may be more keys than queries, one more is valid, but two fewer are not.
         const Index by = set.fit == Fit::at_least ? -2 : more;
         if (set.fit == Fit::free || k == 0) continue;
         this->expect_invalid(call, all_ways, {wanted, "got " + std::to_string(set.rows + by)},
                              [&](auto& a, auto&) { a.rows[k] = resized(a.rows[k], by, 0); });
       }
-      // The first set is the measure of the others, unless the kernel's matrix is.
+      // The first set determines the others, unless the kernel's matrix does.
       const bool others = k == 0 && call.sets.size() > 1 && !call.parametric;
       if (call.sets.size() == 1 && !call.parametric) continue;
       const NamedSet& blamed = others ? call.sets[1] : set;
@@ -181,7 +181,7 @@ TYPED_TEST(Refusals, OfElementsThatAreNotFinite) {
                      {set + ": wanted finite elements, " + got + " at row " + std::to_string(row) +
                       ", column 2"},
                      [&](auto& a, auto&) { a.rows[k](row, 2) = bad; });
-        // The first in row order is the one that is named.
+        // The message names the first in row order.
         this->expect(call, all_ways, Thrown::domain_error,
                      {set + ": wanted finite elements, " + got + " at row 1, column 3"},
                      [&](auto& a, auto&) { a.rows[k](1, 3) = a.rows[k](row, 0) = bad; });
@@ -313,7 +313,7 @@ TYPED_TEST(Refusals, OfUnusableAnchorsIfTheOptionSaysSo) {
   EXPECT_GE(found, 20);
 }
 
-/// A workspace that another call holds; and one that a refused call has held is free again.
+/// A workspace in use by another call; after a refused call it is free again.
 TYPED_TEST(Refusals, OfAWorkspaceInUse) {
   using S = TypeParam;
   for (const PublicCall<S>& call : all_public_calls<S>()) {

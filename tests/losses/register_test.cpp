@@ -5,14 +5,14 @@
 
 #include "support/fields.hpp"
 
-/// The register of losses: what interfaces and tests read of a loss is all that there is of it.
+/// The register of losses: its description of each loss is complete.
 
 namespace {
 
 using namespace support;
 namespace registered = nearfar::registered;
 
-/// Where options lie in their struct, and by which names.
+/// The positions of options in their struct, and their names.
 template <class Options>
 void expect_each_member_once() {
   const Options options;
@@ -51,7 +51,7 @@ TEST(Register, NamesEveryChoice) {
   });
 }
 
-/// A class refuses a kernel that it has no use for when it is instantiated.
+/// A class refuses an unsuitable kernel when it is instantiated.
 template <class Line, class S, class... K>
 void expect_kernels(registered::KernelList<K...>) {
   if constexpr (sizeof...(K) > 0) {

@@ -27,7 +27,7 @@ struct Numbers {
   double q;
 };
 
-/// Row i with its positive among the keys that are its: loss and derivatives.
+/// Loss and derivatives of row i with its positive, over the keys with is_key.
 template <class IsKey>
 void add_row(ScoreSlopes& want, const oracle::Matrix& s, const Numbers& numbers, Index i,
              Index positive, const IsKey& is_key) {
@@ -104,8 +104,8 @@ TYPED_TEST(RinceOf, EqualsTheFormulaAndItsDerivatives) {
   }
 }
 
-/// q log(lambda) is no part of it for lambda = 1: the loss and its gradient are then those of the
-/// softmax, to order q.
+/// With lambda = 1, q log(lambda) is 0: the loss and its gradient are then those of the softmax, to
+/// order q.
 TYPED_TEST(RinceOf, OfASmallExponentIsTheSoftmaxLoss) {
   using S = TypeParam;
   const Matrix<S> a = random_rows<S>(12, 5, 1);
@@ -124,7 +124,7 @@ TYPED_TEST(RinceOf, OfASmallExponentIsTheSoftmaxLoss) {
   EXPECT_NEAR(views.value, nt_xent.value, Tolerance<S>::value * nt_xent.value);
 }
 
-/// A batch told apart well, lambda 1: the loss is far below the powers that it is a difference of.
+/// A batch with losses near 0, lambda 1: the loss is far below the powers whose difference it is.
 TYPED_TEST(RinceOf, SmallValuesKeepTheirDigits) {
   using S = TypeParam;
   const Matrix<S> unit = Matrix<S>::Identity(3, 3);
@@ -148,7 +148,7 @@ TYPED_TEST(RinceOf, SmallValuesKeepTheirDigits) {
   }
 }
 
-/// Powers that no number holds: errors, before a gradient is touched; those that vanish are 0.
+/// Powers that overflow are errors before a gradient changes; powers that underflow are 0.
 TYPED_TEST(RinceOf, PowersBeyondTheRangeAreErrorsOrZero) {
   using S = TypeParam;
   const Matrix<S> unit = Matrix<S>::Identity(3, 3);
@@ -160,7 +160,7 @@ TYPED_TEST(RinceOf, PowersBeyondTheRangeAreErrorsOrZero) {
   EXPECT_THROW(steep.forward_backward(unit, unit, da, db), std::domain_error);
   EXPECT_EQ(da, before);
   EXPECT_EQ(db, before);
-  if constexpr (sizeof(S) == sizeof(float)) {  // exp(100): a double holds it, a float does not
+  if constexpr (sizeof(S) == sizeof(float)) {  // exp(100) overflows float, not double
     const Rince<S, InnerProduct> half({.temperature = 0.01, .q = 1});
     EXPECT_GT(-half.forward(unit, unit).value, 1e40);
     EXPECT_THROW(half.forward_backward(unit, unit, da, db), std::domain_error);

@@ -14,8 +14,8 @@
 #include "support/gradient.hpp"
 #include "support/random.hpp"
 
-/// Pairs and triplets that are listed by the numbers of their rows, against plain loops and against
-/// the same rows copied into place.
+/// Lists of pairs and triplets by row numbers, against plain loops and against copies of the same
+/// rows.
 
 namespace {
 
@@ -71,7 +71,7 @@ Matrix<S> picked(const Matrix<S>& x, const Integers& numbers) {
   return out;
 }
 
-/// Gradients of rows that were copied, back in their places.
+/// Gradients of copied rows, added up for the original rows.
 template <class S>
 void put_back(const Matrix<S>& g, const Integers& numbers, Matrix<S>& to) {
   for (Index k = 0; k < g.rows(); ++k) to.row(numbers[static_cast<std::size_t>(k)]) += g.row(k);
@@ -88,7 +88,7 @@ class RowLists : public testing::Test {
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(RowLists, Scalars);
 
-/// What LinearContrastive is to give, by loops over the lists.
+/// The expected result of LinearContrastive, by loops over the lists.
 struct Linear {
   Real value = 0;
   oracle::Gradients g;
@@ -132,7 +132,7 @@ Linear linear(const Kernel& kernel, const oracle::Matrix& x, const oracle::Matri
   return out;
 }
 
-/// Gradients of one set, which is on both sides.
+/// The gradient of one set that is on both sides.
 oracle::Gradient of_one_set(const oracle::Gradients& g) {
   oracle::Gradient out = g.a;
   out.values += g.b.values;
@@ -167,7 +167,7 @@ void expect_linear(const Matrix<S>& x, const Matrix<S>& y, const Pairs& positive
   }
   EXPECT_EQ(loss.forward(x, y, positives.view(), negatives.view()).value, got.value);
 
-  // The same rows as references of themselves.
+  // The same rows as their own references.
   const auto one = loss.forward_backward(x, positives.view(), negatives.view(), dx);
   const Linear of_one = linear(Exact(), oracle::exact(x), oracle::exact(x), positives, negatives,
                                static_cast<S>(near), static_cast<S>(far), reduction);
@@ -193,7 +193,7 @@ TYPED_TEST(RowLists, LinearContrastiveEqualsTheLoops) {
   }
 }
 
-/// Rows copied into place are the same pairs.
+/// Copies of the rows are the same pairs.
 TYPED_TEST(RowLists, HadsellEqualsTheSamePairsGiven) {
   using S = TypeParam;
   const Pairs positives(40, this->n, this->m, 21);

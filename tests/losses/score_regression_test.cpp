@@ -41,7 +41,7 @@ void expect_formula(const O& kernel) {
     expect_number<S>(got.value, sum / static_cast<Real>(n), 1, "value");
     EXPECT_EQ(got.diagnostics.terms, n);
     const oracle::Gradients want = gradients_of(kernel, a, b, slopes);
-    // A rounding of the score remains where the error is small.
+    // If the error is small, the rounding error of the score remains.
     expect_near<S>(da, want.a.values, Tolerance<S>::gradient, "da");
     expect_near<S>(db, want.b.values, Tolerance<S>::gradient, "db");
     EXPECT_EQ(loss.forward(a, b, targets).value, got.value);

@@ -16,7 +16,7 @@ namespace {
 using namespace support;
 using nearfar::Reduction;
 
-/// The sum over pairs of images and texts, each image's times its factor.
+/// The sum over pairs of images and texts, with a factor for each image.
 Real sig_lip_sum(const oracle::Matrix& s, Real sigma, Real bias,
                  const std::vector<double>& factors) {
   Real sum = 0;
@@ -72,7 +72,7 @@ TEST(SigLip, DerivativesOfItsNumbersWeighTheUpstreamOfEachImage) {
   }
 }
 
-/// Two pairs as right as they can be, at logits of +-5000: no exponential is left.
+/// Two pairs at logits of +-5000 of the right sign: their exponentials underflow.
 TEST(SigLip, TermsThatVanishAreNotActive) {
   const Matrix<double> x = Matrix<double>::Identity(2, 2);
   const auto r = nearfar::SigLip<double>({.logit_scale = 1e4, .logit_bias = -5e3}).forward(x, x);

@@ -67,7 +67,7 @@ TYPED_TEST(SigRegOf, EqualsTheFormula) {
   }
 }
 
-/// More rows than a tile is wide, whose parts are not whole.
+/// More rows than a tile is wide, and no whole number of parts.
 TYPED_TEST(SigRegOf, ManyRows) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(405, 3, 3);

@@ -18,7 +18,7 @@ using nearfar::Reduction;
 using nearfar::Sincere;
 using nearfar::SincereTerms;
 
-/// Loss and derivatives of every anchor, and how many pairs have a loss above 0.
+/// Loss and derivatives of every anchor, and the number of pairs with a loss above 0.
 struct Oracle : ScoreSlopes {
   std::int64_t terms = 0;
   std::int64_t active = 0;
@@ -125,7 +125,7 @@ TYPED_TEST(SincereOf, OfReferencesIsTheSame) {
   expect_score_slopes<S>(got, both, want, rows, 0.25);
 }
 
-/// So many positives that their scores are not kept.
+/// Too many positives to keep their scores.
 TEST(Sincere, RecomputesScoresWhenPositivesExceedTheMemoryLimit) {
   const Index n = 4300;  // two classes of 2150: 74 MB of positives' scores
   const Matrix<double> x = random_rows<double>(n, 3, 7);
@@ -148,7 +148,7 @@ TEST(Sincere, RecomputesScoresWhenPositivesExceedTheMemoryLimit) {
     }
     expect_value(got.values[std::size_t(i)], value / (n / 2 - 1));
   }
-  // Along one direction, the gradient is the value's slope.
+  // Along one direction, the gradient is the slope of the value.
   Matrix<double> moved = x;
   const Matrix<double> direction = random_rows<double>(n, 3, 8);
   const double h = 1e-5;
@@ -188,7 +188,7 @@ TEST(Sincere, OfAnchorsWithoutANegativeIsZero) {
   EXPECT_EQ(dx, (Matrix<double>::Zero(9, 3)));
 }
 
-/// Negatives far above and far below: measured from the nearest of them, or they would overflow.
+/// Negatives far above and far below the positives: sums relative to the nearest do not overflow.
 TYPED_TEST(SincereOf, SharpTemperaturesKeepTheirDigits) {
   using S = TypeParam;
   Matrix<S> x(4, 2);

@@ -8,9 +8,8 @@
 #include "support/oracle.hpp"
 #include "support/random.hpp"
 
-/// Losses near zero, of batches that are told apart well: values down to 1e-30 and their gradients
-/// have the digits of the scalar type, relative to themselves. A term that is added to be
-/// subtracted again takes those digits along.
+/// Losses near zero: values down to 1e-30 and their gradients have the digits of the scalar type,
+/// relative to themselves. A term that is added and then subtracted would cost these digits.
 
 namespace {
 
@@ -23,8 +22,8 @@ using nearfar::SupConVariant;
 using nearfar::Targets;
 using oracle::Real;
 
-/// Queries, keys and noise of one batch, one under the other: rows of 32 signs, so that inner
-/// products are exact; a query is its key but for one element.
+/// Queries, keys and noise of one batch, one below the other: rows of 32 signs, so that inner
+/// products are exact; a query differs from its key in one element.
 template <class S>
 class Batch {
  public:
@@ -47,7 +46,7 @@ class Batch {
   Matrix<S> x;
 };
 
-/// Values of rows, and dL/ds of their sum, s the inner products of all of a batch's rows.
+/// Values of rows, and dL/ds of their sum, with s the inner products of all rows of a batch.
 struct Want {
   std::vector<Real> values;
   oracle::Matrix slopes;
@@ -55,7 +54,7 @@ struct Want {
   explicit Want(Index rows) : slopes(oracle::Matrix::Zero(rows, rows)) {}
 };
 
-/// What a call returned: values from one with Reduction::none, the gradient of the sum.
+/// The results of a call: values from one with Reduction::none, the gradient of the sum.
 template <class S>
 struct Got {
   Result each;
@@ -73,7 +72,7 @@ struct Case {
 Real softplus(Real z) { return z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z)); }
 Real sigmoid(Real z) { return z > 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z)); }
 
-/// Row i with one positive among these negatives.
+/// Row i with one positive, and the keys with is_negative.
 template <class IsNegative>
 Real add_softmax(Want& want, const oracle::Matrix& s, Real temperature, Real share, Index i,
                  Index positive, const IsNegative& is_negative) {
@@ -130,7 +129,7 @@ Want nt_xent(Index n, const oracle::Matrix& s, Real temperature) {
   return want;
 }
 
-/// Logits scale * s + bias(j); `first` .. `end` are the keys, none or one the match.
+/// Logits scale * s + bias(j); keys are `first` .. `end`, and at most one is the match.
 template <class Bias>
 Real add_logistic(Want& want, const oracle::Matrix& s, Real scale, const Bias& bias, Index i,
                   Index match, Index first, Index end) {
@@ -192,7 +191,7 @@ GradientRows<S> part(Matrix<S>& dx, Index first, Index rows) {
   return {dx.data() + first * dx.cols(), rows, dx.cols()};
 }
 
-/// call(reduction, dx) fills what it has gradients of.
+/// call(reduction, dx) writes the gradients it has.
 template <class S, class Call>
 Got<S> both(const Batch<S>& batch, const Call& call) {
   Got<S> got{{}, {}, Matrix<S>::Zero(batch.x.rows(), batch.x.cols())};
@@ -222,7 +221,7 @@ std::function<Got<S>(const Batch<S>&)> over_labels(const Make& make) {
   };
 }
 
-/// SupCon of queries with keys as references, by the rule that targets(n) gives.
+/// SupCon of queries with keys as references, with targets(n).
 template <class S, class Call>
 std::function<Got<S>(const Batch<S>&)> sup_con_of_keys(SupConVariant variant, double temperature,
                                                        const Call& call) {
@@ -345,7 +344,7 @@ std::vector<Case<S>> cases(double temperature) {
        [=](Index n, const oracle::Matrix& s) {
          return sig_lip(n, s, 1 / static_cast<Real>(temperature), bias);
        }});
-  // log Z and the noise's probabilities are large and leave the bias above.
+  // log Z and the noise's probabilities are large, and their difference is the bias above.
   all.push_back(
       {"Nce",
        [=](const Batch<S>& b) {
@@ -379,10 +378,10 @@ std::vector<Case<S>> cases(double temperature) {
   return all;
 }
 
-/// The smallest value that is looked at: exponentials of a float end at 1e-38.
+/// The smallest value that is tested: exponentials of a float end at 1e-38.
 constexpr Real least = 1e-30L;
 
-/// Relative error of e^-z whose z was rounded a few times, and of sums of such.
+/// Relative error of e^-z with a few roundings of z, and of sums of such numbers.
 template <class S>
 Real allowed(Real value) {
   const Real epsilon = std::numeric_limits<S>::epsilon();
@@ -426,7 +425,7 @@ TYPED_TEST(SmallValues, AndTheirGradientsHaveTheDigitsOfTheScalarType) {
         const oracle::Matrix slopes = want.slopes + want.slopes.transpose();
         const oracle::Matrix dx = slopes * x;
         for (Index i = 0; i < x.rows(); ++i) {
-          const Real scale = slopes.row(i).cwiseAbs().sum() * Real(1.25);  // elements are no larger
+          const Real scale = slopes.row(i).cwiseAbs().sum() * Real(1.25);  // elements are at most 1
           for (Index k = 0; k < x.cols() && scale > least; ++k) {
             const Real error = std::abs(static_cast<Real>(got.dx(i, k)) - dx(i, k)) / scale;
             ASSERT_LE(error, allowed<S>(scale)) << "dx(" << i << ", " << k << ")";
@@ -438,8 +437,8 @@ TYPED_TEST(SmallValues, AndTheirGradientsHaveTheDigitsOfTheScalarType) {
   }
 }
 
-// ---- the cases that led here
-// ---------------------------------------------------------------------
+// ---- earlier failures
+// ----------------------------------------------------------------------------
 
 TYPED_TEST(SmallValues, OfSigLipAreThoseOfItsMatchesAndOfAllOthers) {
   using S = TypeParam;
@@ -484,7 +483,7 @@ TYPED_TEST(SmallValues, OfSupConAreThoseOfNtXent) {
   }
 }
 
-/// Also where the exponentials of negatives, relative to the positive's, are too small for a float.
+/// Also if the exponentials of negatives, relative to the positive's, underflow in float.
 TYPED_TEST(SmallValues, TinyNegativeExponentialsKeepTheirDigits) {
   using S = TypeParam;
   Matrix<S> view(2, 2);
@@ -535,7 +534,7 @@ TYPED_TEST(SmallValues, OfHardNegativesAndCircle) {
     const nearfar::HardNegative<S> plain(
         {.temperature = temperature, .positive_prior = 0, .concentration = 1});
     expect(plain.forward(view, view).value, std::log1p(others * std::exp(-1 / temperature)));
-    // Less than the least that a sum over negatives can be: cosines of -1.
+    // The debiased sum is below its lower limit, the sum for cosines of -1.
     const nearfar::HardNegative<S> debiased(
         {.temperature = temperature, .positive_prior = 0.1, .concentration = 1});
     expect(debiased.forward(view, view).value, std::log1p(others * std::exp(-2 / temperature)));
@@ -552,7 +551,7 @@ TYPED_TEST(SmallValues, OfHardNegativesAndCircle) {
   }
 }
 
-/// Weights of negatives that are all as near are all the same: the concentration says nothing.
+/// Equally near negatives have equal weights, for any concentration.
 TYPED_TEST(SmallValues, ConcentrationHasNoEffectOnEqualNegatives) {
   using S = TypeParam;
   Matrix<S> view(2, 2);

@@ -18,7 +18,7 @@ using nearfar::SmoothAp;
 
 Real sigmoid(Real z) { return z < 0 ? std::exp(z) / (1 + std::exp(z)) : 1 / (1 + std::exp(-z)); }
 
-/// Adds anchor i's loss over these keys, all of another or the same label.
+/// Adds anchor i's loss over these keys, which have another label or the same.
 void add_anchor(Index i, const std::vector<Index>& keys, const std::vector<bool>& positive,
                 const oracle::Matrix& s, Real t, ScoreSlopes& out) {
   const auto count = static_cast<Real>(std::count(positive.begin(), positive.end(), true));
@@ -84,7 +84,7 @@ TYPED_TEST(SmoothApOf, EqualsTheFormulaAndItsDerivatives) {
                     Tolerance<S>::value);
           largest = std::max(largest, want.values[i]);
         }
-        // Where no anchor has both kinds the oracle's subtraction leaves a rounding.
+        // If no anchor has both kinds, the oracle's subtraction leaves a rounding error.
         if (largest > Real(1e-10)) expect_score_slopes<S>(got, dx, want, x, t);
         EXPECT_EQ(got.diagnostics.terms, terms);
         EXPECT_EQ(loss.forward(x, batch.labels).values, got.values);
@@ -134,7 +134,7 @@ TYPED_TEST(SmoothApOf, OfReferencesIsTheSame) {
   }
 }
 
-/// Positives far above negatives: what is left is far below 1 - 1.
+/// Positives far above negatives: the loss is far below the rounding errors of 1 - 1.
 TYPED_TEST(SmoothApOf, SmallValuesKeepTheirDigits) {
   using S = TypeParam;
   Matrix<S> x(3, 1);
@@ -146,7 +146,7 @@ TYPED_TEST(SmoothApOf, SmallValuesKeepTheirDigits) {
   const double want = std::exp(-32);
   EXPECT_NEAR(got.values[0], want, 2e-6 * want);
   EXPECT_EQ(got.values[2], 0);
-  // Anchors 0 and 1 each push the negative down, and are drawn to each other.
+  // Anchors 0 and 1 both push the negative away, and attract each other.
   EXPECT_NEAR(static_cast<double>(dx(2, 0)), 2 * want / t, 1e-5 * want / t);
 }
 

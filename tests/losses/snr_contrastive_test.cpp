@@ -75,7 +75,7 @@ TYPED_TEST_SUITE(SnrContrastiveOf, Scalars);
 TYPED_TEST(SnrContrastiveOf, EqualsTheFormulaAndItsDifferences) {
   using S = TypeParam;
   for (const Batch& batch : small_and_large_batches()) {
-    // Rows of ties have two elements: nothing is left of them but a sign.
+    // Rows of ties have two elements: centred, they only differ in sign.
     const bool has_ties = batch.name == "ties and duplicates";
     if (has_ties) continue;
     const Matrix<S> x = batch.x.template cast<S>();
@@ -128,7 +128,7 @@ TYPED_TEST(SnrContrastiveOf, OfReferencesIsTheSame) {
   expect_differences(y, dy, [&](const oracle::Matrix& b) { return loops(oracle::exact(x), b); });
 }
 
-/// Neither the length of rows nor a number added to all their elements changes anything.
+/// Neither the scale of all rows nor a number added to a row's elements changes anything.
 TYPED_TEST(SnrContrastiveOf, DoesNotDependOnScaleAndOffset) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(20, 8, 5);
@@ -144,7 +144,7 @@ TYPED_TEST(SnrContrastiveOf, DoesNotDependOnScaleAndOffset) {
   }
 }
 
-/// They have no terms; those of others with them are there.
+/// They have no terms; terms of other anchors with them count.
 TEST(SnrContrastive, AnchorsWithoutVarianceAreSkippedOrRefused) {
   Matrix<float> x = random_rows<float>(4, 3, 7);
   x.row(2).setConstant(0.1f);
@@ -157,7 +157,7 @@ TEST(SnrContrastive, AnchorsWithoutVarianceAreSkippedOrRefused) {
   Matrix<float> queries(3, 3);
   queries << x.row(0), x.row(1), x.row(3);
   const std::vector<int> of_queries = {0, 0, 1};
-  // Each of the three is at distance 0 from itself among the references, of its own class.
+  // Each of the three is at distance 0 from itself among the references of its class.
   const auto want = loss.forward_backward(queries, of_queries, x, labels, dq, dr);
   EXPECT_FLOAT_EQ(static_cast<float>(got.value), static_cast<float>(want.value));
   expect_near<float>(dx.row(2), oracle::exact(Matrix<float>(dr.row(2))), 1e-4, "dx");

@@ -49,7 +49,7 @@ TEST(SupCon, EqualsTheFormulas) {
   }
 }
 
-/// Sums of exponentials of what is measured from the nearest row, or they would overflow.
+/// Exponentials are relative to the nearest row; otherwise they would overflow.
 TEST(SupCon, SharpTemperaturesKeepTheirDigits) {
   const Matrix<double> x = random_rows<double>(40, 5, 12);
   const std::vector<int> labels = random_labels(40, 4, 13);

@@ -9,8 +9,8 @@
 #include "support/kernel_cases.hpp"
 #include "support/settings.hpp"
 
-/// Which rows are positives, by every rule and of every loss over labels: rules that say the same
-/// give the same, ids leave out what they should, and weights of anchors weigh.
+/// The positives of each row, by every rule and for every loss over labels: rules with the same
+/// positives give the same result, ids leave out the right pairs, and anchors' weights are factors.
 
 namespace {
 
@@ -36,7 +36,7 @@ struct Loss {
   std::function<Result(Rows<S>, Targets, GradientRows<S>, Upstream)> with_upstream;
   std::function<Result(Rows<S>, Targets, Rows<S>, Targets, GradientRows<S>, GradientRows<S>)>
       references;
-  bool alone = true;  ///< what a query comes to depends on it and the references alone
+  bool alone = true;  ///< the result of a query depends on it and the references alone
 };
 
 template <class S, class L, class Options>
@@ -80,7 +80,8 @@ std::vector<Loss<S>> losses(Reduction reduction) {
   return all;
 }
 
-/// Sets of labels of `rows` rows, `each` of them, of 130 labels in three words; few rows share one.
+/// Sets of labels for `rows` rows, `each` of them, of 130 labels in three words; few rows share
+/// one.
 struct Sets {
   Sets(Index rows, int each, std::uint64_t seed)
       : count(rows), bits(static_cast<std::size_t>(rows) * 3) {
@@ -101,7 +102,7 @@ struct Sets {
   std::vector<std::uint64_t> bits;
 };
 
-/// Lists of the pairs for which a rule holds.
+/// Lists of the pairs with rule(i, j).
 struct Lists {
   template <class Rule>
   Lists(Index rows, Index keys, const Rule& rule) : offsets{0} {
@@ -192,14 +193,14 @@ TYPED_TEST(TargetsOf, ListsEqualTheRuleTheyWereMadeFrom) {
   this->expect_references_equal({across.view(), Targets()}, {of_x.view(), of_y.view()});
 }
 
-/// A batch is its own set of references in which no row is compared with itself.
+/// A batch equals its own references if no row is compared with itself.
 TYPED_TEST(TargetsOf, IdsMaskARowAgainstItself) {
   using S = TypeParam;
   std::vector<Index> ids(static_cast<std::size_t>(this->n));
   std::iota(ids.begin(), ids.end(), Index(-7));
   const Targets targets = Targets(this->x_labels).ids(ids);
   for (const Loss<S>& loss : losses<S>(Reduction::mean)) {
-    // A row of a batch may be among its own positives, which no reference is.
+    // A row of a batch may be among its own positives, a row of references may not.
     if (loss.name.find("include_self true") != std::string::npos) continue;
     SCOPED_TRACE(loss.name);
     Matrix<S> dx;
@@ -209,7 +210,7 @@ TYPED_TEST(TargetsOf, IdsMaskARowAgainstItself) {
     const Result got = loss.references(this->x, targets, this->x, targets, dq, dr);
     EXPECT_NEAR(got.value, want.value, Tolerance<S>::same * std::max(1.0, want.value));
     EXPECT_EQ(got.diagnostics.anchors_without_positive, want.diagnostics.anchors_without_positive);
-    // Distances are taken about the mean of all rows, which is summed from other rows here.
+    // Distances are relative to the mean of all rows, which is a sum of other rows here.
     EXPECT_NEAR(got.diagnostics.smallest_score, want.diagnostics.smallest_score,
                 Tolerance<S>::score);
     EXPECT_NEAR(got.diagnostics.largest_score, want.diagnostics.largest_score, Tolerance<S>::score);
@@ -217,7 +218,7 @@ TYPED_TEST(TargetsOf, IdsMaskARowAgainstItself) {
   }
 }
 
-/// Each query against what is left of the references, as if they had never been there.
+/// Each query against the remaining references, as if the others had never been there.
 TYPED_TEST(TargetsOf, IdsMaskEveryRowThatSharesThem) {
   using S = TypeParam;
   const auto ids = [](Index rows, Index step) {
@@ -247,7 +248,7 @@ TYPED_TEST(TargetsOf, IdsMaskEveryRowThatSharesThem) {
         for (Index j = 0; j < this->m; ++j) {
           if (y_ids[static_cast<std::size_t>(j)] == x_ids[at]) continue;
           kept.push_back(j);
-          // With lists, the positives of this one query are class 1.
+          // With lists, the positives of this query are class 1.
           kept_labels.push_back(listed ? ((i + 2 * j) % 5 == 0 ? 1 : 0)
                                        : this->y_labels[static_cast<std::size_t>(j)]);
         }
@@ -287,7 +288,7 @@ TYPED_TEST(TargetsOf, WeightsMultiplyAnchors) {
     EXPECT_NEAR(result.value, sum, Tolerance<S>::same * std::max(1.0, sum));
     expect_same<S>(got, want, "dx");
 
-    // The divisor counts terms, whatever they weigh. (These have two divisors.)
+    // The divisor counts terms, for any weights. (These losses have two divisors.)
     if (apart[k].name == "LinearContrastive" || apart[k].name == "SnrContrastive" ||
         apart[k].name == "IntraPairVariance" || apart[k].name == "MarginLoss") {
       continue;

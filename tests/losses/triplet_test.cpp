@@ -31,7 +31,7 @@ TEST(Triplet, EqualsTheFormula) {
           Real want = 0;
           std::int64_t active = 0;
           for (Index i = 0; i < n; ++i) {
-            // Distances: of similarities minus the score.
+            // Distances; for similarities, minus the score.
             Real negative = sign * an(i, 0);
             if (swap) negative = std::min(negative, sign * pn(i, 0));
             const Real v = sign * ap(i, 0) - negative + Real(0.25);
@@ -60,7 +60,7 @@ TEST(Triplet, EqualsTheFormula) {
   }
 }
 
-/// Whole numbers: a violation of exactly 0, and a tie between the negative's two distances.
+/// Integers: a violation of exactly 0, and a tie between the negative's two distances.
 TEST(Triplet, AtAKinkTheGradientIsThatOfTheAnchorsOwnNegativeOrZero) {
   Matrix<double> a(1, 1);
   Matrix<double> p(1, 1);
@@ -78,12 +78,12 @@ TEST(Triplet, AtAKinkTheGradientIsThatOfTheAnchorsOwnNegativeOrZero) {
   EXPECT_EQ(da(0, 0), 0);
   EXPECT_EQ(dp(0, 0), 0);
   EXPECT_EQ(dk(0, 0), 0);
-  // d(a, n) = d(p, n) = 1: the anchor's own counts.
+  // d(a, n) = d(p, n) = 1: the anchor's own distance counts.
   p << 2;
   k << 1;
   const nearfar::Triplet<double> tie({.margin = 2, .swap = true});
   EXPECT_EQ(tie.forward_backward(a, p, k, da, dp, dk).value, 3);
-  EXPECT_EQ(da(0, 0), 0);  // pulled to the positive, pushed off the negative, both on one side
+  EXPECT_EQ(da(0, 0), 0);  // drawn to the positive and pushed from the negative, both on one side
   EXPECT_EQ(dp(0, 0), 1);
   EXPECT_EQ(dk(0, 0), -1);
 }

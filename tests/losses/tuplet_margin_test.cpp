@@ -55,7 +55,7 @@ TYPED_TEST(TupletMarginOf, EqualsTheFormulaAndItsDerivatives) {
     if (sizeof(S) == sizeof(double)) {
       for (const Batch& batch : small_and_large_batches()) {
         SCOPED_TRACE(batch.name);
-        // Of the same direction: the sine has half of the cosine's digits.
+        // For rows of the same direction, the sine has half of the cosine's digits.
         const Real wanted = want(oracle::exact(batch.x), batch.labels);
         const Matrix<S> x = batch.x.template cast<S>();
         const double got = loss.forward(x, batch.labels).value;
@@ -65,7 +65,7 @@ TYPED_TEST(TupletMarginOf, EqualsTheFormulaAndItsDerivatives) {
   }
 }
 
-/// So many positives that their scores are not kept.
+/// Too many positives to keep their scores.
 TEST(TupletMargin, OfManyPositivesSeesTheScoresTwice) {
   const Index n = 4300;  // two classes of 2150: 74 MB of positives' scores
   const Matrix<double> x = random_rows<double>(n, 3, 7);
@@ -117,7 +117,7 @@ TEST(TupletMargin, HasTheDerivativeOfItsTemperature) {
   expect_derivative(got.d_temperature, want.derivative, "d_temperature");
 }
 
-/// Rows of one direction, and opposite ones, have no gradient from each other.
+/// Rows of the same direction, and of opposite directions, have no gradient from each other.
 TYPED_TEST(TupletMarginOf, RowsOfOneDirectionIsFinite) {
   using S = TypeParam;
   Matrix<S> x(5, 2);

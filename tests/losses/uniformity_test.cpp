@@ -30,7 +30,7 @@ TEST(Uniformity, EqualsTheFormula) {
   }
 }
 
-/// Of which exp(-t d^2) is 0 in double for every pair.
+/// Gaussians for which exp(-t d^2) is 0 in double for every pair.
 TEST(Uniformity, NarrowGaussiansDoNotUnderflow) {
   for (const double t : {130.0, 1000.0}) {
     const Matrix<double> x = random_rows<double>(7, 17, 25);
@@ -57,8 +57,8 @@ TEST(Uniformity, NarrowGaussiansDoNotUnderflow) {
   }
 }
 
-/// The loss of rows by plain loops over pairs, their directions' differences as they are: a zero
-/// row has the squared distance 2 to all others.
+/// The loss of rows by plain loops over pairs, with the differences of their directions: a zero row
+/// has squared distance 2 to all others.
 struct Plain {
   Real value = 0;
   oracle::Matrix gradient;
@@ -83,7 +83,7 @@ struct Plain {
         farthest = std::max(farthest, squared(i, j));
       }
     }
-    Real less_one = 0;  // of the mean potential, relative to the nearest pair's
+    Real less_one = 0;  // of the mean potential relative to the nearest pair, minus 1
     for (Index i = 0; i < n; ++i) {
       for (Index j = i + 1; j < n; ++j) {
         const Real exponent = -t * (squared(i, j) - nearest);
@@ -105,7 +105,7 @@ struct Plain {
   }
 };
 
-/// `relative`: of the value, and of each row's gradient.
+/// `relative`: tolerance of the value and of each row's gradient.
 template <class S>
 void expect_plain(const Matrix<S>& x, double t, double relative) {
   const Plain want(oracle::exact(x), static_cast<Real>(t));
@@ -129,8 +129,8 @@ template <class S>
 class UniformityOf : public testing::Test {};
 TYPED_TEST_SUITE(UniformityOf, Scalars, CaseNames);
 
-/// Cosines of these are 1 to the last digit of a float, or to some. Elements of unit rows differ by
-/// `noise`, of which a double has 1e-16 / noise; floats are taken from the centre in double.
+/// Cosines of these are 1 to the last digit of a float, or nearly. Elements of unit rows differ by
+/// `noise`, of which a double has 1e-16 / noise; floats are centred in double.
 TYPED_TEST(UniformityOf, RowsThatNearlyAllPointTheSameWay) {
   using S = TypeParam;
   constexpr bool is_float = sizeof(S) == sizeof(float);
@@ -144,7 +144,7 @@ TYPED_TEST(UniformityOf, RowsThatNearlyAllPointTheSameWay) {
   }
 }
 
-/// Each next to another, and far from the rest, where only such pairs count.
+/// Each row is next to another and far from the rest, so that only such pairs count.
 TYPED_TEST(UniformityOf, PairsThatLieNearEachOther) {
   using S = TypeParam;
   Matrix<S> x = random_rows<S>(60, 17, 32);
@@ -155,7 +155,7 @@ TYPED_TEST(UniformityOf, PairsThatLieNearEachOther) {
   }
 }
 
-/// At the ends of a batch, among others, and with one other or none.
+/// Zero rows at the ends of a batch, among others, and with one other row or none.
 TYPED_TEST(UniformityOf, ZeroRows) {
   using S = TypeParam;
   const double narrow = sizeof(S) == sizeof(float) ? 30 : 200;
@@ -175,12 +175,12 @@ TYPED_TEST(UniformityOf, ZeroRows) {
   }
 }
 
-/// At most 0, which it is where all are the same.
+/// The value is at most 0, which it is if all rows are equal.
 TYPED_TEST(UniformityOf, RowsThatAreTheSame) {
   using S = TypeParam;
   Matrix<S> x(40, 17);
   for (Index i = 0; i < 40; ++i) {
-    // By powers of two, so that their directions have the same bits.
+    // Scaled by powers of two, so that their directions have the same bits.
     x.row(i) = std::ldexp(S(1), static_cast<int>(i) - 20) * random_rows<S>(1, 17, 35);
   }
   for (const double t : {2.0, 1000.0}) {

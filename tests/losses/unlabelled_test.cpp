@@ -11,8 +11,8 @@
 #include "support/random.hpp"
 #include "support/settings.hpp"
 
-/// Rows without a label: the loss is, bit by bit, that of the batch without them, or they are
-/// negatives, as rows of classes of their own are.
+/// Rows without a label: the loss has the bits of the batch without them, or they are negatives,
+/// like rows of classes of their own.
 
 namespace {
 
@@ -27,7 +27,7 @@ using Integers = std::vector<std::int64_t>;
 
 constexpr std::int64_t no_label = -1;
 
-/// Rows whose label is `no_label` have elements that no call may read.
+/// Rows of label `no_label` have elements that no call may read.
 template <class S>
 struct Batch {
   Matrix<S> x;
@@ -59,7 +59,7 @@ struct Batch {
     for (std::size_t k = 0; k < kept.size(); ++k) out.row(static_cast<Index>(k)) = x.row(kept[k]);
     return out;
   }
-  /// What the gradients of all rows must be where those of the kept ones are `g`.
+  /// The expected gradients of all rows, if those of the kept ones are `g`.
   Matrix<S> spread(const Matrix<S>& g) const {
     Matrix<S> out = Matrix<S>::Zero(x.rows(), x.cols());
     for (std::size_t k = 0; k < kept.size(); ++k) out.row(kept[k]) = g.row(static_cast<Index>(k));
@@ -87,7 +87,7 @@ void expect_same_result(const Result& got, const Result& want,
   expect_same_counts(got.diagnostics, want.diagnostics);
 }
 
-/// body(loss, what it is called) for every loss over labels that is registered.
+/// Calls body(loss, name) for every registered loss over labels.
 template <class S, class Body>
 void each_loss(Reduction reduction, const Body& body) {
   nearfar::registered::for_each([&]<class Line>(Line) {
@@ -178,7 +178,7 @@ TYPED_TEST(Unlabelled, ReferencesAndQueriesAreAsIfTheyWereNotThere) {
   });
 }
 
-/// Negatives of all others: as if each had a label that no other row has.
+/// Negatives of all others, as if each had a label of its own.
 TYPED_TEST(Unlabelled, NegativesAreClassesOfTheirOwn) {
   using S = TypeParam;
   const Batch<S> x(41, 21, false);
@@ -205,7 +205,7 @@ TYPED_TEST(Unlabelled, NegativesAreClassesOfTheirOwn) {
     EXPECT_TRUE(same_bits(got_dx, want_dx));
     EXPECT_TRUE(same_bits(got_dy, want_dy));
   });
-  // Labels at the ends of what an integer holds are taken.
+  // Labels at the ends of the integer range are valid.
   const Integers far = {std::numeric_limits<std::int64_t>::min(), no_label,
                         std::numeric_limits<std::int64_t>::min() + 1, no_label,
                         std::numeric_limits<std::int64_t>::min()};
@@ -243,7 +243,8 @@ struct Pairs {
     out.x = rows;
     return out;
   }
-  /// loss(rows, rows, targets, gradients of both, call): of all and of the others alone.
+  /// Calls loss(rows, rows, targets, gradients of both, call) for all rows and for the kept rows
+  /// alone.
   template <class Loss>
   void expect(const Loss& loss, const Targets& of_all, const Targets& of_some) const {
     Matrix<S> dx, dy, some_dx, some_dy;

@@ -72,7 +72,7 @@ nearfar::Result expect_plain(const std::vector<Matrix<S>>& x,
       [&](const Sets& rows) { return plain(rows, options); }, x, 2);
 }
 
-/// Columns whose deviations lie on both sides of 1.
+/// Columns with deviations on both sides of 1.
 TYPED_TEST(VicRegOf, EqualsTheFormula) {
   using S = TypeParam;
   for (const auto& [n, d] : {std::pair<Index, Index>(2, 3), {3, 1}, {8, 5}, {30, 17}, {400, 7}}) {
@@ -103,7 +103,7 @@ TYPED_TEST(VicRegOf, ColumnsOfEqualElements) {
   const double value = loss.forward_backward(x, x, dx, dy).value;
   EXPECT_EQ(dx.col(2), (Matrix<S>::Zero(12, 1)));
   EXPECT_TRUE(dx.allFinite());
-  EXPECT_GE(value, 1);  // a quarter of the columns has the hinge 1
+  EXPECT_GE(value, 1);  // a quarter of the columns has hinge 1
 }
 
 TYPED_TEST(VicRegOf, OneRowIsRefused) {
