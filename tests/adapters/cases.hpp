@@ -43,8 +43,7 @@ inline const Tensor& reference_labels() {
   return own;
 }
 
-// ---- kernels
-// -------------------------------------------------------------------------------------
+// ---- kernels -----------------------------------------------------------------------------------
 
 /// A kernel as the reference has it: its scores, and +1 where larger ones are nearer.
 template <class K>
@@ -133,8 +132,7 @@ void for_kernels(const Body& body) {
   (one.template operator()<Kernels>(), ...);
 }
 
-// ---- cases
-// ---------------------------------------------------------------------------------------
+// ---- cases -------------------------------------------------------------------------------------
 
 class Cases {
  public:
@@ -172,8 +170,7 @@ class Cases {
   }
 };
 
-// ---- comparison
-// ----------------------------------------------------------------------------------
+// ---- comparison --------------------------------------------------------------------------------
 
 inline Inputs leaves(const Inputs& inputs, at::ScalarType rounded, at::ScalarType type) {
   Inputs out;

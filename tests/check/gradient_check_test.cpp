@@ -10,8 +10,8 @@
 #include "support/gradient.hpp"
 #include "support/kernel_cases.hpp"
 
-/// The gradient checker itself: that it accepts what is right, finds what is wrong, says where, and
-/// leaves the rest as it was.
+/// The gradient checker accepts correct gradients, finds wrong ones, reports where, and leaves the
+/// inputs unchanged.
 
 namespace {
 
@@ -20,7 +20,7 @@ using nearfar::check_gradient;
 using nearfar::GradientCheckOptions;
 using nearfar::GradientCheckReport;
 
-/// f(x) = sum of w sin(x), a smooth function with a gradient known by heart.
+/// f(x) = sum of w sin(x), a smooth function with a known gradient.
 template <class S>
 struct Waves {
   Matrix<S> x = uniform_matrix<S>(3, 4, 1);
@@ -90,8 +90,7 @@ TYPED_TEST(GradientChecker, NamesTheOneElementThatIsWrong) {
   }
 }
 
-/// An error that another set's larger gradient would hide is still one: sets have scales of their
-/// own.
+/// An error is found even if another set has a far larger gradient: each set has its own scale.
 TYPED_TEST(GradientChecker, ComparesEachInputAtItsOwnScale) {
   using S = TypeParam;
   Waves<S> f;
@@ -106,7 +105,7 @@ TYPED_TEST(GradientChecker, ComparesEachInputAtItsOwnScale) {
 
 TYPED_TEST(GradientChecker, RejectsNaN) {
   Waves<TypeParam> f;
-  for (const Index at : {0, 2}) {  // the first element compared, and another
+  for (const Index at : {0, 2}) {  // the first compared element, and another
     Matrix<TypeParam> claimed = f.gradient();
     claimed(at, at) = std::numeric_limits<TypeParam>::quiet_NaN();
     const GradientCheckReport report = f.check(claimed);
@@ -128,7 +127,7 @@ TYPED_TEST(GradientChecker, RejectsInfinity) {
   }
 }
 
-/// A value that is NaN around one element says nothing of its derivative.
+/// A value that is NaN near one element gives no derivative.
 TYPED_TEST(GradientChecker, RejectsAValueThatIsNaN) {
   using S = TypeParam;
   Waves<S> f;
@@ -146,7 +145,7 @@ TYPED_TEST(GradientChecker, RejectsAGradientThatIsNaNEverywhere) {
   EXPECT_FALSE(f.check(Matrix<TypeParam>::Constant(3, 4, nan)).passed);
 }
 
-/// |x| has a kink at 0, max(x, 0.5) at 0.5: whatever is claimed there, it is not compared.
+/// |x| has a kink at 0, max(x, 0.5) at 0.5: there nothing is compared, for any claim.
 TYPED_TEST(GradientChecker, SkipsAndCountsKinks) {
   using S = TypeParam;
   Matrix<S> x(2, 3);
@@ -167,7 +166,7 @@ TYPED_TEST(GradientChecker, SkipsAndCountsKinks) {
   EXPECT_TRUE(report.passed) << report;
   EXPECT_EQ(report.kinks, 2);
   EXPECT_EQ(report.checked, 4);
-  claimed(0, 1) = S(-1);  // next to a kink nothing is forgiven
+  claimed(0, 1) = S(-1);  // next to a kink an error still counts
   const auto wrong = check_gradient<S>(value, {{"x", x, claimed}});
   EXPECT_FALSE(wrong.passed) << wrong;
   EXPECT_EQ(wrong.kinks, 2);
@@ -176,7 +175,7 @@ TYPED_TEST(GradientChecker, SkipsAndCountsKinks) {
 
 TYPED_TEST(GradientChecker, FindsKinksAwayFromTheElement) {
   using S = TypeParam;
-  // The kink is within the step, not in its middle: each slope alone is smooth.
+  // The kink is within the step but not in its middle: each slope alone is smooth.
   Matrix<S> x = Matrix<S>::Constant(1, 1, S(0.3));
   const double corner = static_cast<double>(x(0, 0)) + (sizeof(S) == 4 ? 6e-3 : 3e-4);
   const auto value = [&] { return std::abs(static_cast<double>(x(0, 0)) - corner); };
@@ -232,7 +231,7 @@ TYPED_TEST(GradientChecker, SaysWhatItFoundAndWhere) {
             "FAILED: 0 elements checked, 0 at kinks skipped");
 }
 
-/// Of a kink that is rounded over less than a step, it depends on the limit what is a kink.
+/// A kink that is smoothed over less than a step counts as a kink or not, depending on the limit.
 TYPED_TEST(GradientChecker, KinksAreThoseOfTheOptions) {
   using S = TypeParam;
   Matrix<S> x(1, 2);
@@ -339,7 +338,7 @@ TYPED_TEST(GradientChecker, RefusesOptionsThatMakeNoSenseBeforeItCalls) {
   EXPECT_EQ(calls, 0);
 }
 
-/// Its purpose: a loss's gradient with one element off.
+/// The checker's purpose: a loss's gradient with one wrong element.
 TYPED_TEST(GradientChecker, FindsAnErrorInTheGradientOfALoss) {
   using S = TypeParam;
   Matrix<S> queries = random_rows<S>(4, 3, 8);

@@ -1,6 +1,6 @@
 // expect: nearfar needs Eigen 3.4 or later
 #include <Eigen/Core>
-// As an older one would answer.
+// The answer of an older version.
 #undef EIGEN_VERSION_AT_LEAST
 #define EIGEN_VERSION_AT_LEAST(x, y, z) 0
 #include <nearfar/nearfar.hpp>

@@ -7,7 +7,7 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Labels, numbers and upstreams as views of what Eigen and the standard library hold.
+/// Labels, numbers and upstreams as views of containers of Eigen and of the standard library.
 
 namespace {
 
@@ -44,7 +44,7 @@ TEST(ViewsOfLabels, AreMadeOfEveryEigenVectorOfIntegers) {
   EXPECT_EQ(listed(Eigen::Map<Eigen::VectorXi>(nullptr, 0)), List());
 }
 
-/// Where a call takes positives or negatives, integers are positives.
+/// If a call takes positives or negatives, integers are positives.
 TEST(ViewsOfLabels, AreThePositivesOfACallThatTakesNegatives) {
   const Matrix<float> queries = random_rows<float>(3, 5, 1);
   const Matrix<float> keys = random_rows<float>(4, 5, 2);

@@ -34,11 +34,11 @@ TEST(ParallelPipeline, PassesEveryStageInTheOrderOfTasks) {
   constexpr Eigen::Index stages = 8;
   for (const int threads : {1, 2, 3, 16}) {
     std::vector<Eigen::Index> left(tasks);
-    // Written without locks: each stage is one task's at a time.
+    // Written without locks: one task at a time is in a stage.
     std::vector<std::vector<Eigen::Index>> passed(stages);
     parallel_pipeline(tasks, threads, left.data(),
                       [&](Eigen::Index t, int, const nearfar::detail::Ticket& ticket) {
-                        // Tasks may join late, as panels of a symmetric matrix do.
+                        // Tasks may begin at a later stage, like panels of a symmetric matrix.
                         for (Eigen::Index stage = t * stages / tasks; stage < stages; ++stage) {
                           ticket.wait_for(stage);
                           passed[static_cast<std::size_t>(stage)].push_back(t);
@@ -88,12 +88,12 @@ TEST(CheckFinite, LetsTheLargestAndSmallestNumbersPass) {
   EXPECT_NO_THROW(nearfar::detail::check_finite<double>("x", x, 1));
 }
 
-/// Tests are run with it; these are of what it turns off.
+/// Tests run with this variable set; these test the code that it turns off.
 [[maybe_unused]] const int watched = unsetenv("NEARFAR_ALL_THREADS");
 
 TEST(BusyProcessors, RunOnOneThreadForTwentyTimesTheSlowPart) {
   using nearfar::detail::BusyProcessors;
-  BusyProcessors::add_alone(1e6);  // whatever other tests left
+  BusyProcessors::add_alone(1e6);  // overwrites the state that other tests left
   EXPECT_FALSE(BusyProcessors::suspected());
   BusyProcessors::add_together(1.0, 1.01);
   EXPECT_FALSE(BusyProcessors::suspected()) << "together they did more than one does";

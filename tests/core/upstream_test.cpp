@@ -10,7 +10,7 @@
 #include "support/errors.hpp"
 #include "support/kernel_cases.hpp"
 
-/// dL/d(value), which gradients are multiplied by: one number, or one a row with Reduction::none.
+/// dL/d(value), the factor of gradients: one number, or one a row with Reduction::none.
 
 namespace {
 
@@ -39,7 +39,7 @@ TEST(Upstream, OfOneNumberIsThatNumber) {
   EXPECT_TRUE(one.is_given());
   EXPECT_TRUE(one.is_scalar());
   EXPECT_EQ(one.scalar(), -2.5);
-  // The number multiplies the sum, not each row once more.
+  // The number multiplies the sum, and not each row again.
   EXPECT_EQ(nearfar::detail::row_upstream(one, 3), 1);
   nearfar::Diagnostics counts;
   counts.terms = 5;
@@ -205,13 +205,13 @@ TYPED_TEST(UpstreamOfALoss, ScalesGradientsAndNeverTheValue) {
   const nearfar::Result none =
       this->loss(Reduction::none).forward(this->queries, this->keys, {.upstream = numbers});
   EXPECT_EQ(none.value, this->loss(Reduction::sum).forward(this->queries, this->keys).value);
-  for (Index i = 0; i < of_ones.rows(); ++i) {  // a query's gradient is of its own term alone
+  for (Index i = 0; i < of_ones.rows(); ++i) {  // a query's gradient depends on its own term alone
     const Matrix<S> want = of_ones.row(i) * static_cast<S>(numbers[static_cast<std::size_t>(i)]);
     expect_same<S>(got.row(i), want, "a query's gradient");
   }
 }
 
-/// forward has no gradients to multiply.
+/// forward computes no gradients.
 TYPED_TEST(UpstreamOfALoss, DoesNotMatterToForward) {
   const double value = this->loss(Reduction::mean).forward(this->queries, this->keys).value;
   for (const double upstream : {0.0, 3.0, std::numeric_limits<double>::quiet_NaN()}) {

@@ -86,7 +86,7 @@ TEST(Workspace, IsFreeAgainAfterACallThatWasRefused) {
 }
 
 #ifdef NEARFAR_GUARDS
-/// By itself the sanitizer sees whole blocks only.
+/// Without marks the sanitizer checks whole blocks only.
 TEST(WorkspaceDeathTest, TheAddressSanitizerReportsAnAccessBeyondAnArray) {
   Workspace workspace;
   { Scratch(&workspace).take<float>(1000); }

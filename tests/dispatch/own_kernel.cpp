@@ -1,7 +1,7 @@
 #include <cmath>
 #include <nearfar/losses/info_nce.hpp>
 
-/// A user's program with a kernel of its own, whose symbols own_kernel_symbols.cmake reads.
+/// A user's program with its own kernel; own_kernel_symbols.cmake reads its symbols.
 
 struct OwnKernel {
   static constexpr auto geometry = nearfar::Geometry::squared_distance;

@@ -7,9 +7,9 @@
 #include "support/compare.hpp"
 #include "support/kernel_cases.hpp"
 
-/// A kernel of a user's own runs in the same engine as the library's kernels, in whichever
-/// instruction set is active: where the kernels are equal, so are all bits. Code that was compiled
-/// into this program, without wide vectors and fused multiply-adds, rounds otherwise.
+/// A kernel of a user's own runs in the same engine as the library's kernels, with any active
+/// instruction set: equal kernels give equal bits. Code compiled into this program, without wide
+/// vectors and fused multiply-adds, rounds differently.
 
 namespace {
 

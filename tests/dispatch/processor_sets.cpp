@@ -3,7 +3,7 @@
 
 #include "../../src/dispatch/processor.hpp"
 
-// Prints the instruction sets that this processor has, the widest last.
+// Prints the instruction sets of this processor, the widest last.
 int main() {
   using nearfar::InstructionSet;
   __builtin_cpu_init();

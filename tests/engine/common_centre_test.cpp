@@ -46,7 +46,7 @@ TYPED_TEST_SUITE(CentreOf, Scalars);
 TYPED_TEST(CentreOf, IntegersIsAnInteger) {
   Matrix<TypeParam> x(4, 1);
   x << -2, 1, 0, 7;
-  EXPECT_EQ(this->centre(x), 2);  // of 1.5
+  EXPECT_EQ(this->centre(x), 2);  // for a mean of 1.5
 }
 
 TYPED_TEST(CentreOf, QuartersFarFromTheOriginIsAQuarter) {

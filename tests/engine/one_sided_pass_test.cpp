@@ -26,7 +26,7 @@ struct Size {
   Index depth;
 };
 
-/// Around the edges of register blocks (6, 12, 32), row panels (192) and tiles (384).
+/// Sizes near the edges of register blocks (6, 12, 32), row panels (192) and tiles (384).
 const std::vector<Size> sizes = {{1, 1, 1},    {2, 3, 2},     {11, 33, 5},  {13, 383, 7},
                                  {192, 64, 3}, {193, 385, 4}, {400, 97, 2}, {50, 800, 17}};
 

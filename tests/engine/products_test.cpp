@@ -11,7 +11,7 @@ namespace {
 using namespace nearfar;
 using namespace nearfar::detail;
 
-/// Small whole numbers: their sums of products are exact in any order, so results must be equal.
+/// Small integers: sums of their products are exact in any order, so results must be equal.
 template <class S>
 std::vector<S> whole_numbers(Index count, unsigned seed) {
   std::mt19937 generator(seed);
@@ -25,7 +25,7 @@ class Products : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(Products, Scalars);
 
-/// Packed into panels of `width` rows.
+/// Packs rows into panels of `width` rows.
 template <class S, class Pack>
 void expect_packed(Pack pack, Index width, Index rows) {
   const Index depth = 37;

@@ -17,7 +17,7 @@ namespace {
 using namespace nearfar;
 using namespace nearfar::detail;
 
-/// The same term without the shortcuts of a softmax: each side takes its own exponentials.
+/// The same term without the shortcuts of a softmax: each side computes its own exponentials.
 template <class S>
 class Apart final : public RowTerm<S> {
  public:
@@ -48,7 +48,7 @@ struct Outcome {
   Matrix<S> dy;
 };
 
-/// One pass with a term for each side; for rows with themselves the same objects twice.
+/// Runs one pass with a term for each side; for rows with themselves pass the same objects twice.
 template <class S, class Term>
 Outcome<S> passed(Scratch& scratch, Term& of_x, Term& of_y, Exponentials exponentials,
                   const KernelValue<S>& kernel, const PackedRows<S>& x, const PackedRows<S>& y,
@@ -99,8 +99,8 @@ class SharedExponentials : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(SharedExponentials, Scalars);
 
-/// From temperatures at which a tile's exponentials are all of one size to some at which most
-/// underflow, so that tiles are left to each side.
+/// From temperatures at which a tile's exponentials are of similar size to some at which most
+/// underflow, so that each side computes its own.
 const std::vector<double> temperatures = {1.0, 0.07, 0.02, 0.005, 0.001};
 
 TYPED_TEST(SharedExponentials, EqualEachSidesOwnForTwoSets) {
@@ -147,9 +147,9 @@ TYPED_TEST(SharedExponentials, EqualEachSidesOwnForASelfComparison) {
   }
 }
 
-/// Among the last 48 rows scores lie near together, so that the first sweep shares their
-/// exponentials; one of these rows is far nearer to others, so that the second sweep cannot. Scores
-/// are kept between the sweeps, those of the positives too.
+/// The scores of the last 48 rows are near each other, so that the first sweep shares their
+/// exponentials. One of these rows is far nearer to others, so that the second sweep cannot. Scores
+/// are kept between the sweeps, including those of positives.
 TYPED_TEST(SharedExponentials, EqualEachSidesOwnWhereTheFirstSweepAloneShares) {
   using S = TypeParam;
   const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
@@ -180,7 +180,7 @@ TYPED_TEST(SharedExponentials, EqualEachSidesOwnWithManyPositives) {
       Scratch scratch(nullptr);
       const Matrix<S> rows = support::uniform_matrix<S>(n, 6, 5);
       std::vector<int> labels(static_cast<std::size_t>(n));
-      // The last row's class is its own: it has no positive.
+      // The last row is alone in its class: it has no positive.
       for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i % 7);
       labels.back() = -1;
       std::vector<Index> positives(labels.size());
@@ -208,7 +208,7 @@ TYPED_TEST(SharedExponentials, EqualEachSidesOwnWithClassesOfTwoAmongLargerOnes)
       SCOPED_TRACE(testing::Message() << "temperature " << temperature << ", " << n << " rows");
       Scratch scratch(nullptr);
       const Matrix<S> rows = support::uniform_matrix<S>(n, 6, 5);
-      // Pairs of rows n / 2 apart, of which every third is in a class of many.
+      // Pairs of rows n / 2 apart; every third pair is in a class of many rows.
       std::vector<int> labels(static_cast<std::size_t>(n));
       for (std::size_t i = 0; i < labels.size(); ++i) {
         labels[i] = static_cast<int>(i % (labels.size() / 2));

@@ -18,7 +18,7 @@ using support::matrix_of;
 using support::OneSweepRecordingTerm;
 using support::RecordingTerm;
 
-/// Derivative of pair (i, j): not the same for (j, i); small integers, whose sums are exact.
+/// Derivative of pair (i, j), different from that of (j, i); small integers, whose sums are exact.
 template <class S>
 S derivative(Index i, Index j) {
   return static_cast<S>((3 * i + 7 * j) % 5 - 2);
@@ -36,10 +36,10 @@ void expect_equal(const RecordingTerm<S>& got, const RecordingTerm<S>& want, Ind
   }
 }
 
-/// Around the edges of register blocks (6, 16, 64), row panels (96, 192) and tiles (384).
+/// Sizes near the edges of register blocks (6, 16, 64), row panels (96, 192) and tiles (384).
 const std::vector<Index> edges = {1, 2, 5, 17, 64, 97, 193, 383, 401};
 
-/// More rows than scores are kept of between the sweeps: the last panels' are computed again.
+/// More rows than scores are kept for between the sweeps: the last panels' are computed again.
 constexpr Index beyond_kept = 3400;
 
 template <class S>
@@ -77,8 +77,8 @@ TYPED_TEST(TwoSidedPassOf, SelfComparisonEqualsAOneSidedPassOverOtherRows) {
   }
 }
 
-/// Distances of near pairs, of equal rows among them, are computed from the rows; which they are is
-/// kept with the scores.
+/// Distances of near pairs, including equal rows, are computed from the rows. The marks of near
+/// pairs are kept with the scores.
 TYPED_TEST(TwoSidedPassOf, KeptAndRecomputedDistancesGiveTheSameGradients) {
   using S = TypeParam;
   const KernelValue<S> kernel = kernel_value<S>(Euclidean());

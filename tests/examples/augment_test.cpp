@@ -69,7 +69,8 @@ TEST(Augment, ContrastMultipliesEveryPixel) {
   const auto pixel = [&](float number) {
     return 255 * (number - scale(0)) / (scale(255) - scale(0));
   };
-  // Of the first bright pixel; others must have the same factor, up to the end of the range.
+  // The gain from the first bright pixel; all others must have the same, up to the end of the
+  // range.
   const float gain = pixel(seen[1]) / set.image(0)[1];
   EXPECT_NE(gain, 1.0f);
   for (std::size_t p = 0; p < 30; ++p) {
@@ -79,7 +80,7 @@ TEST(Augment, ContrastMultipliesEveryPixel) {
 
 TEST(Augment, ErasesARectangle) {
   ImageSet set{10, 10, std::vector<std::uint8_t>(100, 200), {0}};
-  set.pixels[0] = 100;  // so that there is a variance
+  set.pixels[0] = 100;  // gives the set a variance
   AugmentOptions options = nothing;
   options.erase = 1;
   const PixelScale scale(set);
@@ -111,7 +112,7 @@ TEST(Augment, CropsAndShiftsStayWithinWhatTheImageHolds) {
     std::vector<float> seen(100);
     Random random = random_of_view(5, 0, 0, number);
     augment(set, 0, options, scale, random, seen.data());
-    // A crop of an even image is even, but for the rim, where bilinear weights reach outside.
+    // A crop of an even image is even, except at the rim, where bilinear weights reach outside.
     for (std::size_t row = 1; row < 9; ++row) {
       for (std::size_t col = 1; col < 9; ++col) {
         EXPECT_NEAR(seen[row * 10 + col], scale(200), 1e-4f);

@@ -13,7 +13,7 @@ namespace {
 using namespace example;
 using Eigen::Index;
 
-/// Rows whose class shows in one direction, under noise.
+/// Rows whose class changes one direction, under noise.
 struct Samples {
   Pixels rows;
   std::vector<std::uint8_t> labels;
@@ -25,7 +25,7 @@ struct Samples {
       for (Index k = 0; k < 12; ++k) rows(i, k) = static_cast<float>(random.normal());
       rows(i, labels.back()) += 3;
     }
-    rows.col(11).setConstant(7);  // says nothing, and has no variance to divide by
+    rows.col(11).setConstant(7);  // no information, and no variance to divide by
   }
 
   FillRow fill() const {
@@ -62,7 +62,7 @@ TEST(Classifier, LearnsLinearlySeparableClasses) {
                                     {.batch = 32, .learning_rate = 0.02});
   EXPECT_GT(probe, 0.9);
   EXPECT_LE(probe, 1.0);
-  // Without the directions that tell, chance is a third.
+  // Without the informative directions the accuracy is by chance, a third.
   const Pixels blind_train = train.rows.rightCols(8);
   const Pixels blind_test = test.rows.rightCols(8);
   EXPECT_LT(linear_probe(blind_train, train.labels, blind_test, test.labels, Random(3),
@@ -107,7 +107,7 @@ TEST(BatchPass, IsTheNetworkShardByShard) {
   network.backward(samples.rows, tape, whole, want);
   pass.forward(200, samples.fill());
   EXPECT_LT((pass.backward(whole) - want).norm(), 1e-5f * want.norm());
-  // Fewer rows than before: what was is forgotten.
+  // Fewer rows than before: the results of the earlier call are discarded.
   const Pixels some = pass.forward(70, samples.fill());
   EXPECT_LT((some - whole.topRows(70)).norm(), 1e-5f * whole.norm());
   EXPECT_LT((represent(network, 200, samples.fill(), 0) - hidden).norm(), 1e-5f * hidden.norm());

@@ -5,8 +5,8 @@
 namespace example_test {
 namespace {
 
-/// Images of 12 x 12 pixels in four classes: bands across, of one period or another and anywhere,
-/// under noise. A mean over rows loses the period; who predicts rows to come has to find it out.
+/// Images of 12 x 12 pixels in four classes, under noise: bands across, of different periods, at
+/// any position. A mean over rows loses the period; a prediction of later rows needs it.
 void write_bands(const fs::path& folder, const std::string& part, std::uint32_t count,
                  std::uint64_t seed) {
   constexpr double periods[] = {3, 4, 6, 12};
@@ -54,14 +54,14 @@ TEST_F(CpcProgram, LearnsWhatRowsToComeDependOn) {
   const Outcome outcome = run(arguments("out"));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "");
-  // By 20 nearest neighbours; so few images do not train a linear probe. Four classes: chance is
-  // 0.25.
+  // By 20 nearest neighbours, because so few images do not train a linear probe. With four classes,
+  // chance is 0.25.
   const std::vector<double> mean_row = table_row(outcome.out, "mean row of pixels", 1);
   const std::vector<double> untrained = table_row(outcome.out, "untrained, mean context", 1);
   const std::vector<double> trained = table_row(outcome.out, "CPC, mean context", 1);
   EXPECT_GT(trained[0], untrained[0] + 0.3) << outcome.out;
   EXPECT_GT(trained[0], mean_row[0] + 0.5) << outcome.out;
-  // Loss, bound and what the bound cannot exceed.
+  // Loss, bound and the upper limit of the bound.
   for (const int ahead : {1, 2, 3}) {
     const std::vector<double> step = table_row(outcome.out, std::to_string(ahead), 3);
     EXPECT_GT(step[1], 0.2) << outcome.out;

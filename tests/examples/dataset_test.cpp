@@ -16,7 +16,7 @@ using example::PixelScale;
 using example::Random;
 using example::read_dataset;
 
-/// `count` images of one pixel, the pixel being the label.
+/// `count` images of one pixel, which is the label.
 ImageSet single_pixels(const Bytes& labels) {
   ImageSet set;
   set.height = set.width = 1;
@@ -154,7 +154,7 @@ TEST(Random, IsTheGeneratorOfTheStandard) {
   // The C++ standard gives the 10000th number of std::mt19937_64 with this seed.
   Random random(5489);
   std::uint64_t last = 0;
-  // With bound 2^63 no draw is thrown back: the low bits of each come out as they are.
+  // With bound 2^63 no draw is rejected: the result is the low bits of each.
   for (int i = 0; i < 10000; ++i) last = random.below(std::uint64_t{1} << 63);
   EXPECT_EQ(last, 9981545732273789042u % (std::uint64_t{1} << 63));
 }

@@ -3,8 +3,8 @@
 namespace example_test {
 namespace {
 
-/// Images of 16 x 16 pixels in two classes: a bright bar that stands or lies in the middle, give or
-/// take a pixel, under noise. Shifted by 4 pixels they are far from themselves.
+/// Images of 16 x 16 pixels in two classes, under noise: a bright bar, vertical or horizontal, in
+/// the middle, displaced by at most a pixel. Shifted by 4 pixels they are far from the originals.
 void write_bars(const fs::path& folder, const std::string& part, std::uint32_t count,
                 std::uint64_t seed) {
   example::Random random(seed);

@@ -21,7 +21,7 @@ namespace example_test {
 
 namespace fs = std::filesystem;
 
-/// A folder of its own for each test, gone at its end.
+/// A separate folder for each test, removed at its end.
 class Folder {
  public:
   Folder() {
@@ -62,7 +62,7 @@ inline std::string contents(const fs::path& file) {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// Numbers of an IDX header, big-endian, followed by data.
+/// The header of an IDX file, big-endian, followed by data.
 inline Bytes idx(const std::vector<std::uint32_t>& header, const Bytes& data) {
   Bytes bytes;
   for (const std::uint32_t number : header) {
@@ -88,8 +88,8 @@ inline void write_gz(const fs::path& file, const Bytes& bytes) {
   ASSERT_EQ(gzclose(stream), Z_OK);
 }
 
-/// Images of 8 x 8 pixels in `classes` classes: noise, and under it a faint pattern that tells the
-/// class. Too faint for a random projection to two numbers to keep, strong enough to be learned.
+/// Images of 8 x 8 pixels in `classes` classes: noise over a faint pattern of the class. The
+/// pattern is too faint for a random projection to two numbers, and strong enough to be learned.
 inline void write_noisy_set(const fs::path& folder, const std::string& part, std::uint32_t count,
                             std::uint32_t classes, std::uint64_t seed) {
   example::Random random(seed);

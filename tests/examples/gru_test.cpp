@@ -25,7 +25,7 @@ typename Gru<S>::Matrix random_matrix(Index rows, Index cols, Random& random) {
   return m;
 }
 
-/// A unit whose biases are not at their start, where a wrong gradient could hide.
+/// A unit with biases away from their initial value, so that a wrong gradient shows.
 Unit random_unit(Index inputs, Index size, Random& random) {
   Unit unit(inputs, size, random);
   for (Index i = 0; i < unit.parameters().size(); ++i) {
@@ -79,7 +79,7 @@ TEST(Gru, IsWhatItsFormulaSays) {
   }
 }
 
-/// backward() against central differences of forward(), parameters and inputs one by one.
+/// backward() against central differences of forward(), for each parameter and input.
 TEST(Gru, GradientIsThatOfTheForwardPass) {
   for (const Index length : {1, 2, 5}) {
     Random random(22);

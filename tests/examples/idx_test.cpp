@@ -117,7 +117,7 @@ TEST(Idx, RefusesTruncatedGzipStreams) {
   const Folder folder;
   write_gz(folder / "file", idx({2049, 300}, counting(300)));
   const std::string whole = contents(folder / "file");
-  // From the middle of gzip's own header to one byte short of the checksum's end.
+  // From the middle of gzip's header to one byte before the end of the checksum.
   for (std::size_t size = 5; size < whole.size(); size += 7) {
     std::ofstream(folder / "part", std::ios::binary) << whole.substr(0, size);
     expect_complaint([&] { read_idx_labels(folder / "part"); }, folder / "part", "");
@@ -150,7 +150,7 @@ TEST(Idx, RefusesHeadersThatPromiseNothingOrTooMuch) {
   write_plain(folder / "no_labels", idx({2049, 0}, {}));
   expect_complaint([&] { read_idx_labels(folder / "no_labels"); }, folder / "no_labels",
                    "no labels");
-  // 64 TiB of pixels, of which there are four: must not ask for the memory first.
+  // 64 TiB of pixels in the header, four in the file: the reader must not allocate memory first.
   write_plain(folder / "huge", idx({2051, 0xFFFFFFFF, 128, 128}, {1, 2, 3, 4}));
   expect_complaint([&] { read_idx_images(folder / "huge"); }, folder / "huge", "there are 4");
 }

@@ -40,7 +40,7 @@ TEST_F(MpiSimClr, TheLossCurveDoesNotDependOnTheNumberOfProcesses) {
     table_row(outcome.out, "SimCLR, no labels", 2);
     const std::vector<double> curve = loss_curve(folder_ / "out");
     ASSERT_EQ(curve.size(), one.size());
-    // Sums of float numbers in another order, carried through twelve steps of the optimizer.
+    // Float sums in another order, through twelve steps of the optimizer.
     for (std::size_t step = 0; step < one.size(); ++step) {
       EXPECT_NEAR(curve[step], one[step], 1e-4 * one[step]) << step;
     }

@@ -6,7 +6,7 @@
 namespace example_test {
 namespace {
 
-/// A table's numbers by the name in their first column.
+/// The numbers of a table, by the name in the first column.
 std::map<std::string, std::vector<double>> table(const fs::path& file) {
   std::ifstream in(file);
   std::string line;
@@ -40,12 +40,12 @@ TEST_F(MutualInformation, BoundsHaveTheirKnownShape) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   auto trained = table(folder_ / "out/trained_3.csv");
   ASSERT_EQ(trained.size(), 2u);
-  // Where there is little to be known, critics learn it from below; nwj's takes its time.
+  // If the information is small, critics approach it from below; nwj is slow.
   for (const Column bound : {info_nce, nwj, donsker_varadhan}) {
     EXPECT_GT(trained["1"][bound], bound == nwj ? 0.4 : 0.75) << bound;
     EXPECT_LT(trained["1"][bound], 1.1) << bound;
   }
-  // InfoNCE ends at log N, here below the truth.
+  // InfoNCE is at most log N, here below the truth.
   EXPECT_LT(trained["6"][info_nce], std::log(64));
   EXPECT_GT(trained["6"][info_nce], 3);
   // CLUB is above the truth with the true conditional density.
@@ -55,7 +55,7 @@ TEST_F(MutualInformation, BoundsHaveTheirKnownShape) {
 
   auto batches = table(folder_ / "out/batches.csv");
   ASSERT_EQ(batches.size(), 2u);
-  // Of truths 1 and 6 the latter: more than log 16.
+  // The larger of the truths 1 and 6, above log 16.
   EXPECT_EQ(batches["16"][truth], 6);
   EXPECT_LT(batches["16"][info_nce], std::log(16));
   EXPECT_GT(batches["512"][info_nce], batches["16"][info_nce] + 2);

@@ -21,7 +21,7 @@ Rows random_rows(Index rows, Index cols, Random& random) {
   return m;
 }
 
-/// Every distance in double, every row sorted: slow and plain.
+/// Computes every distance in double and sorts every row.
 std::vector<std::size_t> nearest_by_sorting(const Rows& queries, const Rows& references,
                                             std::size_t k, bool leave_self_out) {
   std::vector<std::size_t> result;
@@ -62,7 +62,7 @@ TEST(Nearest, LeavesARowItselfOut) {
 TEST(Nearest, PrefersTheLowerIndexOfEqualRows) {
   Random random(23);
   const Rows few = random_rows(5, 8, random);
-  // Each of the five again and again, across the border of a block of references.
+  // The same five rows repeated, across the border of a block of references.
   Rows references(4500, 8);
   for (Index r = 0; r < references.rows(); ++r) references.row(r) = few.row(r % 5);
   const std::vector<std::size_t> found = nearest(few, references, 3);

@@ -53,7 +53,7 @@ TEST(Output, PreparesAFolderAndLeavesItEmpty) {
   EXPECT_TRUE(fs::is_empty(folder / "a/b"));
 }
 
-/// Test images on a line in the space of three numbers, with a little beside it.
+/// Test images near a line in the space of three numbers.
 struct Picture {
   nearfar::Matrix<float> rows;
   std::vector<std::uint8_t> labels;
@@ -86,7 +86,7 @@ TEST(Plot, DrawsOnThePrincipalPlane) {
     EXPECT_NEAR(x.mean(), 0, 1e-5);
     EXPECT_NEAR(x.dot(y), 0, 1e-3 * x.squaredNorm());
     EXPECT_GE(x.squaredNorm(), y.squaredNorm());
-    // The first axis is the long one, and points the way of its largest weight.
+    // The first axis has the largest variance, and the sign of its largest weight.
     EXPECT_GE(x.squaredNorm(), 0.99 * centred.col(1).squaredNorm());
     EXPECT_GT(x.dot(centred.col(1)), 0);
     if (dim == 2) {
@@ -182,7 +182,7 @@ TEST(Progress, RedrawsABarOnATerminalAndEndsItsLine) {
     Progress progress(out, true);
     progress.start(1, 10, 64);
     progress.step(1.0);
-  }  // as when an error ends training
+  }  // as after an error that ends training
   const std::string text = out.str();
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
   EXPECT_EQ(text.front(), '\r');

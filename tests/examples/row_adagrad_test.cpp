@@ -17,7 +17,7 @@ class RowAdagrad : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(RowAdagrad, Scalars);
 
-/// Number by number, gradients of a row that is there twice added up first.
+/// Number by number, with the gradients of a repeated row added up first.
 TYPED_TEST(RowAdagrad, AgreesWithAPlainLoop) {
   using S = TypeParam;
   using Matrix = typename example::RowAdagrad<S>::Matrix;

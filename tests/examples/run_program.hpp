@@ -13,7 +13,7 @@
 #include "files.hpp"
 
 /// \file
-/// An example as its users meet it: a program with arguments, output and an exit code.
+/// An example run as a program, with arguments, output and an exit code.
 
 namespace example_test {
 
@@ -23,7 +23,7 @@ struct Outcome {
   std::string err;
 };
 
-/// Runs a command, its output kept in `folder`; `path`, when given, replaces the PATH it sees.
+/// Runs a command and keeps its output in `folder`; `path`, if given, replaces PATH.
 inline Outcome run_command(const Folder& folder, std::vector<std::string> command,
                            const char* path = nullptr) {
   std::vector<char*> argv;
@@ -47,14 +47,14 @@ inline Outcome run_command(const Folder& folder, std::vector<std::string> comman
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(out), contents(err)};
 }
 
-/// Runs an example, as run_command.
+/// Runs an example, like run_command.
 inline Outcome run_program(const Folder& folder, const std::string& program,
                            std::vector<std::string> arguments, const char* path = nullptr) {
   arguments.insert(arguments.begin(), NEARFAR_EXAMPLES_DIR "/" + program);
   return run_command(folder, std::move(arguments), path);
 }
 
-/// The arguments with more of them; a flag with a value takes the place of an earlier one.
+/// Appends arguments; a flag with a value replaces an earlier one.
 inline std::vector<std::string> with(std::vector<std::string> arguments,
                                      const std::vector<std::string>& more) {
   for (const std::string& word : more) {
@@ -65,7 +65,7 @@ inline std::vector<std::string> with(std::vector<std::string> arguments,
   return arguments;
 }
 
-/// The first numbers of the row of that name in a table that was printed.
+/// The first numbers of a row of a printed table, by the row's name.
 inline std::vector<double> table_row(const std::string& out, const std::string& name,
                                      std::size_t numbers) {
   const std::size_t at = out.find("\n" + name + " ");
@@ -79,7 +79,7 @@ inline std::vector<double> table_row(const std::string& out, const std::string& 
   return row;
 }
 
-/// The losses of all steps that a program left in `out`.
+/// The losses of all steps that a program wrote to `out`.
 inline std::vector<double> loss_curve(const fs::path& out) {
   std::istringstream lines(contents(out / "loss.csv"));
   std::string line;
@@ -95,7 +95,7 @@ inline std::vector<double> loss_curve(const fs::path& out) {
   return losses;
 }
 
-/// Exit code, one line that names the trouble, nothing written.
+/// Checks the exit code, the one-line message with the error, and that nothing was written.
 inline void expect_refusal(const Folder& folder, const Outcome& outcome, const std::string& program,
                            const std::string& reason, const std::string& out = "out") {
   SCOPED_TRACE(reason);

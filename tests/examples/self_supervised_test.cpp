@@ -5,8 +5,8 @@
 namespace example_test {
 namespace {
 
-/// Images of 12 x 12 pixels in four classes that random views keep and a random projection loses:
-/// stripes across or down, wide or narrow, anywhere, under noise.
+/// Images of 12 x 12 pixels in four classes, under noise: stripes across or down, wide or narrow,
+/// at any position. Random views keep the class; a random projection loses it.
 void write_stripes(const fs::path& folder, const std::string& part, std::uint32_t count,
                    std::uint64_t seed) {
   example::Random random(seed);
@@ -28,14 +28,14 @@ void write_stripes(const fs::path& folder, const std::string& part, std::uint32_
   write_plain(folder / (part + "-labels-idx1-ubyte"), idx({2049, count}, labels));
 }
 
-/// One program that learns from images without labels, and the name of its row in the table.
+/// A program that learns from images without labels, and the name of its row in the table.
 struct Program {
   std::string name;
   std::string row;
   std::vector<std::string> more = {};
 };
 
-/// In names of tests.
+/// For the names of tests.
 void PrintTo(const Program& program, std::ostream* out) { *out << program.name; }
 
 const std::vector<Program> programs = {
@@ -72,8 +72,8 @@ TEST_P(SelfSupervised, LearnsWhatAnUntrainedEncoderDoesNotSee) {
   EXPECT_EQ(outcome.err, "");
   const std::vector<double> untrained = table_row(outcome.out, "untrained encoder", 2);
   const std::vector<double> trained = table_row(outcome.out, GetParam().row, 2);
-  // Stripes of one phase are near each other even untrained; a line tells classes apart only where
-  // the encoder has learnt to ignore the phase. Four classes: chance is 0.25.
+  // Untrained, stripes of one phase are near each other; a linear classifier needs an encoder that
+  // ignores the phase. With four classes, chance is 0.25.
   EXPECT_GT(trained[0], 0.8) << outcome.out;
   EXPECT_GT(trained[1], untrained[1] + 0.05) << outcome.out;
   const std::string table = contents(folder_ / "out/quality.csv");

@@ -12,7 +12,7 @@ namespace {
 using namespace example;
 using Counts = std::map<std::pair<int, int>, int>;
 
-/// A text in which word k is there about 1 / (k + 1) as often as word 0.
+/// A text in which word k occurs about 1 / (k + 1) as often as word 0.
 std::vector<Passage> random_passages(std::size_t count) {
   Random random(31);
   std::vector<Passage> passages(count);
@@ -82,7 +82,8 @@ TEST(SkipGrams, ThinOutFrequentWordsAsOftenAsPromised) {
     pairs += stayed[w];
     words += expected[w];
   }
-  // All words have like company, so that a word's share of the pairs is its share of what is left.
+  // All words have similar neighbours, so a word's share of the pairs is its share of the remaining
+  // words.
   for (std::size_t w = 0; w < expected.size(); ++w) {
     EXPECT_NEAR(stayed[w] / pairs, expected[w] / words, 0.01) << w;
   }

@@ -28,7 +28,7 @@ TEST_F(Supervised, EveryLossBeatsTheUntrainedEncoder) {
         "triplet, batch-hard, soft", "triplet, distance-weighted", "SupCon", "multi-similarity",
         "circle"}) {
     const std::vector<double> row = table_row(outcome.out, name, 4);
-    // Four classes: chance is 0.25. Hardest triplets alone are slow to start from.
+    // With four classes, chance is 0.25. Batch-hard triplets start slowly.
     const double margin = name.starts_with("triplet, batch-hard") ? 0.05 : 0.2;
     EXPECT_GT(row[0], untrained[0] + margin) << name << outcome.out;
     EXPECT_GT(row[1], untrained[1] + margin) << name;

@@ -16,7 +16,7 @@ void write_text(const fs::path& file, const std::string& text) {
   std::ofstream(file, std::ios::binary) << text;
 }
 
-/// A file of WordNet's: two lines of the licence, then entries.
+/// A file in WordNet's format: two lines of the licence, then entries.
 std::string database(const std::string& gloss) {
   return "  1 This software | and database is being provided to you\n  2 by Princeton\n"
          "00001740 03 n 01 entity 0 001 ~ 00001930 n 0000 | " +
@@ -50,7 +50,7 @@ TEST(Text, AFolderHasWordNetsGlosses) {
                                                                 {"a", "adv", "as", "here"}}));
 }
 
-/// The message of what is thrown; it names the file and is one line.
+/// The message of the exception, which is one line with the name of the file.
 std::string refusal(const fs::path& path) {
   try {
     read_passages(path);
@@ -78,7 +78,7 @@ TEST(Vocabulary, HasFrequentWordsMostFrequentFirst) {
   const std::vector<Passage> passages = {{"b", "a", "c", "b"}, {"d", "b", "a", "e", "c"}};
   const Vocabulary vocabulary(passages, 2);
   ASSERT_EQ(vocabulary.size(), 3);
-  const std::vector<std::string> words = {"b", "a", "c"};  // a and c alike: by the alphabet
+  const std::vector<std::string> words = {"b", "a", "c"};  // a and c tie: alphabetical order
   const std::vector<double> counts = {3, 2, 2};
   for (Vocabulary::Word w = 0; w < 3; ++w) {
     EXPECT_EQ(vocabulary[w], words[static_cast<std::size_t>(w)]);

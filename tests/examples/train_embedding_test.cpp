@@ -5,7 +5,7 @@
 namespace example_test {
 namespace {
 
-/// recall@1 and kNN accuracy in the row of that name of the table printed at the end.
+/// recall@1 and kNN accuracy in a row of the printed table, by the row's name.
 std::pair<double, double> row(const std::string& out, const std::string& name) {
   const std::vector<double> numbers = table_row(out, name, 2);
   return {numbers[0], numbers[1]};
@@ -15,7 +15,7 @@ class TrainEmbedding : public testing::Test {
  protected:
   TrainEmbedding() { write_noisy_dataset(folder_ / "data"); }
 
-  /// A short training run, its results in `out`.
+  /// A short training run with its results in `out`.
   std::vector<std::string> arguments(const std::string& out) const {
     return {"--data",   (folder_ / "data").string(),
             "--out",    (folder_ / out).string(),
@@ -38,7 +38,7 @@ TEST_F(TrainEmbedding, LearnsWithEachLoss) {
     EXPECT_EQ(outcome.err, "");
     const auto [untrained_recall, untrained_accuracy] = row(outcome.out, "untrained encoder");
     const auto [trained_recall, trained_accuracy] = row(outcome.out, "trained encoder");
-    // Four classes: chance is 0.25.
+    // With four classes, chance is 0.25.
     EXPECT_GT(trained_recall, untrained_recall + 0.2) << loss << outcome.out;
     EXPECT_GT(trained_accuracy, untrained_accuracy + 0.2) << loss << outcome.out;
     EXPECT_GT(trained_accuracy, 0.85) << loss << outcome.out;

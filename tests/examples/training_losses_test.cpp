@@ -41,7 +41,7 @@ TEST(TrainingLosses, WriteTheGradientOfTheirValue) {
     const auto report =
         nearfar::check_gradient<float>([&] { return loss(x, labels, ignored); },
                                        {{"x", x, gradient}}, {.tolerance = 1e-2, .step = 5e-3});
-    // Circle's gradient takes its weights for constants, as its paper does.
+    // Circle's gradient treats its weights as constants, as in the paper.
     if (entry.name != "circle") {
       EXPECT_TRUE(report.passed) << entry.name << ": " << report;
       EXPECT_GE(report.checked, 16) << entry.name << ": " << report;

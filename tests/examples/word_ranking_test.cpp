@@ -20,7 +20,7 @@ std::pair<double, double> row(const std::string& table, const std::string& name)
 
 TEST(WordRanking, CountsRanksAmongNoise) {
   const Folder folder;
-  // Contexts are words that are never noise.
+  // Contexts are words that are never drawn as noise.
   std::vector<double> weights(50, 1);
   weights[0] = weights[1] = 0;
   const nearfar::NoiseSampler noise(weights);
@@ -37,7 +37,7 @@ TEST(WordRanking, CountsRanksAmongNoise) {
   EXPECT_EQ(row(table, "knows"), std::pair(1.0, 1.0));
   EXPECT_EQ(row(table, "knows half"), std::pair(1.0, 1.0));  // 0 is above all noise, too
   EXPECT_EQ(row(table, "wrong"), std::pair(0.01, 0.0));
-  // Equal words take the middle of their places: rank 50.5.
+  // Equal words take their middle rank, 50.5.
   EXPECT_EQ(row(table, "knows nothing"), std::pair(0.0198, 0.0));
   const double mixed = (10 + 30 / 50.5) / 40;
   EXPECT_NEAR(row(table, "by centre").first, mixed, 5e-5);

@@ -5,7 +5,7 @@
 namespace example_test {
 namespace {
 
-/// Lines of six words of one of four topics, ten words each, with small words in between that all
+/// Lines of six words of one of four topics, ten words each, with small words between them that all
 /// topics share.
 void write_topics(const fs::path& file) {
   const std::vector<std::string> topics = {"ship", "bread", "song", "king"};
@@ -15,7 +15,7 @@ void write_topics(const fs::path& file) {
   for (int line = 0; line < 3000; ++line) {
     const std::string& topic = topics[random.below(4)];
     for (int i = 0; i < 6; ++i) {
-      // Words of a topic are told by a letter: shipa, shipb..
+      // Words of a topic differ in a letter: shipa, shipb..
       text << small[random.below(4)] << ' ' << topic << static_cast<char>('a' + random.below(10))
            << ' ';
     }
@@ -48,13 +48,13 @@ TEST_F(WordVectors, BothLossesLearnWhatAWordsNeighboursAre) {
     const std::vector<double> frequency = table_row(outcome.out, "frequency of the word", 2);
     const std::vector<double> untrained = table_row(outcome.out, "untrained vectors", 2);
     const std::vector<double> trained = table_row(outcome.out, "trained vectors", 2);
-    // One word in four is of the topic: 25 of 100 are as good as the right one.
+    // One word in four has the topic: 25 of 100 are as good as the right one.
     EXPECT_GT(trained[0], frequency[0] + 0.05) << outcome.out;
     EXPECT_GT(trained[0], untrained[0] + 0.05) << outcome.out;
     EXPECT_GT(trained[1], frequency[1] + 0.1) << outcome.out;
     EXPECT_GT(trained[1], untrained[1] + 0.1) << outcome.out;
 
-    // The nearest words are of the word's own topic, every one.
+    // All nearest words have the word's own topic.
     std::istringstream table(contents(folder_ / "out/neighbours.csv"));
     std::string line;
     std::getline(table, line);

@@ -1,5 +1,5 @@
-// A program compiled with flags that let compilers change arithmetic: values are right and what is
-// not a number is refused.
+// A program compiled with flags that let compilers change arithmetic: values are right, and NaN and
+// infinity are refused.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -34,7 +34,7 @@ void expect_near(double got, double want, double relative, const char* text) {
   expect(detail::is_finite(got) && near, text);
 }
 
-/// By its bits, which no compiler knows to be none: a NaN or an infinity.
+/// NaN or infinity from its bits, so that no compiler assumes a finite number.
 template <class S>
 S from_bits(typename detail::MagnitudeBits<S>::Bits bits) {
   volatile auto hidden = bits;
@@ -70,7 +70,7 @@ void check_values() {
   expect_near(value, 0.0558439, 1e-5, "InfoNCE's value as published");
   expect_near(static_cast<double>(d_query(0, 1)), share * 0.6 / 0.07, exact, "its gradient");
 
-  // exp and log1p, which the soft margin has: its two distances are x and 0.
+  // exp and log1p, for the soft margin: its two distances are x and 0.
   const Triplet<S> soft({.margin = 0, .form = TripletForm::soft});
   Matrix<S> anchor(1, 1), other(1, 1);
   anchor << 0;
@@ -91,7 +91,7 @@ void check_values() {
     expect_near(got, std::log1p(std::exp(static_cast<double>(score) / 0.9)), exact,
                 "InfoNCE of inner products");
   }
-  // A function that vector loops compute: every number of a row, its last ones by themselves.
+  // A function in vector loops: every number of a row, including the remainder.
   const Index n = 21;
   Matrix<S> x(n, 1), y(n, 1);
   double want = 0;
@@ -107,7 +107,7 @@ void check_values() {
               "InfoNCE of a batch");
 }
 
-/// What is left of sums that nearly cancel.
+/// The remainder of sums that nearly cancel.
 template <class S>
 void check_differences() {
   const double exact = sizeof(S) == sizeof(float) ? 1e-5 : 1e-12;

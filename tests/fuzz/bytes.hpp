@@ -11,7 +11,7 @@
 #include <vector>
 
 /// \file
-/// A fuzzer's bytes read as what calls take. When they are used up, all that follows is zero: every
+/// Reads a fuzzer's bytes as arguments of calls. After the last byte all numbers are zero, so every
 /// string of bytes is a case.
 
 namespace fuzz {
@@ -28,12 +28,12 @@ class Bytes {
     --left_;
     return *at_++;
   }
-  /// In 0 .. count - 1.
+  /// A number in 0 .. count - 1.
   int below(int count) { return next() % count; }
   bool flag() { return (next() & 1) != 0; }
   std::string rest() { return {reinterpret_cast<const char*>(at_), left_}; }
 
-  /// An option: mostly sensible, sometimes one that must be refused.
+  /// An option: usually valid, sometimes one that must be refused.
   double option() {
     constexpr double inf = std::numeric_limits<double>::infinity();
     constexpr double all[] = {
@@ -42,7 +42,7 @@ class Bytes {
     return all[below(12)];
   }
 
-  /// A number: eighths around 0, or, where `hard`, one of those that go wrong.
+  /// A number: eighths around 0, or, if `hard`, an extreme one.
   template <class S>
   S number(bool hard) {
     using Limits = std::numeric_limits<S>;
@@ -67,7 +67,7 @@ class Bytes {
     return all[byte % 16];
   }
 
-  /// Rows, some of them equal to the one before.
+  /// Rows, some of them equal to the previous one.
   template <class S>
   Matrix<S> rows(Index count, Index cols, bool hard) {
     Matrix<S> out(count, cols);
@@ -92,7 +92,7 @@ class Bytes {
   std::size_t left_;
 };
 
-/// Stops the run where a promise is broken.
+/// Stops the run if a promise is broken.
 inline void require(bool kept, const std::string& promise) {
   if (kept) return;
   std::fprintf(stderr, "broken promise: %s\n", promise.c_str());

@@ -1,5 +1,5 @@
 #include <cstddef>
 #include <cstdint>
 
-/// CMake builds this to find out whether a compiler has libFuzzer.
+/// CMake builds this to test whether a compiler has libFuzzer.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t*, std::size_t) { return 0; }

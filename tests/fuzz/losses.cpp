@@ -4,9 +4,10 @@
 #include "support/loss_oracles.hpp"
 #include "support/settings.hpp"
 
-/// Any rows, labels and options through the losses of the register: refused as documented, with
-/// outputs untouched, or answered by finite numbers: those of the plain oracle where there is one,
-/// and for all one value with gradients and without, and twice the gradient for twice the upstream.
+/// Any rows, labels and options in calls of the losses of the register. A call is refused as
+/// documented, with unchanged outputs, or gives finite numbers. These equal the oracle's if the
+/// loss has one; and for all losses the value is the same with gradients and without, and twice the
+/// upstream gives twice the gradient.
 
 namespace {
 
@@ -43,14 +44,14 @@ struct Case {
   Matrix<S> y;
   std::vector<int> labels;
 
-  /// How far an option may carry what is lost where a number is nearly 0: a temperature of 1e-300
-  /// makes 1e-290 of a weight that has two digits left.
+  /// The factor by which an option may increase the error of a number near 0: a temperature of
+  /// 1e-300 turns a weight with two digits into 1e-290.
   double amplification() const {
     return std::max({1.0, std::abs(first), 1 / std::abs(first), std::abs(second)});
   }
 };
 
-/// The same rows with something between them.
+/// The same rows with a gap between them.
 template <class S>
 class Strided {
  public:
@@ -78,7 +79,7 @@ bool untouched(const Matrix<S>& m) {
   return m.rows() == 1 && m.cols() == 1 && m(0, 0) == S(42);
 }
 
-/// `call(answer)` fills in the result and gradients.
+/// `call(answer)` sets the result and gradients.
 template <class S, class Call>
 Answer<S> answer(const Call& call) {
   Answer<S> out;
@@ -116,8 +117,8 @@ void require_twice(const Matrix<S>& twice, const Matrix<S>& once, double amplifi
   }
 }
 
-/// Whether a row's length is not 0 and less than the least normal number: where rows are divided by
-/// it the gradient's factor saturates, and not the product of the factor and a small number.
+/// True if a row's length is above 0 and below the smallest normal number: in a division by it the
+/// gradient's factor saturates, and not the product of the factor and a small number.
 template <class S>
 bool shorter_than_normal(const Matrix<S>& m) {
   for (Index i = 0; i < m.rows(); ++i) {
@@ -128,13 +129,13 @@ bool shorter_than_normal(const Matrix<S>& m) {
   return false;
 }
 
-/// Properties of every loss. `forward()`, `forward_backward(upstream, gx, gy)`.
+/// Checks the properties of every loss. `forward()`, `forward_backward(upstream, gx, gy)`.
 template <class S, class Forward, class ForwardBackward>
 Answer<S> promises(const Case<S>& c, const Forward& forward,
                    const ForwardBackward& forward_backward) {
   const Answer<S> once = answer<S>([&](Answer<S>& a) { return forward_backward(1.0, a.gx, a.gy); });
   const Answer<S> value = answer<S>([&](Answer<S>&) { return forward(); });
-  if (once.refused) return once;  // gradients may overflow where values do not
+  if (once.refused) return once;  // gradients may overflow although values do not
   require(!value.refused, "forward answers where forward_backward does");
   require(value.result.value == once.result.value, "one value, with gradients and without");
   const Answer<S> twice =
@@ -179,7 +180,7 @@ Answer<S> of_labels(const Case<S>& c, const Make& make) {
   return out;
 }
 
-/// f(x, labels, proxies), labels those of classes where there are any.
+/// f(x, labels, proxies); if there are classes, labels are theirs.
 template <class S, class Make>
 Answer<S> of_proxies(const Case<S>& c, Index centers, const Make& make) {
   const Strided<S> x(c.x, c.gap);
@@ -198,7 +199,7 @@ Answer<S> of_proxies(const Case<S>& c, Index centers, const Make& make) {
   return out;
 }
 
-/// f(x), whose gradient is both of the answer's.
+/// f(x); both gradients of the answer are that of x.
 template <class S, class Call>
 Answer<S> of_one(const Case<S>& c, const Call& call) {
   const Strided<S> x(c.x, c.gap);
@@ -236,7 +237,8 @@ Answer<S> of_tokens(const Case<S>& c, const Make& make) {
   return out;
 }
 
-/// f(prediction1, prediction2, target1, target2), the targets the predictions of the other view.
+/// f(prediction1, prediction2, target1, target2); the targets are the predictions of the other
+/// view.
 template <class S, class Make>
 Answer<S> of_predictions(const Case<S>& c, const Make& make) {
   const Strided<S> x(c.x, c.gap);
@@ -254,7 +256,7 @@ Answer<S> of_predictions(const Case<S>& c, const Make& make) {
 
 // ---- against the oracle ------------------------------------------------------------------------
 
-/// `steepness`: how many times a rounding of the scores is seen in the result.
+/// `steepness`: the factor of a score's rounding error in the result.
 void expect_oracle(const Answer<double>& got, const oracle::Loss& want, Real steepness,
                    const oracle::Gradient& gx, const oracle::Gradient* gy, Real value_scale) {
   constexpr Real rounding = 1e-13L;
@@ -277,8 +279,8 @@ void expect_oracle(const Answer<double>& got, const oracle::Loss& want, Real ste
   if (gy != nullptr) near(got.gy, *gy);
 }
 
-/// Whether a distance between rows is there, but less than what rounding the rows takes away: at a
-/// distance of 0 the gradient jumps.
+/// True if a distance between rows is above 0, but below the rounding errors of the rows: the
+/// gradient jumps at a distance of 0.
 bool near_a_kink(const oracle::Matrix& scores, const oracle::Matrix& x, const oracle::Matrix& y) {
   const Real rows = std::max(x.cwiseAbs().maxCoeff(), y.cwiseAbs().maxCoeff());
   return (scores.array() != 0 && scores.array().abs() < 1e-12L * rows).any();
@@ -298,7 +300,7 @@ void info_nce(Bytes& bytes) {
   });
   const bool fits = c.y.rows() >= c.x.rows() && (c.x.cols() > 0 || c.y.rows() == 0);
   if (got.refused || !fits || c.y.rows() != c.x.rows() || c.x.rows() == 0) return;
-  if (c.reduction == Reduction::mean_nonzero) return;  // values that vanish in roundings
+  if (c.reduction == Reduction::mean_nonzero) return;  // rounding errors may make a value 0
   const oracle::Matrix x = oracle::exact(c.x);
   const oracle::Matrix y = oracle::exact(c.y);
   const oracle::Matrix scores = oracle::pairwise(O(), x, y);
@@ -328,8 +330,8 @@ void hadsell(Bytes& bytes) {
 
 // ---- all, from the register --------------------------------------------------------------------
 
-/// The options that `fields` visits: the first two numbers are the case's, the others and choices
-/// are read on.
+/// The options that `fields` visits: the first two numbers come from the case, the others and
+/// choices from the next bytes.
 template <class Options, class S>
 Options options_of(const Case<S>& c, Bytes& bytes) {
   Options options;
@@ -360,7 +362,7 @@ Options options_of(const Case<S>& c, Bytes& bytes) {
   return options;
 }
 
-/// A loss of pairs with a number or a flag each, as one of pairs alone.
+/// A loss of pairs with a number or a flag each, in the form of a loss of pairs alone.
 template <class Loss, class Column>
 struct WithColumn {
   Loss loss;
@@ -376,8 +378,8 @@ struct WithColumn {
 template <class Loss, class Column>
 WithColumn(Loss, Column) -> WithColumn<Loss, Column>;  // clang 14 does not deduce aggregates
 
-/// A loss of the register with its own kernel, whose calls take one or two sets of rows, with a
-/// number or a flag a pair or without, rows and labels, slices, predictions or tokens.
+/// A loss of the register with its own kernel whose calls take one or two sets of rows, optionally
+/// with a number or a flag a pair, or rows and labels, slices, predictions or tokens.
 template <class Line>
 void registered_loss(Bytes& bytes) {
   const Case<float> c(bytes);
@@ -417,7 +419,7 @@ void registered_loss(Bytes& bytes) {
 
 using Target = void (*)(Bytes&);
 
-/// Those with an oracle, then the register's.
+/// The losses with an oracle, then those of the register.
 const std::vector<Target>& targets() {
   static const std::vector<Target> all = [] {
     using nearfar::registered::Takes;

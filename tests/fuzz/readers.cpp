@@ -10,15 +10,15 @@
 #include "fuzz/bytes.hpp"
 #include "golden/golden_case.hpp"
 
-/// Any bytes as each kind of file: read, or refused by an exception that the reader has, with what
-/// it would have changed unchanged.
+/// Any bytes as each kind of file: read, or refused by one of the reader's exceptions, with its
+/// object unchanged.
 
 namespace {
 
 using fuzz::Bytes;
 using fuzz::require;
 
-/// The bytes as a file, without a disk.
+/// The bytes as a file in memory.
 class MemoryFile {
  public:
   explicit MemoryFile(const std::string& bytes) : descriptor_(memfd_create("case", 0)) {
@@ -50,7 +50,7 @@ std::string saved(const Memory& memory) {
   return out.str();
 }
 
-/// `sealed`: with the right hash at the end, so that what it guards is seen.
+/// `sealed`: with the right hash at the end, so that the contents before it are read.
 template <class Memory>
 void load(Memory memory, std::string bytes, bool sealed) {
   if (sealed) {

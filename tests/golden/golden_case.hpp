@@ -23,8 +23,8 @@ struct Computed {
   std::map<std::string, nearfar::Matrix<S>> gradients;  ///< numbers as 1 x 1
 };
 
-/// A case that keeps account of what was read of it: an option or input that no runner read
-/// is unknown to the runner, and must fail the test rather than be ignored.
+/// A case that records which of its entries were read. An option or input that no runner read is
+/// unknown to the runner, and the test fails.
 class Case {
  public:
   explicit Case(const std::filesystem::path& file) {
@@ -53,10 +53,10 @@ class Case {
 
   bool has_input(const std::string& name) const { return json_.at("inputs").contains(name); }
 
-  /// Whether an input is a list of matrices; `matrix` has their rows one after the other.
+  /// True if an input is a list of matrices; `matrix` returns their rows one after the other.
   bool is_nested(const std::string& name) const { return nested(json_.at("inputs").at(name)); }
 
-  /// Whether an input is a list of numbers or of rows.
+  /// True if an input is a list of numbers or of rows.
   bool is_list(const std::string& name) const { return json_.at("inputs").at(name).is_array(); }
 
   template <class S>
@@ -68,7 +68,7 @@ class Case {
   std::vector<S> numbers(const std::string& name) {
     return input(name).get<std::vector<S>>();
   }
-  /// The same of a list of lists, one after the other.
+  /// The same for a list of lists, one after the other.
   template <class S>
   std::vector<S> flat_numbers(const std::string& name) {
     const nlohmann::json& value = input(name);

@@ -9,7 +9,7 @@
 #include "golden/weights_runners.hpp"
 
 /// \file
-/// From a case's loss name to the public call that computes it.
+/// The public calls for the names of losses in cases.
 
 namespace golden {
 
@@ -36,7 +36,7 @@ Computed<S> hadsell_pairs(Case& c) {
   });
 }
 
-/// Integers of a case, and the targets of pairs that they make: ids, labels or neither.
+/// Integers of a case, and the targets of pairs from them: ids, labels or neither.
 struct PairTargets {
   std::vector<std::int64_t> ids;
   std::vector<std::int64_t> labels;
@@ -132,9 +132,8 @@ Computed<S> matryoshka_info_nce(Case& c) {
   });
 }
 
-/// In-batch InfoNCE of contexts against targets under a bilinear score: one step of CPC.
-/// The case is one step and one time: sequences of two positions whose other rows count for
-/// nothing.
+/// In-batch InfoNCE of contexts and targets with a bilinear score: one step of CPC. The case is one
+/// step and one time: sequences of two positions whose other rows have no influence.
 template <class S>
 Computed<S> cpc(Case& c) {
   using Matrix = nearfar::Matrix<S>;
@@ -275,7 +274,7 @@ Computed<S> triplet(Case& c) {
   });
 }
 
-/// The same with positive pairs for terms.
+/// The same with positive pairs as terms.
 template <class S>
 Computed<S> nt_xent_labels(Case& c) {
   auto options = options_of<nearfar::SincereOptions>(c);
@@ -386,7 +385,7 @@ const std::map<std::string, Runner<S>>& runners() {
   static const std::map<std::string, Runner<S>> all = [] {
     std::map<std::string, Runner<S>> out;
     // The first runner of a name stays: groups have options and inputs that the lines of the
-    // register lack.
+    // register do not have.
     out.merge(tuples_runners<S>());
     out.merge(in_batch_runners<S>());
     out.merge(lists_runners<S>());

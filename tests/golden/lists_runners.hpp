@@ -3,7 +3,7 @@
 #include "golden/runner.hpp"
 
 /// \file
-/// Runners of losses of pairs listed by the numbers of their rows, and of statistics of pairs.
+/// Runners of losses over lists of pairs, and of statistics of pairs.
 
 namespace golden {
 

@@ -34,7 +34,7 @@ inline constexpr const char* name_of_kernel<nearfar::Cosine> = "cosine";
 template <>
 inline constexpr const char* name_of_kernel<nearfar::InnerProduct> = "inner_product";
 
-/// Calls body(kernel) with the kernel a case names, from those given.
+/// Calls body(kernel) with the kernel that a case names, one of the given ones.
 template <class S, class... Kernels, class Body>
 auto with_kernel(Case& c, const Body& body) {
   const std::string name = c.word("kernel");
@@ -51,7 +51,7 @@ auto with_kernel(Case& c, const Body& body) {
   return out;
 }
 
-/// The options that a case has, by their names.
+/// The options of a case, by their names.
 template <class Options>
 Options options_of(Case& c) {
   Options options;
@@ -78,7 +78,7 @@ Options options_of(Case& c) {
   return options;
 }
 
-/// A loss of the register over labels.
+/// Runs a loss of the register over labels.
 template <class S, class Line>
 Computed<S> over_labels(Case& c) {
   auto options = options_of<typename Line::Options>(c);
@@ -108,7 +108,7 @@ Computed<S> over_labels(Case& c) {
   }(typename Line::template Kernels<S>());
 }
 
-/// A loss of the register of two sets, by their names.
+/// Runs a loss of the register over two sets, by their names.
 template <class S, class Line>
 Runner<S> over_two_sets(const char* first, const char* second) {
   return [=](Case& c) {

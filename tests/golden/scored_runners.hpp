@@ -3,11 +3,11 @@
 #include "golden/runner.hpp"
 
 /// \file
-/// Losses of pairs and lists with numbers that are given.
+/// Losses of pairs and lists with given numbers.
 
 namespace golden {
 
-/// A loss of pairs with a target score each.
+/// Runs a loss of pairs with a target score each.
 template <class S, template <class, class> class Loss, class Options>
 Computed<S> scored_pairs(Case& c) {
   const auto options = options_of<Options>(c);

@@ -11,7 +11,7 @@
 
 namespace golden {
 
-/// A loss of two views without a kernel.
+/// Runs a loss of two views without a kernel.
 template <class S, template <class> class Loss, class Options>
 Computed<S> of_views(Case& c) {
   const Loss<S> loss(options_of<Options>(c));
@@ -22,7 +22,7 @@ Computed<S> of_views(Case& c) {
   return out;
 }
 
-/// A loss of one set without a kernel; cosines where the case names one.
+/// Runs a loss of one set without a kernel; with cosines if the case names a kernel.
 template <class S, template <class> class Loss, class Options>
 Computed<S> of_one_set(Case& c) {
   if (c.has_option("kernel") && c.word("kernel") != "cosine") {
@@ -60,13 +60,13 @@ Computed<S> sig_reg(Case& c) {
   return out;
 }
 
-/// Sets of tokens that a case has padded to one length: as rows one after another, and back.
+/// Converts sets of tokens that a case pads to one length to rows one after another, and back.
 template <class S>
 struct Tokens {
   nearfar::Matrix<S> padded;
   nearfar::Matrix<S> rows;
   std::vector<nearfar::Index> offsets = {0};
-  std::vector<nearfar::Index> places;  ///< of rows in `padded`
+  std::vector<nearfar::Index> places;  ///< positions of the rows in `padded`
 
   Tokens(Case& c, const char* name, const char* lengths) : padded(c.matrix<S>(name)) {
     const auto of_sets = c.numbers<nearfar::Index>(lengths);

@@ -13,7 +13,7 @@ Computed<S> multi_similarity_mined(Case& c) {
   return over_labels<S, nearfar::registered::multi_similarity>(c);
 }
 
-/// A batch x with labels: value and gradient by `loss`.
+/// Value and gradient of `loss` for a batch x with labels.
 template <class S, class Loss>
 Computed<S> over_batch(Case& c, const Loss& loss) {
   Computed<S> out;
@@ -21,7 +21,7 @@ Computed<S> over_batch(Case& c, const Loss& loss) {
   return out;
 }
 
-/// Cases have a scale, whose inverse is the temperature.
+/// Cases have a scale, the inverse of the temperature.
 template <class S>
 Computed<S> nca(Case& c) {
   const nearfar::NcaOptions options{.temperature = 1 / c.number("scale"),
@@ -44,7 +44,7 @@ Computed<S> angular(Case& c) {
       c, nearfar::Angular<S>({.angle = c.number("angle"), .reduction = c.reduction()}));
 }
 
-/// Only the difference of the cases' two margins counts.
+/// Only the difference of a case's two margins counts.
 template <class S>
 Computed<S> generalized_lifted_structure(Case& c) {
   const nearfar::GeneralizedLiftedStructureOptions options{
@@ -56,7 +56,7 @@ Computed<S> generalized_lifted_structure(Case& c) {
   });
 }
 
-/// One boundary, or one a class.
+/// One boundary, or one for each class.
 template <class S>
 Computed<S> margin_loss(Case& c) {
   const bool per_class = c.is_list("beta");

@@ -26,7 +26,7 @@ using namespace support;
 using nearfar::Reduction;
 using oracle::Real;
 
-// ---- kernels of a user's -----------------------------------------------------------------------
+// ---- a user's kernels --------------------------------------------------------------------------
 
 /// s = exp(-|x - y|^2 / (2 w^2)): a kernel with a number of its own.
 struct Gaussian {
@@ -91,7 +91,7 @@ struct SharpCosineOracle {
   Real term_size(oracle::Row, oracle::Row) const { return 1; }
 };
 
-/// d = log(1 + u), derived from a kernel of the library's with another score.
+/// d = log(1 + u), derived from a kernel of the library, with another score.
 template <class Library>
 struct Log : Library {
   using Library::Library;
@@ -127,7 +127,7 @@ struct LogOracle {
   }
 };
 
-/// Euclidean's formulas in a user's hand.
+/// Euclidean, written by a user.
 struct HandEuclidean {
   static constexpr auto geometry = nearfar::Geometry::squared_distance;
   static constexpr auto orientation = nearfar::Orientation::distance;
@@ -301,7 +301,7 @@ TYPED_TEST(OwnKernel, InfoNceIsTheOracles) {
   using S = typename TypeParam::Scalar;
   for (const Sizes& size : all_sizes) {
     for (const Reduction reduction : reductions) {
-      if (size.others > 200 && reduction != Reduction::mean) continue;  // one is enough
+      if (size.others > 200 && reduction != Reduction::mean) continue;  // one reduction is enough
       SCOPED_TRACE(text(size) + ", reduction " + std::to_string(static_cast<int>(reduction)));
       const TypeParam c(size.depth);
       const Matrix<S> queries = random_rows<S>(size.rows, size.depth, 31);
@@ -355,8 +355,8 @@ TYPED_TEST(OwnKernel, InfoNceOfNegativesIsTheOracles) {
 
 // ---- losses of a set with itself ---------------------------------------------------------------
 
-/// -(1 / |P_i|) sum over p in P_i of log softmax of p among all other rows, of each anchor i that
-/// has positives P_i: SupCon, and with one positive a view NT-Xent.
+/// -(1 / |P_i|) sum over p in P_i of log softmax of p among all other rows, for each anchor i with
+/// positives P_i: SupCon, and with one positive a view NT-Xent.
 template <class K, class Positive>
 oracle::Loss softmax_of_positives(const K& kernel, const oracle::Matrix& x,
                                   const Positive& positive, const oracle::Request& request) {
@@ -425,7 +425,7 @@ TYPED_TEST(OwnKernel, SupConIsTheOracles) {
   using S = typename TypeParam::Scalar;
   for (const auto& [n, depth] : batch_sizes) {
     for (const Reduction reduction : {Reduction::mean, Reduction::none}) {
-      if (n > 200 && reduction == Reduction::mean) continue;  // one is enough
+      if (n > 200 && reduction == Reduction::mean) continue;  // one reduction is enough
       SCOPED_TRACE(testing::Message() << n << " rows, depth " << depth);
       const TypeParam c(depth);
       const Matrix<S> x = random_rows<S>(n, depth, 41);
@@ -457,7 +457,7 @@ TYPED_TEST(OwnKernel, NtXentIsTheOracles) {
   using S = typename TypeParam::Scalar;
   for (const auto& [views, depth] : batch_sizes) {
     for (const Reduction reduction : {Reduction::mean, Reduction::none}) {
-      if (views > 200 && reduction == Reduction::mean) continue;  // one is enough
+      if (views > 200 && reduction == Reduction::mean) continue;  // one reduction is enough
       const Index n = (views + 1) / 2;
       SCOPED_TRACE(testing::Message() << n << " samples, depth " << depth);
       const TypeParam c(depth);
@@ -491,14 +491,14 @@ TYPED_TEST(OwnDistance, HadsellOfPairsAndOverLabelsIsTheOracles) {
   using S = typename TypeParam::Scalar;
   for (const auto& [n, depth] : batch_sizes) {
     for (const Reduction reduction : reductions) {
-      if (n > 200 && reduction != Reduction::mean) continue;  // one is enough
+      if (n > 200 && reduction != Reduction::mean) continue;  // one reduction is enough
       SCOPED_TRACE(testing::Message() << n << " rows, depth " << depth << ", reduction "
                                       << static_cast<int>(reduction));
       const TypeParam c(depth);
       const Matrix<S> x = random_rows<S>(n, depth, 51);
       const Matrix<S> y = random_rows<S>(n, depth, 52);
       const oracle::Request request = request_for(c, reduction, n);
-      // A dissimilar pair next to the margin has a value of few digits: m - d cancels.
+      // A dissimilar pair at a distance near the margin has a value of few digits: m - d cancels.
       const oracle::Matrix distances =
           oracle::paired(c.oracle(), oracle::exact(x), oracle::exact(y));
       const double margin = clear_margin({distances.data(), distances.data() + distances.size()});
@@ -590,7 +590,7 @@ TYPED_TEST(OwnKernel, GradientsAreTheDerivativesOfTheValue) {
   Matrix<S> dx;
   Matrix<S> dy;
   Matrix<S> d_parameter;
-  nearfar::Workspace one(1);  // sizes are small and calls many
+  nearfar::Workspace one(1);  // sizes are small, and there are many calls
   const nearfar::CallOptions<S> alone{.workspace = &one};
   const nearfar::CallOptions<S> call{.workspace = &one,
                                      .d_parameter = parameter_gradient<TypeParam>(d_parameter)};
@@ -653,7 +653,7 @@ template <class S>
 class OwnFormulas : public testing::Test {};
 TYPED_TEST_SUITE(OwnFormulas, Scalars, CaseNames);
 
-/// Value and gradients of every loss here, by kernel K.
+/// Value and gradients of every loss here, with kernel K.
 template <class S, class K>
 std::vector<Matrix<S>> of_every_loss(const Matrix<S>& x, const Matrix<S>& y,
                                      const std::vector<int>& labels) {
@@ -697,7 +697,7 @@ TYPED_TEST(OwnFormulas, EuclideanByHandGivesWhatEuclideanGives) {
   }
 }
 
-/// Duplicates, where a distance has no derivative.
+/// Equal rows, at whose distance 0 no derivative exists.
 TYPED_TEST(OwnFormulas, EuclideanByHandHasGradientZeroAtDistanceZero) {
   using S = TypeParam;
   Matrix<S> x = random_rows<S>(5, 3, 84);
@@ -766,7 +766,7 @@ struct HalfSlope : nearfar::Euclidean {
   }
 };
 
-/// 1 - |x - y|^2: a function of the library's, of another geometry.
+/// 1 - |x - y|^2: a function of the library, with another geometry.
 struct OneMinusSquare : nearfar::CosineDistance {
   static constexpr auto geometry = nearfar::Geometry::squared_distance;
   static constexpr auto orientation = nearfar::Orientation::similarity;
@@ -821,7 +821,7 @@ TYPED_TEST(OwnKernel, BitsDoNotDependOnTheNumberOfThreads) {
   }
 }
 
-/// A decreasing function of a distance ranks as the distance does, an increasing one of a cosine as
+/// A decreasing function of a distance ranks like the distance, an increasing one of a cosine like
 /// the cosine.
 TYPED_TEST(OwnFormulas, RetrievalRanksByAMonotoneKernelAsByItsGeometry) {
   using S = TypeParam;

@@ -15,7 +15,7 @@ class Exponential : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(Exponential, Scalars);
 
-/// Arguments of which some fill whole vectors and some are left over.
+/// Arguments for whole vectors and a remainder.
 template <class S>
 std::vector<S> arguments(S farthest) {
   std::vector<S> x(10007);
@@ -44,7 +44,8 @@ TYPED_TEST(Exponential, IsThatOfTheStandardLibrary) {
     for (std::size_t k = 0; k < x.size(); ++k) {
       const double argument = static_cast<double>(x[k]) / temperature;
       const double want = std::exp(argument);
-      // The rate's rounding and the exponent's, where there is no fused multiply-add, grow with it.
+      // The rounding errors of the rate and, without a fused multiply-add, of the exponent grow
+      // with it.
       const double most = (2 - 2 * argument) * rounding * want;
       ASSERT_NEAR(static_cast<double>(e[k]), want, most) << argument;
     }
@@ -58,7 +59,7 @@ TYPED_TEST(Exponential, IsExactAtZeroAndZeroFarBelow) {
   EXPECT_EQ(exp_scaled(S(-1e4), rate), S(0));
   EXPECT_EQ(exp_scaled(std::numeric_limits<S>::lowest(), rate), S(0));
   EXPECT_EQ(exp_scaled(-std::numeric_limits<S>::infinity(), rate), S(0));
-  // No denormal numbers: what is not zero is at least the smallest normal number.
+  // No denormal numbers: a result above 0 is at least the smallest normal number.
   const S last = static_cast<S>(std::log(static_cast<double>(std::numeric_limits<S>::min())));
   for (const S x : {last * S(0.999), last * S(1.0001), last * S(1.01)}) {
     const S e = exp_scaled(x, rate);

@@ -175,7 +175,7 @@ TYPED_TEST(RowLoopsOf, DotByFoursErrsByLessThanARoundingOfFloat) {
       want += product;
       size += std::abs(product);
     }
-    // Sums of doubles have no wider type to be summed in.
+    // Double has no wider type for its sums.
     const long double roundings = std::is_same_v<S, float> ? 0.5L : static_cast<long double>(n);
     const double dot = row_loops<S>().dot_by_fours(n, x.data(), y.data());
     EXPECT_LE(std::abs(static_cast<long double>(dot) - want),

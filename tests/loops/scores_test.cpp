@@ -39,7 +39,7 @@ TYPED_TEST(ScoreLoopsOf, RangeHoldsTheSmallestAndTheLargestScoreWhereverTheyAre)
   }
 }
 
-/// Merits in a range, at its ends, and out of it; with positives and without.
+/// Merits in a range, at its ends, and outside of it; with positives and without.
 TYPED_TEST(ScoreLoopsOf, PlacesOfMeritsInARange) {
   using S = TypeParam;
   constexpr S infinite = std::numeric_limits<S>::infinity();
@@ -48,7 +48,7 @@ TYPED_TEST(ScoreLoopsOf, PlacesOfMeritsInARange) {
     auto keys = Array<S>::uniform(n, 0, 1, 7);
     for (Index k = 0; k < n; ++k) keys[k] = S(k % 3);
     const PositiveMask<S> mask{S(1), keys.data()};
-    const S end = n > 0 ? s[n / 2] : S(0);  // one of the scores, which is in
+    const S end = n > 0 ? s[n / 2] : S(0);  // one of the scores, which is in the range
     for (const S factor : {S(1), S(-1)}) {
       for (const auto& [least, most] : std::vector<std::pair<S, S>>{{-infinite, infinite},
                                                                     {-infinite, S(-3)},

@@ -19,11 +19,11 @@ template <class S>
 class SoftmaxLoopsOf : public testing::Test {};
 TYPED_TEST_SUITE(SoftmaxLoopsOf, support::Scalars);
 
-/// Scores lie in [-2, 2]: exponents of two in [-28, 0].
+/// Scores are in [-2, 2]: exponents of two in [-28, 0].
 constexpr double temperature = 0.2;
 constexpr double widest = 4;
 
-/// Roundings of an exponential: those of its exponent, and of its own.
+/// Rounding errors of an exponential: those of its exponent, and its own.
 constexpr double roundings = 64;
 
 template <class S>
@@ -58,7 +58,7 @@ struct Row {
   long double near(Index k) const { return sign * s.exact(k); }
 };
 
-/// Similarities and distances, in all sizes.
+/// Calls body for similarities and distances, in all sizes.
 template <class S, class Body>
 void each_row(const Body& body) {
   for (const Index n : loop_sizes) {
@@ -115,7 +115,7 @@ TYPED_TEST(SoftmaxLoopsOf, GradientIsTheFactorTimesExponentialsAndReturnsItsMome
       EXPECT_TRUE(close(g[k], e, std::abs(e), roundings)) << k;
       want += e * (row.s.exact(k) - static_cast<long double>(from));
     }
-    // Differences are rounded to digits of scores, not of their own.
+    // The rounding errors of differences are those of the scores.
     want.magnitude += 1;
     EXPECT_TRUE(close_sum<S>(got, want, row.n, roundings));
     EXPECT_TRUE(g.intact());
@@ -211,7 +211,7 @@ TYPED_TEST(SoftmaxLoopsOf, ScoresThatAreLeftOutHaveNoPart) {
   }
 }
 
-/// A tile whose padding is left out, and the class codes of its rows and columns.
+/// A tile whose padding is masked, and the class codes of its rows and columns.
 template <class S>
 struct Tile {
   Index count;
@@ -239,7 +239,7 @@ struct Tile {
       for (Index c = columns; c < padded_columns; ++c) s[r * stride + c] = left_out<S>;
     }
     for (Index c = 0; c < columns; ++c) column_codes[c] = static_cast<S>(c * 3 % 4);
-    // A pair that is left out, as a row's one positive is where positives are not told by codes.
+    // A masked pair, like a row's one positive if codes do not define positives.
     if (!coded && count > 2 && columns > 3) s[2 * stride + 3] = left_out<S>;
   }
 

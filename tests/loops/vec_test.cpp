@@ -13,7 +13,7 @@ using support::close_sum;
 using support::loop_sizes;
 using support::Sum;
 
-// Vectors and single numbers have functions of the same names; those of std take no vectors.
+// Vectors and single numbers have functions of the same names; std has none for vectors.
 namespace vec = nearfar::detail;
 using vec::Vec;
 
@@ -21,7 +21,7 @@ template <class S>
 class VecOf : public testing::Test {};
 TYPED_TEST_SUITE(VecOf, support::Scalars);
 
-/// A function of one to four numbers, for vectors and single numbers alike.
+/// A function of one to four numbers, for vectors and single numbers.
 struct Exp {
   template <class T>
   T operator()(T a, T, T, T) const {
@@ -96,7 +96,7 @@ struct OneIfLess {
   }
 };
 
-/// Numbers of all sizes, and those that are special, in every lane by turns.
+/// Numbers of all sizes, and special ones, in every lane in turn.
 template <class S>
 Array<S> any_numbers(Index n, std::uint64_t seed) {
   constexpr S special[] = {S(0),
@@ -137,7 +137,7 @@ void expect_same_bits(const char* name, const F& f) {
         .store(out);
     for (Index l = 0; l < lanes; ++l) {
       const S alone = f(a[k + l], b[k + l], c[k + l], d[k + l]);
-      if (std::isnan(alone)) {  // of which there are many
+      if (std::isnan(alone)) {  // there are many NaNs
         ASSERT_TRUE(std::isnan(out[l])) << name << " of " << a[k + l] << ", " << b[k + l];
       } else {
         ASSERT_EQ(vec::bits_of(out[l]), vec::bits_of(alone))
@@ -165,7 +165,7 @@ TYPED_TEST(VecOf, AnElementHasTheSameBitsInAVectorAndAlone) {
 
 TYPED_TEST(VecOf, ExpIsThatOfLongDouble) {
   using S = TypeParam;
-  // As far as e^x is a normal number.
+  // As long as e^x is a normal number.
   const double lowest = std::log(static_cast<double>(std::numeric_limits<S>::min())) + 0.1;
   const double highest = std::log(static_cast<double>(std::numeric_limits<S>::max())) - 0.1;
   const auto x = Array<S>::uniform(20000, lowest, highest, 5);

@@ -271,8 +271,7 @@ TYPED_TEST(CpcOf, GradientsAreTheDerivativesOfTheValue) {
   }
 }
 
-// ---- consequences of the definition
-// --------------------------------------------------------------
+// ---- consequences of the definition ------------------------------------------------------------
 
 TYPED_TEST(CpcOf, OfOneStepAtOneTimeIsInfoNce) {
   using S = TypeParam;
@@ -521,8 +520,7 @@ TYPED_TEST(CpcOf, MemoryGrowsWithRowsAndNotWithSteps) {
   }
 }
 
-// ---- errors, and inputs that are no errors
-// -------------------------------------------------------
+// ---- errors, and inputs that are no errors -----------------------------------------------------
 
 TYPED_TEST(CpcOf, RefusesOptionsOutOfRange) {
   using S = TypeParam;

@@ -158,8 +158,7 @@ struct LabelledBatch : Problem<Case> {
   std::vector<nearfar::CheckedInput<S>> checked() { return {{"x", rows, d_rows}}; }
 };
 
-// ---- tests of both forms
-// -------------------------------------------------------------------------
+// ---- tests of both forms -----------------------------------------------------------------------
 
 /// Each row has a factor of its own, so that an error of one cannot hide behind another's.
 template <class Form>

@@ -283,8 +283,7 @@ TYPED_TEST(InfoNceOfKernels, DecoupledIsTheLogarithmOfNegativesOverThePositive) 
                  decoupled.forward(queries, keys, negatives));
 }
 
-// ---- rare values
-// ----------------------------------------------------------------------------------
+// ---- rare values -------------------------------------------------------------------------------
 
 TEST(InfoNce, OfEqualScoresIsTheLogarithmOfTheNumberOfTerms) {
   const Matrix<double> x = Matrix<double>::Ones(12, 3);

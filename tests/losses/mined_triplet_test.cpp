@@ -223,8 +223,7 @@ TEST(MinedTriplet, CountsOfAllTripletsHaveAClosedForm) {
   }
 }
 
-// ---- exact values, counts and gradients of integers
-// -----------------------------------------------
+// ---- exact values, counts and gradients of integers --------------------------------------------
 
 using Integers = Matrix<std::int64_t>;
 

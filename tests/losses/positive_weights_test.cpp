@@ -256,8 +256,7 @@ TYPED_TEST(PositiveWeights, OfExcludedPairsDoNotAffectTheNormalisation) {
   }
 }
 
-// ---- weights of anchors
-// --------------------------------------------------------------------------
+// ---- weights of anchors ------------------------------------------------------------------------
 
 /// A gradient in the range of the scalar type is exact, even if its factors are out of the range.
 TYPED_TEST(PositiveWeights, OfAnchorsMayBeOutOfTheRangeOfTheScalarType) {

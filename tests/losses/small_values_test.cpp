@@ -183,8 +183,7 @@ Want multi_similarity(Index n, const oracle::Matrix& s, Real alpha, Real beta, R
   return want;
 }
 
-// ---- calls
-// ---------------------------------------------------------------------------------------
+// ---- calls -------------------------------------------------------------------------------------
 
 template <class S>
 GradientRows<S> part(Matrix<S>& dx, Index first, Index rows) {
@@ -437,8 +436,7 @@ TYPED_TEST(SmallValues, AndTheirGradientsHaveTheDigitsOfTheScalarType) {
   }
 }
 
-// ---- earlier failures
-// ----------------------------------------------------------------------------
+// ---- earlier failures --------------------------------------------------------------------------
 
 TYPED_TEST(SmallValues, OfSigLipAreThoseOfItsMatchesAndOfAllOthers) {
   using S = TypeParam;

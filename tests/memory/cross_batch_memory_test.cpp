@@ -33,7 +33,7 @@ TYPED_TEST(CrossBatchMemories, HoldTheNewestRowsWithTheirLabels) {
   EXPECT_EQ(memory.labels().size(), 0);
 }
 
-/// The memory's rows give the loss that they give as references passed by hand.
+/// The memory's rows give the same loss as the same rows passed as references by hand.
 TYPED_TEST(CrossBatchMemories, AreReferencesForLossesOverLabels) {
   using S = TypeParam;
   const Matrix<S> x = Matrix<S>::Random(6, 3);
@@ -78,7 +78,7 @@ TYPED_TEST(CrossBatchMemories, ComeBackFromTheirFile) {
   EXPECT_EQ(numbers(loaded.rows()), numbers(memory.rows()));
   EXPECT_EQ(listed(loaded.labels()), listed(memory.labels()));
   EXPECT_EQ(listed(loaded.ids()), listed(memory.ids()));
-  // A queue's file is none of a memory's.
+  // A queue's file is refused.
   nearfar::KeyQueue<TypeParam> queue(3, 2);
   EXPECT_THROW(queue.load(file.path()), std::runtime_error);
 }

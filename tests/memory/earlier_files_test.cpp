@@ -6,7 +6,7 @@
 #include "memory/files_of_format_1.hpp"
 #include "memory/rings.hpp"
 
-/// Files that earlier versions wrote, and files of machines with another order of bytes.
+/// Files of earlier versions, and files of machines with another byte order.
 
 namespace memory_test {
 namespace {
@@ -88,7 +88,7 @@ TYPED_TEST(EarlierFiles, OfBigEndianWritersAreRefusedByName) {
   using S = TypeParam;
   std::string file =
       of_scalar<S>(files_of_format_1::key_queue_float, files_of_format_1::key_queue_double);
-  std::reverse(file.begin() + 8, file.begin() + 12);  // the format's number
+  std::reverse(file.begin() + 8, file.begin() + 12);  // the number of the format
   KeyQueue<S> queue(4, 3);
   try {
     load(queue, file);

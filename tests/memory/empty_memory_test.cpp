@@ -6,7 +6,7 @@
 #include "memory/rings.hpp"
 #include "support/errors.hpp"
 
-/// The first step of a cross-batch memory: references without a row, with ids or without.
+/// The first step with a cross-batch memory: references without rows, with ids or without.
 
 namespace memory_test {
 namespace {
@@ -26,7 +26,7 @@ struct Batch {
   std::vector<int> ids = {7, 8, 9, 9};
 };
 
-/// body(name, loss) for every loss over labels.
+/// Calls body(name, loss) for every loss over labels.
 template <class S, class Body>
 void each_loss(const Body& body) {
   body("SupCon", SupCon<S>());
@@ -43,7 +43,7 @@ void each_loss(const Body& body) {
   }
 }
 
-/// Of a batch and references without rows: 0, and every anchor without a positive.
+/// A batch against references without rows: the value is 0, and no anchor has a positive.
 template <class S>
 void expect_nothing_to_learn(const Targets& own, const Rows<S>& references, const Targets& theirs) {
   const Batch<S> batch;
@@ -102,7 +102,7 @@ TYPED_TEST(EmptyMemories, AreTheSameSavedAndLoaded) {
   expect_nothing_to_learn(Targets(batch.labels).ids(batch.ids), loaded.rows(), loaded.targets());
 }
 
-/// A batch without a row is the other side of the same.
+/// A batch without rows against references.
 TYPED_TEST(EmptyMemories, AcceptEmptyBatches) {
   using S = TypeParam;
   const Batch<S> batch;

@@ -45,7 +45,7 @@ TYPED_TEST(KeyQueues, KeepTheEndOfABatchThatIsLongerThanThey) {
   std::vector<std::int64_t> held = listed(queue.ids());
   std::sort(held.begin(), held.end());
   EXPECT_EQ(held, (std::vector<std::int64_t>{10, 11, 12, 13}));
-  // Oldest out first, still.
+  // The oldest keys leave first, as before.
   queue.push(numbered<TypeParam>(2, 2, 14), numbers_from(2, 14));
   held = listed(queue.ids());
   std::sort(held.begin(), held.end());
@@ -62,12 +62,12 @@ TYPED_TEST(KeyQueues, AnOldKeyOfTheSameImageIsNoNegative) {
   query << 1, 0;
   const std::vector<int> image = {5};
   const nearfar::InfoNce<S> loss({.temperature = 1});
-  // The query's key is its own copy; the only negative left is at a right angle.
+  // The query's key is its own copy; the only negative left is orthogonal.
   EXPECT_NEAR(loss.forward(query, query, queue.negatives(image)).value, std::log1p(std::exp(S(-1))),
               1e-6);
   EXPECT_NEAR(loss.forward(query, query, queue.negatives()).value,
               std::log1p(1 + std::exp(S(-1)) + std::exp(S(-2))), 1e-6);
-  // Before the first push there is nothing to be compared with.
+  // Before the first push there is no negative.
   const KeyQueue<S> empty(8, 2);
   EXPECT_EQ(loss.forward(query, query, empty.negatives(image)).value, 0);
 }
@@ -89,7 +89,7 @@ TYPED_TEST(KeyQueues, ComeBackFromTheirFile) {
       KeyQueue<TypeParam> loaded(5, 3);
       loaded.push(numbered<TypeParam>(4, 3, 100));
       loaded.load(file.path());
-      // And goes on as the one that was saved.
+      // It then behaves like the saved queue.
       for (int round = 0; round < 2; ++round) {
         EXPECT_EQ(numbers(loaded.keys()), numbers(queue.keys()));
         EXPECT_EQ(listed(loaded.ids()), listed(queue.ids()));
@@ -162,7 +162,7 @@ TEST(KeyQueue, RefusesWhatDoesNotFit) {
       {"some ids", Thrown::invalid_argument, {"ids: wanted none, as before", "got some"}, [&] {
          without.push(numbered<float>(2, 2, 0), two);
        }});
-  // A queue that was emptied may start anew.
+  // A queue that was cleared may start again.
   without.clear();
   EXPECT_EQ(without.size(), 0);
   without.push(numbered<float>(2, 2, 0), two);

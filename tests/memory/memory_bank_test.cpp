@@ -27,7 +27,7 @@ TYPED_TEST(MemoryBanks, StartWithRandomDirectionsOfTheirSeed) {
   for (Index i = 0; i < 500; ++i) {
     EXPECT_NEAR(static_cast<double>(m.row(i).norm()), 1, rounding<TypeParam>);
   }
-  // Directions that prefer none: each coordinate has mean 0 and mean square 1 / 16. Six standard
+  // Isotropic directions: each coordinate has mean 0 and mean square 1 / 16. Six standard
   // deviations of the mean of 500.
   const double six = 6 * std::sqrt(1.0 / 16 / 500);
   for (Index k = 0; k < 16; ++k) {
@@ -74,7 +74,7 @@ TYPED_TEST(MemoryBanks, AreNotMovedByWhatHasNoDirection) {
   const auto before = numbers(bank.rows());
   bank.update(std::vector<int>{1}, Matrix<S>(Matrix<S>::Zero(1, 2)));
   EXPECT_EQ(numbers(bank.rows()), before);
-  // Old and new cancel when they are exactly opposite and count the same.
+  // The old and the new row cancel if they are exactly opposite and have equal weights.
   Matrix<S> axis(1, 2);
   axis << 1, 0;
   MemoryBank<S> replaced(1, 2, {.momentum = 0});

@@ -7,7 +7,7 @@
 
 #include "memory/rings.hpp"
 
-/// Memories that are given their own rows.
+/// Memories that get their own rows as arguments.
 
 namespace memory_test {
 namespace {
@@ -32,7 +32,7 @@ TYPED_TEST(OwnRows, PushingAMemorysOwnRowsReadsThemBeforeOverwriting) {
   for (const int n : {1, 2, 3, 4}) queue.push(numbered<S>(1, 1, n));
   queue.push(queue.keys());
   EXPECT_EQ(sorted(queue.keys()), (std::vector<S>{2, 3, 4}));
-  // A part of them, which lies across the slot of the next row.
+  // Some of them, which include the slot of the next row.
   queue.push(Rows<S>(queue.keys().data(), 2, 1));
   EXPECT_EQ(queue.size(), 3);
 
@@ -43,7 +43,7 @@ TYPED_TEST(OwnRows, PushingAMemorysOwnRowsReadsThemBeforeOverwriting) {
     EXPECT_EQ(memory.labels()[i], memory.ids()[i] - 10);
     EXPECT_EQ(memory.rows().row(i)[0], static_cast<S>(memory.ids()[i] - 20));
   }
-  // Labels alone, with rows of another's.
+  // Its own labels, with other rows.
   memory.clear();
   memory.push(numbered<S>(3, 2, 1), numbers_from(3, 1));
   memory.push(numbered<S>(1, 2, 9), numbers_from(1, 9));

@@ -13,14 +13,14 @@
 #include <vector>
 
 /// \file
-/// Common to tests of memories: a ring as a plain deque, and files that went wrong.
+/// Common parts of tests of memories: a ring as a plain deque, and damaged files.
 
 namespace memory_test {
 
 using nearfar::Index;
 using nearfar::Matrix;
 
-/// Rows whose numbers say when they were pushed.
+/// Rows whose numbers encode the time of their push.
 template <class S>
 Matrix<S> numbered(Index count, Index dim, int first) {
   Matrix<S> rows(count, dim);
@@ -36,8 +36,8 @@ inline std::vector<std::int64_t> numbers_from(Index count, int first) {
   return out;
 }
 
-/// The newest `capacity` of 0 .. pushed - 1, each in the slot it must be in: row r is in slot r
-/// modulo the capacity, as long as no push was longer than the capacity.
+/// The newest `capacity` of 0 .. pushed - 1, each in its expected slot: row r is in slot r modulo
+/// the capacity, if no push was longer than the capacity.
 inline std::vector<std::int64_t> expected_slots(Index capacity, int pushed) {
   std::vector<std::int64_t> slots(static_cast<std::size_t>(std::min<Index>(capacity, pushed)));
   for (int r = 0; r < pushed; ++r) slots[static_cast<std::size_t>(r % capacity)] = r;
@@ -56,8 +56,7 @@ std::vector<S> numbers(const nearfar::Rows<S>& rows) {
   return std::vector<S>(rows.data(), rows.data() + rows.rows() * rows.cols());
 }
 
-/// Every way in which a file can go wrong must be refused, with `memory` as it was: `state(memory)`
-/// says what it is.
+/// Every damaged file must be refused, with `memory` unchanged: `state(memory)` returns its state.
 template <class Memory, class State>
 void expect_damage_is_refused(Memory& memory, const std::string& good, const State& state) {
   const auto before = state(memory);
@@ -77,7 +76,7 @@ void expect_damage_is_refused(Memory& memory, const std::string& good, const Sta
   refused("P6 28 28 255 and what else pictures have in them", "a foreign file");
 }
 
-/// A file of its own for each test, gone at its end.
+/// A separate file for each test, removed at its end.
 class File {
  public:
   File()

@@ -14,14 +14,14 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/// Saving that is interrupted: by a full disk, by a limit, by death. The old file stays whole.
+/// Interrupted saving: a full disk, a size limit, a killed process. The old file stays complete.
 
 namespace memory_test {
 namespace {
 
 using nearfar::KeyQueue;
 
-/// A folder of its own, gone at the end.
+/// A separate folder, removed at the end.
 class Folder {
  public:
   Folder()
@@ -58,7 +58,7 @@ KeyQueue<double> queue_of(int first) {
   return queue;
 }
 
-/// While it lives no file of this process grows beyond `bytes`.
+/// During its life no file of this process grows beyond `bytes`.
 class SizeLimit {
  public:
   explicit SizeLimit(std::size_t bytes) {
@@ -80,7 +80,7 @@ TEST(SavedFiles, AreAsTheyWereWhenWritingStopsAtAnyByte) {
   queue_of(1).save(file);
   const std::string old = content(file);
   const auto newer = queue_of(20);
-  std::signal(SIGXFSZ, SIG_IGN);  // then writing fails instead
+  std::signal(SIGXFSZ, SIG_IGN);  // writing then fails instead
   for (std::size_t bytes = 0; bytes < old.size(); ++bytes) {
     std::string message;
     {
@@ -155,7 +155,7 @@ TEST(SavedFiles, OfNoFolderAreNamed) {
   }
 }
 
-/// Files whose checksum is right and whose content cannot be.
+/// Files with a correct checksum and impossible content.
 TEST(SavedFiles, RefuseImpossibleContentWithAValidChecksum) {
   using nearfar::detail::SavedKind;
   using nearfar::detail::SavedWriter;

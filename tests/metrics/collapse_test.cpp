@@ -68,7 +68,8 @@ void expect_alike(const Matrix<S>& x) {
   near(got.mean_norm, mean, 1e-13L * mean, "mean norm");
   near(got.norm_deviation, std::sqrt(squares), 1e-13L * mean, "deviation");
   near(got.mean_cosine, expected_cosine(exact), 1e-14L, "cosine");
-  // A singular value that counts as zero, 1e-7 of the largest, has that times its logarithm.
+  // A singular value of 1e-7 of the largest, which counts as zero, contributes that times its
+  // logarithm.
   const Real rank = expected_rank(exact);
   near(got.effective_rank, rank, 2e-6L * rank, "effective rank");
 }
@@ -101,11 +102,11 @@ TYPED_TEST(Collapse, EffectiveRankByHand) {
     const Matrix<S> axes = S(3) * Matrix<S>::Identity(d, d);
     EXPECT_NEAR(collapse(axes).effective_rank, static_cast<double>(d), 1e-12 * double(d));
   }
-  // One direction, whatever the rows: exactly one, not one and the rounding of the others.
+  // One direction, for any rows: exactly one, without rounding errors of the others.
   Matrix<S> line(50, 30);
   for (Index i = 0; i < 50; ++i) line.row(i) = Matrix<S>::Constant(1, 30, static_cast<S>(i - 20));
   EXPECT_NEAR(collapse(line).effective_rank, 1, 1e-14);
-  // 29 rows one way, 20 the other, a zero row: (9^2 - 49) / (50 * 49).
+  // 29 rows in one direction, 20 in the opposite, a zero row: (9^2 - 49) / (50 * 49).
   EXPECT_NEAR(collapse(line).mean_cosine, 32.0 / 2450, 1e-15);
   // Singular values 2 (four rows) and 1.
   Matrix<S> two = Matrix<S>::Zero(5, 3);
@@ -146,7 +147,7 @@ TYPED_TEST(Collapse, NothingIsZeroAndNotNaN) {
   EXPECT_EQ(collapse(one).norm_deviation, 0);
 }
 
-/// Directions and their number do not depend on the unit of the elements, however large or small.
+/// Directions do not depend on the size of the elements.
 TYPED_TEST(Collapse, ElementsOfAnySize) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(40, 6, 2);
@@ -208,7 +209,7 @@ TYPED_TEST(Collapse, OrderOfRowsDoesNotMatter) {
   EXPECT_NEAR(got.norm_deviation, want.norm_deviation, 1e-14);
 }
 
-/// With the rank, Eigen's solver takes memory of its own.
+/// For the rank, Eigen's solver allocates memory.
 TYPED_TEST(Collapse, ASecondCallAllocatesNothing) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(300, 20, 1);

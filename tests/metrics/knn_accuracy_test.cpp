@@ -8,7 +8,7 @@
 #include "support/errors.hpp"
 #include "support/options.hpp"
 
-/// Votes of the nearest against rankings sorted as a whole and votes counted in a map.
+/// Votes of the nearest keys against complete rankings and votes counted in a map.
 
 namespace {
 
@@ -22,7 +22,7 @@ using nearfar::Workspace;
 
 // ---- the oracle --------------------------------------------------------------------------------
 
-/// Labels that may win for a query: more than one only when rounding alone could tell them apart.
+/// Labels that may win for a query: more than one only if rounding errors decide.
 std::vector<std::int64_t> winners(const Distances& distances, Index i, const Labels& labels,
                                   const KnnOptions& options) {
   std::vector<Index> order = distances.order(i);
@@ -44,7 +44,7 @@ std::vector<std::int64_t> winners(const Distances& distances, Index i, const Lab
   return out;
 }
 
-/// `exactly`: votes have no rounding, and of equal ones the lowest label wins.
+/// `exactly`: votes have no rounding errors, and of equal ones the lowest label wins.
 void expect_votes(const KnnResult& got, const Distances& distances, const Labels& query_labels,
                   const Labels& reference_labels, const KnnOptions& options, bool exactly) {
   const Index queries = distances.d.rows();
@@ -165,7 +165,7 @@ TYPED_TEST(KnnOf, AWeightedVoteCountsTheNearMore) {
   const std::vector<double> places = {1, 2, 2.5};
   const Labels labels = {8, 3, 3};
   EXPECT_EQ(vote_on_a_line<S>(places, labels, {.k = 3, .vote = KnnVote::majority}), 3);
-  // exp(-1) + exp(-1.5) = 0.59 < 1; at tau = 10 the three count nearly alike.
+  // exp(-1) + exp(-1.5) = 0.59 < 1; at tau = 10 the three have nearly equal votes.
   EXPECT_EQ(vote_on_a_line<S>(places, labels, {.k = 3, .temperature = 1}), 8);
   EXPECT_EQ(vote_on_a_line<S>(places, labels, {.k = 3, .temperature = 10}), 3);
   EXPECT_EQ(vote_on_a_line<S>(places, labels, {.k = 1, .vote = KnnVote::majority}), 8);
@@ -174,7 +174,7 @@ TYPED_TEST(KnnOf, AWeightedVoteCountsTheNearMore) {
 TYPED_TEST(KnnOf, EqualVotesGoToTheLowestLabel) {
   using S = TypeParam;
   const Labels labels = {5, -7, 5, -7, 6};
-  // Two votes each, of the same weights; and a tie of all rows, where the first k vote.
+  // Two votes each, with the same weights; and a tie of all rows, where the first k vote.
   const std::vector<double> mirrored = {1, -1, -3, 3, 9};
   EXPECT_EQ(vote_on_a_line<S>({1, 1, 2, 2, 9}, labels, {.k = 4, .vote = KnnVote::majority}), -7);
   EXPECT_EQ(vote_on_a_line<S>({1, 1, 2, 2, 9}, labels, {.k = 4}), -7);

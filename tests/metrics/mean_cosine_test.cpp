@@ -6,8 +6,8 @@
 #include "support/oracle.hpp"
 #include "support/random.hpp"
 
-/// The mean cosine of rows: a sum over pairs, not one over all from which rows themselves are taken
-/// off again.
+/// The mean cosine of rows is a sum over pairs, and not the sum over all from which the rows'
+/// products with themselves are subtracted.
 
 namespace {
 

@@ -9,8 +9,7 @@
 #include "support/allocations.hpp"
 #include "support/errors.hpp"
 
-/// Nearest keys against rankings sorted as a whole, from which what is unwanted is taken one by
-/// one.
+/// Nearest keys against complete rankings, from which unwanted keys are removed one by one.
 
 namespace {
 
@@ -26,15 +25,15 @@ using nearfar::Workspace;
 
 // ---- the oracle --------------------------------------------------------------------------------
 
-/// What the oracle knows: which pairs are left out, and each query's own positive with its distance
-/// (minus the score for similarities).
+/// The inputs of the oracle: the pairs that are left out, and each query's own positive with its
+/// distance (minus the score for similarities).
 struct Known {
   std::function<bool(Index, Index)> left_out = [](Index, Index) { return false; };
   std::vector<Index> own = {};
   std::vector<Real> own_distance = {};
 };
 
-/// Keys of query i, nearest first. A similarity s is the distance -s.
+/// Keys of query i, nearest first. The distance of a similarity s is -s.
 std::vector<Index> expected(const Distances& distances, bool similarity,
                             const NearestOptions& options, const Known& known, Index i) {
   const auto at = static_cast<std::size_t>(i);
@@ -58,8 +57,8 @@ std::vector<Index> expected(const Distances& distances, bool similarity,
   return out;
 }
 
-/// Scores of two sets are those of `pairwise`, bit for bit; those of a batch, whose distances have
-/// another centre, are within what is promised of distances.
+/// Scores of two sets have the bits of `pairwise`. Those of a batch, whose distances have another
+/// centre, are within the documented error of distances.
 template <class S>
 void expect_found(const NearestResult<S>& got, const Distances& distances, bool similarity,
                   const NearestOptions& options, const Known& known = {}) {
@@ -92,7 +91,7 @@ void expect_found(const NearestResult<S>& got, const Distances& distances, bool 
 template <class K>
 constexpr bool is_similarity = K::orientation == nearfar::Orientation::similarity;
 
-/// Distances of queries from the keys that are their own.
+/// Distances of queries from their own keys.
 template <class S, class K>
 std::vector<Real> own_distances(const K& kernel, const Matrix<S>& queries, const Matrix<S>& keys,
                                 const std::vector<Index>& own) {
@@ -152,7 +151,7 @@ TYPED_TEST(NearestKeysOfKernels, MeetBoundsAndMargins) {
                              keys.labels[static_cast<std::size_t>(j)];
                     },
                     own, own_distances<S>(kernel, queries.x, keys.x, own)};
-  // Two scores that some lie below, between and above.
+  // Two bounds with scores below, between and above them.
   const oracle::Matrix s = is_similarity<K> ? oracle::Matrix(-d.d) : d.d;
   const auto low = static_cast<double>(s.mean() - (s.maxCoeff() - s.minCoeff()) / 8);
   const auto high = static_cast<double>(s.mean() + (s.maxCoeff() - s.minCoeff()) / 8);
@@ -252,7 +251,7 @@ TYPED_TEST(NearestKeysOf, LeavesOutKnownPositivesOfAllKinds) {
                options, {.left_out = [&](Index i, Index j) {
                  return same(keys.labels, keys.labels)(i, j) || same(key_ids, key_ids)(i, j);
                }});
-  // An own positive in a batch, too.
+  // Own positives in a batch, too.
   const std::vector<Index> own = random_keys(m, m, 7);
   expect_found(nearest.find(keys.x, {.own = own}), within, false, options, {.own = own});
 }
@@ -278,7 +277,7 @@ TYPED_TEST(NearestKeysOf, AnAlignedPositiveIsTheKeyOfTheSameIndex) {
 
 // ---- by hand -----------------------------------------------------------------------------------
 
-/// A query at 0 and keys at these places on a line.
+/// A query at 0 and keys at these positions on a line.
 template <class S, class K = nearfar::Euclidean>
 NearestResult<S> on_a_line(const std::vector<double>& places, const NearestOptions& options,
                            const KnownPositives& known = {}) {
@@ -296,7 +295,7 @@ TYPED_TEST(NearestKeysOf, DistancesByHand) {
   EXPECT_EQ(on_a_line<S>(places, {.k = 4}).indices, (I{1, 2, 3, 4}));
   EXPECT_EQ(on_a_line<S>(places, {.k = 4}).scores, (std::vector<S>{1, 2, 3, 3}));
   EXPECT_EQ(on_a_line<S>(places, {.k = 2, .skip = 3}).indices, (I{4, 0}));
-  // Bounds are met by what is equal to them.
+  // A score equal to a bound meets it.
   EXPECT_EQ(on_a_line<S>(places, {.k = 4, .smallest_score = 3}).indices, (I{3, 4, 0, 5}));
   EXPECT_EQ(on_a_line<S>(places, {.k = 4, .largest_score = 2}).indices, (I{1, 2, -1, -1}));
   EXPECT_EQ(on_a_line<S>(places, {.k = 3, .smallest_score = 3, .largest_score = 3}).indices,
@@ -322,12 +321,12 @@ TYPED_TEST(NearestKeysOf, SimilaritiesByHand) {
   };
   EXPECT_EQ(find({.k = 3, .margin = 1}, 0), (I{5, 2, 3}));
   EXPECT_EQ(find({.k = 3, .relative_margin = 0.5}, 0), (I{2, 3, 1}));
-  // Away from a positive of negative score, too: -1 - 0.5 |-1| = -1.5.
+  // The margin also applies to a positive of negative score: -1 - 0.5 |-1| = -1.5.
   EXPECT_EQ(find({.k = 2, .relative_margin = 0.5}, 1), (I{4, -1}));
   EXPECT_EQ(find({.k = 2, .largest_score = 2, .margin = -9}, 1), (I{2, 3}));
 }
 
-/// A bound that the scalar type rounds is the bound as it was given.
+/// A bound that the scalar type would round has its exact value.
 TYPED_TEST(NearestKeysOf, BoundsAreNotRounded) {
   using S = TypeParam;
   using I = std::vector<Index>;
@@ -386,7 +385,7 @@ TEST(NearestKeysOfRandomRows, HaveRanksOfExactScores) {
         NearestKeys<double, nearfar::Euclidean>(options).find(queries, keys, {.own = own}), false);
 }
 
-/// A kernel of the user's own ranks as the geometry that it is a function of.
+/// A kernel of the user's own ranks like its geometry.
 struct Gaussian {
   static constexpr auto geometry = nearfar::Geometry::squared_distance;
   static constexpr auto orientation = nearfar::Orientation::similarity;
@@ -434,7 +433,8 @@ TYPED_TEST(NearestKeysOf, ThreadsDoNotChangeABit) {
   }
 }
 
-/// So many queries, of so many keys each, that they come in blocks: each as if alone.
+/// So many queries and keys that queries come in blocks; the result of each is that of a call
+/// alone.
 TYPED_TEST(NearestKeysOf, QueriesOfAllBlocksAreAlike) {
   using S = TypeParam;
   const Index n = 2000;

@@ -9,7 +9,7 @@
 #include "support/kernel_cases.hpp"
 
 /// \file
-/// Rankings by sorting everything, and sets of rows to rank.
+/// Rankings by complete sorting, and sets of rows to rank.
 
 namespace ranking {
 
@@ -17,7 +17,7 @@ using nearfar::Index;
 using oracle::Real;
 using Labels = std::vector<std::int64_t>;
 
-/// How far each reference is from each query; `same_rows`: both are the same rows.
+/// The distance of each reference from each query; `same_rows`: both are the same rows.
 struct Distances {
   oracle::Matrix d;
   bool same_rows = false;
@@ -34,7 +34,7 @@ struct Distances {
   }
 };
 
-/// By the kernel's definition, in long double.
+/// From the kernel's definition, in long double.
 template <class O>
 Distances exact_distances(const O& kernel, const oracle::Matrix& a, const oracle::Matrix& b,
                           bool same_rows) {
@@ -43,7 +43,7 @@ Distances exact_distances(const O& kernel, const oracle::Matrix& a, const oracle
   return {d, same_rows};
 }
 
-/// Of scores as the library computes them: near ties are then no matter of rounding.
+/// From scores as the library computes them, so that rounding errors do not change near ties.
 template <class S, class K>
 Distances computed_distances(const K& kernel, const nearfar::Matrix<S>& a,
                              const nearfar::Matrix<S>& b, bool same_rows) {
@@ -73,8 +73,8 @@ Set<S> random_set(Index n, Index cols, int classes, std::uint64_t seed) {
 }
 
 /// Few points, each several times: every query has ties. Rows are -2 .. 2 times a unit vector, and
-/// every second one is minus the one before: the mean is 0 (but for an odd last row), lengths are
-/// whole numbers, and so inner products and squared distances have no rounding.
+/// every second one is minus the previous: the mean is 0 (except for an odd last row), lengths are
+/// integers, and so inner products and squared distances are exact.
 template <class S>
 Set<S> tied_set(Index n, Index cols, int classes, std::uint64_t seed) {
   support::Random random(seed);
@@ -96,7 +96,7 @@ struct NamedSet {
   Set<S> set;
 };
 
-/// Sets that metrics stumble over. Of `cols` >= 1 elements.
+/// Difficult sets for metrics, of `cols` >= 1 elements.
 template <class S>
 std::vector<NamedSet<S>> hard_sets(Index cols) {
   constexpr auto least = std::numeric_limits<std::int64_t>::min();
@@ -121,7 +121,7 @@ std::vector<NamedSet<S>> hard_sets(Index cols) {
                                   })}}};
 }
 
-/// Labels in the order of reordered rows.
+/// The labels of reordered rows.
 inline Labels reordered(const Labels& labels, const std::vector<Index>& order) {
   Labels out;
   for (const Index i : order) out.push_back(labels[static_cast<std::size_t>(i)]);

@@ -6,7 +6,7 @@
 #include "support/allocations.hpp"
 #include "support/errors.hpp"
 
-/// Promises of retrieval metrics besides their values: bits, memory, order, refusals.
+/// Promises of retrieval metrics besides their values: bits, memory, order, errors.
 
 namespace {
 

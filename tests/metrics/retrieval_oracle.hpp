@@ -7,11 +7,11 @@
 #include "metrics/ranking_oracle.hpp"
 
 /// \file
-/// Retrieval metrics from their definitions, one query at a time, out of whole rankings.
+/// Retrieval metrics from their definitions, one query at a time, from complete rankings.
 
 namespace ranking {
 
-/// Who is positive for whom, with which gain, and who is nobody's candidate.
+/// The positives of each query, their gains, and the keys that are no candidates.
 struct Relevance {
   std::function<bool(Index, Index)> positive;
   std::function<bool(Index, Index)> left_out = [](Index, Index) { return false; };
@@ -94,7 +94,7 @@ inline nearfar::RetrievalResult expected(const Distances& distances, const Relev
   return out;
 }
 
-/// Positives are those of a query's label.
+/// Positives are the keys of a query's label.
 inline nearfar::RetrievalResult expected(const Distances& distances, const Labels& query_labels,
                                          const Labels& reference_labels,
                                          const std::vector<Index>& ks) {
@@ -107,7 +107,7 @@ inline nearfar::RetrievalResult expected(const Distances& distances, const Label
                   ks);
 }
 
-/// Of calls with per_query and average_precision.
+/// For calls with per_query and average_precision.
 inline void expect_alike(const nearfar::RetrievalResult& got,
                          const nearfar::RetrievalResult& want) {
   constexpr double close = 1e-13;

@@ -5,7 +5,7 @@
 #include "metrics/retrieval_oracle.hpp"
 #include "support/errors.hpp"
 
-/// Retrieval metrics with targets of every kind, and with candidates left out.
+/// Retrieval metrics with all kinds of targets, and with keys left out of the candidates.
 
 namespace {
 
@@ -140,7 +140,7 @@ TYPED_TEST(RetrievalTargets, OfABatch) {
       expected(d, {.positive = equal(set.labels, set.labels), .left_out = equal(ids, ids)}, ks));
 }
 
-/// Junk: candidates of nobody, and queries without a positive.
+/// Unlabelled keys are no candidates, and unlabelled queries have no positive.
 TYPED_TEST(RetrievalTargets, UnlabelledRowsAreNobodysCandidates) {
   using S = TypeParam;
   const Index n = 230;
@@ -169,14 +169,14 @@ TYPED_TEST(RetrievalTargets, UnlabelledRowsAreNobodysCandidates) {
   expect_alike(retrieval.evaluate(keys.x, keys.labels),
                expected(computed_distances<S>(nearfar::Euclidean(), keys.x, keys.x, true),
                         relevance(keys.labels, keys.labels, nobody), ks));
-  // Nobody is a candidate.
+  // There are no candidates.
   const auto none = retrieval.evaluate(queries.x, queries.labels, keys.x, Labels(500, -1));
   EXPECT_EQ(none.queries_without_positive, n);
 }
 
 TYPED_TEST(RetrievalTargets, GradedGainsByHand) {
   using S = TypeParam;
-  // References at 1, 2, 3, 4 of gains 1, 0, 3, 2.
+  // References at 1, 2, 3, 4 with gains 1, 0, 3, 2.
   Matrix<S> references(4, 1);
   references << 1, 2, 3, 4;
   const std::vector<Index> offsets = {0, 3};

@@ -4,7 +4,7 @@
 
 #include "metrics/retrieval_oracle.hpp"
 
-/// Retrieval metrics against rankings sorted as a whole.
+/// Retrieval metrics against complete rankings.
 
 namespace {
 
@@ -86,7 +86,7 @@ void expect_exact(const Set<S>& set) {
                expected(exact_distances(O(), x, x, true), set.labels, set.labels, ks));
 }
 
-/// Ties and duplicates, without rounding in either type.
+/// Ties and duplicates, exact in either type.
 TYPED_TEST(RetrievalOf, TiesGoToTheLowestIndex) {
   using S = TypeParam;
   for (const std::uint64_t seed : {1u, 2u, 3u}) {
@@ -106,8 +106,8 @@ TEST(RetrievalOfRandomRows, HasRanksOfExactScores) {
   expect_exact<double, nearfar::Euclidean, oracle::Euclidean>(set);
 }
 
-/// More keys than a tile is wide, more queries than a panel has; classes so large that most
-/// keys are kept, and so small that most are passed over.
+/// More keys than a tile is wide, more queries than a panel has; classes so large that most keys
+/// are kept, and so small that few are.
 TYPED_TEST(RetrievalOf, SetsLargerThanATile) {
   using S = TypeParam;
   for (const int classes : {2, 9, 300}) {
@@ -126,7 +126,7 @@ TYPED_TEST(RetrievalOf, SetsLargerThanATile) {
 
 // ---- by hand -----------------------------------------------------------------------------------
 
-/// A query at 0 and references at 1, 2, 3, ... on a line, so that ranks are read off.
+/// A query at 0 and references at 1, 2, 3, ... on a line, so that positions are ranks.
 template <class S>
 RetrievalResult on_a_line(const std::vector<int>& reference_labels, RetrievalOptions options) {
   Matrix<S> references(static_cast<Index>(reference_labels.size()), 1);
@@ -145,7 +145,7 @@ TYPED_TEST(RetrievalOf, ByHand) {
   EXPECT_EQ(r.r_precision, 0.5);
   EXPECT_EQ(r.map_at_r, (0.5 + 2.0 / 3) / 4);
   EXPECT_EQ(r.mean_reciprocal_rank, 0.5);
-  EXPECT_EQ(r.mean_average_precision, 0);  // nobody asked
+  EXPECT_EQ(r.mean_average_precision, 0);  // not wanted
   const auto full = on_a_line<S>({0, 1, 1, 0, 0, 1, 0, 1}, {.ks = {}, .average_precision = true});
   EXPECT_DOUBLE_EQ(full.mean_average_precision, (1.0 / 2 + 2.0 / 3 + 3.0 / 6 + 4.0 / 8) / 4);
   const auto discount = [](double rank) { return 1 / std::log2(1 + rank); };
@@ -162,7 +162,7 @@ TYPED_TEST(RetrievalOf, ByHand) {
   EXPECT_TRUE(r.precision_per_query.empty());
 }
 
-/// The example of Musgrave et al., section 3.2: R-precision does not see the order, MAP@R does.
+/// The example of Musgrave et al., section 3.2: MAP@R depends on the order, R-precision does not.
 TYPED_TEST(RetrievalOf, AveragePrecisionDependsOnTheOrder) {
   using S = TypeParam;
   std::vector<int> first(20, 0);
@@ -178,7 +178,7 @@ TYPED_TEST(RetrievalOf, AveragePrecisionDependsOnTheOrder) {
   EXPECT_DOUBLE_EQ(far.map_at_r, 0.01);
 }
 
-/// Far beyond every k and R, the first positive's rank is still known.
+/// The first positive's rank is exact far beyond every k and R.
 TYPED_TEST(RetrievalOf, ReciprocalRankIsOverAllKeys) {
   using S = TypeParam;
   std::vector<int> labels(1000, 0);

@@ -9,8 +9,8 @@
 #include "support/kernel_cases.hpp"
 #include "support/random.hpp"
 
-/// Positives in order, and ranks among them against comparing with each, in double, at distances
-/// that are a rounding away from where ranks change.
+/// Sorted positives, and ranks among them against comparisons with each, in double, at distances
+/// one rounding error away from the changes of rank.
 
 namespace {
 
@@ -52,7 +52,7 @@ void expect_ranks(const SearchTree<S>& tree, const std::vector<S>& bounds,
   }
 }
 
-/// Of keys that are not all there are; distances are whole numbers where many are to be equal.
+/// A part of all keys; distances are integers if many should be equal.
 template <class S>
 void expect_order_and_ranks(Index count, double margin, bool whole) {
   SCOPED_TRACE(std::to_string(count) + " positives, margin " + std::to_string(margin) +

@@ -10,8 +10,8 @@
 #include "support/kernel_cases.hpp"
 #include "support/random.hpp"
 
-/// The triplets of one anchor against the plainest loop over them. Distances are whole numbers, so
-/// that sums are exact and ties many, those at the margin among them.
+/// The triplets of one anchor against a plain loop over them. Distances are integers, so that sums
+/// are exact and ties are many, including ties at the margin.
 
 namespace {
 
@@ -26,7 +26,7 @@ using nearfar::detail::Role;
 using nearfar::detail::Scratch;
 using nearfar::detail::SortedPositives;
 
-/// An anchor's positives, and keys in a row: negatives, and others that are none of its concern.
+/// An anchor's positives, and a row of keys: negatives, and others without a role.
 template <class S>
 struct Anchor {
   std::vector<S> positives;
@@ -39,7 +39,7 @@ struct Anchor {
 struct Found {
   AnchorTriplets sums{0, 0, 0, 0, 0, 0};
   long double value = 0;
-  std::vector<double> of_positives;  ///< active triplets with each
+  std::vector<double> of_positives;  ///< active triplets of each
   std::vector<double> of_keys;
 };
 
@@ -106,7 +106,7 @@ Found by_ranks(const Anchor<S>& anchor, Mining mining, double margin, bool with_
   return found;
 }
 
-/// From the nearest to the farthest of positives and keys.
+/// The difference of the largest and the smallest distance of positives and keys.
 template <class S>
 double range_of(const Anchor<S>& anchor) {
   std::vector<S> all = anchor.positives;
@@ -118,7 +118,7 @@ double range_of(const Anchor<S>& anchor) {
 
 template <class S, int sign>
 void expect_alike(const Anchor<S>& anchor, double margin, Index part) {
-  // Sums are of distances from the farthest that costs, and rounded with each one.
+  // Sums are of distances relative to the largest with a cost, with a rounding error each.
   const double size = std::numeric_limits<double>::epsilon() * (range_of(anchor) + margin) *
                       static_cast<double>(anchor.positives.size() + anchor.keys.size());
   for (const Mining mining : {Mining::all, Mining::hard, Mining::semihard, Mining::easy}) {
@@ -142,7 +142,7 @@ void expect_alike(const Anchor<S>& anchor, double margin, Index part) {
   }
 }
 
-/// Whole numbers below `most`.
+/// Integers below `most`.
 template <class S>
 std::vector<S> whole_numbers(Index count, Index most, std::uint64_t seed) {
   Random random(seed);
@@ -155,7 +155,7 @@ template <class S>
 class Hinges : public testing::Test {};
 TYPED_TEST_SUITE(Hinges, Scalars, CaseNames);
 
-/// Around what fits registers, what one table holds and what a run has.
+/// Sizes near those of registers, of a table and of a run.
 TYPED_TEST(Hinges, AreThoseOfEveryTriplet) {
   using S = TypeParam;
   for (const Index count : {0, 1, 2, 5, 31, 32, 33, 64, 200, 511, 512, 513, 700}) {
@@ -179,14 +179,14 @@ TYPED_TEST(Hinges, CountNegativesOnly) {
   expect_alike<S, -1>(anchor, 2, 501);
 }
 
-/// Where the sum of a distance and the margin is no distance, and perhaps no number of S.
+/// The sum of a distance and the margin equals no distance, and may not be a number of S.
 TYPED_TEST(Hinges, OfMarginsThatNoDistanceEquals) {
   using S = TypeParam;
   const Anchor<S> anchor{whole_numbers<S>(60, 9, 6), whole_numbers<S>(200, 12, 7)};
   for (const double margin : {0.5, 1.75, 1e-9}) expect_alike<S, 1>(anchor, margin, 201);
 }
 
-/// Many at once that cost nothing, at the last distance that could and beyond.
+/// Many triplets without a cost, at the last distance that could have one and beyond.
 TYPED_TEST(Hinges, BeyondAllPositives) {
   using S = TypeParam;
   Anchor<S> anchor{whole_numbers<S>(60, 9, 6), std::vector<S>(600, S(1000))};
@@ -198,7 +198,7 @@ TYPED_TEST(Hinges, BeyondAllPositives) {
   }
 }
 
-/// So many that the ranks of a run have a sum beyond the whole numbers of a float.
+/// So many that a run's sum of ranks exceeds the integers of a float.
 TYPED_TEST(Hinges, CountsBeyondFloatIntegersAreExact) {
   using S = TypeParam;
   Anchor<S> anchor{whole_numbers<S>(65003, 500, 8), whole_numbers<S>(400, 150, 9)};
@@ -206,8 +206,8 @@ TYPED_TEST(Hinges, CountsBeyondFloatIntegersAreExact) {
   expect_alike<S, 1>(anchor, 100, 401);
 }
 
-/// Margins far below distances, and below what these differ by: sums in float lose up to all digits
-/// of the few hinges that are left, and so does a margin that is added to a distance.
+/// Margins far below distances, and below their differences: sums in float would lose up to all
+/// digits of the few active hinges, and so would a margin added to a distance.
 TYPED_TEST(Hinges, OfDistancesFarAboveTheMargin) {
   using S = TypeParam;
   struct Distances {
@@ -227,7 +227,7 @@ TYPED_TEST(Hinges, OfDistancesFarAboveTheMargin) {
   }
 }
 
-/// Differences beyond the range of S, of triplets that cost nothing.
+/// Differences that overflow S, of triplets without a cost.
 TYPED_TEST(Hinges, TripletsWithoutLossStayFinite) {
   using S = TypeParam;
   const S far = std::numeric_limits<S>::max() / S(1.5);
@@ -238,7 +238,7 @@ TYPED_TEST(Hinges, TripletsWithoutLossStayFinite) {
   }
 }
 
-/// Sums out of the range of float are those of double.
+/// Sums that overflow float are right in double.
 TYPED_TEST(Hinges, LargeDistancesAreSummedInDouble) {
   using S = TypeParam;
   Anchor<S> anchor{whole_numbers<S>(100, 9, 10), whole_numbers<S>(300, 9, 11)};

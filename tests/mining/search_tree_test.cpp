@@ -24,7 +24,7 @@ template <class S>
 class Ranks : public testing::Test {};
 TYPED_TEST_SUITE(Ranks, Scalars, CaseNames);
 
-/// Sorted, with many equal numbers among them.
+/// Sorted numbers, many of them equal.
 template <class S>
 std::vector<S> sorted_numbers(Index count) {
   Random random(static_cast<std::uint64_t>(count) + 1);
@@ -37,7 +37,7 @@ std::vector<S> sorted_numbers(Index count) {
   return numbers;
 }
 
-/// Some of the numbers themselves, numbers between them, and the ends of what there is.
+/// Some of the numbers themselves, numbers between them, and the ends of the range.
 template <class S>
 std::vector<S> some_bounds(const std::vector<S>& numbers) {
   Random random(7);

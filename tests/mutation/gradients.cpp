@@ -9,10 +9,11 @@
 #include "support/left_out_gradients.hpp"
 #include "support/public_calls.hpp"
 
-/// For scripts/mutate, of every public call that NEARFAR_FAMILY adds: what holds whatever the
-/// loss is. Gradients are the derivatives of the value, of few rows and of many, upstream is their
-/// factor, reductions are shares of one sum; in one scalar type and with few kernels. (The tests
-/// proper hold every loss with every kernel against oracles.) Last, what a mutant changes at all.
+/// For scripts/mutate, over every public call that NEARFAR_FAMILY selects: the properties of any
+/// loss. Gradients are the derivatives of the value, for few rows and for many, upstream is their
+/// factor, and reductions are shares of one sum; in one scalar type and with few kernels. (The
+/// ordinary tests compare every loss and kernel with oracles.) The last test detects whether a
+/// mutant changes anything.
 
 namespace {
 
@@ -34,8 +35,8 @@ std::vector<Reduction> reductions_of(const PublicCall<double>& call) {
   return {Reduction::mean, Reduction::sum, Reduction::mean_nonzero, Reduction::none};
 }
 
-/// The arguments with so many rows that keys are more than a tile is wide. Labels are of
-/// as few classes as before for what takes two numbers for an answer, and else of more.
+/// The arguments with so many rows that keys exceed a tile. Labels have as many classes as before
+/// for losses with two values, and more for others.
 Arguments<double> larger(const PublicCall<double>& call) {
   const Index times = 400 / call.upstream_rows;
   Arguments<double> a = call.good;
@@ -82,7 +83,7 @@ TEST(Mutants, HaveGradientsThatAreNotThoseOfTheValue) {
   }
 }
 
-/// Where labels are of classes, gives one row a label of its own, and two of many rows another.
+/// If labels are of classes, makes one row alone in its class, and two of many rows another.
 void leave_alone(const PublicCall<double>& call, Arguments<double>& a) {
   if (call.labels.empty()) return;
   if (std::string(call.labels[0].name).find("labels") == std::string::npos) return;
@@ -100,7 +101,7 @@ Arguments<double> larger_by_rows(const PublicCall<double>& call,
   return a;
 }
 
-/// Along one line through all elements: the slope of the sum of each row's value times its
+/// Checks the slope along one line through all elements: of the sum of each row's value times its
 /// upstream, or of the value.
 void expect_slope(const PublicCall<double>& call, const Arguments<double>& rows,
                   const std::vector<double>& upstream) {
@@ -116,7 +117,7 @@ void expect_slope(const PublicCall<double>& call, const Arguments<double>& rows,
     claimed += line[k].cwiseProduct(at.gradients[k]).sum();
     size += at.gradients[k].norm();
   }
-  constexpr double step = 1e-8;  // so short that of all hinges hardly one has its kink within it
+  constexpr double step = 1e-8;  // so short that hardly any hinge has its kink within it
   const auto moved = [&](double by) {
     Arguments<double> a = at.a;
     for (std::size_t k = 0; k < a.rows.size(); ++k) a.rows[k] += by * line[k];
@@ -132,7 +133,8 @@ void expect_slope(const PublicCall<double>& call, const Arguments<double>& rows,
 
 TEST(Mutants, HaveAnotherGradientOfManyRows) {
   for (const PublicCall<double>& call : calls()) {
-    // Choices of triplets that jump have no slope: all but every one, and each row's hardest.
+    // Where the choice of triplets jumps there is no slope: all but every one, and each row's
+    // hardest.
     const bool mined = call.name.find("MinedTriplet") == 0;
     if (mined && call.name.find("mining all") == std::string::npos &&
         call.name.find("mining batch_hard") == std::string::npos) {
@@ -148,8 +150,7 @@ TEST(Mutants, HaveAnotherGradientOfManyRows) {
   }
 }
 
-/// The derivatives of numbers that a loss can learn come after the value and eight counts and
-/// extremes.
+/// The derivatives of learnable numbers follow the value and eight counts and extremes.
 TEST(Mutants, LearnNumbersByOtherDerivatives) {
   for (const PublicCall<double>& call : calls()) {
     WithGradients at(call, call.good);
@@ -210,8 +211,8 @@ TEST(Mutants, ChangeGradientsWhereOneIsLeftOut) {
   }
 }
 
-/// The only row, and no other: two rows are two anchors, or each other's negatives. Of labels, also
-/// those that give all rows positives only, or negatives only.
+/// A single row in each set: two rows are two anchors, or negatives of each other. For losses over
+/// labels, also labels for which all rows have positives only, or negatives only.
 TEST(Mutants, AcceptUnusableAnchors) {
   for (const PublicCall<double>& call : calls()) {
     if (call.unusable.empty()) continue;
@@ -231,7 +232,7 @@ TEST(Mutants, AcceptUnusableAnchors) {
     }
     alone.unusable = nearfar::UnusableAnchor::skip;
     ASSERT_NO_THROW(call.call(Way::forward, alone)) << call.name;
-    // The reason says which labels leave anchors without it.
+    // The message says which labels leave anchors without it.
     for (const bool same : {false, true}) {
       if (call.labels.empty()) break;
       Arguments<double> of_a_kind = a;
@@ -248,7 +249,7 @@ TEST(Mutants, AcceptUnusableAnchors) {
   }
 }
 
-/// Losses whose terms are rows, active where they are above 0.
+/// Losses whose terms are rows, active if they are above 0.
 bool terms_are_rows(const std::string& name) {
   for (const char* loss : {"SupCon", "MultiSimilarity", "Circle", "Alignment"}) {
     if (name.find(loss) == 0) return true;
@@ -256,7 +257,7 @@ bool terms_are_rows(const std::string& name) {
   return false;
 }
 
-/// Of none, each a row's share of the sum, and the mean's divisors are the counts.
+/// With `none`, each value is a row's share of the sum, and the mean's divisors are the counts.
 TEST(Mutants, HaveValuesOfRowsThatAreNotThoseOfOneSum) {
   for (const PublicCall<double>& call : calls()) {
     if (!call.reduces) continue;
@@ -280,8 +281,8 @@ TEST(Mutants, HaveValuesOfRowsThatAreNotThoseOfOneSum) {
     if (terms_are_rows(call.name)) {
       ASSERT_EQ(each[count + 5], active) << call.name;
     }
-    // Of the counts that follow, terms and active terms are the fourth and the fifth. Pairs of two
-    // kinds that are reduced apart have none in common.
+    // Terms and active terms are the fourth and the fifth of the counts that follow. Losses that
+    // reduce two kinds of pairs separately have no common divisor.
     if (call.name.find("LinearContrastive") == 0) continue;
     const double mean = sum / std::max(1.0, each[count + 4]);
     const double mean_nonzero = sum / std::max(1.0, each[count + 5]);
@@ -291,7 +292,7 @@ TEST(Mutants, HaveValuesOfRowsThatAreNotThoseOfOneSum) {
   }
 }
 
-/// The first program, without a mutant, leaves its values in the file NEARFAR_VALUES.
+/// The first program, without a mutant, writes its values to the file NEARFAR_VALUES.
 TEST(Mutants, HaveOtherValues) {
   const char* file = std::getenv("NEARFAR_VALUES");
   ASSERT_NE(file, nullptr);
@@ -318,12 +319,12 @@ TEST(Mutants, HaveOtherValues) {
   };
   for (const PublicCall<double>& call : calls()) {
     take(call, [](auto&) {});
-    // All labels the same, and two rows.
+    // All labels equal, and two rows.
     take(call, [](auto& a) {
       for (auto& labels : a.labels) std::fill(labels.begin(), labels.end(), 1);
       a.rows[0].row(1) = a.rows[0].row(0);
     });
-    // Positives where they should be, and far longer.
+    // Positives at the right place, and far longer.
     take(call, [](auto& a) {
       for (Matrix<double>& m : a.rows) m *= 30;
     });
@@ -335,7 +336,7 @@ TEST(Mutants, HaveOtherValues) {
         for (auto& numbers : a.numbers) numbers.resize(some);
       });
     }
-    // An anchor that cannot learn, refused.
+    // An anchor without a gradient, refused.
     take(call, [](auto& a) {
       for (auto& labels : a.labels) labels[0] = 7;
       a.unusable = nearfar::UnusableAnchor::error;

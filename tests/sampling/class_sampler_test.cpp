@@ -6,7 +6,7 @@
 #include "support/errors.hpp"
 #include "support/random.hpp"
 
-/// Samples of classes: which are in them, how often, and what is refused.
+/// Samples of classes: their members, their frequencies, and errors.
 
 namespace {
 
@@ -39,7 +39,7 @@ TEST(ClassSampler, DrawsAllOthersAsOften) {
     sampler.draw(labels, step, numbers);
     for (const Index c : numbers) ++drawn[static_cast<std::size_t>(c)];
   }
-  // 6 places for 18 others: five standard deviations.
+  // 6 places for 18 other classes: five standard deviations.
   const double deviation = std::sqrt(steps * (1.0 / 3) * (2.0 / 3));
   for (std::size_t c = 0; c < 20; ++c) {
     if (c == 3 || c == 11) {

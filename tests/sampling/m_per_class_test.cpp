@@ -13,7 +13,7 @@ using nearfar::MPerClassSampler;
 using nearfar::SmallClasses;
 using namespace support;
 
-/// Class c has 2 + 3 c rows, strewn over the set; labels are far apart.
+/// Class c has 2 + 3 c rows, spread over the set; labels are far apart.
 std::vector<std::int64_t> labels_of(Index classes) {
   std::vector<std::int64_t> labels;
   for (Index round = 0; round < 2 + 3 * (classes - 1); ++round) {
@@ -35,7 +35,7 @@ TEST(MPerClassSampler, DrawsMDifferentRowsOfEachOfPClasses) {
     std::set<std::int64_t> classes;
     for (std::size_t c = 0; c < 3; ++c) {
       const std::int64_t label = labels[static_cast<std::size_t>(rows[5 * c])];
-      EXPECT_NE(label, -2000);  // two rows only
+      EXPECT_NE(label, -2000);  // only two rows
       classes.insert(label);
       std::set<Index> members;
       for (std::size_t k = 0; k < 5; ++k) {
@@ -65,7 +65,7 @@ TEST(MPerClassSampler, RepeatsRowsOfSmallClassesEvenly) {
   }
 }
 
-/// Of 4 classes and 6 rows each as often as the others.
+/// Each of 4 classes of 6 rows has the same frequency.
 TEST(MPerClassSampler, PrefersNoClassAndNoRow) {
   std::vector<int> labels;
   for (int i = 0; i < 24; ++i) labels.push_back(i % 4);

@@ -10,7 +10,7 @@ using nearfar::Index;
 using nearfar::NoiseSampler;
 using namespace support;
 
-/// Chi-squared of draws against the probabilities, over items that can be drawn.
+/// Chi-squared of draws and probabilities, over items of positive probability.
 double chi_squared(const NoiseSampler& noise, std::vector<Index> drawn) {
   std::vector<double> counts(static_cast<std::size_t>(noise.size()), 0);
   for (const Index item : drawn) counts[static_cast<std::size_t>(item)] += 1;
@@ -133,7 +133,7 @@ TEST(NoiseSampler, RefusesWhatIsNoDistribution) {
   }
 }
 
-/// Weights need not sum to 1, whatever their size: they are shares of their sum.
+/// Weights may have any sum: probabilities are weights divided by it.
 TEST(NoiseSampler, TakesWeightsOfAnySum) {
   for (const double unit : {1e-300, 1e-20, 1.0, 1e300}) {
     const NoiseSampler noise({unit, 3 * unit, 0});

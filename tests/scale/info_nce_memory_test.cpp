@@ -29,8 +29,8 @@ TEST(InfoNceMemory, N32768InUnder400MegabytesResident) {
   rusage usage{};
   ASSERT_EQ(getrusage(RUSAGE_SELF, &usage), 0);
   EXPECT_LT(usage.ru_maxrss, 400 * 1024) << "kilobytes";
-  // That it was computed at all: the value lies between 0 and that of uniform logits at their most
-  // unlucky, and the gradients of a row's scores sum to zero, so each is orthogonal to its row.
+  // The call has computed something: the value is between 0 and that of the worst equal logits, and
+  // the gradients of a row's scores sum to zero, so each is orthogonal to its row.
   EXPECT_GT(result.value, 0);
   EXPECT_LT(result.value, std::log(double(n)) + 2 / 0.1);
   const double along = (queries.array() * d_queries.array()).rowwise().sum().abs().maxCoeff();

@@ -7,7 +7,7 @@
 #include "support/errors.hpp"
 #include "support/kernel_cases.hpp"
 
-/// Every way to call scores wrongly: what is thrown, what it says, and that nothing was written.
+/// All wrong calls of scores: the type and text of the exception, and that nothing was written.
 
 namespace {
 

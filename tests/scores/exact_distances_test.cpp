@@ -13,7 +13,7 @@
 #include "support/random.hpp"
 
 /// Rows whose squared distances are exact in the scalar type (integers, binary codes, multiples of
-/// 1/2) have exact distances and exact ties, whatever other rows share the call.
+/// 1/2) have exact distances and exact ties, for any other rows in the call.
 
 namespace {
 

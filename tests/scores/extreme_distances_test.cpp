@@ -11,7 +11,7 @@
 #include <nearfar/scores/pairwise.hpp>
 #include <vector>
 
-/// Distances that fit the scalar type where their squares do not.
+/// Distances in the range of the scalar type whose squares overflow.
 
 namespace {
 

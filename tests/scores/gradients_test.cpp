@@ -7,8 +7,8 @@
 #include "support/gradient.hpp"
 #include "support/kernel_cases.hpp"
 
-/// Gradients of every kernel's scores: on odd sizes against the oracle, on small ones also against
-/// finite differences, which know nothing of the oracle's formulas.
+/// Gradients of every kernel's scores: against the oracle on odd sizes, and also against finite
+/// differences on small ones, which do not depend on the oracle's formulas.
 
 namespace {
 

@@ -4,8 +4,8 @@
 #include <nearfar/kernels/cosine.hpp>
 #include <nearfar/scores/paired.hpp>
 
-/// Rows that are longer than the largest number, of elements that are not; and rows whose lengths
-/// are too small for all their digits.
+/// Rows whose length overflows although their elements do not; and rows whose lengths are too small
+/// for all digits.
 
 namespace {
 
@@ -20,7 +20,7 @@ TEST(CosineOfLongRows, IsThatOfTheirDirections) {
   EXPECT_NEAR(s(1), (12 - 5) / std::sqrt(2 * 194.0), 1e-15);
   EXPECT_NEAR(s(2), 1, 1e-15);
 
-  // Of y it is what any long row of that direction gives.
+  // That of y equals that of any long row in this direction.
   nearfar::Matrix<double> dx;
   nearfar::Matrix<double> dy;
   nearfar::Matrix<double> wanted;

@@ -21,7 +21,7 @@ TYPED_TEST_SUITE(ScoreThreads, AllKernels, CaseNames);
 TYPED_TEST(ScoreThreads, ChangeNoBits) {
   using S = typename TypeParam::Scalar;
   const TypeParam c(21);
-  // Rows for several panels, columns for several tiles; neither a whole number of them.
+  // Rows for several panels, columns for several tiles, without whole numbers of them.
   const Matrix<S> a = random_rows<S>(500, c.query_cols, 51);
   const Matrix<S> b = random_rows<S>(500, c.key_cols, 52);
   const Matrix<S> upstream = uniform_matrix<S>(500, 500, 53);

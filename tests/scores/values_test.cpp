@@ -26,7 +26,7 @@ TYPED_TEST(Scores, PairwiseIsTheOracles) {
     const TypeParam c(d);
     const auto kernel = c.oracle();
     for (std::size_t row = 0; row < std::size(row_counts); ++row) {
-      // A Latin square: every two of rows, columns and depth meet.
+      // A Latin square: all pairs of rows, columns and depth occur.
       const Index n = row_counts[row];
       const Index m = row_counts[(row + depth) % std::size(row_counts)];
       SCOPED_TRACE(testing::Message() << n << " x " << m << ", depth " << d);
@@ -105,8 +105,8 @@ TYPED_TEST(Distances, AreNeverNegative) {
   EXPECT_GE(nearfar::paired(a, a, c.kernel()).minCoeff(), S(0));
 }
 
-/// A cluster of spread 0.01 at 10 000: float holds neighbours there no nearer than 0.001, but what
-/// it holds is told apart exactly.
+/// A cluster of spread 0.01 at 10 000: in float its points are multiples of 0.001, and differences
+/// of these are exact.
 TYPED_TEST(Distances, OfAClusterFarFromTheOriginKeepTheirDigits) {
   using S = typename TypeParam::Scalar;
   for (const Index d : {1, 7, 64}) {

@@ -7,7 +7,7 @@
 #include "support/compare.hpp"
 #include "support/kernel_cases.hpp"
 
-/// Where rows lie and where gradients go changes nothing about the numbers.
+/// The position of rows and of gradients in memory does not change the numbers.
 
 namespace {
 
@@ -15,7 +15,7 @@ using namespace support;
 using nearfar::CallOptions;
 using nearfar::no_gradient;
 
-/// Rows as a block in the middle of a wider matrix full of other numbers.
+/// Rows as a block in the middle of a wider matrix of other numbers.
 template <class S>
 class Embedded {
  public:
@@ -27,7 +27,7 @@ class Embedded {
   }
   auto view() { return wide_.block(1, 2, rows_, cols_); }
 
-  /// Whether everything around the block is as it was.
+  /// True if all elements around the block are unchanged.
   bool surroundings_untouched() const {
     Matrix<S> rest = wide_;
     rest.block(1, 2, rows_, cols_).setConstant(S(1e6));
@@ -40,7 +40,7 @@ class Embedded {
   Index cols_;
 };
 
-/// Rows at an address that no vector instruction would choose.
+/// Rows at an address without alignment.
 template <class S>
 class Unaligned {
  public:
@@ -80,7 +80,7 @@ TYPED_TEST(Views, OfRowsGiveTheSameBits) {
   EXPECT_TRUE(same_bits<S>(nearfar::paired(map_a.view(), map_b.view(), kernel), paired));
 }
 
-/// The two backward functions as one shape of call.
+/// The two backward functions with one signature.
 struct Paired {
   template <class S>
   static Matrix<S> upstream(Index n) {
@@ -126,7 +126,7 @@ void expect_targets_to_agree() {
   Matrix<S> dp;
   call(da, db, parameter_gradient<Case>(dp));
 
-  // Blocks: the gradient, and nothing beside it.
+  // Blocks: the gradient is written, and nothing beside it.
   Embedded<S> block_a(Matrix<S>::Zero(n, c.query_cols));
   Embedded<S> block_b(Matrix<S>::Zero(n, c.key_cols));
   call(block_a.view(), block_b.view(), no_gradient);
@@ -146,7 +146,7 @@ void expect_targets_to_agree() {
     EXPECT_TRUE(same_bits(alone, dp));
   }
 
-  // Added to what is there.
+  // Added to the contents.
   const Matrix<S> before_a = random_rows<S>(n, c.query_cols, 37);
   const Matrix<S> before_b = random_rows<S>(n, c.key_cols, 38);
   Matrix<S> sum_a = before_a;
@@ -192,7 +192,7 @@ TYPED_TEST(Views, OneMatrixMayBeBothSides) {
   Matrix<S> da;
   Matrix<S> db;
   nearfar::pairwise_backward(upstream, x, copy, da, db, c.kernel());
-  // Both gradients into one buffer: one after the other, so their sum.
+  // Both gradients accumulate in one buffer: their sum.
   Matrix<S> dx = Matrix<S>::Zero(15, 6);
   nearfar::pairwise_backward(upstream, x, x, nearfar::accumulate(dx), nearfar::accumulate(dx),
                              c.kernel());

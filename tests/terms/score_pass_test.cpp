@@ -17,8 +17,8 @@
 #include "support/gradient.hpp"
 #include "support/kernel_cases.hpp"
 
-/// Losses that a user writes as terms over rows of scores: equal to the library's where the formula
-/// is the same, and held to what every loss of the library is held to.
+/// Losses that a user writes as terms over rows of scores: equal to the library's if the formula is
+/// the same, and with the promises of every loss of the library.
 
 namespace {
 
@@ -29,7 +29,7 @@ using nearfar::RowTerm;
 using nearfar::ScorePass;
 using nearfar::Workspace;
 
-// ---- terms of a user's -------------------------------------------------------------------------
+// ---- a user's terms ----------------------------------------------------------------------------
 
 /// -log softmax of each row's positive among its keys, at temperature tau.
 template <class S>
@@ -84,18 +84,18 @@ std::vector<Index> first_keys(Index n) {
   for (Index i = 0; i < n; ++i) out.push_back(i);
   return out;
 }
-/// Of 2 n stacked views.
+/// The partners among 2 n stacked views.
 std::vector<Index> partners(Index n) {
   std::vector<Index> out;
   for (Index i = 0; i < 2 * n; ++i) out.push_back((i + n) % (2 * n));
   return out;
 }
 
-/// Squares of distances of similar pairs, and of what others lack to the margin, halved.
+/// Half the squares of similar pairs' distances, and of the others' distances up to the margin.
 template <class S>
 class Squares final : public RowTerm<S> {
  public:
-  /// `share`: of a pair's value to a row; 1/2 where both of its rows see it.
+  /// `share`: of a pair's value for a row; 1/2 if both of its rows count it.
   Squares(std::vector<int> labels, std::vector<int> key_labels, double margin, double share)
       : labels_(std::move(labels)),
         key_labels_(std::move(key_labels)),
@@ -196,7 +196,7 @@ TYPED_TEST(OwnInfoNce, OfTwoSetsIsTheLibrarys) {
   using Kernel = typename TypeParam::Kernel;
   for (const Sizes& size : all_sizes) {
     for (const Reduction reduction : reductions) {
-      if (size.rows > 100 && reduction != Reduction::none) continue;  // one is enough
+      if (size.rows > 100 && reduction != Reduction::none) continue;  // one reduction is enough
       SCOPED_TRACE(testing::Message() << size.rows << " x " << size.keys << ", reduction "
                                       << static_cast<int>(reduction));
       const TypeParam c(size.depth);
@@ -306,7 +306,7 @@ TYPED_TEST(OwnTerm, SquaresOfDistancesAreHadsellsLoss) {
   }
 }
 
-// ---- what a term is given ----------------------------------------------------------------------
+// ---- arguments of a term -----------------------------------------------------------------------
 
 /// Counts the scores it accumulates and differentiates.
 template <class S>
@@ -408,7 +408,8 @@ TYPED_TEST(OwnTerm, ReducesOverRows) {
   EXPECT_TRUE(run(Reduction::sum).values.empty());
 }
 
-/// L = sum of u_i L_i: with upstream u the gradient of Reduction::none is the sum of rows' own.
+/// L = sum of u_i L_i: with upstream u the gradient of Reduction::none is the weighted sum of the
+/// rows'.
 TYPED_TEST(OwnTerm, AnUpstreamOfEachRowMultipliesTheRowsGradient) {
   using S = TypeParam;
   constexpr Index n = 6;
@@ -596,7 +597,7 @@ TYPED_TEST(OwnTerm, ASecondCallWithTheSameWorkspaceAllocatesNothing) {
   }
 }
 
-/// Four times the rows of both sets: N x M would take sixteen times the memory.
+/// For four times the rows of both sets, an N x M matrix would take sixteen times the memory.
 TYPED_TEST(OwnTerm, MemoryGrowsWithRowsAndNotWithPairs) {
   using S = TypeParam;
   constexpr Index depth = 16;
@@ -623,7 +624,7 @@ TYPED_TEST(OwnTerm, MemoryGrowsWithRowsAndNotWithPairs) {
   }
 }
 
-// ---- what is refused, and the empty batch ------------------------------------------------------
+// ---- errors, and the empty batch ---------------------------------------------------------------
 
 TYPED_TEST(OwnTerm, RefusesWhatDoesNotFit) {
   using S = TypeParam;
@@ -698,12 +699,12 @@ TYPED_TEST(OwnTerm, RefusesWhatDoesNotFit) {
   }
 }
 
-/// A value that is not finite is an error, and no result.
+/// A value that is not finite is an error.
 TYPED_TEST(OwnTerm, RefusesAValueThatIsNotFinite) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(6, 4, 37);
   const Matrix<S> no_keys(0, 4);
-  SoftmaxOfPositive<S> term(first_keys(6), temperature);  // of no keys: log 0
+  SoftmaxOfPositive<S> term(first_keys(6), temperature);  // without keys: log 0
   EXPECT_THROW(ScorePass<S>().forward(term, x, no_keys), std::domain_error);
 }
 

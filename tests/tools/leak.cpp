@@ -1,7 +1,7 @@
 /// \file
-/// Memory that nobody gave back, beside OpenMP's for teams of several sizes, which it keeps. What
-/// the address sanitizer must report, and nothing of OpenMP's, for its silence about the tests to
-/// say anything.
+/// Memory that is never freed, beside OpenMP's memory for teams of several sizes, which OpenMP
+/// keeps. The address sanitizer must report the first and not the second; otherwise its silence
+/// about the tests means nothing.
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 /// \file
-/// A data race: two threads of a parallel region add to one number. What the thread sanitizer must
-/// report, for its silence about the tests to say anything.
+/// A data race: two threads of a parallel region add to one number. The thread sanitizer must
+/// report it; otherwise its silence about the tests means nothing.
 
 #include <cstdio>
 

@@ -374,8 +374,7 @@ nearfar_status nearfar_in_batch_forward_backward(
     const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
     nearfar_result* result);
 
-// ---- pairs and triplets by the numbers of rows
-// ---------------------------------------------------
+// ---- pairs and triplets by the numbers of rows -------------------------------------------------
 
 /// Pairs of rows by their numbers: nearfar::PairList. Pair k is row first[k] of x with row
 /// second[k] of the references, or of x where there are none.

@@ -30,8 +30,7 @@ void count_below(const S* numbers, Index count, const S* bounds, std::int32_t* b
   for (Index k = 0; k < bounds_at_once; ++k) below[k] = static_cast<std::int32_t>(sums[k]);
 }
 
-// ---- search trees
-// --------------------------------------------------------------------------------
+// ---- search trees ------------------------------------------------------------------------------
 
 // Above this a level takes more look-ups than a search takes steps.
 inline constexpr int most_levels = 9;
@@ -195,8 +194,7 @@ RankSums key_ranks(const PositiveTrees<S>& positives, int sign, Index n, const S
   return sums;
 }
 
-// ---- hinges
-// --------------------------------------------------------------------------------------
+// ---- hinges ------------------------------------------------------------------------------------
 
 /// Ranks at which ranges begin, or end. They are noted first and counted later, many together,
 /// because the vector of a rank is known long before its lanes are.
@@ -384,8 +382,7 @@ HingeSums hinge_of_negatives(const HingeRun<S>& run, S unit, const NegativeMask<
   return sums;
 }
 
-// ---- one triplet an anchor
-// -----------------------------------------------------------------------
+// ---- one triplet an anchor ---------------------------------------------------------------------
 
 template <class S>
 KeyMerits<S> best_merits(Index n, const S* s, const PositiveMask<S>& positives,
