@@ -43,7 +43,8 @@ inline const Tensor& reference_labels() {
   return own;
 }
 
-// ---- kernels -----------------------------------------------------------------------------------
+// ---- kernels
+// -------------------------------------------------------------------------------------
 
 /// A kernel as the reference has it: its scores, and +1 where larger ones are nearer.
 template <class K>
@@ -132,7 +133,8 @@ void for_kernels(const Body& body) {
   (one.template operator()<Kernels>(), ...);
 }
 
-// ---- cases -------------------------------------------------------------------------------------
+// ---- cases
+// ---------------------------------------------------------------------------------------
 
 class Cases {
  public:
@@ -170,7 +172,8 @@ class Cases {
   }
 };
 
-// ---- comparison --------------------------------------------------------------------------------
+// ---- comparison
+// ----------------------------------------------------------------------------------
 
 inline Inputs leaves(const Inputs& inputs, at::ScalarType rounded, at::ScalarType type) {
   Inputs out;

@@ -69,7 +69,8 @@ inline Tensor log_one_plus_exp(const Tensor& x) { return at::softplus(x, 1, 100)
 
 inline Tensor as_numbers(const Tensor& mask) { return mask.to(at::kDouble); }
 
-// ---- picking one of many -----------------------------------------------------------------------
+// ---- picking one of many
+// -------------------------------------------------------------------------
 
 /// Own key at column[i] of logits.
 inline Terms info_nce(const Tensor& logits, const Tensor& column) {
@@ -257,7 +258,8 @@ inline Terms smooth_ap(const Tensor& logits, const Pairs& pairs) {
   return less_precision(zeroed(precisions, pairs.positive).sum(1), pairs);
 }
 
-// ---- yes or no ---------------------------------------------------------------------------------
+// ---- yes or no
+// -----------------------------------------------------------------------------------
 
 inline Terms sig_lip(const Tensor& logits) {
   const Tensor sign = 2 * at::eye(logits.size(0), logits.options()) - 1;
@@ -269,7 +271,8 @@ inline Terms logistic(const Tensor& own, const Tensor& negatives) {
   return Terms(log_one_plus_exp(-own) + log_one_plus_exp(negatives).sum(1));
 }
 
-// ---- whole sets --------------------------------------------------------------------------------
+// ---- whole sets
+// ----------------------------------------------------------------------------------
 
 inline Tensor uniformity(const Tensor& x, double t) {
   const auto n = static_cast<double>(x.size(0));
@@ -291,7 +294,8 @@ struct Critic {
   Tensor club() const { return joint - f.mean(); }
 };
 
-// ---- pairs -------------------------------------------------------------------------------------
+// ---- pairs
+// ---------------------------------------------------------------------------------------
 
 /// Pairs of each row, all of them the row's: of queries and references.
 inline Terms hadsell(const Tensor& d, const Pairs& pairs, double margin) {

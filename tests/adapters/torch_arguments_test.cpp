@@ -14,7 +14,8 @@ namespace {
 using nearfar::Reduction;
 using support::Thrown;
 
-// ---- types and arguments -----------------------------------------------------------------------
+// ---- types and arguments
+// ---------------------------------------------------------------------------
 
 TEST(LibTorch, LearntNumbersKeepTheirTypeAndShape) {
   const Tensor x = rows(10, 4, 1);
@@ -209,7 +210,8 @@ TEST(LibTorch, KernelsOfTheUsers) {
   EXPECT_TRUE(same(x.grad(), dx));
 }
 
-// ---- errors ------------------------------------------------------------------------------------
+// ---- errors
+// ----------------------------------------------------------------------------------------
 
 /// c10::Error with these words.
 void expect_refused(const std::vector<std::string>& words, const std::function<void()>& call) {

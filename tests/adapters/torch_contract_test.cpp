@@ -23,7 +23,8 @@ using nearfar::Reduction;
 using support::caught;
 using support::Thrown;
 
-// ---- what is computed --------------------------------------------------------------------------
+// ---- what is computed
+// ------------------------------------------------------------------------------
 
 TEST(LibTorch, ValueAndGradientsAreThoseOfTheLoss) {
   const Tensor x = leaf(20, 6, 1);
@@ -120,7 +121,8 @@ TEST(LibTorch, OneSideAlone) {
   }
 }
 
-// ---- graphs ------------------------------------------------------------------------------------
+// ---- graphs
+// ----------------------------------------------------------------------------------------
 
 TEST(LibTorch, GradientsFlowIntoModules) {
   torch::manual_seed(1);
@@ -193,7 +195,8 @@ TEST(LibTorch, SecondDerivativesAreRefused) {
   }
 }
 
-// ---- memory ------------------------------------------------------------------------------------
+// ---- memory
+// ----------------------------------------------------------------------------------------
 
 TEST(LibTorch, RowsAreReadWhereTheyAre) {
   const Tensor wide = rows(12, 9, 1);

@@ -5,17 +5,17 @@
 #include <new>
 
 /// \file
-/// Counts every allocation of the program it is included in, and lets chosen ones fail: by one
-/// source file of it only. What is taken by malloc, as Eigen's matrices are, counts too where the
-/// linker hands it here (NEARFAR_TEST_WRAPS_MALLOC, with --wrap=malloc and --wrap=free).
+/// Counts every allocation of the program, and makes chosen ones fail. Include it in one source
+/// file of the program only. Memory from malloc, such as that of Eigen's matrices, counts if the
+/// linker redirects malloc (NEARFAR_TEST_WRAPS_MALLOC, with --wrap=malloc and --wrap=free).
 
 namespace support {
 
 inline std::atomic<long> allocations{0};
-inline std::atomic<long> frees{0};  ///< of what was counted
+inline std::atomic<long> frees{0};  ///< of counted memory
 
-/// While it lives, allocation number `first` from now on (0: the next) fails, or that one and all
-/// after it.
+/// During its life, allocation number `first` from now on (0: the next) fails, or that one and all
+/// later ones.
 class FailingAllocations {
  public:
   enum class Which { one, all_after };
@@ -28,7 +28,7 @@ class FailingAllocations {
   FailingAllocations(const FailingAllocations&) = delete;
   FailingAllocations& operator=(const FailingAllocations&) = delete;
 
-  /// Whether any has failed.
+  /// True if any has failed.
   bool any() const { return left() < 0; }
 
   /// Called at each allocation; counts those that do not fail.
@@ -55,7 +55,7 @@ class FailingAllocations {
 
 }  // namespace support
 
-// Out of line: inlined, the compiler sees memory of new given to free and warns.
+// Not inline: otherwise the compiler sees memory of new passed to free and warns.
 #if defined(__GNUC__)
 #define NEARFAR_TEST_OUT_OF_LINE __attribute__((noinline))
 #else
@@ -63,7 +63,7 @@ class FailingAllocations {
 #endif
 
 #ifdef NEARFAR_TEST_WRAPS_MALLOC
-// Names that the linker's --wrap gives.
+// Names for the linker's --wrap.
 extern "C" {
 void* __real_malloc(std::size_t size);  // NOLINT(bugprone-reserved-identifier)
 void __real_free(void* p);              // NOLINT(bugprone-reserved-identifier)

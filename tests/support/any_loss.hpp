@@ -10,7 +10,7 @@
 
 namespace support {
 
-/// A kernel, with this matrix if it has one.
+/// A kernel, with this matrix if the kernel has one.
 template <class K, class S>
 K kernel_of(const nearfar::Matrix<S>& parameter) {
   if constexpr (nearfar::ParametricKernel<K>) {
@@ -20,8 +20,8 @@ K kernel_of(const nearfar::Matrix<S>& parameter) {
   }
 }
 
-/// Numbers of a loss's result besides those of every loss: derivatives of learnable numbers, a
-/// bound, counts by kind.
+/// The further numbers in a loss's result: derivatives of learnable numbers, a bound, counts of
+/// kinds.
 template <class Result>
 std::vector<double> own_numbers_of(const Result& r) {
   std::vector<double> out;

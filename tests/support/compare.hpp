@@ -8,14 +8,14 @@
 #include "support/tolerance.hpp"
 
 /// \file
-/// Results against the oracle's, and against each other. A scale of 0 means equality.
+/// Compares results with the oracle's, and with each other. A scale of 0 means equality.
 
 namespace support {
 
 using nearfar::Index;
 using nearfar::Matrix;
 
-/// Every element within `allowed` of the wanted one.
+/// Every element is within `allowed` of the expected one.
 template <class S>
 void expect_near(const Matrix<S>& got, const oracle::Matrix& want, oracle::Real allowed,
                  const char* what) {
@@ -40,14 +40,14 @@ inline oracle::Real largest(const oracle::Matrix& m) {
   return m.size() > 0 ? m.cwiseAbs().maxCoeff() : 0;
 }
 
-/// Numbers that are equal in exact arithmetic, computed in two ways.
+/// Compares numbers that are equal in exact arithmetic, computed in two ways.
 template <class S>
 void expect_same(const Matrix<S>& got, const Matrix<S>& want, const char* what) {
   const oracle::Matrix exact = oracle::exact(want);
   expect_near<S>(got, exact, Tolerance<S>::same * largest(exact), what);
 }
 
-/// Equal to the last bit, and in shape.
+/// Compares bits and shapes.
 template <class S>
 testing::AssertionResult same_bits(const Matrix<S>& a, const Matrix<S>& b) {
   if (a.rows() != b.rows() || a.cols() != b.cols()) {
@@ -73,8 +73,8 @@ inline void expect_same_counts(const nearfar::Diagnostics& got, const nearfar::D
   EXPECT_EQ(got.zero_distances, want.zero_distances);
 }
 
-/// The smallest and the largest score by near(got, wanted); where no pair was compared, infinities
-/// of another sign each.
+/// Compares the smallest and the largest score by near(got, wanted). If no pair was compared, they
+/// are infinities of opposite signs.
 template <class Near>
 void expect_scores(const nearfar::Diagnostics& got, const nearfar::Diagnostics& want,
                    const Near& near) {
@@ -87,7 +87,7 @@ void expect_scores(const nearfar::Diagnostics& got, const nearfar::Diagnostics& 
   near(got.largest_score, want.largest_score);
 }
 
-/// Every bit of two results.
+/// Compares every bit of two results.
 inline void expect_identical(const nearfar::Result& got, const nearfar::Result& want) {
   EXPECT_EQ(got.value, want.value);
   EXPECT_EQ(got.values, want.values);
@@ -96,7 +96,7 @@ inline void expect_identical(const nearfar::Result& got, const nearfar::Result& 
   EXPECT_EQ(got.diagnostics.largest_score, want.diagnostics.largest_score);
 }
 
-/// Value, values (with Reduction::none) and diagnostics.
+/// Compares value, values (with Reduction::none) and diagnostics.
 template <class S>
 void expect_result(const nearfar::Result& got, const oracle::Loss& want,
                    nearfar::Reduction reduction) {

@@ -9,12 +9,12 @@
 #include "support/oracle.hpp"
 
 /// \file
-/// Gradients against central differences of a loss by loops in long double, which has digits enough
+/// Gradients against central differences of a loss by loops in long double, which has enough digits
 /// for small steps.
 
 namespace support {
 
-/// Compares dx with the differences of value(rows) at x, where no kink lies within a step.
+/// Compares dx with the differences of value(rows) at x, where there is no kink within a step.
 template <class S, class Value>
 void expect_differences(const Matrix<S>& x, const Matrix<S>& dx, const Value& value) {
   constexpr oracle::Real step = 1e-6L;

@@ -9,11 +9,11 @@
 #include <vector>
 
 /// \file
-/// Tables of bad calls.
+/// Tables of invalid calls.
 
 namespace support {
 
-/// The exception of a call: nothing, or one of the two types the library has.
+/// The exception of a call: none, or one of the library's two types.
 enum class Thrown { nothing, invalid_argument, domain_error, something_else };
 
 struct Caught {
@@ -34,7 +34,7 @@ inline Caught caught(const std::function<void()>& call) {
   return {};
 }
 
-/// One bad call and what it must say: every one of `words`.
+/// An invalid call, and the `words` that its message must contain.
 struct BadCall {
   const char* name;
   Thrown type;

@@ -8,7 +8,7 @@
 
 namespace support {
 
-/// Distances near 3000, whose exponential is none: what counts is how they differ.
+/// Distances near 3000, whose exponentials underflow: only their differences count.
 struct FarDistances {
   Matrix<double> x = random_rows<double>(4, 3, 5);
   Matrix<double> y = random_rows<double>(4, 3, 6);

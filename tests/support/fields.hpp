@@ -8,7 +8,7 @@
 #include <type_traits>
 
 /// \file
-/// Options by their `fields`: how many there are, and values that are not the defaults.
+/// Options by their `fields`: their number, and values other than the defaults.
 
 namespace support {
 
@@ -17,7 +17,7 @@ struct AnyMember {
   operator T() const;
 };
 
-/// How many members an aggregate has.
+/// The number of members of an aggregate.
 template <class T, class... Members>
 constexpr std::size_t members_of() {
   if constexpr (requires { T{Members()..., AnyMember()}; }) {
@@ -27,7 +27,7 @@ constexpr std::size_t members_of() {
   }
 }
 
-/// How many options `fields` visits.
+/// The number of options that `fields` visits.
 template <class Options>
 std::size_t fields_of() {
   std::size_t count = 0;
@@ -36,14 +36,14 @@ std::size_t fields_of() {
   return count;
 }
 
-/// Options that mean the same for all losses: tests go through them by themselves.
+/// Options with the same meaning for all losses, which tests cover separately.
 template <class T>
 inline constexpr bool is_common_option =
     std::is_same_v<T, nearfar::Reduction> || std::is_same_v<T, nearfar::UnusableAnchor>;
 
-/// A visitor that sets each of a loss's own options, in several structs at once: numbers away from
-/// the defaults of the first, choices to the one of number `round`, or round again. In as many
-/// rounds as the option with most choices has, each choice is there once.
+/// A visitor that sets each of a loss's own options, in several structs at once: numbers to others
+/// than the first struct's defaults, choices to number `round` modulo their count. After as many
+/// rounds as the option with most choices has, each choice has occurred.
 struct OtherThanDefaults {
   std::size_t round = 0;
 
@@ -56,7 +56,7 @@ struct OtherThanDefaults {
     if constexpr (is_common_option<First>) {
       return;
     } else if constexpr (std::is_same_v<First, std::optional<double>>) {
-      set(0.25);  // a score that every kernel can have
+      set(0.25);  // a possible score of every kernel
     } else if constexpr (std::is_class_v<First>) {
       First::fields(*this, first, others...);
     } else if constexpr (std::is_enum_v<First> || std::is_same_v<First, bool>) {
@@ -69,7 +69,7 @@ struct OtherThanDefaults {
   }
 };
 
-/// Choices of the option that has most, 1 where no option has any.
+/// The number of choices of the option with most; 1 if no option has any.
 template <class Options>
 std::size_t rounds_of() {
   std::size_t most = 1;

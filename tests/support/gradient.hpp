@@ -9,7 +9,7 @@
 
 namespace support {
 
-/// Passed, every element compared: inputs are chosen to lie away from kinks.
+/// The check passed and compared every element: inputs are chosen away from kinks.
 inline void expect_right(const nearfar::GradientCheckReport& report, nearfar::Index elements) {
   EXPECT_TRUE(report.passed) << report;
   EXPECT_EQ(report.kinks, 0) << report;

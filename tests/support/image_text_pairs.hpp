@@ -5,7 +5,7 @@
 #include "support/labelled_batches.hpp"
 
 /// \file
-/// Pairs of images and texts, of a few and of more than one tile.
+/// Pairs of images and texts, fewer and more than a tile.
 
 namespace support {
 

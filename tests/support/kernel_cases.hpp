@@ -15,8 +15,9 @@
 #include "support/random.hpp"
 
 /// \file
-/// Every kernel of the library beside its oracle, as types for typed tests. A case is made for
-/// queries of `d` elements and says how many a key has; it owns the kernel's matrix, if any.
+/// Every kernel of the library together with its oracle, as types for typed tests. A case is made
+/// for queries of `d` elements and defines the number of elements of a key. It owns the kernel's
+/// matrix, if there is one.
 
 namespace support {
 
@@ -61,7 +62,7 @@ struct InnerProductCase : PlainCase<S, nearfar::InnerProduct, oracle::InnerProdu
   static std::string name() { return "InnerProduct"; }
 };
 
-/// Outputs of Mahalanobis's matrix, compared with its inputs.
+/// The number of outputs of Mahalanobis's matrix, relative to its inputs.
 enum class Outputs { fewer, equal, more };
 
 template <class S, Outputs outputs>
@@ -146,7 +147,7 @@ constexpr const char* scalar_name = std::is_same_v<S, float> ? "float" : "double
 /// Names of typed tests: "Euclidean_double" instead of "3".
 struct CaseNames {
   template <class T>
-  static std::string GetName(int) {  // NOLINT(readability-identifier-naming): gtest asks for it
+  static std::string GetName(int) {  // NOLINT(readability-identifier-naming): gtest needs it
     if constexpr (std::is_floating_point_v<T>) {
       return scalar_name<T>;
     } else {
@@ -155,7 +156,8 @@ struct CaseNames {
   }
 };
 
-/// {.workspace = ..., .d_parameter = ...} for a case's kernel: no gradient where it has no matrix.
+/// {.workspace = ..., .d_parameter = ...} for a case's kernel, without the gradient if it has no
+/// matrix.
 template <class Case>
 nearfar::GradientRows<typename Case::Scalar> parameter_gradient(
     Matrix<typename Case::Scalar>& d_parameter) {

@@ -13,7 +13,7 @@
 #include "support/random.hpp"
 
 /// \file
-/// Labelled batches, and what values over them are compared with.
+/// Labelled batches, and the scores and sums that tests compare values over them with.
 
 namespace support {
 
@@ -25,7 +25,7 @@ inline void expect_value(double got, Real wanted) {
       << "got " << got << ", wanted " << wanted;
 }
 
-/// Rows with labels, among them ties, duplicates and labels of any size.
+/// Rows with labels, including ties, duplicates and labels of any size.
 struct Batch {
   std::string name;
   Matrix<double> x;

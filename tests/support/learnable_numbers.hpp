@@ -9,7 +9,7 @@
 #include "support/oracle.hpp"
 
 /// \file
-/// Values as functions of a number that a loss can learn.
+/// Values as functions of a learnable number.
 
 namespace support {
 

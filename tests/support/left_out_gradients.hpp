@@ -5,11 +5,11 @@
 #include "support/public_call.hpp"
 
 /// \file
-/// Calls that want some of the gradients they could have, or none.
+/// Calls that want some of their gradients, or none.
 
 namespace support {
 
-/// Arguments with somewhere to put every gradient.
+/// Arguments with a destination for every gradient.
 struct WithGradients {
   Arguments<double> a;
   std::vector<Matrix<double>> gradients;
@@ -23,8 +23,8 @@ struct WithGradients {
   WithGradients(const WithGradients&) = delete;
 };
 
-/// Leaving one set's gradient out changes no other, what is added to is what was there, and a call
-/// may want none at all.
+/// Without one set's gradient all others are the same, `accumulate` adds to the contents of the
+/// buffer, and a call may want no gradient at all.
 inline void expect_left_out_gradients_to_change_nothing(const PublicCall<double>& call) {
   SCOPED_TRACE(call.name);
   WithGradients all(call, call.good);

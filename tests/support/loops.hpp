@@ -12,17 +12,17 @@
 #include "support/random.hpp"
 
 /// \file
-/// Common to tests of vector code: sizes, memory with a guarded end, and rounding bounds.
+/// Common parts of tests of vector code: sizes, memory with a guarded end, and rounding bounds.
 
 namespace support {
 
 using Scalars = testing::Types<float, double>;
 
-/// None, less than a vector, whole vectors of every instruction set with and without a remainder,
-/// and a tile's width.
+/// 0, less than a vector, whole vectors of every instruction set with and without a remainder, and
+/// the width of a tile.
 inline constexpr Index loop_sizes[] = {0, 1, 2, 3, 7, 8, 15, 17, 31, 33, 63, 64, 129, 384};
 
-/// n numbers, with some beyond the end that nobody may write.
+/// n numbers, followed by some that must not be written.
 template <class S>
 class Array {
  public:
@@ -46,7 +46,7 @@ class Array {
   const S& operator[](Index k) const { return values_[static_cast<std::size_t>(k)]; }
   long double exact(Index k) const { return static_cast<long double>((*this)[k]); }
 
-  /// Whether nothing was written beyond the end.
+  /// True if nothing was written beyond the end.
   bool intact() const {
     return std::all_of(values_.begin() + static_cast<std::ptrdiff_t>(n_), values_.end(),
                        [](S v) { return v == canary; });
@@ -60,7 +60,7 @@ class Array {
   std::vector<S> values_;
 };
 
-/// got is want up to `roundings` of numbers of size `magnitude`, in T's precision.
+/// Compares got with want, up to `roundings` of numbers of size `magnitude`, in T's precision.
 template <class T>
 testing::AssertionResult close(T got, long double want, long double magnitude, double roundings) {
   const auto epsilon = static_cast<long double>(std::numeric_limits<T>::epsilon());
@@ -71,7 +71,7 @@ testing::AssertionResult close(T got, long double want, long double magnitude, d
          << got << " is " << off << " from " << want << ", " << most << " is allowed";
 }
 
-/// A sum as long doubles have it, and the size of its terms.
+/// A sum in long double, and the sum of its absolute terms.
 struct Sum {
   long double value = 0;
   long double magnitude = 0;
@@ -82,7 +82,7 @@ struct Sum {
   }
 };
 
-/// got is a sum of n terms added in S, each with some roundings of its own.
+/// Compares got with a sum of n terms in S, each with a few rounding errors of its own.
 template <class S>
 testing::AssertionResult close_sum(double got, const Sum& want, Index n, double roundings) {
   return close(static_cast<S>(got), want.value, want.magnitude, static_cast<double>(n) + roundings);

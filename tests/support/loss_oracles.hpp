@@ -9,14 +9,14 @@
 #include "support/oracle.hpp"
 
 /// \file
-/// The losses as the plainest loops over pairs, in long double, with per-row values, counts and
-/// all gradients.
+/// The losses as plain loops over pairs, in long double, with per-row values, counts and all
+/// gradients.
 
 namespace oracle {
 
 struct Loss {
   Real value = 0;
-  std::vector<Real> values;  ///< one a row, whatever the reduction
+  std::vector<Real> values;  ///< one a row, for any reduction
   nearfar::Diagnostics diagnostics;
   Gradient first;   ///< of the queries, a or x
   Gradient second;  ///< of the keys or b
@@ -26,14 +26,14 @@ struct Loss {
   Real d_temperature_scale = 0;
 };
 
-/// Arguments of a call besides its rows. No upstream: 1, or ones.
+/// Arguments of a call besides its rows. An empty upstream means 1, or ones.
 struct Request {
   nearfar::Reduction reduction = nearfar::Reduction::mean;
   std::vector<double> upstream = {};
   Index parameter_rows = 0;
   Index parameter_cols = 0;
 
-  /// dL/d(value of row i) once the counts are known.
+  /// dL/d(value of row i), after the counts are known.
   Real weight(const nearfar::Diagnostics& d, Index i) const {
     const auto at = static_cast<std::size_t>(i);
     const Real given = upstream.empty() ? Real(1) : upstream[upstream.size() == 1 ? 0 : at];
@@ -61,8 +61,8 @@ inline Real reduced(const Request& request, const nearfar::Diagnostics& d, Real 
   return sum * plain.weight(d, 0);
 }
 
-/// One query: -log softmax of its positive among it and the negatives. Nearnesses are scores,
-/// or minus distances; slopes are dL/d(nearness).
+/// One query: -log softmax of its positive among it and the negatives. Nearness is a score, or
+/// minus a distance; slopes are dL/d(nearness).
 struct Softmax {
   Real value = 0;
   Real positive_slope = 0;
@@ -86,8 +86,8 @@ struct Softmax {
 
 }  // namespace detail
 
-/// InfoNCE of queries against keys, key i the positive of query i; with `negatives` not null, only
-/// key i and all negatives.
+/// InfoNCE of queries against keys, key i the positive of query i; with `negatives` not null,
+/// against key i and all negatives alone.
 template <class K>
 Loss info_nce(const K& kernel, Real temperature, const Matrix& queries, const Matrix& keys,
               const Matrix* negatives, const Request& request) {
@@ -193,7 +193,8 @@ Loss hadsell_pairs(const K& kernel, Real margin, const Matrix& a, const Matrix& 
   return out;
 }
 
-/// Hadsell's loss of all pairs i < j of a labelled batch. Each pair's value is shared by its rows.
+/// Hadsell's loss of all pairs i < j of a labelled batch. Half of each pair's value belongs to each
+/// row.
 template <class K>
 Loss hadsell_batch(const K& kernel, Real margin, const Matrix& x, const std::vector<int>& labels,
                    const Request& request) {

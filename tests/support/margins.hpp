@@ -6,12 +6,12 @@
 #include "support/oracle.hpp"
 
 /// \file
-/// Margins that no distance comes near: hinges then have no kink near.
+/// Margins far from all distances, so that hinges have no kink near them.
 
 namespace support {
 
-/// The middle of the widest gap between distances that leaves at least a fifth of them on either
-/// side; where they are too few, twice the largest (1 when that is 0).
+/// The middle of the widest gap between distances with at least a fifth of them on either side; if
+/// there are too few, twice the largest (1 if that is 0).
 inline double clear_margin(std::vector<oracle::Real> distances) {
   std::sort(distances.begin(), distances.end());
   const std::size_t rest = std::max<std::size_t>(1, distances.size() / 5);

@@ -10,21 +10,21 @@
 #include "support/errors.hpp"
 
 /// \file
-/// Numbers of a loss's options: which are refused, in which words.
+/// Number options of a loss: the values that are refused, and the messages.
 
 namespace support {
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-/// A number of options, what it must be, and a function that makes a loss with it.
+/// A number option, its condition, and a function that makes a loss with it.
 struct Option {
   const char* name;
   const char* wanted;
   std::function<void(double)> make;
 };
 
-/// Each number is refused, and the message has it as it is written here.
+/// Each number is refused, and the message contains the number as written here.
 inline void expect_refuses(const Option& option,
                            const std::vector<std::pair<double, const char*>>& bad) {
   for (const auto& [value, got] : bad) {
@@ -47,14 +47,14 @@ inline void expect_must_be_positive(const char* name, const std::function<void(d
   EXPECT_NO_THROW(make(1e3)) << name;
 }
 
-/// Refuses all that is not finite; `wanted` may ask for more.
+/// Refuses all numbers that are not finite; `wanted` may be a stronger condition.
 inline void expect_must_be_finite(const char* name, const std::function<void(double)>& make,
                                   const char* wanted = "a finite number") {
   expect_refuses({name, wanted, make},
                  {{not_a_number, "nan"}, {infinite, "inf"}, {-infinite, "-inf"}});
 }
 
-/// Most losses reduce to the mean, and all that can refuse an anchor skip it.
+/// By default most losses reduce to the mean and skip unusable anchors.
 template <class Options>
 void expect_common_defaults(nearfar::Reduction reduction = nearfar::Reduction::mean) {
   const Options options{};

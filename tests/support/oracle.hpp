@@ -7,8 +7,8 @@
 #include <vector>
 
 /// \file
-/// The library's results, as the plainest loops over elements in long double: kernels,
-/// and the chain rule from dL/d(score) to the rows. Nothing here is shared with the library.
+/// The library's results, as plain loops over elements in long double: kernels, and the chain rule
+/// from dL/d(score) to the rows. Nothing here is shared with the library.
 
 namespace oracle {
 
@@ -25,7 +25,7 @@ inline Out row(Matrix& m, Index i) {
   return {m.data() + i * m.cols(), static_cast<std::size_t>(m.cols())};
 }
 
-/// The numbers that a matrix of floats or doubles holds, exactly.
+/// The exact numbers of a matrix of floats or doubles.
 template <class M>
 Matrix exact(const M& m) {
   Matrix out(m.rows(), m.cols());
@@ -58,8 +58,8 @@ inline std::vector<Real> product(const Matrix& m, Row x) {
 // ---- kernels -----------------------------------------------------------------------------------
 //
 // score(x, y); add_gradient(g, x, y, dx, dy, dp) adds g times its derivatives (dp: of the kernel's
-// matrix) and returns the size of the terms those are sums of, before they cancel: what roundings
-// are relative to.
+// matrix) and returns the size of the summands before they cancel, which rounding errors are
+// relative to.
 
 struct Reach {
   Real rows;
@@ -134,7 +134,7 @@ struct CosineDistance {
   }
 };
 
-/// How much a random matrix stretches a row: its typical singular value.
+/// The factor by which a random matrix stretches a row: its typical singular value.
 inline Real stretch_of(const Matrix& m) {
   return m.norm() / std::sqrt(static_cast<Real>(std::max<Index>(1, std::min(m.rows(), m.cols()))));
 }
@@ -219,7 +219,7 @@ Matrix paired(const K& kernel, const Matrix& a, const Matrix& b) {
   return out;
 }
 
-/// The largest magnitude that enters these scores: what their roundings are relative to. A sum of
+/// The largest magnitude in these scores, which their rounding errors are relative to. A sum of
 /// products may cancel, its terms do not.
 template <class K>
 Real score_scale(const K& kernel, const Matrix& scores, const Matrix& a, const Matrix& b) {
@@ -234,7 +234,7 @@ Real score_scale(const K& kernel, const Matrix& scores, const Matrix& a, const M
   return scale;
 }
 
-/// A gradient, and the size of what was summed to it.
+/// A gradient, and the sum of its absolute summands.
 struct Gradient {
   Matrix values;
   std::vector<Real> row_scales;

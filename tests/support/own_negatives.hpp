@@ -12,8 +12,8 @@
 #include "support/kernel_cases.hpp"
 
 /// \file
-/// Negatives of each query's own: every query must come out as if it were alone with its negatives,
-/// shared by nobody.
+/// Negatives of each query's own: the result of every query is that of a call with it and its
+/// negatives alone.
 
 namespace support {
 
@@ -41,7 +41,7 @@ struct OwnNegativesProblem {
   Matrix<S> negatives;
 };
 
-/// `make(kernel)` gives the loss; `together` runs it on all rows, `alone` on those of one query,
+/// `make(kernel)` makes the loss; `together` runs it on all rows, `alone` on those of one query,
 /// both with gradients.
 template <class Case, class Make, class Together, class Alone>
 void expect_as_if_alone(OwnNegativesProblem<Case>& p, const Make& make, const Together& together,
@@ -67,7 +67,7 @@ void expect_as_if_alone(OwnNegativesProblem<Case>& p, const Make& make, const To
         alone(loss, nearfar::Upstream(weight), i, rows_of(p.queries, i, 1), rows_of(p.keys, i, 1),
               rows_of(p.negatives, i * p.count, p.count), q, k, m);
     EXPECT_NEAR(got.values[at], want.value, Tolerance<S>::same * std::max(1.0, want.value));
-    // Alone the rows may be prepared about another centre: equal but for rounding.
+    // Alone, rows may be packed relative to another centre: equal up to rounding errors.
     expect_same<S>(rows_of(dq, i, 1), q, "d_queries");
     expect_same<S>(rows_of(dk, i, 1), k, "d_keys");
     expect_same<S>(rows_of(dn, i * p.count, p.count), m, "d_negatives");

@@ -5,7 +5,7 @@
 #include <nearfar/engine/packed_rows.hpp>
 
 /// \file
-/// Rows packed for a score pass without the frame of a call.
+/// Packed rows for a score pass without the frame of a call.
 
 namespace support {
 

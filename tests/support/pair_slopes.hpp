@@ -19,7 +19,7 @@ struct PairSlope {
   Real slope;
 };
 
-/// Gradients of rows of a and b, of a loss whose derivatives these are.
+/// Gradients of rows of a and b for a loss with these derivatives.
 template <class O, class S>
 oracle::Gradients gradients_of(const O& kernel, const Matrix<S>& a, const Matrix<S>& b,
                                const std::vector<PairSlope>& slopes) {
@@ -32,7 +32,7 @@ oracle::Gradients gradients_of(const O& kernel, const Matrix<S>& a, const Matrix
   return out;
 }
 
-/// `got` within the roundings of `size`, the size of what it is a sum of.
+/// Compares `got` up to the rounding errors of `size`, the sum of its absolute summands.
 template <class S>
 void expect_number(double got, Real want, Real size, const char* what) {
   EXPECT_LE(std::abs(static_cast<Real>(got) - want), Tolerance<S>::value * std::max<Real>(size, 0))

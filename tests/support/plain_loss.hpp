@@ -35,9 +35,9 @@ Real derivative(const Value& value, Sets& x, std::size_t set, Index i, Index k, 
   return (4 * slope(h / 2) - slope(h)) / 3;
 }
 
-/// `call(x, g)` is forward_backward of the loss, g for the first `gradients` sets; `value(x)` the
-/// same in long double. Of large sets some elements are looked at. `scale`: the size of what the
-/// value is a sum of, where that cancels. `h`: a step over which the loss is smooth.
+/// `call(x, g)` is forward_backward of the loss, with g for the first `gradients` sets; `value(x)`
+/// is the same in long double. Of large sets a few elements are compared. `scale`: the size of the
+/// summands of the value, if they cancel. `h`: a step over which the loss is smooth.
 template <class S, class Call, class Value>
 nearfar::Result expect_plain_loss(const Call& call, const Value& value,
                                   const std::vector<Matrix<S>>& x, std::size_t gradients,

@@ -20,10 +20,10 @@ namespace support {
 
 using oracle::Real;
 
-/// A row against a class, as a logit is a function of it.
+/// A row and a class, the arguments of a logit.
 struct RowAndClass {
   Index own;               ///< the row's class
-  Index of;                ///< the class at hand
+  Index of;                ///< the class of the logit
   std::vector<Real> z;     ///< cosines with its centres
   Real row;                ///< length of the row
   std::vector<Real> size;  ///< lengths of the centres
@@ -36,13 +36,13 @@ struct Logit {
   Real value;
   std::vector<Real> of_z;
   Real of_row = 0;            ///< with respect to the row's length
-  std::vector<Real> of_size;  ///< with respect to the centres'; empty: none
+  std::vector<Real> of_size;  ///< with respect to the centres' lengths; empty: none
 };
 
 using LogitOf = std::function<Logit(const RowAndClass&)>;
 
-/// Values of rows, gradients of their sum, and the largest sum of magnitudes behind an element of
-/// these.
+/// Values of rows, gradients of their sum, and the largest sum of absolute summands of an element
+/// of these.
 struct ProxyOracle {
   std::vector<Real> values;
   oracle::Matrix dx;
@@ -58,7 +58,7 @@ struct ProxyOracle {
   }
 };
 
-/// -log softmax of each row's own class; `with_own`: it is in the sum, too.
+/// -log softmax of each row's own class; `with_own`: the sum includes it.
 template <class S>
 ProxyOracle proxy_softmax(const Matrix<S>& rows, const std::vector<int>& labels,
                           const Matrix<S>& proxies, Index centers, const LogitOf& logit,
@@ -137,12 +137,12 @@ ProxyOracle proxy_softmax(const Matrix<S>& rows, const std::vector<int>& labels,
   return out;
 }
 
-/// A call with Reduction::none, or sum, against the oracle.
+/// Compares a call with Reduction::none, or sum, with the oracle.
 template <class S>
 void expect_proxy_oracle(const nearfar::Result& got, const Matrix<S>& dx,
                          const Matrix<S>& d_proxies, const ProxyOracle& want) {
   ASSERT_EQ(got.values.size(), want.values.size());
-  // A logit has its size in roundings.
+  // A logit has rounding errors in proportion to its size.
   const Real digits = Tolerance<S>::score * (1 + want.largest_logit);
   for (std::size_t i = 0; i < want.values.size(); ++i) {
     ASSERT_LE(std::abs(static_cast<Real>(got.values[i]) - want.values[i]),

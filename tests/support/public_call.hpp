@@ -11,7 +11,7 @@
 #include "support/random.hpp"
 
 /// \file
-/// A public call behind one signature, under the names its arguments have.
+/// A public call with one signature for all losses, and the names of its arguments.
 
 namespace support {
 
@@ -21,25 +21,25 @@ enum class Way { forward, forward_backward };
 template <class S>
 struct Arguments {
   std::vector<Matrix<S>> rows;
-  Matrix<S> parameter;  ///< the kernel's matrix, when it has one
+  Matrix<S> parameter;  ///< the kernel's matrix, if it has one
   std::vector<std::vector<int>> labels;
   std::vector<std::vector<S>> numbers;
-  std::array<double, 2> moved = {};  ///< added to the numbers that the loss can learn
+  std::array<double, 2> moved = {};                 ///< added to the learnable numbers
   std::vector<nearfar::GradientRows<S>> gradients;  ///< one a set of rows
   nearfar::CallOptions<S> options = {};
   nearfar::Reduction reduction = nearfar::Reduction::mean;
   nearfar::UnusableAnchor unusable = nearfar::UnusableAnchor::skip;
 };
 
-/// How many rows a set may have.
+/// The number of rows that a set may have.
 enum class Fit {
-  first,     ///< the first set: others are measured by it
+  first,     ///< the first set, which determines the others
   equal,     ///< as many as the first
   at_least,  ///< as many as the first or more
   free
 };
 
-/// A set of rows under the name it has in a call.
+/// A set of rows and its name in a call.
 struct NamedSet {
   const char* name;
   Index rows;
@@ -59,14 +59,14 @@ struct PublicCall {
   std::vector<NamedSet> sets;
   std::vector<NamedColumn> labels;
   std::vector<NamedColumn> numbers;
-  Arguments<S> good;        ///< arguments that the call takes, without gradients
+  Arguments<S> good;        ///< valid arguments, without gradients
   bool parametric = false;  ///< the kernel has a matrix
   bool reduces = true;      ///< has a Reduction
   Index upstream_rows = 0;  ///< numbers of upstream with Reduction::none
-  std::size_t learnt = 0;   ///< numbers that the loss can learn
-  /// How the message begins of one row in every set, where anchors may be unusable.
+  std::size_t learnt = 0;   ///< number of learnable numbers
+  /// The start of the message for one row in every set, if anchors may be unusable.
   std::string unusable = {};
-  /// Gives numbers_of what the call returns.
+  /// Returns numbers_of the result.
   std::function<std::vector<double>(Way, const Arguments<S>&)> call;
 
   /// The name of a set's gradient: dx, da, but d_queries.
@@ -94,7 +94,7 @@ std::vector<double> numbers_of(const Result& r) {
   return out;
 }
 
-/// Calls `loss` one way or another; the first `sets` gradients are those of its sets of rows.
+/// Calls `loss` in one of the ways; the first `sets` gradients are those of its sets of rows.
 template <std::size_t sets, class S, class Loss, class... Inputs>
 std::vector<double> call_one_way(const Loss& loss, Way way, const Arguments<S>& a,
                                  const Inputs&... inputs) {
@@ -131,7 +131,7 @@ class PublicCalls {
       for (Index i = 0; i < column.size; ++i) labels_of.push_back(static_cast<int>(i % 2));
       out.good.labels.push_back(labels_of);
     }
-    // Square: as good for keys as for queries.
+    // Square, so that it fits keys and queries.
     if (out.parametric) out.good.parameter = random_rows<S>(cols, cols, 41);
     out.call = call;
     list.push_back(std::move(out));

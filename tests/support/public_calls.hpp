@@ -10,13 +10,13 @@
 #include "support/token_offsets.hpp"
 
 /// \file
-/// Every public call of every loss behind one signature: what is refused of one is refused of all,
-/// in the same words. Options are not the defaults, so that each of them is seen.
+/// Every public call of every loss with one signature, so that all are tested for the same errors
+/// in the same words. No option has its default, so that each has an effect.
 
 namespace support {
 
-/// Whether calls are made with kernel K: the loss's own, one that has a matrix where it takes any,
-/// and over labels one of the other orientation.
+/// True if calls are made with kernel K: the loss's own kernel, one with a matrix if the loss takes
+/// any, and over labels one of the other orientation.
 template <class Line, class S, class K>
 constexpr bool is_called_with() {
   constexpr bool over_labels = Line::takes == nearfar::registered::Takes::labels;
@@ -187,14 +187,14 @@ void add_calls_with(PublicCalls<S>& all, const typename Line::Options& options) 
     all.list[k].learnt = learnable_numbers_of<Options>();
     all.list[k].reduces = requires { options.reduction; };
   }
-  // Of one row in every set an anchor of these forms has nothing to learn from; with references, or
-  // negatives that are given, it may have.
+  // With one row in every set an anchor of these forms has no gradient; with references or given
+  // negatives it may have one.
   if constexpr (requires { options.unusable_anchors; } && takes != Takes::sequences) {
     all.list[first].unusable = (takes == Takes::views ? "2 " : "1 ") + unusable_of<Line>();
   }
 }
 
-/// All calls of a loss of the register but those whose sets are not of one width, Cpc's, which has
+/// All calls of a loss of the register, except those of Cpc, whose sets differ in width; it has
 /// tests of its own.
 template <class Line, class S>
 void add_calls(PublicCalls<S>& all) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 /// \file
-/// Numbers that are the same on every machine: a test that fails, fails everywhere.
+/// Numbers that are the same on every machine, so that a failing test fails everywhere.
 
 namespace support {
 
@@ -27,17 +27,17 @@ class Random {
     return z ^ (z >> 31);
   }
 
-  /// In [-1, 1).
+  /// A number in [-1, 1).
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-52 - 1; }
 
-  /// In 0 .. n-1.
+  /// An integer in 0 .. n-1.
   Index below(Index n) { return static_cast<Index>(bits() % static_cast<std::uint64_t>(n)); }
 
  private:
   std::uint64_t state_;
 };
 
-/// Elements in [-1, 1).
+/// A matrix of elements in [-1, 1).
 template <class S>
 Matrix<S> uniform_matrix(Index rows, Index cols, std::uint64_t seed) {
   Random random(seed);
@@ -48,8 +48,8 @@ Matrix<S> uniform_matrix(Index rows, Index cols, std::uint64_t seed) {
   return out;
 }
 
-/// Rows of length about one, whatever the number of their elements: inner products and distances
-/// then have the size that temperatures and margins are made for.
+/// Rows of length about one, for any number of elements: inner products and distances then fit the
+/// usual temperatures and margins.
 template <class S>
 Matrix<S> random_rows(Index rows, Index cols, std::uint64_t seed) {
   const double scale = std::sqrt(3.0 / static_cast<double>(cols > 0 ? cols : 1));
@@ -64,7 +64,7 @@ inline std::vector<int> random_labels(Index count, int classes, std::uint64_t se
   return out;
 }
 
-/// Numbers in [0.5, 1.5), as what comes from above a loss.
+/// Numbers in [0.5, 1.5), for use as upstream.
 inline std::vector<double> random_upstream(Index count, std::uint64_t seed) {
   Random random(seed);
   std::vector<double> out(static_cast<std::size_t>(count));

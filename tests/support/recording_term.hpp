@@ -43,7 +43,7 @@ class RecordingTerm : public nearfar::RowTerm<S> {
         counts_(static_cast<std::size_t>(rows * cols), 0),
         rows_(static_cast<std::size_t>(rows)) {}
 
-  /// How often each pair was accumulated, row by row.
+  /// The number of times each pair was accumulated, row by row.
   const std::vector<char>& counts() const { return counts_; }
   const Row& operator[](Index i) const { return rows_[static_cast<std::size_t>(i)]; }
 

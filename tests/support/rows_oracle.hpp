@@ -9,7 +9,7 @@
 #include "support/tolerance.hpp"
 
 /// \file
-/// Losses of labelled batches beside their value as a function of the rows in long double.
+/// Losses of labelled batches against their value as a function of the rows in long double.
 
 namespace support {
 
@@ -34,7 +34,7 @@ oracle::Matrix slopes_of(const F& f, oracle::Matrix x) {
   return out;
 }
 
-/// Batches whose rows all differ, small enough for differences.
+/// Batches of different rows, small enough for differences.
 inline std::vector<Batch> small_batches_without_ties(Index most = 33) {
   std::vector<Batch> out;
   for (const Batch& batch : batches()) {
@@ -44,7 +44,7 @@ inline std::vector<Batch> small_batches_without_ties(Index most = 33) {
   return out;
 }
 
-/// Value and gradient of `loss` are those of `want(x, labels)`.
+/// Compares value and gradient of `loss` with those of `want(x, labels)`.
 template <class S, class Loss, class Want>
 void expect_value_and_gradient(const Batch& batch, const Loss& loss, const Want& want) {
   SCOPED_TRACE(batch.name);
@@ -59,7 +59,7 @@ void expect_value_and_gradient(const Batch& batch, const Loss& loss, const Want&
   EXPECT_EQ(loss.forward(x, batch.labels).value, got.value);
   const oracle::Matrix slopes =
       slopes_of([&](const oracle::Matrix& at) { return want(at, batch.labels); }, exact);
-  // Differences have roundings, too: those of sums of a thousand terms, over the step.
+  // Differences have rounding errors, too: those of sums of a thousand terms, divided by the step.
   const Real allowed = Tolerance<S>::same * slopes.cwiseAbs().maxCoeff() +
                        Real(1e-12) * std::max<Real>(1, std::abs(wanted));
   ASSERT_EQ(dx.rows(), x.rows());
@@ -72,7 +72,7 @@ void expect_value_and_gradient(const Batch& batch, const Loss& loss, const Want&
   }
 }
 
-/// The value alone, of all batches: ties and batches of several tiles too.
+/// Compares the value alone, for all batches, including ties and several tiles.
 template <class S, class Loss, class Want>
 void expect_values(const Loss& loss, const Want& want) {
   for (const Batch& batch : small_and_large_batches()) {
@@ -86,7 +86,7 @@ void expect_values(const Loss& loss, const Want& want) {
   }
 }
 
-/// The other rows of a batch, as row i sees them.
+/// The other rows of a batch, by their relation to row i.
 struct OtherRows {
   std::vector<Index> positives;
   std::vector<Index> negatives;

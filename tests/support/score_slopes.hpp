@@ -19,13 +19,13 @@ using oracle::Real;
 
 struct ScoreSlopes {
   std::vector<Real> values;
-  oracle::Matrix slopes;  ///< dL/ds_ij; a pair's two scores are numbers of their own
+  oracle::Matrix slopes;  ///< dL/ds_ij; s_ij and s_ji are separate variables
 
   ScoreSlopes(std::size_t terms, nearfar::Index rows)
       : values(terms, 0), slopes(oracle::Matrix::Zero(rows, rows)) {}
 };
 
-/// The result of a call with Reduction::none on rows x, and the gradient of them.
+/// Compares a call with Reduction::none on rows x, and its gradient.
 template <class S>
 void expect_score_slopes(const nearfar::TemperatureResult& got, const nearfar::Matrix<S>& dx,
                          const ScoreSlopes& want, const nearfar::Matrix<S>& rows,

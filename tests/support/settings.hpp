@@ -11,8 +11,8 @@
 #include "support/fields.hpp"
 
 /// \file
-/// Options that tests give the losses of the register. A loss without lines here has those that
-/// follow from its `fields`.
+/// Options for tests of the losses of the register. They follow from the `fields` of a loss, unless
+/// it has lines here.
 
 namespace support {
 
@@ -55,7 +55,7 @@ std::string choices_in(const Options& options) {
   return out;
 }
 
-/// Proxies that each class has under these options.
+/// The number of proxies of each class with these options.
 template <class Options>
 nearfar::Index centers_of(const Options& options) {
   if constexpr (requires { options.sub_centers; }) return options.sub_centers;
@@ -63,14 +63,14 @@ nearfar::Index centers_of(const Options& options) {
   return 1;
 }
 
-/// Whether the loss has the forms of a batch with labels and of queries with references.
+/// True if the loss has the forms of a batch with labels and of queries with references.
 template <class Line>
 inline constexpr bool is_over_labels = Line::takes == nearfar::registered::Takes::labels ||
                                        Line::takes == nearfar::registered::Takes::labels_or_pairs;
 
 // ---- kernels ------------------------------------------------------------------------------------
 
-/// The kernel that the class of a line has by itself; Cosine where it has no choice.
+/// The default kernel of a line's class; Cosine if it has no choice.
 template <class Line, class S>
 struct OwnKernel {
   using Loss = typename Line::template Loss<S>;
@@ -95,23 +95,23 @@ void for_each_kernel_of(nearfar::registered::KernelList<K...>, const Body& body)
   }
 }
 
-/// body.operator()<K>() for each kernel of a line.
+/// Calls body.operator()<K>() for each kernel of a line.
 template <class Line, class S, class Body>
 void for_each_kernel(const Body& body) {
   for_each_kernel_of(typename Line::template Kernels<S>(), body);
 }
 
-// ---- gentle options: differences in float can follow the curvature ------------------------------
+// ---- gentle options, for which differences in float are accurate -------------------------------
 
-/// `sharpness` multiplies logits. By the names that options have in common; others no larger than
-/// what losses are gentle at.
+/// `sharpness` multiplies logits. Sets options by their common names; other numbers stay at or
+/// below moderate values.
 struct Gentle {
   double sharpness;
 
   template <class T>
   void operator()(std::string_view name, T& value) const {
     if constexpr (std::is_same_v<T, std::optional<double>>) {
-      return;  // the kernel's own
+      return;  // the kernel's default
     } else if constexpr (std::is_class_v<T>) {
       T::fields(*this, value);
     } else if constexpr (std::is_floating_point_v<T>) {
@@ -123,7 +123,7 @@ struct Gentle {
   }
 };
 
-// Losses that are to be seen with other numbers.
+// Losses that need other numbers.
 template <class Options>
 void adjust(Options&, double, Orientation) {}
 inline void adjust(nearfar::AngularOptions& o, double sharpness, Orientation) {
@@ -132,10 +132,10 @@ inline void adjust(nearfar::AngularOptions& o, double sharpness, Orientation) {
 inline void adjust(nearfar::CircleOptions& o, double sharpness, Orientation) {
   o.gamma = 2 * sharpness;
 }
-/// The gradient does not go through the weights: they hardly change.
+/// The gradient treats the weights as constants: with this sigma they hardly change.
 inline void adjust(nearfar::DclwOptions& o, double, Orientation) { o.sigma = 1e9; }
 inline void adjust(nearfar::HadsellOptions& o, double, Orientation) { o.margin = 1.3; }
-/// No score of a copy lies at the margin.
+/// No score of a copy equals the bound.
 inline void adjust(nearfar::InBatchInfoNceOptions& o, double, Orientation) { o.margin = -0.37; }
 inline void adjust(nearfar::LiftedStructureOptions& o, double, Orientation) { o.margin = 2; }
 inline void adjust(nearfar::LinearContrastiveOptions& o, double, Orientation orientation) {
@@ -143,7 +143,7 @@ inline void adjust(nearfar::LinearContrastiveOptions& o, double, Orientation ori
   o.positive_margin = similarity ? 0.9 : 0.1;
   o.negative_margin = similarity ? 0.05 : 1.1;
 }
-/// A margin that some terms lie beyond, under either kernel.
+/// A margin that some terms exceed, under either kernel.
 inline void adjust(nearfar::CentroidTripletOptions& o, double, Orientation) { o.margin = 0.7; }
 inline void adjust(nearfar::IntraPairVarianceOptions& o, double, Orientation) {
   o.positive_epsilon = 0.1;
@@ -168,7 +168,7 @@ inline void adjust(nearfar::MutualInformationOptions& o, double sharpness, Orien
 inline void adjust(nearfar::NegativeSamplingOptions& o, double sharpness, Orientation) {
   o.temperature = 1 / sharpness;
 }
-/// Of few elements half of a turn is soon beyond pi.
+/// For rows of few elements, a larger margin would often exceed pi.
 inline void adjust(nearfar::ArcFaceOptions& o, double, Orientation) { o.margin = 0.2; }
 inline void adjust(nearfar::SubCenterArcFaceOptions& o, double, Orientation) { o.margin = 0.2; }
 inline void adjust(nearfar::SoftTripleOptions& o, double, Orientation) { o.gamma = 0.5; }
@@ -178,7 +178,7 @@ inline void adjust(nearfar::UniformityOptions& o, double sharpness, Orientation)
   o.t = 2 * sharpness;
 }
 
-/// Whether the value has corners: hinges, choices of rows.
+/// True if the value has kinks: hinges, choices of rows.
 template <class Options>
 bool is_smooth(const Options& o) {
   if constexpr (requires { o.mining; }) {
@@ -207,7 +207,7 @@ inline bool is_smooth(const nearfar::FastApOptions&) { return false; }
 inline bool is_smooth(const nearfar::SnrContrastiveOptions&) { return false; }
 inline bool is_smooth(const nearfar::CentroidTripletOptions&) { return false; }
 inline bool is_smooth(const nearfar::IntraPairVarianceOptions& o) {
-  return o.reduction != nearfar::Reduction::mean_nonzero;  // as the next
+  return o.reduction != nearfar::Reduction::mean_nonzero;  // for the same reason
 }
 inline bool is_smooth(const nearfar::HadsellOptions& o) {
   return o.reduction != nearfar::Reduction::mean_nonzero;  // its divisor jumps at the margin
@@ -231,7 +231,7 @@ std::vector<Options> in_each_choice(const Options& options) {
   }
   return out;
 }
-/// The gradient of the other weights is not the derivative of the value.
+/// With the other weights the gradient is not the derivative of the value.
 inline std::vector<nearfar::CircleOptions> in_each_choice(nearfar::CircleOptions options) {
   options.weights = nearfar::CircleWeights::differentiated;
   return {options};
@@ -269,7 +269,7 @@ inline std::vector<nearfar::MinedTripletOptions> in_each_choice(
   return out;
 }
 
-/// Options of a line with kernel K for what is promised of every loss.
+/// Options of a line with kernel K for tests of the promises of every loss.
 template <class Line, class K>
 std::vector<typename Line::Options> gentle_options(nearfar::Reduction reduction, double sharpness) {
   using Options = typename Line::Options;
@@ -281,12 +281,12 @@ std::vector<typename Line::Options> gentle_options(nearfar::Reduction reduction,
   return out;
 }
 
-// ---- options none of which is the default -------------------------------------------------------
+// ---- options none of which is the default ------------------------------------------------------
 
-// Losses that are to be seen with more than each choice once.
+// Losses that need more than each choice once.
 template <class K, class Options>
 void add_more(std::vector<Options>&) {}
-/// With the second prior most rows are held by the floor.
+/// With the second prior most rows are at the lower limit.
 template <class K>
 void add_more(std::vector<nearfar::HardNegativeOptions>& all) {
   all.push_back(all.front());
@@ -318,13 +318,13 @@ void add_more(std::vector<nearfar::TripletOptions>& all) {
     all.back().swap = true;
   }
 }
-/// With the second the Gaussian is so narrow that only the nearest pairs count.
+/// With the second, the Gaussian is so narrow that only the nearest pairs count.
 template <class K>
 void add_more(std::vector<nearfar::UniformityOptions>& all) {
   all.push_back({.t = 500});
 }
 
-/// Options of a line with kernel K, so that each of them is seen.
+/// Options of a line with kernel K such that each of them has an effect.
 template <class Line, class K>
 std::vector<typename Line::Options> other_options() {
   using Options = typename Line::Options;
@@ -340,7 +340,7 @@ std::vector<typename Line::Options> other_options() {
 template <class Options, class... Those>
 inline constexpr bool is_one_of = (std::is_same_v<Options, Those> || ...);
 
-/// The numbers among options that can be learnt, in the order of their derivatives in results.
+/// The learnable options, in the order of their derivatives in results.
 template <class Options>
 bool is_learnable(std::string_view name) {
   if (std::is_same_v<Options, nearfar::MarginLossOptions> && name == "beta") return true;
@@ -363,7 +363,7 @@ std::size_t learnable_numbers_of() {
   return count;
 }
 
-/// What is said of anchors that cannot learn, after their number, or how it begins.
+/// The end of the message about unusable anchors, after their number, or its start.
 template <class Line>
 std::string unusable_of() {
   using namespace nearfar;

@@ -8,7 +8,7 @@
 #include "support/random.hpp"
 
 /// \file
-/// Every sharded loss beside the one of one process, behind one signature.
+/// Every sharded loss with the same loss on one process, with one signature.
 
 namespace support {
 
@@ -16,11 +16,11 @@ namespace support {
 template <class S>
 struct Outcome {
   nearfar::Result result;
-  std::vector<double> numbers;  ///< gradients of learnable numbers, counts by kind
+  std::vector<double> numbers;  ///< gradients of learnable numbers, counts of kinds
   std::vector<Matrix<S>> gradients;
 };
 
-/// Sets of rows, and labels of the first where there are any.
+/// Sets of rows, and labels of the first if there are any.
 template <class S>
 struct Batch {
   std::vector<Matrix<S>> rows;
@@ -37,7 +37,7 @@ struct ShardedSubject {
   std::function<nearfar::Result(const nearfar::Sharding&, const Batch<S>&)> forward;
 };
 
-/// Every loss with every kernel that shards have.
+/// Every loss with every kernel that its sharded form has.
 template <class S>
 std::vector<ShardedSubject<S>> sharded_subjects();
 

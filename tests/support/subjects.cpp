@@ -61,7 +61,7 @@ class OfLabels {
   std::array<int, 256> flags_;
 };
 
-/// Builds subjects over sets of rows of given sizes.
+/// Makes subjects over sets of rows of given sizes.
 template <class S>
 class Subjects {
  public:
@@ -72,7 +72,7 @@ class Subjects {
 
   std::vector<Subject<S>> list;
 
-  /// One subject: Loss with kernel K over `names`, `labelled` of which have labels.
+  /// One subject: Loss with kernel K over `names`, the first `labelled` of which have labels.
   /// `arguments(call, x, labels)` calls with rows and labels in the loss's order.
   template <class Loss, class K, class Options, class Arguments, class GradientArguments>
   void add(std::string name, const Options& options, std::vector<std::string> names,
@@ -91,7 +91,7 @@ class Subjects {
       }
     }
     if (s.parametric) {
-      // Bilinear wants a square matrix here, Mahalanobis takes any.
+      // Bilinear needs a square matrix here, Mahalanobis takes any.
       s.input_names.emplace_back("kernel matrix");
       s.inputs.push_back(random_rows<S>(cols_, cols_, 19));
     }
@@ -296,8 +296,8 @@ class Subjects {
   Index cols_;
 };
 
-/// The forms of a loss of the register whose rows are of one width and whose arguments are rows and
-/// labels or numbers of these alone; Nce, Cpc and DistillKl have tests of their own.
+/// The forms of a loss of the register whose rows have one width and whose arguments are rows and
+/// labels or numbers of these; Nce, Cpc and DistillKl have tests of their own.
 template <class Line, class K, class S>
 void add_forms(Subjects<S>& all, const std::string& name, const typename Line::Options& options) {
   using nearfar::registered::Takes;

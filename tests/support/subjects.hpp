@@ -10,12 +10,12 @@
 #include "support/random.hpp"
 
 /// \file
-/// Every loss of the library under every kernel and in every form, behind one signature: what the
-/// library promises of all losses alike is tested of all of them alike.
+/// Every loss of the library under every kernel and in every form, with one signature, for tests of
+/// the promises of all losses.
 
 namespace support {
 
-/// A learnable number of a loss: its derivative as the call reported it, and the value elsewhere.
+/// A learnable number of a loss: its derivative from the call, and the value at other numbers.
 struct Scalar {
   std::string name;
   double at;
@@ -30,15 +30,15 @@ struct Subject {
 
   std::string name;
   std::vector<std::string> input_names;
-  Inputs inputs;         ///< sets of rows; the kernel's matrix last, when it has one
-  AllLabels labels;      ///< of the first sets of rows, when the loss takes any
+  Inputs inputs;         ///< sets of rows; the kernel's matrix last, if it has one
+  AllLabels labels;      ///< of the first sets of rows, if the loss takes any
   bool paired = true;    ///< row i of one set belongs to row i of the others
-  bool in_sets = false;  ///< rows belong together by their places
+  bool in_sets = false;  ///< rows belong together by their positions
   bool parametric = false;
-  /// Labels are numbers of classes, each of so many rows of the second set; 0: any integers.
+  /// Labels are numbers of classes, each of this many rows of the second set; 0: any integers.
   Index centers = 0;
   bool smooth = true;  ///< no hinge, no mining
-  /// Forward when `gradients` is null, else forward_backward, times the upstream where given.
+  /// Forward if `gradients` is null, else forward_backward, times the upstream if given.
   std::function<nearfar::Result(const Inputs&, const AllLabels&, Inputs* gradients,
                                 nearfar::Workspace*, const nearfar::Upstream*)>
       call;
@@ -50,8 +50,8 @@ struct Subject {
   }
 };
 
-/// Every loss x kernel it allows x form, with one reduction. Settings are gentle, so that
-/// differences in float can follow the curvature; `sharpness` multiplies all logits.
+/// Every loss with every kernel and form, with one reduction. Settings are gentle, so that
+/// differences in float are accurate; `sharpness` multiplies all logits.
 template <class S>
 std::vector<Subject<S>> all_subjects(Index rows, Index cols, nearfar::Reduction reduction,
                                      double sharpness = 1);

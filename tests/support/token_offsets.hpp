@@ -13,14 +13,14 @@ namespace support {
 inline std::vector<nearfar::Index> token_offsets(nearfar::Index rows, nearfar::Index sets) {
   std::vector<nearfar::Index> out = {0};
   for (nearfar::Index k = 1; k <= sets; ++k) {
-    // A token for each, and what is left by squares: later sets are larger.
+    // A token for each, and the others in proportion to squares: later sets are larger.
     out.push_back(k + (rows - sets) * k * k / (sets * sets));
   }
   return out;
 }
 
-/// Sets that tests make of tokens: of queries, and of documents, of which there is one more where
-/// there are tokens for it.
+/// The sets of tokens in tests: of queries, and of documents, of which there is one more if there
+/// are enough tokens.
 struct TokenOffsets {
   std::vector<nearfar::Index> queries;
   std::vector<nearfar::Index> documents;

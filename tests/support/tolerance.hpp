@@ -1,12 +1,12 @@
 #pragma once
 
 /// \file
-/// How far a result may be from the exact one, in one place.
+/// The tolerances of results, in one place.
 
 namespace support {
 
-/// All are relative: to the largest magnitude that enters a sum (scores, gradients), or to the
-/// value itself. They leave room for the roundings of sums of a few hundred terms, no more.
+/// All are relative: to the largest magnitude in a sum (scores, gradients), or to the value itself.
+/// They allow for the rounding errors of sums of a few hundred terms.
 template <class S>
 struct Tolerance;
 
@@ -15,7 +15,7 @@ struct Tolerance<double> {
   static constexpr double score = 1e-12;
   static constexpr double value = 1e-12;
   static constexpr double gradient = 1e-12;
-  /// Of two results that are equal in exact arithmetic, by different roundings.
+  /// For two results that are equal in exact arithmetic, with different rounding errors.
   static constexpr double same = 1e-11;
 };
 

@@ -5,7 +5,7 @@
 #include "support/labelled_batches.hpp"
 
 /// \file
-/// Two views of each sample, and what holds of losses over them.
+/// Two views of each sample, and properties of losses over them.
 
 namespace support {
 
@@ -27,7 +27,7 @@ struct TwoViews {
   bool negative(Index i, Index j) const { return j != i && j != partner(i); }
 };
 
-/// forward_backward without a reduction is that of the sum of the values.
+/// forward_backward without a reduction equals that of the sum of the values.
 template <class Loss, class Options>
 void expect_gradients_of_the_sum(Options options) {
   constexpr double same = 1e-12;
