@@ -34,7 +34,7 @@ Unit random_unit(Index inputs, Index size, Random& random) {
   return unit;
 }
 
-TEST(Gru, IsWhatItsFormulaSays) {
+TEST(Gru, EqualsTheFormula) {
   Random random(21);
   constexpr Index inputs = 3;
   constexpr Index size = 2;

@@ -66,7 +66,7 @@ class SelfSupervised : public testing::TestWithParam<Program> {
   Folder folder_;
 };
 
-TEST_P(SelfSupervised, LearnsWhatAnUntrainedEncoderDoesNotSee) {
+TEST_P(SelfSupervised, BeatsAnUntrainedEncoder) {
   const Outcome outcome = run(arguments("out"));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "");

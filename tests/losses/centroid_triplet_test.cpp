@@ -176,7 +176,7 @@ TYPED_TEST(CentroidTripletOf, ThreadsChangeNothing) {
   EXPECT_TRUE(same_bits(a, b));
 }
 
-TEST(CentroidTriplet, CountsWhatCannotLearn) {
+TEST(CentroidTriplet, CountsUnusableAnchors) {
   const Matrix<float> x = random_rows<float>(5, 3, 19);
   const auto d = CentroidTriplet<float>().forward(x, Labels{1, 1, 2, 3, 3}).diagnostics;
   EXPECT_EQ(d.anchors_without_positive, 1);

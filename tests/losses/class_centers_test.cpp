@@ -194,7 +194,7 @@ TYPED_TEST(ClassCenters, OfOneCentreAreThoseOfOneProxy) {
       same);
 }
 
-TEST(ClassCenters, LearnTheirNumbers) {
+TEST(ClassCenters, HaveTheDerivativesOfTheirNumbers) {
   const Batch<double> b(9, 4, 3, 5);
   const auto sum = [&](const LogitOf& logit) {
     return proxy_softmax<double>(b.x, b.labels, b.proxies, 3, logit).sum();

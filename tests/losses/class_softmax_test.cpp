@@ -223,7 +223,7 @@ TYPED_TEST(ClassSoftmax, TakesMarginsAndNumbersOfClasses) {
 }
 
 /// The derivatives of learnable numbers, by differences of long doubles.
-TEST(ClassSoftmax, LearnsItsScale) {
+TEST(ClassSoftmax, HasTheDerivativeOfItsScale) {
   const Batch<double> b(9, 4, 5);
   const auto sum = [&](const LogitOf& logit, bool with_own = true) {
     return proxy_softmax<double>(b.x, b.labels, b.proxies, 1, logit, with_own).sum();

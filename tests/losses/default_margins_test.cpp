@@ -65,7 +65,7 @@ TYPED_TEST(DefaultMargins, OfCosinesDrawPositivesTogetherAndPushNegativesApart) 
   EXPECT_GT(dx.row(2).norm(), S(0));
 }
 
-TYPED_TEST(DefaultMargins, TeachSomethingUnderEveryKernel) {
+TYPED_TEST(DefaultMargins, GiveGradientsUnderEveryKernel) {
   using S = TypeParam;
   const Matrix<S> transform = Matrix<S>::Identity(6, 6);
   const Matrix<S> x = random_rows<S>(24, 6, 1);

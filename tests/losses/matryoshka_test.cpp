@@ -220,7 +220,7 @@ TYPED_TEST(Matryoshka, HasTheSameBitsAtAnyNumberOfThreads) {
   }
 }
 
-TYPED_TEST(Matryoshka, AddsToGradientsAndLeavesOutWhatNobodyWants) {
+TYPED_TEST(Matryoshka, AccumulatesGradientsAndLeavesOutUnwantedOnes) {
   using S = TypeParam;
   const Matrix<S> queries = random_rows<S>(11, 10, 11);
   const Matrix<S> keys = random_rows<S>(12, 10, 12);

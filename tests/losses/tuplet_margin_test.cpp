@@ -66,7 +66,7 @@ TYPED_TEST(TupletMarginOf, EqualsTheFormulaAndItsDerivatives) {
 }
 
 /// Too many positives to keep their scores.
-TEST(TupletMargin, OfManyPositivesSeesTheScoresTwice) {
+TEST(TupletMargin, RecomputesScoresWhenPositivesExceedTheMemoryLimit) {
   const Index n = 4300;  // two classes of 2150: 74 MB of positives' scores
   const Matrix<double> x = random_rows<double>(n, 3, 7);
   std::vector<int> labels;

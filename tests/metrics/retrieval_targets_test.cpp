@@ -141,7 +141,7 @@ TYPED_TEST(RetrievalTargets, OfABatch) {
 }
 
 /// Unlabelled keys are no candidates, and unlabelled queries have no positive.
-TYPED_TEST(RetrievalTargets, UnlabelledRowsAreNobodysCandidates) {
+TYPED_TEST(RetrievalTargets, UnlabelledRowsAreNoCandidates) {
   using S = TypeParam;
   const Index n = 230;
   Set<S> queries = random_set<S>(n, 4, 8, 1);
