@@ -28,11 +28,11 @@
 /// bench_losses [--only-check] [--seconds=S] [--repetitions=R] [--within=W] [--benchmark_...]
 /// SHAPE...
 ///
-/// Shapes are as in support/shape.hpp. For each, nearfar's value and gradients are held against a
-/// reference, then every peer's against nearfar's; what differs by more than roundings ends the
-/// program. Then all of them are timed, R repetitions of S seconds each, in a random order; one
-/// where R would take it beyond W seconds. Without a shape: prints the instruction set. Names of
-/// benchmarks are "peer/SHAPE".
+/// support/shape.hpp defines shapes. For each, nearfar's value and gradients are compared with a
+/// reference, then every peer's with nearfar's; a difference larger than rounding errors ends the
+/// program. Then all of them are timed, R repetitions of S seconds each, in random order, or one
+/// repetition if R would take more than W seconds. Without a shape the program prints the
+/// instruction set. Names of benchmarks are "peer/SHAPE".
 
 namespace {
 
@@ -45,13 +45,13 @@ using bench::Shape;
 struct Plan {
   double seconds = 0.1;
   int repetitions = 3;
-  double within = std::numeric_limits<double>::infinity();  ///< seconds, else one repetition
-  double whole = 0;                                         ///< seconds that all repetitions take
-  double once = 0;                                          ///< and one of each
+  double within = std::numeric_limits<double>::infinity();  ///< seconds; beyond: one repetition
+  double whole = 0;                                         ///< seconds of all repetitions
+  double once = 0;                                          ///< seconds of one of each
   std::vector<benchmark::internal::Benchmark*> benchmarks;
 };
 
-/// One who takes part.
+/// A participant.
 template <class S>
 struct Contestant {
   const char* name;
@@ -77,7 +77,7 @@ std::vector<Contestant<S>> contestants(const Shape& shape) {
   return out;
 }
 
-/// Plain loops up to a second of them, beyond that the library in double.
+/// Plain loops up to this number of steps, which take a second; beyond that, the library in double.
 constexpr double most_plain_steps = 1e8;
 
 struct Reference {
@@ -102,14 +102,14 @@ Reference reference_of(const Problem<S>& problem) {
   return {};
 }
 
-/// Ends the program where two answers differ by more than roundings. Peers lose the digits of a
-/// small loss, where they subtract what they have added. Of mined triplets, one may be found for
-/// another that is as hard to all digits, or may enter at its margin: single rows then differ.
+/// Ends the program if two answers differ by more than rounding errors. Peers lose the digits of a
+/// small loss if they subtract a term that they have added. Of mined triplets, a peer may find
+/// another that is as hard to all digits, or one at the margin: single rows then differ.
 template <class S>
 void compare(const Shape& shape, const char* name, const Answer& answer, const char* other_name,
              const Answer& other) {
   constexpr double rounding = 10 * std::numeric_limits<S>::epsilon();
-  constexpr double tiny = std::numeric_limits<double>::min();  // of a loss that is 0
+  constexpr double tiny = std::numeric_limits<double>::min();  // for a loss that is 0
   const double size = std::max(tiny, std::abs(other.value));
   const double norm = std::max(tiny, other.gradients.norm());
   const double tolerance = 100 * rounding + rounding / size;
@@ -129,7 +129,7 @@ double seconds_of(const std::function<void()>& call) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Counters of one benchmark that are known before.
+/// Counters of one benchmark that are known before it runs.
 struct Known {
   double value;
   double value_error;
@@ -142,7 +142,7 @@ void measure(benchmark::State& state, Problem<S>& problem, const Contestant<S>& 
              const Known& known) {
   const int threads = problem.shape().threads;
   const std::unique_ptr<Peer<S>> peer(contestant.make(problem.batch()));
-  peer->call();  // what is allocated once, and first touches of memory, are not timed
+  peer->call();  // allocations and first touches of memory are not timed
   double peak = bench::multiply_add_peak<S>(threads);
   const auto start = std::chrono::steady_clock::now();
   for (auto _ : state) benchmark::DoNotOptimize(peer->call());
@@ -156,14 +156,14 @@ void measure(benchmark::State& state, Problem<S>& problem, const Contestant<S>& 
   state.counters["extra_bytes"] = peer->extra_bytes();
 }
 
-/// Checks all who compute this shape, and registers their benchmarks.
+/// Checks all participants of this shape, and registers their benchmarks.
 template <class S>
 void add(const Shape& shape, Plan& plan) {
   const auto problem = std::make_shared<Problem<S>>(shape);
   Reference reference;
   if (shape.gradients) reference = reference_of(*problem);
   Answer nearfar;
-  int repetitions = plan.repetitions;  // fewer of a shape whose calls are long
+  int repetitions = plan.repetitions;  // fewer for a shape whose calls are long
   for (const Contestant<S>& contestant : contestants<S>(shape)) {
     const std::unique_ptr<Peer<S>> peer(contestant.make(problem->batch()));
     if (peer == nullptr) continue;
@@ -187,7 +187,7 @@ void add(const Shape& shape, Plan& plan) {
     const double once = first_call > 0.5 ? first_call : seconds_of([&] { peer->call(); });
     if (first && once > 0.4) repetitions = std::min(repetitions, 2);
     const double calls = std::max(1.0, std::round(plan.seconds / once));
-    // Each repetition has a call more, and what stands around the timed ones.
+    // Each repetition has one more call, and overhead around the timed ones.
     const double repetition = 1.25 * (calls + 1) * once + 0.02;
     plan.once += repetition;
     plan.whole += repetitions * repetition;

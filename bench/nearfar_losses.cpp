@@ -10,8 +10,8 @@
 #include "support/shape.hpp"
 
 /// \file
-/// nearfar's losses, from the register: a new one is measured because it has its line there. What
-/// is written here for single losses is their floor and the size of their margin.
+/// nearfar's losses, from the register: a new loss is measured because of its line there. Single
+/// losses have lines here for their lower bound and the size of their margin.
 
 namespace bench {
 
@@ -51,8 +51,8 @@ concept Known = requires {
   KernelFacts<K>::name;
 };
 
-/// visit.operator()<Line, Kernel>() for the loss and kernel of a shape; Kernel is void for a loss
-/// that has no choice. Throws where there is none.
+/// Calls visit.operator()<Line, Kernel>() for the loss and kernel of a shape; Kernel is void for a
+/// loss without a choice. Throws if there is none.
 template <class S, class Visit>
 void for_loss_of(const Shape& shape, const Visit& visit) {
   bool found = false;
@@ -92,7 +92,7 @@ struct LossWith<Line, S, void> {
   using Type = typename Line::template Loss<S>;
 };
 
-/// The kernel that a loss is made with; Cosine where it has no choice and no kernel().
+/// The kernel of a loss; Cosine if it has no choice and no kernel().
 template <class Loss>
 auto kernel_of(const Loss& loss) {
   if constexpr (requires { loss.kernel(); }) {
@@ -104,7 +104,8 @@ auto kernel_of(const Loss& loss) {
 template <class Loss>
 using KernelOf = decltype(kernel_of(std::declval<Loss>()));
 
-/// Options of a shape: temperatures and margins that fit rows of normal numbers, and what it names.
+/// Options for a shape: temperatures and margins for rows of normal numbers, and those that it
+/// names.
 struct Setting {
   const Shape& shape;
   double typical;
@@ -142,8 +143,8 @@ struct Setting {
   }
 };
 
-/// Distances of normal rows are about `typical`: a margin of it leaves Hadsell's loss pairs, and
-/// one of a tenth leaves triplets of each kind.
+/// Distances of normal rows are about `typical`. With a margin of this size Hadsell's loss has
+/// active pairs, and with a tenth of it there are triplets of each kind.
 template <class Options, class K>
 typename std::decay_t<Options> options_of(const Shape& shape) {
   double typical = 1;
@@ -166,8 +167,8 @@ auto loss_of(const Shape& shape) {
   return Its(options_of<typename Line::Options, KernelOf<Its>>(shape));
 }
 
-/// Operations of the products, in units of N M D. Scores take 2, half when symmetric, and are to be
-/// had again where gradients need all of a row first; a gradient takes 2.
+/// Operations of the products, in units of N M D. Scores take 2, or half if they are symmetric, and
+/// are computed again if gradients need the whole row first; a gradient takes 2.
 template <class Line>
 double units(const Shape& shape, const typename Line::Options& options) {
   const std::string_view name = Line::name;
@@ -241,13 +242,13 @@ class Nearfar final : public Peer<S> {
   nearfar::Workspace workspace_;
 };
 
-/// The name by which peers know a loss with these options. They take it for granted that every row
-/// has a positive and a negative.
+/// The peers' name of a loss with these options. Peers assume that every row has a positive and a
+/// negative.
 template <class Line>
 Loss peers_name(const Shape& shape, const typename Line::Options& options) {
   if (shape.n < 4) return Loss::other;
   for (const auto& [name, text] : shape.options) {
-    // Others change what is computed.
+    // Other options change the result.
     if (name != "temperature" && name != "logit_scale" && name != "margin" && name != "mining") {
       return Loss::other;
     }

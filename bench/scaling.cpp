@@ -17,10 +17,10 @@
 #include "support/data.hpp"
 
 /// \file
-/// How losses grow with processes: mpirun -n 2 bench_scaling [N ...], one thread a process.
-/// Strong scaling holds one batch of N rows on all of them against one process with all of it,
-/// weak scaling gives each process N rows. What is compared is measured in turn, the best of some
-/// tries; processes without work sleep. The first writes tables to standard output.
+/// Scaling of losses with processes: mpirun -n 2 bench_scaling [N ...], one thread a process.
+/// Strong scaling compares one batch of N rows on all processes with the same batch on one; weak
+/// scaling gives each process N rows. Cases that are compared are measured in turn, the best of
+/// some tries; processes without work sleep. The first process writes tables to standard output.
 
 namespace {
 
@@ -38,7 +38,7 @@ constexpr double temperature = 0.1;
 const std::pair<Schedule, const char*> schedules[] = {
     {Schedule::ring, "ring"}, {Schedule::ordered, "ordered"}, {Schedule::all_gather, "all_gather"}};
 
-/// Rows of one process, and where their gradients go.
+/// Rows of one process, and destinations of their gradients.
 struct Shard {
   Shard(Index first, Index rows, Index all)
       : x(bench::normal_rows<float>(all, cols, 1).middleRows(first, rows)),
@@ -55,14 +55,15 @@ struct Shard {
   nearfar::Workspace workspace{1};
 };
 
-/// Of N rows a set: in units of N^2 D operations, and of one shard for each other process.
+/// For N rows a set: operations in units of N^2 D, bytes in units of one shard for each other
+/// process.
 struct Counts {
   double floor;             // operations of one process
   double ring, all_gather;  // of many
   double bytes_ring, bytes_all_gather;
 };
 
-/// Forward and backward of one loss, in one process and in many.
+/// Forward and backward of one loss, on one process and on many.
 struct Subject {
   std::string name;
   Counts counts;
@@ -114,7 +115,7 @@ std::vector<Subject> subjects() {
   };
 }
 
-/// All processes arrive, those that wait asleep, so that they take no processor from the others.
+/// Waits for all processes; those that wait sleep, so that they take no processor from the others.
 void arrive_quietly() {
   MPI_Request request = MPI_REQUEST_NULL;
   MPI_Ibarrier(MPI_COMM_WORLD, &request);
@@ -124,7 +125,7 @@ void arrive_quietly() {
   }
 }
 
-/// Keeps the least of the milliseconds from when all begin until the last has done body().
+/// Keeps the minimum of the milliseconds from the common start to the end of the last body().
 template <class Body>
 void time(double& least, const Body& body) {
   MPI_Barrier(MPI_COMM_WORLD);
@@ -183,7 +184,7 @@ void strong(Communicator& world, Index n) {
       const double ideal = processes * subject.counts.floor / subject.operations(schedule);
       std::printf("| %s | %td | %s | %.2f | %.2f | %.2f | %.2f | %.0f | ", subject.name.c_str(), n,
                   name, alone, many[k], alone / many[k], ideal, sent / 1e3);
-      // In order some send more than others.
+      // With `ordered` some send more than others.
       if (schedule == Schedule::ordered) {
         std::printf("|\n");
       } else {

@@ -8,8 +8,7 @@
 #include "support/batch.hpp"
 
 /// \file
-/// Losses as one writes them with a few lines of Eigen: the whole matrix of scores, and what
-/// follows from it.
+/// Losses in a few lines of Eigen: the whole matrix of scores, and expressions of it.
 
 namespace bench::BENCH_SET {
 
@@ -39,7 +38,7 @@ GradientOf<S> dy_of(const Batch<S>& b) {
   return {b.dy, b.m, b.d};
 }
 
-/// Rows divided by their norms where the score is their cosine, and the way back.
+/// Rows divided by their norms if the score is their cosine, and the gradient through the division.
 template <class S>
 struct ScoredRows {
   bool cosine;
@@ -58,7 +57,7 @@ struct ScoredRows {
   }
 };
 
-/// Softmax of rows, in place; returns the log of each row's sum.
+/// Softmax of rows, in place; returns the logarithm of each row's sum.
 template <class S>
 Vector<S> softmax_rows(RowMatrix<S>& p) {
   const Vector<S> best = p.rowwise().maxCoeff();
@@ -172,7 +171,7 @@ double hadsell(const Batch<S>& b) {
     }
   }
   const double pairs = static_cast<double>(n) * static_cast<double>(n - 1);
-  // Each unordered pair stands twice in w.
+  // w contains each unordered pair twice.
   w *= static_cast<S>(2 / pairs);
   const Vector<S> sums = w.rowwise().sum();
   dx_of(b) = sums.asDiagonal() * x - w * x;

@@ -6,11 +6,11 @@
 #include "support/batch.hpp"
 
 /// \file
-/// Softmax losses as one writes them who has the memory for all scores and knows what costs: three
-/// matrix products (two where scores are symmetric), the scores kept from call to call, and between
-/// the products two passes over them, row by row, with the norms of a cosine folded in. One
-/// exponential a score serves both directions of CLIP; it is relative to a bound on all scores,
-/// hence underflows where scores lie far apart, which nearfar's do not.
+/// Softmax losses for programs with memory for all scores, written for speed: three matrix products
+/// (two if scores are symmetric), scores that are kept from call to call, and two passes over them
+/// between the products, row by row, which include the norms of a cosine. One exponential a score
+/// serves both directions of CLIP. It is relative to a bound on all scores, and thus underflows if
+/// scores are far apart, which nearfar's do not.
 
 namespace bench::BENCH_SET {
 
@@ -82,7 +82,7 @@ class KeptScores final : public Peer<S> {
     return Array::Ones(rows.rows());
   }
 
-  /// Rows of a class one after the other, and where each class begins.
+  /// Sorts rows by class, and finds the start of each class.
   void sort_by_class() {
     const Eigen::Map<const Eigen::ArrayXi> labels(b_.labels, b_.n);
     begin_ = Eigen::ArrayXi::Zero(labels.maxCoeff() + 2);
@@ -93,7 +93,7 @@ class KeptScores final : public Peer<S> {
     for (Index i = 0; i < b_.n; ++i) order_[next[labels[i]]++] = static_cast<int>(i);
   }
 
-  /// visit(j) for each positive j of row i; returns how many there are.
+  /// Calls visit(j) for each positive j of row i; returns their number.
   template <class Visit>
   Index for_positives(Index i, const Visit& visit) const {
     if (b_.loss != Loss::sup_con) {
@@ -107,7 +107,7 @@ class KeptScores final : public Peer<S> {
     return begin_[label + 1] - begin_[label] - 1;
   }
 
-  /// Scores become exponentials; the value.
+  /// Turns scores into exponentials; returns the value.
   double exponentials() {
     double sum = 0;
     column_sums_.setZero();
@@ -139,7 +139,7 @@ class KeptScores final : public Peer<S> {
     return sum / static_cast<double>(b_.n);
   }
 
-  /// Exponentials become dL/d(x_i . y_j); of symmetric scores those of both sides at once.
+  /// Turns exponentials into dL/d(x_i . y_j); for symmetric scores those of both sides at once.
   void weights() {
     const bool both = b_.loss != Loss::info_nce;
     const S share = 1 / static_cast<S>(is_clip() ? 2 * b_.n : b_.n);
@@ -163,7 +163,7 @@ class KeptScores final : public Peer<S> {
     }
   }
 
-  /// g less its part along each row.
+  /// Subtracts from g its part along each row.
   void through_norms(const Rows& rows, Eigen::Map<Matrix>& g) const {
 #pragma omp parallel for num_threads(b_.threads)
     for (Index i = 0; i < rows.rows(); ++i) {

@@ -97,7 +97,7 @@ class Torch final : public Peer<S> {
 };
 
 /// InfoNCE of inner products over chunks of queries: logits of one chunk at a time, no larger than
-/// the rows are, whose gradients are computed at once. Queries are samples, keys the weights of a
+/// the rows, whose gradients are computed at once. Queries are samples, keys the weights of a
 /// linear layer, as in PyTorch's linear_cross_entropy.
 template <class S>
 class ChunkedTorch final : public Peer<S> {

@@ -3,9 +3,8 @@
 #include "support/batch.hpp"
 
 /// \file
-/// InfoNCE as a program has it that takes the headers alone and compiles them for this machine:
-/// what the library, whose callers need no flags, is to be as fast as. Compiled with names of its
-/// own.
+/// InfoNCE in a program that uses the headers alone and compiles them for this machine. The
+/// library, whose users need no flags, should be as fast. Compiled with separate names.
 
 namespace bench {
 

@@ -8,7 +8,7 @@
 #include "peers/kept_scores.hpp"
 
 /// \file
-/// Kept scores around oneDNN's matrix product, of float alone.
+/// Kept scores with oneDNN's matrix product, for float alone.
 
 namespace bench::BENCH_SET {
 

@@ -3,18 +3,18 @@
 #include <cstddef>
 
 /// \file
-/// What everybody computes who takes part: plain arrays and numbers, for each file may know Eigen
-/// and nearfar by names of its own.
+/// The problem that all participants compute: plain arrays and numbers, because each file may use
+/// Eigen and nearfar under separate names.
 
 namespace bench {
 
-/// Losses that peers know. All are means with the positives and margins of nearfar's defaults.
+/// Losses that peers have. All are means, with nearfar's positives and default margins.
 enum class Loss { info_nce, clip, nt_xent, sup_con, hadsell, batch_hard, other };
 enum class Kernel { cosine, inner_product, euclidean, other };
 
-/// Rows x (N x D) with labels or, of losses over two sets, with y (M x D); else y is x and M is N.
-/// Of losses against proxies these are y.
-/// NT-Xent's views are the halves of x. dx and dy have the shapes of x and y.
+/// Rows x (N x D) with labels or, for losses over two sets, with y (M x D); else y is x and M is N.
+/// For losses against proxies y are the proxies. NT-Xent's views are the halves of x. dx and dy
+/// have the shapes of x and y.
 template <class S>
 struct Batch {
   Loss loss = Loss::other;
@@ -31,11 +31,12 @@ struct Batch {
   S* dx = nullptr;
   S* dy = nullptr;
 
-  /// Whether rows are compared with themselves.
+  /// True if rows are compared with themselves.
   bool is_symmetric() const { return x == y; }
 };
 
-/// One way to compute a batch's loss and gradients. What it keeps from call to call, it has.
+/// One way to compute a batch's loss and gradients. The object owns what it keeps from call to
+/// call.
 template <class S>
 class Peer {
  public:
@@ -44,10 +45,10 @@ class Peer {
   Peer& operator=(const Peer&) = delete;
   virtual ~Peer() = default;
 
-  /// The value; the gradients are in dx and dy, or where fetch() puts them there from.
+  /// Returns the value; the gradients are in dx and dy, or fetch() copies them there.
   virtual double call() = 0;
   virtual void fetch() {}
-  /// Memory beside rows and gradients, 0 where nobody knows.
+  /// Memory besides rows and gradients, 0 if unknown.
   virtual double extra_bytes() const = 0;
 };
 

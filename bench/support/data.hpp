@@ -6,7 +6,7 @@
 #include <vector>
 
 /// \file
-/// The same data in every run, for everybody who computes the same loss.
+/// The same data in every run, for all participants of a loss.
 
 namespace bench {
 
@@ -21,7 +21,7 @@ RowMatrix<S> normal_rows(Eigen::Index rows, Eigen::Index cols, unsigned seed) {
   return RowMatrix<S>::NullaryExpr(rows, cols, [&] { return static_cast<S>(normal(generator)); });
 }
 
-/// Classes in turn, 32 of them; of few rows fewer, so that each has two rows.
+/// Classes in turn, 32 of them, or fewer for few rows, so that each has two rows.
 inline std::vector<int> labels(Eigen::Index n) {
   const Eigen::Index classes = std::clamp<Eigen::Index>(n / 4, 2, 32);
   std::vector<int> out;

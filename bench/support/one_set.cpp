@@ -7,9 +7,9 @@
 #endif
 
 /// \file
-/// Compiled once for each instruction set, which BENCH_SET is the name of. Nothing here may use
-/// the standard library's containers: the linker keeps one body of their functions a program, and
-/// it must not be one with wide instructions.
+/// Compiled once for each instruction set, whose name is BENCH_SET. Nothing here may use the
+/// standard library's containers: the linker keeps one body of their functions for the program,
+/// which must not have wide instructions.
 
 namespace bench::BENCH_SET {
 

@@ -7,11 +7,12 @@
 #include "support/shape.hpp"
 
 /// \file
-/// The arrays of one shape, and how far results are from a reference.
+/// The arrays of one shape, and the differences of results from a reference.
 
 namespace bench {
 
-/// Rows of a shape, and where gradients go. Keys lie near their queries, and so do second views.
+/// Rows of a shape, and destinations of gradients. Keys are near their queries, second views near
+/// first.
 template <class S>
 class Problem {
  public:
@@ -71,7 +72,7 @@ struct Answer {
   RowMatrix<double> gradients;
 };
 
-/// What `peer` makes of a problem.
+/// The result of `peer` for a problem.
 template <class S>
 Answer answer_of(Problem<S>& problem, Peer<S>& peer) {
   problem.gradients().setZero();

@@ -26,7 +26,7 @@ double dot(const double* x, const double* y, Index d) {
   return sum;
 }
 
-/// What scores of a set of rows are divided by.
+/// The divisors of a set's scores.
 Numbers lengths(const Batch<double>& b, const double* x, Index n) {
   Numbers out;
   for (Index i = 0; i < n; ++i) {
@@ -43,7 +43,7 @@ double score(const Batch<double>& b, const double* x, const double* y) {
   return std::sqrt(sum);
 }
 
-/// dx_i += sum over j of w(i, j) d(score of x_i and y_j)/dx_i, where `turned` says w(j, i).
+/// dx_i += sum over j of w(i, j) d(score of x_i and y_j)/dx_i; `turned` means w(j, i).
 void add_gradient(const Batch<double>& b, const Pairs& scores, const Pairs& w, bool turned,
                   const double* x, Index n, const double* y, Index m, double* dx) {
   const Numbers lengths_x = lengths(b, x, n);
@@ -71,8 +71,8 @@ void add_gradient(const Batch<double>& b, const Pairs& scores, const Pairs& w, b
   }
 }
 
-/// -log softmax of the positives' share of a line of logits, row i or column i, each pair that may
-/// be seen; adds dL/dlogit times `factor`.
+/// -log softmax of the positives in a line of logits, row i or column i, over the pairs that count;
+/// adds dL/dlogit times `factor`.
 template <class Logit, class Seen, class Positive, class Weight>
 double softmax(Index m, double factor, const Logit& logit, const Seen& seen,
                const Positive& positive, const Weight& weight) {

@@ -3,12 +3,12 @@
 #include "support/batch.hpp"
 
 /// \file
-/// What is compiled once for each instruction set, so that peers have the one that the losses run
-/// with (NEARFAR_ISA).
+/// Code that is compiled once for each instruction set, so that peers use the same set as the
+/// losses (NEARFAR_ISA).
 
 namespace bench {
 
-/// A function that makes a peer of a batch; it returns null for a loss that it does not have.
+/// A function that makes a peer for a batch; returns null for a loss that it does not have.
 template <class S>
 using Make = Peer<S>* (*)(const Batch<S>&);
 
@@ -20,7 +20,7 @@ struct OfSet {
   Make<S> kept_onednn;  ///< null without oneDNN
 };
 
-/// That of the losses' instruction set.
+/// The code for the losses' instruction set.
 template <class S>
 const OfSet<S>& of_active_set();
 

@@ -8,7 +8,7 @@
 #include "support/batch.hpp"
 
 /// \file
-/// One thing to measure, as the command line names it.
+/// One case to measure, as the command line specifies it.
 
 namespace bench {
 
@@ -23,30 +23,30 @@ struct Shape {
   std::ptrdiff_t d = 128;
   int threads = 1;
   std::string scalar = "float";
-  std::string kernel;     ///< the loss's own when empty
+  std::string kernel;     ///< the loss's default if empty
   bool gradients = true;  ///< gradients=no: forward alone
   bool peers = true;      ///< peers=no: nearfar alone
   std::vector<std::pair<std::string, std::string>> options;
 };
 
-/// Throws std::invalid_argument on what is no shape.
+/// Throws std::invalid_argument on invalid text.
 Shape parse_shape(const std::string& text);
 
-/// What follows from a shape's loss.
+/// Properties of a shape's loss.
 struct Subject {
   Loss loss = Loss::other;
   Kernel kernel = Kernel::other;
   bool one_set = false;    ///< x alone
   bool views = false;      ///< the halves of x
-  double temperature = 1;  ///< as the loss has it
+  double temperature = 1;  ///< the loss's temperature
   double margin = 1;
-  double operations = 0;  ///< that the loss's products cannot do without
+  double operations = 0;  ///< operations that the loss's products need at least
 };
 
-/// Throws std::invalid_argument on a loss, kernel or option that there is not.
+/// Throws std::invalid_argument on an unknown loss, kernel or option.
 Subject subject_of(const Shape& shape);
 
-/// nearfar's loss of this shape. Of a batch only sizes and arrays are read.
+/// nearfar's loss for this shape. Only the batch's sizes and arrays are read.
 template <class S>
 Peer<S>* nearfar_loss(const Shape& shape, const Batch<S>& batch);
 

@@ -1,4 +1,4 @@
-// Bad input is an exception that names the argument; no output has been touched by then.
+// Bad input is an exception that names the argument; no output has changed.
 #include <iostream>
 #include <limits>
 #include <nearfar/losses/sup_con.hpp>
@@ -30,7 +30,7 @@ int main() {
     std::cout << e.what() << '\n';
     ++caught;
   }
-  // A row with nothing to learn from is no error: it is skipped and counted.
+  // A row without a gradient is no error: it is skipped and counted.
   x(2, 1) = 0;
   const auto result = loss.forward(x, std::vector<int>{1, 1, 2, 3});
   std::cout << result.diagnostics.anchors_without_positive << " rows without a positive\n";

@@ -9,7 +9,7 @@ int main() {
   for (int i = 0; i < 1000; ++i) labels[static_cast<std::size_t>(i)] = i % 50;
   const nearfar::Matrix<float> data = nearfar::Matrix<float>::Random(1000, 16);
 
-  // Mining wants batches in which every row has positives: 8 classes, 4 rows of each.
+  // Mining needs batches in which every row has positives: 8 classes, 4 rows of each.
   const nearfar::MPerClassSampler sampler(labels, {.classes = 8, .m = 4});
   std::vector<nearfar::Index> rows;
   sampler.draw(/*step=*/0, rows);

@@ -7,7 +7,7 @@
 
 int main() {
   using Matrix = nearfar::Matrix<float>;
-  const Matrix meaning = Matrix::Random(64, 8);  // what an image and its text have in common
+  const Matrix meaning = Matrix::Random(64, 8);  // the common content of an image and its text
   const Matrix pixels = meaning * Matrix::Random(8, 48);
   const Matrix words = meaning * Matrix::Random(8, 20);
   Matrix image_tower = 0.1f * Matrix::Random(48, 16);
@@ -25,7 +25,7 @@ int main() {
 
     image_tower -= 0.1f * pixels.transpose() * d_images;
     text_tower -= 0.1f * words.transpose() * d_texts;
-    // Past the cap the derivative is that at the cap: 0, or such that the scale comes back.
+    // Beyond the limit the derivative is that at the limit if it lowers the scale, and 0 else.
     log_scale -= 0.1 * std::min(scale, 100.0) * result.d_logit_scale;
     last = result.value;
     if (step == 0) first = last;

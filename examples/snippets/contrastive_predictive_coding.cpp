@@ -1,11 +1,11 @@
-// CPC: from what a sequence was up to now, find what it is one and two steps later.
+// CPC: the context of a sequence predicts its positions one and two steps later.
 #include <iostream>
 #include <nearfar/losses/cpc.hpp>
 
 int main() {
   using Matrix = nearfar::Matrix<float>;
   constexpr nearfar::Index sequences = 16, length = 12, steps = 2, dim = 8;
-  // Sequences whose elements move up by one place a step.
+  // Sequences whose elements move up by one column a step.
   Matrix targets(sequences * length, dim);  // position t of sequence b in row b length + t
   for (nearfar::Index i = 0; i < sequences * length; ++i) {
     if (i % length == 0) {
@@ -14,7 +14,7 @@ int main() {
       targets.row(i) << targets.row(i - 1).tail(dim - 1), targets(i - 1, 0);
     }
   }
-  const Matrix& contexts = targets;  // all of the past that is needed is the present
+  const Matrix& contexts = targets;  // the present contains all that the prediction needs
 
   Matrix weights = Matrix::Zero(steps * dim, dim);  // W_1 above W_2
   const nearfar::Cpc<float> loss({.length = length, .steps = steps, .temperature = 0.2});

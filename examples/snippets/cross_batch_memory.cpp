@@ -18,7 +18,7 @@ int main() {
       ids[static_cast<std::size_t>(i)] = 12 * step + i;
     }
     memory.push(x, labels, ids);
-    // The batch is part of its own references; ids keep a row from its own copy.
+    // The batch is part of its own references; ids exclude pairs of a row and its own copy.
     nearfar::Matrix<float> dx;
     const auto result = loss.forward_backward(x, nearfar::Targets(labels).ids(ids), memory.rows(),
                                               memory.targets(), dx, nearfar::no_gradient);

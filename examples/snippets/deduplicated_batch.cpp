@@ -1,4 +1,4 @@
-// A batch that holds some samples twice: ids keep copies from being each other's negatives.
+// A batch that contains some samples twice: with ids, copies are no negatives of each other.
 #include <cmath>
 #include <iostream>
 #include <nearfar/losses/nt_xent.hpp>
@@ -20,6 +20,6 @@ int main() {
     std::cout << "sample " << samples[i] << ": " << without[i] << " without ids, " << with[i]
               << " with\n";
   }
-  // A sample whose copy is a negative cannot be told from it: log 2 at least.
+  // With its copy as a negative, the loss of a sample is at least log 2.
   return without[0] > 0.69 && with[0] < 0.3 && std::abs(with[1] - without[1]) < 1e-6 ? 0 : 1;
 }

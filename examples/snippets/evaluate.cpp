@@ -1,5 +1,5 @@
-// How good are embeddings? recall@k and MAP@R among themselves, votes of a gallery's neighbours,
-// and signs of collapse.
+// Evaluate embeddings: recall@k and MAP@R among themselves, votes of a gallery's neighbours, and
+// signs of collapse.
 #include <iostream>
 #include <nearfar/metrics/collapse.hpp>
 #include <nearfar/metrics/knn_accuracy.hpp>

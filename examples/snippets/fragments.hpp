@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// The names that the documentation's fragments take for given. They are compiled and not linked:
+/// Declarations for the documentation's fragments. They are compiled and not linked:
 /// scripts/snippets makes a function of each.
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 using Rows = nearfar::Matrix<float>;
 
-// Rows, whatever a loss calls them, and their gradients.
+// Rows under the names of all losses, and their gradients.
 extern Rows guide_queries, guide_keys, guide_hard;
 extern Rows x, y, a, b, queries, keys, negatives, hard, anchors, positives, view1, view2, images,
     texts, candidates;

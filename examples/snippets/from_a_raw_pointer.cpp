@@ -1,4 +1,4 @@
-// Rows and gradients in memory that is not Eigen's: pointers, spans, vectors. Nothing is copied.
+// Rows and gradients in memory other than Eigen's: pointers, spans, vectors. Nothing is copied.
 #include <iostream>
 #include <nearfar/losses/sup_con.hpp>
 #include <span>
@@ -15,7 +15,7 @@ int main() {
   const auto result = loss.forward_backward(rows, std::span<const int>(labels), dx);
 
   const std::vector<float> once = gradient;
-  loss.forward_backward(rows, labels, accumulate(dx));  // adds to what is there
+  loss.forward_backward(rows, labels, accumulate(dx));  // adds to the contents
   std::cout << "loss " << result.value << ", gradient of the first row (" << once[0] << ", "
             << once[1] << ")\n";
   return rows.data() == x.data() && once[1] != 0 && gradient[1] == 2 * once[1] ? 0 : 1;

@@ -1,4 +1,4 @@
-// Armadillo keeps D x N column-major, a column an item: the same memory as N rows of D.
+// Armadillo keeps D x N column-major, one column for each item: the same memory as N rows of D.
 #include <armadillo>
 #include <cmath>
 #include <iostream>
@@ -19,7 +19,7 @@ int main() {
       nearfar::no_gradient);
   std::cout << "loss " << result.value << ", gradient " << arma::norm(d_queries, "fro") << '\n';
 
-  // A gradient of cosines is at a right angle to its row.
+  // A gradient of cosines is orthogonal to its row.
   const float along = arma::dot(d_queries.col(0), queries.col(0));
   const bool same_memory = rows(queries).data() == queries.memptr();
   return same_memory && std::abs(along) < 1e-4f && d_queries.col(0).is_zero() == false ? 0 : 1;

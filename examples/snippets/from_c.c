@@ -27,6 +27,6 @@ int main(void) {
 
   printf("loss %g, gradient of the first query (%g, %g)\n", result.value, d_queries[0],
          d_queries[1]);
-  /* Cosines see directions only: the gradient is at a right angle to the row, here (1, 0). */
+  /* Cosines depend on directions alone: the gradient is orthogonal to the row, here (1, 0). */
   return fabsf(d_queries[0]) < 1e-6f && fabsf(d_queries[1]) > 1e-3f ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-// dlib's matrices are row-major: a row an item, no copy.
+// dlib's matrices are row-major: one row for each item, without a copy.
 #include <dlib/matrix.h>
 
 #include <cmath>
@@ -18,7 +18,7 @@ int main() {
       nearfar::no_gradient);
   std::cout << "loss " << result.value << ", gradient " << dlib::length(d_queries) << '\n';
 
-  // A gradient of cosines is at a right angle to its row.
+  // A gradient of cosines is orthogonal to its row.
   const float along = dlib::dot(dlib::rowm(d_queries, 0), dlib::rowm(queries, 0));
   const bool same_memory = rows.data() == &queries(0, 0);
   return same_memory && std::abs(along) < 1e-4f && d_queries(0, 0) != 0 ? 0 : 1;

@@ -1,4 +1,4 @@
-// Is the gradient I wrote the gradient of my function? Every element is compared with differences.
+// Check a gradient of your own: every element is compared with differences of the function.
 #include <iostream>
 #include <nearfar/check/gradient_check.hpp>
 

@@ -1,19 +1,20 @@
-// A batch whose activations would not fit: embeddings chunk by chunk, the loss over all of them
-// once, then each chunk's gradient carried back through activations made again (GradCache).
+// A batch whose activations do not fit into memory: embed it chunk by chunk, call the loss over all
+// chunks once, then propagate each chunk's gradient back through recomputed activations
+// (GradCache).
 #include <iostream>
 #include <nearfar/sharded.hpp>
 #include <vector>
 
 using Matrix = nearfar::Matrix<double>;
 
-/// A layer with ReLU and one without; activations are what a large batch has no room for.
+/// A layer with ReLU and one without. A large batch has no memory for their activations.
 struct Encoder {
   Matrix first = Matrix::Random(20, 64) / 4;
   Matrix second = Matrix::Random(64, 16) / 8;
 
   Matrix hidden(const Matrix& input) const { return (input * first).cwiseMax(0); }
   Matrix embed(const Matrix& input) const { return hidden(input) * second; }
-  /// Adds to the gradient with respect to `second`; the rest of a model goes on from there.
+  /// Adds to the gradient with respect to `second`; a deeper model continues from here.
   void backward(const Matrix& input, const Matrix& d_rows, Matrix& d_second) const {
     d_second += hidden(input).transpose() * d_rows;
   }
@@ -28,7 +29,7 @@ int main() {
   for (int c = 0; c < chunks; ++c) {
     images.push_back(Matrix::Random(rows, 20));
     views.push_back(images.back() + 0.1 * Matrix::Random(rows, 20));
-    z.push_back(encoder.embed(images.back()));  // forgets the activations
+    z.push_back(encoder.embed(images.back()));  // discards the activations
     y.push_back(encoder.embed(views.back()));
   }
   for (std::size_t c = 0; c < chunks; ++c) {

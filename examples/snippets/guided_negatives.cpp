@@ -1,12 +1,13 @@
-// In-batch and hard negatives, some of which are answers: a guide, an older model's embeddings of
-// the same texts, says which. Pairs that it thinks nearer than the pair at hand are left out.
+// In-batch and hard negatives, some of which are answers. A guide, an older model's embeddings of
+// the same texts, finds them: pairs that are nearer in the guide than the positive pair are left
+// out.
 #include <iostream>
 #include <nearfar/losses/in_batch_info_nce.hpp>
 
 int main() {
   using Matrix = nearfar::Matrix<float>;
-  // Topic i of 64 has two queries and two documents, i and 64 + i: either document answers either
-  // query, and only one of them is noted as the answer.
+  // Topic i of 64 has two queries and two documents, i and 64 + i. Either document answers either
+  // query, but each query has only one of them as its positive.
   const Matrix topics = Matrix::Random(64, 16);
   const auto two_of_each = [&](float noise) {
     Matrix rows(128, 16);

@@ -1,4 +1,4 @@
-// Ids: a sample is never pushed away from its own old key.
+// Ids: the old key of a sample is no negative of the sample.
 #include <iostream>
 #include <nearfar/losses/info_nce.hpp>
 #include <nearfar/memory/key_queue.hpp>
@@ -23,7 +23,7 @@ int main() {
     std::cout << "image " << images[i] << ": " << without[i] << " without ids, " << with[i]
               << " with\n";
   }
-  // Images 10 and 11 have no old keys; 12 and 13 had to choose between two keys of their own.
+  // Images 10 and 11 have no old keys; 12 and 13 had an old key among their negatives.
   return with[0] == without[0] && with[1] == without[1] && with[2] < 0.5 * without[2] &&
                  with[3] < 0.5 * without[3]
              ? 0

@@ -1,4 +1,4 @@
-// InfoNCE in ten lines: of all keys, each query is to find its own.
+// InfoNCE in ten lines: the cross entropy of each query's own key among all keys.
 #include <iostream>
 #include <nearfar/losses/info_nce.hpp>
 
@@ -9,7 +9,7 @@ int main() {
 
   const nearfar::InfoNce<float> loss({.temperature = 0.07});  // cosine similarity
   const double before = loss.forward_backward(queries, keys, d_queries, d_keys).value;
-  const nearfar::Matrix<float> moved = queries - 10.f * d_queries;  // one step downhill
+  const nearfar::Matrix<float> moved = queries - 10.f * d_queries;  // one step of gradient descent
   const double after = loss.forward(moved, keys).value;
 
   std::cout << "loss " << before << ", after a step " << after << '\n';

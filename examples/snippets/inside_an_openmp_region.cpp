@@ -20,7 +20,7 @@ int main() {
     }
   }
 
-  bool same = true;  // to the last bit, whoever computed it with however many threads
+  bool same = true;  // the same bits from any thread
   for (std::size_t b = 0; b < batches; ++b) {
     same = same && values[b] == loss.forward(views[2 * b], views[2 * b + 1]).value;
   }

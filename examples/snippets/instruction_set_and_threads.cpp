@@ -1,4 +1,4 @@
-// What a call runs with: vectors as wide as the processor's, and as many threads as you say.
+// The instruction set and the number of threads of a call.
 //
 //     NEARFAR_ISA=avx2 OMP_NUM_THREADS=8 ./instruction_set_and_threads
 #include <iostream>
@@ -12,7 +12,7 @@ int main() {
   const nearfar::Matrix<float> keys = nearfar::Matrix<float>::Random(512, 32);
   const nearfar::InfoNce<float> loss;
   nearfar::Matrix<float> dq1, dk1, dq2, dk2;
-  nearfar::Workspace one(1), two(2);  // its calls' threads; 0, the default: OpenMP's own number
+  nearfar::Workspace one(1), two(2);  // threads of its calls; 0, the default: OpenMP's own number
   const double value1 = loss.forward_backward(queries, keys, dq1, dk1, {.workspace = &one}).value;
   const double value2 = loss.forward_backward(queries, keys, dq2, dk2, {.workspace = &two}).value;
 

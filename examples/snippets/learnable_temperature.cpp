@@ -1,4 +1,4 @@
-// A temperature that is learnt with the rows: its derivative comes with the result.
+// A temperature that is learnt with the rows: its derivative is in the result.
 #include <cmath>
 #include <iostream>
 #include <nearfar/losses/info_nce.hpp>
@@ -7,11 +7,11 @@ int main() {
   const nearfar::Matrix<float> queries = nearfar::Matrix<float>::Random(128, 16);
   const nearfar::Matrix<float> keys = queries + nearfar::Matrix<float>::Random(128, 16);
 
-  double log_temperature = std::log(1.0);  // so that no step makes it negative
+  double log_temperature = std::log(1.0);  // so that no step makes the temperature negative
   double first = 0, last = 0, slope = 0;
   for (int step = 0; step < 50; ++step) {
     const double temperature = std::exp(log_temperature);
-    // Losses are cheap to make: options and a kernel, nothing else.
+    // Constructing a loss is cheap: it holds options and a kernel.
     const nearfar::InfoNce<float> loss({.temperature = temperature});
     nearfar::Matrix<float> d_queries, d_keys;
     const auto result = loss.forward_backward(queries, keys, d_queries, d_keys);

@@ -1,4 +1,4 @@
-// Positives by list: which references belong to a query, and how much each counts.
+// Positives by list: the references that belong to a query, with weights.
 #include <cmath>
 #include <iostream>
 #include <nearfar/losses/sup_con.hpp>

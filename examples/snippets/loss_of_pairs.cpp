@@ -1,5 +1,5 @@
-// A loss of given pairs from scores of row i with row i and their gradients: as an example
-// PyTorch's CosineEmbeddingLoss, which nearfar::CosineEmbedding is, too.
+// A loss of given pairs from their scores and gradients of scores. The example is PyTorch's
+// CosineEmbeddingLoss, which the library also has as nearfar::CosineEmbedding.
 #include <algorithm>
 #include <iostream>
 #include <nearfar/check/gradient_check.hpp>
@@ -9,7 +9,7 @@
 
 using Vector = nearfar::Vector<double>;
 
-// Mean of 1 - s where rows belong together, of max(0, s - margin) where they do not.
+// The mean of 1 - s for rows that belong together, of max(0, s - margin) for others.
 double embedding_loss(const Vector& s, const std::vector<bool>& same, double margin, Vector& ds) {
   const auto n = static_cast<double>(s.size());
   ds = Vector::Zero(s.size());

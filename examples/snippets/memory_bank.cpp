@@ -8,11 +8,11 @@
 int main() {
   using Matrix = nearfar::Matrix<float>;
   nearfar::MemoryBank<float> bank(1000, 16, {.momentum = 0.5});
-  const nearfar::NoiseSampler noise(std::vector<double>(1000, 1.0));  // all samples alike
+  const nearfar::NoiseSampler noise(std::vector<double>(1000, 1.0));  // uniform over all samples
   const nearfar::Nce<float, nearfar::Cosine> loss({.temperature = 0.1, .log_z = 8});
 
   const std::vector<nearfar::Index> batch = {4, 8, 15, 16, 23, 42};
-  Matrix x = Matrix::Random(6, 16);  // what the encoder makes of them now
+  Matrix x = Matrix::Random(6, 16);  // the encoder's present embeddings of them
   double first = 0, last = 0;
   for (std::uint64_t step = 0; step < 30; ++step) {
     std::vector<nearfar::Index> drawn(64);

@@ -1,5 +1,5 @@
-// Mine hard negatives for retrieval: for each query the nearest documents that are surely not
-// answers, and their rows as InfoNCE takes negatives of each query's own.
+// Mine hard negatives for retrieval: for each query the nearest documents that are probably no
+// answers, and their rows as negatives of each query's own for InfoNCE.
 #include <algorithm>
 #include <iostream>
 #include <nearfar/losses/info_nce.hpp>
@@ -8,7 +8,7 @@
 int main() {
   using Matrix = nearfar::Matrix<float>;
   using Index = nearfar::Index;
-  // Document i answers query i; document 100 + i says nearly the same, and nobody has noted so.
+  // Document i answers query i. Document 100 + i is nearly the same, but no list contains it.
   Matrix documents = Matrix::Random(1000, 16);
   documents.middleRows(100, 100) = documents.topRows(100) + 0.02f * Matrix::Random(100, 16);
   const Matrix queries = documents.topRows(100) + 0.3f * Matrix::Random(100, 16);

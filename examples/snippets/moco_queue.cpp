@@ -1,4 +1,4 @@
-// MoCo: keys of earlier batches are negatives, a slow copy of the encoder makes the keys.
+// MoCo: keys of earlier batches are negatives; a momentum encoder computes the keys.
 #include <iostream>
 #include <nearfar/losses/info_nce.hpp>
 #include <nearfar/memory/key_queue.hpp>
@@ -7,7 +7,7 @@
 
 using Matrix = nearfar::Matrix<float>;
 
-// A random view: what the last columns hold is not the image's own.
+// A random view: the last columns are independent of the image.
 Matrix view_of(const Matrix& images) {
   Matrix view = images;
   view.rightCols(16).setRandom();
@@ -25,13 +25,13 @@ int main() {
   for (int step = 0; step < 80; ++step) {
     const nearfar::Index first = step * 64 % 512;
     const Matrix images = data.middleRows(first, 64);
-    std::vector<nearfar::Index> ids(64);  // which image a key is of
+    std::vector<nearfar::Index> ids(64);  // the image of each key
     for (std::size_t i = 0; i < 64; ++i) ids[i] = first + static_cast<nearfar::Index>(i);
     const Matrix input = view_of(images);
     const Matrix queries = input * encoder;
     const Matrix keys = view_of(images) * slow_encoder;
 
-    // No query is pushed away from an old key of its own image; keys have no gradient.
+    // A query is not compared with an old key of its own image; keys have no gradient.
     Matrix d_queries;
     value = loss.forward_backward(queries, keys, queue.negatives(ids), d_queries,
                                   nearfar::no_gradient, nearfar::no_gradient)

@@ -1,5 +1,5 @@
-// NCE: words from noise. Noise is drawn from word2vec's unigram^0.75, and its probabilities make
-// the scores a model of the data's.
+// NCE: a model of words, from a classifier of words against noise. Noise is drawn from word2vec's
+// unigram^0.75, and its probabilities enter the logits.
 #include <iostream>
 #include <nearfar/losses/nce.hpp>
 #include <nearfar/sampling/noise_sampler.hpp>
@@ -9,7 +9,7 @@ int main() {
   using Matrix = nearfar::Matrix<float>;
   const std::vector<double> counts = {1000, 500, 200, 100, 50, 20, 10, 5};  // of 8 words
   const nearfar::NoiseSampler noise(nearfar::powered_counts(counts, 0.75));
-  const Matrix contexts = Matrix::Random(8, 4);  // a row a word
+  const Matrix contexts = Matrix::Random(8, 4);  // one row for each word
   const Matrix queries = Matrix::Random(3, 4);
   const std::vector<nearfar::Index> words = {0, 2, 5};  // the data for each query
 

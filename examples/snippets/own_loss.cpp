@@ -1,5 +1,5 @@
 // A loss of your own, without an N x M matrix: a term gets rows of scores, part by part. Here
-// RINCE, which bears false positives (Chuang et al., Robust contrastive learning against noisy
+// RINCE, which tolerates false positives (Chuang et al., Robust contrastive learning against noisy
 // views, 2022): L_i = -exp(q s_ii / tau) / q + (lambda sum_j exp(s_ij / tau))^q / q.
 #include <cmath>
 #include <iostream>

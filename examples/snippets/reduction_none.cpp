@@ -1,4 +1,5 @@
-// Reduction::none: a value a row, to be weighted by what comes after, whose gradient goes back in.
+// Reduction::none: one value for each row. Code after the loss weights them and returns its
+// gradient.
 #include <cmath>
 #include <iostream>
 #include <nearfar/losses/triplet.hpp>
@@ -10,7 +11,7 @@ int main() {
   const nearfar::Triplet<double> each({.reduction = nearfar::Reduction::none});
   const nearfar::Triplet<double> mean;
 
-  // Focus on what goes wrong: L = 1/N sum of values squared, so dL/d(value) = 2/N value.
+  // Weight large losses more: L = 1/N sum of values squared, so dL/d(value) = 2/N value.
   const std::vector<double> values = each.forward(a, p, n).values;
   std::vector<double> upstream;
   for (const double v : values) upstream.push_back(2.0 / 8 * v);

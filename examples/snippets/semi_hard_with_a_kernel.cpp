@@ -7,7 +7,7 @@
 int main() {
   using Distance = nearfar::Mahalanobis<float>;
   const nearfar::Matrix<float> x = nearfar::Matrix<float>::Random(60, 8);
-  std::vector<int> labels;  // only the first column tells classes apart
+  std::vector<int> labels;  // only the first column distinguishes classes
   for (nearfar::Index i = 0; i < 60; ++i) labels.push_back(x(i, 0) > 0 ? 1 : 0);
 
   nearfar::Matrix<float> transform = nearfar::Matrix<float>::Identity(8, 8);  // L
@@ -15,7 +15,7 @@ int main() {
       {.margin = 0.5, .mining = nearfar::Mining::semihard}, Distance(transform));
 
   nearfar::Matrix<float> d_transform;
-  for (int step = 0; step < 100; ++step) {  // the kernel sees L as it is at each call
+  for (int step = 0; step < 100; ++step) {  // each call uses the present L
     loss.forward_backward(x, labels, nearfar::no_gradient, {.d_parameter = d_transform});
     transform -= 0.2f * d_transform;
   }

@@ -12,17 +12,17 @@ int main() {
   const Matrix images = pictures(image_of, Eigen::all) + 0.1f * Matrix::Random(8, 16);  // crops
   const Matrix texts = pictures(image_of, Eigen::all) + 0.1f * Matrix::Random(8, 16);
 
-  // Labels: all captions of an image are its positives. CLIP's softmax gives each its share: of two
-  // log 2 is left, of three log 3.
+  // Labels: all captions of an image are its positives. CLIP's softmax gives each an equal share,
+  // so the loss is at least log 2 for two, log 3 for three.
   const nearfar::Clip<float> clip({.logit_scale = 20});
   Matrix d_images, d_texts;
   const double shared = clip.forward_backward(images, texts, image_of, d_images, d_texts).value;
   const double shares = (3 * std::log(3.0) + 4 * std::log(2.0)) / 8;
 
-  // Ids instead: an image's other captions are no positives and no negatives.
+  // Ids instead: an image's other captions are neither positives nor negatives.
   const double own = clip.forward(images, texts, nearfar::Targets().ids(image_of)).value;
 
-  // SigLIP asks of each pair whether it matches; with labels all captions of an image do.
+  // SigLIP classifies each pair as a match or not; with labels all captions of an image match.
   const nearfar::SigLip<float> sig_lip({.logit_scale = 20, .logit_bias = -10});
   const double one_matches = sig_lip.forward(images, texts).value;
   const double all_match = sig_lip.forward(images, texts, image_of).value;

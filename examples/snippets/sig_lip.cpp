@@ -1,11 +1,11 @@
-// SigLIP: each pair of an image and a text is a question of its own; scale and bias are learnt.
+// SigLIP: binary cross entropy of each pair of an image and a text; scale and bias are learnt.
 #include <iostream>
 #include <nearfar/losses/sig_lip.hpp>
 
 int main() {
   nearfar::Matrix<float> images = nearfar::Matrix<float>::Random(64, 16);
   nearfar::Matrix<float> texts = nearfar::Matrix<float>::Random(64, 16);
-  double scale = 10, bias = -10;  // where the paper starts
+  double scale = 10, bias = -10;  // the paper's initial values
 
   double first = 0, last = 0;
   for (int step = 0; step < 300; ++step) {

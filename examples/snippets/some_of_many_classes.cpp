@@ -31,7 +31,7 @@ int main() {
       weights.row(drawn[c]) -= 0.1f * d_rows.row(static_cast<nearfar::Index>(c));
     }
   }
-  const double last = loss.forward(x, labels, weights).value;  // of all classes
+  const double last = loss.forward(x, labels, weights).value;  // over all classes
   std::cout << "loss " << first << " -> " << last << '\n';
   return last < 0.2 * first ? 0 : 1;
 }

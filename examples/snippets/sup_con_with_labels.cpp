@@ -14,7 +14,7 @@ int main() {
   std::cout << "loss " << result.value << " over " << result.diagnostics.terms << " rows, "
             << result.diagnostics.anchors_without_positive << " without a positive\n";
 
-  // The same as sets of labels, a bit each: rows that share one are positive for each other.
+  // The same as sets of labels, one bit for each label: rows that share one are positives.
   const std::vector<std::uint64_t> sets = {0b001, 0b001, 0b010, 0b010, 0b010, 0b100};
   const auto of_sets = loss.forward(x, nearfar::MultiLabels{sets.data(), 6, 1});
   std::cout << "from sets of labels " << of_sets.value << '\n';

@@ -11,7 +11,7 @@ struct StudentT {
     return 1 / (1 + u);
   }
   template <class S>
-  S slope(S, S s) const {  // ds/du, of u and s
+  S slope(S, S s) const {  // ds/du, from u and s
     return -s * s;
   }
 };

@@ -1,5 +1,5 @@
-// A loss of your own from the library's scores: say what dL/ds is, and rows get their gradients
-// through any kernel. Here ListNet's cross entropy of softmax(s) against wanted shares.
+// A loss of your own from the library's scores: compute dL/ds, and rows get their gradients through
+// any kernel. Here ListNet's cross entropy of softmax(s) with target probabilities.
 #include <cmath>
 #include <iostream>
 #include <nearfar/check/gradient_check.hpp>
