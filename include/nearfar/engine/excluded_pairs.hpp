@@ -45,8 +45,8 @@ class ExcludedPairs {
     return out;
   }
 
-  /// Keeps each query's own positive in spite of its id: query i is compared with key column[i] -
-  /// first, or i - first if column is null. The columns must outlive the object.
+  /// Keeps each query's own positive in spite of its id: query i is compared with key
+  /// column[i] - first, or i - first if column is null. The columns must outlive the object.
   void keep_positives(const Index* column, Index first = 0) {
     keeps_ = true;
     kept_ = column;

@@ -13,8 +13,8 @@ enum class Pairing {
   upper    ///< queries and keys are the same rows: j > i, each unordered pair once
 };
 
-/// Keys that belong to a query: `each` of them a query, or those from offsets[i] to offsets[i + 1]
-/// - 1 of query i.
+/// Keys that belong to a query: `each` of them a query, or those from offsets[i] to
+/// offsets[i + 1] - 1 of query i.
 struct OwnColumns {
   Index each = 0;
   const Index* offsets = nullptr;

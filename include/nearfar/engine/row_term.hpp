@@ -20,7 +20,7 @@ class SoftmaxTerm;
 /// - `accumulate(i, first, n, s)`: adds the scores s of row i with keys first .. first + n - 1;
 /// - `close(i)`: after its last score, and then `value(i)`: the row's loss;
 /// - `gradient(i, first, n, s, g)`, if gradients are wanted: writes g_j = dL/ds_ij for the same
-/// scores again, without the divisor of the reduction; s and g do not overlap.
+///   scores again, without the divisor of the reduction; s and g do not overlap.
 ///
 /// A term owns the statistics of its rows, one entry a row, and is otherwise constant during a
 /// pass. Several threads call it, one thread at a time for each row. n is at most 384. Its

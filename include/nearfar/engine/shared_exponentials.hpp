@@ -199,8 +199,8 @@ class SharedTile {
     if (by_codes()) queries_.fold_positives(first_row_, count_, memory_.sums.row_positives);
   }
 
-  /// Replaces the tile's scores by weights, the sums of both sides' derivatives; returns sum g (s -
-  /// reference) over both.
+  /// Replaces the tile's scores by weights, the sums of both sides' derivatives; returns sum g
+  /// (s - reference) over both.
   double gradient(S reference, const SharedSide<S>& queries, const SharedSide<S>& keys) {
     mask_padding();
     return weigh(reference, queries, keys);

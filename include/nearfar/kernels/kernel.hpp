@@ -29,7 +29,8 @@ enum class Orientation { similarity, distance };
 /// type with
 /// - `static constexpr Geometry geometry` and `static constexpr Orientation orientation`,
 /// - `score(u)`: the score s for u, and `slope(u, s)`: ds/du, both const, for float and double,
-/// finite for every u of the geometry (at a kink a subgradient, usually 0), and without exceptions.
+///   finite for every u of the geometry (at a kink a subgradient, usually 0), and without
+///   exceptions.
 ///
 /// A loop over many pairs calls both; it is compiled in the file that names the kernel. All else
 /// runs in the library's engine, with the processor's widest vectors.

@@ -10,8 +10,8 @@ namespace nearfar {
 /// Distance d(x, y) = |L (x - y)|, L an E x D matrix, so that d^2 = (x - y)^T L^T L (x - y) with
 /// the positive semi-definite L^T L (E < D: of low rank). L is given, for example the inverse root
 /// of a covariance, or learnt: pass `d_parameter` to get dL/dL, E x D (Weinberger & Saul, Distance
-/// metric learning for large margin nearest neighbor classification, JMLR 2009, section 2). With v
-/// = L (x - y): dd/dx = L^T v / d, dd/dL = v (x - y)^T / d; at d = 0 the subgradient is 0.
+/// metric learning for large margin nearest neighbor classification, JMLR 2009, section 2). With
+/// v = L (x - y): dd/dx = L^T v / d, dd/dL = v (x - y)^T / d; at d = 0 the subgradient is 0.
 ///
 /// The kernel holds a view: L must outlive it, and an optimiser may change L in place.
 template <class S>

@@ -3,8 +3,8 @@
 #include "nearfar/loops/scores.hpp"
 
 /// \file
-/// Vector code of the lifted structured loss: log-sum-exps over a row's negatives. Nearness is sign
-/// * score.
+/// Vector code of the lifted structured loss: log-sum-exps over a row's negatives. Nearness is
+/// sign * score.
 
 namespace nearfar::detail {
 

@@ -3,8 +3,9 @@
 #include "nearfar/loops/scores.hpp"
 
 /// \file
-/// Vector code of linear hinges on pairs: max(0, positive margin - s) of a positive and max(0, s -
-/// negative margin) of a negative; for distances, whose sign is -1, with the opposite sign.
+/// Vector code of linear hinges on pairs: max(0, positive margin - s) of a positive and
+/// max(0, s - negative margin) of a negative; for distances, whose sign is -1, with the opposite
+/// sign.
 
 namespace nearfar::detail {
 

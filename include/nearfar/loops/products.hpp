@@ -48,10 +48,10 @@ struct ProductLoops {
   void (*pack_col_panels)(const S* rows, Index stride, Index count, Index depth, S* out);
 
   /// Scores: C = A B^T, or C += A B^T if `add`, for columns from `col_begin` (where a vector
-  /// begins) to the end of the vector that contains column col_end - 1. `a` has row_panels *
-  /// panel_rows rows, `b` has column panels, both of depth `depth`; C starts (at `c`) with A's
-  /// first row and column col_begin. `b` has `col_panels` column panels: those after col_end, which
-  /// the next call probably reads, are prefetched.
+  /// begins) to the end of the vector that contains column col_end - 1. `a` has
+  /// row_panels * panel_rows rows, `b` has column panels, both of depth `depth`; C starts (at `c`)
+  /// with A's first row and column col_begin. `b` has `col_panels` column panels: those after
+  /// col_end, which the next call probably reads, are prefetched.
   void (*multiply_panels)(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
                           Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride,
                           bool add);

@@ -32,8 +32,8 @@ template <class S>
 struct SincereLoops {
   /// Sums over n scores, all of positives.
   SincereSums (*sums)(Index n, const S* s, int sign, const SincereNegatives<S>& negatives);
-  /// Sets g to of_positives sigmoid(x) for a positive, and to of_negatives exp((nearness - best) /
-  /// tau) for a negative. Returns the sum of g (nearness - best).
+  /// Sets g to of_positives sigmoid(x) for a positive, and to of_negatives
+  /// exp((nearness - best) / tau) for a negative. Returns the sum of g (nearness - best).
   double (*gradient)(Index n, const S* s, int sign, const PositiveMask<S>& positives,
                      const SincereNegatives<S>& negatives, S of_positives, S of_negatives, S* g);
 };

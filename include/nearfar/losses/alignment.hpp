@@ -30,9 +30,9 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs);
 ///
 ///     L_i = |x_i / |x_i| - y_i / |y_i||^alpha
 ///
-/// The loss normalises the rows; a zero row stays zero, with zero gradient. Time and memory are O(N
-/// D). An object is immutable and may be shared by threads, each with its own Workspace. Results
-/// have the same bits at any number of threads.
+/// The loss normalises the rows; a zero row stays zero, with zero gradient. Time and memory are
+/// O(N D). An object is immutable and may be shared by threads, each with its own Workspace.
+/// Results have the same bits at any number of threads.
 template <class S>
 class Alignment {
  public:

@@ -30,8 +30,8 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs);
 ///     L = sum_d (C_dd - 1)^2 + lambda sum_{d != e} C_de^2,   C = Z1^T Z2 / N
 ///
 /// A view's Z has its columns less their means, divided by sqrt(variance + epsilon); the variance
-/// divides by N. A column of equal elements is 0 in Z, with zero gradient. A batch of one row has C
-/// = 0. The value is one number, without terms to reduce.
+/// divides by N. A column of equal elements is 0 in Z, with zero gradient. A batch of one row has
+/// C = 0. The value is one number, without terms to reduce.
 ///
 /// Extra memory O(N D + D^2); 6 N D^2 floating point operations forward and backward. An object is
 /// immutable and may be shared by threads, each with its own Workspace. Results have the same bits

@@ -5,9 +5,9 @@
 #include "nearfar/losses/proxy_calls.hpp"
 
 /// \file
-/// Softmax losses over classes with K centres each: the proxies of class c are rows c K .. c K + K
-/// - 1 of a (C K) x D matrix. A row's similarity z_ic to a class follows from its cosines s_ick
-/// with the class's centres.
+/// Softmax losses over classes with K centres each: the proxies of class c are rows
+/// c K .. c K + K - 1 of a (C K) x D matrix. A row's similarity z_ic to a class follows from its
+/// cosines s_ick with the class's centres.
 ///
 /// Of both losses, terms are rows, and Reduction::mean divides by N. Memory beyond inputs and
 /// gradients is O((N + C K) D), without an N x C matrix; 6 N C K D floating point operations

@@ -61,9 +61,9 @@ CpcResult evaluate(const CpcOptions& options, const Inputs<S, 3>& inputs);
 ///     L_k(b, t) = -log( exp f_k(z_(b, t+k), c_(b, t)) / sum_j exp f_k(z_j, c_(b, t)) )
 ///     L = 1/K sum_k (mean of L_k(b, t) over b and t < T - k)
 ///
-/// The candidates j are the positive and its negatives (SequenceNegatives), all at times k .. T -
-/// 1. The contexts of a step share all candidates, or some of the contexts share a few: a step is
-/// one InfoNCE or several.
+/// The candidates j are the positive and its negatives (SequenceNegatives), all at times k ..
+/// T - 1. The contexts of a step share all candidates, or some of the contexts share a few: a step
+/// is one InfoNCE or several.
 ///
 /// W_1 .. W_K are one matrix, K Dz x Dc, with W_k in rows (k - 1) Dz .. k Dz - 1, so that an
 /// optimiser has one parameter.
@@ -77,10 +77,11 @@ CpcResult evaluate(const CpcOptions& options, const Inputs<S, 3>& inputs);
 /// comes after it. With Reduction::none a context's value is 1/K times the sum of its L_k, and 0
 /// for a last position, which has no target.
 ///
-/// Extra memory O(B T (Dc + Dz)), for any K. Floating point operations of a step, with N = B (T -
-/// k) contexts and C candidates each: 2 N Dc Dz for W_k c and 2 N C Dz for the scores; forward and
-/// backward three times that. S is float or double. An object is immutable and may be shared by
-/// threads, each with its own Workspace. Results have the same bits at any number of threads.
+/// Extra memory O(B T (Dc + Dz)), for any K. Floating point operations of a step, with
+/// N = B (T - k) contexts and C candidates each: 2 N Dc Dz for W_k c and 2 N C Dz for the scores;
+/// forward and backward three times that. S is float or double. An object is immutable and may be
+/// shared by threads, each with its own Workspace. Results have the same bits at any number of
+/// threads.
 template <class S>
 class Cpc {
  public:

@@ -41,10 +41,10 @@ Result evaluate(const FastApOptions& options, const KernelValue<S>& kernel,
 /// counts in two neighbouring bins, linearly, so the derivatives of h+ and of h with respect to d
 /// are piecewise constant.
 ///
-/// Terms are anchors with a positive: Reduction::mean divides by their number. Extra memory O(N (D
-/// + bins)); 3 to 4 N^2 D floating point operations, 6 N M D with references, and N M bins for the
-/// histograms. An object is immutable and may be shared by threads, each with its own Workspace.
-/// Results have the same bits at any number of threads.
+/// Terms are anchors with a positive: Reduction::mean divides by their number. Extra memory
+/// O(N (D + bins)); 3 to 4 N^2 D floating point operations, 6 N M D with references, and N M bins
+/// for the histograms. An object is immutable and may be shared by threads, each with its own
+/// Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class FastAp : public LabelCalls<FastAp<S, K>, S, Result> {
   static_assert(std::is_same_v<K, Cosine>,

@@ -39,8 +39,8 @@ Result evaluate(const GeneralizedLiftedStructureOptions& options, const KernelVa
 /// with d the distance of kernel K, or minus the score for similarities. Libraries with two
 /// margins, d_ip - m_pos and m_neg - d_in, have m = m_neg - m_pos.
 ///
-/// Terms are anchors that have both a positive and a negative. Extra memory O((N + M) D), 3 to 4
-/// N^2 D floating point operations for a batch. An object is immutable and may be shared by
+/// Terms are anchors that have both a positive and a negative. Extra memory O((N + M) D),
+/// 3 to 4 N^2 D floating point operations for a batch. An object is immutable and may be shared by
 /// threads, each with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
 class GeneralizedLiftedStructure : public LabelCalls<GeneralizedLiftedStructure<S, K>, S, Result> {

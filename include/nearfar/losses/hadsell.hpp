@@ -64,9 +64,9 @@ Result evaluate(const HadsellOptions& options, const KernelValue<S>& kernel,
 ///
 /// - given pairs, row i of a with row i of b: terms are the N pairs;
 /// - pairs listed by the numbers of their rows, where positive pairs are similar: terms are the
-/// listed pairs;
-/// - all pairs i < j of a labelled batch, similar if the labels are equal: terms are the N (N - 1)
-/// / 2 pairs;
+///   listed pairs;
+/// - all pairs i < j of a labelled batch, similar if the labels are equal: terms are the
+///   N (N - 1) / 2 pairs;
 /// - all pairs of a query and a reference: terms are the N M pairs.
 ///
 /// With Reduction::none, and with weights of anchors, each row of a labelled batch has half of each

@@ -90,8 +90,8 @@ TemperatureResult evaluate(const InBatchInfoNceOptions& options, const KernelVal
 
 }  // namespace detail
 
-/// InfoNCE of pairs, with extensions for in-batch negatives. For N queries q_i and keys k_i (both N
-/// x D), scores s of kernel K (minus the distance for distances) and temperature tau,
+/// InfoNCE of pairs, with extensions for in-batch negatives. For N queries q_i and keys k_i (both
+/// N x D), scores s of kernel K (minus the distance for distances) and temperature tau,
 ///
 ///     L_i = -log( exp(s(q_i, k_i) / tau) / Z_i )
 ///     Z_i = sum_j exp(s(q_i, k_j) / tau)                           always

@@ -44,11 +44,11 @@ Result evaluate(const LiftedStructureOptions& options, const KernelValue<S>& ker
 /// are references, negatives of the reference are queries. A pair without any negative has the
 /// value 0.
 ///
-/// If, of a batch with lists, one row lists a pair and the other row does not, the term is max(0,
-/// J_ij)^2 / 4, the listing row's half. Extra memory O((N + M) D); 4 to 5 N^2 D floating point
-/// operations forward and backward for a batch, 16 N M D with references, because score passes for
-/// the sums over negatives come first. An object is immutable and may be shared by threads, each
-/// with its own Workspace. Results have the same bits at any number of threads.
+/// If, of a batch with lists, one row lists a pair and the other row does not, the term is
+/// max(0, J_ij)^2 / 4, the listing row's half. Extra memory O((N + M) D); 4 to 5 N^2 D floating
+/// point operations forward and backward for a batch, 16 N M D with references, because score
+/// passes for the sums over negatives come first. An object is immutable and may be shared by
+/// threads, each with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Euclidean>
 class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, Result> {
   static_assert(is_symmetric<K>(),

@@ -53,10 +53,10 @@ Result evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
 ///     L = sum over (i, p, n) of max(0, d_ip - beta + alpha) + max(0, beta - d_in + alpha)
 ///         + nu beta
 ///
-/// with d the distance of kernel K; for similarities max(0, beta - s_ip + alpha) and max(0, s_in -
-/// beta + alpha). The loss computes the sum over triplets from pairs: a positive pair is in as many
-/// triplets as its anchor has negatives, and a negative pair in as many as its anchor has
-/// positives. The paper draws one negative for each positive; here all of them count.
+/// with d the distance of kernel K; for similarities max(0, beta - s_ip + alpha) and
+/// max(0, s_in - beta + alpha). The loss computes the sum over triplets from pairs: a positive pair
+/// is in as many triplets as its anchor has negatives, and a negative pair in as many as its anchor
+/// has positives. The paper draws one negative for each positive; here all of them count.
 ///
 /// Terms are the hinges, two a triplet: Reduction::mean divides by their number, mean_nonzero by
 /// the number of those above zero. Anchors without a positive or without a negative have no

@@ -49,9 +49,9 @@ Result evaluate(const MultiSimilarityOptions& options, const KernelValue<S>& ker
 /// with similarities s of kernel K. Terms are anchors: Reduction::mean divides by N, as in the
 /// paper. An anchor without positives or without negatives has the other logarithm alone.
 ///
-/// With `epsilon` the sums are over the mined pairs alone (eq. 11 and 12), s_ip < max_n s_in +
-/// epsilon and s_in > min_p s_ip - epsilon. The choice has no derivative. An anchor without a
-/// positive or without a negative then has the value 0.
+/// With `epsilon` the sums are over the mined pairs alone (eq. 11 and 12),
+/// s_ip < max_n s_in + epsilon and s_in > min_p s_ip - epsilon. The choice has no derivative. An
+/// anchor without a positive or without a negative then has the value 0.
 ///
 /// Extra memory O((N + M) D), 3 to 4 N^2 D floating point operations for a batch, N^2 D more with
 /// mining. An object is immutable and may be shared by threads, each with its own Workspace.

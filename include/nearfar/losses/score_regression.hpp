@@ -29,9 +29,9 @@ Result evaluate(const ScoreRegressionOptions& options, const KernelValue<S>& ker
 ///
 ///     L_i = (s(a_i, b_i) - scores_i)^2
 ///
-/// with the score of kernel K, a distance for kernels that are distances. Time and extra memory O(N
-/// D). An object is immutable and may be shared by threads, each with its own Workspace. Results
-/// have the same bits at any number of threads.
+/// with the score of kernel K, a distance for kernels that are distances. Time and extra memory
+/// O(N D). An object is immutable and may be shared by threads, each with its own Workspace.
+/// Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
 class ScoreRegression {
  public:

@@ -63,8 +63,8 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
 /// query's candidates are the C references that it is compared with. In a batch they are all other
 /// rows. Rows of the query's id and unlabelled ones are no candidates. Candidates are ranked by the
 /// score of kernel K, nearest first, ties to the lowest index. With p_1 the candidate at rank 1,
-/// rel(r) = 1 if p_r is a positive and 0 otherwise, R the number of positives, and h(k) = sum_{r <=
-/// k} rel(r) the positives among the k nearest:
+/// rel(r) = 1 if p_r is a positive and 0 otherwise, R the number of positives, and
+/// h(k) = sum_{r <= k} rel(r) the positives among the k nearest:
 ///
 ///     recall@k     1 when h(k) > 0, else 0
 ///     precision@k  h(k) / min(k, C)

@@ -207,8 +207,8 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
 
   void set_own(SupConRow<S>& row) const { row.own = std::exp(-below_best(row)); }
 
-  /// log((own + others) / own), in the form that keeps the digits. own is also given as sum *
-  /// exp(-below), because it may underflow.
+  /// log((own + others) / own), in the form that keeps the digits. own is also given as
+  /// sum * exp(-below), because it may underflow.
   static double log_of_total(const SupConRow<S>& row, double sum, double below) {
     return row.own > row.others ? std::log1p(row.others / row.own)
                                 : std::log(row.own + row.others) - std::log(sum) + below;

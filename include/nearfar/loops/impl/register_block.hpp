@@ -26,10 +26,11 @@ struct BlockShape {
   static constexpr int cols = vectors * lanes;
 };
 
-/// C (+)= A B with A rows x depth, B depth x (vectors * lanes): A(r, k) = a[r * a_row + k *
-/// a_depth], B(k, .) = b[k * b_depth ...], C(r, .) = c[r * c_row ...]. `add` keeps the contents of
-/// C. `ARow` is Index, or a Constant if known. `ahead(k)` is called in each step, to prefetch the
-/// data of the next block: hardware prefetchers stop at every jump from row to row.
+/// C (+)= A B with A rows x depth, B depth x (vectors * lanes):
+/// A(r, k) = a[r * a_row + k * a_depth], B(k, .) = b[k * b_depth ...], C(r, .) = c[r * c_row ...].
+/// `add` keeps the contents of C. `ARow` is Index, or a Constant if known. `ahead(k)` is called in
+/// each step, to prefetch the data of the next block: hardware prefetchers stop at every jump from
+/// row to row.
 template <int rows, int vectors, class S, class ARow, class Ahead>
 NEARFAR_ALWAYS_INLINE void register_block(Index depth, const S* a, ARow a_row, Index a_depth,
                                           const S* b, Index b_depth, S* c, Index c_row, bool add,

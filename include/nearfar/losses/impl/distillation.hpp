@@ -96,8 +96,8 @@ struct KlPart {
   double excess;
 };
 
-/// sum_k P (log P - log S) is also the sum of S - P + P (log P - log S), whose summands are all >=
-/// 0: a divergence near zero keeps its digits.
+/// sum_k P (log P - log S) is also the sum of S - P + P (log P - log S), whose summands are
+/// all >= 0: a divergence near zero keeps its digits.
 inline KlPart kl_part(double log_teacher, double log_student) {
   const double p = std::exp(log_teacher);
   const double s = std::exp(log_student);
