@@ -14,7 +14,7 @@ struct RowLoops {
   /// x . y, products and sum in double.
   double (*dot_in_double)(Index n, const S* x, const S* y);
   /// x . y, with sums of four products in S and the sum of these in double: for floats the error is
-  /// below one rounding of a float, at a quarter of the conversions. Overflows where S does.
+  /// below one rounding of a float, with far fewer conversions. Overflows where S does.
   double (*dot_by_fours)(Index n, const S* x, const S* y);
   S (*dot)(Index n, const S* x, const S* y);
   /// |x - y|^2.
