@@ -22,9 +22,9 @@
 
 /// \file
 /// DrLIM (Hadsell, Chopra and LeCun, Dimensionality reduction by learning an invariant mapping,
-/// 2006, sections 3.2 and 3.3): images are mapped to the plane by who is similar to whom, without
-/// labels. Similar are near images; with shifted copies of all images that sorts the map by shift,
-/// until an image's copies are called similar, too.
+/// 2006, sections 3.2 and 3.3): images are mapped to the plane by their neighbours, without labels.
+/// Near images are similar. With shifted copies of all images this sorts the map by shift; if an
+/// image's copies are similar, too, it does not.
 
 namespace {
 
@@ -42,7 +42,7 @@ struct Options : CommonOptions {
   double learning_rate = 1e-3;
 };
 
-/// All copies of an image are similar, and those of similar images.
+/// All copies of an image are similar, and so are those of similar images.
 Neighbourhoods across_copies(const Neighbourhoods& originals, std::size_t copies) {
   Neighbourhoods similar(originals.size() * copies);
   for (std::size_t i = 0; i < similar.size(); ++i) {
@@ -57,11 +57,11 @@ Neighbourhoods across_copies(const Neighbourhoods& originals, std::size_t copies
   return similar;
 }
 
-/// Pairs of an image in a batch: a similar one and four that hardly ever are.
+/// Pairs of an image in a batch: one similar, and four that are hardly ever similar.
 constexpr Index pairs_each = 5;
 
-/// Each image of a batch with one that is similar to it, and with those of the next few images of
-/// the batch, which hardly ever are.
+/// Pairs each image of a batch with one that is similar to it, and with the next few images of the
+/// batch, which are hardly ever similar.
 class PairLoss {
  public:
   PairLoss(const Options& o, const Neighbourhoods& similar)
@@ -106,7 +106,7 @@ class PairLoss {
   Pixels a_, b_, da_, db_;
 };
 
-/// How well the 10 nearest training images tell what a held-out one is.
+/// The accuracy of a held-out image's class from its 10 nearest training images.
 struct Scores {
   double classes = 0;
   double shifts = 0;
@@ -206,7 +206,7 @@ class Experiments {
            judge(train, mapped(encoder, train.images), test, mapped(encoder, test.images)));
   }
 
-  /// What a new encoder learns of who is similar to whom, and its map of the held-out images.
+  /// Trains a new encoder on these neighbours, and maps the held-out images.
   Scores learnt(const ShiftedImages& train, const ShiftedImages& test,
                 const Neighbourhoods& similar, Pixels& map) const {
     Random random(o_.seed);

@@ -12,8 +12,8 @@
 
 /// \file
 /// Instance discrimination (Wu et al., Unsupervised feature learning via non-parametric instance
-/// discrimination, 2018): every image is a class of its own, its weights a row of a memory bank,
-/// and noise-contrastive estimation stands in for a softmax over all of them.
+/// discrimination, 2018): every image is a class of its own, whose weights are a row of a memory
+/// bank. Noise-contrastive estimation replaces a softmax over all of them.
 
 namespace {
 
@@ -33,8 +33,8 @@ double estimated_log_z(const Pixels& queries, const Pixels& some, double tempera
   return std::log(static_cast<double>(images)) + std::log(logits.exp().mean());
 }
 
-/// The bank's rows start where the encoder does: a first epoch spent on random targets would undo
-/// what even an untrained encoder has.
+/// Fills the bank with the encoder's first outputs: an epoch with random targets would make the
+/// encoder worse than untrained.
 void fill_bank(nearfar::MemoryBank<float>& bank, const Network<float>& encoder,
                const Images& images) {
   const ImageSet& set = images.data.train;
@@ -42,7 +42,7 @@ void fill_bank(nearfar::MemoryBank<float>& bank, const Network<float>& encoder,
     fill_image(set, row, images.scale, to);
   });
   const std::vector<std::size_t> every = spread(set, set.size());
-  // Each update halves what is left of the random start, at a momentum of a half.
+  // Each update halves the rest of the random start, at a momentum of a half.
   for (int round = 0; round < 8; ++round) bank.update(every, rows);
 }
 
@@ -84,8 +84,9 @@ void run(const Options& o) {
     bank.gather(noise, negatives);
     uniform.log_probabilities(noise, log_noise);
     log_noise_keys.assign(which.size(), static_cast<float>(uniform.log_probability(0)));
-    // The paper takes the first batch's word for good. Here the bank is random then, and an encoder
-    // without batch normalisation fills it with rows of one direction: the estimate has to follow.
+    // The paper keeps the estimate of the first batch. Here the bank is random at that time, and an
+    // encoder without batch normalisation fills it with rows of one direction: the estimate must
+    // follow.
     const double estimate = estimated_log_z(queries, negatives, o.temperature, count);
     log_z += (estimate - log_z) * (step == 0 ? 1 : 0.1);
     const nearfar::Nce<float, nearfar::Cosine> loss({.temperature = o.temperature, .log_z = log_z});
@@ -113,7 +114,7 @@ void run(const Options& o) {
 
 int main(int argc, char** argv) {
   Options options;
-  // An image's key is an epoch old: many short epochs keep keys fresher than few long ones.
+  // An image's key is an epoch old: with many short epochs keys are newer than with few long ones.
   options.images = 20000;
   options.epochs = 15;
   return run_program(

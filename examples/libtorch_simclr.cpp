@@ -20,8 +20,8 @@
 
 /// \file
 /// SimCLR (Chen et al., A simple framework for contrastive learning of visual representations,
-/// 2020) with an encoder in LibTorch, trained by nearfar's NT-Xent or by the same loss in
-/// LibTorch's own operations, so that their figures can be held against each other.
+/// 2020) with an encoder in LibTorch, trained with nearfar's NT-Xent or with the same loss in
+/// LibTorch's own operations, for a comparison.
 
 namespace {
 
@@ -31,10 +31,10 @@ namespace nn = torch::nn;
 
 struct Options : SelfSupervisedOptions {
   std::string loss = "nearfar";
-  std::size_t steps = 0;  ///< at most; 0: all of the epochs
+  std::size_t steps = 0;  ///< largest number; 0: all of the epochs
 };
 
-/// NT-Xent as it is written in LibTorch: all scores at once.
+/// NT-Xent in LibTorch's operations: all scores at once.
 Tensor nt_xent_of_libtorch(const Tensor& views, double temperature) {
   const auto n = views.size(0) / 2;
   const Tensor z = nn::functional::normalize(views, nn::functional::NormalizeFuncOptions().dim(1));
@@ -45,14 +45,14 @@ Tensor nt_xent_of_libtorch(const Tensor& views, double temperature) {
   return nn::functional::cross_entropy(logits, torch::cat({own + n, own}));
 }
 
-/// First views on top, second views below.
+/// First views above, second views below.
 Tensor loss_of(const Options& o, const Tensor& views) {
   if (o.loss == "libtorch") return nt_xent_of_libtorch(views, o.temperature);
   const std::vector<Tensor> halves = views.chunk(2);  // views of the same memory
   return nearfar::libtorch::nt_xent(halves[0], halves[1], {.temperature = o.temperature});
 }
 
-/// Two convolutions, whose outputs are the representation, and the head that the loss sees.
+/// Two convolutions, whose outputs are the representation, and the projection head.
 class Encoder {
  public:
   explicit Encoder(const ImageSet& images)
@@ -63,7 +63,7 @@ class Encoder {
         head_(nn::Linear(32 * ((height_ + 3) / 4) * ((width_ + 3) / 4), 256), nn::ReLU(),
               nn::Linear(256, 64)) {}
 
-  /// A row an image.
+  /// One row for each image.
   Tensor represent(const Tensor& images) {
     return body_->forward(images.view({images.size(0), 1, height_, width_})).flatten(1);
   }
@@ -107,7 +107,7 @@ class Stopwatch {
   void next_step() { steps_.push_back(0); }
   void start() { began_ = Clock::now(); }
   void stop() { steps_.back() += std::chrono::duration<double>(Clock::now() - began_).count(); }
-  /// Other work on the machine disturbs it less than a mean.
+  /// Other work on the machine changes it less than a mean.
   double median() const {
     std::vector<double> sorted = steps_;
     std::nth_element(sorted.begin(), sorted.begin() + middle(), sorted.end());
@@ -128,7 +128,7 @@ double peak_megabytes() {
   return static_cast<double>(usage.ru_maxrss) / 1024;  // kilobytes on Linux
 }
 
-/// Of an encoder as it is.
+/// The quality of an encoder.
 Quality quality_of(Encoder& encoder, const Images& images, const Judge& judge) {
   const ImageSet& test = images.data.test;
   return judge.judge(represent(encoder, images.data.train, images.scale, judge.gallery()),
@@ -174,7 +174,7 @@ void run(const Options& o) {
     in_loss.start();
     const Tensor loss = loss_of(o, z);
     in_loss.stop();
-    // The loss's part of backward ends where the gradient of its input comes out.
+    // The loss's part of backward ends with the gradient of its input.
     z.register_hook([&](const Tensor&) { in_loss.stop(); });
     in_loss.start();
     loss.backward();

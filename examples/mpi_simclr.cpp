@@ -14,9 +14,9 @@
 
 /// \file
 /// SimCLR (Chen et al., A simple framework for contrastive learning of visual representations,
-/// 2020) with its batch shared out to the processes of an MPI program, each with a copy of the
-/// encoder: mpirun -n 4 mpi_simclr. The views of all processes are to find each other among those
-/// of all processes, so that the loss is that of one process with the whole batch.
+/// 2020) with its batch split over the processes of an MPI program, each with a copy of the
+/// encoder: mpirun -n 4 mpi_simclr. Views are compared with those of all processes, so that the
+/// loss is that of one process with the whole batch.
 
 namespace {
 
@@ -28,7 +28,7 @@ struct Options : SelfSupervisedOptions {
   Schedule schedule = Schedule::ring;
 };
 
-/// What this process does of `count` things.
+/// The part of this process in `count` items.
 struct Share {
   Share(std::size_t count, const Communicator& world)
       : first(begin(count, world.rank(), world)),
@@ -62,8 +62,8 @@ std::vector<Step> train(const Options& o, const Images& images, Communicator& wo
   Progress progress(std::cout, Progress::on_terminal());
   progress.start(o.epochs, batches.per_epoch(), batches.batch_size());
   for (std::size_t step = 0; step < steps; ++step) {
-    // All processes draw the same batch; each makes the views of its own images, first views on
-    // top, second views below.
+    // All processes draw the same batch; each makes the views of its own images, first views above,
+    // second views below.
     const auto which = batches.next(random).subspan(own.first, own.size);
     const Pixels& z = pass.forward(2 * own.size, [&](std::size_t row, float* to) {
       images.fill_view(step, which[row % own.size], row / own.size, to);
@@ -73,7 +73,7 @@ std::vector<Step> train(const Options& o, const Images& images, Communicator& wo
         loss.forward_backward({world, o.schedule}, z.topRows(half), z.bottomRows(half),
                               dz.topRows(half), dz.bottomRows(half), {.workspace = &workspace});
 
-    // Gradients of all rows are of the one global loss: what they make of the parameters is summed.
+    // Gradients of rows are those of the one global loss: the parameters' gradients are summed.
     Network<float>::Vector gradient = pass.backward(dz);
     sum_over_processes(gradient);
     const double rate = scheduled(o.learning_rate, step, steps);
@@ -91,7 +91,7 @@ void run(const Options& o, Communicator& world) {
   const Judge judge(images);
   Random random(o.seed);
   Network<float> encoder = make_encoder(images, random);
-  // Processors of several kinds may round differently.
+  // Different processors may round differently.
   MPI_Bcast(encoder.parameters().data(), static_cast<int>(encoder.parameters().size()), MPI_FLOAT,
             0, MPI_COMM_WORLD);
   const Network<float> untrained = encoder;
@@ -117,7 +117,7 @@ void run(const Options& o, Communicator& world) {
 
 int run_process(int argc, char** argv) {
   Communicator world(MPI_COMM_WORLD);
-  // One of them talks; whatever goes wrong is told by those that see it.
+  // The first process prints; errors are printed by the processes that find them.
   if (world.rank() > 0 && std::freopen("/dev/null", "w", stdout) == nullptr) return 1;
   Options options;
   const std::map<std::string, Schedule> schedules = {{"ring", Schedule::ring},
@@ -141,7 +141,7 @@ int run_process(int argc, char** argv) {
 int main(int argc, char** argv) {
   MPI_Init(&argc, &argv);
   const int code = run_process(argc, argv);
-  // Others may wait for a process that has failed alone.
+  // Other processes may wait for one that has failed alone.
   if (code != 0) MPI_Abort(MPI_COMM_WORLD, code);
   MPI_Finalize();
   return code;

@@ -14,8 +14,8 @@
 #include "common/schedule.hpp"
 
 /// \file
-/// Bounds on mutual information against the truth. Of x and y, Gaussian with correlation rho in
-/// each of d dimensions, the mutual information is known: -d/2 log(1 - rho^2) (Poole et al., On
+/// Bounds on mutual information against the truth. For x and y, Gaussian with correlation rho in
+/// each of d dimensions, the mutual information is -d/2 log(1 - rho^2) (Poole et al., On
 /// variational bounds of mutual information, 2019, section 3).
 
 namespace {
@@ -51,11 +51,11 @@ Samples draw(Index count, Index d, double rho, Random& random) {
   return s;
 }
 
-/// The best critic there is, log p(y | x) - log p(y), as an inner product of d + 2 numbers:
+/// The optimal critic, log p(y | x) - log p(y), as an inner product of d + 2 numbers:
 ///
 ///     rho x.y / v - rho^2 |x|^2 / 2v - d/2 log v + |y|^2 / 2 (1 - 1/v),   v = 1 - rho^2
 ///
-/// `shift` is added: nwj's best critic has 1 more.
+/// `shift` is added: nwj's optimal critic is larger by 1.
 Samples best_critic(const Samples& s, double rho, double shift) {
   const Index d = s.x.cols();
   const double v = 1 - rho * rho;
@@ -72,7 +72,7 @@ Samples best_critic(const Samples& s, double rho, double shift) {
   return out;
 }
 
-/// The mean of a bound with the best critic over enough batches to have some 20000 samples.
+/// The mean of a bound with the optimal critic over enough batches for about 20000 samples.
 double with_best_critic(Bound bound, Index batch, Index d, double rho, Random& random) {
   const nearfar::MutualInformation<float> estimate({.bound = bound});
   const Index rounds = std::max<Index>(4, 20000 / batch);
@@ -101,8 +101,8 @@ double club_from_above(Index batch, Index d, double rho, Random& random) {
   return sum / static_cast<double>(rounds);
 }
 
-/// Trains a critic g(x) . h(y) to raise the bound, on samples that never come twice; the mean bound
-/// of the last fifth of the steps, during which it hardly changes.
+/// Trains a critic g(x) . h(y) to maximise the bound, with new samples in each step. Returns the
+/// mean bound of the last fifth of the steps, where it hardly changes.
 double with_trained_critic(Bound bound, const Options& o, Index d, double rho, Random& random) {
   Network<float> g(std::vector<Index>{d, 128, 128, 32}, random);
   Network<float> h(std::vector<Index>{d, 128, 128, 32}, random);
@@ -110,7 +110,7 @@ double with_trained_critic(Bound bound, const Options& o, Index d, double rho, R
   Adam<float> adam_h(h.parameters().size());
   BatchPass pass_g(g);
   BatchPass pass_h(h);
-  // Critics start small: nwj takes exponentials of them.
+  // Critics start small, because nwj takes their exponentials.
   const nearfar::MutualInformation<float> estimate(
       {.bound = bound, .temperature = static_cast<double>(g.outputs())});
   nearfar::Workspace workspace(1);
@@ -129,7 +129,7 @@ double with_trained_critic(Bound bound, const Options& o, Index d, double rho, R
     const auto count = static_cast<std::size_t>(o.batch);
     const Pixels& u = pass_g.forward(count, rows_of(s.x));
     const Pixels& v = pass_h.forward(count, rows_of(s.y));
-    // Upstream -1: what the optimizer brings down is minus the bound.
+    // Upstream -1: the optimizer minimises minus the bound.
     const auto result =
         estimate.forward_backward(u, v, d_u, d_v, {.workspace = &workspace, .upstream = -1.0});
     const double rate = scheduled(1e-3, step, steps);
@@ -145,12 +145,12 @@ void header(const char* title, const char* first) {
               "CLUB");
 }
 
-/// One line, to the screen and to the table.
+/// Writes one line to the screen and to the table.
 void line(std::ostream& csv, const std::string& name, const std::vector<double>& numbers) {
   std::printf("%-9s %7.2f", name.c_str(), numbers[0]);
   csv << name;
   for (std::size_t k = 0; k < numbers.size(); ++k) {
-    // The last one is the truth, which the reader knows.
+    // The last one is the truth, which is in the line's name.
     if (k > 0 && k + 1 < numbers.size()) std::printf(" %9.3f", numbers[k]);
     char text[32];
     std::snprintf(text, sizeof text, ",%.4f", numbers[k]);

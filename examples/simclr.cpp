@@ -8,7 +8,7 @@
 
 /// \file
 /// SimCLR (Chen et al., A simple framework for contrastive learning of visual representations,
-/// 2020): two random views of each image of a batch are to find each other among all others.
+/// 2020): cross entropy of the two random views of each image of a batch among all other views.
 
 namespace {
 
@@ -34,7 +34,7 @@ void run(const SelfSupervisedOptions& o) {
   progress.start(o.epochs, batches.per_epoch(), pairs);
   for (std::size_t step = 0; step < steps; ++step) {
     const auto which = batches.next(random);
-    // First views on top, second views below.
+    // First views above, second views below.
     const Pixels& z = pass.forward(2 * pairs, [&](std::size_t row, float* to) {
       images.fill_view(step, which[row % pairs], row / pairs, to);
     });

@@ -18,7 +18,7 @@
 #include "common/schedule.hpp"
 
 /// \file
-/// Losses over labels side by side: the same encoder, the same batches, the same number of steps.
+/// Losses over labels compared: the same encoder, the same batches, the same number of steps.
 
 namespace {
 
@@ -34,7 +34,7 @@ struct Options : CommonOptions {
   double learning_rate = 2e-3;
 };
 
-/// From embeddings and labels to the gradient; returns the value. `step` counts from 0.
+/// Computes the gradient from embeddings and labels; returns the value. `step` counts from 0.
 using Loss = std::function<double(const Pixels& x, const std::vector<std::uint8_t>& labels,
                                   std::size_t step, Pixels& dx, nearfar::Workspace& workspace)>;
 
@@ -44,8 +44,8 @@ double gradient(const L& loss, const Pixels& x, const std::vector<std::uint8_t>&
   return loss.forward_backward(x, labels, dx, {.workspace = &workspace}).value;
 }
 
-/// Triplets of cosines: margins mean the same whatever the mining. Softly they pull on, however far
-/// apart a triplet's negative already is.
+/// Triplets of cosines: a margin has the same meaning for any mining. The soft margin has a
+/// gradient at any distance of a triplet's negative.
 Loss triplet(Mining mining, TripletForm form = TripletForm::hinge) {
   return [mining, form](const auto& x, const auto& labels, std::size_t step, auto& dx,
                         auto& workspace) {
@@ -75,7 +75,7 @@ std::vector<Contender> contenders() {
   return {
       {"triplet, all", triplet(Mining::all)},
       {"triplet, semi-hard", triplet(Mining::semihard)},
-      // An easy triplet's hinge is 0: there is something to learn from it in the soft form only.
+      // An easy triplet's hinge and gradient are 0: only the soft margin trains with easy triplets.
       {"triplet, easy, soft", triplet(Mining::easy, TripletForm::soft)},
       {"triplet, batch-hard", triplet(Mining::batch_hard)},
       {"triplet, batch-hard, soft", triplet(Mining::batch_hard, TripletForm::soft)},
@@ -91,7 +91,7 @@ struct Scores {
   double knn = 0;
 };
 
-/// Held-out images among themselves, by cosine.
+/// Compares held-out images with each other, by cosine.
 Scores judge(const Pixels& rows, const std::vector<std::uint8_t>& labels) {
   const nearfar::Retrieval<float, nearfar::Cosine> retrieval({.ks = {1}});
   const nearfar::KnnAccuracy<float, nearfar::Cosine> knn({.k = 10});
@@ -180,7 +180,7 @@ class Contest {
               OutputFile& csv) const {
     std::printf("%s%-28s %9.4f %9.4f %9.4f", Progress::on_terminal() ? "\r\033[K" : "",
                 name.c_str(), s.recall, s.map_at_r, s.knn);
-    // Times are for the reader: the table kept is the same every time.
+    // Times are printed only: the table on disk is the same in every run.
     if (milliseconds > 0) std::printf(" %9.1f", milliseconds);
     std::printf("\n");
     std::fflush(stdout);

@@ -17,8 +17,8 @@
 #include "common/training_losses.hpp"
 
 /// \file
-/// Trains an encoder of small images with one of nearfar's losses, tells how good the embeddings
-/// of held-out images are, and draws a map of them.
+/// Trains an encoder of small images with one of nearfar's losses, prints the quality of the
+/// embeddings of held-out images, and draws a map of them.
 
 namespace {
 
@@ -90,7 +90,7 @@ struct Score {
   double accuracy = 0;
 };
 
-/// Held-out images against one another and against a gallery of training images.
+/// Compares held-out images with each other and with a gallery of training images.
 class Judge {
  public:
   Judge(const Dataset& data, const PixelScale& scale)
@@ -159,7 +159,7 @@ void run(const Options& o) {
   if (!o.classes.empty()) keep_classes(data, o.classes);
   const TrainingLoss& loss = *find_training_loss(o.loss);
   LossSettings settings = o.settings;
-  // The pairs of a small batch are done before a second thread has woken up.
+  // The pairs of a small batch take less time than the start of a second thread.
   settings.threads = o.batch <= 1024 ? 1 : o.threads;
   const LossFunction loss_function = loss.make(settings);
   prepare_folder(o.out);

@@ -23,8 +23,8 @@
 
 /// \file
 /// Word vectors by noise-contrastive estimation (Mnih and Kavukcuoglu, Learning word embeddings
-/// efficiently with noise-contrastive estimation, 2013): words that stand near a word of a text are
-/// to be told from words of a noise distribution.
+/// efficiently with noise-contrastive estimation, 2013): a classifier of words near a word of a
+/// text against words of a noise distribution.
 
 namespace {
 
@@ -32,7 +32,7 @@ using namespace example;
 using Eigen::Index;
 using Rows = nearfar::Matrix<float>;
 
-/// Every so many passages one is held out.
+/// One of this many passages is held out.
 constexpr std::size_t held_out_every = 20;
 constexpr std::size_t most_held_out_pairs = 20000;
 
@@ -49,8 +49,8 @@ struct Options : CommonOptions {
   double learning_rate = 0.1;
 };
 
-/// A vector for each word as a centre and one as a context. A score is their inner product and the
-/// context's bias, which is the last column of `contexts_`; that of `centres_` is 1 throughout.
+/// A vector for each word as a centre and one as a context. A score is their inner product plus the
+/// context's bias, which is the last column of `contexts_`; the last column of `centres_` is 1.
 class WordVectors {
  public:
   WordVectors(const Options& o, const std::vector<double>& counts, Random& random)
@@ -65,7 +65,7 @@ class WordVectors {
       }
     }
     centres_.col(o.dim).setOnes();
-    // A context's odds without a look at the centre.
+    // A context's odds without the centre.
     contexts_.setZero();
     double total = 0;
     for (const double count : counts) total += count;
@@ -142,12 +142,13 @@ class WordVectors {
   Rows directions() const { return centres_.leftCols(o_.dim).rowwise().normalized(); }
 
  private:
-  /// log(K p_n): how often a word is among the K noise words of a pair.
+  /// log(K p_n): the logarithm of the expected number of times that a word is among the K noise
+  /// words of a pair.
   double log_noise(Index word) const {
     return noise_.log_probability(word) + std::log(static_cast<double>(o_.noise));
   }
 
-  /// What the loss takes off a score before it calls it the odds' logarithm: NCE's scores are
+  /// The loss subtracts this from a score to get the logarithm of the odds: NCE's scores are
   /// logarithms of probabilities.
   double offset(Index word) const { return nce_ ? log_noise(word) : 0; }
 
@@ -158,7 +159,7 @@ class WordVectors {
   Rows contexts_;
 };
 
-/// The text, its pairs, and what was held out of it.
+/// The text, its pairs, and the held-out part.
 struct Text {
   Vocabulary vocabulary;
   std::vector<WordPair> pairs;
@@ -194,7 +195,7 @@ struct Text {
   }
 };
 
-/// Rankings by what can be counted, no vectors in between.
+/// Rankings from counts, without vectors.
 void rank_by_counts(WordRanking& ranking, const Text& text, const nearfar::NoiseSampler& noise) {
   const PairCounts counts(text.pairs, text.vocabulary.size());
   const double total = counts.total();
@@ -204,8 +205,8 @@ void rank_by_counts(WordRanking& ranking, const Text& text, const nearfar::Noise
     const double expected = counts.of(p.centre) * share(p.context);
     return expected > 0 ? std::max(0.0, std::log(counts.of(p) / expected)) : 0;
   });
-  // As if every word had been seen as a centre this often more, beside words by their frequency
-  // (Dirichlet smoothing); of 30, 100, 300 .. 10000 what ranks best here.
+  // Adds this count to every centre, divided over words by their frequency (Dirichlet smoothing);
+  // the best of 30, 100, 300 .. 10000 here.
   constexpr double more = 1000;
   ranking.report("co-occurrence counts, smoothed", [&](const WordPair& p) {
     const double chance = (counts.of(p) + more * share(p.context)) / (counts.of(p.centre) + more);

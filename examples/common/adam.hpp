@@ -9,9 +9,9 @@
 namespace example {
 
 struct AdamOptions {
-  double beta1 = 0.9;         ///< memory of the mean of the gradients
-  double beta2 = 0.999;       ///< memory of the mean of their squares
-  double epsilon = 1e-8;      ///< keeps the step finite where gradients vanish
+  double beta1 = 0.9;         ///< decay of the mean of the gradients
+  double beta2 = 0.999;       ///< decay of the mean of their squares
+  double epsilon = 1e-8;      ///< keeps the step finite if gradients vanish
   double weight_decay = 0.0;  ///< decoupled from the gradient (AdamW): shrinks parameters by
                               ///< learning_rate x weight_decay a step
 };
@@ -26,12 +26,12 @@ class Adam {
   explicit Adam(Eigen::Index size, AdamOptions options = {})
       : options_(options), mean_(Vector::Zero(size)), square_(Vector::Zero(size)) {}
 
-  /// One step down the gradient.
+  /// One step of gradient descent.
   void step(Vector& parameters, const Vector& gradient, double learning_rate) {
     ++steps_;
     const S b1 = static_cast<S>(options_.beta1);
     const S b2 = static_cast<S>(options_.beta2);
-    // Both means start at 0; the divisions undo the pull towards it.
+    // Both means start at 0; the divisions correct for that.
     const double unbias1 = 1 - std::pow(options_.beta1, steps_);
     const double unbias2 = 1 - std::pow(options_.beta2, steps_);
     const S rate = static_cast<S>(learning_rate / unbias1);

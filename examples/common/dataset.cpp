@@ -14,7 +14,7 @@ constexpr std::array<const char*, 10> fashion_names = {
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal",  "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
-/// Fashion-MNIST comes under the very file names of MNIST: its first test labels tell it.
+/// Fashion-MNIST has the file names of MNIST; its first test labels identify it.
 bool is_fashion(const ImageSet& test) {
   constexpr std::array<std::uint8_t, 16> first = {9, 2, 1, 1, 6, 1, 4, 6, 5, 7, 4, 5, 7, 3, 4, 1};
   return test.size() == 10000 && std::equal(first.begin(), first.end(), test.labels.begin());
@@ -121,7 +121,7 @@ PixelScale::PixelScale(const ImageSet& set) {
     const double off = static_cast<double>(v) - mean;
     variance += off * off * static_cast<double>(count[v]) / total;
   }
-  // All pixels alike: nothing to scale by.
+  // All pixels equal: there is no scale.
   const double deviation = variance > 0 ? std::sqrt(variance) : 1;
   for (std::size_t v = 0; v < 256; ++v) {
     table_[v] = static_cast<float>((static_cast<double>(v) - mean) / deviation);

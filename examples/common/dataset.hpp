@@ -12,8 +12,8 @@
 #include "common/idx.hpp"
 
 /// \file
-/// A data set as the example uses it: training and test images, names for the classes, a choice
-/// of classes, and images turned into rows of numbers.
+/// A data set for the examples: training and test images, names of the classes, a choice of
+/// classes, and images as rows of numbers.
 
 namespace example {
 
@@ -24,27 +24,27 @@ struct Dataset {
   std::vector<std::string> class_names;  ///< by label
 };
 
-/// Reads a folder in MNIST's format. Throws std::runtime_error as idx.hpp does, when training and
-/// test images differ in size, and when all training images are of one class.
+/// Reads a folder in MNIST's format. Throws std::runtime_error like idx.hpp, and if training and
+/// test images differ in size, or all training images are of one class.
 Dataset read_dataset(const std::filesystem::path& folder);
 
-/// Keeps the images of these classes only. Throws std::runtime_error for a class that the training
-/// or the test images lack, for one given twice, and unless there are two at least.
+/// Keeps the images of these classes only. Throws std::runtime_error for a class without training
+/// or test images, for one given twice, and for fewer than two classes.
 void keep_classes(Dataset& data, const std::vector<int>& classes);
 
-/// The first `count` images of a set in a fixed random order, a file may be sorted by class; all of
-/// them, in that order, when there are no more.
+/// The first `count` images of a set in a fixed random order, because a file may be sorted by
+/// class; all of them, in that order, if there are no more.
 ImageSet some_images(const ImageSet& set, std::size_t count);
 
-/// The labels that occur, in rising order.
+/// The labels that occur, in ascending order.
 std::vector<int> classes_of(std::span<const std::uint8_t> labels);
 
-/// From bytes to numbers of mean 0 and variance 1 over all pixels of the set it is made from.
+/// Scales bytes to mean 0 and variance 1 over all pixels of a set.
 class PixelScale {
  public:
   explicit PixelScale(const ImageSet& set);
   float operator()(std::uint8_t pixel) const { return table_[pixel]; }
-  /// The same for a pixel between whole ones, from 0 to 255.
+  /// The same for a value between pixel values, from 0 to 255.
   float of(double pixel) const {
     return static_cast<float>(double{table_[0]} +
                               pixel / 255 * (double{table_[255]} - double{table_[0]}));

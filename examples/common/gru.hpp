@@ -7,21 +7,22 @@
 #include "common/random.hpp"
 
 /// \file
-/// A gated recurrent unit: a network that reads a sequence and carries along what it has seen, the
-/// backward pass through time written by hand.
+/// A gated recurrent unit: a network that reads a sequence and keeps a state, with the backward
+/// pass through time.
 
 namespace example {
 
-/// For an input x and the state h before it, products row by row and sigma the logistic function,
+/// For an input x and the state h before it, with products row by row and sigma the logistic
+/// function,
 ///
-///     r = sigma(x W_r + h U_r + b_r)               what of h the new state may look at
-///     u = sigma(x W_u + h U_u + b_u)               what of h stays
-///     n = tanh(x W_n + b_n + r * (h U_n + c))      the new state
+///     r = sigma(x W_r + h U_r + b_r)               reset gate
+///     u = sigma(x W_u + h U_u + b_u)               update gate
+///     n = tanh(x W_n + b_n + r * (h U_n + c))      candidate state
 ///     h' = (1 - u) * n + u * h
 ///
 /// (Cho et al., Learning phrase representations using RNN encoder-decoder, 2014, with the reset
-/// gate r behind the product instead of before it, so that a step is one product.) States start at
-/// 0. Sequences lie in rows: position t of sequence b of length T is row b T + t.
+/// gate r after the product instead of before it, so that a step is one product.) States start at
+/// 0. Sequences are in rows: position t of sequence b of length T is row b T + t.
 template <class S>
 class Gru {
  public:
@@ -30,18 +31,18 @@ class Gru {
   using Rows = Eigen::Ref<const Matrix>;
   using Index = Eigen::Index;
 
-  /// What a forward pass leaves to the backward pass, and room for the latter. One a thread.
+  /// The results of a forward pass for the backward pass, and memory for the latter. One a thread.
   struct Tape {
-    Matrix states;       ///< h', B T x H
-    Matrix gates;        ///< r, u and n side by side, B T x 3 H
-    Matrix recalled;     ///< h U_n + c, B T x H
-    Matrix d_inputs;     ///< with respect to what x gave to each gate before its sigma or tanh
-    Matrix d_recurrent;  ///< and to what h gave
+    Matrix states;    ///< h', B T x H
+    Matrix gates;     ///< r, u and n side by side, B T x 3 H
+    Matrix recalled;  ///< h U_n + c, B T x H
+    Matrix d_inputs;  ///< gradient with respect to x's part of each gate before its sigma or tanh
+    Matrix d_recurrent;  ///< gradient with respect to h's part
   };
 
-  /// Weights are normal with variance 1 / (their number of inputs); biases are 0, save that of u,
-  /// which is 1: at the start the state changes slowly. Throws std::invalid_argument unless both
-  /// sizes are > 0.
+  /// Weights are normal with variance 1 / (their number of inputs); biases are 0, except those of
+  /// u, which are 1, so that the state changes slowly at the start. Throws std::invalid_argument
+  /// unless both sizes are > 0.
   Gru(Index inputs, Index size, Random& random);
 
   Index inputs() const { return inputs_; }
@@ -51,12 +52,11 @@ class Gru {
   Vector& parameters() { return parameters_; }
   const Vector& parameters() const { return parameters_; }
 
-  /// The states after each position of sequences of `length` rows of `input`; they live in the
-  /// tape.
+  /// The states after each position of sequences of `length` rows of `input`. They are in the tape.
   const Matrix& forward(const Rows& input, Index length, Tape& tape) const;
 
   /// The gradients with respect to the parameters and to `input`, from that with respect to the
-  /// states that forward() made of it. Overwrites both.
+  /// states of forward(). Overwrites both.
   void backward(const Rows& input, Index length, Tape& tape, const Rows& d_states,
                 Vector& d_parameters, Matrix& d_input) const;
 
@@ -69,20 +69,20 @@ class Gru {
 extern template class Gru<float>;
 extern template class Gru<double>;
 
-/// A batch of sequences on its way through a recurrent unit and back, threads sharing them. They go
-/// in shards of a fixed number, so that sums over a batch are split in the same way whatever the
-/// number of threads.
+/// A pass of a batch of sequences through a recurrent unit and back, on several threads. Sequences
+/// are divided into shards of a fixed number, so that sums over a batch do not depend on the number
+/// of threads.
 class GruPass {
  public:
   /// `unit` must outlive the object.
   explicit GruPass(const Gru<float>& unit) : unit_(unit) {}
 
-  /// The states of all positions; they stay until the next call. `input`: as Gru takes it; it must
-  /// stay until backward().
+  /// The states of all positions, valid until the next call. `input` is as for Gru, and must stay
+  /// unchanged until backward().
   const Pixels& forward(const Pixels& input, Eigen::Index length);
 
   /// The gradient with respect to the parameters, summed over the sequences of the last forward();
-  /// that with respect to its input is added to `d_input`.
+  /// the gradient with respect to its input is added to `d_input`.
   const Gru<float>::Vector& backward(const Pixels& d_states, Pixels& d_input);
 
  private:
@@ -92,7 +92,7 @@ class GruPass {
     Pixels d_input;
   };
 
-  /// body(shard, its first row, its rows) for all shards, shared among the threads.
+  /// Calls body(shard, its first row, its rows) for all shards, on several threads.
   template <class Body>
   void each_shard(const Body& body);
 

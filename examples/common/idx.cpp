@@ -21,13 +21,13 @@ constexpr std::uint32_t labels_magic = 2049;
   throw std::runtime_error(file.string() + ": " + what);
 }
 
-/// A file being read from front to back; zlib reads plain files as they are.
+/// A file that is read from front to back; zlib also reads plain files.
 class Reader {
  public:
   explicit Reader(fs::path file) : file_(std::move(file)) {
     std::error_code ignored;
     if (!fs::exists(file_, ignored)) fail(file_, "no such file");
-    // gzopen opens a folder too, and would call it truncated.
+    // gzopen opens a folder, too, and would report it as truncated.
     if (fs::is_directory(file_, ignored)) fail(file_, "a folder, not an IDX file");
     stream_.reset(gzopen(file_.c_str(), "rb"));
     if (!stream_) fail(file_, "cannot be opened");
@@ -52,8 +52,8 @@ class Reader {
     }
   }
 
-  /// The rest of the file, which must be `size` bytes. Memory grows with what is really there: a
-  /// damaged header may promise terabytes.
+  /// The rest of the file, which must be `size` bytes. Memory grows with the data actually present:
+  /// a damaged header may state terabytes.
   std::vector<std::uint8_t> rest(std::uint64_t size) {
     constexpr std::uint64_t step = std::uint64_t{1} << 22;
     std::vector<std::uint8_t> bytes;
@@ -67,7 +67,7 @@ class Reader {
                         " bytes of data, there are " + std::to_string(old + got));
       }
     }
-    // Reading on to the end also makes zlib compare the checksum.
+    // Reading to the end also makes zlib compare the checksum.
     std::uint8_t extra = 0;
     if (read(&extra, 1) != 0) {
       fail(file_, "holds more than the " + std::to_string(size) +
@@ -85,7 +85,7 @@ class Reader {
     const int got = gzread(stream_.get(), to, static_cast<unsigned>(size));
     int error = Z_OK;
     const char* message = gzerror(stream_.get(), &error);
-    // Z_BUF_ERROR is a compressed stream that stops early: the caller says how early.
+    // Z_BUF_ERROR means a compressed stream that ends early; the caller reports where.
     if (error != Z_OK && error != Z_BUF_ERROR) {
       fail(file_, error == Z_ERRNO ? std::string("cannot be read")
                                    : "damaged gzip data (" + std::string(message) + ")");

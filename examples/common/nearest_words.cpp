@@ -21,7 +21,7 @@ NearestWords::NearestWords(const std::vector<std::string>& words, const Vocabula
     : words_(words), vocabulary_(vocabulary), directions_(directions) {
   std::vector<Vocabulary::Word> chosen;
   for (const std::string& word : words) chosen.push_back(vocabulary.find(word));
-  // Of rows of length 1 the nearest ones have the largest cosine; the first is the word itself.
+  // For rows of length 1 the nearest ones have the largest cosine; the first is the word itself.
   found_ = nearest(directions(chosen, Eigen::all), directions, listed + 1);
   each_ = found_.size() / words.size();
 }

@@ -8,24 +8,24 @@
 #include "common/text.hpp"
 
 /// \file
-/// Which words have vectors of nearly one direction, as a list and as a map.
+/// The words with the nearest vectors, as a list and as a map.
 
 namespace example {
 
 /// Chosen words and the nearest of each by cosine.
 class NearestWords {
  public:
-  /// `directions`: a row of length 1 for each word of the vocabulary, which has all of `words`.
-  /// All three must outlive the object.
+  /// `directions` has a row of length 1 for each word of the vocabulary, which contains all of
+  /// `words`. All three must outlive the object.
   NearestWords(const std::vector<std::string>& words, const Vocabulary& vocabulary,
                const nearfar::Matrix<float>& directions);
 
-  /// Prints a line a word and leaves neighbours.csv. Throws std::runtime_error when it cannot be
+  /// Prints a line a word and writes neighbours.csv. Throws std::runtime_error if it cannot be
   /// written.
   void print(const std::filesystem::path& folder) const;
 
-  /// words.csv and words.gp: the words and the nearest few of each, one colour a word. Throws
-  /// std::runtime_error when they cannot be written.
+  /// Writes words.csv and words.gp: the words and the nearest few of each, one colour a word.
+  /// Throws std::runtime_error if they cannot be written.
   void write_map(const std::filesystem::path& folder) const;
 
  private:
@@ -36,7 +36,7 @@ class NearestWords {
   const std::vector<std::string>& words_;
   const Vocabulary& vocabulary_;
   const nearfar::Matrix<float>& directions_;
-  std::vector<std::size_t> found_;  // of each word itself and the nearest, nearest first
+  std::vector<std::size_t> found_;  // for each word itself and the nearest ones, nearest first
   std::size_t each_ = 0;
 };
 

@@ -20,7 +20,7 @@ constexpr Index reference_block = 4096;
 /// A reference and its distance; pairs compare by distance, then by index.
 using Neighbour = std::pair<float, std::size_t>;
 
-/// Keeps the k least neighbours, in order. k is small: a sorted array beats a heap.
+/// Keeps the k smallest neighbours, in order. k is small: a sorted array is faster than a heap.
 void offer(std::vector<Neighbour>& kept, std::size_t k, Neighbour next) {
   if (kept.size() == k) {
     if (!(next < kept.back())) return;

@@ -14,7 +14,7 @@ void prepare_folder(const fs::path& folder) {
   if (error || !fs::is_directory(folder, error)) {
     throw std::runtime_error(folder.string() + ": cannot be made a folder to write to");
   }
-  // Trying is the only check that also knows of full disks and read-only mounts.
+  // Only an attempt also detects full disks and read-only mounts.
   const fs::path probe = folder / ".write_test.part";
   std::ofstream stream(probe);
   stream << "x" << std::flush;

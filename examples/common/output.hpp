@@ -4,22 +4,22 @@
 #include <fstream>
 
 /// \file
-/// Files that are there in full or not at all.
+/// Files that are written completely or not at all.
 
 namespace example {
 
-/// Makes the folder if there is none, and makes sure that files can be written in it: better told
-/// before training than after. Throws std::runtime_error naming the folder.
+/// Makes the folder if there is none, and checks that files can be written in it, before training
+/// starts. Throws std::runtime_error with the name of the folder.
 void prepare_folder(const std::filesystem::path& folder);
 
-/// A file written under another name (`.part` at the end) that takes its own when it is complete.
-/// Throws std::runtime_error naming the file when it cannot be written.
+/// A file that is written under another name (with `.part` at the end) and renamed when it is
+/// complete. Throws std::runtime_error with the name of the file if it cannot be written.
 class OutputFile {
  public:
   explicit OutputFile(std::filesystem::path file);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
-  /// Without commit() nothing remains.
+  /// Removes the file, unless commit() was called.
   ~OutputFile();
 
   std::ofstream& stream() { return stream_; }

@@ -3,25 +3,25 @@
 #include <nearfar/core/parallel.hpp>
 
 /// \file
-/// The example's one place with threads. Work is cut into pieces whose size does not depend on the
-/// number of threads and each piece writes to a place of its own, so results do not depend on it
-/// either.
+/// All threads of the examples start here. Work is divided into pieces of a size that does not
+/// depend on the number of threads, and each piece writes to its own place, so results do not
+/// depend on it either.
 
 namespace example {
 
-/// How many threads there are to use.
+/// The number of threads to use.
 inline int available_threads() { return nearfar::detail::available_threads(0); }
 
-/// Runs body(i) for i = 0 .. count-1, shared among the threads as the library's own work is: by as
-/// many as pay, where other processes want the processors, too.
+/// Runs body(i) for i = 0 .. count-1, on several threads like the library's own work: on fewer if
+/// other processes need the processors.
 template <class Body>
 void parallel_for(Eigen::Index count, const Body& body) {
   nearfar::detail::parallel_tasks(count, available_threads(),
                                   [&](Eigen::Index i, int) { body(i); });
 }
 
-/// Settles the number of threads of the whole program, and keeps Eigen from splitting matrix
-/// products itself: it would split them differently for each number of threads.
+/// Sets the number of threads of the whole program, and stops Eigen from dividing matrix products
+/// itself, which it would do differently for each number of threads.
 inline void use_threads(int threads) {
   Eigen::setNbThreads(1);
 #ifdef _OPENMP

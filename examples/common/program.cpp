@@ -8,7 +8,7 @@
 namespace example {
 namespace {
 
-/// CLI11's ranges let NaN through: no comparison with it is true.
+/// CLI11's ranges accept NaN, because no comparison with it is true.
 CLI::Validator number_where(const std::string& wanted, bool (*holds)(double)) {
   return CLI::Validator(
       [=](const std::string& text) {
@@ -20,7 +20,7 @@ CLI::Validator number_where(const std::string& wanted, bool (*holds)(double)) {
       "NUMBER " + wanted);
 }
 
-/// Errors of whatever depth end as one line.
+/// Prints an error, with its causes, as one line.
 int complain(const std::string& name, std::string message) {
   for (char& c : message) {
     if (c == '\n' || c == '\r') c = ' ';

@@ -8,7 +8,7 @@
 #include "common/parallel.hpp"
 
 /// \file
-/// What all example programs have in common on the command line.
+/// Common parts of all example programs on the command line.
 
 namespace example {
 
@@ -20,7 +20,7 @@ struct CommonOptions {
   std::string out = "out";
 };
 
-/// Checks of single options: they refuse what CLI11's own let through.
+/// Checks of single options, which refuse more than CLI11's own.
 CLI::Validator positive_number();  ///< finite and > 0
 CLI::Validator fraction();         ///< from 0 to 1
 CLI::Validator digits_only();      ///< for unsigned numbers: CLI11 reads -1 as the largest one
@@ -30,8 +30,8 @@ CLI::Validator not_empty();        ///< for folders
 void declare_common(CLI::App& app, CommonOptions& options,
                     const std::string& data_help = "folder with a data set in MNIST's format");
 
-/// The body of main(): reads the command line, then calls run(). Whatever is thrown ends as one
-/// line on standard error and exit code 1.
+/// The body of main(): reads the command line, then calls run(). An exception ends the program with
+/// one line on standard error and exit code 1.
 int run_program(int argc, char** argv, const std::string& name, const std::string& description,
                 const std::function<void(CLI::App&)>& declare, const std::function<void()>& run);
 

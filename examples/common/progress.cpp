@@ -60,14 +60,14 @@ void Progress::start(int epochs, std::size_t steps_per_epoch, std::size_t items_
 
 void Progress::step(double loss) {
   ++steps_;
-  // The first steps count in full, later ones enter a mean over about fifty.
+  // A mean of the first steps, later a running mean over about fifty.
   loss_ += (loss - loss_) / static_cast<double>(std::min<std::size_t>(steps_, 50));
   if (terminal_) {
     const Clock::time_point now = Clock::now();
     if (steps_ > 1 && now - shown_ < std::chrono::milliseconds(100)) return;
     shown_ = now;
     drawn_ = true;
-    // "\033[K" clears what a longer line left behind.
+    // "\033[K" clears the rest of a longer line.
     out_ << '\r' << progress_bar(state()) << "\033[K" << std::flush;
     return;
   }

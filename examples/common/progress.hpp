@@ -6,15 +6,15 @@
 #include <string>
 
 /// \file
-/// Tells whoever waits how training goes.
+/// Shows the progress of training.
 
 namespace example {
 
-/// What a line about progress is made of.
+/// The contents of a line about progress.
 struct ProgressState {
   int epoch = 0;
   int epochs = 0;
-  double done = 0;  ///< of the whole, from 0 to 1
+  double done = 0;  ///< share of the whole, from 0 to 1
   double loss = 0;
   double items_per_second = 0;
   double seconds_left = 0;
@@ -27,17 +27,17 @@ std::string progress_bar(const ProgressState& state);
 /// The same as a line for a log, without the bar.
 std::string progress_line(const ProgressState& state);
 
-/// Shows progress on a stream: a bar that is redrawn in place when the stream is a terminal, else
+/// Shows progress on a stream: a bar that is redrawn in place if the stream is a terminal, else
 /// plain lines, four an epoch.
 class Progress {
  public:
-  /// Is standard output a terminal?
+  /// True if standard output is a terminal.
   static bool on_terminal();
 
   Progress(std::ostream& out, bool terminal) : out_(out), terminal_(terminal) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  /// Ends the line of a bar that was left unfinished by an error.
+  /// Ends the line of a bar that an error left unfinished.
   ~Progress();
 
   void start(int epochs, std::size_t steps_per_epoch, std::size_t items_per_step,
@@ -58,7 +58,7 @@ class Progress {
   std::size_t items_per_step_ = 0;
   std::string items_;
   std::size_t steps_ = 0;
-  double loss_ = 0;  // a running mean: single batches jump about
+  double loss_ = 0;  // a running mean, because single batches vary
   Clock::time_point began_;
   Clock::time_point shown_;
 };

@@ -9,9 +9,8 @@
 #include <vector>
 
 /// \file
-/// Random numbers that are the same with every standard library: the C++ standard fixes what
-/// std::mt19937_64 yields, but not what its distributions make of it. So the distributions are
-/// here.
+/// Random numbers that are the same with every standard library. The C++ standard defines the
+/// output of std::mt19937_64, but not that of its distributions, so the distributions are here.
 
 namespace example {
 
@@ -19,9 +18,9 @@ class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
 
-  /// A whole number in [0, bound), each as likely as the others; bound > 0.
+  /// A uniform integer in [0, bound); bound > 0.
   std::uint64_t below(std::uint64_t bound) {
-    // The lowest 2^64 mod bound values are thrown back, so that the rest divides evenly.
+    // The lowest 2^64 mod bound values are rejected, so that the rest divides evenly.
     const std::uint64_t unfair = (0 - bound) % bound;
     std::uint64_t draw = engine_();
     while (draw < unfair) draw = engine_();
@@ -31,7 +30,7 @@ class Random {
   /// A number in (0, 1]: never 0, so that its logarithm exists.
   double uniform() { return static_cast<double>((engine_() >> 11) + 1) * 0x1p-53; }
 
-  /// A normal number of mean 0 and variance 1, by Box and Muller's transform.
+  /// A normal number of mean 0 and variance 1, by the Box-Muller transform.
   double normal() {
     const double radius = std::sqrt(-2 * std::log(uniform()));
     return radius * std::cos(2 * std::numbers::pi * uniform());

@@ -6,12 +6,12 @@
 #include <vector>
 
 /// \file
-/// The optimizer of tables of which a step touches few rows.
+/// The optimizer of tables of which a step changes few rows.
 
 namespace example {
 
 /// Adagrad (Duchi et al. 2011): a number's step is learning_rate x gradient / sqrt(a + sum of the
-/// squares of all its gradients), a = 1. Rows that a step does not touch cost nothing.
+/// squares of all its gradients), a = 1. Rows without a gradient cost nothing.
 template <class S>
 class RowAdagrad {
  public:
@@ -19,9 +19,9 @@ class RowAdagrad {
 
   RowAdagrad(Eigen::Index rows, Eigen::Index cols) : squares_(Matrix::Ones(rows, cols)) {}
 
-  /// One step down the gradient: row k of `gradients` belongs to row which[k] of the table. Those
-  /// of a row that is there more than once are added up first, in order. Columns of the table that
-  /// `gradients` lacks, at the right, stay as they are.
+  /// One step of gradient descent: row k of `gradients` belongs to row which[k] of the table. The
+  /// gradients of a repeated row are added up first, in order. Columns of the table at the right
+  /// without a gradient do not change.
   void step(Matrix& table, const std::vector<Eigen::Index>& which, const Matrix& gradients,
             double learning_rate) {
     order_.resize(which.size());

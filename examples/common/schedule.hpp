@@ -6,11 +6,11 @@
 #include <numbers>
 
 /// \file
-/// How the learning rate goes.
+/// The schedule of the learning rate.
 
 namespace example {
 
-/// Up in a straight line over the first steps, down along half a cosine to almost nothing.
+/// Rises linearly over the first steps, then falls along half a cosine to almost 0.
 inline double scheduled(double highest, std::size_t step, std::size_t steps) {
   const double warm_up = std::min(200.0, 0.1 * static_cast<double>(steps));
   const double at = static_cast<double>(step);

@@ -16,7 +16,7 @@ using Eigen::Index;
 
 constexpr Index neighbours = 20;
 
-/// Training images that held-out ones are judged by.
+/// Number of training images in the gallery for held-out ones.
 constexpr std::size_t gallery_size = 20000;
 
 /// Images `which` as a network's input.
@@ -132,7 +132,7 @@ void write_quality(const SelfSupervisedOptions& options, const Images& images,
   csv.commit();
   std::printf("\n");
   const Dataset& data = images.data;
-  const Pixels points = plane(test_rows);  // all of the representation would make a huge table
+  const Pixels points = plane(test_rows);  // the whole representation would make a huge table
   write_embedding(folder, {points, data.test.labels, data.class_names, data.name + ", " + title,
                            std::to_string(data.test.size()) +
                                " held-out images, first two principal components of the "

@@ -14,8 +14,8 @@
 #include "common/trainer.hpp"
 
 /// \file
-/// What the programs that learn from images without labels share: their options, their encoder,
-/// and the table that says what the encoder is worth.
+/// Common parts of the programs that learn from images without labels: their options, their
+/// encoder, and the table of the encoder's quality.
 
 namespace example {
 
@@ -27,34 +27,34 @@ struct SelfSupervisedOptions : CommonOptions {
   double temperature = 0.1;
 };
 
-/// Options as `options` has them on entry, next to those of all programs.
+/// Declares options, with the values of `options` as defaults, besides those of all programs.
 void declare_self_supervised(CLI::App& app, SelfSupervisedOptions& options);
 
-/// Images and how to look at them.
+/// Images and their views.
 struct Images {
   Dataset data;
   PixelScale scale;
   std::uint64_t seed = 0;
   AugmentOptions augmentation = {};
 
-  /// Reads the data set, keeps `options.images` training images, tells what there is, and makes
-  /// the output folder.
+  /// Reads the data set, keeps `options.images` training images, prints a summary, and makes the
+  /// output folder.
   static Images read(const SelfSupervisedOptions& options);
 
   std::size_t training_size() const { return data.train.size(); }
 
-  /// Writes a random view of a training image; `view` tells views of one step apart.
+  /// Writes a random view of a training image; `view` is the number of the view in a step.
   void fill_view(std::size_t step, std::size_t image, std::size_t view, float* to) const;
 };
 
-/// Two convolutions, whose outputs are the representation, and on top the projection head that
-/// the loss sees, 64 numbers, dropped after training (Chen et al. 2020, section 2.1).
+/// Two convolutions, whose outputs are the representation, and the projection head, 64 numbers for
+/// the loss, which is removed after training (Chen et al. 2020, section 2.1).
 Network<float> make_encoder(const Images& images, Random& random);
 
 /// The layer of make_encoder() whose outputs are the representation.
 inline constexpr std::size_t representation_layer = 1;
 
-/// How good a representation of held-out images is.
+/// The quality of a representation of held-out images.
 struct Quality {
   double knn = 0;    ///< accuracy of 20 nearest training images by cosine, weighted vote
   double probe = 0;  ///< accuracy of a linear classifier trained on the training images
@@ -74,13 +74,13 @@ class Judge {
   /// The representation of the test images.
   Pixels test_rows(const Network<float>& encoder) const;
 
-  /// Of any representation: of the gallery's images, and of the test images.
+  /// The quality of any representation of the gallery's images and of the test images.
   Quality judge(const Pixels& train, const Pixels& test) const;
   const std::vector<std::size_t>& gallery() const { return gallery_; }
 
  private:
   const Images& images_;
-  std::vector<std::size_t> gallery_;  // the training images that test images are judged by
+  std::vector<std::size_t> gallery_;  // the training images that test images are compared with
 };
 
 /// One line of the table.
@@ -89,9 +89,9 @@ struct Judged {
   Quality quality;
 };
 
-/// Prints the table and leaves it in quality.csv, with a map of the representation and the curve of
-/// the loss beside it. `title`: of the system, in pictures. Throws std::runtime_error when
-/// something cannot be written.
+/// Prints the table and writes it to quality.csv, with a map of the representation and the curve of
+/// the loss. `title` is the title of pictures. Throws std::runtime_error if something cannot be
+/// written.
 void write_quality(const SelfSupervisedOptions& options, const Images& images,
                    const std::vector<Judged>& table, const Pixels& test_rows,
                    const std::vector<Step>& history, const std::string& title);

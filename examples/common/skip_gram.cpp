@@ -10,7 +10,7 @@ std::uint64_t key(const WordPair& pair) {
   return static_cast<std::uint64_t>(pair.centre) << 32 | static_cast<std::uint64_t>(pair.context);
 }
 
-/// The probability of each word to stay.
+/// The probability with which each word is kept.
 std::vector<double> chances(const Vocabulary& vocabulary, double sample) {
   double total = 0;
   for (Vocabulary::Word w = 0; w < vocabulary.size(); ++w) total += vocabulary.count(w);

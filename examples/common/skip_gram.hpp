@@ -7,8 +7,8 @@
 #include "common/text.hpp"
 
 /// \file
-/// The skip-gram view of a text (Mikolov et al., Distributed representations of words and phrases
-/// and their compositionality, 2013): pairs of a word and one that stands near it.
+/// Skip-grams of a text (Mikolov et al., Distributed representations of words and phrases and their
+/// compositionality, 2013): pairs of a word and a word near it.
 
 namespace example {
 
@@ -18,28 +18,29 @@ struct WordPair {
 };
 
 struct SkipGramOptions {
-  std::size_t window = 5;  ///< words to either side, in what is left of a passage
-  /// A word that makes up the share f of a text stays with probability sqrt(sample / f), at most 1
-  /// (section 2.3): `the` says little about its neighbours.
+  std::size_t window = 5;  ///< words to either side, in the remainder of a passage
+  /// A word with share f of a text is kept with probability sqrt(sample / f), at most 1 (section
+  /// 2.3): `the` has little information about its neighbours.
   double sample = 1e-3;
 };
 
-/// How often each word is there once frequent ones are thinned out: on average.
+/// The mean count of each word after frequent ones are thinned out.
 std::vector<double> thinned_counts(const Vocabulary& vocabulary, double sample);
 
-/// All pairs of words of a passage at most `window` apart, both ways, after frequent words have
-/// been thinned out.
+/// All pairs of words of a passage at most `window` apart, in both directions, after frequent words
+/// are thinned out.
 std::vector<WordPair> skip_grams(const std::vector<Passage>& passages, const Vocabulary& vocabulary,
                                  const SkipGramOptions& options, Random& random);
 
-/// How often pairs occur.
+/// Counts of pairs.
 class PairCounts {
  public:
   PairCounts(const std::vector<WordPair>& pairs, Vocabulary::Word words);
 
   double total() const { return static_cast<double>(sorted_.size()); }
   double of(const WordPair& pair) const;
-  /// Pairs with that centre; as pairs go both ways, also those with that context.
+  /// The number of pairs with that centre; because pairs have both directions, also with that
+  /// context.
   double of(std::int32_t word) const { return words_[static_cast<std::size_t>(word)]; }
 
  private:

@@ -19,14 +19,14 @@ bool is_letter(char c) {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-/// In WordNet's files the gloss is what follows the bar; lines of the licence begin with a blank.
+/// In WordNet's files the gloss follows the bar; lines of the licence begin with a blank.
 std::string_view gloss_of(std::string_view line) {
   const std::size_t bar = line.find('|');
   const bool entry = !line.empty() && line.front() != ' ' && bar != std::string_view::npos;
   return entry ? line.substr(bar + 1) : std::string_view();
 }
 
-/// Appends the passages of a file, one a line; `part` picks out of a line what is text.
+/// Appends the passages of a file, one a line; `part` returns the text in a line.
 void append_passages(const fs::path& file, std::string_view (*part)(std::string_view),
                      std::vector<Passage>& passages) {
   std::ifstream stream(file, std::ios::binary);

@@ -18,14 +18,14 @@ using Passage = std::vector<std::string>;
 /// alphabets (UTF-8) are letters; they stay as they are.
 Passage words_of(std::string_view line);
 
-/// The passages of a text: the lines of a plain file; of a folder with WordNet's database
-/// (data.noun, data.verb, data.adj, data.adv; see wndb(5WN)) the glosses, which are definitions and
-/// sentences that show a word's use. Passages of fewer than two words are left out. Throws
-/// std::runtime_error, one line that names the file, when one cannot be read or nothing is in it.
+/// The passages of a text: the lines of a plain file; or, in a folder with WordNet's database
+/// (data.noun, data.verb, data.adj, data.adv; see wndb(5WN)), the glosses, which are definitions
+/// and example sentences. Passages of fewer than two words are left out. Throws std::runtime_error,
+/// one line with the name of the file, if one cannot be read or contains no passage.
 std::vector<Passage> read_passages(const std::filesystem::path& path);
 
-/// The words that passages use often enough, the most frequent first (of equally frequent ones in
-/// alphabetical order), and how often.
+/// The words that occur often enough in passages, the most frequent first (equally frequent ones in
+/// alphabetical order), and their counts.
 class Vocabulary {
  public:
   using Word = Eigen::Index;
@@ -36,10 +36,10 @@ class Vocabulary {
   const std::string& operator[](Word word) const { return words_[static_cast<std::size_t>(word)]; }
   double count(Word word) const { return counts_[static_cast<std::size_t>(word)]; }
 
-  /// A word's number, -1 for a word that is not there.
+  /// A word's number, -1 for an unknown word.
   Word find(const std::string& word) const;
 
-  /// A passage as numbers, unknown words left out.
+  /// A passage as numbers, without unknown words.
   std::vector<Word> numbers(const Passage& passage) const;
 
  private:

@@ -13,15 +13,15 @@ namespace {
 using nearfar::Index;
 using Embeddings = nearfar::Matrix<float>;
 
-// Squared distances where a loss can have them, rather than cosines: on a plane, cosine similarity
-// sees angles only, and ten classes share one circle. At temperature 1 a class settles into a round
-// cloud of radius about 1.
+// Squared distances instead of cosines if a loss allows them. In the plane, cosine similarity
+// depends on angles alone, and ten classes share one circle. At temperature 1 a class becomes a
+// round cloud of radius about 1.
 using OnThePlane = nearfar::SquaredEuclidean;
 
 namespace registered = nearfar::registered;
 
-/// The kernel that a loss is trained with: squared distances where its own are cosines and it can
-/// have them.
+/// The kernel for training: squared distances if the loss's own kernel is the cosine and it allows
+/// them.
 template <class Line>
 struct TrainingKernel {
   using Own =
@@ -35,7 +35,7 @@ struct TrainingKernel {
   using Type = std::conditional_t<on_the_plane, OnThePlane, Own>;
 };
 
-// Where a plane wants other numbers than the defaults.
+// Numbers for the plane that differ from the defaults.
 template <class Options>
 Options on_the_plane() {
   return {};
@@ -69,7 +69,7 @@ nearfar::SupConOptions on_the_plane() {
   return {.temperature = 1};
 }
 
-/// Options with the settings that have their names.
+/// Options with the settings of the same names.
 template <class Options>
 Options with_settings(Options options, const LossSettings& settings) {
   Options::fields(
@@ -112,8 +112,8 @@ LossFunction make_mined_triplet(const LossSettings& settings) {
 }
 
 /// body(first members, partners, gradient of both, call) -> value, for losses of rows that belong
-/// together. Other rows of the same class count as negatives here: that costs a constant and leaves
-/// the best map where it was.
+/// together. Other rows of the same class count as negatives here, which adds a constant and does
+/// not change the best map.
 template <class Body>
 LossFunction over_halves(const LossSettings& settings, const Body& body) {
   return
@@ -136,7 +136,7 @@ LossFunction over_pairs(const Loss& loss, const LossSettings& settings) {
       });
 }
 
-/// Each pair with the partner of the next as its negative.
+/// The negative of each pair is the partner of the next.
 LossFunction make_triplet(const LossSettings& s) {
   const nearfar::Triplet<float> loss({.margin = s.margin.value_or(1.0)});
   return over_halves(
@@ -180,7 +180,7 @@ LossFunction make_sig_lip(const LossSettings& s) {
   return over_pairs(nearfar::SigLip<float>({.logit_scale = 1 / s.temperature.value_or(0.1)}), s);
 }
 
-/// Partners of all pairs are the noise, each as likely as the next.
+/// The noise is uniform over the partners of all pairs.
 LossFunction make_nce(const LossSettings& s) {
   const nearfar::Nce<float> loss({.temperature = s.temperature.value_or(1.0)});
   return over_halves(
@@ -205,7 +205,7 @@ LossFunction make_negative_sampling(const LossSettings& s) {
       });
 }
 
-/// Alignment of pairs, and uniformity of either half.
+/// Alignment of pairs, and uniformity of each half.
 LossFunction make_alignment_uniformity(const LossSettings& s) {
   return over_halves(
       s, [](auto first, auto partners, auto d_first, auto d_partners, const auto& call) {
@@ -222,7 +222,7 @@ LossFunction make_alignment_uniformity(const LossSettings& s) {
       });
 }
 
-/// Minus the bound: to be minimised.
+/// Minus the bound, which training minimises.
 template <nearfar::MutualInformationBound bound>
 LossFunction make_mutual_information(const LossSettings& s) {
   const nearfar::MutualInformation<float, OnThePlane> estimate(
@@ -292,11 +292,11 @@ constexpr std::array written = {
                  make_mutual_information<MutualInformationBound::donsker_varadhan>},
 };
 
-/// The losses above, then those over labels that the register has besides.
+/// The losses above, then the others over labels in the register.
 std::vector<TrainingLoss> make_table() {
   std::vector<TrainingLoss> table(written.begin(), written.end());
   const auto add = [&]<class Line>(Line) {
-    // Triplets stand there by their mining.
+    // Triplets are listed by their mining.
     if (Line::name == std::string_view("mined_triplet")) return;
     for (const TrainingLoss& loss : written) {
       if (loss.name == Line::name) return;

@@ -9,23 +9,23 @@
 #include <string_view>
 
 /// \file
-/// The losses an encoder can be trained with, as one table. A loss over labels of nearfar's
-/// register is there by itself; another is one more entry.
+/// The losses that can train an encoder, as one table. The losses over labels of nearfar's register
+/// are in it; another one is one more entry.
 
 namespace example {
 
-/// From the embeddings of a batch (laid out as PairedBatches says) and their labels to the loss;
-/// the gradient with respect to the embeddings is written, resized as needed. Keeps scratch memory
-/// from call to call: one call at a time.
+/// The loss of a batch from its embeddings (in the layout of PairedBatches) and labels. Writes the
+/// gradient with respect to the embeddings, resized as needed. Keeps scratch memory from call to
+/// call: one call at a time.
 using LossFunction = std::function<double(const nearfar::Matrix<float>& embeddings,
                                           std::span<const std::uint8_t> labels,
                                           nearfar::Matrix<float>& d_embeddings)>;
 
-/// What can be set from outside; a loss reads what it has a use for.
+/// Settings from outside; a loss uses those that it needs.
 struct LossSettings {
   std::optional<double> margin = {};
   std::optional<double> temperature = {};
-  int threads = 0;  ///< for the loss alone; 0: all there are
+  int threads = 0;  ///< for the loss alone; 0: all available
 };
 
 struct TrainingLoss {

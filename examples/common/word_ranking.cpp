@@ -14,7 +14,7 @@ WordRanking::WordRanking(const std::vector<WordPair>& held_out, const nearfar::N
     : held_out_(held_out), csv_(table) {
   std::vector<Eigen::Index> row(noise_words);
   for (std::size_t i = 0; i < held_out.size(); ++i) {
-    noise.draw(seed, 0, row, i + 1);  // row 0 is for those who train
+    noise.draw(seed, 0, row, i + 1);  // row 0 is for training
     noise_.insert(noise_.end(), row.begin(), row.end());
   }
   std::printf("\n%-36s %9s %9s\n", "held-out contexts among 100 words", "MRR", "hits@10");
