@@ -2,12 +2,12 @@
 #include <cstdio>
 #include <nearfar/nearfar.hpp>
 
-// Losses that the library holds ready beside losses compiled here, with flags that the library was
-// not compiled with. Matrices go back and forth and are freed on this side.
+// Losses of the compiled library together with losses compiled here, with flags that the library
+// was not compiled with. Matrices cross the boundary and are freed on this side.
 
 using nearfar::Matrix;
 
-// The library does not know it, so that all it needs is compiled here.
+// The library has no code for it, so everything is compiled here.
 struct OwnCosine : nearfar::Cosine {};
 
 static Matrix<float> rows(nearfar::Index n, nearfar::Index d, int seed) {

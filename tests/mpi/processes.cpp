@@ -8,9 +8,9 @@
 
 #include "support/sharded_cases.hpp"
 
-/// Sharded losses over MPI, run by mpirun with any number of processes, and what MPI adds: copies
-/// of communicators, groups of processes, bytes. With the argument "die" its last process ends in
-/// the middle of a call.
+/// Sharded losses over MPI, run by mpirun with any number of processes, and the parts of MPI:
+/// copies of communicators, groups of processes, bytes. With the argument "die" its last process
+/// ends in the middle of a call.
 
 namespace {
 
@@ -20,7 +20,7 @@ using nearfar::mpi::Communicator;
 
 const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
 
-/// All schedules with all splits are tried over threads (tests/sharded); over MPI, each of them
+/// Tests with threads cover all schedules with all splits (tests/sharded); over MPI, each occurs
 /// once.
 TEST(Mpi, LossesAreThoseOfOneProcess) {
   Communicator world(MPI_COMM_WORLD);
@@ -51,7 +51,7 @@ TEST(Mpi, RetrievalIsThatOfOneProcess) {
   EXPECT_EQ(got.map_at_r, want.map_at_r);
 }
 
-/// Groups of a communicator that was split work side by side, each on its own batch.
+/// Groups of a split communicator run at the same time, each on its own batch.
 TEST(Mpi, GroupsExchangeNoMessages) {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -70,7 +70,7 @@ TEST(Mpi, GroupsExchangeNoMessages) {
   MPI_Comm_free(&half);
 }
 
-/// Messages of the caller's on the communicator are not taken for the library's.
+/// The caller's messages on the communicator do not mix with the library's.
 TEST(Mpi, MessagesOfTheCallersStayTheCallers) {
   Communicator world(MPI_COMM_WORLD);
   if (world.size() == 1) GTEST_SKIP() << "needs another process";
@@ -122,7 +122,7 @@ bool refuses_before_init() {
   return false;
 }
 
-/// The last process is gone before the ring has gone round; MPI is to end the others.
+/// The last process ends before the ring is complete; MPI must end the others.
 void die_in_a_call() {
   Communicator world(MPI_COMM_WORLD);
   const Matrix<float> x = random_rows<float>(64, 8, 1);
@@ -143,7 +143,7 @@ int main(int argc, char** argv) {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   testing::InitGoogleTest(&argc, argv);
-  if (rank > 0) testing::FLAGS_gtest_brief = true;  // failures alone
+  if (rank > 0) testing::FLAGS_gtest_brief = true;  // prints failures only
   int failed = RUN_ALL_TESTS();
   if (!refuses) {
     std::cerr << "a Communicator before MPI_Init was not refused\n";

@@ -3,7 +3,7 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// Same bits: in order, for any number of processes and threads; else from run to run.
+/// Bits are the same with `ordered` for any number of processes and threads; otherwise in each run.
 
 namespace {
 
@@ -14,7 +14,7 @@ using nearfar::Sharding;
 
 constexpr Index grid = 384;
 
-/// Outcomes of all processes as one.
+/// The results of all processes as one.
 template <class S>
 Outcome<S> all_together(const ShardedSubject<S>& subject, const Batch<S>& all, int processes,
                         const std::vector<Index>& ends, Schedule schedule) {
@@ -56,7 +56,7 @@ TYPED_TEST(ShardedBits, InOrderAreThoseOfAnyNumberOfProcessesOnTheGrid) {
   using S = TypeParam;
   constexpr Index n = 2 * grid + 50;
   for (const ShardedSubject<S>& subject : sharded_subjects<S>()) {
-    // A view's number is not its place in the global batch: its samples' views lie together.
+    // A view's number is not its position in the global batch, where a sample's views are together.
     if (subject.name.starts_with("NtXent")) continue;
     // A kernel of each geometry.
     if (subject.name.find(" Cosine") == std::string::npos &&
@@ -111,7 +111,7 @@ TYPED_TEST(ShardedBits, AreTheSameAtAnyNumberOfThreads) {
   }
 }
 
-/// With everything gathered, what concerns own rows alone is computed as in one process.
+/// With `all_gather`, results of own rows alone have the bits of one process.
 TYPED_TEST(ShardedBits, AllGatherHasOneProcessBitsExceptKeyGradients) {
   using S = TypeParam;
   const Batch<S> all{{random_rows<S>(120, 7, 1), random_rows<S>(120, 7, 2)}, {}};

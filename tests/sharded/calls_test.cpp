@@ -7,8 +7,8 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// Options of calls: scales of gradients, upstream, reductions, ids, numbered positives,
-/// gradients that some do not want, chunks.
+/// Options of calls: scales of gradients, upstream, reductions, ids, positives by number, gradients
+/// that some processes do not want, chunks.
 
 namespace {
 
@@ -121,7 +121,7 @@ TEST(ShardedCalls, PositivesMayBeOnOtherProcesses) {
   });
 }
 
-/// Keys without a query of their own are negatives of everyone.
+/// Keys without a query of their own are negatives of all queries.
 TEST(ShardedCalls, AProcessMayHaveMoreKeysThanQueries) {
   const Pair all;
   const Matrix<double> extra = random_rows<double>(3, 6, 7);
@@ -176,7 +176,7 @@ TEST(ShardedCalls, RowsOfOneIdAreNotComparedWhereverTheyAre) {
   }
 }
 
-/// Gradients that some processes want are found by all of them.
+/// All processes compute the gradients that some processes want.
 TEST(ShardedCalls, GradientsMayBeLeftOutOnSomeProcesses) {
   const Pair all;
   Matrix<double> dq, dk;
@@ -264,7 +264,7 @@ TEST(ShardedCalls, WithoutARowAnywhereAreZero) {
   });
 }
 
-/// Bytes between processes are what docs/sharded.md counts.
+/// The bytes between processes are those of docs/sharded.md.
 TEST(ShardedCalls, SendWhatTheModelSays) {
   constexpr Index rows = 20;
   constexpr Index cols = 6;
@@ -285,7 +285,7 @@ TEST(ShardedCalls, SendWhatTheModelSays) {
   for (const int size : {1, 2, 3, 5}) {
     SCOPED_TRACE(size);
     const Index hops = Index(size) * (size - 1);
-    // A number is summed in order: to the last process and on to all but it.
+    // A number is summed in the order of ranks: to the last process, and from it to all others.
     const Index sum = size > 1 ? 8 * (2 * size - 2) : 0;
     EXPECT_EQ(bytes(info_nce, size, Schedule::ring, false), hops * shard + sum);
     EXPECT_EQ(bytes(info_nce, size, Schedule::ring, true), 3 * hops * shard + 2 * sum);
@@ -296,8 +296,8 @@ TEST(ShardedCalls, SendWhatTheModelSays) {
   }
 }
 
-/// The same of what rows take along: labels, none where anchors list their positives, and numbers
-/// of a loss's own.
+/// The same for the data that accompanies rows: labels, unless anchors list their positives, and
+/// the loss's own numbers.
 TEST(ShardedCalls, SendWithTheirRowsWhatTheModelSays) {
   constexpr Index rows = 20;
   constexpr Index cols = 6;

@@ -3,7 +3,7 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// Every sharded loss x kernel x schedule x split against the loss of one process.
+/// Every sharded loss, kernel, schedule and split against the loss of one process.
 
 namespace {
 

@@ -34,7 +34,7 @@ TEST(ShardedErrors, NoTargetsAreRefused) {
                std::invalid_argument);
 }
 
-/// One row too few of the second set, of the losses whose rows are pairs.
+/// One row too few in the second set, for the losses whose rows are pairs.
 TEST(ShardedErrors, SetsOfPairsAreOfEqualSize) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const Matrix<float> x = random_rows<float>(3, 4, 1);
@@ -49,7 +49,7 @@ TEST(ShardedErrors, SetsOfPairsAreOfEqualSize) {
   });
 }
 
-/// Sets of other elements, and the gradient of a matrix that the kernel does not have.
+/// Sets of different widths, and the gradient of a matrix that the kernel does not have.
 TEST(ShardedErrors, InvalidArgumentsOnOneProcessAreThrownOnAll) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const bool mine = exchange.rank() == 1;
@@ -72,7 +72,7 @@ TEST(ShardedErrors, InvalidArgumentsOnOneProcessAreThrownOnAll) {
   });
 }
 
-/// A pair that has no other, wherever it is.
+/// A single pair, on any process.
 TEST(ShardedErrors, PairsWithoutANegativeAreRefusedOnAllIfTheOptionSaysSo) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const Matrix<float> x = random_rows<float>(exchange.rank() == 1 ? 1 : 0, 4, 1);
@@ -91,8 +91,8 @@ TEST(ShardedErrors, PairsWithoutANegativeAreRefusedOnAllIfTheOptionSaysSo) {
   });
 }
 
-/// Labels of another count, another kind of targets and rows without elements, of losses over
-/// labels.
+/// Losses over labels: another number of labels, another kind of targets, and rows without
+/// elements.
 TEST(ShardedErrors, OfLossesOverLabelsAreThoseOfAll) {
   run_team(2, [&](nearfar::Exchange& exchange) {
     const bool mine = exchange.rank() == 1;

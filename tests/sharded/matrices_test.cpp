@@ -6,8 +6,7 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// Kernels with a matrix over a batch that is shared out, and the gradient of the matrix, against
-/// one process.
+/// Kernels with a matrix over a split batch, and the gradient of the matrix, against one process.
 
 namespace {
 
@@ -36,7 +35,7 @@ double largest_of(const Matrix<S>& x) {
   return static_cast<double>(x.cwiseAbs().maxCoeff());
 }
 
-/// A matrix that stretches and turns.
+/// A matrix that stretches and rotates.
 template <class S>
 Matrix<S> matrix(Index outputs, Index inputs) {
   return random_rows<S>(outputs, inputs, 77);
@@ -44,8 +43,8 @@ Matrix<S> matrix(Index outputs, Index inputs) {
 
 constexpr Index n = 37;
 
-/// `run(loss, where, first, count, d_rows, options)` calls a loss of one process (where null) or of
-/// many with rows [first, first + count) of each set.
+/// `run(loss, where, first, count, d_rows, options)` calls a loss of one process (if `where` is
+/// null) or of many with rows [first, first + count) of each set.
 template <class S, class Run>
 void check(Index sets, Index outputs, Index inputs, const Run& run) {
   Matrix<S> d_matrix;
@@ -157,7 +156,7 @@ TYPED_TEST(ShardedMatrices, OfBothSidesAreThoseOfOneProcess) {
   }
 }
 
-/// In order, the matrix' gradient has the same bits for any number of processes on the grid.
+/// With `ordered`, the matrix' gradient has the same bits for any number of processes on the grid.
 TYPED_TEST(ShardedMatrices, HaveTheSameBitsInOrder) {
   using S = TypeParam;
   using K = nearfar::Bilinear<S>;
@@ -187,8 +186,7 @@ TYPED_TEST(ShardedMatrices, HaveTheSameBitsInOrder) {
   EXPECT_TRUE(same_bits(run(3), want));
 }
 
-/// One process wants the gradient, into a buffer that has something already; no one wants those of
-/// rows.
+/// One process wants the gradient, accumulated in a buffer with contents; none wants those of rows.
 TYPED_TEST(ShardedMatrices, NeedNotBeWantedEverywhere) {
   using S = TypeParam;
   using K = nearfar::Mahalanobis<S>;

@@ -8,12 +8,13 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// The memory of sharded calls, and their errors when one process has none left.
+/// The memory of sharded calls, and their errors if one process runs out of memory.
 
 namespace {
 
-/// Blocks of a workspace, which nobody else takes in this way, until this thread has none left.
-thread_local long blocks_left = -1;  // negative: as many as wanted
+/// Number of blocks of a workspace that this thread may still allocate; no other code uses these
+/// hooks.
+thread_local long blocks_left = -1;  // negative: no limit
 
 }  // namespace
 
@@ -37,8 +38,8 @@ using nearfar::Sharding;
 
 const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
 
-/// The memory of a process beside its rows grows with them, and not with the processes; gathered,
-/// it grows with the whole batch.
+/// The additional memory of a process grows with its rows, and not with the number of processes;
+/// with `all_gather` it grows with the whole batch.
 TEST(ShardedMemory, GrowsWithTheShardNotWithTheNumberOfProcesses) {
   constexpr Index rows = 400;
   const auto bytes = [&](int size, Schedule schedule) {
@@ -63,8 +64,8 @@ TEST(ShardedMemory, GrowsWithTheShardNotWithTheNumberOfProcesses) {
   EXPECT_GT(bytes(8, Schedule::all_gather), 2 * bytes(2, Schedule::all_gather));
 }
 
-/// Whether a call of two processes ended well although the second had so many blocks only; if not,
-/// both must throw.
+/// True if a call of two processes succeeded although the second may allocate only so many blocks;
+/// if not, both must throw.
 template <class S>
 bool ends_well(const ShardedSubject<S>& subject, const Batch<S>& all, Schedule schedule,
                long blocks) {
@@ -79,7 +80,7 @@ bool ends_well(const ShardedSubject<S>& subject, const Batch<S>& all, Schedule s
       ++told;
     }
     blocks_left = -1;
-    // Neither has anything of it left to hear.
+    // No message of the failed call remains.
     EXPECT_NO_THROW(subject.many(Sharding(exchange, schedule), own));
   });
   EXPECT_NE(told, 1) << "one of two was told";
@@ -102,7 +103,7 @@ TEST(ShardedMemory, LackOfItOnOneProcessIsThrownByAll) {
   }
 }
 
-/// One process, whose call goes on when it is told to.
+/// One process, whose call waits for permission to continue.
 class Held final : public nearfar::Alone {
  public:
   void gather(const void* own, Index bytes, void* all) override {

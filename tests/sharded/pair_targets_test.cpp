@@ -11,7 +11,7 @@
 #include "support/random.hpp"
 #include "support/team.hpp"
 
-/// Losses of pairs with targets, of a batch that is shared out, against those of one process.
+/// Losses of pairs with targets over a split batch, against those of one process.
 
 namespace {
 
@@ -23,18 +23,18 @@ using nearfar::Targets;
 constexpr Index n = 41;
 constexpr Index dimensions = 6;
 
-/// Where the rows of processes begin; one of them has none.
+/// The first rows of processes; one process has no rows.
 const std::vector<std::vector<Index>> splits = {{0, n}, {0, 20, n}, {0, 5, 5, 30, n}};
 
-/// Ids that are shared within shards and across them.
+/// Ids that are equal within shards and across them.
 std::vector<int> some_ids() {
   std::vector<int> out;
   for (Index i = 0; i < n; ++i) out.push_back(static_cast<int>(i % 4 == 1 ? i / 3 : 100 + i % 19));
   return out;
 }
 
-/// `whole(x, y, dx, dy)` of all rows, `part(exchange, first, x, y, dx, dy)` of a process' rows from
-/// `first` on.
+/// `whole(x, y, dx, dy)` runs on all rows, `part(exchange, first, x, y, dx, dy)` on a process's
+/// rows from `first` on.
 template <class S, class Whole, class Part>
 void expect_same_on_shards(const Whole& whole, const Part& part) {
   const Matrix<S> x = random_rows<S>(n, dimensions, 1);
@@ -125,7 +125,7 @@ TYPED_TEST(ShardedPairs, InfoNceTakesIdsOfQueriesAndOfKeys) {
   }
 }
 
-/// Labels and sets, with ids and without; lists, which number all rows: of SigLip alone.
+/// Labels and sets, with ids and without; for SigLip also lists, which number all rows.
 TYPED_TEST(ShardedPairs, TakeLabels) {
   using S = TypeParam;
   const std::vector<int> ids = some_ids();
@@ -218,7 +218,7 @@ TYPED_TEST(ShardedPairs, ChunksTakeIds) {
         want);
 }
 
-/// The same error on all processes: of one that has too few ids, and of one without.
+/// All processes throw the same error if one has too few ids, or one has none.
 TYPED_TEST(ShardedPairs, RefuseIdsThatDoNotFit) {
   using S = TypeParam;
   const std::vector<int> ids = some_ids();

@@ -38,7 +38,7 @@ void expect_same(const RetrievalResult& got, const RetrievalResult& want, Index 
   }
 }
 
-/// Rows on a coarse lattice: many scores are equal, and ranks are decided by index.
+/// Rows on a coarse lattice: many scores are equal, and the index decides ranks.
 template <class S>
 Matrix<S> lattice_rows(Index n, std::uint64_t seed) {
   Random random(seed);
@@ -101,7 +101,7 @@ TYPED_TEST(ShardedRetrieval, RanksEqualScoresByTheGlobalIndex) {
   check<TypeParam, nearfar::InnerProduct>(x, labels, {.ks = {1}, .per_query = true});
 }
 
-/// A class of two, far from each other: its first positive is beyond all of ks.
+/// A class of two rows that are far from each other: the first positive is beyond all of ks.
 TYPED_TEST(ShardedRetrieval, FindsFirstPositivesBeyondAllRanks) {
   const Matrix<TypeParam> x = random_rows<TypeParam>(60, 5, 2);
   std::vector<int> labels;
@@ -116,7 +116,7 @@ TYPED_TEST(ShardedRetrieval, OfQueriesWithoutPositivesIsZero) {
   check<TypeParam, nearfar::Cosine>(x, labels, {.per_query = true});
 }
 
-/// One that maps both sides, and one that maps queries alone, whose rows are two sets.
+/// A matrix that maps both sides, and one that maps queries alone, whose rows are two sets.
 TYPED_TEST(ShardedRetrieval, HasKernelsWithAMatrix) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(60, 5, 2);

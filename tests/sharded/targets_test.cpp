@@ -7,8 +7,8 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// Labels, sets of labels, lists of positives, ids and weights of a batch that is shared out,
-/// against those of one process.
+/// Labels, sets of labels, lists of positives, ids and weights over a split batch, against those of
+/// one process.
 
 namespace {
 
@@ -21,7 +21,7 @@ const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_g
 
 enum class Kind { labels, sets, lists, weighted_lists };
 
-/// What is known of each row of a batch.
+/// The targets of each row of a batch.
 struct Known {
   static constexpr Index words = 2;
   Kind kind;
@@ -40,7 +40,7 @@ struct Known {
     Random random(11);
     sets.resize(static_cast<std::size_t>(n * words));
     for (Index i = 0; i < n; ++i) {
-      // Labels in both words, a row without one among them.
+      // Labels in both words; one row has none.
       for (int k = 0; k < (i == 5 ? 0 : 2); ++k) {
         const auto label = static_cast<Index>(random.below(8));
         const Index word = label % words;
@@ -105,7 +105,8 @@ class Part {
 
 constexpr Index n = 43;
 
-/// `one` of all rows and `many` of shares of them, in all schedules, splits and reductions.
+/// Compares `one` over all rows with `many` over parts of them, for all schedules, splits and
+/// reductions.
 template <class S, class One, class Many>
 void check(const One& one, const Many& many, const Known& known) {
   SCOPED_TRACE("kind " + std::to_string(static_cast<int>(known.kind)) +
@@ -144,7 +145,7 @@ void check(const One& one, const Many& many, const Known& known) {
           nearfar::Diagnostics counts = got.diagnostics;
           if (std::is_same_v<Many, nearfar::sharded::HadsellContrastive<S>> &&
               known.kind == Kind::lists) {
-            // A pair that one of its rows alone lists may be half active.
+            // A pair that only one of its rows lists may be half active.
             EXPECT_LE(counts.active_terms, want.diagnostics.active_terms);
             counts.active_terms = want.diagnostics.active_terms;
           }
@@ -171,7 +172,7 @@ void check(const One& one, const Many& many, const Known& known) {
   }
 }
 
-/// All that targets may be, for a loss that takes weights of positives or does not.
+/// All kinds of targets, for a loss with or without weights of positives.
 template <class S, class One, class Many, class Options>
 void check_all(Options options, bool takes_pair_weights) {
   for (const nearfar::Reduction reduction : {nearfar::Reduction::mean, nearfar::Reduction::none}) {
@@ -236,7 +237,7 @@ TYPED_TEST(ShardedTargets, OfMinedTripletsAreThoseOfOneProcess) {
                  .negative = nearfar::NegativeChoice::hard});
 }
 
-/// Lists, which need not be mutual, are refused.
+/// Lists are refused, because they may not be symmetric.
 TYPED_TEST(ShardedTargets, OfLiftedStructureAreThoseOfOneProcess) {
   using S = TypeParam;
   for (const nearfar::Reduction reduction :
@@ -251,7 +252,7 @@ TYPED_TEST(ShardedTargets, OfLiftedStructureAreThoseOfOneProcess) {
   }
 }
 
-/// What one process has wrong with its targets is thrown on all.
+/// An error in one process's targets is thrown on all.
 TEST(ShardedTargets, ThatDoNotFitAreRefusedOnAll) {
   run_team(2, [&](Exchange& e) {
     const bool mine = e.rank() == 1;

@@ -10,7 +10,7 @@
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
 
-/// Rows without a label on shards: what a process gets has the bits of what it gets where no
+/// Rows without a label on shards: the results of a process have the bits of a call in which no
 /// process has these rows.
 
 namespace {
@@ -23,8 +23,8 @@ using nearfar::Targets;
 
 using Integers = std::vector<std::int64_t>;
 
-/// The rows of one process, of which some have no label, and those that have one. On rank 1 none
-/// has.
+/// The rows of one process, of which some have no label, and the labelled ones. On rank 1 none has
+/// a label.
 template <class S>
 struct Shard {
   Matrix<S> x, y;
@@ -104,7 +104,7 @@ void expect_of_labels(const Sharding& where, const Shard<S>& own, const Loss& lo
   }
 }
 
-/// Of the calls run(x, y, targets, dx, dy).
+/// Compares the calls run(x, y, targets, dx, dy).
 template <class S, class Run>
 void expect_of_calls(const Shard<S>& own, Reduction reduction, std::size_t views,
                      const Targets& of_all, const Targets& of_some, const Run& run) {

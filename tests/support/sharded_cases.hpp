@@ -36,10 +36,10 @@ Batch<S> batch_for(const ShardedSubject<S>& subject, Index n, Index cols, std::u
   return out;
 }
 
-/// How rows are shared out.
+/// The distribution of rows over processes.
 enum class Split { even, growing, first_has_none, last_has_all };
 
-/// The first row of a process, and for its number of processes how many there are.
+/// The first row of a process; for a rank equal to the number of processes, the number of rows.
 inline Index first_row(Split split, int rank, int size, Index n) {
   if (rank == size) return n;
   switch (split) {
@@ -63,7 +63,7 @@ Batch<S> shard_of(const Batch<S>& all, Split split, const nearfar::Exchange& exc
   return part_of(all, first, end - first);
 }
 
-/// A loss, all rows, and what one process makes of them.
+/// A loss, all rows, and the result of one process with them.
 template <class S>
 struct ShardedCase {
   ShardedSubject<S> subject;
@@ -71,7 +71,7 @@ struct ShardedCase {
   Outcome<S> want;
 };
 
-/// Every loss with the rows that `batch_of(subject)` gives it.
+/// Every loss with the rows of `batch_of(subject)`.
 template <class S, class BatchOf>
 std::vector<ShardedCase<S>> sharded_cases(const BatchOf& batch_of) {
   std::vector<ShardedCase<S>> out;
@@ -82,8 +82,8 @@ std::vector<ShardedCase<S>> sharded_cases(const BatchOf& batch_of) {
   return out;
 }
 
-/// Value, numbers, counts and gradients of one process with all rows and of its share of them
-/// within what is promised: 1e-6 in float, 1e-12 in double, of the largest number of a kind.
+/// Compares value, numbers, counts and gradients with those of one process with all rows, up to the
+/// documented error: 1e-6 in float, 1e-12 in double, of the largest number of a kind.
 template <class S>
 void expect_equal_to_one_process(nearfar::Exchange& exchange, Split split,
                                  nearfar::Schedule schedule,
@@ -115,7 +115,7 @@ void expect_equal_to_one_process(nearfar::Exchange& exchange, Split split,
   }
 }
 
-/// The same of a batch of many rows.
+/// The same for a batch of many rows.
 template <class S>
 void expect_equal_to_one_process(nearfar::Exchange& exchange, Split split,
                                  nearfar::Schedule schedule) {
@@ -124,7 +124,7 @@ void expect_equal_to_one_process(nearfar::Exchange& exchange, Split split,
   expect_equal_to_one_process<S>(exchange, split, schedule, cases);
 }
 
-/// Good calls of what follows, and what is wrong with them on one process: its error is everyone's.
+/// Valid calls, and the error that one process makes in them, which all must throw.
 template <class Call>
 void expect_error_everywhere(const Call& call, const std::string& text) {
   try {
@@ -136,8 +136,8 @@ void expect_error_everywhere(const Call& call, const std::string& text) {
   }
 }
 
-/// Mistakes of single processes, each followed by a good call that must still work. Of two
-/// processes at least; `last` makes them.
+/// Errors of single processes, each followed by a valid call, which must succeed. Needs at least
+/// two processes; the last one makes the errors.
 inline void expect_errors_on_all(nearfar::Exchange& exchange, nearfar::Schedule schedule) {
   using namespace nearfar;
   const int last = exchange.size() - 1;

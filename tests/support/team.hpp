@@ -19,12 +19,12 @@
 #endif
 
 /// \file
-/// Processes that share a batch, as threads of one: what sharded calls do is then seen without a
+/// Processes that share a batch, as threads of one process, to test sharded calls without a
 /// transport.
 
 namespace support {
 
-/// The common state of a team's threads: messages that were sent and not yet received.
+/// The common state of a team's threads: messages in transfer.
 class Mail {
  public:
   explicit Mail(int size) : size_(size), gathered_(static_cast<std::size_t>(size)) {}
@@ -65,14 +65,14 @@ class Mail {
     return all;
   }
 
-  /// One of them has gone: whoever waits, or will, is told.
+  /// Called when a thread has failed: wakes all that wait for it, now or later.
   void abandon() {
     const std::lock_guard lock(mutex_);
     abandoned_ = true;
     news_.notify_all();
   }
 
-  /// Of all messages between two so far.
+  /// The bytes of all messages so far.
   std::size_t bytes() {
     const std::lock_guard lock(mutex_);
     return bytes_;
@@ -112,8 +112,7 @@ class Thread final : public nearfar::Exchange {
         {from, channel, static_cast<unsigned char*>(data), static_cast<std::size_t>(bytes)});
     return static_cast<Ticket>(expected_.size());
   }
-  // Of what was expected of one sender in one channel the first comes first, whichever ticket is
-  // waited for.
+  // Receives of one sender and channel complete in their order, for any order of waits.
   void wait(Ticket ticket) override {
     if (ticket == 0) return;
     const auto wanted = static_cast<std::size_t>(ticket - 1);
@@ -150,7 +149,7 @@ class Thread final : public nearfar::Exchange {
 };
 
 /// Runs body(exchange) for each of `size` processes, and returns the bytes they sent each other.
-/// Rethrows what the first of them threw.
+/// Rethrows the exception of the first process that threw.
 inline std::size_t run_team(int size, const std::function<void(nearfar::Exchange&)>& body) {
   Mail mail(size);
   std::vector<std::exception_ptr> failures(static_cast<std::size_t>(size));
@@ -158,7 +157,7 @@ inline std::size_t run_team(int size, const std::function<void(nearfar::Exchange
   for (int rank = 0; rank < size; ++rank) {
     threads.emplace_back([&, rank] {
 #ifdef _OPENMP
-      omp_set_num_threads(1);  // there are enough
+      omp_set_num_threads(1);  // there are enough threads
 #endif
       Thread exchange(mail, rank);
       try {

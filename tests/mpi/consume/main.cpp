@@ -5,7 +5,7 @@
 #include <nearfar/adapters/mpi.hpp>
 #include <nearfar/sharded.hpp>
 
-/// The same rows on both processes: each finds itself among all, as near as its copy.
+/// The same rows on both processes: for each row the row itself and its copy are equally near.
 double loss_of_copies() {
   nearfar::mpi::Communicator world(MPI_COMM_WORLD);
   Eigen::Matrix<float, 4, 4, Eigen::RowMajor> x = decltype(x)::Identity();
