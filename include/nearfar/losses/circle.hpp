@@ -48,8 +48,8 @@ Result evaluate(const CircleOptions& options, const KernelValue<S>& kernel,
 ///     a_p = max(0, 1 + m - s_ip),  a_n = max(0, s_in + m)
 ///
 /// with similarities s of kernel K, made for cosines. By default the gradient treats a_p and a_n as
-/// constants, as published. It is then not the derivative of the value; no other loss here has this
-/// property. With CircleWeights::differentiated it is the derivative.
+/// constants, as published. It is then not the derivative of the value; with
+/// CircleWeights::differentiated it is.
 ///
 /// Terms are anchors that have both a positive and a negative. Extra memory O((N + M) D). An object
 /// is immutable and may be shared by threads, each with its own Workspace. Results have the same
