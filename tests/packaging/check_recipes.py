@@ -1,4 +1,5 @@
-"""Checks of the Conan recipe and the vcpkg port what can be checked without Conan and vcpkg.
+"""Checks of the Conan recipe and the vcpkg port what can be checked without Conan and vcpkg, and that
+all files that state the version state the one of version.hpp.
 
 usage: check_recipes.py REPOSITORY CMAKE_CACHE
 """
@@ -78,6 +79,11 @@ minor = version.rsplit(".", 1)[0]
 for path in ("README.md", "packaging/README.md"):
     for said in re.findall(r"find_package\(nearfar ([\d.]+)|libnearfar([\d.]+\d)", read(path)):
         check("".join(said) == minor, f"{path}: version {''.join(said)}, not {minor}")
+cited = re.search(r"^version: (\S+)$", read("CITATION.cff"), re.M)
+check(cited and cited.group(1) == version, f"CITATION.cff: {cited and cited.group(0)}, not {version}")
+newest = re.search(r"^## (.+)$", read("CHANGELOG.md"), re.M)
+check(newest and re.fullmatch(rf"\[{re.escape(version)}\] - (Unreleased|\d{{4}}-\d\d-\d\d)", newest.group(1)),
+      f"CHANGELOG.md: the first heading is {newest and newest.group(1)!r}, not [{version}] with a date or Unreleased")
 
 for complaint in complaints:
     print(complaint)
