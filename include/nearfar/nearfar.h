@@ -25,10 +25,14 @@
 /// ```
 ///
 /// Common to all functions:
+/// - Every function of the interface but one, which only spares a line in C, is a symbol of the
+///   library.
 /// - A function that can fail returns a nearfar_status; nearfar_last_error() has the message. A
 ///   call that fails has written nothing: no gradient, no result. No C++ exception comes out.
 /// - Structs that may grow begin with their size. Their `_init` sets all members to defaults and
-///   takes `sizeof` of what it is given; a struct of another size is refused.
+///   takes `sizeof` of what it is given. New members come at the end: code that was compiled before
+///   they were added passes a smaller size, which means their defaults. A size beyond that of the
+///   library's own struct is refused. Structs without a size never change.
 /// - Choices are 32-bit integers with the constants below; others are refused.
 /// - Nothing is copied that need not be, and nothing of the caller's is kept after a call, but for
 ///   the matrix of a kernel (see nearfar_rows in the options), which must outlive the loss.
@@ -36,5 +40,6 @@
 #include "nearfar/c/basics.h"
 #include "nearfar/c/calls.h"
 #include "nearfar/c/losses.h"
+#include "nearfar/c/targets.h"
 
 #endif

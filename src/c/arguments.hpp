@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstring>
 #include <string>
+#include <vector>
 
 #include "nearfar/c/calls.h"
 #include "nearfar/core/errors.hpp"
@@ -20,27 +22,35 @@ T& required(const char* name, T* given) {
   return *given;
 }
 
-/// Throws unless a struct of type T is of this version of the interface.
+/// Throws unless a struct of type T may have this size: one that was built with an earlier version
+/// of the interface, which had the first members alone, is smaller.
 template <class T>
 void check_size(const char* name, std::size_t size) {
-  if (size == sizeof(T)) return;
-  fail_argument(std::string(name) + ".size", std::to_string(sizeof(T)) + ", as its _init sets it",
+  if (size >= sizeof(std::size_t) && size <= sizeof(T)) return;
+  fail_argument(std::string(name) + ".size",
+                "a size from " + std::to_string(sizeof(std::size_t)) + " to " +
+                    std::to_string(sizeof(T)) + ", as its _init sets it",
                 std::to_string(size));
 }
 
-/// Sets a struct to its defaults for an `_init`.
+/// Sets a struct of the caller's, of `size` bytes, to its defaults.
 template <class T>
 void initialise(const char* name, T* given, std::size_t size, T defaults) {
-  T& out = required(name, given);
+  required(name, given);
   check_size<T>(name, size);
   defaults.size = size;
-  out = defaults;
+  std::memcpy(given, &defaults, size);
 }
 
+/// A struct of the caller's as this version has it: members that it lacks have their defaults.
 template <class T>
-const T& required_of_size(const char* name, const T* given) {
-  check_size<T>(name, required(name, given).size);
-  return *given;
+T completed(const char* name, const T* given, T defaults = {}) {
+  required(name, given);
+  const std::size_t size = given->size;
+  check_size<T>(name, size);
+  std::memcpy(&defaults, given, size);
+  defaults.size = sizeof(T);
+  return defaults;
 }
 
 inline const char* name_of_scalar(nearfar_scalar scalar) {
@@ -108,6 +118,30 @@ GradientRows<S> gradient_of(const std::string& name, const nearfar_gradient* giv
                 std::to_string(given->write));
 }
 
+/// A set of rows as a call is given it, with the gradient that is wanted of it.
+struct Set {
+  const char* name;
+  const nearfar_rows* rows;  ///< null: none, where a call may go without
+  const nearfar_gradient* gradient = nullptr;
+
+  /// That of its gradient: dx for x, d_queries for queries, d_negatives for negatives.rows.
+  std::string gradient_name() const {
+    const std::string of(name, std::strcspn(name, "."));
+    return (of.size() == 1 ? "d" : "d_") + of;
+  }
+  template <class S>
+  Rows<S> view() const {
+    return rows != nullptr ? rows_of<S>(name, *rows) : Rows<S>();
+  }
+  template <class S>
+  GradientRows<S> gradient_view() const {
+    if (rows == nullptr && gradient != nullptr) {
+      fail_argument(gradient_name(), std::string("none without ") + name, "a gradient");
+    }
+    return gradient_of<S>(gradient_name(), gradient);
+  }
+};
+
 /// Throws unless `count` items can lie at `data`.
 inline void check_count(const std::string& name, const void* data, std::int64_t count) {
   if (count < 0) fail_argument(name + ".count", "a number >= 0", std::to_string(count));
@@ -127,6 +161,11 @@ static_assert(sizeof(Index) == sizeof(std::int64_t), "nearfar's C interface need
 inline std::span<const Index> indices_of(const std::string& name, const nearfar_integers& given) {
   check_count(name, given.data, given.count);
   return {reinterpret_cast<const Index*>(given.data), static_cast<std::size_t>(given.count)};
+}
+
+inline std::span<const double> doubles_of(const std::string& name, const nearfar_doubles& given) {
+  check_count(name, given.data, given.count);
+  return {given.data, static_cast<std::size_t>(given.count)};
 }
 
 /// One S a row, given as rows of one column.

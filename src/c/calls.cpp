@@ -1,16 +1,33 @@
 #include "loss.hpp"
+#include "names.hpp"
 #include "status.hpp"
 
 using namespace nearfar::detail::c;
 
 namespace {
 
+/// body(loss, pass), with the names that the interface has for the arguments of the class.
+template <class Body>
+nearfar_status call_of(Direction direction, const nearfar_loss* loss, const nearfar_call* call,
+                       nearfar_result* result, Names names, const Body& body) {
+  return guarded([&] {
+    with_names({{"upstream", "call.upstream"},
+                {"d_parameter", "call.d_parameter"},
+                {"kernel parameter", "matrix"}},
+               [&] {
+                 with_names(names, [&] {
+                   Pass pass(direction, call, result);
+                   body(required("loss", loss), pass);
+                 });
+               });
+  });
+}
+
 nearfar_status one_set(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
                        const nearfar_gradient* dx, const nearfar_call* call,
                        nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss).one_set({required("x", x), dx}, pass);
+  return call_of(direction, loss, call, result, {}, [&](const nearfar_loss& its, Pass& pass) {
+    its.one_set({{{{"x", &required("x", x), dx}}}}, pass);
   });
 }
 
@@ -18,9 +35,11 @@ nearfar_status two_sets(Direction direction, const nearfar_loss* loss, const nea
                         const nearfar_rows* y, const nearfar_integers* match,
                         const nearfar_gradient* dx, const nearfar_gradient* dy,
                         const nearfar_call* call, nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss).two_sets({required("x", x), required("y", y), match, dx, dy}, pass);
+  const Names names = {{"queries", "x"}, {"keys", "y"},     {"view1", "x"},        {"view2", "y"},
+                       {"a", "x"},       {"b", "y"},        {"images", "x"},       {"texts", "y"},
+                       {"slices", "y"},  {"same", "match"}, {"positives", "match"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    its.two_sets({{{{"x", &required("x", x), dx}, {"y", &required("y", y), dy}}}, match}, pass);
   });
 }
 
@@ -28,10 +47,18 @@ nearfar_status pairs(Direction direction, const nearfar_loss* loss, const nearfa
                      const nearfar_rows* y, const nearfar_targets* targets,
                      const nearfar_gradient* dx, const nearfar_gradient* dy,
                      const nearfar_call* call, nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .pairs({required("x", x), required("y", y), required("targets", targets), dx, dy}, pass);
+  const Names names = {{"queries", "x"},
+                       {"keys", "y"},
+                       {"view1", "x"},
+                       {"view2", "y"},
+                       {"images", "x"},
+                       {"texts", "y"},
+                       {"query_targets", "targets"},
+                       {"key_targets", "targets"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    its.pairs({{{{"x", &required("x", x), dx}, {"y", &required("y", y), dy}}},
+               required("targets", targets)},
+              pass);
   });
 }
 
@@ -39,10 +66,12 @@ nearfar_status scored(Direction direction, const nearfar_loss* loss, const nearf
                       const nearfar_rows* y, const nearfar_rows* scores, const nearfar_gradient* dx,
                       const nearfar_gradient* dy, const nearfar_call* call,
                       nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .scored({required("x", x), required("y", y), required("scores", scores), dx, dy}, pass);
+  const Names names = {
+      {"a", "x"}, {"b", "y"}, {"queries", "x"}, {"candidates", "y"}, {"teacher_scores", "scores"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    its.scored({{{{"x", &required("x", x), dx}, {"y", &required("y", y), dy}}},
+                required("scores", scores)},
+               pass);
   });
 }
 
@@ -51,12 +80,14 @@ nearfar_status scored_triplets(Direction direction, const nearfar_loss* loss, co
                                const nearfar_rows* margins, const nearfar_gradient* dx,
                                const nearfar_gradient* dy, const nearfar_gradient* dz,
                                const nearfar_call* call, nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .scored_triplets({required("x", x), required("y", y), required("z", z),
-                          required("margins", margins), dx, dy, dz},
-                         pass);
+  const Names names = {
+      {"queries", "x"}, {"positives", "y"}, {"negatives", "z"}, {"teacher_margins", "margins"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    its.scored_triplets({{{{"x", &required("x", x), dx},
+                           {"y", &required("y", y), dy},
+                           {"z", &required("z", z), dz}}},
+                         required("margins", margins)},
+                        pass);
   });
 }
 
@@ -64,10 +95,13 @@ nearfar_status three_sets(Direction direction, const nearfar_loss* loss, const n
                           const nearfar_rows* y, const nearfar_rows* z, const nearfar_gradient* dx,
                           const nearfar_gradient* dy, const nearfar_gradient* dz,
                           const nearfar_call* call, nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .three_sets({required("x", x), required("y", y), required("z", z), dx, dy, dz}, pass);
+  const Names names = {{"anchors", "x"},  {"positives", "y"}, {"negatives", "z"},
+                       {"contexts", "x"}, {"targets", "y"},   {"weights", "z"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    its.three_sets({{{{"x", &required("x", x), dx},
+                      {"y", &required("y", y), dy},
+                      {"z", &required("z", z), dz}}}},
+                   pass);
   });
 }
 
@@ -77,12 +111,17 @@ nearfar_status against_negatives(Direction direction, const nearfar_loss* loss,
                                  const nearfar_gradient* d_queries, const nearfar_gradient* d_keys,
                                  const nearfar_gradient* d_negatives, const nearfar_call* call,
                                  nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .negatives({required("queries", queries), required("keys", keys),
-                    required("negatives", negatives), d_queries, d_keys, d_negatives},
-                   pass);
+  const Names names = {{"ids of negatives", "negatives.ids"},
+                       {"ids of queries", "negatives.query_ids"},
+                       {"log_noise_keys", "negatives.log_noise_keys"},
+                       {"log_noise_negatives", "negatives.log_noise_negatives"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    const nearfar_negatives all = completed("negatives", negatives);
+    its.negatives({{{{"queries", &required("queries", queries), d_queries},
+                     {"keys", &required("keys", keys), d_keys},
+                     {"negatives.rows", &all.rows, d_negatives}}},
+                   all},
+                  pass);
   });
 }
 
@@ -91,12 +130,25 @@ nearfar_status in_batch(Direction direction, const nearfar_loss* loss, const nea
                         const nearfar_gradient* d_queries, const nearfar_gradient* d_keys,
                         const nearfar_gradient* d_negatives, const nearfar_call* call,
                         nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .in_batch({required("queries", queries), required("keys", keys),
-                   required_of_size("extras", extras), d_queries, d_keys, d_negatives},
-                  pass);
+  const Names names = {{"ids of negatives", "negatives.ids"},
+                       {"ids of queries", "negatives.query_ids"},
+                       {"targets", "extras.targets"},
+                       {"guide_queries", "extras.guide_queries"},
+                       {"guide_keys", "extras.guide_keys"},
+                       {"guide_negatives", "extras.guide_negatives"},
+                       {"log_q", "extras.log_q"},
+                       {"log_q_negatives", "extras.log_q_negatives"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    const nearfar_in_batch all = completed("extras", extras);
+    const bool has_negatives = all.negatives != nullptr;
+    const nearfar_negatives negatives =
+        has_negatives ? completed("negatives", all.negatives) : nearfar_negatives{};
+    its.in_batch({{{{"queries", &required("queries", queries), d_queries},
+                    {"keys", &required("keys", keys), d_keys},
+                    {"negatives.rows", has_negatives ? &negatives.rows : nullptr, d_negatives}}},
+                  all,
+                  has_negatives ? &negatives : nullptr},
+                 pass);
   });
 }
 
@@ -104,21 +156,22 @@ nearfar_status against_proxies(Direction direction, const nearfar_loss* loss, co
                                const nearfar_integers* labels, const nearfar_proxies* proxies,
                                const nearfar_gradient* dx, const nearfar_gradient* d_proxies,
                                const nearfar_call* call, nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .proxies({required("x", x), required("labels", labels), required("proxies", proxies), dx,
-                  d_proxies},
-                 pass);
+  const Names names = {{"classes", "proxies.classes"}, {"margins", "proxies.margins"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    const nearfar_proxies all = completed("proxies", proxies);
+    its.proxies({{{{"x", &required("x", x), dx}, {"proxies.rows", &all.rows, d_proxies}}},
+                 required("labels", labels),
+                 all},
+                pass);
   });
 }
 
 nearfar_status labelled(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
                         const nearfar_targets* targets, const nearfar_gradient* dx,
                         const nearfar_call* call, nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss).labelled({required("x", x), required("targets", targets), dx}, pass);
+  const Names names = {{"labels", "targets"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    its.labelled({{{{"x", &required("x", x), dx}}}, required("targets", targets)}, pass);
   });
 }
 
@@ -127,13 +180,36 @@ nearfar_status references(Direction direction, const nearfar_loss* loss,
                           const nearfar_rows* references, const nearfar_targets* reference_targets,
                           const nearfar_gradient* d_queries, const nearfar_gradient* d_references,
                           const nearfar_call* call, nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .references({required("queries", queries), required("query_targets", query_targets),
-                     required("references", references),
-                     required("reference_targets", reference_targets), d_queries, d_references},
-                    pass);
+  const Names names = {{"query_labels", "query_targets"},
+                       {"reference_labels", "reference_targets"},
+                       {"keys", "references"},
+                       {"key_targets", "reference_targets"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    its.references({{{{"queries", &required("queries", queries), d_queries},
+                      {"references", &required("references", references), d_references}}},
+                    required("query_targets", query_targets),
+                    required("reference_targets", reference_targets)},
+                   pass);
+  });
+}
+
+nearfar_status boundaries(Direction direction, const nearfar_loss* loss, const nearfar_rows* x,
+                          const nearfar_targets* targets, const nearfar_rows* references,
+                          const nearfar_targets* reference_targets, const nearfar_rows* betas,
+                          const nearfar_gradient* dx, const nearfar_gradient* d_references,
+                          const nearfar_gradient* d_betas, const nearfar_call* call,
+                          nearfar_result* result) {
+  const Names names = {{"queries", "x"},
+                       {"labels", "targets"},
+                       {"query_labels", "targets"},
+                       {"reference_labels", "reference_targets"}};
+  return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
+    its.boundaries({{"x", &required("x", x), dx},
+                    {"references", references, d_references},
+                    {"betas", &required("betas", betas), d_betas},
+                    required("targets", targets),
+                    reference_targets},
+                   pass);
   });
 }
 
@@ -143,12 +219,12 @@ nearfar_status listed_pairs(Direction direction, const nearfar_loss* loss, const
                             const nearfar_pair_list* negative_pairs, const nearfar_gradient* dx,
                             const nearfar_gradient* d_references, const nearfar_call* call,
                             nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .listed_pairs({required("x", x), reference_rows, required("positive_pairs", positive_pairs),
-                       required("negative_pairs", negative_pairs), dx, d_references},
-                      pass);
+  return call_of(direction, loss, call, result, {}, [&](const nearfar_loss& its, Pass& pass) {
+    its.listed_pairs({{"x", &required("x", x), dx},
+                      {"references", reference_rows, d_references},
+                      required("positive_pairs", positive_pairs),
+                      required("negative_pairs", negative_pairs)},
+                     pass);
   });
 }
 
@@ -157,12 +233,11 @@ nearfar_status listed_triplets(Direction direction, const nearfar_loss* loss, co
                                const nearfar_triplet_list* triplets, const nearfar_gradient* dx,
                                const nearfar_gradient* d_references, const nearfar_call* call,
                                nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .listed_triplets(
-            {required("x", x), reference_rows, required("triplets", triplets), dx, d_references},
-            pass);
+  return call_of(direction, loss, call, result, {}, [&](const nearfar_loss& its, Pass& pass) {
+    its.listed_triplets({{"x", &required("x", x), dx},
+                         {"references", reference_rows, d_references},
+                         required("triplets", triplets)},
+                        pass);
   });
 }
 
@@ -172,13 +247,12 @@ nearfar_status predictions(Direction direction, const nearfar_loss* loss,
                            const nearfar_gradient* d_prediction1,
                            const nearfar_gradient* d_prediction2, const nearfar_call* call,
                            nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .predictions({required("prediction1", prediction1), required("prediction2", prediction2),
-                      required("target1", target1), required("target2", target2), d_prediction1,
-                      d_prediction2},
-                     pass);
+  return call_of(direction, loss, call, result, {}, [&](const nearfar_loss& its, Pass& pass) {
+    its.predictions({{{{"prediction1", &required("prediction1", prediction1), d_prediction1},
+                       {"prediction2", &required("prediction2", prediction2), d_prediction2},
+                       {"target1", &required("target1", target1)},
+                       {"target2", &required("target2", target2)}}}},
+                    pass);
   });
 }
 
@@ -187,13 +261,12 @@ nearfar_status tokens(Direction direction, const nearfar_loss* loss, const nearf
                       const nearfar_integers* document_offsets, const nearfar_gradient* d_queries,
                       const nearfar_gradient* d_documents, const nearfar_call* call,
                       nearfar_result* result) {
-  return guarded([&] {
-    Pass pass(direction, call, result);
-    required("loss", loss)
-        .tokens({required("queries", queries), required("query_offsets", query_offsets),
-                 required("documents", documents), required("document_offsets", document_offsets),
-                 d_queries, d_documents},
-                pass);
+  return call_of(direction, loss, call, result, {}, [&](const nearfar_loss& its, Pass& pass) {
+    its.tokens({{{{"queries", &required("queries", queries), d_queries},
+                  {"documents", &required("documents", documents), d_documents}}},
+                required("query_offsets", query_offsets),
+                required("document_offsets", document_offsets)},
+               pass);
   });
 }
 
@@ -378,6 +451,25 @@ nearfar_status nearfar_references_forward_backward(
     const nearfar_call* call, nearfar_result* result) {
   return references(Direction::forward_backward, loss, queries, query_targets, reference_rows,
                     reference_targets, d_queries, d_references, call, result);
+}
+
+nearfar_status nearfar_boundaries_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                          const nearfar_targets* targets,
+                                          const nearfar_rows* reference_rows,
+                                          const nearfar_targets* reference_targets,
+                                          const nearfar_rows* betas, const nearfar_call* call,
+                                          nearfar_result* result) {
+  return boundaries(Direction::forward, loss, x, targets, reference_rows, reference_targets, betas,
+                    nullptr, nullptr, nullptr, call, result);
+}
+
+nearfar_status nearfar_boundaries_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_targets* targets,
+    const nearfar_rows* reference_rows, const nearfar_targets* reference_targets,
+    const nearfar_rows* betas, const nearfar_gradient* dx, const nearfar_gradient* d_references,
+    const nearfar_gradient* d_betas, const nearfar_call* call, nearfar_result* result) {
+  return boundaries(Direction::forward_backward, loss, x, targets, reference_rows,
+                    reference_targets, betas, dx, d_references, d_betas, call, result);
 }
 
 nearfar_status nearfar_listed_pairs_forward(const nearfar_loss* loss, const nearfar_rows* x,

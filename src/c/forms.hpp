@@ -1,15 +1,20 @@
 #pragma once
 
+#include <tuple>
 #include <utility>
 
 #include "settings.hpp"
 
 /// \file
-/// Losses by the arguments of their calls.
+/// Losses by the arguments of their calls. A form says how a call's sets of rows, and what else it
+/// is given, become the arguments of the class; `evaluate` of LossOf does the rest.
 
 namespace nearfar::detail::c {
 
 using registered::Takes;
+
+/// The sets of rows and nothing else.
+inline constexpr auto rows_alone = [](const auto& rows) { return std::tuple_cat(rows); };
 
 template <class Line, class C>
 class ClassLoss : public LossOf<Line, C> {
@@ -18,40 +23,46 @@ class ClassLoss : public LossOf<Line, C> {
 
   void labelled(const Labelled& in, Pass& pass) const override {
     const Targets targets = targets_of("targets", in.targets);
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), x.rows(), [&] { return loss.forward(x, targets, call); },
-          [&] { return loss.forward_backward(x, targets, dx, call); });
-    });
+    this->evaluate(pass, in.sets, [&](const auto& rows) { return std::tuple(rows[0], targets); });
   }
 };
 
-/// Also of queries with references.
+/// Also of queries with references, and of those with boundaries of classes for the loss that has
+/// them.
 template <class Line, class C>
 class LabelLoss : public ClassLoss<Line, C> {
  public:
   using ClassLoss<Line, C>::ClassLoss;
 
   void references(const WithReferences& in, Pass& pass) const override {
-    const Targets query_targets = targets_of("query_targets", in.query_targets);
-    const Targets reference_targets = targets_of("reference_targets", in.reference_targets);
-    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
-      const Rows<S> queries = rows_of<S>("queries", in.queries);
-      const Rows<S> references = rows_of<S>("references", in.references);
-      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
-      const GradientRows<S> dr = gradient_of<S>("d_references", in.d_references);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), queries.rows(),
-          [&] { return loss.forward(queries, query_targets, references, reference_targets, call); },
-          [&] {
-            return loss.forward_backward(queries, query_targets, references, reference_targets, dq,
-                                         dr, call);
-          });
+    const Targets of_queries = targets_of("query_targets", in.query_targets);
+    const Targets of_references = targets_of("reference_targets", in.reference_targets);
+    this->evaluate(pass, in.sets, [&](const auto& rows) {
+      return std::tuple(rows[0], of_queries, rows[1], of_references);
     });
+  }
+
+  void boundaries(const WithBoundaries& in, Pass& pass) const override {
+    constexpr bool takes_boundaries = requires(typename Line::template Loss<float> loss) {
+      loss.forward(Rows<float>(), Targets(), Rows<float>());
+    };
+    if constexpr (!takes_boundaries) {
+      ClassLoss<Line, C>::boundaries(in, pass);
+    } else {
+      const Targets targets = targets_of("targets", in.targets);
+      if (in.references.rows == nullptr) {
+        this->refuse_without_references("d_references", in.references.gradient, "a gradient");
+        this->refuse_without_references("reference_targets", in.reference_targets, "targets");
+        this->evaluate(pass, std::array{in.x, in.betas},
+                       [&](const auto& rows) { return std::tuple(rows[0], targets, rows[1]); });
+        return;
+      }
+      const Targets of_references =
+          targets_of("reference_targets", required("reference_targets", in.reference_targets));
+      this->evaluate(pass, std::array{in.x, in.references, in.betas}, [&](const auto& rows) {
+        return std::tuple(rows[0], targets, rows[1], of_references, rows[2]);
+      });
+    }
   }
 };
 
@@ -63,16 +74,8 @@ class WithMatchedPairs : public Base {
 
   void two_sets(const TwoSets& in, Pass& pass) const override {
     const Labels same = labels_of("match", required("match", in.match));
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> a = rows_of<S>("x", in.x);
-      const Rows<S> b = rows_of<S>("y", in.y);
-      const GradientRows<S> da = gradient_of<S>("dx", in.dx);
-      const GradientRows<S> db = gradient_of<S>("dy", in.dy);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), a.rows(), [&] { return loss.forward(a, b, same, call); },
-          [&] { return loss.forward_backward(a, b, same, da, db, call); });
-    });
+    this->evaluate(pass, in.sets,
+                   [&](const auto& rows) { return std::tuple(rows[0], rows[1], same); });
   }
 };
 
@@ -84,17 +87,6 @@ inline TripletList triplet_list_of(const nearfar_triplet_list& given) {
   return {labels_of("triplets.anchors", given.anchors),
           labels_of("triplets.positives", given.positives),
           labels_of("triplets.negatives", given.negatives)};
-}
-
-/// Rows of references, and their gradient: of none where there are none, whose gradient is refused.
-template <class S>
-std::pair<Rows<S>, GradientRows<S>> references_of(const nearfar_rows* rows,
-                                                  const nearfar_gradient* gradient) {
-  if (rows != nullptr) {
-    return {rows_of<S>("references", *rows), gradient_of<S>("d_references", gradient)};
-  }
-  if (gradient != nullptr) fail_argument("d_references", "none without references", "a gradient");
-  return {};
 }
 
 /// Pairs of rows by number, for losses that take these: adds the form to Base.
@@ -112,25 +104,8 @@ class WithPairLists : public Base {
     } else {
       const PairList positives = pair_list_of("positive_pairs", in.positives);
       const PairList negatives = pair_list_of("negative_pairs", in.negatives);
-      const Index count = positives.first.size() + negatives.first.size();
-      this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-        const Rows<S> x = rows_of<S>("x", in.x);
-        const auto [references, d_references] = references_of<S>(in.references, in.d_references);
-        const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-        const CallOptions<S> call = pass.options<S>(this->reduction());
-        pass.run(
-            this->reduction(), count,
-            [&, &others = references] {
-              return in.references == nullptr ? loss.forward(x, positives, negatives, call)
-                                              : loss.forward(x, others, positives, negatives, call);
-            },
-            [&, &others = references, &d_others = d_references] {
-              return in.references == nullptr
-                         ? loss.forward_backward(x, positives, negatives, dx, call)
-                         : loss.forward_backward(x, others, positives, negatives, dx, d_others,
-                                                 call);
-            });
-      });
+      this->over_lists(pass, in.x, in.references, positives.first.size() + negatives.first.size(),
+                       positives, negatives);
     }
   }
 };
@@ -149,17 +124,8 @@ class WithPairs : public Base {
       Base::pairs(in, pass);
     } else {
       const Targets targets = targets_of("targets", in.targets);
-      this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-        const Rows<S> x = rows_of<S>("x", in.x);
-        const Rows<S> y = rows_of<S>("y", in.y);
-        const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-        const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
-        const CallOptions<S> call = pass.options<S>(this->reduction());
-        pass.run(
-            this->reduction(), (Line::takes == Takes::views ? 2 : 1) * x.rows(),
-            [&] { return loss.forward(x, y, targets, call); },
-            [&] { return loss.forward_backward(x, y, targets, dx, dy, call); });
-      });
+      this->evaluate(pass, in.sets,
+                     [&](const auto& rows) { return std::tuple(rows[0], rows[1], targets); });
     }
   }
 };
@@ -171,24 +137,12 @@ class TwoSetLoss : public LossOf<Line, C> {
 
   void two_sets(const TwoSets& in, Pass& pass) const override {
     if (in.match != nullptr) fail_argument("match", "none for this loss", "integers");
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      const Rows<S> y = rows_of<S>("y", in.y);
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), (Line::takes == Takes::views ? 2 : 1) * x.rows(),
-          [&] { return loss.forward(x, y, call); },
-          [&] { return loss.forward_backward(x, y, dx, dy, call); });
-    });
+    this->evaluate(pass, in.sets, rows_alone);
   }
 };
 
 template <class S>
-Negatives<S> negatives_of(const nearfar_negatives& given) {
-  check_size<nearfar_negatives>("negatives", given.size);
-  const Rows<S> rows = rows_of<S>("negatives.rows", given.rows);
+Negatives<S> negatives_of(const nearfar_negatives& given, const Rows<S>& rows) {
   if (given.per_query != 0 && given.per_query != 1) {
     fail_argument("negatives.per_query", "0 or 1", std::to_string(given.per_query));
   }
@@ -224,43 +178,31 @@ class WithExtras : public Base {
       const Targets targets = in.extras.targets != nullptr
                                   ? targets_of("extras.targets", *in.extras.targets)
                                   : Targets();
-      this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
-        const Rows<S> queries = rows_of<S>("queries", in.queries);
-        const Rows<S> keys = rows_of<S>("keys", in.keys);
-        const InBatchExtras<S> extras = extras_of<S>(in.extras, targets);
-        const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
-        const GradientRows<S> dk = gradient_of<S>("d_keys", in.d_keys);
-        const GradientRows<S> dn = gradient_of<S>("d_negatives", in.d_negatives);
-        const CallOptions<S> call = pass.options<S>(this->reduction());
-        pass.run(
-            this->reduction(), queries.rows(),
-            [&] { return loss.forward(queries, keys, extras, call); },
-            [&] { return loss.forward_backward(queries, keys, extras, dq, dk, dn, call); });
+      if (in.negatives != nullptr) refuse_log_noise(*in.negatives);
+      this->evaluate(pass, in.sets, [&](const auto& rows) {
+        return std::tuple(rows[0], rows[1], extras_of(in, rows[2], targets));
       });
     }
   }
 
  private:
   template <class S>
-  static InBatchExtras<S> extras_of(const nearfar_in_batch& given, const Targets& targets) {
+  static InBatchExtras<S> extras_of(const InBatch& in, const Rows<S>& negatives,
+                                    const Targets& targets) {
     const auto rows = [](const char* name, const nearfar_rows* some) {
-      return some != nullptr ? rows_of<S>(name, *some) : Rows<S>();
+      return Set{name, some}.template view<S>();
     };
     const auto numbers = [](const char* name, const nearfar_doubles& some) {
-      check_count(name, some.data, some.count);
-      return Numbers<double>(some.data, static_cast<Index>(some.count));
+      return Numbers<double>(doubles_of(name, some));
     };
     InBatchExtras<S> out;
-    if (given.negatives != nullptr) {
-      out.negatives = negatives_of<S>(*given.negatives);
-      refuse_log_noise(*given.negatives);
-    }
+    if (in.negatives != nullptr) out.negatives = negatives_of(*in.negatives, negatives);
     out.targets = targets;
-    out.guide_queries = rows("extras.guide_queries", given.guide_queries);
-    out.guide_keys = rows("extras.guide_keys", given.guide_keys);
-    out.guide_negatives = rows("extras.guide_negatives", given.guide_negatives);
-    out.log_q = numbers("extras.log_q", given.log_q);
-    out.log_q_negatives = numbers("extras.log_q_negatives", given.log_q_negatives);
+    out.guide_queries = rows("extras.guide_queries", in.extras.guide_queries);
+    out.guide_keys = rows("extras.guide_keys", in.extras.guide_keys);
+    out.guide_negatives = rows("extras.guide_negatives", in.extras.guide_negatives);
+    out.log_q = numbers("extras.log_q", in.extras.log_q);
+    out.log_q_negatives = numbers("extras.log_q_negatives", in.extras.log_q_negatives);
     return out;
   }
 };
@@ -271,19 +213,9 @@ class NegativesLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void negatives(const AgainstNegatives& in, Pass& pass) const override {
-    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
-      const Rows<S> queries = rows_of<S>("queries", in.queries);
-      const Rows<S> keys = rows_of<S>("keys", in.keys);
-      const Negatives<S> negatives = negatives_of<S>(in.negatives);
-      refuse_log_noise(in.negatives);
-      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
-      const GradientRows<S> dk = gradient_of<S>("d_keys", in.d_keys);
-      const GradientRows<S> dn = gradient_of<S>("d_negatives", in.d_negatives);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), queries.rows(),
-          [&] { return loss.forward(queries, keys, negatives, call); },
-          [&] { return loss.forward_backward(queries, keys, negatives, dq, dk, dn, call); });
+    refuse_log_noise(in.negatives);
+    this->evaluate(pass, in.sets, [&](const auto& rows) {
+      return std::tuple(rows[0], rows[1], negatives_of(in.negatives, rows[2]));
     });
   }
 };
@@ -295,38 +227,20 @@ class QueryLoss : public NegativesLoss<Line, C> {
   using NegativesLoss<Line, C>::NegativesLoss;
 
   void two_sets(const TwoSets& in, Pass& pass) const override {
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      const Rows<S> y = rows_of<S>("y", in.y);
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      if (in.match == nullptr) {
-        pass.run(
-            this->reduction(), x.rows(), [&] { return loss.forward(x, y, call); },
-            [&] { return loss.forward_backward(x, y, dx, dy, call); });
-        return;
-      }
-      const Labels match = labels_of("match", *in.match);
-      pass.run(
-          this->reduction(), x.rows(), [&] { return loss.forward(x, y, match, call); },
-          [&] { return loss.forward_backward(x, y, match, dx, dy, call); });
-    });
+    if (in.match == nullptr) {
+      this->evaluate(pass, in.sets, rows_alone);
+      return;
+    }
+    const Labels match = labels_of("match", *in.match);
+    this->evaluate(pass, in.sets,
+                   [&](const auto& rows) { return std::tuple(rows[0], rows[1], match); });
   }
 
   void references(const WithReferences& in, Pass& pass) const override {
     const Targets of_queries = targets_of("query_targets", in.query_targets);
     const Targets of_keys = targets_of("reference_targets", in.reference_targets);
-    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
-      const Rows<S> queries = rows_of<S>("queries", in.queries);
-      const Rows<S> keys = rows_of<S>("references", in.references);
-      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
-      const GradientRows<S> dk = gradient_of<S>("d_references", in.d_references);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), queries.rows(),
-          [&] { return loss.forward(queries, keys, of_queries, of_keys, call); },
-          [&] { return loss.forward_backward(queries, keys, of_queries, of_keys, dq, dk, call); });
+    this->evaluate(pass, in.sets, [&](const auto& rows) {
+      return std::tuple(rows[0], rows[1], of_queries, of_keys);
     });
   }
 };
@@ -337,25 +251,14 @@ class NoiseLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void negatives(const AgainstNegatives& in, Pass& pass) const override {
-    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
-      const Rows<S> queries = rows_of<S>("queries", in.queries);
-      const Rows<S> keys = rows_of<S>("keys", in.keys);
-      const Negatives<S> negatives = negatives_of<S>(in.negatives);
-      const Numbers<S> key_noise =
+    this->evaluate(pass, in.sets, [&]<class Views>(const Views& rows) {
+      using S = typename Views::value_type::Scalar;
+      const Negatives<S> negatives = negatives_of(in.negatives, rows[2]);
+      const Numbers<S> of_keys =
           numbers_of<S>("negatives.log_noise_keys", in.negatives.log_noise_keys);
-      const Numbers<S> noise =
+      const Numbers<S> of_negatives =
           numbers_of<S>("negatives.log_noise_negatives", in.negatives.log_noise_negatives);
-      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
-      const GradientRows<S> dk = gradient_of<S>("d_keys", in.d_keys);
-      const GradientRows<S> dn = gradient_of<S>("d_negatives", in.d_negatives);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), queries.rows(),
-          [&] { return loss.forward(queries, keys, negatives, key_noise, noise, call); },
-          [&] {
-            return loss.forward_backward(queries, keys, negatives, key_noise, noise, dq, dk, dn,
-                                         call);
-          });
+      return std::tuple(rows[0], rows[1], negatives, of_keys, of_negatives);
     });
   }
 };
@@ -367,16 +270,9 @@ class ScoredLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void scored(const Scored& in, Pass& pass) const override {
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      const Rows<S> y = rows_of<S>("y", in.y);
-      const Numbers<S> scores = numbers_of<S>("scores", in.scores);
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), x.rows(), [&] { return loss.forward(x, y, scores, call); },
-          [&] { return loss.forward_backward(x, y, scores, dx, dy, call); });
+    this->evaluate(pass, in.sets, [&]<class Views>(const Views& rows) {
+      using S = typename Views::value_type::Scalar;
+      return std::tuple(rows[0], rows[1], numbers_of<S>("scores", in.scores));
     });
   }
 };
@@ -387,18 +283,9 @@ class ScoredTripletLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void scored_triplets(const ScoredTriplets& in, Pass& pass) const override {
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      const Rows<S> y = rows_of<S>("y", in.y);
-      const Rows<S> z = rows_of<S>("z", in.z);
-      const Numbers<S> margins = numbers_of<S>("margins", in.margins);
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
-      const GradientRows<S> dz = gradient_of<S>("dz", in.dz);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), x.rows(), [&] { return loss.forward(x, y, z, margins, call); },
-          [&] { return loss.forward_backward(x, y, z, margins, dx, dy, dz, call); });
+    this->evaluate(pass, in.sets, [&]<class Views>(const Views& rows) {
+      using S = typename Views::value_type::Scalar;
+      return std::tuple(rows[0], rows[1], rows[2], numbers_of<S>("margins", in.margins));
     });
   }
 };
@@ -409,22 +296,16 @@ class ProxyLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void proxies(const AgainstProxies& in, Pass& pass) const override {
-    check_size<nearfar_proxies>("proxies", in.proxies.size);
     const Labels labels = labels_of("labels", in.labels);
     const Labels classes = labels_of("proxies.classes", in.proxies.classes);
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      Proxies<S> proxies = rows_of<S>("proxies.rows", in.proxies.rows);
+    this->evaluate(pass, in.sets, [&]<class Views>(const Views& rows) {
+      using S = typename Views::value_type::Scalar;
+      Proxies<S> proxies = rows[1];
       if (in.proxies.classes.data != nullptr) proxies = proxies.classes(classes);
       if (in.proxies.margins.data != nullptr) {
         proxies = proxies.margins(numbers_of<S>("proxies.margins", in.proxies.margins));
       }
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const GradientRows<S> d_proxies = gradient_of<S>("d_proxies", in.d_proxies);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), x.rows(), [&] { return loss.forward(x, labels, proxies, call); },
-          [&] { return loss.forward_backward(x, labels, proxies, dx, d_proxies, call); });
+      return std::tuple(rows[0], labels, proxies);
     });
   }
 };
@@ -435,18 +316,7 @@ class ThreeSetLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void three_sets(const ThreeSets& in, Pass& pass) const override {
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      const Rows<S> y = rows_of<S>("y", in.y);
-      const Rows<S> z = rows_of<S>("z", in.z);
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const GradientRows<S> dy = gradient_of<S>("dy", in.dy);
-      const GradientRows<S> dz = gradient_of<S>("dz", in.dz);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), x.rows(), [&] { return loss.forward(x, y, z, call); },
-          [&] { return loss.forward_backward(x, y, z, dx, dy, dz, call); }, steps());
-    });
+    this->evaluate(pass, in.sets, rows_alone);
   }
 
   void listed_triplets(const ListedTriplets& in, Pass& pass) const override {
@@ -454,32 +324,7 @@ class ThreeSetLoss : public LossOf<Line, C> {
       LossOf<Line, C>::listed_triplets(in, pass);
     } else {
       const TripletList triplets = triplet_list_of(in.triplets);
-      this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-        const Rows<S> x = rows_of<S>("x", in.x);
-        const auto [references, d_references] = references_of<S>(in.references, in.d_references);
-        const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-        const CallOptions<S> call = pass.options<S>(this->reduction());
-        pass.run(
-            this->reduction(), triplets.anchors.size(),
-            [&, &others = references] {
-              return in.references == nullptr ? loss.forward(x, triplets, call)
-                                              : loss.forward(x, others, triplets, call);
-            },
-            [&, &others = references, &d_others = d_references] {
-              return in.references == nullptr
-                         ? loss.forward_backward(x, triplets, dx, call)
-                         : loss.forward_backward(x, others, triplets, dx, d_others, call);
-            });
-      });
-    }
-  }
-
- private:
-  Index steps() const {
-    if constexpr (requires { this->options().steps; }) {
-      return this->options().steps;
-    } else {
-      return 0;
+      this->over_lists(pass, in.x, in.references, triplets.anchors.size(), triplets);
     }
   }
 };
@@ -490,14 +335,7 @@ class OneSetLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void one_set(const OneSet& in, Pass& pass) const override {
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), 0, [&] { return loss.forward(x, call); },
-          [&] { return loss.forward_backward(x, dx, call); });
-    });
+    this->evaluate(pass, in.sets, rows_alone);
   }
 };
 
@@ -509,16 +347,10 @@ class SliceLoss : public LossOf<Line, C> {
 
   void two_sets(const TwoSets& in, Pass& pass) const override {
     if (in.match != nullptr) fail_argument("match", "none for this loss", "integers");
-    if (in.dy != nullptr) fail_argument("dy", "none, as slices have no gradient", "a gradient");
-    this->with_loss("x", in.x, [&]<class S>(S, const auto& loss) {
-      const Rows<S> x = rows_of<S>("x", in.x);
-      const Rows<S> slices = rows_of<S>("y", in.y);
-      const GradientRows<S> dx = gradient_of<S>("dx", in.dx);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), 0, [&] { return loss.forward(x, slices, call); },
-          [&] { return loss.forward_backward(x, slices, dx, call); });
-    });
+    if (in.sets[1].gradient != nullptr) {
+      fail_argument("dy", "none, as slices have no gradient", "a gradient");
+    }
+    this->template evaluate_with<1>(pass, in.sets, rows_alone);
   }
 };
 
@@ -528,18 +360,7 @@ class PredictionLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void predictions(const Predictions& in, Pass& pass) const override {
-    this->with_loss("prediction1", in.prediction1, [&]<class S>(S, const auto& loss) {
-      const Rows<S> p1 = rows_of<S>("prediction1", in.prediction1);
-      const Rows<S> p2 = rows_of<S>("prediction2", in.prediction2);
-      const Rows<S> z1 = rows_of<S>("target1", in.target1);
-      const Rows<S> z2 = rows_of<S>("target2", in.target2);
-      const GradientRows<S> d1 = gradient_of<S>("d_prediction1", in.d_prediction1);
-      const GradientRows<S> d2 = gradient_of<S>("d_prediction2", in.d_prediction2);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      pass.run(
-          this->reduction(), p1.rows(), [&] { return loss.forward(p1, p2, z1, z2, call); },
-          [&] { return loss.forward_backward(p1, p2, z1, z2, d1, d2, call); });
-    });
+    this->template evaluate_with<2>(pass, in.sets, rows_alone);
   }
 };
 
@@ -551,21 +372,11 @@ class TokenLoss : public LossOf<Line, C> {
   void tokens(const Tokens& in, Pass& pass) const override {
     const std::span<const Index> of_queries = indices_of("query_offsets", in.query_offsets);
     const std::span<const Index> of_documents = indices_of("document_offsets", in.document_offsets);
-    this->with_loss("queries", in.queries, [&]<class S>(S, const auto& loss) {
-      const Rows<S> queries = rows_of<S>("queries", in.queries);
-      const Rows<S> documents = rows_of<S>("documents", in.documents);
-      const GradientRows<S> dq = gradient_of<S>("d_queries", in.d_queries);
-      const GradientRows<S> dd = gradient_of<S>("d_documents", in.d_documents);
-      const CallOptions<S> call = pass.options<S>(this->reduction());
-      const Index count = of_queries.empty() ? 0 : static_cast<Index>(of_queries.size()) - 1;
-      pass.run(
-          this->reduction(), count,
-          [&] { return loss.forward(queries, of_queries, documents, of_documents, call); },
-          [&] {
-            return loss.forward_backward(queries, of_queries, documents, of_documents, dq, dd,
-                                         call);
-          });
-    });
+    const Index count = of_queries.empty() ? 0 : static_cast<Index>(of_queries.size()) - 1;
+    this->evaluate(
+        pass, in.sets,
+        [&](const auto& rows) { return std::tuple(rows[0], of_queries, rows[1], of_documents); },
+        count);
   }
 };
 

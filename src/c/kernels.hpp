@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "arguments.hpp"
 #include "nearfar/c/losses.h"
 #include "nearfar/losses/register.hpp"
@@ -27,11 +29,22 @@ inline constexpr nearfar_kernel number_of<Mahalanobis<S>> = NEARFAR_MAHALANOBIS;
 template <class S>
 inline constexpr nearfar_kernel number_of<Bilinear<S>> = NEARFAR_BILINEAR;
 
+/// As the caller writes it; a number that is none as it is.
+inline std::string name_of_kernel(nearfar_kernel kind) {
+  constexpr std::array names = {"NEARFAR_COSINE",          "NEARFAR_INNER_PRODUCT",
+                                "NEARFAR_EUCLIDEAN",       "NEARFAR_SQUARED_EUCLIDEAN",
+                                "NEARFAR_COSINE_DISTANCE", "NEARFAR_MAHALANOBIS",
+                                "NEARFAR_BILINEAR"};
+  static_assert(names.size() == NEARFAR_BILINEAR + 1);
+  if (kind < 0 || kind > NEARFAR_BILINEAR) return std::to_string(kind);
+  return names[static_cast<std::size_t>(kind)];
+}
+
 constexpr bool has_matrix(nearfar_kernel kind) {
   return kind == NEARFAR_MAHALANOBIS || kind == NEARFAR_BILINEAR;
 }
 
-/// A kernel as a loss's settings name it.
+/// A kernel as settings name it.
 struct KernelChoice {
   nearfar_kernel kind;
   nearfar_rows matrix;
@@ -49,9 +62,8 @@ struct KernelChoice {
     const bool found = ((kind == number_of<K> && (body(make<S, K>()), true)) || ... || false);
     if (found) return;
     std::string wanted;
-    ((wanted += (wanted.empty() ? "" : ", ") + std::to_string(number_of<K>)), ...);
-    fail_argument("kernel", "one that the loss has, of nearfar_kernel " + wanted,
-                  std::to_string(kind));
+    ((wanted += (wanted.empty() ? "" : " or ") + name_of_kernel(number_of<K>)), ...);
+    fail_argument("kernel", wanted, name_of_kernel(kind));
   }
 
  private:

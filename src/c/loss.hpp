@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "pass.hpp"
 
 /// \file
@@ -8,128 +10,96 @@
 namespace nearfar::detail::c {
 
 struct OneSet {
-  const nearfar_rows& x;
-  const nearfar_gradient* dx;
+  std::array<Set, 1> sets;
 };
 
 struct TwoSets {
-  const nearfar_rows& x;
-  const nearfar_rows& y;
+  std::array<Set, 2> sets;
   const nearfar_integers* match;
-  const nearfar_gradient* dx;
-  const nearfar_gradient* dy;
 };
 
 struct Pairs {
-  const nearfar_rows& x;
-  const nearfar_rows& y;
+  std::array<Set, 2> sets;
   const nearfar_targets& targets;
-  const nearfar_gradient* dx;
-  const nearfar_gradient* dy;
 };
 
 struct Scored {
-  const nearfar_rows& x;
-  const nearfar_rows& y;
+  std::array<Set, 2> sets;
   const nearfar_rows& scores;
-  const nearfar_gradient* dx;
-  const nearfar_gradient* dy;
 };
 
 struct ScoredTriplets {
-  const nearfar_rows& x;
-  const nearfar_rows& y;
-  const nearfar_rows& z;
+  std::array<Set, 3> sets;
   const nearfar_rows& margins;
-  const nearfar_gradient* dx;
-  const nearfar_gradient* dy;
-  const nearfar_gradient* dz;
 };
 
 struct ThreeSets {
-  const nearfar_rows& x;
-  const nearfar_rows& y;
-  const nearfar_rows& z;
-  const nearfar_gradient* dx;
-  const nearfar_gradient* dy;
-  const nearfar_gradient* dz;
+  std::array<Set, 3> sets;
 };
 
+/// The third set is the rows of `negatives`.
 struct AgainstNegatives {
-  const nearfar_rows& queries;
-  const nearfar_rows& keys;
+  std::array<Set, 3> sets;
   const nearfar_negatives& negatives;
-  const nearfar_gradient* d_queries;
-  const nearfar_gradient* d_keys;
-  const nearfar_gradient* d_negatives;
 };
 
+/// The third set is the rows of the negatives, where there are some.
 struct InBatch {
-  const nearfar_rows& queries;
-  const nearfar_rows& keys;
+  std::array<Set, 3> sets;
   const nearfar_in_batch& extras;
-  const nearfar_gradient* d_queries;
-  const nearfar_gradient* d_keys;
-  const nearfar_gradient* d_negatives;
+  const nearfar_negatives* negatives;
 };
 
+/// The second set is the rows of `proxies`.
 struct AgainstProxies {
-  const nearfar_rows& x;
+  std::array<Set, 2> sets;
   const nearfar_integers& labels;
   const nearfar_proxies& proxies;
-  const nearfar_gradient* dx;
-  const nearfar_gradient* d_proxies;
 };
 
 struct Labelled {
-  const nearfar_rows& x;
+  std::array<Set, 1> sets;
   const nearfar_targets& targets;
-  const nearfar_gradient* dx;
 };
 
 struct WithReferences {
-  const nearfar_rows& queries;
+  std::array<Set, 2> sets;
   const nearfar_targets& query_targets;
-  const nearfar_rows& references;
   const nearfar_targets& reference_targets;
-  const nearfar_gradient* d_queries;
-  const nearfar_gradient* d_references;
 };
 
-/// References may be null.
+/// References, and with them their targets, may be left out.
+struct WithBoundaries {
+  Set x;
+  Set references;
+  Set betas;
+  const nearfar_targets& targets;
+  const nearfar_targets* reference_targets;
+};
+
+/// References may be left out.
 struct ListedPairs {
-  const nearfar_rows& x;
-  const nearfar_rows* references;
+  Set x;
+  Set references;
   const nearfar_pair_list& positives;
   const nearfar_pair_list& negatives;
-  const nearfar_gradient* dx;
-  const nearfar_gradient* d_references;
 };
 
 struct ListedTriplets {
-  const nearfar_rows& x;
-  const nearfar_rows* references;
+  Set x;
+  Set references;
   const nearfar_triplet_list& triplets;
-  const nearfar_gradient* dx;
-  const nearfar_gradient* d_references;
 };
 
+/// Predictions, then targets.
 struct Predictions {
-  const nearfar_rows& prediction1;
-  const nearfar_rows& prediction2;
-  const nearfar_rows& target1;
-  const nearfar_rows& target2;
-  const nearfar_gradient* d_prediction1;
-  const nearfar_gradient* d_prediction2;
+  std::array<Set, 4> sets;
 };
 
 struct Tokens {
-  const nearfar_rows& queries;
+  std::array<Set, 2> sets;
   const nearfar_integers& query_offsets;
-  const nearfar_rows& documents;
   const nearfar_integers& document_offsets;
-  const nearfar_gradient* d_queries;
-  const nearfar_gradient* d_documents;
 };
 
 }  // namespace nearfar::detail::c
@@ -177,6 +147,10 @@ struct nearfar_loss {
   virtual void references(const nearfar::detail::c::WithReferences&,
                           nearfar::detail::c::Pass&) const {
     refuse("rows with labels and references");
+  }
+  virtual void boundaries(const nearfar::detail::c::WithBoundaries&,
+                          nearfar::detail::c::Pass&) const {
+    refuse("rows with labels by boundaries of classes");
   }
   virtual void listed_pairs(const nearfar::detail::c::ListedPairs&,
                             nearfar::detail::c::Pass&) const {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <span>
 
 #include "arguments.hpp"
 #include "nearfar/core/reduction.hpp"
@@ -16,17 +18,51 @@ struct nearfar_workspace {
 
 namespace nearfar::detail::c {
 
+inline Workspace* workspace_of(nearfar_workspace* given) {
+  return given != nullptr ? &given->workspace : nullptr;
+}
+
+/// Memory that a call reads or writes, by the name of the argument.
+struct NamedPlace {
+  std::string name;
+  Place place;
+};
+
+/// Throws when memory that a call writes has an element in common with one of the others.
+inline void check_apart(const NamedPlace& written, std::span<const NamedPlace> others) {
+  for (const NamedPlace& other : others) {
+    if (!overlap(written.place, other.place)) continue;
+    fail_argument(written.name, "memory apart from that of " + other.name,
+                  "memory that overlaps it");
+  }
+}
+/// The same of buffers that lie in one piece, also among each other.
+inline void check_apart(std::span<const NamedPlace> buffers, std::span<const NamedPlace> others) {
+  for (std::size_t k = 0; k < buffers.size(); ++k) {
+    check_apart(buffers[k], others);
+    check_apart(buffers[k], buffers.first(k));
+  }
+}
+
 enum class Direction { forward, forward_backward };
+
+/// How many numbers a call has for the buffers of its result.
+struct Counts {
+  Index values = 0;  ///< with Reduction::none, else 0
+  Index steps = 0;
+  Index prefixes = 0;
+};
 
 /// One call, forward or forward and backward.
 class Pass {
  public:
-  /// Throws std::invalid_argument on structs that are null or of another size, and on what a
-  /// forward call has no use for.
+  /// Throws std::invalid_argument on structs that are null or of a size that they cannot have, and
+  /// on what a forward call has no use for.
   Pass(Direction direction, const nearfar_call* call, nearfar_result* result)
-      : backward_(direction == Direction::forward_backward), result_(required("result", result)) {
-    check_size<nearfar_result>("result", result->size);
-    if (call != nullptr) call_ = required_of_size("call", call);
+      : backward_(direction == Direction::forward_backward),
+        to_(required("result", result)),
+        result_(completed("result", result)) {
+    if (call != nullptr) call_ = completed("call", call);
     check_count("call.upstream", call_.upstream.data, call_.upstream.count);
     if (backward_) return;
     if (call_.upstream.data != nullptr) {
@@ -38,30 +74,49 @@ class Pass {
   }
 
   /// Runs forward() or forward_backward(), as the call wants, and returns its result to the
-  /// caller. `values`: how many values there are with Reduction::none. `steps`: of Cpc.
+  /// caller. Throws before that when a buffer has no room for `counts`, or when memory that is
+  /// written overlaps memory that is read: gradients that of `read`, buffers that and all other.
+  /// Of gradients among each other the classes see to it.
   template <class Forward, class ForwardBackward>
-  void run(Reduction reduction, Index values, const Forward& forward,
-           const ForwardBackward& forward_backward, Index steps = 0) {
-    const Index wanted = reduction == Reduction::none ? values : 0;
-    check_room("result.values", result_.values != nullptr, result_.values_capacity, wanted);
-    check_room("result.step_losses, step_bounds",
-               result_.step_losses != nullptr || result_.step_bounds != nullptr,
-               result_.steps_capacity, steps);
+  void run(const Counts& counts, std::vector<NamedPlace> read,
+           const std::vector<NamedPlace>& gradients, const Forward& forward,
+           const ForwardBackward& forward_backward) {
+    if (call_.upstream.data != nullptr) {
+      read.push_back({"call.upstream", place_of(doubles_of("call.upstream", call_.upstream))});
+    }
+    for (const NamedPlace& gradient : gradients) check_apart(gradient, read);
+    read.insert(read.end(), gradients.begin(), gradients.end());
+    check_apart(buffers(counts), read);
     hand_out(backward_ ? forward_backward() : forward());
   }
 
   template <class S>
   CallOptions<S> options(Reduction reduction) const {
-    return {.workspace = call_.workspace != nullptr ? &call_.workspace->workspace : nullptr,
+    return {.workspace = workspace_of(call_.workspace),
             .d_parameter = gradient_of<S>("call.d_parameter", call_.d_parameter),
             .upstream = upstream(reduction)};
   }
 
  private:
-  static void check_room(const char* name, bool given, std::int64_t room, Index wanted) {
-    if (given && room < wanted) {
-      fail_argument(name, "room for " + std::to_string(wanted) + " numbers", std::to_string(room));
-    }
+  /// The buffers that are given. Throws unless there is room for what goes into them.
+  std::vector<NamedPlace> buffers(const Counts& counts) const {
+    std::vector<NamedPlace> out;
+    const auto add = [&](const char* name, const double* data, const char* capacity_name,
+                         std::int64_t capacity, Index count) {
+      if (data == nullptr) return;
+      if (capacity < count) {
+        fail_argument(std::string("result.") + capacity_name,
+                      "room for " + std::to_string(count) + " numbers", std::to_string(capacity));
+      }
+      out.push_back({std::string("result.") + name, place_of(data, 1, count, count)});
+    };
+    const nearfar_result& r = result_;
+    add("values", r.values, "values_capacity", r.values_capacity, counts.values);
+    add("step_losses", r.step_losses, "steps_capacity", r.steps_capacity, counts.steps);
+    add("step_bounds", r.step_bounds, "steps_capacity", r.steps_capacity, counts.steps);
+    add("prefix_values", r.prefix_values, "prefixes_capacity", r.prefixes_capacity,
+        counts.prefixes);
+    return out;
   }
 
   Upstream upstream(Reduction reduction) const {
@@ -76,18 +131,20 @@ class Pass {
 
   bool backward_;
   nearfar_call call_ = {};
-  nearfar_result& result_;
+  nearfar_result& to_;  ///< may be smaller than its type
+  nearfar_result result_;
 };
 
 template <class R>
 void Pass::hand_out(const R& from) {
   nearfar_result out = {};
-  out.size = result_.size;
   out.values = result_.values;
   out.values_capacity = result_.values_capacity;
   out.step_losses = result_.step_losses;
   out.step_bounds = result_.step_bounds;
   out.steps_capacity = result_.steps_capacity;
+  out.prefix_values = result_.prefix_values;
+  out.prefixes_capacity = result_.prefixes_capacity;
 
   out.value = from.value;
   out.values_count = static_cast<std::int64_t>(from.values.size());
@@ -131,7 +188,15 @@ void Pass::hand_out(const R& from) {
       if (out.step_bounds != nullptr) out.step_bounds[k] = from.steps[k].bound;
     }
   }
-  result_ = out;
+  if constexpr (requires { from.prefix_values; }) {
+    out.prefixes_count = static_cast<std::int64_t>(from.prefix_values.size());
+    if (out.prefix_values != nullptr) {
+      std::copy(from.prefix_values.begin(), from.prefix_values.end(), out.prefix_values);
+    }
+  }
+  const std::size_t size = to_.size;
+  out.size = size;
+  std::memcpy(&to_, &out, size);
 }
 
 }  // namespace nearfar::detail::c

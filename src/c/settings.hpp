@@ -3,7 +3,9 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "kernels.hpp"
 #include "loss.hpp"
@@ -73,6 +75,9 @@ struct ToC {
   void operator()(const char*, double& c, const std::optional<double>& cpp) const {
     c = cpp.value_or(std::numeric_limits<double>::quiet_NaN());
   }
+  // Lists have no default but none.
+  void operator()(const char*, nearfar_integers& c, const std::vector<Index>&) const { c = {}; }
+  void operator()(const char*, nearfar_doubles& c, const std::vector<double>&) const { c = {}; }
 };
 
 /// Sets a setting of the class to that of the interface. Throws on a choice that is none.
@@ -97,6 +102,14 @@ struct FromC {
   }
   void operator()(const char*, const double& c, std::optional<double>& cpp) const {
     if (!detail::is_nan(c)) cpp = c;
+  }
+  void operator()(const char* name, const nearfar_integers& c, std::vector<Index>& cpp) const {
+    const std::span<const Index> given = indices_of(prefix + name, c);
+    cpp.assign(given.begin(), given.end());
+  }
+  void operator()(const char* name, const nearfar_doubles& c, std::vector<double>& cpp) const {
+    const std::span<const double> given = doubles_of(prefix + name, c);
+    cpp.assign(given.begin(), given.end());
   }
 };
 
@@ -131,14 +144,76 @@ class LossOf : public nearfar_loss {
  protected:
   using Options = typename Line::Options;
 
-  /// Calls body(S(), loss) with the class for the scalar type of `rows`.
-  template <class Body>
-  void with_loss(const char* name, const nearfar_rows& rows, const Body& body) const {
-    with_scalar(name, rows,
-                [&]<class S>(S scalar) { with<S>([&](const auto& loss) { body(scalar, loss); }); });
+  /// A call with these sets of rows, the first `gradients` of which can have one.
+  /// `arguments(rows)` is the tuple of what the class's calls take before gradients. `values`: how
+  /// many there are with Reduction::none; -1: one for each row of the first set, or of both views.
+  template <std::size_t gradients, std::size_t n, class Arguments>
+  void evaluate_with(Pass& pass, const std::array<Set, n>& sets, const Arguments& arguments,
+                     Index values = -1) const {
+    with_scalar(sets[0].name, *sets[0].rows, [&]<class S>(S) {
+      std::array<Rows<S>, n> rows;
+      std::array<GradientRows<S>, gradients> d;
+      std::vector<NamedPlace> read;
+      std::vector<NamedPlace> written;
+      for (std::size_t k = 0; k < n; ++k) {
+        rows[k] = sets[k].template view<S>();
+        read.push_back({sets[k].name, rows[k].place()});
+      }
+      for (std::size_t k = 0; k < gradients; ++k) {
+        d[k] = sets[k].template gradient_view<S>();
+        if (d[k].wanted()) written.push_back({sets[k].gradient_name(), d[k].place()});
+      }
+      const CallOptions<S> call = pass.options<S>(reduction());
+      if (call.d_parameter.wanted()) {
+        written.push_back({"call.d_parameter", call.d_parameter.place()});
+      }
+      if (kernel_.matrix.scalar != 0) {
+        read.push_back({"matrix", rows_of<S>("matrix", kernel_.matrix).place()});
+      }
+      const Counts counts = counts_of(values >= 0 ? values : values_of(rows[0].rows()));
+      with<S>([&](const auto& loss) {
+        std::apply(
+            [&](const auto&... in) {
+              pass.run(
+                  counts, read, written, [&] { return loss.forward(in..., call); },
+                  [&] {
+                    return [&]<std::size_t... k>(std::index_sequence<k...>) {
+                      return loss.forward_backward(in..., d[k]..., call);
+                    }
+                    (std::make_index_sequence<gradients>());
+                  });
+            },
+            arguments(rows));
+      });
+    });
+  }
+  /// The same where all of them can have one.
+  template <std::size_t n, class Arguments>
+  void evaluate(Pass& pass, const std::array<Set, n>& sets, const Arguments& arguments,
+                Index values = -1) const {
+    evaluate_with<n>(pass, sets, arguments, values);
   }
 
-  const Options& options() const { return options_; }
+  /// A call with lists of row numbers, with references or without.
+  template <class... Lists>
+  void over_lists(Pass& pass, const Set& x, const Set& references, Index values,
+                  const Lists&... lists) const {
+    if (references.rows != nullptr) {
+      evaluate(
+          pass, std::array{x, references},
+          [&](const auto& rows) { return std::tuple(rows[0], rows[1], lists...); }, values);
+      return;
+    }
+    refuse_without_references("d_references", references.gradient, "a gradient");
+    evaluate(
+        pass, std::array{x}, [&](const auto& rows) { return std::tuple(rows[0], lists...); },
+        values);
+  }
+
+  /// Throws where an argument is given that goes with references, and there are none.
+  static void refuse_without_references(const char* name, const void* given, const char* got) {
+    if (given != nullptr) fail_argument(name, "none without references", got);
+  }
 
   Reduction reduction() const {
     if constexpr (requires { options_.reduction; }) {
@@ -149,6 +224,21 @@ class LossOf : public nearfar_loss {
   }
 
  private:
+  static Index values_of(Index rows) {
+    if constexpr (std::is_same_v<Line, registered::proxy_anchor>) return 1;
+    return (Line::takes == registered::Takes::views ? 2 : 1) * rows;
+  }
+
+  Counts counts_of(Index values) const {
+    Counts out;
+    if (reduction() == Reduction::none) out.values = values;
+    if constexpr (requires { options_.steps; }) out.steps = options_.steps;
+    if constexpr (requires { options_.prefixes; }) {
+      out.prefixes = static_cast<Index>(options_.prefixes.size());
+    }
+    return out;
+  }
+
   static constexpr bool has_kernels =
       !std::is_same_v<typename Line::template Kernels<double>, registered::KernelList<>>;
 
@@ -188,7 +278,8 @@ template <class Loss, class C>
 nearfar_status create(const C* options, nearfar_loss** loss) {
   return guarded([&] {
     nearfar_loss*& out = required("loss", loss);
-    out = new Loss(options != nullptr ? required_of_size("options", options) : Loss::defaults());
+    out = new Loss(options != nullptr ? completed("options", options, Loss::defaults())
+                                      : Loss::defaults());
   });
 }
 

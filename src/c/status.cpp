@@ -36,6 +36,8 @@ const char* nearfar_status_message(nearfar_status status) {
       return "out of memory";
     case NEARFAR_INTERNAL:
       return "internal error";
+    case NEARFAR_FILE:
+      return "file error";
     default:
       return "unknown status";
   }

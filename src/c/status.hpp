@@ -24,6 +24,8 @@ nearfar_status guarded(const Body& body) noexcept {
     return failed(NEARFAR_INVALID_ARGUMENT, e.what());
   } catch (const std::domain_error& e) {
     return failed(NEARFAR_NOT_FINITE, e.what());
+  } catch (const std::runtime_error& e) {  // of these the library throws those of files alone
+    return failed(NEARFAR_FILE, e.what());
   } catch (const std::bad_alloc&) {
     return failed(NEARFAR_OUT_OF_MEMORY, "nearfar: out of memory");
   } catch (const std::exception& e) {

@@ -5,11 +5,6 @@ namespace nearfar::detail::c {
 
 namespace {
 
-std::span<const double> numbers_of(const std::string& name, const nearfar_doubles& given) {
-  check_count(name, given.data, given.count);
-  return {given.data, static_cast<std::size_t>(given.count)};
-}
-
 MultiLabels sets_of(const std::string& name, const nearfar_targets& given) {
   check_view(name + ".label_sets", given.label_sets, given.label_set_rows, given.label_set_words,
              0);
@@ -19,7 +14,7 @@ MultiLabels sets_of(const std::string& name, const nearfar_targets& given) {
 PositiveLists lists_of(const std::string& name, const nearfar_targets& given) {
   return {indices_of(name + ".offsets", given.offsets),
           indices_of(name + ".columns", given.columns),
-          numbers_of(name + ".column_weights", given.column_weights)};
+          doubles_of(name + ".column_weights", given.column_weights)};
 }
 
 Targets rule_of(const std::string& name, const nearfar_targets& given) {
@@ -39,12 +34,12 @@ Targets rule_of(const std::string& name, const nearfar_targets& given) {
 
 }  // namespace
 
-Targets targets_of(const std::string& name, const nearfar_targets& given) {
-  check_size<nearfar_targets>(name.c_str(), given.size);
+Targets targets_of(const std::string& name, const nearfar_targets& of_caller) {
+  const nearfar_targets given = completed(name.c_str(), &of_caller);
   Targets targets = rule_of(name, given);
   const Labels ids = labels_of(name + ".ids", given.ids);
   if (given.ids.data != nullptr) targets = targets.ids(ids);
-  const std::span<const double> weights = numbers_of(name + ".weights", given.weights);
+  const std::span<const double> weights = doubles_of(name + ".weights", given.weights);
   if (given.weights.data != nullptr) targets = targets.weights(weights);
   switch (given.unlabelled_rows) {
     case NEARFAR_ALL_LABELLED:

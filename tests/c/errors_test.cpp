@@ -96,28 +96,28 @@ TEST_F(CErrors, NullPointers) {
 }
 
 TEST_F(CErrors, SizesOfStructs) {
-  const std::string size = std::to_string(sizeof(nearfar_result));
-  result.size = 8;
-  expect_invalid(run(), "nearfar: result.size: wanted " + size + ", as its _init sets it, got 8");
+  const auto message = [](const std::string& name, std::size_t largest, std::size_t got) {
+    return "nearfar: " + name + ".size: wanted a size from 8 to " + std::to_string(largest) +
+           ", as its _init sets it, got " + std::to_string(got);
+  };
+  result.size = 4;
+  expect_invalid(run(), message("result", sizeof result, 4));
   result.size = sizeof result;
   call.size = 0;
-  expect_invalid(run(), "nearfar: call.size: wanted " + std::to_string(sizeof call) +
-                            ", as its _init sets it, got 0");
+  expect_invalid(run(), message("call", sizeof call, 0));
   nearfar_clip_options options = {};
   nearfar_loss* none = nullptr;
-  expect_invalid(nearfar_clip_create(&options, &none), "nearfar: options.size: wanted " +
-                                                           std::to_string(sizeof options) +
-                                                           ", as its _init sets it, got 0");
+  expect_invalid(nearfar_clip_create(&options, &none), message("options", sizeof options, 0));
   EXPECT_EQ(none, nullptr);
-  expect_invalid(nearfar_clip_options_init(&options, 4), "nearfar: options.size: wanted " +
-                                                             std::to_string(sizeof options) +
-                                                             ", as its _init sets it, got 4");
+  const std::size_t beyond = sizeof options + 8;
+  expect_invalid(nearfar_clip_options_init(&options, beyond),
+                 message("options", sizeof options, beyond));
   EXPECT_EQ(options.size, 0u) << "refused, and written to";
 }
 
 TEST_F(CErrors, ShapesAndScalars) {
   keys.cols = 1;
-  expect_invalid(run(), "nearfar: keys: wanted 3 x 2, got 3 x 1");
+  expect_invalid(run(), "nearfar: y: wanted 3 x 2, got 3 x 1");
   keys = nearfar_float_rows(y.data(), -1, 2);
   expect_invalid(run(), "nearfar: y: wanted rows >= 0 and cols >= 0, got -1 x 2");
   keys = nearfar_float_rows(y.data(), 3, 2);
@@ -137,7 +137,7 @@ TEST_F(CErrors, ShapesAndScalars) {
   expect_invalid(run(), "nearfar: x.scalar: wanted NEARFAR_FLOAT or NEARFAR_DOUBLE, got 0");
   queries.scalar = NEARFAR_FLOAT;
   d_queries.rows = 2;
-  expect_invalid(run(), "nearfar: d_queries: wanted 3 x 2, got 2 x 2");
+  expect_invalid(run(), "nearfar: dx: wanted 3 x 2, got 2 x 2");
   d_queries.rows = 3;
   d_queries.write = 7;
   expect_invalid(run(), "nearfar: dx.write: wanted NEARFAR_OVERWRITE or NEARFAR_ACCUMULATE, got 7");
@@ -146,7 +146,7 @@ TEST_F(CErrors, ShapesAndScalars) {
 TEST_F(CErrors, ElementsThatAreNotFinite) {
   x[3] = nan;
   expect_refused(run(), NEARFAR_NOT_FINITE,
-                 "nearfar: queries: wanted finite elements, got NaN at row 1, column 1");
+                 "nearfar: x: wanted finite elements, got NaN at row 1, column 1");
 }
 
 TEST_F(CErrors, FormsThatALossLacks) {
@@ -187,14 +187,15 @@ TEST_F(CErrors, RefuseUpstreamAndParameterGradientInForwardCalls) {
   expect_invalid(nearfar_two_sets_forward(loss, &queries, &keys, nullptr, &call, &result),
                  "nearfar: call.upstream: wanted none for a forward call, got numbers");
   call.upstream = {&one, 3};
-  expect_invalid(run(), "nearfar: upstream: wanted one number, got 3 numbers");
+  expect_invalid(run(), "nearfar: call.upstream: wanted one number, got 3 numbers");
   call.upstream = {nullptr, 0};
   call.d_parameter = &d_queries;
   expect_invalid(nearfar_two_sets_forward(loss, &queries, &keys, nullptr, &call, &result),
                  "nearfar: call.d_parameter: wanted none for a forward call, got a gradient");
-  expect_invalid(run(),
-                 "nearfar: d_parameter: wanted a kernel with a matrix (Mahalanobis, Bilinear), got "
-                 "a kernel without one");
+  expect_invalid(
+      run(),
+      "nearfar: call.d_parameter: wanted a kernel with a matrix (Mahalanobis, Bilinear), got "
+      "a kernel without one");
 }
 
 TEST_F(CErrors, BuffersForValues) {
@@ -207,13 +208,126 @@ TEST_F(CErrors, BuffersForValues) {
   result.values = values.data();
   result.values_capacity = 2;
   expect_invalid(nearfar_two_sets_forward(none, &queries, &keys, nullptr, nullptr, &result),
-                 "nearfar: result.values: wanted room for 3 numbers, got 2");
+                 "nearfar: result.values_capacity: wanted room for 3 numbers, got 2");
   result.values_capacity = 3;
   EXPECT_EQ(nearfar_two_sets_forward(none, &queries, &keys, nullptr, nullptr, &result), NEARFAR_OK);
   EXPECT_EQ(result.values_count, 3);
   EXPECT_EQ(result.values, values.data()) << "buffers stay";
   EXPECT_DOUBLE_EQ(values[0] + values[1] + values[2], result.value);
   nearfar_loss_destroy(none);
+}
+
+// A loss of rows has a value for each of them, too: once no room was asked for these.
+TEST_F(CErrors, BuffersForValuesOfLossesOfRowsAndProxies) {
+  nearfar_ko_leo_options options;
+  nearfar_ko_leo_options_init(&options, sizeof options);
+  options.reduction = NEARFAR_NONE;
+  nearfar_loss* none = nullptr;
+  ASSERT_EQ(nearfar_ko_leo_create(&options, &none), NEARFAR_OK);
+  std::vector<double> values(3);
+  result.values = values.data();
+  expect_invalid(nearfar_one_set_forward(none, &queries, nullptr, &result),
+                 "nearfar: result.values_capacity: wanted room for 3 numbers, got 0");
+  result.values_capacity = 3;
+  EXPECT_EQ(nearfar_one_set_forward(none, &queries, nullptr, &result), NEARFAR_OK);
+  EXPECT_EQ(result.values_count, 3);
+  nearfar_loss_destroy(none);
+}
+
+TEST_F(CErrors, WhatIsWrittenOverlapsNothingElse) {
+  nearfar_info_nce_options options;
+  nearfar_info_nce_options_init(&options, sizeof options);
+  options.reduction = NEARFAR_NONE;
+  nearfar_loss_destroy(loss);
+  ASSERT_EQ(nearfar_info_nce_create(&options, &loss), NEARFAR_OK);
+  std::vector<double> memory(9, 1.5);
+  const std::vector<double> kept = memory;
+  call.upstream = {memory.data(), 3};
+  result.values_capacity = 3;
+  const auto refused = [&](const std::string& message) {
+    expect_invalid(run(), "nearfar: " + message + ", got memory that overlaps it");
+    EXPECT_EQ(memory, kept);
+  };
+  d_queries.data = x.data();
+  refused("dx: wanted memory apart from that of x");
+  d_queries.data = y.data() + 1;
+  d_queries.rows = queries.rows = 2;  // a part of y
+  keys.rows = 3;
+  call.upstream.count = 2;
+  refused("dx: wanted memory apart from that of y");
+  d_queries.rows = queries.rows = 3;
+  call.upstream.count = 3;
+  d_queries.data = gradient.data();
+  result.values = memory.data() + 2;
+  refused("result.values: wanted memory apart from that of call.upstream");
+  result.values = reinterpret_cast<double*>(gradient.data());
+  refused("result.values: wanted memory apart from that of dx");
+  d_queries.data = memory.data();
+  result.values = memory.data() + 3;
+  refused("dx: wanted memory apart from that of call.upstream");
+  d_queries.data = gradient.data();
+  EXPECT_EQ(run(), NEARFAR_OK) << nearfar_last_error();
+  // Rows that are read may be the same.
+  EXPECT_EQ(nearfar_two_sets_forward(loss, &queries, &queries, nullptr, nullptr, &result),
+            NEARFAR_OK);
+}
+
+TEST_F(CErrors, AMatrixAndItsGradientLieApart) {
+  const std::vector<float> identity = {1, 0, 0, 1};
+  std::vector<float> matrix = identity;
+  nearfar_info_nce_options options;
+  nearfar_info_nce_options_init(&options, sizeof options);
+  options.kernel = NEARFAR_BILINEAR;
+  options.matrix = nearfar_float_rows(matrix.data(), 2, 2);
+  nearfar_loss_destroy(loss);
+  ASSERT_EQ(nearfar_info_nce_create(&options, &loss), NEARFAR_OK);
+  const nearfar_gradient d_parameter = nearfar_float_gradient(matrix.data(), 2, 2);
+  call.d_parameter = &d_parameter;
+  expect_invalid(run(),
+                 "nearfar: call.d_parameter: wanted memory apart from that of matrix, got memory "
+                 "that overlaps it");
+  EXPECT_EQ(matrix, identity);
+  matrix[1] = nan;
+  call.d_parameter = nullptr;
+  expect_refused(run(), NEARFAR_NOT_FINITE,
+                 "nearfar: matrix: wanted finite elements, got NaN at row 0, column 1");
+}
+
+TEST_F(CErrors, NamesAreThoseOfTheInterface) {
+  const std::vector<int64_t> match = {0, 1, 7};
+  const nearfar_integers its = {match.data(), 3};
+  expect_invalid(nearfar_two_sets_forward(loss, &queries, &keys, &its, nullptr, &result),
+                 "nearfar: match: wanted indices from 0 to 2, got 7 for row 2");
+  std::vector<float> long_rows(6, 3e38f);
+  nearfar_info_nce_options options;
+  nearfar_info_nce_options_init(&options, sizeof options);
+  options.kernel = NEARFAR_INNER_PRODUCT;
+  nearfar_loss_destroy(loss);
+  ASSERT_EQ(nearfar_info_nce_create(&options, &loss), NEARFAR_OK);
+  queries.data = keys.data = long_rows.data();
+  expect_refused(run(), NEARFAR_NOT_FINITE,
+                 "nearfar: x and y: wanted rows whose inner products fit the scalar type, got rows "
+                 "so long that they overflow it; scale the rows or use double");
+  nearfar_loss* other = nullptr;
+  ASSERT_EQ(nearfar_triplet_create(nullptr, &other), NEARFAR_OK);
+  queries = nearfar_float_rows(x.data(), 3, 2);
+  keys = nearfar_float_rows(y.data(), 3, 2);
+  const nearfar_rows fewer = nearfar_float_rows(y.data(), 2, 2);
+  expect_invalid(nearfar_three_sets_forward(other, &queries, &keys, &fewer, nullptr, &result),
+                 "nearfar: z: wanted 3 x 2, got 2 x 2");
+  nearfar_loss_destroy(other);
+  ASSERT_EQ(nearfar_hadsell_contrastive_create(nullptr, &other), NEARFAR_OK);
+  expect_invalid(nearfar_two_sets_forward(other, &queries, &keys, &its, nullptr, &result),
+                 "nearfar: match: wanted 0 or 1 for each pair, got 7 for pair 2");
+  const nearfar_targets own = nearfar_targets_of_labels(match.data(), 3);
+  const nearfar_targets fewer_labels = nearfar_targets_of_labels(match.data(), 2);
+  expect_invalid(
+      nearfar_references_forward(other, &queries, &own, &keys, &fewer_labels, nullptr, &result),
+      "nearfar: reference_targets: wanted 3 labels, one a row, got 2");
+  nearfar_loss_destroy(other);
+  expect_refused(
+      nearfar_listed_pairs_forward(loss, nullptr, nullptr, nullptr, nullptr, nullptr, &result),
+      NEARFAR_INVALID_ARGUMENT, "nearfar: x: wanted a pointer, got null");
 }
 
 TEST_F(CErrors, Settings) {
@@ -233,8 +347,9 @@ TEST_F(CErrors, Settings) {
   refused("nearfar: denominator: wanted a choice from 0 to 1, got -1");
   options.kernel = 99;
   refused(
-      "nearfar: kernel: wanted one that the loss has, of nearfar_kernel 0, 1, 2, 3, 4, 5, 6, "
-      "got 99");
+      "nearfar: kernel: wanted NEARFAR_COSINE or NEARFAR_INNER_PRODUCT or NEARFAR_EUCLIDEAN or "
+      "NEARFAR_SQUARED_EUCLIDEAN or NEARFAR_COSINE_DISTANCE or NEARFAR_MAHALANOBIS or "
+      "NEARFAR_BILINEAR, got 99");
   options.kernel = NEARFAR_BILINEAR;
   refused("nearfar: matrix: wanted the kernel's, got none");
   options.matrix = queries;
@@ -243,9 +358,9 @@ TEST_F(CErrors, Settings) {
   nearfar_hadsell_contrastive_options hadsell;
   nearfar_hadsell_contrastive_options_init(&hadsell, sizeof hadsell);
   hadsell.kernel = NEARFAR_COSINE;
-  expect_invalid(
-      nearfar_hadsell_contrastive_create(&hadsell, &none),
-      "nearfar: kernel: wanted one that the loss has, of nearfar_kernel 2, 3, 4, 5, got 0");
+  expect_invalid(nearfar_hadsell_contrastive_create(&hadsell, &none),
+                 "nearfar: kernel: wanted NEARFAR_EUCLIDEAN or NEARFAR_SQUARED_EUCLIDEAN or "
+                 "NEARFAR_COSINE_DISTANCE or NEARFAR_MAHALANOBIS, got NEARFAR_COSINE");
   nearfar_triplet_options triplet;
   nearfar_triplet_options_init(&triplet, sizeof triplet);
   triplet.swap = 2;
@@ -278,7 +393,7 @@ TEST_F(CErrors, Targets) {
         nearfar_labelled_forward_backward(sup_con, &queries, &targets, &d_queries, &call, &result),
         message);
   };
-  refused("nearfar: labels: wanted labels, or lists of positives, got nothing");
+  refused("nearfar: targets: wanted labels, or lists of positives, got nothing");
   targets.rule = 9;
   refused("nearfar: targets.rule: wanted one of nearfar_rule, 0 to 3, got 9");
   targets.rule = NEARFAR_LABELS;
@@ -286,11 +401,11 @@ TEST_F(CErrors, Targets) {
   refused("nearfar: targets.labels.data: wanted 3 items, got null");
   const std::vector<int64_t> labels = {0, 0, 1};
   targets.labels = {labels.data(), 2};
-  refused("nearfar: labels: wanted 3 labels, one a row, got 2");
+  refused("nearfar: targets: wanted 3 labels, one a row, got 2");
   targets.labels.count = -3;
   refused("nearfar: targets.labels.count: wanted a number >= 0, got -3");
   targets.rule = NEARFAR_POSITIVE_LISTS;
-  refused("nearfar: labels: wanted 4 offsets, one more than rows, got 0");
+  refused("nearfar: targets: wanted 4 offsets, one more than rows, got 0");
   targets.rule = NEARFAR_LABEL_SETS;
   targets.label_set_rows = 3;
   targets.label_set_words = 1;
@@ -325,7 +440,7 @@ TEST_F(CErrors, Negatives) {
   negatives.log_noise_keys = {};
   const std::vector<int64_t> ids = {1, 2, 3};
   negatives.ids = {ids.data(), 2};
-  refused(loss, "nearfar: ids of negatives: wanted 3 labels, one a row, got 2");
+  refused(loss, "nearfar: negatives.ids: wanted 3 labels, one a row, got 2");
 }
 
 TEST_F(CErrors, AWorkspaceServesOneCallAtATimeAndKeepsItsMemory) {
@@ -377,6 +492,7 @@ TEST(CStatus, HasWords) {
   EXPECT_STREQ(nearfar_status_message(NEARFAR_NOT_FINITE), "not finite");
   EXPECT_STREQ(nearfar_status_message(NEARFAR_OUT_OF_MEMORY), "out of memory");
   EXPECT_STREQ(nearfar_status_message(NEARFAR_INTERNAL), "internal error");
+  EXPECT_STREQ(nearfar_status_message(NEARFAR_FILE), "file error");
   EXPECT_STREQ(nearfar_status_message(17), "unknown status");
 }
 

@@ -224,6 +224,11 @@ static void set(const char* name, void* options) {
   } else if (strcmp(name, "dclw") == 0) {
     nearfar_dclw_options* dclw = options;
     dclw->sigma = 1e9;
+  } else if (strcmp(name, "matryoshka_info_nce") == 0) {
+    static const int64_t prefixes[] = {2, D};
+    nearfar_matryoshka_info_nce_options* matryoshka = options;
+    matryoshka->prefixes.data = prefixes;
+    matryoshka->prefixes.count = 2;
   } else if (strcmp(name, "soft_triple") == 0) {
     nearfar_soft_triple_options* soft_triple = options;
     soft_triple->centers_per_class = 3; /* N rows are proxies of four classes */

@@ -23,7 +23,8 @@ enum {
   NEARFAR_INVALID_ARGUMENT = 1,  ///< a null pointer, a shape, a label, an option, a struct's size
   NEARFAR_NOT_FINITE = 2,        ///< NaN or infinity in the input, or no finite result exists
   NEARFAR_OUT_OF_MEMORY = 3,
-  NEARFAR_INTERNAL = 4  ///< anything else: a bug of nearfar's
+  NEARFAR_INTERNAL = 4,  ///< anything else: a bug of nearfar's
+  NEARFAR_FILE = 5       ///< a file that cannot be written or read, or does not hold what it should
 };
 
 /// The meaning of a status, in a few words; for a number that is none, "unknown status". Never
@@ -66,8 +67,9 @@ enum {
   NEARFAR_ACCUMULATE = 1  ///< adds to what it holds
 };
 
-/// Memory for a gradient, laid out as nearfar_rows; its shape is that of the rows it is the
-/// gradient of. A null nearfar_gradient* says that nobody wants that gradient, and saves the work.
+/// Memory for a gradient, or for other rows that a call writes, laid out as nearfar_rows. The shape
+/// of a gradient is that of the rows it is the gradient of. A null nearfar_gradient* says that
+/// nobody wants that gradient, and saves the work.
 typedef struct nearfar_gradient {
   void* data;
   int64_t rows;
@@ -90,28 +92,32 @@ typedef struct nearfar_doubles {
 } nearfar_doubles;
 
 /// Contiguous rows of float.
-static inline nearfar_rows nearfar_float_rows(const float* data, int64_t rows, int64_t cols) {
-  nearfar_rows out = {data, rows, cols, 0, NEARFAR_FLOAT};
-  return out;
-}
+nearfar_rows nearfar_float_rows(const float* data, int64_t rows, int64_t cols);
 
 /// Contiguous rows of double.
-static inline nearfar_rows nearfar_double_rows(const double* data, int64_t rows, int64_t cols) {
-  nearfar_rows out = {data, rows, cols, 0, NEARFAR_DOUBLE};
-  return out;
-}
+nearfar_rows nearfar_double_rows(const double* data, int64_t rows, int64_t cols);
 
 /// Contiguous rows of float for a gradient, which overwrites them.
-static inline nearfar_gradient nearfar_float_gradient(float* data, int64_t rows, int64_t cols) {
-  nearfar_gradient out = {data, rows, cols, 0, NEARFAR_FLOAT, NEARFAR_OVERWRITE};
-  return out;
-}
+nearfar_gradient nearfar_float_gradient(float* data, int64_t rows, int64_t cols);
 
 /// Contiguous rows of double for a gradient, which overwrites them.
-static inline nearfar_gradient nearfar_double_gradient(double* data, int64_t rows, int64_t cols) {
-  nearfar_gradient out = {data, rows, cols, 0, NEARFAR_DOUBLE, NEARFAR_OVERWRITE};
-  return out;
-}
+nearfar_gradient nearfar_double_gradient(double* data, int64_t rows, int64_t cols);
+
+// ---- kernels ------------------------------------------------------------------------------------
+
+/// The kernel, which turns two rows into a score: nearfar/kernels.
+typedef int32_t nearfar_kernel;
+enum {
+  NEARFAR_COSINE = 0,
+  NEARFAR_INNER_PRODUCT = 1,
+  NEARFAR_EUCLIDEAN = 2,
+  NEARFAR_SQUARED_EUCLIDEAN = 3,
+  NEARFAR_COSINE_DISTANCE = 4,
+  /// |L (x - y)|, `matrix` is L, E x D. Options hold a view: L must outlive the loss, and an
+  /// optimiser may change it in place between calls.
+  NEARFAR_MAHALANOBIS = 5,
+  NEARFAR_BILINEAR = 6  ///< y^T W x, `matrix` is W, (columns of y) x (columns of x); else as above
+};
 
 // ---- scratch memory -----------------------------------------------------------------------------
 

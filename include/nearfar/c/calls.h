@@ -1,7 +1,7 @@
 #ifndef NEARFAR_C_CALLS_H
 #define NEARFAR_C_CALLS_H
 
-#include "nearfar/c/basics.h"
+#include "nearfar/c/targets.h"
 
 /// \file
 /// Calls of a loss. Forms are by what a loss compares, each with a forward call (the value) and a
@@ -38,7 +38,7 @@ typedef struct nearfar_call {
   const nearfar_gradient* d_parameter;
 } nearfar_call;
 
-/// All defaults. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_call).
+/// All defaults. NEARFAR_INVALID_ARGUMENT unless size is that of a nearfar_call.
 nearfar_status nearfar_call_init(nearfar_call* call, size_t size);
 
 /// The result of a call. Buffers are the caller's, and set before the call; all else a call that
@@ -47,15 +47,18 @@ typedef struct nearfar_result {
   size_t size;  ///< of this struct; nearfar_result_init sets it
 
   // Buffers, each may be null.
-  double* values;           ///< with NEARFAR_NONE: gets a value a row; see values_count
-  int64_t values_capacity;  ///< numbers that fit `values`
-  double* step_losses;      ///< of Cpc: gets the loss of each prediction step, after reduction
-  double* step_bounds;      ///< of Cpc: gets log(candidates) - mean loss of each step, in nats
-  int64_t steps_capacity;   ///< numbers that fit step_losses and step_bounds each
+  double* values;             ///< with NEARFAR_NONE: gets a value a row; see values_count
+  int64_t values_capacity;    ///< numbers that fit `values`
+  double* step_losses;        ///< of Cpc: gets the loss of each prediction step, after reduction
+  double* step_bounds;        ///< of Cpc: gets log(candidates) - mean loss of each step, in nats
+  int64_t steps_capacity;     ///< numbers that fit step_losses and step_bounds each
+  double* prefix_values;      ///< of MatryoshkaInfoNce: gets each prefix's own loss, not weighted
+  int64_t prefixes_capacity;  ///< numbers that fit prefix_values
 
-  double value;          ///< the loss after reduction; with NEARFAR_NONE the sum of values
-  int64_t values_count;  ///< values a row there are (with NEARFAR_NONE, else 0)
-  int64_t steps_count;   ///< steps of Cpc, else 0
+  double value;            ///< the loss after reduction; with NEARFAR_NONE the sum of values
+  int64_t values_count;    ///< values a row there are (with NEARFAR_NONE, else 0)
+  int64_t steps_count;     ///< steps of Cpc, else 0
+  int64_t prefixes_count;  ///< prefixes of MatryoshkaInfoNce, else 0
 
   // Counts of what the value was made of (nearfar::Diagnostics).
   int64_t anchors;                   ///< rows that could be anchors
@@ -94,7 +97,7 @@ typedef struct nearfar_result {
   int64_t easy_triplets;
 } nearfar_result;
 
-/// No buffers, zeros else. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_result).
+/// No buffers, zeros else. NEARFAR_INVALID_ARGUMENT unless size is that of a nearfar_result.
 nearfar_status nearfar_result_init(nearfar_result* result, size_t size);
 
 // In all calls: `call` may be null, everything else that is not said to be optional may not. A
@@ -102,6 +105,11 @@ nearfar_status nearfar_result_init(nearfar_result* result, size_t size);
 // pointer, for a loss that has no such form, for shapes, scalar types or targets that do not fit
 // and for a workspace in use; NEARFAR_NOT_FINITE for NaN or infinity in the input, named with row
 // and column, and where no finite result exists.
+//
+// Memory that a call writes (gradients and the buffers of its result) may not overlap rows, the
+// kernel's matrix or `upstream`, nor anything else that it writes; but gradients with
+// NEARFAR_ACCUMULATE may share memory with each other: they add up. Rows that are only read may
+// overlap in any way. Another overlap is NEARFAR_INVALID_ARGUMENT.
 
 // ---- one set ------------------------------------------------------------------------------------
 
@@ -119,6 +127,8 @@ nearfar_status nearfar_one_set_forward_backward(const nearfar_loss* loss, const 
 ///   and NtXent (two views), InBatchInfoNce (queries, keys), MutualInformation, Rince (queries,
 ///   keys), RinceViews (two views), SigLip (images, texts): both N x D; `match` null.
 /// - SigReg: rows x (N x D) and slices y (M x D), which have no gradient: dy and `match` null.
+/// - MatryoshkaInfoNce: queries (N x D) and keys (M x D, M >= N), key i query i's positive; `match`
+///   null. D is the last prefix.
 /// - InfoNce and NPair: queries (N x D) and keys (M x D, M >= N). `match` null: key i is query i's
 ///   positive; else match[i], N integers from 0 to M - 1, is the number of its key, and M is free.
 /// - CosineEmbedding, HadsellContrastive: pairs, both N x D; `match` has N integers, 1 for a
@@ -200,7 +210,8 @@ typedef struct nearfar_negatives {
   nearfar_integers offsets;
 } nearfar_negatives;
 
-/// Shared, no ids, no rows yet. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_negatives).
+/// Shared, no ids, no rows yet. NEARFAR_INVALID_ARGUMENT unless size is that of a
+/// nearfar_negatives.
 nearfar_status nearfar_negatives_init(nearfar_negatives* negatives, size_t size);
 
 /// Queries with keys (both N x D), key i query i's positive, against negatives: InfoNce, NPair,
@@ -231,7 +242,7 @@ typedef struct nearfar_proxies {
 } nearfar_proxies;
 
 /// No rows yet, classes by their places, one margin for all. NEARFAR_INVALID_ARGUMENT unless size
-/// is sizeof(nearfar_proxies).
+/// is that of a nearfar_proxies.
 nearfar_status nearfar_proxies_init(nearfar_proxies* proxies, size_t size);
 
 /// Rows x (N x D) with a label each, N integers from 0 to C - 1 or numbers of classes, against
@@ -249,61 +260,6 @@ nearfar_status nearfar_proxies_forward_backward(const nearfar_loss* loss, const 
                                                 const nearfar_call* call, nearfar_result* result);
 
 // ---- rows with labels ---------------------------------------------------------------------------
-
-/// The rule by which rows are positives of each other.
-typedef int32_t nearfar_rule;
-enum {
-  NEARFAR_NO_RULE = 0,     ///< nothing: for references whose queries list their positives, for ids
-  NEARFAR_LABELS = 1,      ///< rows with equal labels
-  NEARFAR_LABEL_SETS = 2,  ///< rows that share at least one label
-  NEARFAR_POSITIVE_LISTS = 3  ///< the keys listed for an anchor
-};
-
-/// Whether some rows have no label, and how these take part: nearfar::UnlabelledRows.
-typedef int32_t nearfar_unlabelled_rows;
-enum {
-  NEARFAR_ALL_LABELLED = 0,
-  NEARFAR_UNLABELLED_LEFT_OUT = 1,  ///< not at all
-  NEARFAR_UNLABELLED_NEGATIVES = 2  ///< as negatives of all others
-};
-
-/// Targets of a set of rows: nearfar::Targets. Only what `rule` names is read of the
-/// rules.
-typedef struct nearfar_targets {
-  size_t size;  ///< of this struct; nearfar_targets_init sets it
-  nearfar_rule rule;
-  nearfar_integers labels;  ///< NEARFAR_LABELS: one a row, any integers
-  /// NEARFAR_LABEL_SETS: label_set_rows x label_set_words; row i has label l when bit l % 64 of its
-  /// word l / 64 is set.
-  const uint64_t* label_sets;
-  int64_t label_set_rows;
-  int64_t label_set_words;
-  /// NEARFAR_POSITIVE_LISTS (compressed sparse rows): positives of anchor i are the keys
-  /// columns[offsets[i]] .. columns[offsets[i + 1] - 1], ascending. One offset more than anchors.
-  nearfar_integers offsets;
-  nearfar_integers columns;
-  nearfar_doubles column_weights;  ///< optional, SupCon only: one > 0 a column
-  /// Optional: one a row; rows of the same id are nothing to each other. With references both sides
-  /// have ids or neither.
-  nearfar_integers ids;
-  nearfar_doubles weights;  ///< optional: one >= 0 an anchor, which multiplies its loss
-  /// Whether rows whose label (with ids alone: whose id) is `unlabelled` have none.
-  nearfar_unlabelled_rows unlabelled_rows;
-  int64_t unlabelled;
-} nearfar_targets;
-
-/// Nothing. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_targets).
-nearfar_status nearfar_targets_init(nearfar_targets* targets, size_t size);
-
-/// Labels and nothing else, one a row.
-static inline nearfar_targets nearfar_targets_of_labels(const int64_t* labels, int64_t count) {
-  nearfar_targets out;
-  nearfar_targets_init(&out, sizeof out);
-  out.rule = NEARFAR_LABELS;
-  out.labels.data = labels;
-  out.labels.count = count;
-  return out;
-}
 
 /// Rows x (N x D), each with all others: losses over labels. A value each row.
 nearfar_status nearfar_labelled_forward(const nearfar_loss* loss, const nearfar_rows* x,
@@ -342,6 +298,25 @@ nearfar_status nearfar_pairs_forward_backward(const nearfar_loss* loss, const ne
                                               const nearfar_gradient* dy, const nearfar_call* call,
                                               nearfar_result* result);
 
+// ---- rows with labels and boundaries of classes
+// --------------------------------------------------
+
+/// MarginLoss with a boundary for each class, in the place of `beta`: `betas` is C x 1, anchor i
+/// has that of its label, from 0 to C - 1. `targets` are labels (with ids and weights, if wanted).
+/// References (null: none; then their targets and gradient are null, too) as in
+/// nearfar_references_forward. A value each row of x.
+nearfar_status nearfar_boundaries_forward(const nearfar_loss* loss, const nearfar_rows* x,
+                                          const nearfar_targets* targets,
+                                          const nearfar_rows* references,
+                                          const nearfar_targets* reference_targets,
+                                          const nearfar_rows* betas, const nearfar_call* call,
+                                          nearfar_result* result);
+nearfar_status nearfar_boundaries_forward_backward(
+    const nearfar_loss* loss, const nearfar_rows* x, const nearfar_targets* targets,
+    const nearfar_rows* references, const nearfar_targets* reference_targets,
+    const nearfar_rows* betas, const nearfar_gradient* dx, const nearfar_gradient* d_references,
+    const nearfar_gradient* d_betas, const nearfar_call* call, nearfar_result* result);
+
 // ---- pairs with what else a batch has -----------------------------------------------------------
 
 /// What InBatchInfoNce takes besides pairs: nearfar::InBatchExtras. All may be left out, null or
@@ -360,7 +335,7 @@ typedef struct nearfar_in_batch {
   nearfar_doubles log_q_negatives;  ///< one a negative
 } nearfar_in_batch;
 
-/// Nothing. NEARFAR_INVALID_ARGUMENT unless size is sizeof(nearfar_in_batch).
+/// Nothing. NEARFAR_INVALID_ARGUMENT unless size is that of a nearfar_in_batch.
 nearfar_status nearfar_in_batch_init(nearfar_in_batch* extras, size_t size);
 
 /// Queries with keys (both N x D), key i query i's positive, and what else the batch has:
@@ -374,7 +349,7 @@ nearfar_status nearfar_in_batch_forward_backward(
     const nearfar_gradient* d_keys, const nearfar_gradient* d_negatives, const nearfar_call* call,
     nearfar_result* result);
 
-// ---- pairs and triplets by the numbers of rows -------------------------------------------------
+// ---- pairs and triplets by the numbers of rows --------------------------------------------------
 
 /// Pairs of rows by their numbers: nearfar::PairList. Pair k is row first[k] of x with row
 /// second[k] of the references, or of x where there are none.

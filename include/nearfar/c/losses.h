@@ -7,8 +7,8 @@
 /// The losses: for each its settings, a function that sets them to the defaults of the C++ class,
 /// and one that makes the loss.
 ///
-/// `_options_init` takes sizeof its struct and fails with NEARFAR_INVALID_ARGUMENT for another
-/// size.
+/// `_options_init` takes sizeof its struct and fails with NEARFAR_INVALID_ARGUMENT for a size that
+/// no version's struct has.
 /// `_create` makes a loss that the caller destroys with nearfar_loss_destroy; null options are the
 /// defaults. NEARFAR_INVALID_ARGUMENT: a null `loss`, a size that is not the struct's, a choice
 /// that is none, a kernel that the loss has no use for, a matrix where the kernel has none and none
@@ -24,20 +24,6 @@ extern "C" {
 #ifdef __GNUC__
 #pragma GCC visibility push(default)
 #endif
-
-/// The kernel, which turns two rows into a score: nearfar/kernels.
-typedef int32_t nearfar_kernel;
-enum {
-  NEARFAR_COSINE = 0,
-  NEARFAR_INNER_PRODUCT = 1,
-  NEARFAR_EUCLIDEAN = 2,
-  NEARFAR_SQUARED_EUCLIDEAN = 3,
-  NEARFAR_COSINE_DISTANCE = 4,
-  /// |L (x - y)|, `matrix` is L, E x D. Options hold a view: L must outlive the loss, and an
-  /// optimiser may change it in place between calls.
-  NEARFAR_MAHALANOBIS = 5,
-  NEARFAR_BILINEAR = 6  ///< y^T W x, `matrix` is W, (columns of y) x (columns of x); else as above
-};
 
 /// How the terms of a loss become its value: nearfar::Reduction.
 typedef int32_t nearfar_reduction;
@@ -775,6 +761,31 @@ typedef struct nearfar_margin_mse_options {
 nearfar_status nearfar_margin_mse_create(const nearfar_margin_mse_options* options,
                                          nearfar_loss** loss);
 nearfar_status nearfar_margin_mse_options_init(nearfar_margin_mse_options* options, size_t size);
+
+/// Settings of MatryoshkaInfoNce. Lists are copied by `_create`.
+typedef struct nearfar_matryoshka_info_nce_options {
+  size_t size;
+  nearfar_kernel kernel;  ///< NEARFAR_COSINE
+  /// None, which is too few: lengths of the prefixes, ascending, the last one D.
+  nearfar_integers prefixes;
+  nearfar_doubles weights;            ///< none, 1 for each: one >= 0 a prefix
+  double temperature;                 ///< 0.07; tau > 0
+  nearfar_denominator denominator;    ///< NEARFAR_WITH_POSITIVE
+  nearfar_reduction reduction;        ///< NEARFAR_MEAN; terms are queries
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no negative
+} nearfar_matryoshka_info_nce_options;
+
+/// nearfar::MatryoshkaInfoNce (nearfar/losses/matryoshka.hpp): InfoNCE of several prefixes of the
+/// same rows,
+///
+///     sum_p w_p InfoNce(queries[:, :d_p], keys[:, :d_p])
+///
+/// Form: two sets. Kernels: cosine, inner product. NEARFAR_INVALID_ARGUMENT
+/// unless prefixes ascend from 1 or more, weights are >= 0 and as many, and temperature > 0.
+nearfar_status nearfar_matryoshka_info_nce_create(
+    const nearfar_matryoshka_info_nce_options* options, nearfar_loss** loss);
+nearfar_status nearfar_matryoshka_info_nce_options_init(
+    nearfar_matryoshka_info_nce_options* options, size_t size);
 
 /// Settings of MaxSimInfoNce.
 typedef struct nearfar_max_sim_info_nce_options {

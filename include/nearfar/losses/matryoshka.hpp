@@ -22,6 +22,16 @@ struct MatryoshkaOptions {
   Reduction reduction = Reduction::mean;  ///< terms are queries
   /// A query is unusable when it has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
+
+  /// visit("prefixes", o.prefixes...), and so for each option.
+  static void fields(const auto& visit, auto&... o) {
+    visit("prefixes", o.prefixes...);
+    visit("weights", o.weights...);
+    visit("temperature", o.temperature...);
+    visit("denominator", o.denominator...);
+    visit("reduction", o.reduction...);
+    visit("unusable_anchors", o.unusable_anchors...);
+  }
 };
 
 /// The result of MatryoshkaInfoNce. `value` and `values` are weighted sums over the prefixes.

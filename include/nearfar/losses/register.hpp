@@ -54,7 +54,7 @@
 /// \file
 /// All losses, one a line: name, class, options, arguments of its calls, kernels. Interfaces and
 /// tests are templates over these lines and over the `fields` of options. MatryoshkaInfoNce has no
-/// line, because its options are lists: there is no C function and no function of tensors for it.
+/// line, because its options are lists: its C and LibTorch functions are written by hand.
 
 // clang-format off
 
