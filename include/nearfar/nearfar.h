@@ -40,6 +40,8 @@
 #include "nearfar/c/basics.h"
 #include "nearfar/c/calls.h"
 #include "nearfar/c/losses.h"
+#include "nearfar/c/metrics.h"
+#include "nearfar/c/scores.h"
 #include "nearfar/c/targets.h"
 
 #endif
