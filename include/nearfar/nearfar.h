@@ -40,7 +40,9 @@
 #include "nearfar/c/basics.h"
 #include "nearfar/c/calls.h"
 #include "nearfar/c/losses.h"
+#include "nearfar/c/memory.h"
 #include "nearfar/c/metrics.h"
+#include "nearfar/c/sampling.h"
 #include "nearfar/c/scores.h"
 #include "nearfar/c/targets.h"
 

@@ -199,6 +199,17 @@ TEST_F(CStructsOfCalls, Inits) {
   expect_init_of_any_size(nearfar_negatives_init);
   expect_init_of_any_size(nearfar_in_batch_init);
   expect_init_of_any_size(nearfar_proxies_init);
+  expect_init_of_any_size(nearfar_retrieval_options_init);
+  expect_init_of_any_size(nearfar_retrieval_result_init);
+  expect_init_of_any_size(nearfar_knn_options_init);
+  expect_init_of_any_size(nearfar_knn_result_init);
+  expect_init_of_any_size(nearfar_collapse_result_init);
+  expect_init_of_any_size(nearfar_nearest_options_init);
+  expect_init_of_any_size(nearfar_nearest_result_init);
+  expect_init_of_any_size(nearfar_known_positives_init);
+  expect_init_of_any_size(nearfar_memory_bank_options_init);
+  expect_init_of_any_size(nearfar_m_per_class_options_init);
+  expect_init_of_any_size(nearfar_class_sampler_options_init);
 }
 
 TEST_F(CStructsOfCalls, ACallWithoutUpstreamAndGradientOfTheMatrix) {
@@ -274,6 +285,76 @@ TEST_F(CStructsOfCalls, ProxiesWithoutMargins) {
   EXPECT_EQ(
       value_of(nearfar_proxies_forward(arc_face.get(), &x, &of_rows, old.get(), nullptr, &result)),
       wanted);
+}
+
+TEST_F(CStructsOfCalls, OptionsOfMetricsWithoutTheirLastMembers) {
+  const nearfar_targets targets = nearfar_targets_of_labels(labels.data(), n);
+  auto options = defaults(nearfar_retrieval_options_init);
+  options.average_precision = 1;
+  options.has_unlabelled = 1;
+  Truncated<nearfar_retrieval_options> old(options,
+                                           offsetof(nearfar_retrieval_options, average_precision));
+  auto retrieved = defaults(nearfar_retrieval_result_init);
+  Truncated<nearfar_retrieval_result> old_result(retrieved,
+                                                 offsetof(nearfar_retrieval_result, queries));
+  ASSERT_EQ(nearfar_retrieval(old.get(), &x, &targets, nullptr, nullptr, nullptr, old_result.get()),
+            NEARFAR_OK)
+      << nearfar_last_error();
+  ASSERT_EQ(nearfar_retrieval(nullptr, &x, &targets, nullptr, nullptr, nullptr, &retrieved),
+            NEARFAR_OK);
+  EXPECT_EQ(old_result.get()->map_at_r, retrieved.map_at_r);
+  EXPECT_EQ(old_result.get()->mean_average_precision, 0);
+
+  auto knn = defaults(nearfar_knn_options_init);
+  knn.k = 2;
+  knn.vote = 77;
+  Truncated<nearfar_knn_options> old_knn(knn, offsetof(nearfar_knn_options, vote));
+  auto voted = defaults(nearfar_knn_result_init);
+  EXPECT_EQ(
+      nearfar_knn_accuracy(old_knn.get(), &x, &targets.labels, nullptr, nullptr, nullptr, &voted),
+      NEARFAR_OK)
+      << nearfar_last_error();
+
+  auto nearest = defaults(nearfar_nearest_options_init);
+  nearest.k = 2;
+  nearest.margin = 1;  // which would need a positive of each query's own
+  Truncated<nearfar_nearest_options> old_nearest(nearest,
+                                                 offsetof(nearfar_nearest_options, margin));
+  auto found = defaults(nearfar_nearest_result_init);
+  EXPECT_EQ(nearfar_nearest_keys(old_nearest.get(), &x, nullptr, nullptr, nullptr, &found),
+            NEARFAR_OK)
+      << nearfar_last_error();
+}
+
+TEST_F(CStructsOfCalls, OptionsOfMemoriesAndSamplersWithoutTheirLastMembers) {
+  auto bank_options = defaults(nearfar_memory_bank_options_init);
+  bank_options.momentum = 77;
+  Truncated<nearfar_memory_bank_options> old(bank_options,
+                                             offsetof(nearfar_memory_bank_options, momentum));
+  nearfar_memory_bank* bank = nullptr;
+  EXPECT_EQ(nearfar_memory_bank_create(NEARFAR_FLOAT, 2, 2, old.get(), &bank), NEARFAR_OK);
+  nearfar_memory_bank_destroy(bank);
+
+  auto batches = defaults(nearfar_m_per_class_options_init);
+  batches.classes = 2;
+  batches.m = 77;
+  Truncated<nearfar_m_per_class_options> old_batches(batches,
+                                                     offsetof(nearfar_m_per_class_options, m));
+  const nearfar_integers of_rows = {labels.data(), n};
+  nearfar_m_per_class_sampler* sampler = nullptr;
+  ASSERT_EQ(nearfar_m_per_class_sampler_create(&of_rows, old_batches.get(), &sampler), NEARFAR_OK);
+  std::vector<std::int64_t> rows(8);  // 2 classes of 4 rows, the default
+  EXPECT_EQ(nearfar_m_per_class_sampler_draw(sampler, 0, rows.data(), 8), NEARFAR_OK);
+  nearfar_m_per_class_sampler_destroy(sampler);
+
+  auto classes = defaults(nearfar_class_sampler_options_init);
+  classes.classes = 5;
+  classes.count = 77;
+  Truncated<nearfar_class_sampler_options> old_classes(
+      classes, offsetof(nearfar_class_sampler_options, count));
+  nearfar_class_sampler* of_classes = nullptr;
+  EXPECT_EQ(nearfar_class_sampler_create(old_classes.get(), &of_classes), NEARFAR_OK);
+  nearfar_class_sampler_destroy(of_classes);
 }
 
 }  // namespace

@@ -58,13 +58,16 @@ class MemoryBank {
   /// All rows (count x D); row i is that of sample i. Valid during the life of the bank.
   Rows<S> rows() const { return Rows<S>(rows_.data(), count_, dim_); }
 
-  /// Copies the rows of these samples to `out`, which it resizes to indices x D. Throws
-  /// std::invalid_argument on an index out of range.
-  void gather(Labels indices, Matrix<S>& out) const {
+  /// Copies the rows of these samples to `out`, indices x D; a Matrix is resized. Throws
+  /// std::invalid_argument on an index that is none, and on memory of another shape or made by
+  /// `accumulate`.
+  void gather(Labels indices, GradientRows<S> out) const {
     check_indices(indices);
-    GradientRows<S>(out).open(indices.size(), dim_);
+    if (out.accumulates()) fail_argument("out", "memory to overwrite", "memory to add to");
+    out.check_shape("out", indices.size(), dim_);
+    out.open(indices.size(), dim_);
     for (Index i = 0; i < indices.size(); ++i) {
-      std::copy_n(row(indices[i]), dim_, out.data() + i * dim_);
+      std::copy_n(row(indices[i]), dim_, out.row(i));
     }
   }
 
