@@ -39,6 +39,7 @@
 
 #include "nearfar/c/basics.h"
 #include "nearfar/c/calls.h"
+#include "nearfar/c/dlpack.h"
 #include "nearfar/c/losses.h"
 #include "nearfar/c/memory.h"
 #include "nearfar/c/metrics.h"
