@@ -172,6 +172,61 @@ TEST(LibTorch, CentroidTripletIsThatOfTheClass) {
   EXPECT_TRUE(same(x.grad(), dx));
 }
 
+TEST(LibTorch, MarginLossWithABoundaryForEachClassIsThatOfTheClass) {
+  const std::vector<std::int64_t> labels = {0, 1, 0, 1, 2, 2};
+  const std::vector<std::int64_t> others = {1, 0, 2, 2};
+  const nearfar::MarginLoss<double> loss({.nu = 0.2});
+  const Tensor x = leaf(6, 4, 1);
+  const Tensor y = leaf(4, 4, 2);
+  const Tensor betas = leaf(3, 1, 3).detach().flatten().requires_grad_();
+  const nearfar::Matrix<double> column = matrix(betas.detach().unsqueeze(1));
+  nearfar::Matrix<double> dx, dy, d_betas;
+  const Tensor value = libtorch::margin_loss_per_class(x, integers(labels), betas, {.nu = 0.2});
+  value.backward();
+  EXPECT_EQ(value.item<double>(),
+            loss.forward_backward(matrix(x), labels, column, dx, d_betas).value);
+  EXPECT_TRUE(same(x.grad(), dx));
+  EXPECT_TRUE(same(betas.grad().unsqueeze(1), d_betas));
+
+  x.mutable_grad() = Tensor();
+  betas.mutable_grad() = Tensor();
+  const Tensor against =
+      libtorch::margin_loss_per_class(x, integers(labels), y, integers(others), betas, {.nu = 0.2});
+  against.backward();
+  EXPECT_EQ(
+      against.item<double>(),
+      loss.forward_backward(matrix(x), labels, matrix(y), others, column, dx, dy, d_betas).value);
+  EXPECT_TRUE(same(x.grad(), dx));
+  EXPECT_TRUE(same(y.grad(), dy));
+  EXPECT_TRUE(same(betas.grad().unsqueeze(1), d_betas));
+  EXPECT_THROW(libtorch::margin_loss_per_class(x, integers(labels), leaf(3, 1, 3)), c10::Error);
+}
+
+TEST(LibTorch, MatryoshkaInfoNceIsThatOfTheClass) {
+  const Tensor x = leaf(6, 4, 1);
+  const Tensor y = leaf(8, 4, 2);
+  const Tensor temperature = at::full({}, 0.4, at::kDouble).requires_grad_();
+  const nearfar::MatryoshkaOptions options{.prefixes = {1, 2, 4}, .weights = {1, 2, 0.5}};
+  nearfar::MatryoshkaOptions with_temperature = options;
+  with_temperature.temperature = 0.4;
+  const auto check = [&]<class K>(const K& kernel) {
+    x.mutable_grad() = Tensor();
+    y.mutable_grad() = Tensor();
+    temperature.mutable_grad() = Tensor();
+    const Tensor value = libtorch::matryoshka_info_nce(x, y, options, {temperature}, kernel);
+    value.backward();
+    nearfar::Matrix<double> dx, dy;
+    const auto wanted = nearfar::MatryoshkaInfoNce<double, K>(with_temperature)
+                            .forward_backward(matrix(x), matrix(y), dx, dy);
+    EXPECT_EQ(value.item<double>(), wanted.value);
+    EXPECT_TRUE(same(x.grad(), dx));
+    EXPECT_TRUE(same(y.grad(), dy));
+    EXPECT_EQ(temperature.grad().item<double>(), wanted.d_temperature);
+  };
+  check(nearfar::Cosine());
+  check(nearfar::InnerProduct());
+}
+
 TEST(LibTorch, PairsTakeTargets) {
   const std::vector<std::int64_t> labels = {0, 1, 0, 1, 2, 2};
   const std::vector<std::int64_t> ids = {0, 1, 0, 2, 3, 3};

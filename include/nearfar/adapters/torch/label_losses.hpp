@@ -94,6 +94,40 @@ std::vector<Number<typename Line::Options, LabelResult<Line>>> learnt_by(
 NEARFAR_LOSSES_OVER_LABELS(NEARFAR_TORCH_OVER_LABELS)
 #undef NEARFAR_TORCH_OVER_LABELS
 
+namespace detail {
+
+/// Boundaries, a number each class, as the column that the class takes.
+inline Tensor column_of_boundaries(const Tensor& betas) {
+  check_rows("betas", betas, 1, 1);
+  return betas.unsqueeze(1);
+}
+
+}  // namespace detail
+
+/// MarginLoss with a boundary for each class in the place of the option: betas (C), which get a
+/// gradient where they require one. Labels are from 0 to C - 1.
+template <class K = Euclidean>
+Tensor margin_loss_per_class(const Tensor& x, const TensorTargets& labels, const Tensor& betas,
+                             const MarginLossOptions& options = {}, const K& kernel = {}) {
+  return detail::call<MarginLoss, Result>(
+      {{"x", x}, {"betas", detail::column_of_boundaries(betas)}}, options, kernel, {},
+      [labels](const auto& views) { return std::tuple(views[0], labels.view(), views[1]); });
+}
+template <class K = Euclidean>
+Tensor margin_loss_per_class(const Tensor& queries, const TensorTargets& query_labels,
+                             const Tensor& references, const TensorTargets& reference_labels,
+                             const Tensor& betas, const MarginLossOptions& options = {},
+                             const K& kernel = {}) {
+  return detail::call<MarginLoss, Result>(
+      {{"queries", queries},
+       {"references", references},
+       {"betas", detail::column_of_boundaries(betas)}},
+      options, kernel, {}, [query_labels, reference_labels](const auto& views) {
+        return std::tuple(views[0], query_labels.view(), views[1], reference_labels.view(),
+                          views[2]);
+      });
+}
+
 /// CentroidTriplet of a batch: rows and the centroids of their classes.
 template <class K = Euclidean>
 Tensor centroid_triplet(const Tensor& x, const TensorTargets& labels,

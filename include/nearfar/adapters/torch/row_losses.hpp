@@ -16,6 +16,7 @@
 #include "nearfar/losses/in_batch_info_nce.hpp"
 #include "nearfar/losses/info_nce.hpp"
 #include "nearfar/losses/linear_contrastive.hpp"
+#include "nearfar/losses/matryoshka.hpp"
 #include "nearfar/losses/mutual_information.hpp"
 #include "nearfar/losses/nce.hpp"
 #include "nearfar/losses/nt_xent.hpp"
@@ -139,6 +140,17 @@ Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const Tensor&
       [shared = negatives.dim() == 2](const auto& views) {
         return std::tuple(views[0], views[1], detail::negatives_of(views[2], shared));
       });
+}
+
+/// MatryoshkaInfoNce: queries (N x D) against keys (M x D, M >= N), over prefixes of their columns:
+/// `matryoshka_info_nce(queries, keys, {.prefixes = {64, 128, 256}})`.
+template <class K = Cosine>
+Tensor matryoshka_info_nce(const Tensor& queries, const Tensor& keys,
+                           const MatryoshkaOptions& options, const TemperatureTensor& learnt = {},
+                           const K& kernel = {}) {
+  return detail::call<MatryoshkaInfoNce>(
+      {{"queries", queries}, {"keys", keys}}, options, kernel,
+      detail::temperature_of<MatryoshkaOptions, MatryoshkaResult>(learnt), detail::both);
 }
 
 /// What a batch of in_batch_info_nce has besides pairs: nearfar::InBatchExtras. All may be left
