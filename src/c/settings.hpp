@@ -225,7 +225,6 @@ class LossOf : public nearfar_loss {
 
  private:
   static Index values_of(Index rows) {
-    if constexpr (std::is_same_v<Line, registered::proxy_anchor>) return 1;
     return (Line::takes == registered::Takes::views ? 2 : 1) * rows;
   }
 
