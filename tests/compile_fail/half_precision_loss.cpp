@@ -1,4 +1,4 @@
-// expect: nearfar: rows are of float or of double
+// expect: nearfar: losses compute in float or in double
 #include <nearfar/nearfar.hpp>
 
 double value(const nearfar::Matrix<Eigen::half>& x) {

@@ -2,5 +2,5 @@
 #include <nearfar/nearfar.hpp>
 
 double value(const nearfar::Matrix<Eigen::half>& x) {
-  return nearfar::InfoNce<float>().forward(x, x).value;
+  return nearfar::InfoNce<double>().forward(x, x).value;
 }

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <Eigen/Core>
+#include <bit>
+#include <cstdint>
 #include <nearfar/loops/rows.hpp>
+#include <vector>
 
 #include "support/loops.hpp"
 
@@ -304,6 +308,123 @@ TYPED_TEST(RowLoopsOf, ChainSaturatesAtTheLargestFiniteNumber) {
     for (Index k = 0; k < n; ++k) g[k] = k % 2 == 0 ? most / 2 : -most / 2;
     row_loops<S>().chain(n, S(4), S(1), x.data(), g.data(), g.data());
     for (Index k = 0; k < n; ++k) EXPECT_EQ(g[k], k % 2 == 0 ? most : -most) << k << " of " << n;
+  }
+}
+
+/// Elements in 16 bits by their bits, beside Eigen's own conversions of single numbers.
+template <class T>
+struct Stored;
+template <>
+struct Stored<Eigen::bfloat16> {
+  static constexpr auto element = nearfar::detail::Element::bfloat16;
+  static constexpr float beyond = std::numeric_limits<float>::infinity();
+};
+template <>
+struct Stored<Eigen::half> {
+  static constexpr auto element = nearfar::detail::Element::half;
+  static constexpr float beyond = 65520;
+};
+
+template <class T>
+T of_bits(std::uint16_t bits) {
+  return Eigen::numext::bit_cast<T>(bits);
+}
+template <class T>
+std::uint16_t bits_of(T v) {
+  return Eigen::numext::bit_cast<std::uint16_t>(v);
+}
+
+template <class T>
+class ElementsIn16Bits : public testing::Test {};
+using StoredTypes = testing::Types<Eigen::bfloat16, Eigen::half>;
+TYPED_TEST_SUITE(ElementsIn16Bits, StoredTypes);
+
+TYPED_TEST(ElementsIn16Bits, AreWidenedExactly) {
+  using T = TypeParam;
+  std::vector<std::uint16_t> all;
+  for (unsigned bits = 0; bits < 0x10000u; ++bits) {
+    if (Eigen::numext::isfinite(of_bits<T>(static_cast<std::uint16_t>(bits)))) {
+      all.push_back(static_cast<std::uint16_t>(bits));
+    }
+  }
+  // At places in vectors, and in what is left over at a row's end.
+  for (const std::size_t offset : {0u, 1u, 5u, 15u}) {
+    std::vector<float> got(all.size() - offset);
+    row_loops<float>().widen(Stored<T>::element, static_cast<Index>(got.size()),
+                             all.data() + offset, got.data());
+    for (std::size_t k = 0; k < got.size(); ++k) {
+      const auto want = static_cast<float>(of_bits<T>(all[offset + k]));
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(got[k]), std::bit_cast<std::uint32_t>(want))
+          << all[offset + k];
+    }
+  }
+}
+
+TYPED_TEST(ElementsIn16Bits, AreRoundedToNearestWithTiesToEven) {
+  using T = TypeParam;
+  std::vector<float> all;
+  const auto add = [&](float v) {
+    const float most = static_cast<float>(std::numeric_limits<T>::max());
+    if (std::abs(v) < Stored<T>::beyond && !(std::isinf(Stored<T>::beyond) && std::abs(v) > most)) {
+      all.push_back(v);
+    }
+  };
+  for (unsigned bits = 0; bits < 0x10000u; ++bits) {
+    const T one = of_bits<T>(static_cast<std::uint16_t>(bits));
+    const T next = of_bits<T>(static_cast<std::uint16_t>(bits + 1));
+    if (!Eigen::numext::isfinite(one) || !Eigen::numext::isfinite(next)) continue;
+    // Both, the tie between them, and its neighbours.
+    const float tie =
+        static_cast<float>(one) + (static_cast<float>(next) - static_cast<float>(one)) / 2;
+    for (const float v : {static_cast<float>(one), tie, std::nextafter(tie, 0.0f),
+                          std::nextafter(tie, std::numeric_limits<float>::max())}) {
+      add(v);
+    }
+  }
+  for (const float v : {0.0f, -0.0f, 1e-45f, -1e-45f, 1e-38f, 65519.996f, -65519.996f}) add(v);
+  for (const std::size_t offset : {0u, 3u, 7u}) {
+    std::vector<std::uint16_t> got(all.size() - offset);
+    row_loops<float>().narrow(Stored<T>::element, static_cast<Index>(got.size()),
+                              all.data() + offset, got.data());
+    for (std::size_t k = 0; k < got.size(); ++k) {
+      ASSERT_EQ(got[k], bits_of(static_cast<T>(all[offset + k]))) << all[offset + k];
+    }
+  }
+}
+
+TEST(ElementsInBfloat16, AreAtMostTheLargest) {
+  using T = Eigen::bfloat16;
+  const float most = std::numeric_limits<float>::max();
+  std::vector<float> x(37, most);
+  x[20] = x[36] = -most;
+  std::vector<std::uint16_t> got(x.size());
+  row_loops<float>().narrow(Stored<T>::element, 37, x.data(), got.data());
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    const T largest = std::numeric_limits<T>::max();
+    EXPECT_EQ(got[k], bits_of(x[k] > 0 ? largest : T(-largest))) << k;
+  }
+}
+
+TYPED_TEST(ElementsIn16Bits, AreFoundWhereTheyAreNotFinite) {
+  using T = TypeParam;
+  const auto finite = [](const std::vector<T>& x) {
+    return row_loops<float>().all_finite_stored(Stored<T>::element, static_cast<Index>(x.size()),
+                                                x.data());
+  };
+  for (const Index n : loop_sizes) {
+    std::vector<T> x(static_cast<std::size_t>(n), std::numeric_limits<T>::max());
+    EXPECT_TRUE(finite(x)) << n;
+    for (T& one : x) {
+      const T before = one;
+      for (const T bad :
+           {std::numeric_limits<T>::infinity(), T(-std::numeric_limits<T>::infinity()),
+            std::numeric_limits<T>::quiet_NaN()}) {
+        one = bad;
+        ASSERT_FALSE(finite(x)) << n;
+      }
+      one = T(-before);
+      ASSERT_TRUE(finite(x)) << n;
+    }
   }
 }
 

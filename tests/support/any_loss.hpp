@@ -11,8 +11,8 @@
 namespace support {
 
 /// A kernel, with this matrix if the kernel has one.
-template <class K, class S>
-K kernel_of(const nearfar::Matrix<S>& parameter) {
+template <class K, class Parameter>
+K kernel_of(const Parameter& parameter) {
   if constexpr (nearfar::ParametricKernel<K>) {
     return K(parameter);
   } else {

@@ -65,7 +65,8 @@ class OfLabels {
 template <class S>
 class Subjects {
  public:
-  using Inputs = typename Subject<S>::Inputs;
+  using Inputs = typename Subject<S>::RowViews;
+  using Gradients = typename Subject<S>::GradientViews;
   using AllLabels = typename Subject<S>::AllLabels;
 
   Subjects(Index rows, Index cols) : rows_(rows), cols_(cols) {}
@@ -102,25 +103,27 @@ class Subjects {
         return Loss(o);
       }
     };
-    s.call = [=, parametric = s.parametric](const Inputs& x, const AllLabels& labels, Inputs* g,
-                                            nearfar::Workspace* workspace,
-                                            const nearfar::Upstream* upstream) -> nearfar::Result {
+    s.call_views = [=, parametric = s.parametric](
+                       const Inputs& x, const AllLabels& labels, const Gradients* g,
+                       nearfar::Workspace* workspace,
+                       const nearfar::Upstream* upstream) -> nearfar::Result {
       const Loss loss = loss_with(options, x);
       nearfar::CallOptions<S> call{.workspace = workspace};
       if (g == nullptr) {
         return arguments([&](const auto&... a) { return loss.forward(a..., call); }, x, labels);
       }
-      g->resize(x.size());
       if (parametric) call.d_parameter = g->back();
       if (upstream != nullptr) call.upstream = *upstream;
-      return gradient_arguments([&](auto&&... a) { return loss.forward_backward(a..., call); }, x,
-                                labels, *g);
+      return gradient_arguments([&](const auto&... a) { return loss.forward_backward(a..., call); },
+                                x, labels, *g);
     };
-    s.scalars = [=](const Inputs& x, const AllLabels& labels) {
-      Inputs g(x.size());
+    s.scalars = [=](const typename Subject<S>::Inputs& matrices, const AllLabels& labels) {
+      const Inputs x(matrices);
+      typename Subject<S>::Inputs memory(matrices.size());
+      const Gradients g(memory);
       const Loss loss = loss_with(options, x);
       const auto result = gradient_arguments(
-          [&](auto&&... a) { return loss.forward_backward(a...); }, x, labels, g);
+          [&](const auto&... a) { return loss.forward_backward(a...); }, x, labels, g);
       std::vector<Scalar> out;
       const auto value_with = [=](const Options& o) {
         const Loss moved = loss_with(o, x);
@@ -140,7 +143,7 @@ class Subjects {
     add<Loss, nearfar::Cosine>(
         name, options, {"x"}, 0, {rows_}, smooth,
         [](const auto& call, const Inputs& x, const AllLabels&) { return call(x[0]); },
-        [](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+        [](const auto& call, const Inputs& x, const AllLabels&, const Gradients& g) {
           return call(x[0], g[0]);
         });
   }
@@ -151,7 +154,7 @@ class Subjects {
     add<Loss, K>(
         name, options, {"a", "b"}, 0, {rows_, rows_}, smooth,
         [](const auto& call, const Inputs& x, const AllLabels&) { return call(x[0], x[1]); },
-        [](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+        [](const auto& call, const Inputs& x, const AllLabels&, const Gradients& g) {
           return call(x[0], x[1], g[0], g[1]);
         });
   }
@@ -162,7 +165,7 @@ class Subjects {
     add<Loss, K>(
         name, options, {"a", "b", "c"}, 0, {rows_, rows_, last}, smooth,
         [](const auto& call, const Inputs& x, const AllLabels&) { return call(x[0], x[1], x[2]); },
-        [](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+        [](const auto& call, const Inputs& x, const AllLabels&, const Gradients& g) {
           return call(x[0], x[1], x[2], g[0], g[1], g[2]);
         });
   }
@@ -175,7 +178,7 @@ class Subjects {
         [](const auto& call, const Inputs& x, const AllLabels& l) {
           return call(x[0], x[1], Column(OfLabels<S>(l[0])));
         },
-        [](const auto& call, const Inputs& x, const AllLabels& l, Inputs& g) {
+        [](const auto& call, const Inputs& x, const AllLabels& l, const Gradients& g) {
           return call(x[0], x[1], Column(OfLabels<S>(l[0])), g[0], g[1]);
         });
     list.back().paired = true;
@@ -189,7 +192,7 @@ class Subjects {
         [](const auto& call, const Inputs& x, const AllLabels& l) {
           return call(x[0], x[1], x[2], nearfar::Numbers<S>(OfLabels<S>(l[0])));
         },
-        [](const auto& call, const Inputs& x, const AllLabels& l, Inputs& g) {
+        [](const auto& call, const Inputs& x, const AllLabels& l, const Gradients& g) {
           return call(x[0], x[1], x[2], nearfar::Numbers<S>(OfLabels<S>(l[0])), g[0], g[1], g[2]);
         });
     list.back().paired = true;
@@ -203,7 +206,7 @@ class Subjects {
     add<Loss, nearfar::InnerProduct>(
         name, options, {"x"}, 0, {rows_}, true,
         [=](const auto& call, const Inputs& x, const AllLabels&) { return call(x[0], slices); },
-        [=](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+        [=](const auto& call, const Inputs& x, const AllLabels&, const Gradients& g) {
           return call(x[0], slices, g[0]);
         });
   }
@@ -222,7 +225,7 @@ class Subjects {
         [=](const auto& call, const Inputs& x, const AllLabels&) {
           return call(x[0], x[1], of(first, x), of(second, x));
         },
-        [=](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+        [=](const auto& call, const Inputs& x, const AllLabels&, const Gradients& g) {
           return call(x[0], x[1], of(first, x), of(second, x), g[0], g[1]);
         });
   }
@@ -242,7 +245,7 @@ class Subjects {
             return call(x[0], std::span(o.queries), x[1], std::span(o.documents));
           });
         },
-        [=](const auto& call, const Inputs& x, const AllLabels&, Inputs& g) {
+        [=](const auto& call, const Inputs& x, const AllLabels&, const Gradients& g) {
           return with_offsets(x, [&](const TokenOffsets& o) {
             return call(x[0], std::span(o.queries), x[1], std::span(o.documents), g[0], g[1]);
           });
@@ -256,7 +259,7 @@ class Subjects {
     add<Loss, K>(
         name + ", batch", options, {"x"}, 1, {rows_}, smooth,
         [](const auto& call, const Inputs& x, const AllLabels& l) { return call(x[0], l[0]); },
-        [](const auto& call, const Inputs& x, const AllLabels& l, Inputs& g) {
+        [](const auto& call, const Inputs& x, const AllLabels& l, const Gradients& g) {
           return call(x[0], l[0], g[0]);
         });
   }
@@ -269,7 +272,7 @@ class Subjects {
         [](const auto& call, const Inputs& x, const AllLabels& l) {
           return call(x[0], l[0], x[1], l[1]);
         },
-        [](const auto& call, const Inputs& x, const AllLabels& l, Inputs& g) {
+        [](const auto& call, const Inputs& x, const AllLabels& l, const Gradients& g) {
           return call(x[0], l[0], x[1], l[1], g[0], g[1]);
         });
   }
@@ -283,7 +286,7 @@ class Subjects {
         [](const auto& call, const Inputs& x, const AllLabels& l) {
           return call(x[0], l[0], x[1]);
         },
-        [](const auto& call, const Inputs& x, const AllLabels& l, Inputs& g) {
+        [](const auto& call, const Inputs& x, const AllLabels& l, const Gradients& g) {
           return call(x[0], l[0], x[1], g[0], g[1]);
         });
     list.back().centers = centers;

@@ -78,6 +78,15 @@ inline std::string number_text(double value) {
   throw std::domain_error(text.str());
 }
 
+/// A gradient that is to be stored in 16 bits which cannot hold it.
+[[noreturn]] inline void fail_half_overflow(std::string_view argument) {
+  std::ostringstream text;
+  text << "nearfar: " << argument
+       << ": wanted a gradient that fits Eigen::half, got one beyond 65504; make the upstream "
+          "smaller, or take the gradient in float or Eigen::bfloat16";
+  throw std::domain_error(text.str());
+}
+
 /// Throws for a loss that overflows double.
 [[noreturn]] inline void fail_value_overflow(double value) {
   std::ostringstream text;

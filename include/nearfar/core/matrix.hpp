@@ -8,6 +8,7 @@
 
 #include "nearfar/core/errors.hpp"
 #include "nearfar/core/overlap.hpp"
+#include "nearfar/core/stored_types.hpp"
 
 #if !EIGEN_VERSION_AT_LEAST(3, 4, 0)
 #error "nearfar needs Eigen 3.4 or later"
@@ -72,24 +73,33 @@ template <class S>
 constexpr void require_float_or_double() {
   static_assert(
       std::is_same_v<S, float> || std::is_same_v<S, double>,
-      "nearfar: rows are of float or of double. Cast those of other numbers, such as "
-      "halves or integers, to one of them: x.cast<float>() into a nearfar::Matrix<float>.");
+      "nearfar: losses compute in float or in double. Rows of Eigen::bfloat16 or Eigen::half go "
+      "to a loss over float as they are: nearfar::Rows<float>. Cast those of other numbers, such "
+      "as integers: x.cast<float>() into a nearfar::Matrix<float>.");
 }
 
 template <class M, class S>
 constexpr void require_scalar_of_loss() {
   static_assert(
-      std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S>,
+      is_stored_as<typename std::remove_cvref_t<M>::Scalar, S>,
       "nearfar: these rows are of another scalar type than the loss, which is of float or "
-      "of double. Cast them to its type: x.cast<float>() into a nearfar::Matrix<float>.");
+      "of double. Cast them to its type: x.cast<float>() into a nearfar::Matrix<float>. (A loss "
+      "over float takes rows of Eigen::bfloat16 and Eigen::half as they are.)");
 }
+
+/// Whether M is a Matrix of a gradient that can be resized: no view of one, and none about to go.
+template <class M, class S>
+inline constexpr bool is_resizable =
+    std::is_same_v<M, Matrix<typename std::remove_cvref_t<M>::Scalar>&>&&
+        is_stored_as<typename std::remove_cvref_t<M>::Scalar, S>;
 
 }  // namespace detail
 
-/// A read-only view of `rows()` embeddings of `cols()` elements; row i starts at
-/// `data() + i * stride()`. Made implicitly from whatever Eigen holds as contiguous rows
-/// (Matrix, Map, Ref, a block of rows); anything else is refused at compile time, because the
-/// alternative is a hidden copy.
+/// A read-only view of `rows()` embeddings of `cols()` elements, for losses over S; from one row to
+/// the next there are `stride()` elements. Made implicitly from whatever Eigen holds as contiguous
+/// rows (Matrix, Map, Ref, a block of rows); anything else is refused at compile time, because the
+/// alternative is a hidden copy. Elements are S or, for a loss over float, may be Eigen::bfloat16
+/// or Eigen::half: these become floats, exactly, while a call reads them.
 template <class S>
 class Rows {
   static_assert((detail::require_float_or_double<S>(), true));
@@ -103,9 +113,13 @@ class Rows {
   /// not given). Throws std::invalid_argument when a size is negative, the stride shorter than a
   /// row, or data is null although there is something to read.
   Rows(const S* data, Index rows, Index cols, Index stride = -1)
-      : data_(data), rows_(rows), cols_(cols), stride_(stride < 0 ? cols : stride) {
-    check_layout(data != nullptr, rows_, cols_, stride_);
-  }
+      : Rows(data, detail::Element::scalar, rows, cols, stride) {}
+
+  /// The same of 16-bit elements: T is Eigen::bfloat16 or Eigen::half, and S is float.
+  template <class T>
+  requires(detail::is_16_bit<T>&& detail::is_stored_as<T, S>)
+      Rows(const T* data, Index rows, Index cols, Index stride = -1)
+      : Rows(data, detail::element_of<T>, rows, cols, stride) {}
 
   /// The same of elements in a span, or in a std::vector or std::array, which become one. Throws
   /// std::invalid_argument also when there are fewer elements than the rows reach over.
@@ -118,32 +132,78 @@ class Rows {
   Rows(const M& m) {  // NOLINT(google-explicit-constructor): views convert, as std::span does
     detail::require_scalar_of_loss<M, S>();
     detail::require_contiguous_rows<M>();
-    if constexpr (std::is_same_v<typename M::Scalar, S> && detail::has_contiguous_rows<M>()) {
+    using T = typename M::Scalar;
+    if constexpr (detail::is_stored_as<T, S> && detail::has_contiguous_rows<M>()) {
       data_ = m.data();
+      element_ = detail::element_of<T>;
       rows_ = m.rows();
       cols_ = m.cols();
       stride_ = m.rows() > 0 ? m.outerStride() : m.cols();
     }
   }
 
-  const S* data() const { return data_; }
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
   Index stride() const { return stride_; }
-  const S* row(Index i) const { return data_ + i * stride_; }
+  /// How the elements are stored.
+  detail::Element element() const { return element_; }
+
+  /// The elements and those of row i, where they are stored as S. Null for 16-bit elements.
+  const S* data() const {
+    return element_ == detail::Element::scalar ? static_cast<const S*>(data_) : nullptr;
+  }
+  const S* row(Index i) const {
+    return element_ == detail::Element::scalar ? data() + i * stride_ : nullptr;
+  }
+
+  /// Element k of row i.
+  S operator()(Index i, Index k) const {
+    const void* at = address(i, k);
+    if constexpr (std::is_same_v<S, float>) {
+      if (element_ == detail::Element::bfloat16)
+        return float(*static_cast<const Eigen::bfloat16*>(at));
+      if (element_ == detail::Element::half) return float(*static_cast<const Eigen::half*>(at));
+    }
+    return *static_cast<const S*>(at);
+  }
+  /// Element k of row i in memory.
+  const void* address(Index i, Index k = 0) const {
+    return static_cast<const char*>(data_) + (i * stride_ + k) * detail::bytes_of<S>(element_);
+  }
+
+  /// Rows first .. first + count - 1.
+  Rows block(Index first, Index count) const {
+    Rows out = *this;
+    out.data_ = address(first);
+    out.rows_ = count;
+    return out;
+  }
 
   /// The memory of the elements.
-  detail::Place place() const { return detail::place_of(data_, rows_, cols_, stride_); }
+  detail::Place place() const {
+    const Index bytes = detail::bytes_of<S>(element_);
+    return {data_, rows_, cols_ * bytes, stride_ * bytes};
+  }
 
  private:
-  const S* data_ = nullptr;
+  Rows(const void* data, detail::Element element, Index rows, Index cols, Index stride)
+      : data_(data),
+        element_(element),
+        rows_(rows),
+        cols_(cols),
+        stride_(stride < 0 ? cols : stride) {
+    check_layout(data != nullptr, rows_, cols_, stride_);
+  }
+
+  const void* data_ = nullptr;
+  detail::Element element_ = detail::Element::scalar;
   Index rows_ = 0;
   Index cols_ = 0;
   Index stride_ = 0;
 };
 
 template <class M>
-Rows(const M&) -> Rows<typename M::Scalar>;
+Rows(const M&) -> Rows<detail::ScalarOfStored<typename M::Scalar>>;
 
 /// Tag for a gradient nobody wants: the work for it is left out.
 struct NoGradient {};
@@ -151,6 +211,9 @@ inline constexpr NoGradient no_gradient{};
 
 /// Where a gradient goes: a Matrix, which the call resizes; or a Map or block, whose shape must
 /// already fit; or `no_gradient`. Values are overwritten, or added to when made by `accumulate`.
+/// Elements are stored as rows' are; a gradient in 16 bits is the one in float, rounded to nearest,
+/// ties to even. One that is beyond the largest half is a std::domain_error, no output touched; of
+/// bfloat16, as of float, the largest finite number takes its place.
 template <class S>
 class GradientRows {
   static_assert((detail::require_float_or_double<S>(), true));
@@ -163,22 +226,28 @@ class GradientRows {
 
   // How Eigen allocates depends on the flags of the code that does: the matrix is resized by code
   // of the caller's, under a name that no code with another alignment has.
-  template <int alignment = EIGEN_DEFAULT_ALIGN_BYTES>
-  GradientRows(Matrix<S>& m)  // NOLINT(google-explicit-constructor)
+  template <class T, int alignment = EIGEN_DEFAULT_ALIGN_BYTES>
+  requires(detail::is_stored_as<T, S>)
+      GradientRows(Matrix<T>& m)  // NOLINT(google-explicit-constructor)
       : resizable_(&m),
         data_(m.data()),
+        element_(detail::element_of<T>),
         rows_(m.rows()),
         cols_(m.cols()),
         stride_(m.cols()),
-        resizer_(&resizer_of_caller<alignment>),
+        resizer_(&resizer_of_caller<T, alignment>),
         wanted_(true) {}
 
   /// A buffer of fixed shape at `data`, `stride` elements from row to row (`cols` if not given).
   /// Throws as Rows does. To add to it: `accumulate(GradientRows<S>(data, rows, cols))`.
   GradientRows(S* data, Index rows, Index cols, Index stride = -1)
-      : data_(data), rows_(rows), cols_(cols), stride_(stride < 0 ? cols : stride), wanted_(true) {
-    check_layout(data != nullptr, rows_, cols_, stride_);
-  }
+      : GradientRows(data, detail::Element::scalar, rows, cols, stride) {}
+
+  /// The same of 16-bit elements: T is Eigen::bfloat16 or Eigen::half, and S is float.
+  template <class T>
+  requires(detail::is_16_bit<T>&& detail::is_stored_as<T, S>)
+      GradientRows(T* data, Index rows, Index cols, Index stride = -1)
+      : GradientRows(data, detail::element_of<T>, rows, cols, stride) {}
 
   /// The same of elements in a span, or in what becomes one. Throws as Rows does.
   GradientRows(std::span<S> elements, Index rows, Index cols, Index stride = -1)
@@ -187,17 +256,18 @@ class GradientRows {
   }
 
   template <detail::EigenDense M>
-  requires(!std::is_same_v<M, Matrix<S>&>) GradientRows(M&& m)
+  requires(!detail::is_resizable<M, S>) GradientRows(M&& m)
       : wanted_(true) {  // NOLINT(google-explicit-constructor)
     detail::require_scalar_of_loss<M, S>();
     detail::require_contiguous_rows<M>();
-    static_assert(!std::is_same_v<M, Matrix<S>>,
+    using T = typename std::remove_cvref_t<M>::Scalar;
+    static_assert(!std::is_same_v<M, Matrix<T>>,
                   "nearfar: a gradient written to a temporary Matrix would be lost");
-    if constexpr (std::is_same_v<typename std::remove_cvref_t<M>::Scalar, S> &&
-                  detail::has_contiguous_rows<M>()) {
-      static_assert(std::is_same_v<decltype(m.data()), S*>,
+    if constexpr (detail::is_stored_as<T, S> && detail::has_contiguous_rows<M>()) {
+      static_assert(std::is_same_v<decltype(m.data()), T*>,
                     "nearfar: a gradient needs a buffer that can be written to");
       data_ = m.data();
+      element_ = detail::element_of<T>;
       rows_ = m.rows();
       cols_ = m.cols();
       stride_ = m.rows() > 0 ? m.outerStride() : m.cols();
@@ -246,51 +316,76 @@ class GradientRows {
            detail::overlap(place(), other.place());
   }
 
-  S* row(Index i) const { return data_ + i * stride_; }
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
+  /// How the elements are stored.
+  detail::Element element() const { return element_; }
+
+  /// Row i, where elements are stored as S. Null for 16-bit elements.
+  S* row(Index i) const {
+    return element_ == detail::Element::scalar ? static_cast<S*>(data_) + i * stride_ : nullptr;
+  }
+  /// Element k of row i in memory.
+  void* address(Index i, Index k = 0) const {
+    return static_cast<char*>(data_) + (i * stride_ + k) * detail::bytes_of<S>(element_);
+  }
+
   /// The memory of the elements.
-  detail::Place place() const { return detail::place_of(data_, rows_, cols_, stride_); }
+  detail::Place place() const {
+    const Index bytes = detail::bytes_of<S>(element_);
+    return {data_, rows_, cols_ * bytes, stride_ * bytes};
+  }
 
   template <class M>
   friend auto accumulate(M&& m);
 
  private:
+  GradientRows(void* data, detail::Element element, Index rows, Index cols, Index stride)
+      : data_(data),
+        element_(element),
+        rows_(rows),
+        cols_(cols),
+        stride_(stride < 0 ? cols : stride),
+        wanted_(true) {
+    check_layout(data != nullptr, rows_, cols_, stride_);
+  }
+
   /// Resizing by the caller's code. A Matrix frees its old memory before it takes the new, and
   /// where there is none keeps a pointer to what it freed: hence a new one, to change places with.
   struct Resizer {
     Index (*size)(const void* matrix);
     void* (*make)(Index rows, Index cols);
-    S* (*fit)(void* matrix, void* fresh, Index rows, Index cols);
+    void* (*fit)(void* matrix, void* fresh, Index rows, Index cols);
     void (*discard)(void* fresh);
   };
 
-  template <int alignment>
+  template <class T, int alignment>
   static Index size(const void* matrix) {
-    return static_cast<const Matrix<S>*>(matrix)->size();
+    return static_cast<const Matrix<T>*>(matrix)->size();
   }
-  template <int alignment>
+  template <class T, int alignment>
   static void* make(Index rows, Index cols) {
-    return std::make_unique<Matrix<S>>(rows, cols).release();
+    return std::make_unique<Matrix<T>>(rows, cols).release();
   }
-  template <int alignment>
-  static S* fit(void* matrix, void* fresh, Index rows, Index cols) {
-    auto& m = *static_cast<Matrix<S>*>(matrix);
-    if (fresh != nullptr && m.size() != rows * cols) m.swap(*static_cast<Matrix<S>*>(fresh));
+  template <class T, int alignment>
+  static void* fit(void* matrix, void* fresh, Index rows, Index cols) {
+    auto& m = *static_cast<Matrix<T>*>(matrix);
+    if (fresh != nullptr && m.size() != rows * cols) m.swap(*static_cast<Matrix<T>*>(fresh));
     m.resize(rows, cols);
     return m.data();
   }
-  template <int alignment>
+  template <class T, int alignment>
   static void discard(void* fresh) {
-    const std::unique_ptr<Matrix<S>> last(static_cast<Matrix<S>*>(fresh));
+    const std::unique_ptr<Matrix<T>> last(static_cast<Matrix<T>*>(fresh));
   }
-  template <int alignment>
-  static constexpr Resizer resizer_of_caller{&size<alignment>, &make<alignment>, &fit<alignment>,
-                                             &discard<alignment>};
+  template <class T, int alignment>
+  static constexpr Resizer resizer_of_caller{&size<T, alignment>, &make<T, alignment>,
+                                             &fit<T, alignment>, &discard<T, alignment>};
 
   void* resizable_ = nullptr;  ///< the Matrix, if it is one
   void* fresh_ = nullptr;      ///< what is to take its place, between reserve and open
-  S* data_ = nullptr;
+  void* data_ = nullptr;
+  detail::Element element_ = detail::Element::scalar;
   Index rows_ = 0;
   Index cols_ = 0;
   Index stride_ = 0;
@@ -302,7 +397,8 @@ class GradientRows {
 /// `accumulate(buffer)` as a gradient argument adds to what the buffer holds; its shape must fit.
 template <class M>
 auto accumulate(M&& m) {
-  GradientRows<typename std::remove_cvref_t<M>::Scalar> out(std::forward<M>(m));
+  using T = typename std::remove_cvref_t<M>::Scalar;
+  GradientRows<detail::ScalarOfStored<T>> out(std::forward<M>(m));
   out.accumulates_ = true;
   return out;
 }
@@ -310,11 +406,12 @@ auto accumulate(M&& m) {
 /// The columns of a column-major D x N matrix (Armadillo's and mlpack's layout) as N rows: the
 /// same memory, no copy.
 template <class Derived>
-Rows<typename Derived::Scalar> columns_as_rows(const Eigen::DenseBase<Derived>& m) {
+auto columns_as_rows(const Eigen::DenseBase<Derived>& m) {
   static_assert(!bool(Derived::IsRowMajor) && int(Derived::InnerStrideAtCompileTime) == 1,
                 "nearfar: columns_as_rows takes a column-major matrix with contiguous columns");
   const auto& d = m.derived();
-  return {d.data(), d.cols(), d.rows(), d.cols() > 0 ? d.outerStride() : d.rows()};
+  return Rows<detail::ScalarOfStored<typename Derived::Scalar>>(
+      d.data(), d.cols(), d.rows(), d.cols() > 0 ? d.outerStride() : d.rows());
 }
 
 }  // namespace nearfar

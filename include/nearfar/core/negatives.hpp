@@ -106,7 +106,7 @@ class Negatives {
 /// Negatives of each query's own, as an argument: `loss.forward(queries, keys, per_query(rows))`.
 template <class M>
 auto per_query(const M& m) {
-  Negatives<typename M::Scalar> out(m);
+  Negatives<detail::ScalarOfStored<typename M::Scalar>> out(m);
   out.shared_ = false;
   return out;
 }

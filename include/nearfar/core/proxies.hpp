@@ -64,7 +64,7 @@ class Proxies {
 };
 
 template <detail::EigenDense M>
-Proxies(const M&) -> Proxies<typename M::Scalar>;
+Proxies(const M&) -> Proxies<detail::ScalarOfStored<typename M::Scalar>>;
 
 namespace detail {
 

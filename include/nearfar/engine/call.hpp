@@ -302,8 +302,8 @@ class Call {
       std::fill_n(parameter, size, S(0));
     }
     for (int k = 0; k < count_; ++k) {
-      if (!gradients(k).wanted() || !kernel_.is_parametric()) continue;
-      chain_through_geometry(threads_, kernel_.geometry, rows(k), gradients(k), scale);
+      if (!gradients(k).wanted() || !set(k).chains_first(kernel_)) continue;
+      chain_through_geometry(threads_, set(k).geometry, rows(k), gradients(k), scale);
       if (parameter != nullptr && maps(kernel_, set(k).side)) {
         add_parameter_gradient(threads_, p, rows(k), gradients(k), parameter);
       }
@@ -314,28 +314,40 @@ class Call {
     }
     std::array<InputGradients<S>, most_sets> results{};
     for (int k = 0; k < count_; ++k) {
-      if (!set(k).wants_gradient() || !kernel_.is_parametric()) continue;
+      if (!set(k).wants_gradient() || !set(k).chains_first(kernel_)) continue;
       results[static_cast<std::size_t>(k)] = chain_through_parameter(
           scratch_, threads_, p, rows(k), maps(kernel_, set(k).side), gradients(k));
     }
-    open_outputs();  // nothing after this can fail
-    for (int k = 0; k < count_; ++k) {
-      if (!set(k).wants_gradient()) continue;
-      Index first = 0;
-      for (int piece = 0; piece < set(k).piece_count; ++piece) {
-        const NamedRows<S>& one = set(k).pieces[static_cast<std::size_t>(piece)];
-        if (kernel_.is_parametric()) {
-          scatter_piece(results[static_cast<std::size_t>(k)], first, one);
-        } else {
-          chain_piece(k, scale, first, one);
+    const auto each_output = [&](const auto& body) {
+      for (int k = 0; k < count_; ++k) {
+        if (!set(k).wants_gradient()) continue;
+        Index first = 0;
+        for (int piece = 0; piece < set(k).piece_count; ++piece) {
+          const NamedRows<S>& one = set(k).pieces[static_cast<std::size_t>(piece)];
+          body(k, results[static_cast<std::size_t>(k)], first, one);
+          first += one.rows.rows();
         }
-        first += one.rows.rows();
+      }
+    };
+    each_output([&](int, const InputGradients<S>& from, Index first, const NamedRows<S>& piece) {
+      check_piece_fits(threads_, from, first, piece);
+    });
+    for (Index r = 0; r < p.rows() && parameter != nullptr; ++r) {
+      if (!fits(d_parameter_, r, p.cols(), parameter + r * parameter_stride)) {
+        fail_half_overflow("kernel parameter");
       }
     }
+    open_outputs();  // nothing after this can fail
+    each_output([&](int k, const InputGradients<S>& from, Index first, const NamedRows<S>& piece) {
+      if (from.data != nullptr) {
+        scatter_piece(threads_, from, first, piece);
+      } else {
+        chain_piece(k, scale, first, piece);
+      }
+    });
     if (parameter == nullptr) return;
     for (Index r = 0; r < p.rows(); ++r) {
-      scatter_row(p.cols(), parameter + r * parameter_stride, d_parameter_.accumulates(),
-                  d_parameter_.row(r));
+      write_row(d_parameter_, r, p.cols(), parameter + r * parameter_stride);
     }
   }
 
@@ -355,6 +367,12 @@ class Call {
     double largest_norm() const { return geometry == Geometry::cosine ? 1 : packed.largest_norm; }
     bool wants_gradient() const {
       return pieces[0].gradient.wanted() || pieces[1].gradient.wanted();
+    }
+    /// Whether the chain rule is taken before any output is opened: for the kernel's matrix, or
+    /// because the caller's type may not hold what it gives.
+    bool chains_first(const KernelValue<S>& kernel) const {
+      return kernel.is_parametric() || may_overflow(pieces[0].gradient) ||
+             may_overflow(pieces[1].gradient);
     }
   };
 
@@ -431,6 +449,7 @@ class Call {
   void centre_rows() {
     double largest = 0;
     for (int k = 0; k < count_; ++k) {
+      set(k).rows = as_scalars(scratch_, threads_, set(k).rows);
       largest = std::max(largest, largest_half_above_mean(set(k).rows));
     }
     constexpr int most = 1000;
@@ -474,27 +493,18 @@ class Call {
              std::span<const Output<S>>(&further_, further_.rows != nullptr ? 1 : 0));
   }
 
-  void scatter_piece(const InputGradients<S>& from, Index first, const NamedRows<S>& piece) const {
-    if (!piece.gradient.wanted()) return;
-    clear_others(piece.kept, piece.gradient);
-    each_row(piece.rows.rows(), threads_, [&](Index i) {
-      scatter_row(piece.rows.cols(), from.data + (first + i) * from.stride,
-                  piece.gradient.accumulates(), piece.gradient.row(piece.kept[i]));
-    });
-  }
-
-  /// Applies the geometry's chain rule to set k's gradients, then scatter_piece, in one step.
+  /// Applies the geometry's chain rule to set k's gradients and writes them out, in one step.
   void chain_piece(int k, double scale, Index first, const NamedRows<S>& piece) const {
     if (!piece.gradient.wanted()) return;
     const PackedRows<S>& x = set(k).packed;
     const RowGradients<S>& g = set(k).gradients;
-    const bool accumulates = piece.gradient.accumulates();
-    clear_others(piece.kept, piece.gradient);
+    const GradientRows<S>& out = piece.gradient;
+    const bool direct = !out.accumulates() && out.element() == Element::scalar;
+    clear_others(piece.kept, out);
     each_row(piece.rows.rows(), threads_, [&](Index i) {
       S* const own = g.data + (first + i) * x.stride;
-      S* const to = piece.gradient.row(piece.kept[i]);
-      chain_row(set(k).geometry, x, g, scale, first + i, accumulates ? own : to);
-      if (accumulates) row_loops<S>().add(piece.rows.cols(), own, to);
+      chain_row(set(k).geometry, x, g, scale, first + i, direct ? out.row(piece.kept[i]) : own);
+      if (!direct) write_row(out, piece.kept[i], piece.rows.cols(), own);
     });
   }
 

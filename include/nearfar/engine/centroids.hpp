@@ -39,7 +39,9 @@ class Centroids {
       double* sum = sums + worker * cols_;
       std::fill_n(sum, cols_, 0.0);
       for (Index k = begin_[c]; k < begin_[c + 1]; ++k) {
-        row_loops<S>().add_in_double(cols_, x.row(order[k]), sum);
+        each_part(x, order[k], [&](Index first, Index size, const S* part) {
+          row_loops<S>().add_in_double(size, part, sum + first);
+        });
       }
       const auto size = static_cast<double>(members(c));
       for (Index k = 0; k < cols_; ++k) means[c * cols_ + k] = saturated<S>(sum[k] / size);

@@ -25,7 +25,7 @@ class ClassBlocks {
         score_rows_(scratch, kernel, rows_, rows_) {
     take_blocks(scratch, rule);
     memory_ = scratch.take<Memory>(threads_);
-    for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, rows_, largest_);
+    for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, k, rows_, largest_);
     each_part([&](const Part& part, Memory& mine) { compute(part, mine); });
     score_rows_.check_overflow();
   }
@@ -95,12 +95,14 @@ class ClassBlocks {
     S* s;
     S* g;
     S* sums;
+    int thread;
 
-    Memory(Scratch& scratch, const PackedRows<S>& x, Index largest)
+    Memory(Scratch& scratch, int number, const PackedRows<S>& x, Index largest)
         : keys(scratch.take<S>(stride_of(largest) * x.depth)),
           s(scratch.take<S>(largest)),
           g(scratch.take<S>(largest)),
-          sums(scratch.take<S>(height * x.stride)) {}
+          sums(scratch.take<S>(height * x.stride)),
+          thread(number) {}
   };
 
   /// Numbers of rows sorted by class, each class in order.
@@ -159,8 +161,8 @@ class ClassBlocks {
                            block.row(part.first), block.stride, false);
     block.near.clear(part.first, part.count);
     for (Index r = part.first; r < part.first + part.count; ++r) {
-      score_rows_.products_to_geometry(block.begin + r, block.begin, block.count, block.row(r),
-                                       block.near.row(r, 0));
+      score_rows_.products_to_geometry(mine.thread, block.begin + r, block.begin, block.count,
+                                       block.row(r), block.near.row(r, 0));
     }
   }
 
@@ -182,9 +184,9 @@ class ClassBlocks {
     for (Index r = 0; r < part.count; ++r) {
       const Index own = part.first + r;
       take_near_weights(block.near.row(own, 0), block.count, block.row(own), [&](Index c, S w) {
-        row_loops<S>().add_scaled_difference(rows_.depth, -w, rows_.plain_row(block.begin + own),
-                                             rows_.plain_row(block.begin + c),
-                                             mine.sums + r * rows_.stride);
+        row_loops<S>().add_scaled_difference(
+            rows_.depth, -w, rows_.plain_row(block.begin + own, {mine.thread}),
+            rows_.plain_row(block.begin + c, {mine.thread, true}), mine.sums + r * rows_.stride);
       });
     }
   }

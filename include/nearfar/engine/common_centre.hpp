@@ -7,10 +7,7 @@
 #include <limits>
 #include <span>
 
-#include "nearfar/core/matrix.hpp"
-#include "nearfar/core/parallel.hpp"
-#include "nearfar/core/workspace.hpp"
-#include "nearfar/loops/rows.hpp"
+#include "nearfar/engine/stored_rows.hpp"
 
 /// \file
 /// The origin of distances. Distances do not depend on it, but their digits do: the product form
@@ -48,15 +45,16 @@ class CommonCentre {
   /// Adds rows. Each element's sum runs in the order of rows.
   void add(const Rows<S>& x, int threads) {
     constexpr Index columns = 64;
-    const RowLoops<S>& loops = row_loops<S>();
     parallel_tasks((x.cols() + columns - 1) / columns, threads, [&](Index t, int) {
       const Index first = t * columns;
       const Index end = std::min(x.cols(), first + columns);
       bool on_lattice = std::all_of(step() + first, step() + end, [](double s) { return s > 0; });
       for (Index i = 0; i < x.rows(); ++i) {
-        loops.add_in_double(end - first, x.row(i) + first, sum() + first);
+        S buffer[columns];
+        const S* row = read_part(x, i, first, end - first, buffer);
+        row_loops<S>().add_in_double(end - first, row, sum() + first);
         // Ordinary rows are on no lattice after the second or third of them.
-        for (Index c = first; c < end && on_lattice; ++c) on_lattice = see(c, x.row(i)[c]);
+        for (Index c = first; c < end && on_lattice; ++c) on_lattice = see(c, row[c - first]);
       }
     });
   }

@@ -104,7 +104,8 @@ class JointPass {
       const Index keys = one_tile ? tile_width : of.scores->keys().rows;
       S* guide =
           of.guide != nullptr ? scratch_.take<S>(ScorePanel<S>::size(height_, keys)) : nullptr;
-      new (memory + k) Memory{PanelMemory<S>(scratch_, of.scores->queries(), height_, keys),
+      new (memory + k) Memory{PanelMemory<S>(scratch_, static_cast<int>(k / count()),
+                                             of.scores->queries(), height_, keys),
                               ScorePanel<S>{guide, height_}};
     }
     return memory;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 
 #include "nearfar/core/check_targets.hpp"
@@ -54,8 +55,7 @@ Rows<S> gather(Scratch& scratch, int threads, const Rows<S>& all, const KeptRows
   if (kept.are_all()) return all;
   const Index cols = all.cols();
   S* out = scratch.take<S>(kept.count * cols);
-  each_row(kept.count, threads,
-           [&](Index i) { std::copy_n(all.row(kept[i]), cols, out + i * cols); });
+  each_row(kept.count, threads, [&](Index i) { copy_row(all, kept[i], out + i * cols); });
   return Rows<S>(out, kept.count, cols);
 }
 
@@ -82,9 +82,34 @@ void clear_others(const KeptRows& kept, const GradientRows<S>& gradient) {
     if (next < kept.count && kept[next] == i) {
       ++next;
     } else {
-      std::fill_n(gradient.row(i), gradient.cols(), S(0));
+      clear_row(gradient, i);
     }
   }
+}
+
+/// Throws std::domain_error when gradients of a piece, rows `first` of `from` and on, do not fit
+/// the caller's type. A piece has a name, rows, those that are kept, and the place of their
+/// gradient.
+template <class S, class Piece>
+void check_piece_fits(int threads, const InputGradients<S>& from, Index first, const Piece& piece) {
+  if (!may_overflow(piece.gradient)) return;
+  std::atomic<bool> fit = true;
+  each_row(piece.rows.rows(), threads, [&](Index i) {
+    const S* row = from.data + (first + i) * from.stride;
+    if (!fits(piece.gradient, piece.kept[i], piece.rows.cols(), row)) fit = false;
+  });
+  if (!fit) fail_half_overflow(piece.name);
+}
+
+/// Writes them to the caller's buffer, which is open.
+template <class S, class Piece>
+void scatter_piece(int threads, const InputGradients<S>& from, Index first, const Piece& piece) {
+  if (!piece.gradient.wanted()) return;
+  clear_others(piece.kept, piece.gradient);
+  each_row(piece.rows.rows(), threads, [&](Index i) {
+    write_row(piece.gradient, piece.kept[i], piece.rows.cols(),
+              from.data + (first + i) * from.stride);
+  });
 }
 
 /// The kept ones of `rows` rows, and their targets. Leaves targets that do not fit the rows

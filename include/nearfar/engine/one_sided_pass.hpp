@@ -128,8 +128,8 @@ class OneSidedPass {
                  tiles_.each_tile_of(block, [&](Index first, Index end) {
                    tiles_.multiply(mine.panel, block, first, end);
                    for (Index r = 0; r < block.count; ++r) {
-                     tiles_.score_rows().products_to_geometry(block.first + r, first, end - first,
-                                                              mine.panel.at(r, first),
+                     tiles_.score_rows().products_to_geometry(worker, block.first + r, first,
+                                                              end - first, mine.panel.at(r, first),
                                                               mine.near_of(r, first));
                    }
                  });

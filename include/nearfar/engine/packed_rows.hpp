@@ -6,17 +6,23 @@
 #include <limits>
 #include <type_traits>
 
-#include "nearfar/core/parallel.hpp"
-#include "nearfar/core/workspace.hpp"
+#include "nearfar/engine/stored_rows.hpp"
 #include "nearfar/kernels/kernel.hpp"
 #include "nearfar/loops/products.hpp"
-#include "nearfar/loops/rows.hpp"
 
 /// \file
 /// Rows as a score pass takes them, and the way back of their gradients: centring, the kernel's
 /// matrix and norms on the way in, the chain rule of all three on the way out.
 
 namespace nearfar::detail {
+
+/// Where a thread reads one of the two rows of a difference.
+struct PlainRow {
+  int thread;
+  bool second = false;
+
+  Index number() const { return 2 * Index(thread) + (second ? 1 : 0); }
+};
 
 /// Rows mapped, centred or normalised, padded with zeros to whole vectors and whole row panels.
 template <class S>
@@ -33,27 +39,23 @@ struct PackedRows {
   bool mapped = false;             ///< whether the kernel's matrix maps any rows of the call
   const S* centred = nullptr;      ///< with a matrix: the rows before mapping, `stride` below
   Index centred_stride = 0;
+  S* buffers = nullptr;  ///< distances of an input in 16 bits: two rows a thread
 
   const S* row(Index i) const { return data + i * stride; }
 
   /// Row i as differences are taken of it. A mapped row exists only as packed; others are taken as
-  /// the caller passed them, since centring rounds.
-  const S* plain_row(Index i) const {
-    return mapped ? row(i) : input.row(places != nullptr ? places[i] : i);
+  /// the caller passed them, since centring rounds. Rows in 16 bits are read into `buffer`: a
+  /// thread's first or second one, which holds them until it is read into again.
+  const S* plain_row(Index i, PlainRow buffer) const {
+    return plain_part(i, 0, input.cols(), buffer);
+  }
+  /// Its elements k .. k + n - 1.
+  const S* plain_part(Index i, Index k, Index n, PlainRow buffer) const {
+    if (mapped) return row(i) + k;
+    return read_part(input, places != nullptr ? places[i] : i, k, n,
+                     buffers + buffer.number() * input.cols());
   }
 };
-
-/// Rows a task of packing or scattering takes.
-inline constexpr Index rows_per_task = 128;
-
-/// body(i) for i = 0 .. rows-1, shared out to threads.
-template <class Body>
-void each_row(Index rows, int threads, const Body& body) {
-  parallel_tasks(tasks_of(rows, rows_per_task), threads, [&](Index t, int) {
-    const Index end = std::min(rows, (t + 1) * rows_per_task);
-    for (Index i = t * rows_per_task; i < end; ++i) body(i);
-  });
-}
 
 /// v within what S can hold.
 template <class S>
@@ -135,7 +137,7 @@ double normalise(Index n, const S* x, S* out) {
 template <class S>
 double direction(const PackedRows<S>& x, Index i, Index k) {
   if constexpr (std::is_same_v<S, float>) {
-    return static_cast<double>(x.input.row(i)[k]) * x.inverse_norm[i];
+    return static_cast<double>(x.input(i, k)) * x.inverse_norm[i];
   } else {
     return x.row(i)[k];
   }
@@ -149,9 +151,9 @@ void copy_padded(const Rows<S>& x, const S* centre, int threads, S* out, Index s
     S* to = out + i * stride;
     const Index cols = i < x.rows() ? x.cols() : 0;
     if (centre != nullptr) {
-      row_loops<S>().subtract(cols, x.row(i), centre, to);
+      row_loops<S>().subtract(cols, read_row(x, i, to), centre, to);
     } else {
-      std::copy_n(x.row(i), cols, to);
+      copy_row(x, i, to);
     }
     std::fill(to + cols, to + stride, S(0));
   });
@@ -236,6 +238,9 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
   out.input = x;
   out.rows = x.rows();
   out.mapped = kernel.is_parametric();
+  if (kernel.is_distance() && !out.mapped && x.element() != Element::scalar) {
+    out.buffers = scratch.take<S>(2 * Index(std::max(1, threads)) * x.cols());
+  }
   const Index padded_rows = round_up(x.rows(), panel_rows);
   const Index input_stride = padded_stride<S>(x.cols());
   S* copied = scratch.take<S>(padded_rows * input_stride);
@@ -245,7 +250,7 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
     each_row(padded_rows, threads, [&](Index i) {
       S* const to = copied + i * input_stride;
       const Index cols = i < x.rows() ? x.cols() : 0;
-      if (i < x.rows()) numbers[i] = normalise(cols, x.row(i), to);
+      if (i < x.rows()) numbers[i] = normalise(cols, read_row(x, i, to), to);
       std::fill(to + cols, to + input_stride, S(0));
     });
   } else {
@@ -349,7 +354,7 @@ PackedRows<S> reordered(Scratch& scratch, int threads, const PackedRows<S>& x,
 template <class S>
 PackedRows<S> part_of(const PackedRows<S>& x, Index first, Index count) {
   PackedRows<S> out = x;
-  out.input = Rows<S>(x.input.row(first), count, x.input.cols(), x.input.stride());
+  out.input = x.input.block(first, count);
   out.rows = count;
   out.data = x.data + first * x.stride;
   if (x.squared_norm != nullptr) out.squared_norm = x.squared_norm + first;
@@ -494,16 +499,6 @@ InputGradients<S> chain_through_parameter(Scratch& scratch, int threads, const R
     }
   });
   return {unmapped, stride};
-}
-
-/// Gradients of n elements of a row to a caller's buffer, which is open.
-template <class S>
-void scatter_row(Index n, const S* from, bool accumulates, S* to) {
-  if (accumulates) {
-    row_loops<S>().add(n, from, to);
-  } else {
-    std::copy_n(from, n, to);
-  }
 }
 
 }  // namespace nearfar::detail

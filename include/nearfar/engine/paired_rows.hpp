@@ -43,14 +43,16 @@ template <class S>
 void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S>& x,
                    const PackedRows<S>& y, const PairNumbers& pairs, const PairedScores<S>& out) {
   std::atomic<bool> overflow = false;
-  parallel_tasks(tasks_of(pairs.count, rows_per_task), threads, [&](Index t, int) {
+  parallel_tasks(tasks_of(pairs.count, rows_per_task), threads, [&](Index t, int thread) {
+    const PlainRow of_x{thread};
+    const PlainRow of_y{thread, true};
     const Index first = t * rows_per_task;
     const Index end = std::min(pairs.count, first + rows_per_task);
     for (Index k = first; k < end; ++k) {
       const Index i = pairs.x(k);
       const Index j = pairs.y(k);
       out.u[k] = kernel.is_distance()
-                     ? squared_distance_of_rows(x.depth, x.plain_row(i), y.plain_row(j))
+                     ? squared_distance_of_rows(x.depth, x.plain_row(i, of_x), y.plain_row(j, of_y))
                      : row_loops<S>().dot(x.depth, x.row(i), y.row(j));
     }
     if (kernel.geometry == Geometry::cosine) {
@@ -62,7 +64,7 @@ void paired_scores(int threads, const KernelValue<S>& kernel, const PackedRows<S
     for (Index k = first; k < end; ++k) {  // if the square overflows S
       if (has_all_digits(out.u[k])) continue;
       const S distance =
-          distance_of_rows(x.depth, x.plain_row(pairs.x(k)), y.plain_row(pairs.y(k)));
+          distance_of_rows(x.depth, x.plain_row(pairs.x(k), of_x), y.plain_row(pairs.y(k), of_y));
       if (distance > std::numeric_limits<S>::max()) overflow = true;
       out.s[k] = distance;
     }
@@ -87,7 +89,7 @@ void add_paired_gradients(int threads, const KernelValue<S>& kernel, const Packe
   constexpr Index elements = 32;
   const RowLoops<S>& loops = row_loops<S>();
   chain_to_geometry(kernel, pairs.count, scores.u, scores.s, scores.g);
-  parallel_tasks(tasks_of(x.depth, elements), threads, [&](Index t, int) {
+  parallel_tasks(tasks_of(x.depth, elements), threads, [&](Index t, int thread) {
     const Index k = t * elements;
     const Index n = std::min(elements, x.depth - k);
     for (Index p = 0; p < pairs.count; ++p) {
@@ -96,8 +98,8 @@ void add_paired_gradients(int threads, const KernelValue<S>& kernel, const Packe
       const Index i = pairs.x(p);
       const Index j = pairs.y(p);
       if (kernel.is_distance()) {
-        const S* a = x.plain_row(i) + k;
-        const S* b = y.plain_row(j) + k;
+        const S* a = x.plain_part(i, k, n, {thread});
+        const S* b = y.plain_part(j, k, n, {thread, true});
         if (dx.wanted()) {
           loops.add_scaled_difference(n, 2 * slope, a, b, dx.data + i * x.stride + k);
         }

@@ -130,16 +130,16 @@ class PanelProducts {
   /// Moves the weights w of near pairs with keys [first, end) of one tile out of the panel. Adds w
   /// (y - x) to sums, if wanted, and w (x - y) to the gradients of keys from `below` on, if wanted.
   /// In W Y + diag(r) X both terms may be far larger than their sum.
-  void add_near_gradients(const ScorePanel<S>& panel, const NearPairs& near, Index first_row,
-                          Index count, Index first, Index below, Index end, S* sums,
-                          RowGradients<S>& dy) const {
+  void add_near_gradients(int thread, const ScorePanel<S>& panel, const NearPairs& near,
+                          Index first_row, Index count, Index first, Index below, Index end,
+                          S* sums, RowGradients<S>& dy) const {
     const RowLoops<S>& loops = row_loops<S>();
     for (Index r = 0; r < count; ++r) {
       const NearBits bits = near.row(r, panel.column(first));
       take_near_weights(bits, end - first, panel.at(r, first), [&](Index c, S w) {
         const Index j = first + c;
-        const S* x = queries_.plain_row(first_row + r);
-        const S* y = keys_.plain_row(j);
+        const S* x = queries_.plain_row(first_row + r, {thread});
+        const S* y = keys_.plain_row(j, {thread, true});
         if (sums != nullptr) {
           loops.add_scaled_difference(keys_.depth, -w, x, y, sums + r * queries_.stride);
         }
@@ -192,6 +192,7 @@ class PanelProducts {
 /// The memory of one thread for a row panel.
 template <class S>
 struct PanelMemory {
+  int thread;
   ScorePanel<S> panel;
   S* rows;          ///< the panel's queries, times factors
   S* sums;          ///< of their gradients, if they are apart from those of others
@@ -200,9 +201,10 @@ struct PanelMemory {
   S* buffers;       ///< two tile widths of a row
   NearPairs near;   ///< of the panel; for distances alone
 
-  /// For panels of `height` rows with `keys` keys.
-  PanelMemory(Scratch& scratch, const PackedRows<S>& queries, Index height, Index keys)
-      : panel{scratch.take<S>(ScorePanel<S>::size(height, keys)), height},
+  /// Thread `number`'s, for panels of `height` rows with `keys` keys.
+  PanelMemory(Scratch& scratch, int number, const PackedRows<S>& queries, Index height, Index keys)
+      : thread(number),
+        panel{scratch.take<S>(ScorePanel<S>::size(height, keys)), height},
         rows(scratch.take<S>(height * queries.stride)),
         sums(scratch.take<S>(height * queries.stride)),
         factors(scratch.take<S>(height)),
@@ -223,7 +225,7 @@ struct PanelMemory {
   static PanelMemory* take(Scratch& scratch, int count, const PackedRows<S>& queries, Index height,
                            Index keys) {
     auto* all = scratch.take<PanelMemory>(count);
-    for (int k = 0; k < count; ++k) new (all + k) PanelMemory(scratch, queries, height, keys);
+    for (int k = 0; k < count; ++k) new (all + k) PanelMemory(scratch, k, queries, height, keys);
     return all;
   }
 

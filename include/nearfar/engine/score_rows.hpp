@@ -158,8 +158,10 @@ class ScoreRows {
   }
 
   /// Turns inner products of row i with keys first .. first + n - 1 into geometry values, in place.
-  /// For distances it sets the bits of near pairs, if they are wanted.
-  void products_to_geometry(Index i, Index first, Index n, S* u, const NearBits& near = {}) const {
+  /// For distances it sets the bits of near pairs, if they are wanted. `thread` is the
+  /// caller's.
+  void products_to_geometry(int thread, Index i, Index first, Index n, S* u,
+                            const NearBits& near = {}) const {
     switch (kernel_.geometry) {
       case Geometry::inner_product:
         return;
@@ -167,7 +169,7 @@ class ScoreRows {
         loops_.clamp_cosines(n, u);
         return;
       case Geometry::squared_distance:
-        products_to_distances(i, first, n, u, near);
+        products_to_distances(thread, i, first, n, u, near);
         return;
     }
   }
@@ -220,7 +222,8 @@ class ScoreRows {
     return 0;
   }
 
-  void products_to_distances(Index i, Index first, Index n, S* u, const NearBits& near) const {
+  void products_to_distances(int thread, Index i, Index first, Index n, S* u,
+                             const NearBits& near) const {
     const S a = saturated<S>(queries_.squared_norm[i]);
     const S* b = key_norms_ + first;
     constexpr S tiny = std::numeric_limits<S>::min() * S(1 << 26);
@@ -231,15 +234,15 @@ class ScoreRows {
     }
     for (Index j = 0; j < n; ++j) {
       if (all_from_rows_ || u[j] <= near_share_ * (a + b[j]) + tiny) {
-        u[j] = geometry_of_rows(i, first + j);
+        u[j] = geometry_of_rows(thread, i, first + j);
         near.set(j);
       }
     }
   }
 
-  S geometry_of_rows(Index i, Index j) const {
-    const S* x = queries_.plain_row(i);
-    const S* y = keys_.plain_row(j);
+  S geometry_of_rows(int thread, Index i, Index j) const {
+    const S* x = queries_.plain_row(i, {thread});
+    const S* y = keys_.plain_row(j, {thread, true});
     if (!geometry_is_score_) return squared_distance_of_rows(keys_.depth, x, y);
     const S distance = distance_of_rows(keys_.depth, x, y);
     if (distance <= std::numeric_limits<S>::max()) return distance;

@@ -71,7 +71,8 @@ class ScoreTiles {
     for (Index r = 0; r < panel.count; ++r) {
       const Index i = panel.first + r;
       mask_.each_part(i, first, end, [&](Index from, Index n) {
-        score_rows_.products_to_geometry(i, from, n, mine.panel.at(r, from), mine.near_of(r, from));
+        score_rows_.products_to_geometry(mine.thread, i, from, n, mine.panel.at(r, from),
+                                         mine.near_of(r, from));
       });
     }
   }
@@ -86,7 +87,7 @@ class ScoreTiles {
       const Index i = panel.first + r;
       mask_.each_part(i, first, end, [&](Index from, Index n) {
         S* u = mine.panel.at(r, from);
-        score_rows_.products_to_geometry(i, from, n, u, mine.near_of(r, from));
+        score_rows_.products_to_geometry(mine.thread, i, from, n, u, mine.near_of(r, from));
         const S* s = score_rows_.scores(n, u, mine.buffers);
         accumulate(r, from, n, s);
         ranges[i].fold(distances, n, s);
@@ -143,8 +144,8 @@ class ScoreTiles {
                           RowGradients<S>& dy) const {
     if (mine.any_near(panel.count, first, end)) {
       if (dy.wanted()) ticket.wait_for(stage);
-      products_.add_near_gradients(mine.panel, mine.near, panel.first, panel.count, first, first,
-                                   end, sums, dy);
+      products_.add_near_gradients(mine.thread, mine.panel, mine.near, panel.first, panel.count,
+                                   first, first, end, sums, dy);
     }
     if (sums != nullptr) {
       products_.add_query_gradients(mine.panel, panel.count, first, end, sums);

@@ -75,7 +75,7 @@ Rows<S> gather(Scratch& scratch, int threads, const Rows<S>& x, const SequenceBl
   S* data = scratch.take<S>(rows * x.cols());
   std::fill_n(data, rows * x.cols(), S(0));
   blocks.each(threads, [&](Index i, Index row) {
-    std::copy_n(x.row(blocks.context(i) + shift), x.cols(), data + row * x.cols());
+    copy_row(x, blocks.context(i) + shift, data + row * x.cols());
   });
   return {data, rows, x.cols()};
 }
@@ -110,9 +110,13 @@ class StepSum {
     }
   }
 
-  /// Throws std::domain_error if the sums overflowed S.
+  /// Throws std::domain_error if the sums overflowed S, or overflow the caller's type.
   void refuse_overflow(const char* name) const {
-    if (wanted() && !row_loops<S>().all_finite(rows_ * cols_, data_)) fail_gradient_overflow(name);
+    if (!wanted()) return;
+    if (!row_loops<S>().all_finite(rows_ * cols_, data_)) fail_gradient_overflow(name);
+    for (Index i = 0; i < rows_; ++i) {
+      if (!fits(out_, i, cols_, data_ + i * cols_)) fail_half_overflow(name);
+    }
   }
 
   /// The caller's buffer, to be opened.
@@ -121,9 +125,7 @@ class StepSum {
   /// Copies the sums to the caller's buffer, which is open.
   void scatter(int threads) const {
     if (!wanted()) return;
-    each_row(rows_, threads, [&](Index i) {
-      scatter_row(cols_, data_ + i * cols_, out_.accumulates(), out_.row(i));
-    });
+    each_row(rows_, threads, [&](Index i) { write_row(out_, i, cols_, data_ + i * cols_); });
   }
 
  private:

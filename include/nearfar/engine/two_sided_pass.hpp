@@ -44,7 +44,7 @@ class TwoSidedPass {
         score_rows_(scratch, kernel, queries, keys),
         height_(height > 0 ? height : PanelProducts<S>::height(queries.rows)),
         memory_(scratch.take<Memory>(threads_)) {
-    for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, queries, height_);
+    for (int k = 0; k < threads_; ++k) new (memory_ + k) Memory(scratch, k, queries, height_);
   }
 
   /// Closes every row of both terms, one of each side; for rows with themselves pass the same
@@ -131,8 +131,8 @@ class TwoSidedPass {
     S* slopes;  ///< dL/ds of these
     SharedMemory<S> shared;
 
-    Memory(Scratch& scratch, const PackedRows<S>& queries, Index height)
-        : panel(scratch, queries, height, tile_width),
+    Memory(Scratch& scratch, int thread, const PackedRows<S>& queries, Index height)
+        : panel(scratch, thread, queries, height, tile_width),
           tile{panel.panel, panel.near},
           to_keys{scratch.take<S>(ScorePanel<S>::size(height, tile_width)), height},
           block_stride(height + 64 / Index(sizeof(S))),
@@ -264,7 +264,7 @@ class TwoSidedPass {
   /// Turns inner products of a tile with keys [first, end) into geometry values.
   void to_geometry(const Memory& mine, const Block& block, Index first, Index end) const {
     for (Index r = 0; r < block.count && first < end; ++r) {
-      score_rows_.products_to_geometry(block.first + r, first, end - first,
+      score_rows_.products_to_geometry(mine.panel.thread, block.first + r, first, end - first,
                                        mine.panel.panel.at(r, first), mine.panel.near_of(r, first));
     }
   }
@@ -325,8 +325,8 @@ class TwoSidedPass {
         clear_padding(mine, block, end);
         if (same_ && first == block.first && !weighed.own) make_symmetric(mine, block);
         if (gradients.wants_queries() || gradients.wants_keys()) {
-          products_.add_near_gradients(panel.panel, panel.near, block.first, block.count, first,
-                                       below, end, sums, gradients.of_keys());
+          products_.add_near_gradients(panel.thread, panel.panel, panel.near, block.first,
+                                       block.count, first, below, end, sums, gradients.of_keys());
         }
         if (gradients.wants_keys()) {
           products_.add_key_gradients(panel.panel, queries_.row(block.first), block.count, below,

@@ -177,6 +177,9 @@ KernelValue<S> kernel_value(const K& kernel) {
     out.maps_queries = K::maps_queries;
     out.maps_keys = K::maps_keys;
     out.parameter = kernel.parameter();
+    if (out.parameter.element() != Element::scalar) {
+      fail_argument("kernel parameter", "elements of the loss's scalar type", "16-bit elements");
+    }
   }
   if constexpr (score_function<K>() == ScoreFunction::custom) {
     out.kernel = &kernel;

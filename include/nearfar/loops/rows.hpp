@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/element.hpp"
 #include "nearfar/loops/range.hpp"
 
 /// \file
@@ -23,6 +24,12 @@ struct RowLoops {
   S (*largest_magnitude)(Index n, const S* x);
   /// True if no element is NaN or infinite.
   bool (*all_finite)(Index n, const S* x);
+  /// out = x, of elements in 16 bits, exactly. Null of doubles, as what follows.
+  void (*widen)(Element element, Index n, const void* x, S* out);
+  /// out = x, |x| < 65520 for halves, in 16 bits: rounded to nearest, ties to even.
+  void (*narrow)(Element element, Index n, const S* x, void* out);
+  /// all_finite of elements in 16 bits.
+  bool (*all_finite_stored)(Element element, Index n, const void* x);
   /// Sets out to x - centre, saturated at the largest finite S.
   void (*subtract)(Index n, const S* x, const S* centre, S* out);
   /// Sets out to factor x.

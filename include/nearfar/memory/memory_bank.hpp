@@ -91,7 +91,7 @@ class MemoryBank {
     }
     std::vector<double> mixed(static_cast<std::size_t>(dim_));
     for (Index i = 0; i < x.rows(); ++i) {
-      for (Index k = 0; k < dim_; ++k) mixed[at(k)] = static_cast<double>(x.row(i)[k]);
+      for (Index k = 0; k < dim_; ++k) mixed[at(k)] = static_cast<double>(x(i, k));
       if (!normalise(mixed)) continue;
       const S* old = row(indices[i]);
       for (Index k = 0; k < dim_; ++k) {

@@ -63,7 +63,8 @@ class RowRing {
     has_ids_ = ids != nullptr;
     const Index skipped = std::max(Index{0}, rows.rows() - capacity_);
     for (Index i = skipped; i < rows.rows(); ++i) {
-      std::copy_n(rows.row(i), dim_, rows_.data() + next_ * dim_);
+      for (Index k = 0; k < dim_; ++k)
+        rows_[static_cast<std::size_t>(next_ * dim_ + k)] = rows(i, k);
       if (labels != nullptr) put(labels_, (*labels)[i]);
       if (ids != nullptr) put(ids_, (*ids)[i]);
       size_ = std::min(capacity_, std::max(size_, next_ + 1));

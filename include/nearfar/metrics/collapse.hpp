@@ -54,7 +54,7 @@ CollapseResult evaluate(const CollapseOptions& options, const Rows<S>& x,
 /// not finite. N D min(N, D) + O(min(N, D)^3 + N D) floating point operations, O(N + min(N, D)^2)
 /// memory, of which the eigenvalue solver allocates min(N, D)^2 anew in each call. Results have the
 /// same bits at any number of threads.
-template <class X, class S = typename X::Scalar>
+template <class X, class S = detail::ScalarOfStored<typename X::Scalar>>
 CollapseResult collapse(const X& x, CollapseOptions options = {}, CallOptions<S> call = {}) {
   return detail::evaluate(options, Rows<S>(x), call, &detail::effective_rank<detail::UpperGram>);
 }

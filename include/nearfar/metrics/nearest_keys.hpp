@@ -171,7 +171,7 @@ class NearestKeys {
 /// query's own. If a query has fewer than k, its keys are repeated, from the nearest on, and then
 /// count more than once in a sum over negatives. Throws std::invalid_argument on a query without
 /// keys, on fewer keys than the search had, and on rows of another shape.
-template <class X, class S = typename X::Scalar>
+template <class X, class S = detail::ScalarOfStored<typename X::Scalar>>
 void copy_nearest(const NearestResult<S>& found, const X& keys,
                   GradientRows<std::type_identity_t<S>> rows) {
   detail::copy_nearest<S>(found, Rows<S>(keys), rows);

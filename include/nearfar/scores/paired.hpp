@@ -26,7 +26,7 @@ void evaluate_paired_backward(const KernelValue<S>& kernel, const Inputs<S, 2>& 
 /// anchors. `S` is the scalar type of the rows: `paired(a, b, Cosine())`.
 /// Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element that is
 /// not finite.
-template <class A, class B, Kernel K, class S = typename A::Scalar>
+template <class A, class B, Kernel K, class S = detail::ScalarOfStored<typename A::Scalar>>
 Vector<S> paired(const A& a, const B& b, const K& kernel, CallOptions<S> call = {}) {
   const Rows<S> x(a);
   const Rows<S> y(b);
@@ -39,7 +39,7 @@ Vector<S> paired(const A& a, const B& b, const K& kernel, CallOptions<S> call = 
 /// Gradients of sum_i upstream_i s_i, s = paired(a, b, kernel), times `call.upstream`, one number:
 /// da and db are N x D, and `call.d_parameter` gets that of the kernel's matrix. Throws as paired
 /// does, and std::invalid_argument when upstream does not hold N numbers.
-template <class A, class B, Kernel K, class S = typename A::Scalar>
+template <class A, class B, Kernel K, class S = detail::ScalarOfStored<typename A::Scalar>>
 void paired_backward(const Eigen::Ref<const Vector<std::type_identity_t<S>>>& upstream, const A& a,
                      const B& b, GradientRows<std::type_identity_t<S>> da,
                      GradientRows<std::type_identity_t<S>> db, const K& kernel,

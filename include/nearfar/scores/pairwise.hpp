@@ -27,7 +27,7 @@ void evaluate_pairwise_backward(const KernelValue<S>& kernel, const Inputs<S, 2>
 /// anchors. 2 N M D floating point operations.
 /// Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element that is
 /// not finite.
-template <class A, class B, Kernel K, class S = typename A::Scalar>
+template <class A, class B, Kernel K, class S = detail::ScalarOfStored<typename A::Scalar>>
 Matrix<S> pairwise(const A& a, const B& b, const K& kernel, CallOptions<S> call = {}) {
   Matrix<S> scores;
   detail::evaluate_pairwise<S>(detail::kernel_value<S>(kernel),
@@ -38,7 +38,7 @@ Matrix<S> pairwise(const A& a, const B& b, const K& kernel, CallOptions<S> call 
 /// Gradients of sum_ij upstream_ij s_ij, s = pairwise(a, b, kernel), upstream N x M, times
 /// `call.upstream`, one number: da is N x D, db is M x D, and `call.d_parameter` gets that of the
 /// kernel's matrix. Throws as pairwise does.
-template <class U, class A, class B, Kernel K, class S = typename A::Scalar>
+template <class U, class A, class B, Kernel K, class S = detail::ScalarOfStored<typename A::Scalar>>
 void pairwise_backward(const U& upstream, const A& a, const B& b,
                        GradientRows<std::type_identity_t<S>> da,
                        GradientRows<std::type_identity_t<S>> db, const K& kernel,

@@ -3,9 +3,8 @@
 #include <atomic>
 #include <cmath>
 
-#include "nearfar/core/parallel.hpp"
 #include "nearfar/engine/finite.hpp"
-#include "nearfar/loops/rows.hpp"
+#include "nearfar/engine/stored_rows.hpp"
 
 namespace nearfar::detail {
 
@@ -17,7 +16,7 @@ void check_finite(const char* name, const Rows<S>& x, int threads) {
   parallel_tasks(tasks, threads, [&](Index t, int) {
     const Index end = std::min(x.rows(), (t + 1) * per_task);
     for (Index i = t * per_task; i < end; ++i) {
-      if (row_loops<S>().all_finite(x.cols(), x.row(i))) continue;
+      if (all_finite(x, i)) continue;
       Index seen = first_bad.load();
       while (i < seen && !first_bad.compare_exchange_weak(seen, i)) {
       }
@@ -27,9 +26,8 @@ void check_finite(const char* name, const Rows<S>& x, int threads) {
   const Index i = first_bad.load();
   if (i == x.rows()) return;
   for (Index k = 0; k < x.cols(); ++k) {
-    if (!is_finite(x.row(i)[k])) {
-      fail_not_finite(name, i, k, static_cast<double>(x.row(i)[k]));
-    }
+    const S v = x(i, k);
+    if (!is_finite(v)) fail_not_finite(name, i, k, static_cast<double>(v));
   }
 }
 

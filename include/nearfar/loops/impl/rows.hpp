@@ -109,6 +109,110 @@ bool all_finite(Index n, const S* x) {
   return (rest & ~(~Bit(0) >> 1)) == 0;
 }
 
+/// As many 16-bit elements as a vector has floats.
+typedef std::uint16_t StoredVector __attribute__((vector_size(Vec<float>::lanes * 2)));
+
+/// The bits of elements in 16 bits, each in 32: for a vector or a single number.
+template <class T>
+NEARFAR_ALWAYS_INLINE auto load_stored(const std::uint16_t* x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::uint32_t(*x);
+  } else {
+    StoredVector lanes;
+    __builtin_memcpy(&lanes, x, sizeof lanes);
+    return __builtin_convertvector(lanes, Registers<float>::Bits);
+  }
+}
+NEARFAR_ALWAYS_INLINE void store_stored(std::uint16_t* to, std::uint32_t bits) {
+  *to = static_cast<std::uint16_t>(bits);
+}
+NEARFAR_ALWAYS_INLINE void store_stored(std::uint16_t* to, Registers<float>::Bits bits) {
+  const StoredVector lanes = __builtin_convertvector(bits, StoredVector);
+  __builtin_memcpy(to, &lanes, sizeof lanes);
+}
+
+/// The exponent of a float that is 2^e, in its place.
+constexpr std::uint32_t exponent_bits(int e) { return std::uint32_t(127 + e) << 23; }
+
+/// A half as a float. Below 2^-14 it is a multiple of 2^-24: the last digits of a float from 2^-14
+/// on, less 2^-14.
+template <class T, class Bits>
+NEARFAR_ALWAYS_INLINE T widened_half(Bits half) {
+  constexpr std::uint32_t one = 1u << 23;
+  const Bits digits = (half & 0x7fffu) << 13;
+  const Bits normal = digits + exponent_bits(-15);
+  const T above = from_bits<T>(digits + exponent_bits(-14));
+  const Bits small = bits_of(above - from_bits<T>(Bits{} + exponent_bits(-14)));
+  return from_bits<T>((digits < one ? small : normal) | ((half & 0x8000u) << 16));
+}
+
+/// The other way round. Below 2^-14, adding 1/2 rounds to multiples of 2^-24.
+template <class T>
+NEARFAR_ALWAYS_INLINE auto narrowed_half(T v) {
+  using Bits = decltype(bits_of(v));
+  const Bits bits = bits_of(v);
+  const Bits magnitude = bits & 0x7fffffffu;
+  const Bits half = Bits{} + exponent_bits(-1);
+  const Bits small = bits_of(in_order(from_bits<T>(magnitude) + from_bits<T>(half))) - half;
+  const Bits normal = (magnitude - exponent_bits(-15) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
+  const Bits out = magnitude < exponent_bits(-14) ? small : normal;
+  return Bits(out | ((bits >> 16) & 0x8000u));
+}
+
+/// A finite float as a bfloat16, at most the largest finite one.
+template <class T>
+NEARFAR_ALWAYS_INLINE auto narrowed_bfloat16(T v) {
+  using Bits = decltype(bits_of(v));
+  const T most = from_bits<T>(Bits{} + 0x7f7f0000u);
+  const Bits bits = bits_of(max(min(v, most), constant<T>(0) - most));
+  return Bits((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+inline void widen(Element element, Index n, const void* x, float* out) {
+  const auto* from = static_cast<const std::uint16_t*>(x);
+  if (element == Element::bfloat16) {
+    each_element<float>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+      store(out + k, from_bits<T>(load_stored<T>(from + k) << 16));
+    });
+  } else {
+    each_element<float>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+      store(out + k, widened_half<T>(load_stored<T>(from + k)));
+    });
+  }
+}
+
+inline void narrow(Element element, Index n, const float* x, void* out) {
+  auto* to = static_cast<std::uint16_t*>(out);
+  if (element == Element::bfloat16) {
+    each_element<float>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+      store_stored(to + k, narrowed_bfloat16(load<T>(x + k)));
+    });
+  } else {
+    each_element<float>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+      store_stored(to + k, narrowed_half(load<T>(x + k)));
+    });
+  }
+}
+
+/// As all_finite.
+inline bool all_finite_stored(Element element, Index n, const void* x) {
+  const auto* from = static_cast<const std::uint16_t*>(x);
+  const std::uint32_t exponent = element == Element::bfloat16 ? 0x7f80u : 0x7c00u;
+  const std::uint32_t one = element == Element::bfloat16 ? 0x80u : 0x400u;
+  Registers<float>::Bits lanes{};
+  std::uint32_t rest = 0;
+  each_element<float>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    const auto beyond = (load_stored<T>(from + k) & exponent) + one;
+    if constexpr (std::is_floating_point_v<T>) {
+      rest |= beyond;
+    } else {
+      lanes |= beyond;
+    }
+  });
+  for (int l = 0; l < Vec<float>::lanes; ++l) rest |= lanes[l];
+  return (rest & 0x8000u) == 0;
+}
+
 template <class S>
 void subtract(Index n, const S* x, const S* centre, S* out) {
   constexpr auto largest = static_cast<double>(std::numeric_limits<S>::max());
@@ -194,6 +298,16 @@ void chain(Index n, S factor, S along, const S* x, const S* g, S* out) {
   });
 }
 
+/// `function` in loops over floats, null in those over doubles.
+template <class S, class Function>
+constexpr auto of_floats(Function* function) {
+  if constexpr (std::is_same_v<S, float>) {
+    return function;
+  } else {
+    return nullptr;
+  }
+}
+
 template <class S>
 inline constexpr RowLoops<S> row_loops_here = {
     .dot_in_double = &dot_in_double<S>,
@@ -202,6 +316,9 @@ inline constexpr RowLoops<S> row_loops_here = {
     .squared_distance = &squared_distance<S>,
     .largest_magnitude = &largest_magnitude<S>,
     .all_finite = &all_finite<S>,
+    .widen = of_floats<S>(&widen),
+    .narrow = of_floats<S>(&narrow),
+    .all_finite_stored = of_floats<S>(&all_finite_stored),
     .subtract = &subtract<S>,
     .scale = &scale<S>,
     .scale_by_parts = &scale_by_parts<S>,

@@ -18,10 +18,11 @@ struct Standardised {
   double element(Index k, double x) const { return of.centred(k, x, inverse[k]); }
 };
 
-/// Standardises packed rows in place.
+/// Standardises packed rows of `input` in place.
 template <class S>
-Standardised standardise(Scratch& scratch, int threads, double epsilon, const PackedRows<S>& x) {
-  const Standardised out{column_statistics(scratch, threads, x.input, x.rows),
+Standardised standardise(Scratch& scratch, int threads, double epsilon, const Rows<S>& input,
+                         const PackedRows<S>& x) {
+  const Standardised out{column_statistics(scratch, threads, input, x.rows),
                          scratch.take<double>(x.depth)};
   for (Index k = 0; k < x.depth; ++k) {
     const double deviation = out.of.deviation[k];
@@ -96,9 +97,11 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   const PackedRows<S>& z1 = call.rows(0);
   const PackedRows<S>& z2 = call.rows(1);
   const Index depth = z1.depth;
-  const Standardised of1 = standardise(scratch, threads, options.epsilon, z1);
-  const Standardised of2 = standardise(scratch, threads, options.epsilon, z2);
-  const double* own = own_correlations(scratch, threads, inputs.rows[0], of1, inputs.rows[1], of2);
+  const Rows<S> view1 = as_scalars(scratch, threads, inputs.rows[0]);
+  const Rows<S> view2 = as_scalars(scratch, threads, inputs.rows[1]);
+  const Standardised of1 = standardise(scratch, threads, options.epsilon, view1, z1);
+  const Standardised of2 = standardise(scratch, threads, options.epsilon, view2, z2);
+  const double* own = own_correlations(scratch, threads, view1, of1, view2, of2);
   const SquareMatrix<S> c = transposed_product(scratch, threads, z1, z2);
 
   // N C becomes dL/dC / N in place, after the sums of squares off the diagonal, by rows and by

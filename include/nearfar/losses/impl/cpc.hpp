@@ -163,8 +163,8 @@ class CpcCall {
     Step step;
     const Index outputs = targets().cols();
     step.kernel.maps_queries = true;
-    step.kernel.parameter = Rows<S>(weights().row((number - 1) * outputs), outputs,
-                                    weights().cols(), weights().stride());
+    step.kernel.parameter =
+        as_scalars(scratch_, threads_, weights().block((number - 1) * outputs, outputs));
     const S* no_centre = nullptr;
     step.contexts = pack(scratch_, threads_, step.kernel,
                          gather(scratch_, threads_, contexts(), blocks, 0), true, no_centre);

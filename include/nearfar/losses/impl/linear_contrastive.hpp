@@ -123,7 +123,7 @@ LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const Ker
   const PackedRows<S>& z = call.queries();
   auto* signal = call.scratch().template take<double>(call.anchors());
   for (Index i = 0; i < call.anchors(); ++i) {
-    signal[i] = squared_norm(z.depth, z.plain_row(i)).value();
+    signal[i] = squared_norm(z.depth, z.plain_row(i, {0})).value();
   }
   const auto has_terms = [&](Index i) { return signal[i] > 0; };
   const auto unusable = call.total(
@@ -134,7 +134,8 @@ LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const Ker
   const Reduction rest = run_linear_contrastive(options, call, term, has_terms, result);
   if (call.d_queries().wanted()) {
     each_row(call.anchors(), call.threads(), [&](Index i) {
-      row_loops<S>().add_product(z.depth, static_cast<S>(term.along_row(i)), z.plain_row(i),
+      // Rows that have lost their means are stored as S, and read into no buffer.
+      row_loops<S>().add_product(z.depth, static_cast<S>(term.along_row(i)), z.plain_row(i, {0}),
                                  call.d_queries().data + i * z.stride);
     });
   }

@@ -97,8 +97,7 @@ Result evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
   Result result;
   const auto class_of = [&](Index i) { return static_cast<Index>(labels[call.anchor_rows()[i]]); };
   const auto term = close_margins(
-      options, call, [&](Index i) { return static_cast<double>(betas.row(class_of(i))[0]); },
-      result);
+      options, call, [&](Index i) { return static_cast<double>(betas(class_of(i), 0)); }, result);
   if (!call.wants_gradients()) return result;
   double* sums = call.scratch().template take<double>(classes);
   std::fill_n(sums, classes, 0.0);
@@ -106,11 +105,16 @@ Result evaluate(const MarginLossOptions& options, const KernelValue<S>& kernel,
                        [&](Index i, double derivative) { sums[class_of(i)] += derivative; });
   for (Index c = 0; c < classes; ++c) checked_derivative("d_betas", sums[c]);
   GradientRows<S> out = d_betas;
+  const auto derivative = [&](Index c) { return saturated<S>(sums[c]); };
+  for (Index c = 0; c < classes; ++c) {
+    const S d = derivative(c);
+    if (!fits(out, c, Index(1), &d)) fail_half_overflow("betas");
+  }
   call.open_with_gradients(out, classes, 1);
   call.scatter(call.scale(result.diagnostics));
   for (Index c = 0; c < classes && out.wanted(); ++c) {
-    const S derivative = saturated<S>(sums[c]);
-    scatter_row(1, &derivative, out.accumulates(), out.row(c));
+    const S d = derivative(c);
+    write_row(out, c, Index(1), &d);
   }
   return result;
 }

@@ -14,14 +14,14 @@ namespace nearfar::detail {
 template <class S>
 class ViewSpread {
  public:
-  /// Centres packed rows in place; at least two. Sets `value` to the view's two terms with their
-  /// weights.
-  ViewSpread(const VicRegOptions& options, Scratch& scratch, int threads, const PackedRows<S>& x,
-             double& value)
+  /// Centres packed rows of `input` in place; at least two. Sets `value` to the view's two terms
+  /// with their weights.
+  ViewSpread(const VicRegOptions& options, Scratch& scratch, int threads, const Rows<S>& input,
+             const PackedRows<S>& x, double& value)
       : scratch_(scratch), threads_(threads), x_(x), slopes_(scratch.take<double>(x.depth)) {
     const auto free_rows = static_cast<double>(x.rows - 1);
     const auto depth = static_cast<double>(x.depth);
-    const ColumnStatistics of = column_statistics(scratch, threads, x.input, x.rows - 1);
+    const ColumnStatistics of = column_statistics(scratch, threads, input, x.rows - 1);
     each_row(x.rows, threads, [&](Index i) {
       S* row = x.data + i * x.stride;
       for (Index k = 0; k < x.depth; ++k) {
@@ -76,15 +76,13 @@ class ViewSpread {
 
 template <class S>
 Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
-  const Rows<S>& x = inputs.rows[0];
-  const Rows<S>& y = inputs.rows[1];
-  const Index n = x.rows();
-  const Index depth = x.cols();
+  const Index n = inputs.rows[0].rows();
+  const Index depth = inputs.rows[0].cols();
   const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
   Call<S> call(kernel, Reduction::mean, inputs);
   // Both are query sides: no rows are compared, so no inner product of rows can overflow.
-  call.add(Side::query, {"view1", x, inputs.gradients[0]});
-  call.add(Side::query, {"view2", y, inputs.gradients[1]});
+  call.add(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]});
+  call.add(Side::query, {"view2", inputs.rows[1], inputs.gradients[1]});
   call.check_same_rows();
   call.check(n);
   if (n == 1) fail_argument("view1", "at least two rows, which have variances", "1 row");
@@ -98,6 +96,8 @@ Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
 
   Scratch& scratch = call.scratch();
   const int threads = call.threads();
+  const Rows<S> x = as_scalars(scratch, threads, inputs.rows[0]);
+  const Rows<S> y = as_scalars(scratch, threads, inputs.rows[1]);
   double* distances = scratch.take<double>(n);
   each_row(n, threads, [&](Index i) {
     distances[i] = 0;
@@ -111,8 +111,8 @@ Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
   for (Index i = 0; i < n; ++i) distance += distances[i];
   double of_x = 0;
   double of_y = 0;
-  const ViewSpread<S> spread_x(options, scratch, threads, call.rows(0), of_x);
-  const ViewSpread<S> spread_y(options, scratch, threads, call.rows(1), of_y);
+  const ViewSpread<S> spread_x(options, scratch, threads, x, call.rows(0), of_x);
+  const ViewSpread<S> spread_y(options, scratch, threads, y, call.rows(1), of_y);
   result.value = options.invariance * distance / elements + of_x + of_y;
   if (!is_finite(result.value)) fail_value_overflow(result.value);
   result.diagnostics.terms = result.diagnostics.active_terms = n;

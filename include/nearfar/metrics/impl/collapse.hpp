@@ -132,7 +132,7 @@ UpperGram upper_gram(Scratch& scratch, int threads, const Rows<S>& x, double uni
 }
 
 template <class S>
-CollapseResult evaluate(const CollapseOptions& options, const Rows<S>& x,
+CollapseResult evaluate(const CollapseOptions& options, const Rows<S>& given,
                         const CallOptions<S>& options_of_call,
                         double (*rank_of_gram)(const UpperGram&)) {
   const KernelValue<S> kernel = kernel_value<S>(Cosine());
@@ -141,8 +141,9 @@ CollapseResult evaluate(const CollapseOptions& options, const Rows<S>& x,
     fail_argument("d_parameter", "a kernel with a matrix (Mahalanobis, Bilinear)",
                   "a kernel without one");
   }
-  call.add(Side::query, {"x", x});
+  call.add(Side::query, {"x", given});
   call.check(0);
+  const Rows<S> x = as_scalars(call.scratch(), call.threads(), given);
   CollapseResult out;
   out.rows = x.rows();
   if (x.rows() == 0) return out;

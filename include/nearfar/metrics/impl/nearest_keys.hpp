@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstring>
 
 #include "nearfar/core/check_targets.hpp"
 #include "nearfar/engine/paired_rows.hpp"
@@ -162,13 +163,23 @@ void copy_nearest(const NearestResult<S>& found, const Rows<S>& keys, GradientRo
                     std::to_string(keys.rows()) + " rows");
     }
   }
+  if (rows.element() != Element::scalar && rows.element() != keys.element()) {
+    fail_argument("rows", "elements stored as those of the keys, or as the loss's scalar type",
+                  "others");
+  }
   if (rows.accumulates()) fail_argument("rows", "a buffer to overwrite", "one to add to");
   rows.check_shape("rows", n * k, keys.cols());
   rows.open(n * k, keys.cols());
   each_row(n, available_threads(0), [&](Index i) {
     const Index count = found.counts[static_cast<std::size_t>(i)];
     for (Index place = 0; place < k; ++place) {
-      std::copy_n(keys.row(found.index(i, place % count)), keys.cols(), rows.row(i * k + place));
+      const Index key = found.index(i, place % count);
+      if (rows.element() == Element::scalar) {
+        copy_row(keys, key, rows.row(i * k + place));
+      } else {
+        std::memcpy(rows.address(i * k + place), keys.address(key),
+                    static_cast<std::size_t>(keys.cols() * bytes_of<S>(keys.element())));
+      }
     }
   });
 }

@@ -34,7 +34,8 @@ class GivenGradientTerm final : public RowTerm<S> {
   void accumulate(Index, Index, Index, const S*) override {}
   void close(Index) override {}
   void gradient(Index i, Index first, Index n, const S*, S* g) override {
-    std::copy_n(gradient_.row(i) + first, n, g);
+    const S* given = read_part(gradient_, i, first, n, g);
+    if (given != g) std::copy_n(given, n, g);
   }
 
  private:
@@ -54,6 +55,9 @@ void evaluate_pairwise(const KernelValue<S>& kernel, const Inputs<S, 2>& inputs,
                        GradientRows<S> scores) {
   Call<S> call(kernel, Reduction::sum, inputs);
   check_pairwise(call, inputs);
+  if (scores.element() != Element::scalar) {
+    fail_argument("scores", "a buffer of the rows' scalar type", "one of 16-bit elements");
+  }
   scores.open(inputs.rows[0].rows(), inputs.rows[1].rows());
   call.pack();
   OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(1));

@@ -109,7 +109,7 @@ double digest(const Rows<S>& matrix) {
   fold(static_cast<std::uint64_t>(matrix.cols()));
   for (Index i = 0; i < matrix.rows(); ++i) {
     for (Index k = 0; k < matrix.cols(); ++k) {
-      fold(std::bit_cast<std::uint64_t>(static_cast<double>(matrix.row(i)[k])));
+      fold(std::bit_cast<std::uint64_t>(static_cast<double>(matrix(i, k))));
     }
   }
   return static_cast<double>(bits >> 12);  // what a double holds
@@ -448,6 +448,7 @@ class ShardedCall {
     }
     S* parameter = nullptr;
     if (wants_parameter_) parameter = parameter_gradient(1 / times);
+    const Rows<S>& p = given_.parameter;
     std::array<InputGradients<S>, most_sets> results{};
     team_.agree([&] {
       for (int k = 0; k < sets(); ++k) {
@@ -455,19 +456,21 @@ class ShardedCall {
         results[at(k)] = chain_through_parameter(*scratch_, threads_, given_.parameter, before(k),
                                                  maps(given_, side_of(k)), gradients_[at(k)]);
       }
+      each_output(results, [&](const InputGradients<S>& from, Index first, const Piece<S>& piece) {
+        check_piece_fits(threads_, from, first, piece);
+      });
+      for (Index r = 0; r < p.rows() && d_parameter_.wanted(); ++r) {
+        if (!fits(d_parameter_, r, p.cols(), parameter + r * padded_stride<S>(p.cols()))) {
+          fail_half_overflow("kernel parameter");
+        }
+      }
       open();
     });
-    for (int k = 0; k < sets(); ++k) {
-      Index first = 0;
-      for (Piece<S>& piece : sets_[at(k)].pieces) {
-        scatter_piece(results[at(k)], first, piece);
-        first += piece.rows.rows();
-      }
-    }
-    const Rows<S>& p = given_.parameter;
+    each_output(results, [&](const InputGradients<S>& from, Index first, const Piece<S>& piece) {
+      scatter_piece(threads_, from, first, piece);
+    });
     for (Index r = 0; r < p.rows() && d_parameter_.wanted(); ++r) {
-      scatter_row(p.cols(), parameter + r * padded_stride<S>(p.cols()), d_parameter_.accumulates(),
-                  d_parameter_.row(r));
+      write_row(d_parameter_, r, p.cols(), parameter + r * padded_stride<S>(p.cols()));
     }
   }
 
@@ -793,6 +796,20 @@ class ShardedCall {
     for (Index i = 0; i < x.rows; ++i) gradients_[0].weight[i] += from_others_.weight[i];
   }
 
+  /// body(gradients, first, piece) for the pieces of all sets: a piece's gradients are rows `first`
+  /// and on of its set's.
+  template <class Body>
+  void each_output(const std::array<InputGradients<S>, most_sets>& results,
+                   const Body& body) const {
+    for (int k = 0; k < sets(); ++k) {
+      Index first = 0;
+      for (const Piece<S>& piece : sets_[at(k)].pieces) {
+        body(results[at(k)], first, piece);
+        first += piece.rows.rows();
+      }
+    }
+  }
+
   void open() {
     std::vector<Output<S>> outputs;
     for (int k = 0; k < sets(); ++k) {
@@ -803,15 +820,6 @@ class ShardedCall {
     const Rows<S>& p = given_.parameter;
     outputs.push_back({&d_parameter_, p.rows(), p.cols()});
     open_all(std::span<const Output<S>>(outputs));
-  }
-
-  void scatter_piece(const InputGradients<S>& from, Index first, const Piece<S>& piece) const {
-    if (!piece.gradient.wanted()) return;
-    clear_others(piece.kept, piece.gradient);
-    for (Index i = 0; i < piece.rows.rows(); ++i) {
-      scatter_row(piece.rows.cols(), from.data + (first + i) * from.stride,
-                  piece.gradient.accumulates(), piece.gradient.row(piece.kept[i]));
-    }
   }
 
   const Sharding where_;

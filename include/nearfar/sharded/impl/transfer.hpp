@@ -103,7 +103,7 @@ struct RowMemory {
   /// Copies `some` rows and their targets to the first places.
   void fill(const Rows<S>& some, const Targets& targets) const {
     for (Index i = 0; i < some.rows(); ++i) {
-      std::copy_n(some.row(i), layout.cols, rows + i * layout.cols);
+      copy_row(some, i, rows + i * layout.cols);
       if (labels != nullptr) labels[i] = targets.labels()[i];
       if (label_sets != nullptr) {
         std::copy_n(targets.multi_labels().bits + i * layout.label_words, layout.label_words,

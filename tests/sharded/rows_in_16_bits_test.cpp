@@ -1,0 +1,60 @@
+#include <gtest/gtest.h>
+
+#include <nearfar/sharded.hpp>
+
+#include "support/random.hpp"
+#include "support/team.hpp"
+
+/// \file
+/// Rows and gradients in 16 bits on shards: numbers are those of the same rows in float.
+
+namespace {
+
+using nearfar::Index;
+using nearfar::Matrix;
+using nearfar::Sharding;
+
+template <class T>
+class ShardsIn16Bits : public testing::Test {};
+using Types = testing::Types<Eigen::bfloat16, Eigen::half>;
+TYPED_TEST_SUITE(ShardsIn16Bits, Types);
+
+template <class T>
+void expect_rounded(const Matrix<T>& got, const Matrix<float>& want) {
+  EXPECT_EQ(got.template cast<float>(), want.cast<T>().template cast<float>());
+}
+
+TYPED_TEST(ShardsIn16Bits, GiveTheNumbersOfTheSameRowsInFloat) {
+  using T = TypeParam;
+  support::run_team(3, [](nearfar::Exchange& exchange) {
+    const Sharding where(exchange);
+    const auto rank = static_cast<std::uint64_t>(exchange.rank());
+    const Index n = 5 + 2 * exchange.rank();
+    const Matrix<T> x = support::random_rows<float>(n, 7, 10 + rank).template cast<T>();
+    const Matrix<T> y = support::random_rows<float>(n, 7, 20 + rank).template cast<T>();
+    const Matrix<float> exact_x = x.template cast<float>();
+    const Matrix<float> exact_y = y.template cast<float>();
+    const std::vector<int> labels = support::random_labels(n, 3, 30 + rank);
+
+    const nearfar::sharded::Clip<float> clip;
+    Matrix<float> want_x, want_y, got_x, got_y;
+    Matrix<T> dx, dy;
+    const double value = clip.forward_backward(where, exact_x, exact_y, want_x, want_y).value;
+    EXPECT_EQ(clip.forward_backward(where, x, exact_y, got_x, got_y).value, value);
+    EXPECT_EQ(got_x, want_x);
+    EXPECT_EQ(got_y, want_y);
+    EXPECT_EQ(clip.forward_backward(where, x, y, dx, dy).value, value);
+    expect_rounded(dx, want_x);
+    expect_rounded(dy, want_y);
+
+    const nearfar::sharded::HadsellContrastive<float> hadsell;
+    const double other = hadsell.forward_backward(where, exact_x, labels, want_x).value;
+    EXPECT_EQ(hadsell.forward_backward(where, x, labels, dx).value, other);
+    expect_rounded(dx, want_x);
+    if (!std::is_same_v<T, Eigen::half>) return;
+    EXPECT_THROW(hadsell.forward_backward(where, x, labels, dx, {.upstream = 1e8}),
+                 std::domain_error);
+  });
+}
+
+}  // namespace
