@@ -22,8 +22,10 @@ inline double lowest_bit(double v) {
   const auto exponent = static_cast<int>(bits >> digits & 0x7ff);
   std::uint64_t mantissa = bits & ((std::uint64_t(1) << digits) - 1);
   if (exponent > 0) mantissa |= std::uint64_t(1) << digits;
-  constexpr int smallest = std::numeric_limits<double>::min_exponent - 1 - digits;
-  return std::ldexp(1.0, std::countr_zero(mantissa) + std::max(exponent, 1) - 1 + smallest);
+  constexpr int least = std::numeric_limits<double>::min_exponent - 1;
+  const int power = std::countr_zero(mantissa) + std::max(exponent, 1) - 1 + least - digits;
+  if (power < least) return std::ldexp(1.0, power);
+  return std::bit_cast<double>(static_cast<std::uint64_t>(power - least + 1) << digits);
 }
 
 /// The mean of all rows. If the elements of rows lie on a lattice (integers, binary codes,
