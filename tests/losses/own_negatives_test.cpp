@@ -114,6 +114,106 @@ TYPED_TEST(OwnNegatives, MayBeOfDifferentNumbersWithIdsAndWithout) {
                        per_query(rows, of.offsets), all);
 }
 
+/// Own and shared negatives, against each query alone with all that is left to it.
+template <class S, class Loss>
+void expect_with_shared(const Loss& loss, const Counts& of, bool with_ids) {
+  const Index n = of.queries();
+  const Index shared_count = 500;
+  const Matrix<S> queries = random_rows<S>(n, 6, 1);
+  const Matrix<S> keys = random_rows<S>(n, 6, 2);
+  const Matrix<S> own = random_rows<S>(of.offsets.back(), 6, 3);
+  const Matrix<S> shared = random_rows<S>(shared_count, 6, 4);
+  std::vector<int> shared_ids;
+  for (Index j = 0; j < shared_count; ++j) shared_ids.push_back(static_cast<int>(j % 4));
+  const std::vector<double> upstream = random_upstream(n, 5);
+  Negatives<S> of_all = shared;
+  Negatives<S> of_each = per_query(own, of.offsets);
+  if (with_ids) {
+    of_all = of_all.ids(shared_ids, of.query_ids);
+    of_each = of_each.ids(of.ids, of.query_ids);
+  }
+  Matrix<S> dq, dk, ds, dn;
+  const auto got = loss.forward_backward(queries, keys, of_all, of_each, dq, dk, ds, dn,
+                                         {.upstream = nearfar::Upstream(upstream)});
+  EXPECT_EQ(loss.forward(queries, keys, of_all, of_each).values, got.values);
+  Matrix<S> want_dq(n, 6), want_dk(n, 6);
+  Matrix<S> want_dn = Matrix<S>::Zero(own.rows(), 6);
+  Matrix<S> want_ds = Matrix<S>::Zero(shared_count, 6);
+  double d_temperature = 0;
+  for (Index i = 0; i < n; ++i) {
+    const int id = of.query_ids[static_cast<std::size_t>(i)];
+    std::vector<Index> left;
+    for (Index j = 0; j < shared_count; ++j) {
+      if (!with_ids || shared_ids[static_cast<std::size_t>(j)] != id) left.push_back(j);
+    }
+    const std::size_t from_shared = left.size();
+    for (Index j = of.first(i); j < of.first(i + 1); ++j) {
+      if (!with_ids || of.ids[static_cast<std::size_t>(j)] != id) left.push_back(j);
+    }
+    Matrix<S> rows(static_cast<Index>(left.size()), 6);
+    for (std::size_t k = 0; k < left.size(); ++k) {
+      rows.row(static_cast<Index>(k)) = k < from_shared ? shared.row(left[k]) : own.row(left[k]);
+    }
+    const std::vector<double> up = {upstream[static_cast<std::size_t>(i)]};
+    Matrix<S> a, b, c;
+    const auto alone = loss.forward_backward(Matrix<S>(queries.row(i)), Matrix<S>(keys.row(i)),
+                                             rows, a, b, c, {.upstream = nearfar::Upstream(up)});
+    EXPECT_NEAR(got.values[static_cast<std::size_t>(i)], alone.value,
+                Tolerance<S>::value * std::max(1.0, std::abs(alone.value)));
+    want_dq.row(i) = a;
+    want_dk.row(i) = b;
+    for (std::size_t k = 0; k < left.size(); ++k) {
+      (k < from_shared ? want_ds : want_dn).row(left[k]) += c.row(static_cast<Index>(k));
+    }
+    d_temperature += alone.d_temperature;
+  }
+  expect_same<S>(dq, want_dq, "d_queries");
+  expect_same<S>(dk, want_dk, "d_keys");
+  expect_same<S>(ds, want_ds, "d_negatives");
+  expect_same<S>(dn, want_dn, "d_own_negatives");
+  EXPECT_NEAR(got.d_temperature, d_temperature,
+              10 * Tolerance<S>::same * std::max(1.0, std::abs(d_temperature)));
+  for (const int threads : {1, 3}) {
+    nearfar::Workspace workspace(threads);
+    Matrix<S> dq2, dk2, ds2, dn2;
+    loss.forward_backward(queries, keys, of_all, of_each, dq2, dk2, ds2, dn2,
+                          {.workspace = &workspace, .upstream = nearfar::Upstream(upstream)});
+    EXPECT_TRUE(same_bits(dq2, dq) && same_bits(dk2, dk) && same_bits(ds2, ds) &&
+                same_bits(dn2, dn))
+        << threads;
+  }
+}
+
+TYPED_TEST(OwnNegatives, JoinThoseThatQueriesShare) {
+  using S = TypeParam;
+  const Counts of({3, 0, 1, 900, 5, 0});
+  for (const bool with_ids : {false, true}) {
+    expect_with_shared<S>(InfoNce<S>({.temperature = 0.5, .reduction = Reduction::none}), of,
+                          with_ids);
+    expect_with_shared<S>(InfoNce<S>({.temperature = 0.5,
+                                      .denominator = nearfar::Denominator::negatives_only,
+                                      .reduction = Reduction::none}),
+                          of, with_ids);
+    expect_with_shared<S>(
+        InfoNce<S, nearfar::Euclidean>({.temperature = 0.5, .reduction = Reduction::none}), of,
+        with_ids);
+  }
+}
+
+TYPED_TEST(OwnNegatives, AndSharedOnesKeepTheirPlaces) {
+  using S = TypeParam;
+  const Matrix<S> x = random_rows<S>(3, 6, 1);
+  const InfoNce<S> loss;
+  EXPECT_THROW(loss.forward(x, x, per_query(x), per_query(x)), std::invalid_argument);
+  EXPECT_THROW(loss.forward(x, x, Negatives<S>(x), Negatives<S>(x)), std::invalid_argument);
+  // Without rows in one place a call is that of the other.
+  const Matrix<S> none(0, 6);
+  const double own = loss.forward(x, x, per_query(x)).value;
+  const double shared = loss.forward(x, x, x).value;
+  EXPECT_NEAR(loss.forward(x, x, Negatives<S>(none), per_query(x)).value, own, 1e-6);
+  EXPECT_NEAR(loss.forward(x, x, Negatives<S>(x), per_query(none)).value, shared, 1e-6);
+}
+
 TYPED_TEST(OwnNegatives, OfOneNumberTakeIds) {
   using S = TypeParam;
   const Counts of({400, 400, 400, 400, 400});

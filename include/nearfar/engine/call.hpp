@@ -53,7 +53,7 @@ struct NamedRows {
 template <class S>
 class Call {
  public:
-  static constexpr int most_sets = 3;
+  static constexpr int most_sets = 4;
 
   /// The kernel must outlive the call. Throws std::invalid_argument if the Workspace is in use.
   template <int sets>

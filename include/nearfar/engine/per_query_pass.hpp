@@ -51,21 +51,40 @@ class PerQueryPass {
     add_paired_gradients(threads_, kernel_, keys_, queries_, pairs_, dy, dx, query_);
   }
 
- private:
-  void run(RowTerm<S>& term, bool gradients, Diagnostics& diagnostics) {
-    each_row(queries_.rows, threads_, [&](Index i) {
-      term.start(i);
-      each_part(i, [&](Index first, Index n) { term.accumulate(i, first, n, pairs_.s + first); });
-      term.close(i);
-      if (!gradients) return;
-      each_part(i, [&](Index first, Index n) {
-        term.gradient(i, first, n, pairs_.s + first, pairs_.g + first);
-      });
-    });
+  // For a term that another pass runs, see OwnScoresTerm.
+
+  /// Gives query i's scores to a term that has started the row.
+  void accumulate(RowTerm<S>& term, Index i) const {
+    each_part(i, [&](Index first, Index n) { term.accumulate(i, first, n, pairs_.s + first); });
+  }
+  /// Folds the scores of all queries into the range.
+  void fold_range(Diagnostics& diagnostics) const {
     for (Index i = 0; i < queries_.rows; ++i) {
       each_part(
           i, [&](Index first, Index n) { fold_scores(kernel_, n, pairs_.s + first, diagnostics); });
     }
+  }
+  /// Adds the gradients once all rows are closed.
+  void add_gradients(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy) {
+    each_row(queries_.rows, threads_, [&](Index i) { gradient(term, i); });
+    add_paired_gradients(threads_, kernel_, keys_, queries_, pairs_, dy, dx, query_);
+  }
+
+ private:
+  void run(RowTerm<S>& term, bool gradients, Diagnostics& diagnostics) {
+    each_row(queries_.rows, threads_, [&](Index i) {
+      term.start(i);
+      accumulate(term, i);
+      term.close(i);
+      if (gradients) gradient(term, i);
+    });
+    fold_range(diagnostics);
+  }
+
+  void gradient(RowTerm<S>& term, Index i) const {
+    each_part(i, [&](Index first, Index n) {
+      term.gradient(i, first, n, pairs_.s + first, pairs_.g + first);
+    });
   }
 
   /// Calls body for parts of query i's keys, at most as wide as tiles, so that sums in S have no
@@ -90,6 +109,32 @@ class PerQueryPass {
   Index* query_;              ///< the query of each key
   bool* left_out_ = nullptr;  ///< true for keys that are not compared; null if there are none
   PairedScores<S> pairs_;
+};
+
+/// A term whose rows begin with the scores of each query's own keys: the pass that it is given to
+/// adds those of keys that queries share.
+template <class S>
+class OwnScoresTerm final : public RowTerm<S> {
+ public:
+  /// Both must outlive the term.
+  OwnScoresTerm(RowTerm<S>& term, const PerQueryPass<S>& own) : term_(term), own_(own) {}
+
+  void start(Index i) override {
+    term_.start(i);
+    own_.accumulate(term_, i);
+  }
+  void accumulate(Index i, Index first, Index n, const S* s) override {
+    term_.accumulate(i, first, n, s);
+  }
+  void close(Index i) override { term_.close(i); }
+  double value(Index i) const override { return term_.value(i); }
+  void gradient(Index i, Index first, Index n, const S* s, S* g) override {
+    term_.gradient(i, first, n, s, g);
+  }
+
+ private:
+  RowTerm<S>& term_;
+  const PerQueryPass<S>& own_;
 };
 
 #ifndef NEARFAR_HEADER_ONLY

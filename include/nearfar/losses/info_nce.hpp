@@ -50,6 +50,12 @@ template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const Inputs<S, 3>& inputs, const Negatives<S>& negatives);
 
+/// The fourth set are the rows of each query's own negatives.
+template <class S>
+InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
+                       const Inputs<S, 4>& inputs, const Negatives<S>& negatives,
+                       const Negatives<S>& own_negatives);
+
 }  // namespace detail
 
 /// InfoNCE: cross entropy of a query's positive among all keys.
@@ -135,6 +141,15 @@ class InfoNce {
     return evaluate({{queries, keys, negatives.rows()}, {}, false, call}, negatives);
   }
 
+  /// The same with negatives that all queries share (a queue; the keys themselves, with ids) and
+  /// with each query's own (hard negatives, by per_query). Throws as above, and where one is in the
+  /// place of the other.
+  InfoNceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
+                        Negatives<S> own_negatives, CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys, negatives.rows(), own_negatives.rows()}, {}, false, call},
+                    negatives, own_negatives);
+  }
+
   /// Value and gradients, in the shapes of their inputs, times `call.upstream`: one number, or N
   /// numbers with Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
   InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, GradientRows<S> d_queries,
@@ -175,6 +190,16 @@ class InfoNce {
         {{queries, keys, negatives.rows()}, {d_queries, d_keys, d_negatives}, true, call},
         negatives);
   }
+  InfoNceResult forward_backward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
+                                 Negatives<S> own_negatives, GradientRows<S> d_queries,
+                                 GradientRows<S> d_keys, GradientRows<S> d_negatives,
+                                 GradientRows<S> d_own_negatives, CallOptions<S> call = {}) const {
+    return evaluate({{queries, keys, negatives.rows(), own_negatives.rows()},
+                     {d_queries, d_keys, d_negatives, d_own_negatives},
+                     true,
+                     call},
+                    negatives, own_negatives);
+  }
 
  private:
   /// Targets of both rows of each pair.
@@ -192,6 +217,11 @@ class InfoNce {
   }
   InfoNceResult evaluate(const detail::Inputs<S, 3>& inputs, const Negatives<S>& negatives) const {
     return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, negatives);
+  }
+  InfoNceResult evaluate(const detail::Inputs<S, 4>& inputs, const Negatives<S>& negatives,
+                         const Negatives<S>& own_negatives) const {
+    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, negatives,
+                            own_negatives);
   }
 
   InfoNceOptions options_;

@@ -90,23 +90,12 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   return info_nce<S>(options, call, targets.positives);
 }
 
-template <class S>
-InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
-                       const Inputs<S, 3>& inputs, const Negatives<S>& negatives) {
-  const auto& [queries, keys, others] = inputs.rows;
-  const Index n = queries.rows();
-  if (keys.rows() != n) {
-    fail_argument("keys", "one key for each of " + std::to_string(n) + " queries",
-                  std::to_string(keys.rows()) + " keys");
-  }
-  negatives.check_count("negatives", n);
-  Call<S> call(kernel, options.reduction, inputs);
-  call.add(Side::query, {"queries", queries, inputs.gradients[0]});
-  call.add(Side::key, {"keys", keys, inputs.gradients[1]});
-  call.add_optional(Side::key, {"negatives", others, inputs.gradients[2]});
-  call.check(n);
-  call.pack();
-
+/// A call whose queries' positives are their own keys and whose negatives are sets of their own.
+/// run(call, term, diagnostics) runs the passes over the negatives.
+template <class S, class Run>
+InfoNceResult with_negatives(const InfoNceOptions& options, Call<S>& call, const Run& run) {
+  const KernelValue<S>& kernel = call.kernel();
+  const Index n = call.rows(0).rows;
   const PairedScores<S> positives(call.scratch(), n);
   paired_scores(call.threads(), kernel, call.rows(0), call.rows(1), positives);
   OnePositiveSoftmax<S> term(
@@ -116,15 +105,7 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   InfoNceResult result;
   Diagnostics& d = result.diagnostics;
   fold_scores(kernel, n, positives.s, d);
-  if (negatives.shared()) {
-    OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2),
-                         Pairing::all, excluded_by_ids(call.scratch(), negatives));
-    call.run(pass, term, 0, 2, d);
-  } else {
-    PerQueryPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2),
-                         negatives);
-    call.run(pass, term, 0, 2, d);
-  }
+  run(term, d);
   if (call.wants_gradients()) {
     for (Index i = 0; i < n; ++i) positives.g[i] = term.positive_gradient(i);
     add_paired_gradients(call.threads(), kernel, call.rows(0), call.rows(1), positives,
@@ -132,6 +113,72 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   }
   finish_rows(call, options.unusable_anchors, options.temperature, term, result);
   return result;
+}
+
+/// The first two sets of rows, one key for each query.
+template <class S, int sets>
+void add_queries_with_keys(Call<S>& call, const Inputs<S, sets>& inputs) {
+  const Index n = inputs.rows[0].rows();
+  if (inputs.rows[1].rows() != n) {
+    fail_argument("keys", "one key for each of " + std::to_string(n) + " queries",
+                  std::to_string(inputs.rows[1].rows()) + " keys");
+  }
+  call.add(Side::query, {"queries", inputs.rows[0], inputs.gradients[0]});
+  call.add(Side::key, {"keys", inputs.rows[1], inputs.gradients[1]});
+}
+
+template <class S>
+InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
+                       const Inputs<S, 3>& inputs, const Negatives<S>& negatives) {
+  const Index n = inputs.rows[0].rows();
+  Call<S> call(kernel, options.reduction, inputs);
+  add_queries_with_keys(call, inputs);
+  negatives.check_count("negatives", n);
+  call.add_optional(Side::key, {"negatives", inputs.rows[2], inputs.gradients[2]});
+  call.check(n);
+  call.pack();
+  return with_negatives(options, call, [&](RowTerm<S>& term, Diagnostics& d) {
+    if (negatives.shared()) {
+      OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2),
+                           Pairing::all, excluded_by_ids(call.scratch(), negatives));
+      call.run(pass, term, 0, 2, d);
+    } else {
+      PerQueryPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2),
+                           negatives);
+      call.run(pass, term, 0, 2, d);
+    }
+  });
+}
+
+template <class S>
+InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
+                       const Inputs<S, 4>& inputs, const Negatives<S>& negatives,
+                       const Negatives<S>& own_negatives) {
+  const Index n = inputs.rows[0].rows();
+  Call<S> call(kernel, options.reduction, inputs);
+  add_queries_with_keys(call, inputs);
+  if (!negatives.shared()) {
+    fail_argument("negatives", "rows that all queries share", "per_query(rows)");
+  }
+  if (own_negatives.shared()) {
+    fail_argument("own_negatives", "per_query(rows)", "rows that all queries share");
+  }
+  negatives.check_count("negatives", n);
+  own_negatives.check_count("own_negatives", n);
+  call.add_optional(Side::key, {"negatives", inputs.rows[2], inputs.gradients[2]});
+  call.add_optional(Side::key, {"own_negatives", inputs.rows[3], inputs.gradients[3]});
+  call.check(n);
+  call.pack();
+  return with_negatives(options, call, [&](RowTerm<S>& term, Diagnostics& d) {
+    PerQueryPass<S> own(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(3),
+                        own_negatives);
+    OneSidedPass<S> pass(call.scratch(), call.threads(), kernel, call.rows(0), call.rows(2),
+                         Pairing::all, excluded_by_ids(call.scratch(), negatives));
+    OwnScoresTerm<S> both(term, own);
+    call.run(pass, both, 0, 2, d);
+    own.fold_range(d);
+    if (call.wants_gradients()) own.add_gradients(term, call.gradients(0), call.gradients(3));
+  });
 }
 
 }  // namespace nearfar::detail
