@@ -90,8 +90,8 @@ Errors errors_of(const Subject<float>& single, const Subject<double>& twice, con
   for (std::size_t k = 0; k < got.size(); ++k) {
     const double largest = want[k].cwiseAbs().maxCoeff();
     if (!float_has(largest)) continue;
-    out.gradient = std::max(
-        out.gradient, (got[k].cast<double>() - want[k]).cwiseAbs().maxCoeff() / largest);
+    out.gradient =
+        std::max(out.gradient, (got[k].cast<double>() - want[k]).cwiseAbs().maxCoeff() / largest);
   }
   return out;
 }

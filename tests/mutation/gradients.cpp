@@ -239,8 +239,8 @@ TEST(Mutants, AcceptUnusableAnchors) {
       for (std::size_t i = 0; i < of_a_kind.labels[0].size(); ++i) {
         of_a_kind.labels[0][i] = same ? 1 : static_cast<int>(i);
       }
-      if (reason.ends_with("anchors without a positive or a negative") ||
-          (reason.ends_with("anchors without a positive") && !same)) {
+      if (reason.find("anchors without a positive or a negative;") != std::string::npos ||
+          (reason.find("anchors without a positive;") != std::string::npos && !same)) {
         ASSERT_THROW(call.call(Way::forward, of_a_kind), std::invalid_argument) << call.name;
       } else {
         ASSERT_NO_THROW(call.call(Way::forward, of_a_kind)) << call.name;

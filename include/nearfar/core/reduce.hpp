@@ -95,8 +95,9 @@ void reduce_rows(Reduction reduction, const KeptRows& rows, const ValueOf& value
 /// Throws if the policy is `error` and there are unusable anchors.
 inline void refuse_unusable(UnusableAnchor policy, std::int64_t unusable, const char* why) {
   if (policy == UnusableAnchor::error && unusable > 0) {
-    fail_argument("batch", "every anchor to have something to learn from",
-                  std::to_string(unusable) + " anchors " + why);
+    fail_argument(
+        "batch", "every anchor to have something to learn from",
+        std::to_string(unusable) + " anchors " + why + "; unusable_anchors = skip leaves them out");
   }
 }
 
