@@ -5,6 +5,9 @@
 #include <memory>
 #include <span>
 #include <type_traits>
+#if __cplusplus > 202002L && __has_include(<mdspan>)
+#include <mdspan>
+#endif
 
 #include "nearfar/core/errors.hpp"
 #include "nearfar/core/overlap.hpp"
@@ -95,6 +98,29 @@ inline constexpr bool is_resizable =
 
 }  // namespace detail
 
+#ifdef __cpp_lib_mdspan
+namespace detail {
+
+/// The elements from row to row of a matrix whose rows are contiguous. Throws
+/// std::invalid_argument for another.
+template <class Mdspan>
+Index stride_of_rows(const Mdspan& m) {
+  static_assert(Mdspan::rank() == 2, "nearfar: rows are an mdspan of two dimensions");
+  static_assert(std::is_same_v<typename Mdspan::accessor_type,
+                               std::default_accessor<typename Mdspan::element_type>>,
+                "nearfar: rows are an mdspan of elements in memory, with its default accessor");
+  const auto cols = static_cast<Index>(m.extent(1));
+  if (m.extent(0) == 0 || cols == 0) return cols;
+  if (cols > 1 && m.stride(1) != 1) {
+    fail_argument("mdspan", "elements of a row next to each other",
+                  "a stride of " + std::to_string(m.stride(1)));
+  }
+  return m.extent(0) > 1 ? static_cast<Index>(m.stride(0)) : cols;
+}
+
+}  // namespace detail
+#endif
+
 /// A read-only view of `rows()` embeddings of `cols()` elements, for losses over S; from one row to
 /// the next there are `stride()` elements. Made implicitly from whatever Eigen holds as contiguous
 /// rows (Matrix, Map, Ref, a block of rows); anything else is refused at compile time, because the
@@ -141,6 +167,16 @@ class Rows {
       stride_ = m.rows() > 0 ? m.outerStride() : m.cols();
     }
   }
+
+#ifdef __cpp_lib_mdspan
+  /// The rows of a two-dimensional mdspan (C++23), one a row. Throws std::invalid_argument unless
+  /// the elements of a row lie next to each other.
+  template <class T, class Extents, class Layout, class Accessor>
+  requires(detail::is_stored_as<std::remove_const_t<T>, S>) Rows(
+      const std::mdspan<T, Extents, Layout, Accessor>& m)  // NOLINT(google-explicit-constructor)
+      : Rows(m.data_handle(), static_cast<Index>(m.extent(0)), static_cast<Index>(m.extent(1)),
+             detail::stride_of_rows(m)) {}
+#endif
 
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
@@ -273,6 +309,15 @@ class GradientRows {
       stride_ = m.rows() > 0 ? m.outerStride() : m.cols();
     }
   }
+
+#ifdef __cpp_lib_mdspan
+  /// A buffer that is a two-dimensional mdspan. Throws as Rows does.
+  template <class T, class Extents, class Layout, class Accessor>
+  requires(detail::is_stored_as<T, S>)
+      GradientRows(const std::mdspan<T, Extents, Layout, Accessor>& m)  // NOLINT
+      : GradientRows(m.data_handle(), static_cast<Index>(m.extent(0)),
+                     static_cast<Index>(m.extent(1)), detail::stride_of_rows(m)) {}
+#endif
 
   bool wanted() const { return wanted_; }
   bool accumulates() const { return accumulates_; }
