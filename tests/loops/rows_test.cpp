@@ -405,6 +405,24 @@ TEST(ElementsInBfloat16, AreAtMostTheLargest) {
   }
 }
 
+TYPED_TEST(ElementsIn16Bits, KeepInfinityAndNaN) {
+  using T = TypeParam;
+  const float infinity = std::numeric_limits<float>::infinity();
+  std::vector<float> x(37, infinity);
+  x[20] = x[36] = -infinity;
+  x[21] = x[35] = std::numeric_limits<float>::quiet_NaN();
+  if (std::is_same_v<T, Eigen::half>) x[3] = x[34] = 65520;
+  std::vector<std::uint16_t> got(x.size());
+  row_loops<float>().narrow(Stored<T>::element, 37, x.data(), got.data());
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    if (std::isnan(x[k])) {
+      EXPECT_TRUE(Eigen::numext::isnan(of_bits<T>(got[k]))) << k;
+    } else {
+      EXPECT_EQ(static_cast<float>(of_bits<T>(got[k])), x[k] > 0 ? infinity : -infinity) << k;
+    }
+  }
+}
+
 TYPED_TEST(ElementsIn16Bits, AreFoundWhereTheyAreNotFinite) {
   using T = TypeParam;
   const auto finite = [](const std::vector<T>& x) {

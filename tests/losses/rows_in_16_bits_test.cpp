@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <nearfar/kernels/kernels.hpp>
 #include <nearfar/losses/cpc.hpp>
+#include <nearfar/losses/hadsell.hpp>
 #include <nearfar/losses/info_nce.hpp>
+#include <nearfar/losses/mined_triplet.hpp>
+#include <nearfar/losses/nt_xent.hpp>
+#include <nearfar/losses/sup_con.hpp>
 #include <nearfar/losses/triplet.hpp>
 #include <string>
 #include <type_traits>
@@ -169,9 +174,98 @@ TYPED_TEST(RowsIn16Bits, GiveTheNumbersOfCpcInFloat) {
     expect_bits<T>(rounded[k], want[k].template cast<T>(), "rounded");
   }
   if (!std::is_same_v<T, Eigen::half>) return;
-  EXPECT_THROW(loss.forward_backward(contexts, targets, weights, rounded[0], rounded[1], rounded[2],
-                                     {.upstream = 1e8}),
+  for (int k = 0; k < 3; ++k) {
+    GradientRows<float> to[3] = {nearfar::no_gradient, nearfar::no_gradient, nearfar::no_gradient};
+    to[k] = GradientRows<float>(rounded[k]);
+    EXPECT_THROW(
+        loss.forward_backward(contexts, targets, weights, to[0], to[1], to[2], {.upstream = 1e8}),
+        std::domain_error)
+        << k;
+  }
+}
+
+/// So many rows that threads share them, near each other so that each thread reads some anew.
+TYPED_TEST(RowsIn16Bits, AreReadByEachThreadForItself) {
+  using T = TypeParam;
+  Matrix<float> near = support::random_rows<float>(320, 40, 12) / 8;
+  for (Index i = 0; i < near.rows(); ++i) near.row(i).array() += i % 2 == 0 ? 100.0f : -100.0f;
+  const Matrix<T> x = near.cast<T>();
+  const Matrix<float> exact = x.template cast<float>();
+  const std::vector<int> labels = support::random_labels(320, 40, 13);
+  nearfar::Workspace workspace(7);
+  const auto expect = [&](const auto& loss) {
+    Matrix<float> want, got;
+    const double value = loss.forward_backward(exact, labels, want).value;
+    EXPECT_GT(want.cwiseAbs().maxCoeff(), 0);
+    EXPECT_EQ(loss.forward_backward(x, labels, got, {.workspace = &workspace}).value, value);
+    expect_bits(got, want, "seven threads");
+  };
+  expect(nearfar::HadsellContrastive<float, nearfar::Euclidean>({.margin = 50}));
+  expect(nearfar::SupCon<float, nearfar::Euclidean>());
+  expect(nearfar::MinedTriplet<float, nearfar::SquaredEuclidean>(
+      {.mining = nearfar::Mining::batch_hard}));
+}
+
+TYPED_TEST(RowsIn16Bits, MayLieInStandardContainers) {
+  using T = TypeParam;
+  const std::vector<T> x(12, T(2));
+  std::vector<T> dx(12, T(1));
+  const nearfar::InfoNce<float> loss;
+  loss.forward_backward(Rows<float>(x, 4, 3), Rows<float>(x, 4, 3), GradientRows<float>(dx, 4, 3),
+                        nearfar::no_gradient);
+  EXPECT_NE(float(dx[0]), 1);
+  EXPECT_THROW(Rows<float>(x, 5, 3), std::invalid_argument);
+  EXPECT_THROW(GradientRows<float>(dx, 5, 3), std::invalid_argument);
+}
+
+/// Each would be rounded by itself, and the second be checked without the first.
+TYPED_TEST(RowsIn16Bits, RefuseGradientsThatShareMemory) {
+  using T = TypeParam;
+  const Matrix<T> x = support::random_rows<float>(4, 3, 14).template cast<T>();
+  Matrix<T> dx = x;
+  const nearfar::InfoNce<float> loss;
+  EXPECT_THROW(loss.forward_backward(x, x, nearfar::accumulate(dx), nearfar::accumulate(dx)),
+               std::invalid_argument);
+  EXPECT_EQ(dx.template cast<float>(), x.template cast<float>());
+}
+
+TYPED_TEST(RowsIn16Bits, GiveTheGradientOfAKernelsMatrix) {
+  using T = TypeParam;
+  const Matrix<T> x = support::random_rows<float>(6, 4, 15).template cast<T>();
+  const Matrix<T> y = support::random_rows<float>(6, 4, 16).template cast<T>();
+  const Matrix<float> matrix = support::random_rows<float>(4, 4, 17);
+  const nearfar::InfoNce<float, nearfar::Bilinear<float>> loss({}, nearfar::Bilinear(matrix));
+  Matrix<float> want;
+  Matrix<T> got;
+  loss.forward_backward(x, y, nearfar::no_gradient, nearfar::no_gradient, {.d_parameter = want});
+  loss.forward_backward(x, y, nearfar::no_gradient, nearfar::no_gradient, {.d_parameter = got});
+  expect_bits<T>(got, want.cast<T>(), "matrix");
+  if (!std::is_same_v<T, Eigen::half>) return;
+  EXPECT_THROW(loss.forward_backward(x, y, nearfar::no_gradient, nearfar::no_gradient,
+                                     {.d_parameter = got, .upstream = 1e8}),
                std::domain_error);
+}
+
+TEST(GradientsInHalf, OfStackedAndOfKeptRowsAreChecked) {
+  using Half = Eigen::half;
+  const Matrix<Half> x = support::random_rows<float>(6, 4, 18).cast<Half>();
+  const Matrix<Half> y = support::random_rows<float>(6, 4, 19).cast<Half>();
+  const std::vector<int> ids = {0, 1, -1, 3, 4, 5};
+  const auto targets = nearfar::Targets().ids(ids).unlabelled(-1);
+  const nearfar::NtXent<float> loss;
+  Matrix<float> want_x, want_y;
+  Matrix<Half> dx, dy;
+  loss.forward_backward(x, y, targets, want_x, want_y);
+  loss.forward_backward(x, y, targets, dx, dy);
+  expect_bits<Half>(dx, want_x.cast<Half>(), "view1");
+  expect_bits<Half>(dy, want_y.cast<Half>(), "view2");
+  EXPECT_EQ(float(dx(2, 1)), 0);
+  const nearfar::CallOptions<float> too_much{.upstream = 1e7};
+  EXPECT_THROW(loss.forward_backward(x, y, targets, dx, nearfar::no_gradient, too_much),
+               std::domain_error);
+  EXPECT_THROW(loss.forward_backward(x, y, targets, nearfar::no_gradient, dy, too_much),
+               std::domain_error);
+  expect_bits<Half>(dx, want_x.cast<Half>(), "untouched");
 }
 
 TYPED_TEST(RowsIn16Bits, MayLieInAPartOfALargerMatrix) {

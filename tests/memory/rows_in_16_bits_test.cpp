@@ -41,6 +41,10 @@ TYPED_TEST(MemoriesOf16Bits, HoldTheSameRowsInFloat) {
     for (Index k = 0; k < 3; ++k) EXPECT_EQ(got.rows()(i, k), want.rows()(i, k));
   }
 
+  // Numbers of the memory's own with rows that are not.
+  memory.push(rows, memory.labels());
+  for (Index k = 0; k < 3; ++k) EXPECT_EQ(memory.rows()(5, k), exact(0, k));
+
   Matrix<TypeParam> bad = rows;
   bad(2, 1) = std::numeric_limits<TypeParam>::infinity();
   EXPECT_THROW(queue.push(bad), std::domain_error);

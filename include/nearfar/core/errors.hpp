@@ -78,7 +78,7 @@ inline std::string number_text(double value) {
   throw std::domain_error(text.str());
 }
 
-/// A gradient that is to be stored in 16 bits which cannot hold it.
+/// Throws for a gradient that does not fit Eigen::half.
 [[noreturn]] inline void fail_half_overflow(std::string_view argument) {
   std::ostringstream text;
   text << "nearfar: " << argument

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <concepts>
 #include <limits>
 #include <memory>
 #include <span>
@@ -90,7 +91,7 @@ constexpr void require_scalar_of_loss() {
       "over float takes rows of Eigen::bfloat16 and Eigen::half as they are.)");
 }
 
-/// Whether M is a Matrix of a gradient that can be resized: no view of one, and none about to go.
+/// Whether M is a Matrix of a gradient that can be resized: not a view or a temporary.
 template <class M, class S>
 inline constexpr bool is_resizable =
     std::is_same_v<M, Matrix<typename std::remove_cvref_t<M>::Scalar>&>&&
@@ -150,6 +151,17 @@ class Rows {
   /// The same of elements in a span, or in a std::vector or std::array, which become one. Throws
   /// std::invalid_argument also when there are fewer elements than the rows reach over.
   Rows(std::span<const S> elements, Index rows, Index cols, Index stride = -1)
+      : Rows(elements.data(), rows, cols, stride) {
+    check_extent(elements.size(), rows_, cols_, stride_);
+  }
+
+  Rows(std::span<const Eigen::bfloat16> elements, Index rows, Index cols,
+       Index stride = -1) requires std::same_as<S, float>
+      : Rows(elements.data(), rows, cols, stride) {
+    check_extent(elements.size(), rows_, cols_, stride_);
+  }
+  Rows(std::span<const Eigen::half> elements, Index rows, Index cols,
+       Index stride = -1) requires std::same_as<S, float>
       : Rows(elements.data(), rows, cols, stride) {
     check_extent(elements.size(), rows_, cols_, stride_);
   }
@@ -287,6 +299,17 @@ class GradientRows {
 
   /// The same of elements in a span, or in what becomes one. Throws as Rows does.
   GradientRows(std::span<S> elements, Index rows, Index cols, Index stride = -1)
+      : GradientRows(elements.data(), rows, cols, stride) {
+    check_extent(elements.size(), rows_, cols_, stride_);
+  }
+
+  GradientRows(std::span<Eigen::bfloat16> elements, Index rows, Index cols,
+               Index stride = -1) requires std::same_as<S, float>
+      : GradientRows(elements.data(), rows, cols, stride) {
+    check_extent(elements.size(), rows_, cols_, stride_);
+  }
+  GradientRows(std::span<Eigen::half> elements, Index rows, Index cols,
+               Index stride = -1) requires std::same_as<S, float>
       : GradientRows(elements.data(), rows, cols, stride) {
     check_extent(elements.size(), rows_, cols_, stride_);
   }

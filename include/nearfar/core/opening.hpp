@@ -20,7 +20,8 @@ struct Output {
 };
 
 /// Opens all of them. Throws std::bad_alloc, or std::invalid_argument if two of them overlap; all
-/// are then unchanged. Two that both accumulate may overlap: their gradients add up.
+/// are then unchanged. Two that both accumulate may overlap, their gradients add up; but not in 16
+/// bits, where each would be rounded and checked by itself.
 template <class S>
 void open_all(std::span<const Output<S>> some, std::span<const Output<S>> others = {}) {
   const std::array<std::span<const Output<S>>, 2> lists = {some, others};
@@ -33,8 +34,14 @@ void open_all(std::span<const Output<S>> some, std::span<const Output<S>> others
   };
   each([&](const Output<S>& a) {
     each([&](const Output<S>& b) {
-      if (a.rows == b.rows || (a.rows->accumulates() && b.rows->accumulates())) return;
-      if (a.rows->overlaps(*b.rows)) {
+      const bool in_16_bits =
+          a.rows->element() != Element::scalar || b.rows->element() != Element::scalar;
+      const bool add_up = a.rows->accumulates() && b.rows->accumulates() && !in_16_bits;
+      if (a.rows == b.rows || add_up || !a.rows->overlaps(*b.rows)) return;
+      if (in_16_bits) {
+        fail_argument("gradients", "memory of its own for each gradient in 16 bits",
+                      "two that overlap");
+      } else {
         fail_argument("gradients",
                       "memory of its own for each, or accumulate for all that share it",
                       "two that overlap");

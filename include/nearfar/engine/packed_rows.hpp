@@ -16,7 +16,7 @@
 
 namespace nearfar::detail {
 
-/// Where a thread reads one of the two rows of a difference.
+/// The buffer into which a thread reads the first or the second row of a difference.
 struct PlainRow {
   int thread;
   bool second = false;

@@ -159,7 +159,7 @@ class ScoreRows {
 
   /// Turns inner products of row i with keys first .. first + n - 1 into geometry values, in place.
   /// For distances it sets the bits of near pairs, if they are wanted. `thread` is the
-  /// caller's.
+  /// number of the calling thread.
   void products_to_geometry(int thread, Index i, Index first, Index n, S* u,
                             const NearBits& near = {}) const {
     switch (kernel_.geometry) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "nearfar/core/matrix.hpp"
 #include "nearfar/core/parallel.hpp"
@@ -47,7 +48,7 @@ void copy_row(const Rows<S>& x, Index i, S* out) {
   if (row != out) std::copy_n(row, x.cols(), out);
 }
 
-/// Elements that are read at once where no buffer of the call's holds a whole row.
+/// Elements read at a time where the call has no buffer for a whole row.
 inline constexpr Index elements_at_once = 256;
 
 /// body(k, n, part) for the parts of row i: its elements k .. k + n - 1.
@@ -125,14 +126,18 @@ bool may_overflow(const GradientRows<S>& to) {
   return to.wanted() && to.element() == Element::half;
 }
 
-/// Whether write_row leaves finite numbers. The buffer need not be open unless it accumulates.
+/// Whether write_row keeps all finite numbers finite. The buffer need not be open unless it
+/// accumulates.
 template <class S>
 bool fits(const GradientRows<S>& to, Index i, Index cols, const S* from) {
   if (!may_overflow(to) || cols == 0) return true;
   constexpr S beyond = 65520;  // halves' largest number and half of its last digit
   bool fits = true;
   each_sum(to, i, cols, from, [&](Index, Index n, const S* sums) {
-    fits = fits && row_loops<S>().largest_magnitude(n, sums) < beyond;
+    if (row_loops<S>().largest_magnitude(n, sums) < beyond) return;
+    // A buffer that holds infinity or NaN keeps them.
+    for (Index k = 0; k < n; ++k)
+      fits = fits && !(is_finite(sums[k]) && std::abs(sums[k]) >= beyond);
   });
   return fits;
 }

@@ -24,9 +24,10 @@ struct RowLoops {
   S (*largest_magnitude)(Index n, const S* x);
   /// True if no element is NaN or infinite.
   bool (*all_finite)(Index n, const S* x);
-  /// out = x, of elements in 16 bits, exactly. Null of doubles, as what follows.
+  /// out = x, of elements in 16 bits, exactly. Null for doubles, like the next two.
   void (*widen)(Element element, Index n, const void* x, S* out);
-  /// out = x, |x| < 65520 for halves, in 16 bits: rounded to nearest, ties to even.
+  /// out = x in 16 bits: rounded to nearest, ties to even. Halves are infinite from 65520 on; a
+  /// bfloat16 of a finite x is at most the largest finite one.
   void (*narrow)(Element element, Index n, const S* x, void* out);
   /// all_finite of elements in 16 bits.
   bool (*all_finite_stored)(Element element, Index n, const void* x);

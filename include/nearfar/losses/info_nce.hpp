@@ -50,7 +50,7 @@ template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const Inputs<S, 3>& inputs, const Negatives<S>& negatives);
 
-/// The fourth set are the rows of each query's own negatives.
+/// The fourth set holds each query's own negatives.
 template <class S>
 InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kernel,
                        const Inputs<S, 4>& inputs, const Negatives<S>& negatives,
@@ -142,10 +142,11 @@ class InfoNce {
   }
 
   /// The same with negatives that all queries share (a queue; the keys themselves, with ids) and
-  /// with each query's own (hard negatives, by per_query). Throws as above, and where one is in the
-  /// place of the other.
+  /// with each query's own (hard negatives, by per_query). Throws as above, and if the two are
+  /// swapped. (A template so that `{}` is the options of a call.)
+  template <std::same_as<Negatives<S>> N>
   InfoNceResult forward(Rows<S> queries, Rows<S> keys, Negatives<S> negatives,
-                        Negatives<S> own_negatives, CallOptions<S> call = {}) const {
+                        const N& own_negatives, CallOptions<S> call = {}) const {
     return evaluate({{queries, keys, negatives.rows(), own_negatives.rows()}, {}, false, call},
                     negatives, own_negatives);
   }

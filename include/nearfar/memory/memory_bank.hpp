@@ -84,7 +84,7 @@ class MemoryBank {
       fail_shape("x", indices.size(), dim_, x.rows(), x.cols());
     }
     detail::check_finite("x", x, 1);
-    if (detail::overlap(x.place(), detail::place_of(rows_))) {
+    if (x.data() != nullptr && detail::overlap(x.place(), detail::place_of(rows_))) {
       const std::vector<S> copy = rows_;  // x lies in the bank itself, whose rows change
       update(indices, Rows<S>(copy.data() + (x.data() - rows_.data()), x.rows(), dim_, x.stride()));
       return;

@@ -47,13 +47,16 @@ class RowRing {
     check_finite(name, rows, 1);
     if (is_own(rows, labels, ids)) {
       // The slots are overwritten in order, so rows of the ring itself must be copied before.
-      const std::vector<S> copy(rows.row(0), rows.row(rows.rows() - 1) + dim_);
+      std::vector<S> copy;
+      for (Index i = 0; i < rows.rows(); ++i) {
+        for (Index k = 0; k < dim_; ++k) copy.push_back(rows(i, k));
+      }
       const std::vector<std::int64_t> own_labels = copy_of(labels);
       const std::vector<std::int64_t> own_ids = copy_of(ids);
       const Labels label_view(own_labels);
       const Labels id_view(own_ids);
-      push(name, Rows<S>(copy.data(), rows.rows(), dim_, rows.stride()),
-           labels != nullptr ? &label_view : nullptr, ids != nullptr ? &id_view : nullptr);
+      push(name, Rows<S>(copy.data(), rows.rows(), dim_), labels != nullptr ? &label_view : nullptr,
+           ids != nullptr ? &id_view : nullptr);
       return;
     }
     // All that can throw runs before anything changes.

@@ -146,7 +146,8 @@ NEARFAR_ALWAYS_INLINE T widened_half(Bits half) {
   return from_bits<T>((digits < one ? small : normal) | ((half & 0x8000u) << 16));
 }
 
-/// The other way round. Below 2^-14, adding 1/2 rounds to multiples of 2^-24.
+/// The other way round: infinity from 65520 on, NaN of NaN. Below 2^-14, adding 1/2 rounds to
+/// multiples of 2^-24.
 template <class T>
 NEARFAR_ALWAYS_INLINE auto narrowed_half(T v) {
   using Bits = decltype(bits_of(v));
@@ -155,17 +156,23 @@ NEARFAR_ALWAYS_INLINE auto narrowed_half(T v) {
   const Bits half = Bits{} + exponent_bits(-1);
   const Bits small = bits_of(in_order(from_bits<T>(magnitude) + from_bits<T>(half))) - half;
   const Bits normal = (magnitude - exponent_bits(-15) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
-  const Bits out = magnitude < exponent_bits(-14) ? small : normal;
+  const Bits finite = magnitude < exponent_bits(-14) ? small : normal;
+  const Bits beyond = magnitude > 0x7f800000u ? Bits{} + 0x7e00u : Bits{} + 0x7c00u;
+  const Bits out = magnitude < 0x477ff000u ? finite : beyond;
   return Bits(out | ((bits >> 16) & 0x8000u));
 }
 
-/// A finite float as a bfloat16, at most the largest finite one.
+/// A float as a bfloat16: a finite one at most the largest finite one.
 template <class T>
 NEARFAR_ALWAYS_INLINE auto narrowed_bfloat16(T v) {
   using Bits = decltype(bits_of(v));
   const T most = from_bits<T>(Bits{} + 0x7f7f0000u);
+  const Bits given = bits_of(v);
+  const Bits magnitude = given & 0x7fffffffu;
   const Bits bits = bits_of(max(min(v, most), constant<T>(0) - most));
-  return Bits((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  const Bits finite = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const Bits other = magnitude > 0x7f800000u ? (given >> 16) | 0x40u : given >> 16;
+  return Bits(magnitude < 0x7f800000u ? finite : other);
 }
 
 inline void widen(Element element, Index n, const void* x, float* out) {

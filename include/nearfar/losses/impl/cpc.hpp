@@ -38,6 +38,7 @@ class CpcCall {
     checked_derivative("d_temperature", result.d_temperature);
     d_contexts.refuse_overflow("contexts");
     d_targets.refuse_overflow("targets");
+    d_weights.refuse_overflow("weights");
     open_all({d_contexts.output(), d_targets.output(), d_weights.output()});
     d_contexts.scatter(threads_);
     d_targets.scatter(threads_);

@@ -134,7 +134,7 @@ LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const Ker
   const Reduction rest = run_linear_contrastive(options, call, term, has_terms, result);
   if (call.d_queries().wanted()) {
     each_row(call.anchors(), call.threads(), [&](Index i) {
-      // Rows that have lost their means are stored as S, and read into no buffer.
+      // Rows less their means are stored as S: no buffer is used.
       row_loops<S>().add_product(z.depth, static_cast<S>(term.along_row(i)), z.plain_row(i, {0}),
                                  call.d_queries().data + i * z.stride);
     });

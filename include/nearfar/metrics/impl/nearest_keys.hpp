@@ -164,8 +164,7 @@ void copy_nearest(const NearestResult<S>& found, const Rows<S>& keys, GradientRo
     }
   }
   if (rows.element() != Element::scalar && rows.element() != keys.element()) {
-    fail_argument("rows", "elements stored as those of the keys, or as the loss's scalar type",
-                  "others");
+    fail_argument("rows", "elements of the keys' type, or of float", "another 16-bit type");
   }
   if (rows.accumulates()) fail_argument("rows", "a buffer to overwrite", "one to add to");
   rows.check_shape("rows", n * k, keys.cols());

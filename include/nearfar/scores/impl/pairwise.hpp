@@ -56,7 +56,7 @@ void evaluate_pairwise(const KernelValue<S>& kernel, const Inputs<S, 2>& inputs,
   Call<S> call(kernel, Reduction::sum, inputs);
   check_pairwise(call, inputs);
   if (scores.element() != Element::scalar) {
-    fail_argument("scores", "a buffer of the rows' scalar type", "one of 16-bit elements");
+    fail_argument("scores", "a buffer of float", "one of 16-bit elements");
   }
   scores.open(inputs.rows[0].rows(), inputs.rows[1].rows());
   call.pack();
