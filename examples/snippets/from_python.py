@@ -125,8 +125,8 @@ print(f"MAP@R {before:.3f} before, {after:.3f} after training")
 # Errors name arguments as the interface does.
 refused = False
 try:
-    map_at_r(points.astype(numpy.float16), labels)
+    map_at_r(points.astype(numpy.int64), labels)
 except ValueError as error:
     print(error)
-    refused = "tensor.dtype: wanted float32 or float64, got float16" in str(error)
+    refused = "tensor.dtype: wanted bfloat16, float16, float32 or float64, got int64" in str(error)
 sys.exit(0 if refused and after > before + 0.3 else 1)

@@ -54,8 +54,18 @@ T completed(const char* name, const T* given, T defaults = {}) {
 }
 
 inline const char* name_of_scalar(nearfar_scalar scalar) {
-  if (scalar == NEARFAR_FLOAT) return "NEARFAR_FLOAT";
-  return scalar == NEARFAR_DOUBLE ? "NEARFAR_DOUBLE" : "no scalar type";
+  switch (scalar) {
+    case NEARFAR_FLOAT:
+      return "NEARFAR_FLOAT";
+    case NEARFAR_DOUBLE:
+      return "NEARFAR_DOUBLE";
+    case NEARFAR_BFLOAT16:
+      return "NEARFAR_BFLOAT16";
+    case NEARFAR_HALF:
+      return "NEARFAR_HALF";
+    default:
+      return "no scalar type";
+  }
 }
 
 template <class S>
@@ -67,16 +77,29 @@ template <class S>
 void check_scalar(const std::string& name, nearfar_scalar scalar) {
   if (scalar == scalar_of<S>) return;
   fail_argument(name + ".scalar", std::string(name_of_scalar(scalar_of<S>)) + ", as other rows",
-                scalar == NEARFAR_FLOAT || scalar == NEARFAR_DOUBLE ? name_of_scalar(scalar)
-                                                                    : std::to_string(scalar));
+                scalar >= NEARFAR_FLOAT && scalar <= NEARFAR_HALF ? name_of_scalar(scalar)
+                                                                  : std::to_string(scalar));
 }
 
-/// Calls body(S()) for the scalar type S of `rows`.
+/// Calls body(T()) for the type T of elements of a call over S. Throws for a type that it does not
+/// take.
+template <class S, class Body>
+auto with_stored(const std::string& name, nearfar_scalar scalar, const Body& body) {
+  if constexpr (std::is_same_v<S, float>) {
+    if (scalar == NEARFAR_BFLOAT16) return body(Eigen::bfloat16());
+    if (scalar == NEARFAR_HALF) return body(Eigen::half());
+  }
+  check_scalar<S>(name, scalar);
+  return body(S());
+}
+
+/// Calls body(S()) for the scalar type S that calls over `rows` compute in.
 template <class Body>
 void with_scalar(const char* name, const nearfar_rows& rows, const Body& body) {
-  if (rows.scalar == NEARFAR_FLOAT) return body(float());
   if (rows.scalar == NEARFAR_DOUBLE) return body(double());
-  fail_argument(std::string(name) + ".scalar", "NEARFAR_FLOAT or NEARFAR_DOUBLE",
+  if (rows.scalar >= NEARFAR_FLOAT && rows.scalar <= NEARFAR_HALF) return body(float());
+  fail_argument(std::string(name) + ".scalar",
+                "NEARFAR_FLOAT, NEARFAR_DOUBLE, NEARFAR_BFLOAT16 or NEARFAR_HALF",
                 std::to_string(rows.scalar));
 }
 
@@ -99,19 +122,21 @@ inline void check_view(const std::string& name, const void* data, std::int64_t r
 
 template <class S>
 Rows<S> rows_of(const std::string& name, const nearfar_rows& given) {
-  check_scalar<S>(name, given.scalar);
-  check_view(name, given.data, given.rows, given.cols, given.stride);
-  return {static_cast<const S*>(given.data), given.rows, given.cols,
-          given.stride == 0 ? given.cols : given.stride};
+  return with_stored<S>(name, given.scalar, [&]<class T>(T) {
+    check_view(name, given.data, given.rows, given.cols, given.stride);
+    return Rows<S>(static_cast<const T*>(given.data), given.rows, given.cols,
+                   given.stride == 0 ? given.cols : given.stride);
+  });
 }
 
 template <class S>
 GradientRows<S> gradient_of(const std::string& name, const nearfar_gradient* given) {
   if (given == nullptr) return no_gradient;
-  check_scalar<S>(name, given->scalar);
-  check_view(name, given->data, given->rows, given->cols, given->stride);
-  const GradientRows<S> out(static_cast<S*>(given->data), given->rows, given->cols,
-                            given->stride == 0 ? given->cols : given->stride);
+  const GradientRows<S> out = with_stored<S>(name, given->scalar, [&]<class T>(T) {
+    check_view(name, given->data, given->rows, given->cols, given->stride);
+    return GradientRows<S>(static_cast<T*>(given->data), given->rows, given->cols,
+                           given->stride == 0 ? given->cols : given->stride);
+  });
   if (given->write == NEARFAR_OVERWRITE) return out;
   if (given->write == NEARFAR_ACCUMULATE) return accumulate(out);
   fail_argument(name + ".write", "NEARFAR_OVERWRITE or NEARFAR_ACCUMULATE",
@@ -171,6 +196,7 @@ inline std::span<const double> doubles_of(const std::string& name, const nearfar
 /// One S a row, given as rows of one column.
 template <class S>
 Numbers<S> numbers_of(const std::string& name, const nearfar_rows& given) {
+  check_scalar<S>(name, given.scalar);
   const Rows<S> rows = rows_of<S>(name, given);
   if (rows.rows() > 0 && (rows.cols() != 1 || rows.stride() != 1)) {
     fail_argument(

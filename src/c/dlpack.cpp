@@ -32,6 +32,7 @@ struct Tensor {
 constexpr std::int32_t on_cpu = 1;
 constexpr std::uint8_t signed_integer = 0;
 constexpr std::uint8_t floating_point = 2;
+constexpr std::uint8_t brain_float = 4;
 
 std::string name_of_type(const Tensor& tensor) {
   constexpr std::array kinds = {"int", "uint", "float", "opaque", "bfloat", "complex", "bool"};
@@ -72,16 +73,20 @@ char* elements_of(const Tensor& tensor, std::int64_t count) {
   return first;
 }
 
-/// Memory of rows of float or double.
+/// Memory of rows.
 nearfar_gradient matrix_of(const void* given) {
   const Tensor& tensor = tensor_of(given);
   nearfar_gradient out = {};
-  if (is_of(tensor, floating_point, 32)) {
+  if (is_of(tensor, brain_float, 16)) {
+    out.scalar = NEARFAR_BFLOAT16;
+  } else if (is_of(tensor, floating_point, 16)) {
+    out.scalar = NEARFAR_HALF;
+  } else if (is_of(tensor, floating_point, 32)) {
     out.scalar = NEARFAR_FLOAT;
   } else if (is_of(tensor, floating_point, 64)) {
     out.scalar = NEARFAR_DOUBLE;
   } else {
-    fail_argument("tensor.dtype", "float32 or float64", name_of_type(tensor));
+    fail_argument("tensor.dtype", "bfloat16, float16, float32 or float64", name_of_type(tensor));
   }
   if (tensor.ndim != 1 && tensor.ndim != 2) {
     fail_argument("tensor.ndim", "1 or 2", std::to_string(tensor.ndim));

@@ -12,7 +12,8 @@ namespace nearfar::detail::c {
 /// Memory for rows that a call overwrites.
 template <class S>
 GradientRows<S> overwritten(const std::string& name, const nearfar_gradient* given) {
-  const GradientRows<S> out = gradient_of<S>(name, &required(name.c_str(), given));
+  check_scalar<S>(name, required(name.c_str(), given).scalar);
+  const GradientRows<S> out = gradient_of<S>(name, given);
   if (out.accumulates()) fail_argument(name + ".write", "NEARFAR_OVERWRITE", "NEARFAR_ACCUMULATE");
   return out;
 }

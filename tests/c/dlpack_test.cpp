@@ -128,20 +128,31 @@ TEST_F(CDlpack, AViewIsWhatACallTakes) {
   expect_same_bits(d, wanted, "gradient");
 }
 
+TEST_F(CDlpack, TakesElementsIn16Bits) {
+  std::vector<std::uint16_t> elements(24);
+  DLTensor tensor = of(elements.data(), {4, 6});
+  for (const bool brain : {false, true}) {
+    tensor.dtype = {brain ? std::uint8_t(4) : std::uint8_t(2), 16, 1};
+    nearfar_rows rows = {};
+    ASSERT_EQ(nearfar_rows_of_dlpack(&tensor, &rows), NEARFAR_OK) << nearfar_last_error();
+    EXPECT_EQ(rows.scalar, brain ? NEARFAR_BFLOAT16 : NEARFAR_HALF);
+    EXPECT_EQ(rows.data, elements.data());
+  }
+}
+
 TEST_F(CDlpack, RefusesByName) {
   DLTensor tensor = of(floats.data(), {4, 6});
   tensor.device.device_type = static_cast<decltype(tensor.device.device_type)>(2);
   refused(tensor, "tensor.device: wanted the CPU, 1, got 2");
   tensor = of(floats.data(), {4, 6});
-  tensor.dtype.bits = 16;
-  refused(tensor, "tensor.dtype: wanted float32 or float64, got float16");
-  tensor.dtype.code = 4;
-  refused(tensor, "tensor.dtype: wanted float32 or float64, got bfloat16");
+  tensor.dtype.bits = 8;
+  refused(tensor, "tensor.dtype: wanted bfloat16, float16, float32 or float64, got float8");
   tensor.dtype = {2, 32, 4};
-  refused(tensor, "tensor.dtype: wanted float32 or float64, got float32 x 4");
+  refused(tensor, "tensor.dtype: wanted bfloat16, float16, float32 or float64, got float32 x 4");
   tensor.dtype = {99, 32, 1};
-  refused(tensor, "tensor.dtype: wanted float32 or float64, got type 99 of 32");
-  refused(of(integers.data(), {6}), "tensor.dtype: wanted float32 or float64, got int64");
+  refused(tensor, "tensor.dtype: wanted bfloat16, float16, float32 or float64, got type 99 of 32");
+  refused(of(integers.data(), {6}),
+          "tensor.dtype: wanted bfloat16, float16, float32 or float64, got int64");
   refused(of(floats.data(), {2, 3, 4}), "tensor.ndim: wanted 1 or 2, got 3");
   refused(of(floats.data(), {}), "tensor.ndim: wanted 1 or 2, got 0");
   refused(of(floats.data(), {4, -1}), "tensor.shape: wanted numbers >= 0, got -1");

@@ -134,7 +134,10 @@ TEST_F(CErrors, ShapesAndScalars) {
   expect_invalid(run(),
                  "nearfar: y.scalar: wanted NEARFAR_DOUBLE, as other rows, got NEARFAR_FLOAT");
   queries.scalar = 0;
-  expect_invalid(run(), "nearfar: x.scalar: wanted NEARFAR_FLOAT or NEARFAR_DOUBLE, got 0");
+  expect_invalid(
+      run(),
+      "nearfar: x.scalar: wanted NEARFAR_FLOAT, NEARFAR_DOUBLE, NEARFAR_BFLOAT16 or NEARFAR_HALF, "
+      "got 0");
   queries.scalar = NEARFAR_FLOAT;
   d_queries.rows = 2;
   expect_invalid(run(), "nearfar: dx: wanted 3 x 2, got 2 x 2");

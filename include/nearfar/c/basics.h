@@ -47,13 +47,20 @@ const char* nearfar_instruction_set_name(void);
 
 /// Type of elements. No type is 0, so that a forgotten one is found.
 typedef int32_t nearfar_scalar;
-enum { NEARFAR_FLOAT = 1, NEARFAR_DOUBLE = 2 };
+enum {
+  NEARFAR_FLOAT = 1,
+  NEARFAR_DOUBLE = 2,
+  NEARFAR_BFLOAT16 = 3,  ///< in calls that compute in float, as NEARFAR_HALF
+  NEARFAR_HALF = 4       ///< IEEE 754's 16 bits
+};
 
 /// A read-only view of embeddings, rows x cols: element k of row i is data[i * stride + k]. All
-/// rows of a call have one scalar type. A column-major D x N matrix is the same memory: N rows of
-/// D.
+/// rows of a call are NEARFAR_DOUBLE, or each has one of the other types and the call computes in
+/// float. So have the gradients; one that is beyond a half's range is NEARFAR_NOT_FINITE. Matrices
+/// of kernels, numbers and memory for results other than gradients are float or double. A
+/// column-major D x N matrix is the same memory: N rows of D.
 typedef struct nearfar_rows {
-  const void* data;  ///< float or double, as `scalar` says; null only where there is no element
+  const void* data;  ///< elements as `scalar` says; null only where there is no element
   int64_t rows;      ///< >= 0
   int64_t cols;      ///< >= 0
   int64_t stride;    ///< elements from one row to the next, >= cols; 0: cols

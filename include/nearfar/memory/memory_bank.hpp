@@ -59,11 +59,14 @@ class MemoryBank {
   Rows<S> rows() const { return Rows<S>(rows_.data(), count_, dim_); }
 
   /// Copies the rows of these samples to `out`, indices x D; a Matrix is resized. Throws
-  /// std::invalid_argument on an index that is none, and on memory of another shape or made by
-  /// `accumulate`.
+  /// std::invalid_argument on an index that is none, and on memory of another shape, of 16-bit
+  /// elements or made by `accumulate`.
   void gather(Labels indices, GradientRows<S> out) const {
     check_indices(indices);
     if (out.accumulates()) fail_argument("out", "memory to overwrite", "memory to add to");
+    if (out.element() != detail::Element::scalar) {
+      fail_argument("out", "elements of the bank's type", "16-bit elements");
+    }
     out.check_shape("out", indices.size(), dim_);
     out.open(indices.size(), dim_);
     for (Index i = 0; i < indices.size(); ++i) {
