@@ -16,8 +16,9 @@
 ///
 /// Rows are float or double tensors on the CPU, all of one type. They are read where they are: a
 /// stride from row to row is no matter, and only elements that are not neighbours within a row (a
-/// transposed matrix), and rows that overlap, are copied. The value is a tensor of that type, of no
-/// dimensions, or with Reduction::none of one number a row.
+/// transposed matrix), and rows that overlap, are copied. Rows of half or bfloat16 are converted to
+/// float once, and their gradients are rounded back. The value is a tensor of the type that is
+/// computed in, of no dimensions, or with Reduction::none of one number a row.
 ///
 /// Gradients are nearfar's, for rows, for matrices of kernels (BilinearTensor, MahalanobisTensor)
 /// and for learnt numbers, where they require one and grad mode is on; else they are not computed,

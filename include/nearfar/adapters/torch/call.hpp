@@ -154,10 +154,8 @@ Tensor call(RowInput (&&rows)[sets], const Options& options, const K& kernel,
   variable_list inputs;
   const auto add = [&](const RowInput& input) {
     check_rows(input.name, input.tensor, input.dimensions, input.or_dimensions);
-    TORCH_CHECK(input.tensor.scalar_type() == rows[0].tensor.scalar_type(), "nearfar: ", input.name,
-                ": wanted ", rows[0].tensor.scalar_type(), " as ", rows[0].name, ", got ",
-                input.tensor.scalar_type());
-    inputs.push_back(input.tensor);
+    check_same_type(input.name, input.tensor, rows[0].name, rows[0].tensor);
+    inputs.push_back(as_computed(input.tensor));
   };
   for (const RowInput& input : rows) add(input);
   if constexpr (requires { kernel.matrix; }) add({"kernel's matrix", kernel.matrix});

@@ -79,7 +79,10 @@ template <template <class S, Kernel K> class Loss, class R, class Options>
 Tensor over_proxies(const Tensor& x, const Tensor& labels, const TensorProxies& proxies,
                     const Options& options, const std::vector<Number<Options, R>>& numbers = {}) {
   Tensor margins = proxies.margins();
-  if (margins.defined()) margins = checked_numbers("margins", margins, x.scalar_type());
+  if (margins.defined()) {
+    check_dense("x", x);
+    margins = checked_numbers("margins", margins, computed_type(x));
+  }
   return call<Loss, R>(
       {{"x", x}, {"proxies", proxies.rows()}}, options, Cosine(), numbers,
       [integers = checked_integers("labels", labels), classes = proxies.classes(),

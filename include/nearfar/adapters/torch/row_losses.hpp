@@ -81,7 +81,7 @@ auto rows_and_numbers(const char* name, const Tensor& numbers, const Tensor& las
               "nearfar: ", name, ": wanted one number a row, ",
               last.dim() > 0 ? last.sizes().slice(0, last.dim() - 1) : last.sizes(), ", got ",
               numbers.sizes());
-  return [own = checked_numbers(name, numbers.reshape({-1}), last.scalar_type())]<class Views>(
+  return [own = checked_numbers(name, numbers.reshape({-1}), computed_type(last))]<class Views>(
              const Views& views) {
     using S = typename Views::value_type::Scalar;
     const Numbers<S> of_rows(own.template data_ptr<S>(), own.numel());
@@ -153,6 +153,20 @@ Tensor matryoshka_info_nce(const Tensor& queries, const Tensor& keys,
       detail::temperature_of<MatryoshkaOptions, MatryoshkaResult>(learnt), detail::both);
 }
 
+/// The same with any number of negatives a query: those of query i are rows offsets[i] ..
+/// offsets[i + 1] - 1 (int64, N + 1) of negatives, M x D.
+template <std::same_as<Tensor> T, class K = Cosine>
+Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
+                        const T& offsets, const InfoNceOptions& options = {},
+                        const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<InfoNce>(
+      {{"queries", queries}, {"keys", keys}, {"negatives", negatives}}, options, kernel,
+      detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
+      [numbers = detail::checked_integers("offsets", offsets)](const auto& views) {
+        return std::tuple(views[0], views[1], per_query(views[2], detail::offsets_of(numbers)));
+      });
+}
+
 /// What a batch of in_batch_info_nce has besides pairs: nearfar::InBatchExtras. All may be left
 /// out.
 struct InBatchTensors {
@@ -178,7 +192,7 @@ Tensor in_batch_info_nce(const Tensor& queries, const Tensor& keys,
   const auto constant = [&](const char* name, const Tensor& rows) {
     if (!rows.defined()) return Tensor();
     detail::check_rows(name, rows, 2, 2);
-    return detail::matrix_of(rows.detach().to(queries.scalar_type()));
+    return detail::matrix_of(rows.detach().to(detail::computed_type(queries)));
   };
   const auto numbers = [](const char* name, const Tensor& given) {
     return given.defined() ? detail::checked_numbers(name, given, at::kDouble) : Tensor();
@@ -365,7 +379,7 @@ Tensor nce(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
            const Tensor& log_noise_keys, const Tensor& log_noise_negatives,
            const NceOptions& options = {}, const NceTensors& learnt = {}, const K& kernel = {}) {
   detail::check_rows("queries", queries, 2, 2);
-  const at::ScalarType type = queries.scalar_type();
+  const at::ScalarType type = detail::computed_type(queries);
   return detail::call<Nce, NceResult>(
       {{"queries", queries}, {"keys", keys}, {"negatives", negatives, 2, 3}}, options, kernel,
       {{"temperature", learnt.temperature, &NceOptions::temperature, &NceResult::d_temperature},

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <span>
-
 #include "nearfar/adapters/torch/call.hpp"
 #include "nearfar/losses/barlow_twins.hpp"
 #include "nearfar/losses/gor.hpp"
@@ -41,9 +39,8 @@ inline Tensor constant_rows(const char* name, const Tensor& x, const char* like_
                             const Tensor& like) {
   check_rows(like_name, like, 2, 2);
   check_rows(name, x, 2, 2);
-  TORCH_CHECK(x.scalar_type() == like.scalar_type(), "nearfar: ", name, ": wanted ",
-              like.scalar_type(), " as ", like_name, ", got ", x.scalar_type());
-  return matrix_of(x.detach());
+  check_same_type(name, x, like_name, like);
+  return matrix_of(as_computed(x.detach()));
 }
 
 /// `Loss<S>` of predictions and targets.
@@ -58,13 +55,6 @@ Tensor of_predictions(const Tensor& prediction1, const Tensor& prediction2, cons
         using S = typename Views::value_type::Scalar;
         return std::tuple(views[0], views[1], rows_of<S>(first), rows_of<S>(second));
       });
-}
-
-/// A view of what checked_integers returned, as numbers of rows.
-inline std::span<const Index> offsets_of(const Tensor& integers) {
-  static_assert(sizeof(Index) == sizeof(std::int64_t));
-  return {reinterpret_cast<const Index*>(integers.data_ptr<std::int64_t>()),
-          static_cast<std::size_t>(integers.numel())};
 }
 
 }  // namespace detail

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "nearfar/core/labels.hpp"
@@ -51,15 +52,36 @@ inline void check_dense(const char* name, const Tensor& x) {
               x.layout());
 }
 
-/// Throws c10::Error unless x is float or double and has one of the numbers of dimensions.
+/// Whether x has the 16-bit numbers that losses take as float.
+inline bool is_half(const Tensor& x) {
+  return x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
+}
+
+/// The type that a loss of these rows computes in.
+inline at::ScalarType computed_type(const Tensor& x) {
+  return is_half(x) ? at::kFloat : x.scalar_type();
+}
+
+/// x in that type. Autograd rounds the gradient back to the type of x.
+inline Tensor as_computed(const Tensor& x) { return x.to(computed_type(x)); }
+
+/// Throws c10::Error unless x is float, double, half or bfloat16, and has one of the numbers of
+/// dimensions.
 inline void check_rows(const char* name, const Tensor& x, int dimensions, int or_dimensions) {
   check_dense(name, x);
-  TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble, "nearfar: ", name,
-              ": wanted float or double, got ", x.scalar_type());
+  TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble || is_half(x),
+              "nearfar: ", name, ": wanted float, double, half or bfloat16, got ", x.scalar_type());
   TORCH_CHECK(x.dim() == dimensions || x.dim() == or_dimensions, "nearfar: ", name, ": wanted ",
               dimensions,
               or_dimensions != dimensions ? " or " + std::to_string(or_dimensions) : std::string(),
               " dimensions, got ", x.dim());
+}
+
+/// Throws c10::Error unless losses of x and of `like` compute in one type.
+inline void check_same_type(const char* name, const Tensor& x, const char* like_name,
+                            const Tensor& like) {
+  TORCH_CHECK(computed_type(x) == computed_type(like), "nearfar: ", name, ": wanted ",
+              like.scalar_type(), " as ", like_name, ", got ", x.scalar_type());
 }
 
 /// Throws c10::Error when a gradient is expected of something that losses take as given.
@@ -116,6 +138,13 @@ inline Tensor checked_lists(const char* name, const Tensor& x, std::int64_t cols
 inline Labels column_of(const Tensor& lists, std::int64_t column) {
   if (lists.size(0) == 0) return {};
   return {lists.data_ptr<std::int64_t>() + column, lists.size(0), lists.size(1)};
+}
+
+/// A view of what checked_integers returned, as numbers of rows.
+inline std::span<const Index> offsets_of(const Tensor& integers) {
+  static_assert(sizeof(Index) == sizeof(std::int64_t));
+  return {reinterpret_cast<const Index*>(integers.data_ptr<std::int64_t>()),
+          static_cast<std::size_t>(integers.numel())};
 }
 
 /// Real numbers, one a row, in one piece of memory, as `type`.
