@@ -8,6 +8,7 @@ target_link_libraries(nearfar_torch_ops PRIVATE nearfar::torch)
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   target_compile_options(nearfar_torch_ops PRIVATE "$<$<CONFIG:Release>:-O1>")
 endif()
+# Optional: who builds the library alone installs the library alone.
 if(NEARFAR_INSTALL)
-  install(TARGETS nearfar_torch_ops LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT torch)
+  install(TARGETS nearfar_torch_ops LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT torch OPTIONAL)
 endif()
