@@ -213,8 +213,8 @@ TEST(ShardedTensors, GradientsOfAModelAreThoseOfOneProcess) {
 int run_tests(const std::string& file, int rank, int size, int argc, char** argv) {
   world_group() = group_of(file, rank, size);
   at::set_num_threads(1);
-  testing::InitGoogleTest(&argc, argv);
   if (rank > 0) testing::FLAGS_gtest_brief = true;  // failures alone
+  testing::InitGoogleTest(&argc, argv);
   const int failed = RUN_ALL_TESTS();
   world_group()->barrier()->wait();
   world_group().reset();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 
 #include "nearfar/adapters/torch/call.hpp"
@@ -77,18 +78,18 @@ inline auto both_with_pairs(const Tensor& positives, const Tensor& negatives) {
 template <std::size_t sets>
 auto rows_and_numbers(const char* name, const Tensor& numbers, const Tensor& last) {
   check_dense("rows", last);
-  TORCH_CHECK(last.dim() > 0 && numbers.sizes() == last.sizes().slice(0, last.dim() - 1),
-              "nearfar: ", name, ": wanted one number a row, ",
-              last.dim() > 0 ? last.sizes().slice(0, last.dim() - 1) : last.sizes(), ", got ",
-              numbers.sizes());
+  const at::IntArrayRef of_rows =
+      last.sizes().slice(0, static_cast<std::size_t>(std::max<std::int64_t>(last.dim() - 1, 0)));
+  TORCH_CHECK(last.dim() > 0 && numbers.sizes() == of_rows, "nearfar: ", name,
+              ": wanted one number a row, ", of_rows, ", got ", numbers.sizes());
   return [own = checked_numbers(name, numbers.reshape({-1}), computed_type(last))]<class Views>(
              const Views& views) {
     using S = typename Views::value_type::Scalar;
-    const Numbers<S> of_rows(own.template data_ptr<S>(), own.numel());
+    const Numbers<S> values(own.template data_ptr<S>(), own.numel());
     if constexpr (sets == 2) {
-      return std::tuple(views[0], views[1], of_rows);
+      return std::tuple(views[0], views[1], values);
     } else {
-      return std::tuple(views[0], views[1], views[2], of_rows);
+      return std::tuple(views[0], views[1], views[2], values);
     }
   };
 }
