@@ -4,11 +4,10 @@
 #include <map>
 #include <nearfar/losses/cpc.hpp>
 
-#include "common/adam.hpp"
 #include "common/chart.hpp"
-#include "common/gru.hpp"
 #include "common/output.hpp"
 #include "common/plot.hpp"
+#include "common/predictive_coding.hpp"
 #include "common/progress.hpp"
 #include "common/schedule.hpp"
 #include "common/self_supervised.hpp"
@@ -29,9 +28,6 @@ struct Options : SelfSupervisedOptions {
   SequenceNegatives negatives = SequenceNegatives::all;
 };
 
-constexpr Index target_size = 32;
-constexpr Index context_size = 128;
-
 /// Rows of pixels, image after image.
 FillRow rows_of(const ImageSet& set, const PixelScale& scale, std::span<const std::size_t> which) {
   return [&set, &scale, which](std::size_t row, float* to) {
@@ -40,60 +36,15 @@ FillRow rows_of(const ImageSet& set, const PixelScale& scale, std::span<const st
   };
 }
 
-/// What is trained: an encoder of single rows, whose outputs are the targets; a recurrent unit that
-/// reads them, whose states are the contexts; and a matrix a step, one below the other.
-struct Model {
-  Network<float> encoder;
-  Gru<float> reader;
-  Eigen::VectorXf weights;
-
-  Model(const ImageSet& set, Index steps, Random& random)
-      : encoder(std::vector<Index>{static_cast<Index>(set.width), 64, target_size}, random),
-        reader(target_size, context_size, random),
-        weights(steps * target_size * context_size) {
-    for (float& w : weights) w = static_cast<float>(random.normal() / context_size);
-  }
-
-  nearfar::Rows<float> predictions() const {
-    return {weights.data(), weights.size() / context_size, context_size};
-  }
-};
-
-/// A batch of images on its way through the model and back.
-class ModelPass {
- public:
-  explicit ModelPass(const Model& model) : encoder_(model.encoder), reader_(model.reader) {}
-
-  void forward(const ImageSet& set, const PixelScale& scale, std::span<const std::size_t> which) {
-    targets_ = &encoder_.forward(which.size() * set.height, rows_of(set, scale, which));
-    contexts_ = &reader_.forward(*targets_, static_cast<Index>(set.height));
-  }
-  const Pixels& targets() const { return *targets_; }
-  const Pixels& contexts() const { return *contexts_; }
-
-  /// `d_targets`: the loss's own part; what comes through the contexts is added to it.
-  const Eigen::VectorXf& backward_reader(const Pixels& d_contexts, Pixels& d_targets) {
-    return reader_.backward(d_contexts, d_targets);
-  }
-  const Eigen::VectorXf& backward_encoder(const Pixels& d_targets) {
-    return encoder_.backward(d_targets);
-  }
-
- private:
-  BatchPass encoder_;
-  GruPass reader_;
-  const Pixels* targets_ = nullptr;
-  const Pixels* contexts_ = nullptr;
-};
-
 /// body(pass, first, count) for blocks of the images `which` that went through the model.
 template <class Body>
-void each_block(const Model& model, const ImageSet& set, const PixelScale& scale,
+void each_block(const PredictiveModel& model, const ImageSet& set, const PixelScale& scale,
                 std::span<const std::size_t> which, std::size_t block, const Body& body) {
-  ModelPass pass(model);
+  PredictivePass pass(model);
   for (std::size_t first = 0; first < which.size(); first += block) {
     const std::size_t count = std::min(block, which.size() - first);
-    pass.forward(set, scale, which.subspan(first, count));
+    pass.forward(count, static_cast<Index>(set.height),
+                 rows_of(set, scale, which.subspan(first, count)));
     body(pass, static_cast<Index>(first), static_cast<Index>(count));
   }
 }
@@ -109,12 +60,13 @@ Pixels means(const Pixels& rows, Index images) {
 }
 
 /// The representation of images: the mean of their contexts.
-Pixels represented(const Model& model, const ImageSet& set, const PixelScale& scale,
+Pixels represented(const PredictiveModel& model, const ImageSet& set, const PixelScale& scale,
                    std::span<const std::size_t> which) {
-  Pixels out(static_cast<Index>(which.size()), context_size);
-  each_block(model, set, scale, which, 512, [&](const ModelPass& pass, Index first, Index count) {
-    out.middleRows(first, count) = means(pass.contexts(), count);
-  });
+  Pixels out(static_cast<Index>(which.size()), model.reader.size());
+  each_block(model, set, scale, which, 512,
+             [&](const PredictivePass& pass, Index first, Index count) {
+               out.middleRows(first, count) = means(pass.contexts(), count);
+             });
   return out;
 }
 
@@ -127,20 +79,10 @@ Pixels mean_pixels(const ImageSet& set, const PixelScale& scale,
   return means(rows, static_cast<Index>(which.size()));
 }
 
-using Steps = std::vector<nearfar::CpcStep>;
-
-void add(Steps& sum, const Steps& more, double weight) {
-  sum.resize(more.size());
-  for (std::size_t k = 0; k < more.size(); ++k) {
-    sum[k].loss += weight * more[k].loss;
-    sum[k].bound += weight * more[k].bound;
-  }
-}
-
 /// Mean over some steps of training.
 struct Stage {
   std::size_t images;  ///< seen by its end
-  Steps steps;
+  PredictiveSteps steps;
 };
 
 struct History {
@@ -148,45 +90,27 @@ struct History {
   std::vector<Stage> stages;
 };
 
-nearfar::Cpc<float> loss_of(const Options& o, const ImageSet& set) {
-  return nearfar::Cpc<float>({.length = static_cast<Index>(set.height),
-                              .steps = o.steps,
-                              .temperature = o.temperature,
-                              .negatives = o.negatives});
+nearfar::CpcOptions loss_of(const Options& o, const ImageSet& set) {
+  return {.length = static_cast<Index>(set.height),
+          .steps = o.steps,
+          .temperature = o.temperature,
+          .negatives = o.negatives};
 }
 
-History train(const Options& o, const Images& images, Model& model, Random& random) {
+History train(const Options& o, const Images& images, PredictiveModel& model, Random& random) {
   const ImageSet& set = images.data.train;
-  const nearfar::Cpc<float> loss = loss_of(o, set);
-  nearfar::Workspace workspace(o.threads);
-  Adam<float> encoder_adam(model.encoder.parameters().size());
-  Adam<float> reader_adam(model.reader.parameters().size());
-  Adam<float> weights_adam(model.weights.size());
-  Eigen::VectorXf d_weights(model.weights.size());
-  Pixels d_contexts;
-  Pixels d_targets;
-  ModelPass pass(model);
+  PredictiveTraining training(model, loss_of(o, set), o.threads);
   ShuffledBatches batches(set.size(), o.batch);
   const std::size_t steps = batches.per_epoch() * static_cast<std::size_t>(o.epochs);
   const std::size_t stage = std::max<std::size_t>(1, steps / 40);
   History history;
-  Steps mean;
+  PredictiveSteps mean;
   Progress progress(std::cout, Progress::on_terminal());
   progress.start(o.epochs, batches.per_epoch(), batches.batch_size());
   for (std::size_t step = 0; step < steps; ++step) {
     const auto which = batches.next(random);
-    pass.forward(set, images.scale, which);
-    const nearfar::Rows<float> predictions = model.predictions();
-    const auto result = loss.forward_backward(
-        pass.contexts(), pass.targets(), predictions, d_contexts, d_targets,
-        {d_weights.data(), predictions.rows(), predictions.cols()}, {.workspace = &workspace});
-
-    // Targets learn twice: as what is to be found, and as what contexts are made of.
     const double rate = scheduled(o.learning_rate, step, steps);
-    reader_adam.step(model.reader.parameters(), pass.backward_reader(d_contexts, d_targets), rate);
-    encoder_adam.step(model.encoder.parameters(), pass.backward_encoder(d_targets), rate);
-    weights_adam.step(model.weights, d_weights, rate);
-
+    const auto result = training.step(which.size(), rows_of(set, images.scale, which), rate);
     history.losses.push_back(
         {static_cast<int>(step / batches.per_epoch()) + 1, rate, result.value});
     add(mean, result.steps, 1 / static_cast<double>(stage));
@@ -201,22 +125,22 @@ History train(const Options& o, const Images& images, Model& model, Random& rand
 }
 
 /// Losses and bounds of images that were not trained on, in batches as large as those of training.
-Steps held_out(const Options& o, const Images& images, const Model& model) {
+PredictiveSteps held_out(const Options& o, const Images& images, const PredictiveModel& model) {
   const ImageSet& set = images.data.test;
-  const nearfar::Cpc<float> loss = loss_of(o, set);
+  const nearfar::Cpc<float> loss(loss_of(o, set));
   // Whole batches only: the number of candidates is part of a bound.
   const std::size_t batch =
       std::min(ShuffledBatches(images.training_size(), o.batch).batch_size(), set.size());
   const std::vector<std::size_t> which = spread(set, set.size() / batch * batch);
-  Steps mean;
-  each_block(model, set, images.scale, which, batch, [&](const ModelPass& pass, Index, Index) {
+  PredictiveSteps mean;
+  each_block(model, set, images.scale, which, batch, [&](const PredictivePass& pass, Index, Index) {
     add(mean, loss.forward(pass.contexts(), pass.targets(), model.predictions()).steps,
         static_cast<double>(batch) / static_cast<double>(which.size()));
   });
   return mean;
 }
 
-void write_bounds(const Options& o, const std::string& name, const Steps& steps,
+void write_bounds(const Options& o, const std::string& name, const PredictiveSteps& steps,
                   const std::vector<Stage>& stages) {
   const std::filesystem::path folder = o.out;
   std::printf("\n%-28s %9s  %9s  %9s\n", "held-out images, rows ahead", "loss", "bound", "at most");
@@ -254,15 +178,15 @@ void run(const Options& o) {
   const Images images = Images::read(o);
   const ImageSet& train_set = images.data.train;
   const ImageSet& test_set = images.data.test;
-  loss_of(o, train_set);  // refuses more steps than an image has rows
+  nearfar::Cpc<float>(loss_of(o, train_set));  // refuses more steps than an image has rows
   const Judge judge(images);
   const std::vector<std::size_t> every = spread(test_set, test_set.size());
-  const auto of_model = [&](const Model& model) {
+  const auto of_model = [&](const PredictiveModel& model) {
     return judge.judge(represented(model, train_set, images.scale, judge.gallery()),
                        represented(model, test_set, images.scale, every));
   };
   Random random(o.seed);
-  Model model(train_set, o.steps, random);
+  PredictiveModel model({.inputs = static_cast<Index>(train_set.width), .steps = o.steps}, random);
   const Quality untrained = of_model(model);
   const History history = train(o, images, model, random);
   write_quality(
