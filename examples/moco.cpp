@@ -1,11 +1,19 @@
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <iostream>
 #include <nearfar/losses/info_nce.hpp>
 #include <nearfar/memory/key_queue.hpp>
 #include <nearfar/memory/momentum.hpp>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/adam.hpp"
+#include "common/chart.hpp"
+#include "common/output.hpp"
+#include "common/plot.hpp"
 #include "common/progress.hpp"
 #include "common/schedule.hpp"
 #include "common/self_supervised.hpp"
@@ -20,9 +28,9 @@ namespace {
 using namespace example;
 
 struct Options : SelfSupervisedOptions {
-  Eigen::Index queue = 16384;
+  std::vector<Eigen::Index> queues = {0, 1024, 4096, 16384};
   double momentum = 0.99;
-  bool compare = true;
+  int seeds = 3;
 };
 
 struct Trained {
@@ -32,7 +40,7 @@ struct Trained {
 
 /// Trains with `capacity` keys in the queue; with 0, the other keys of the batch are the negatives.
 Trained train(const Options& o, const Images& images, Eigen::Index capacity) {
-  Random random(o.seed);
+  Random random(images.seed);
   Network<float> encoder = make_encoder(images, random);
   Network<float> follower = encoder;
   const nearfar::InfoNce<float> loss({.temperature = o.temperature});
@@ -77,41 +85,132 @@ Trained train(const Options& o, const Images& images, Eigen::Index capacity) {
   return {std::move(encoder), std::move(history)};
 }
 
+/// Qualities of the same thing with several seeds.
+class Seeds {
+ public:
+  void add(const Quality& quality) { all_.push_back(quality); }
+
+  Quality mean() const {
+    Quality sum;
+    for (const Quality& q : all_) sum = {sum.knn + q.knn, sum.probe + q.probe};
+    return {sum.knn / count(), sum.probe / count()};
+  }
+  /// The standard deviation of a single seed's; 0 when there is but one.
+  Quality deviation() const {
+    const Quality middle = mean();
+    Quality sum;
+    for (const Quality& q : all_) {
+      sum.knn += (q.knn - middle.knn) * (q.knn - middle.knn);
+      sum.probe += (q.probe - middle.probe) * (q.probe - middle.probe);
+    }
+    const double others = std::max(count() - 1, 1.0);
+    return {std::sqrt(sum.knn / others), std::sqrt(sum.probe / others)};
+  }
+
+ private:
+  double count() const { return static_cast<double>(all_.size()); }
+
+  std::vector<Quality> all_;
+};
+
+std::string queue_name(Eigen::Index capacity) {
+  return capacity > 0 ? "MoCo, queue of " + std::to_string(capacity) : "MoCo, queue off";
+}
+
+/// How accuracy goes with the number of negatives, bars of one standard deviation.
+void write_queues(const Options& o, const Images& images, const Seeds& untrained,
+                  const std::vector<Seeds>& trained) {
+  const std::filesystem::path folder = o.out;
+  OutputFile table(folder / "queues.csv");
+  table.stream() << "negatives,untrained_probe,knn,knn_deviation,probe,probe_deviation\n";
+  std::printf("\n%-28s %9s  %9s  %12s  %9s\n", "standard deviation of a seed", "20-NN", "",
+              "linear probe", "");
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    const Eigen::Index capacity = o.queues[i];
+    // Without a queue, a query's negatives are the other keys of its batch.
+    const auto negatives = capacity > 0
+                               ? static_cast<std::size_t>(capacity)
+                               : ShuffledBatches(images.training_size(), o.batch).batch_size() - 1;
+    const Quality mean = trained[i].mean();
+    const Quality deviation = trained[i].deviation();
+    char line[128];
+    std::printf("%-28s %9.4f  +- %6.4f  %12.4f  +- %6.4f\n", queue_name(capacity).c_str(), mean.knn,
+                deviation.knn, mean.probe, deviation.probe);
+    std::snprintf(line, sizeof line, "%zu,%.4f,%.4f,%.4f,%.4f,%.4f\n", negatives,
+                  untrained.mean().probe, mean.knn, deviation.knn, mean.probe, deviation.probe);
+    table.stream() << line;
+  }
+  table.commit();
+  write_lines(
+      folder,
+      {.name = "queues",
+       .title = images.data.name + ", MoCo: accuracy and the length of the queue",
+       .subtitle = std::to_string(o.seeds) + " seeds, mean and standard deviation; " +
+                   std::to_string(o.batch) + " images a step",
+       .x_label = "negatives of a query (the first: the batch alone)",
+       .log_x = true,
+       .lines = {
+           {2, "untrained, linear probe"}, {3, "MoCo, 20-NN", 4}, {5, "MoCo, linear probe", 6}}});
+  draw_all(folder, {"queues"}, {"queues.csv"});
+}
+
 void run(const Options& o) {
   use_threads(o.threads);
-  const Images images = Images::read(o);
+  Images images = Images::read(o);
   const Judge judge(images);
-  std::vector<Judged> table = {{"raw pixels", judge.raw_pixels()}};
-  Random random(o.seed);
-  table.push_back({"untrained encoder", judge.encoded(make_encoder(images, random))});
-  if (o.compare) {
-    table.push_back({"MoCo, queue off", judge.encoded(train(o, images, 0).encoder)});
+  Seeds untrained;
+  std::vector<Seeds> trained(o.queues.size());
+  std::optional<Trained> first;
+  for (int s = 0; s < o.seeds; ++s) {
+    images.seed = o.seed + static_cast<std::uint64_t>(s);
+    Random random(images.seed);
+    untrained.add(judge.encoded(make_encoder(images, random)));
+    for (std::size_t i = 0; i < o.queues.size(); ++i) {
+      std::printf("\n%s, seed %llu\n", queue_name(o.queues[i]).c_str(),
+                  static_cast<unsigned long long>(images.seed));
+      std::fflush(stdout);
+      Trained moco = train(o, images, o.queues[i]);
+      trained[i].add(judge.encoded(moco.encoder));
+      if (s == 0 && i + 1 == o.queues.size()) first.emplace(std::move(moco));
+    }
   }
-  const Trained moco = train(o, images, o.queue);
-  table.push_back({"MoCo, queue of " + std::to_string(o.queue), judge.encoded(moco.encoder)});
+  images.seed = o.seed;
+  std::vector<Judged> table = {{"raw pixels", judge.raw_pixels()},
+                               {"untrained encoder", untrained.mean()}};
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    table.push_back({queue_name(o.queues[i]), trained[i].mean()});
+  }
   table.push_back({"supervised encoder", judge.supervised(o.epochs, o.learning_rate)});
-  write_quality(o, images, table, judge.test_rows(moco.encoder), moco.history, "MoCo");
+  write_queues(o, images, untrained, trained);
+  write_quality(o, images, table, judge.test_rows(first->encoder), first->history, "MoCo");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  options.epochs = 2;
+  options.epochs = 1;
+  // So many negatives is all that a machine with little memory has without a queue.
+  options.batch = 32;
+  options.temperature = 0.07;
   return run_program(
       argc, argv, "moco",
-      "Trains an encoder of small images without labels by momentum contrast and measures what it "
-      "learnt, with the queue and without.",
+      "Trains encoders of small images without labels by momentum contrast, with queues of several "
+      "lengths, and measures what they learnt.",
       [&](CLI::App& app) {
-        app.add_option("--queue", options.queue, "keys of earlier batches to be told from")
-            ->check(CLI::Range(1, 1 << 24))
+        app.add_option("--queues", options.queues,
+                       "lengths of the queue, one training each; 0: the other keys of the batch "
+                       "are the negatives")
+            ->delimiter(',')
+            ->check(CLI::Range(0, 1 << 24))
             ->capture_default_str();
         app.add_option("--momentum", options.momentum,
                        "of the keys' encoder at the start; it rises to 1 as a cosine")
             ->check(fraction())
             ->capture_default_str();
-        app.add_flag("--compare,!--no-compare", options.compare,
-                     "also train without the queue (the default)");
+        app.add_option("--seeds", options.seeds, "trainings of each, with --seed, --seed + 1 ..")
+            ->check(CLI::Range(1, 1000))
+            ->capture_default_str();
         declare_self_supervised(app, options);
       },
       [&] { run(options); });

@@ -16,11 +16,14 @@ void write_lines(const std::filesystem::path& folder, const LineChart& chart) {
       << "plot ";
   for (std::size_t k = 0; k < chart.lines.size(); ++k) {
     const LineChart::Line& line = chart.lines[k];
+    const bool bars = k > 0 && line.deviation > 0;
     const std::string style = k == 0 ? "lines dt 2 lw 3 lc rgb '#22252B'"
-                                     : "linespoints pt 7 ps 0.9 lw 3 lc rgb '#" +
-                                           std::string(palette[(k - 1) % palette.size()]) + "'";
+                                     : (bars ? "yerrorlines" : "linespoints") +
+                                           std::string(" pt 7 ps 0.9 lw 3 lc rgb '#") +
+                                           palette[(k - 1) % palette.size()] + "'";
     out << (k > 0 ? ", \\\n     " : "") << quoted(chart.name + ".csv") << " every ::1 using "
-        << chart.x_column << ":" << line.column << " with " << style << " title "
+        << chart.x_column << ":" << line.column
+        << (bars ? ":" + std::to_string(line.deviation) : "") << " with " << style << " title "
         << quoted(line.title);
   }
   out << '\n';

@@ -14,6 +14,7 @@ struct LineChart {
   struct Line {
     int column;  ///< from 1
     std::string title;
+    int deviation = 0;  ///< the column with half the length of error bars; 0: none
   };
   std::string name;
   std::string title;

@@ -40,7 +40,7 @@ void PrintTo(const Program& program, std::ostream* out) { *out << program.name; 
 
 const std::vector<Program> programs = {
     {"simclr", "SimCLR, no labels"},
-    {"moco", "MoCo, queue of 512", {"--queue", "512"}},
+    {"moco", "MoCo, queue of 512", {"--queues", "0,512", "--seeds", "1"}},
     {"instdisc", "instance discrimination", {"--noise", "256"}},
 };
 
