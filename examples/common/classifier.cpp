@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "common/adam.hpp"
@@ -99,6 +100,39 @@ double linear_probe(const Pixels& train, std::span<const std::uint8_t> train_lab
   Network<float> probe(std::vector<Index>{train.cols(), classes}, random);
   train_classifier(probe, scaled_rows(train), train_labels, options, random);
   return accuracy(probe, scaled_rows(test), test_labels);
+}
+
+double tuned_linear_probe(const Pixels& train, std::span<const std::uint8_t> train_labels,
+                          const Pixels& test, std::span<const std::uint8_t> test_labels,
+                          Random random, ClassifierOptions options) {
+  std::vector<std::size_t> order(train_labels.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  random.shuffle(order);
+  const std::size_t held_back = order.size() / 5;
+  const std::span<const std::size_t> all = order;
+  const auto rows_of = [&](std::span<const std::size_t> which) {
+    Pixels rows(static_cast<Index>(which.size()), train.cols());
+    for (std::size_t i = 0; i < which.size(); ++i) {
+      rows.row(static_cast<Index>(i)) = train.row(static_cast<Index>(which[i]));
+    }
+    return rows;
+  };
+  const Pixels judged = rows_of(all.first(held_back));
+  const Pixels rest = rows_of(all.subspan(held_back));
+  const std::vector<std::uint8_t> judged_labels = picked(train_labels, all.first(held_back));
+  const std::vector<std::uint8_t> rest_labels = picked(train_labels, all.subspan(held_back));
+  double best = -1;
+  double best_decay = 0;
+  for (const double decay : {0.01, 0.1, 1.0, 10.0}) {
+    options.weight_decay = decay;
+    const double score = linear_probe(rest, rest_labels, judged, judged_labels, random, options);
+    if (score > best) {
+      best = score;
+      best_decay = decay;
+    }
+  }
+  options.weight_decay = best_decay;
+  return linear_probe(train, train_labels, test, test_labels, random, options);
 }
 
 }  // namespace example

@@ -110,7 +110,7 @@ void write_embedding(const fs::path& folder, const EmbeddingPicture& picture) {
                   << " right top Left reverse samplen 0.6 spacing 1.6"
                   << " noenhanced tc rgb '#22252B'\n"
                   << "plot " << quoted(picture.name + ".csv")
-                  << " every ::1 using 3:4:(colour($2)) with points pt 7 ps 0.5"
+                  << " every ::1 using 3:4:(colour($2)) with points pt 7 ps " << picture.point_size
                   << " lc rgb variable notitle";
   for (const int c : classes_of(picture.labels)) {
     script.stream() << ", \\\n     NaN with points pt 7 ps 1.5 lc rgb '#"

@@ -27,6 +27,7 @@ struct EmbeddingPicture {
   std::string title;
   std::string subtitle;
   std::string name = "embedding";
+  double point_size = 0.5;
 };
 
 /// <name>.csv (index, label, x and y on the plane drawn, and the embedding itself, e1, e2..) and

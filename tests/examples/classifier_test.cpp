@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -68,6 +69,44 @@ TEST(Classifier, LearnsLinearlySeparableClasses) {
   EXPECT_LT(linear_probe(blind_train, train.labels, blind_test, test.labels, Random(3),
                          {.batch = 32, .learning_rate = 0.02}),
             0.5);
+}
+
+/// Rows of three classes, with columns of noise beside.
+Pixels with_noise(const Samples& samples, Index columns, std::uint64_t seed) {
+  Pixels rows(samples.rows.rows(), 3 + columns);
+  Random random(seed);
+  for (Index i = 0; i < rows.rows(); ++i) {
+    for (Index c = 0; c < rows.cols(); ++c) {
+      rows(i, c) = c < 3 ? samples.rows(i, c) / 2 : static_cast<float>(random.normal());
+    }
+  }
+  return rows;
+}
+
+TEST(Classifier, TunedProbeChoosesTheDecayThatHelps) {
+  const Samples test(2000, 2);
+  const auto accuracies = [&](Index count, Index noise) {
+    const Samples train(count, 1);
+    const Pixels train_rows = with_noise(train, noise, 3);
+    const Pixels test_rows = with_noise(test, noise, 4);
+    const auto probe = [&](double decay) {
+      return linear_probe(
+          train_rows, train.labels, test_rows, test.labels, Random(5),
+          {.epochs = 60, .batch = 32, .learning_rate = 0.01, .weight_decay = decay});
+    };
+    return std::array<double, 3>{
+        probe(0.01), probe(10),
+        example::tuned_linear_probe(train_rows, train.labels, test_rows, test.labels, Random(5),
+                                    {.epochs = 60, .batch = 32, .learning_rate = 0.01})};
+  };
+  // Few steps: decay takes away the weights drawn at the start.
+  const auto [few_weak, few_strong, few_tuned] = accuracies(120, 0);
+  EXPECT_GT(few_strong, few_weak + 0.05);
+  EXPECT_GT(few_tuned, few_weak + 0.05);
+  // Many columns of noise: a strong decay hurts.
+  const auto [many_weak, many_strong, many_tuned] = accuracies(400, 60);
+  EXPECT_GT(many_weak, many_strong + 0.05);
+  EXPECT_GT(many_tuned, many_strong + 0.05);
 }
 
 TEST(Classifier, LearnsTheSameAtAnyNumberOfThreads) {
