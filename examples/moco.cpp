@@ -141,16 +141,16 @@ void write_queues(const Options& o, const Images& images, const Seeds& untrained
     table.stream() << line;
   }
   table.commit();
-  write_lines(
-      folder,
-      {.name = "queues",
-       .title = images.data.name + ", MoCo: accuracy and the length of the queue",
-       .subtitle = std::to_string(o.seeds) + " seeds, mean and standard deviation; " +
-                   std::to_string(o.batch) + " images a step",
-       .x_label = "negatives of a query (the first: the batch alone)",
-       .log_x = true,
-       .lines = {
-           {2, "untrained, linear probe"}, {3, "MoCo, 20-NN", 4}, {5, "MoCo, linear probe", 6}}});
+  write_lines(folder, {.name = "queues",
+                       .title = images.data.name + ", MoCo: accuracy and the length of the queue",
+                       .subtitle = "accuracy on held-out images, mean and standard deviation of " +
+                                   std::to_string(o.seeds) + " seeds; " + std::to_string(o.batch) +
+                                   " images a step",
+                       .x_label = "negatives of a query (the first: the batch alone)",
+                       .log_x = true,
+                       .lines = {{2, "untrained, linear probe"},
+                                 {3, "MoCo, 20-NN", 4},
+                                 {5, "MoCo, linear probe", 6}}});
   draw_all(folder, {"queues"}, {"queues.csv"});
 }
 

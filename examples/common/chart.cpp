@@ -1,5 +1,7 @@
 #include "common/chart.hpp"
 
+#include <algorithm>
+
 #include "common/gnuplot.hpp"
 #include "common/output.hpp"
 
@@ -10,6 +12,11 @@ void write_lines(const std::filesystem::path& folder, const LineChart& chart) {
   std::ostream& out = script.stream();
   begin_script(out, chart.name, 1200, 700, chart.title, chart.subtitle);
   draw_axes(out, chart.x_label);
+  // Bars need room at the sides, and the legend room above them.
+  if (std::any_of(chart.lines.begin(), chart.lines.end(),
+                  [](const LineChart::Line& line) { return line.deviation > 0; })) {
+    out << "set offsets graph 0.05, graph 0.05, graph 0.3, graph 0.1\n";
+  }
   if (chart.y_top > 0) out << "set yrange [0:" << chart.y_top << "]\n";
   if (chart.log_x) out << "set logscale x 2\n";
   out << "set key left top Left reverse samplen 2 spacing 1.4 noenhanced tc rgb '#22252B'\n"

@@ -4,25 +4,27 @@
 namespace example_test {
 namespace {
 
-/// Four languages of eight tones, a twentieth of a second each: in one a tone is followed by the
-/// next higher one, in others by that three, five or seven higher, round again. All tones are as
-/// frequent in all languages; only who predicts tones to come has to know the language. A hiss in
-/// front makes a syllable begin with "b" and not "d".
+/// Four languages of eight tones, a twentieth of a second each, under noise: in one language a tone
+/// is mostly followed by the next higher one, in others by that three, five or seven higher, round
+/// again; one tone in four is followed by any other. All tones are as frequent in all languages;
+/// only who predicts tones to come has to know the language. A hiss in front makes a syllable begin
+/// with "b" and not "d".
 void write_tones(const fs::path& folder) {
   constexpr double rate = 16000;
   example::Random random(1);
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 320; ++i) {
     const int language = i % 4;
     std::vector<double> samples(8000);
     std::uint64_t pitch = random.below(8);
     for (std::size_t begin = 0; begin < samples.size(); begin += 800) {
       add_tone(samples, begin, begin + 800, 300 * std::pow(1.45, static_cast<double>(pitch)), rate,
                0.3);
-      pitch = (pitch + static_cast<std::uint64_t>(1 + 2 * language)) % 8;
+      pitch = random.below(4) == 0 ? random.below(8)
+                                   : (pitch + static_cast<std::uint64_t>(1 + 2 * language)) % 8;
     }
     const bool hiss = random.below(2) == 0;
     for (std::size_t s = 0; s < samples.size(); ++s) {
-      samples[s] += (hiss && s < 2000 ? 0.05 : 0.001) * random.normal();
+      samples[s] += (hiss && s < 2000 ? 0.4 : 0.12) * random.normal();
     }
     write_wav(folder / ("language" + std::to_string(language)) / std::to_string(i) /
                   (hiss ? "ba.wav" : "da.wav"),
@@ -54,11 +56,11 @@ TEST_F(CpcSpeech, LearnsTheOrderOfTones) {
   EXPECT_EQ(outcome.err, "");
   const auto language = [&](const std::string& name) { return table_row(outcome.out, name, 1)[0]; };
   // Four languages: chance is 0.25.
-  EXPECT_LT(language("mean log-mel"), 0.6) << outcome.out;
+  EXPECT_LT(language("mean log-mel"), 0.4) << outcome.out;
   for (const std::string name :
        {"CPC, same and other recordings", "CPC, same recording", "CPC, other recordings"}) {
-    EXPECT_GT(language(name), language("untrained, mean context") + 0.15) << name << outcome.out;
-    EXPECT_GT(language(name), language("mean log-mel") + 0.3) << name << outcome.out;
+    EXPECT_GT(language(name), language("untrained, mean context") + 0.08) << name << outcome.out;
+    EXPECT_GT(language(name), language("mean log-mel") + 0.5) << name << outcome.out;
   }
   for (const std::string name :
        {"quality.csv", "bounds.csv", "bounds.gp", "embedding.csv", "embedding.gp"}) {
