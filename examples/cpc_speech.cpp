@@ -445,7 +445,7 @@ void write_bounds(const std::filesystem::path& folder, const std::vector<Predict
                       "log(candidates) - loss in nats, held-out recordings, by the "
                       "negatives of training and test",
                   .x_label = "milliseconds ahead",
-                  .y_top = 8,
+                  .y_top = 10,
                   .lines = {{2, "logarithm of the candidates, same and other recordings"}}};
   for (std::size_t k = 0; k < all_negatives.size(); ++k) {
     csv.stream() << ',' << all_negatives[k].name;
@@ -503,7 +503,7 @@ void write_map(const std::filesystem::path& folder, const Split& data, const Spe
                            .title = "CPC of speech: mean contexts by language",
                            .subtitle = std::to_string(shown.size()) +
                                        " held-out recordings, first two principal components",
-                           .point_size = 1.1});
+                           .point_size = 1.5});
 }
 
 void run(const Options& o) {
