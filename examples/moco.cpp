@@ -181,8 +181,8 @@ void run(const Options& o) {
     table.push_back({queue_name(o.queues[i]), trained[i].mean()});
   }
   table.push_back({"supervised encoder", judge.supervised(o.epochs, o.learning_rate)});
-  write_queues(o, images, untrained, trained);
   write_quality(o, images, table, judge.test_rows(first->encoder), first->history, "MoCo");
+  write_queues(o, images, untrained, trained);
 }
 
 }  // namespace
