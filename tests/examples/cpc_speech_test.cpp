@@ -51,7 +51,7 @@ class CpcSpeech : public testing::Test {
 };
 
 TEST_F(CpcSpeech, LearnsTheOrderOfTones) {
-  const Outcome outcome = run(with(arguments("out", "40"), {"--seeds", "1"}));
+  const Outcome outcome = run(with(arguments("out", "40"), {"--seeds", "1", "--threads", "1"}));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "");
   const auto language = [&](const std::string& name) { return table_row(outcome.out, name, 1)[0]; };
