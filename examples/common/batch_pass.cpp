@@ -43,11 +43,13 @@ Pixels& BatchPass::forward(std::size_t rows, const FillRow& fill, std::size_t la
   return outputs_;
 }
 
-const Network<float>::Vector& BatchPass::backward(const Pixels& d_outputs) {
+const Network<float>::Vector& BatchPass::backward(const Pixels& d_outputs, Pixels* d_inputs) {
+  if (d_inputs != nullptr) d_inputs->resize(d_outputs.rows(), network_.inputs());
   parallel_for(static_cast<Index>(shards_.size()), [&](Index s) {
     Shard& shard = shards_[static_cast<std::size_t>(s)];
     network_.backward(shard.input, shard.tape, d_outputs.middleRows(shard.begin, shard.size),
-                      shard.gradient);
+                      shard.gradient, d_inputs != nullptr ? &shard.d_input : nullptr);
+    if (d_inputs != nullptr) d_inputs->middleRows(shard.begin, shard.size) = shard.d_input;
   });
   for (std::size_t s = 1; s < shards_.size(); ++s) shards_[0].gradient += shards_[s].gradient;
   return shards_[0].gradient;

@@ -27,8 +27,9 @@ class BatchPass {
   Pixels& forward(std::size_t rows, const FillRow& fill);
   Pixels& forward(std::size_t rows, const FillRow& fill, std::size_t layer);
 
-  /// The gradient with respect to the parameters, summed over the rows of the last forward.
-  const Network<float>::Vector& backward(const Pixels& d_outputs);
+  /// The gradient with respect to the parameters, summed over the rows of the last forward; in
+  /// `d_inputs`, unless it is null, that with respect to the rows.
+  const Network<float>::Vector& backward(const Pixels& d_outputs, Pixels* d_inputs = nullptr);
 
  private:
   struct Shard {
@@ -37,6 +38,7 @@ class BatchPass {
     Pixels input;
     Network<float>::Tape tape;
     Network<float>::Vector gradient;
+    Pixels d_input;
   };
 
   void split(std::size_t rows);

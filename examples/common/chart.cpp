@@ -17,9 +17,14 @@ void write_lines(const std::filesystem::path& folder, const LineChart& chart) {
                   [](const LineChart::Line& line) { return line.deviation > 0; })) {
     out << "set offsets graph 0.05, graph 0.05, graph 0.3, graph 0.1\n";
   }
+  if (!chart.y_label.empty()) {
+    out << "set ylabel " << quoted(chart.y_label) << " tc rgb '#6B7280'\n";
+  }
   if (chart.y_top > 0) out << "set yrange [0:" << chart.y_top << "]\n";
   if (chart.log_x) out << "set logscale x 2\n";
-  out << "set key left top Left reverse samplen 2 spacing 1.4 noenhanced tc rgb '#22252B'\n"
+  if (chart.log_y) out << "set logscale y 10\n";
+  out << "set key " << chart.key
+      << " Left reverse samplen 2 spacing 1.4 noenhanced tc rgb '#22252B'\n"
       << "plot ";
   for (std::size_t k = 0; k < chart.lines.size(); ++k) {
     const LineChart::Line& line = chart.lines[k];

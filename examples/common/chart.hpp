@@ -20,9 +20,12 @@ struct LineChart {
   std::string title;
   std::string subtitle;
   std::string x_label;
+  std::string y_label = "";  ///< none where the title says it
   int x_column = 1;
   bool log_x = false;
-  double y_top = 0;         ///< where the frame ends; 0: at the largest number
+  bool log_y = false;
+  double y_top = 0;              ///< where the frame ends; 0: at the largest number
+  std::string key = "left top";  ///< where the lines are named, in gnuplot's words
   std::vector<Line> lines;  ///< the first one is drawn dashed, as what the others are held against
 };
 

@@ -137,7 +137,7 @@ const typename Network<S>::Matrix& Network<S>::forward(const Rows& input, Tape& 
 
 template <class S>
 void Network<S>::backward(const Rows& input, Tape& tape, const Rows& d_embeddings,
-                          Vector& d_parameters) const {
+                          Vector& d_parameters, Matrix* d_input) const {
   tape.gradients.resize(layers());
   d_parameters.resize(parameters_.size());
   tape.gradients.back() = d_embeddings;
@@ -152,8 +152,8 @@ void Network<S>::backward(const Rows& input, Tape& tape, const Rows& d_embedding
     Eigen::Map<Vector> d_biases(d_parameters.data() + offsets_[l] + weights.size(), layer.outputs);
     d_weights.noalias() = seen.transpose() * dy;
     d_biases = dy.colwise().sum().transpose();
-    if (l == 0) return;  // nobody asks for the gradient of the images
-    Matrix& dx = tape.gradients[l - 1];
+    if (l == 0 && d_input == nullptr) return;
+    Matrix& dx = l > 0 ? tape.gradients[l - 1] : *d_input;
     if (layer.linear()) {
       dx.noalias() = dy * weights.transpose();
     } else {
@@ -162,7 +162,7 @@ void Network<S>::backward(const Rows& input, Tape& tape, const Rows& d_embedding
       add_patches(layer, tape.patches[l], dx);
     }
     // Through the ReLU that made x: it passed where x is positive.
-    dx = (x.array() > S(0)).select(dx, S(0));
+    if (l > 0) dx = (x.array() > S(0)).select(dx, S(0));
   }
 }
 

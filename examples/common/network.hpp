@@ -78,9 +78,10 @@ class Network {
   const Matrix& forward(const Rows& input, Tape& tape) const;
 
   /// The gradient with respect to the parameters, from that with respect to the embeddings that
-  /// forward() made of `input`. Overwrites `d_parameters`.
-  void backward(const Rows& input, Tape& tape, const Rows& d_embeddings,
-                Vector& d_parameters) const;
+  /// forward() made of `input`. Overwrites `d_parameters`, and `d_input` with the gradient with
+  /// respect to `input` unless it is null.
+  void backward(const Rows& input, Tape& tape, const Rows& d_embeddings, Vector& d_parameters,
+                Matrix* d_input = nullptr) const;
 
  private:
   std::vector<Layer> layers_;

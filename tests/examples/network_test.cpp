@@ -30,30 +30,40 @@ double weighed(const Net& net, const Net::Matrix& input, const Net::Matrix& weig
   return net.forward(input, tape).cwiseProduct(weights).sum();
 }
 
-/// Compares backward() with central differences of forward(), parameter by parameter.
+/// Compares backward() with central differences of forward(), by each parameter and each input.
 void expect_right_gradient(Net net, Random& random) {
   // Biases start at 0, where a wrong bias gradient could hide.
   for (Index i = 0; i < net.parameters().size(); ++i) net.parameters()[i] += 0.1 * random.normal();
-  const Net::Matrix input = random_matrix(8, net.inputs(), random);
+  Net::Matrix input = random_matrix(8, net.inputs(), random);
   const Net::Matrix weights = random_matrix(8, net.outputs(), random);
   Net::Tape tape;
   net.forward(input, tape);
   Net::Vector gradient;
-  net.backward(input, tape, weights, gradient);
+  Net::Matrix d_input;
+  net.backward(input, tape, weights, gradient, &d_input);
   ASSERT_EQ(gradient.size(), net.parameters().size());
   // Small enough that no ReLU changes sides between the two ends.
   constexpr double h = 1e-6;
-  for (Index i = 0; i < gradient.size(); ++i) {
-    const double at = net.parameters()[i];
-    net.parameters()[i] = at + h;
+  const auto expect_derivative = [&](double derivative, double& of, Index i) {
+    const double at = of;
+    of = at + h;
     const double above = weighed(net, input, weights);
-    net.parameters()[i] = at - h;
+    of = at - h;
     const double below = weighed(net, input, weights);
-    net.parameters()[i] = at;
+    of = at;
     const double expected = (above - below) / (2 * h);
-    EXPECT_NEAR(gradient[i], expected, 1e-7 * std::max(1.0, std::abs(expected))) << i;
+    EXPECT_NEAR(derivative, expected, 1e-7 * std::max(1.0, std::abs(expected))) << i;
+  };
+  for (Index i = 0; i < gradient.size(); ++i) {
+    expect_derivative(gradient[i], net.parameters()[i], i);
   }
   EXPECT_GT(gradient.norm(), 0.1);
+  ASSERT_EQ(d_input.rows(), input.rows());
+  ASSERT_EQ(d_input.cols(), input.cols());
+  for (Index i = 0; i < d_input.size(); ++i) {
+    expect_derivative(d_input.data()[i], input.data()[i], i);
+  }
+  EXPECT_GT(d_input.norm(), 0.1);
 }
 
 TEST(Network, GradientIsThatOfTheForwardPass) {
