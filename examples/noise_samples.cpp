@@ -32,7 +32,7 @@ using Rows = nearfar::Matrix<double>;
 struct Options : CommonOptions {
   int dimensions = 5;
   int samples = 1000;
-  int repetitions = 10;
+  int repetitions = 20;
   std::vector<int> noise = {1, 2, 4, 8, 16, 32, 64};
   std::vector<double> widths = {1, 3};
 };
@@ -229,7 +229,9 @@ class Comparison {
                     .title = title,
                     .subtitle = std::to_string(o_.samples) + " samples of a Gaussian in " +
                                 std::to_string(o_.dimensions) + " dimensions, " +
-                                std::to_string(o_.repetitions) + " repetitions",
+                                std::to_string(o_.repetitions) +
+                                " repetitions; noise width: its standard deviations in those of "
+                                "the data",
                     .x_label = "noise samples for each sample, k",
                     .y_label = "root mean square",
                     .log_x = true,
@@ -239,7 +241,7 @@ class Comparison {
     std::printf("\n%s, root mean square\n%-6s %20s", title.c_str(), "k", reference_name.c_str());
     csv.stream() << "noise_samples," << reference_name;
     for (const double width : o_.widths) {
-      const std::string label = "noise " + number(width) + "x as wide";
+      const std::string label = "noise width " + number(width);
       chart.lines.push_back({static_cast<int>(chart.lines.size()) + 2, "NCE, " + label});
       std::printf(" %20s", label.c_str());
       csv.stream() << ',' << label;

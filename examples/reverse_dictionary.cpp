@@ -26,8 +26,8 @@
 /// \file
 /// A reverse dictionary: finds the words that fit a description. Two towers embed definitions and
 /// words (Hill et al., Learning to understand phrases by embedding the dictionary, 2016, pose the
-/// task). Batches have words that were mined as hard negatives, and the embeddings may be cut off
-/// after any of several lengths.
+/// task). Embeddings may be cut off after any of several lengths, and batches may have words that
+/// were mined as hard negatives.
 
 namespace {
 
@@ -47,11 +47,11 @@ struct Options : CommonOptions {
   std::vector<Index> widths = {32, 64, 128, 256};
   int epochs = 3;
   std::size_t batch = 512;
-  double temperature = 0.05;
-  double word_dropout = 0.1;
+  double temperature = 0.07;
+  double word_dropout = 0.2;
   double learning_rate = 1e-3;
   double table_rate = 0.05;
-  int mined = 1;
+  int mined = 0;
   Index candidates = 8;
   Index mining_width = 64;
   std::size_t mining_pool = 40000;
@@ -277,7 +277,7 @@ class Ranking {
     char line[96];
     std::snprintf(line, sizeof line, ",%.4f,%.4f,%.4f\n", first / count, ten / count,
                   reciprocal / count);
-    csv_.stream() << name << line;
+    csv_.stream() << '"' << name << '"' << line;
     std::printf("%-28s %9.4f %9.4f %9.4f\n", name.c_str(), first / count, ten / count,
                 reciprocal / count);
     std::fflush(stdout);
@@ -362,6 +362,7 @@ void write_widths(const Options& o, const std::vector<double>& recall, double bm
                       .x_label = "numbers of an embedding",
                       .y_label = "recall@10",
                       .log_x = true,
+                      .y_top = 1.2 * std::max(recall.back(), bm25),
                       .lines = {{2, "BM25"}, {3, "two towers"}}});
 }
 

@@ -18,11 +18,20 @@ void write_lines(const std::filesystem::path& folder, const LineChart& chart) {
     out << "set offsets graph 0.05, graph 0.05, graph 0.3, graph 0.1\n";
   }
   if (!chart.y_label.empty()) {
-    out << "set ylabel " << quoted(chart.y_label) << " tc rgb '#6B7280'\n";
+    out << "set ylabel " << quoted(chart.y_label) << " noenhanced tc rgb '#6B7280'\n"
+        << "set lmargin at screen 0.105\n";
   }
   if (chart.y_top > 0) out << "set yrange [0:" << chart.y_top << "]\n";
   if (chart.log_x) out << "set logscale x 2\n";
-  if (chart.log_y) out << "set logscale y 10\n";
+  if (chart.log_y) {
+    out << "set logscale y 10\nset ytics (1e-7";
+    for (int power = -6; power <= 6; ++power) {
+      for (const char* digits : {"1", "1.5", "2", "3", "5", "7"}) {
+        out << ", " << digits << "e" << power;
+      }
+    }
+    out << ")\nset format y '%g'\n";
+  }
   out << "set key " << chart.key
       << " Left reverse samplen 2 spacing 1.4 noenhanced tc rgb '#22252B'\n"
       << "plot ";

@@ -29,6 +29,7 @@ double score(const std::vector<std::vector<Word>>& documents, std::size_t d,
     }
     const auto n = static_cast<double>(documents.size());
     const auto f = static_cast<double>(std::count(documents[d].begin(), documents[d].end(), word));
+    if (f == 0) continue;
     const auto length = static_cast<double>(documents[d].size());
     sum += std::log(1 + (n - having + 0.5) / (having + 0.5)) * f /
            (f + k1 * (1 - b + b * length / average));

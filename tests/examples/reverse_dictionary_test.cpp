@@ -34,11 +34,12 @@ class ReverseDictionary : public testing::Test {
   ReverseDictionary() { write_pairs(folder_ / "pairs.tsv"); }
 
   Outcome run(const std::vector<std::string>& more = {}) const {
-    return run_program(folder_, "reverse_dictionary",
-                       with({"--data", (folder_ / "pairs.tsv").string(), "--out",
-                             (folder_ / "out").string(), "--pieces", "4096", "--widths", "8,32",
-                             "--batch", "64", "--held-out", "0.2", "--epochs", "20"},
-                            more));
+    return run_program(
+        folder_, "reverse_dictionary",
+        with({"--data", (folder_ / "pairs.tsv").string(), "--out", (folder_ / "out").string(),
+              "--pieces", "4096", "--widths", "8,32", "--batch", "64", "--held-out", "0.2",
+              "--epochs", "20", "--mined", "1"},
+             more));
   }
 
   Folder folder_;
@@ -50,7 +51,9 @@ std::string answers_to(const std::string& out, const std::string& query) {
   EXPECT_NE(at, std::string::npos) << query << " in\n" << out;
   if (at == std::string::npos) return "";
   const std::size_t begin = at + query.size() + 2;
-  return out.substr(begin, out.find("\n\n", begin) - begin);
+  std::string answers = out.substr(begin, out.find("\n\n", begin) - begin);
+  if (answers.ends_with('\n')) answers.pop_back();
+  return answers;
 }
 
 TEST_F(ReverseDictionary, FindsAnswersOfHeldOutTexts) {
