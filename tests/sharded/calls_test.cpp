@@ -316,18 +316,71 @@ TEST(ShardedCalls, SendWithTheirRowsWhatTheModelSays) {
     }));
   };
   const nearfar::sharded::SupCon<float> sup_con;
-  EXPECT_EQ(bytes(sup_con, labels, Schedule::ring), hops * (3 * shard + 3 * label) + 2 * sum);
   EXPECT_EQ(bytes(sup_con, labels, Schedule::all_gather), hops * (2 * shard + 2 * label) + 2 * sum);
   const nearfar::PositiveLists lists{no_positives, {}};
   EXPECT_EQ(bytes(sup_con, lists, Schedule::ring), hops * 3 * shard + 2 * sum);
-  // Labels with three rounds of rows and one of their own, two numbers with the rows, a weight with
+  // Labels with two rounds of rows and one of their own, two numbers with the rows, a weight with
   // the gradients, and four numbers an element for the common centre.
   const nearfar::sharded::LiftedStructure<float> lifted;
   const Index numbers = 2 * label;
-  EXPECT_EQ(bytes(lifted, labels, Schedule::ring),
-            hops * (4 * shard + 4 * label + 3 * numbers + label) + sum + 4 * cols * sum);
   EXPECT_EQ(bytes(lifted, labels, Schedule::all_gather),
             hops * (2 * shard + 2 * label + 2 * numbers + label) + sum + 4 * cols * sum);
+}
+
+/// Where each pair of shards meets once: rows that visit other processes, how often, and what goes
+/// there and back with each.
+TEST(ShardedCalls, SendRowsThatVisitAndWhatTheyFindAsTheModelSays) {
+  constexpr Index rows = 24;
+  constexpr Index cols = 6;
+  constexpr Index row = cols * 4;
+  constexpr Index label = 8;
+  const std::vector<int> labels = random_labels(rows, 4, 2);
+  for (const int size : {1, 2, 3, 4, 5}) {
+    SCOPED_TRACE(size);
+    const auto bytes = [&](const auto& call) {
+      return static_cast<Index>(run_team(size, [&](Exchange& e) {
+        const Matrix<float> x = random_rows<float>(rows, cols, 1);
+        Matrix<float> dx, dy;
+        call(e, x, dx, dy);
+      }));
+    };
+    const auto labelled = [&](const auto& loss) {
+      return bytes([&](Exchange& e, const auto& x, auto& dx, auto&) {
+        loss.forward_backward(e, x, labels, dx);
+      });
+    };
+    const auto pairs = [&](const auto& loss) {
+      return bytes([&](Exchange& e, const auto& x, auto& dx, auto& dy) {
+        loss.forward_backward(e, x, x, dx, dy);
+      });
+    };
+    const Index sum = size > 1 ? 8 * (2 * size - 2) : 0;
+    const Index centre = 4 * cols * sum;
+    // Rows that go to each other process, and to half of the others: of two that are opposite each
+    // other one sends all of its rows, the other half of them.
+    const Index all = Index(size) * (size - 1) * rows;
+    const Index visitors =
+        Index(size) * ((size - 1) / 2) * rows + (size % 2 == 0 ? size / 2 * (rows + rows / 2) : 0);
+    using namespace nearfar::sharded;
+    // Rows twice and a gradient, statistics of open rows and of closed ones.
+    EXPECT_EQ(pairs(Clip<float>()), all * (3 * row + 24 + 16) + 2 * sum);
+    EXPECT_EQ(pairs(NtXent<float>()), 2 * visitors * (3 * row + 24 + 16) + 2 * sum);
+    // Labels go once to all, to count positives, whose number rows take along.
+    EXPECT_EQ(labelled(SupCon<float>()),
+              visitors * (3 * row + 2 * label + 2 * 8 + 32 + 40) + all * label + 2 * sum);
+    EXPECT_EQ(labelled(MultiSimilarity<float>({.epsilon = {}})),
+              visitors * (3 * row + 2 * label + 32 + 16) + all * label + sum);
+    // One round, and with the gradients of distances a weight.
+    EXPECT_EQ(labelled(HadsellContrastive<float>()),
+              visitors * (2 * row + label + 8 + 16) + all * label + sum + centre);
+    // Three rounds, two of them with log sums and factors from above.
+    EXPECT_EQ(
+        labelled(LiftedStructure<float>()),
+        visitors * (4 * row + 3 * label + 2 * 16 + 16 + 24 + 8 + 8) + all * label + sum + centre);
+    // Keys are chosen with visitors; gradients go to all.
+    EXPECT_EQ(labelled(MinedTriplet<float>({.mining = nearfar::Mining::batch_hard})),
+              visitors * (row + label + 24) + all * (2 * row + 2 * label + 8) + sum + centre);
+  }
 }
 
 }  // namespace

@@ -85,6 +85,7 @@ class Upstream {
   Index size() const { return size_; }
   double scalar() const { return scalar_; }
   double operator[](Index i) const { return rows_ != nullptr ? rows_[i] : scalar_; }
+  bool has_weights() const { return weights_ != nullptr; }
   double weight(Index i) const { return weights_ != nullptr ? weights_[i] : 1; }
   /// The largest of the factors of `rows` rows.
   double largest(Index rows) const {

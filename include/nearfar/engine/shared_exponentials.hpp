@@ -138,16 +138,17 @@ struct SharedMemory {
   }
 };
 
-/// A tile of a row panel. Its rows are queries from first_row on, its columns keys [first, end);
-/// both sides are softmax terms. A vector begins at `first`. For rows compared with themselves (the
-/// `own` functions) columns are the same rows, and each pair is in the tile twice. Scores of
-/// excluded pairs, which are the same for both sides, are overwritten.
+/// A tile of a row panel, its rows queries from first_row on, its columns keys [first, end), both
+/// sides softmax terms. `first` is where a vector begins; key 0 is number `key_number` as the
+/// queries' term counts. Rows may be compared with themselves (the
+/// `own` functions): columns are then the same rows, and each pair is in the tile twice. Scores of
+/// excluded pairs, the same for both sides, are lost.
 template <class S>
 class SharedTile {
  public:
   SharedTile(SoftmaxTerm<S>& queries, SoftmaxTerm<S>& keys, const ScorePanel<S>& panel,
              const ExcludedPairs& excluded, Index first_row, Index count, Index first, Index end,
-             SharedMemory<S>& memory)
+             Index key_number, SharedMemory<S>& memory)
       : queries_(queries),
         keys_(keys),
         panel_(panel),
@@ -156,6 +157,7 @@ class SharedTile {
         count_(count),
         first_(first),
         end_(end),
+        key_number_(key_number),
         memory_(memory) {}
 
   /// Adds the tile's scores to the statistics of its queries and keys. If a query has one positive,
@@ -247,7 +249,9 @@ class SharedTile {
   template <class Body>
   void each_positive(const Body& body) const {
     for (Index r = 0; r < count_; ++r) {
-      const Index j = queries_.positive_of(first_row_ + r);
+      const Index positive = queries_.positive_of(first_row_ + r);
+      if (positive == no_column) continue;
+      const Index j = positive - key_number_;
       if (j >= first_ && j < end_) body(first_row_ + r, j, *panel_.at(r, j));
     }
   }
@@ -285,6 +289,7 @@ class SharedTile {
   Index count_;
   Index first_;
   Index end_;
+  Index key_number_;
   SharedMemory<S>& memory_;
 };
 

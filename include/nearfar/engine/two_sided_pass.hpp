@@ -20,26 +20,40 @@
 /// themselves: scores are symmetric, so those on and above the diagonal are enough; before a row's
 /// own panel, the row has accumulated all earlier scores as a key. N^2 D and 3 to 4 N^2 D, where a
 /// one-sided pass takes 2 and 6.
+///
+/// Rows may come in blocks, a pass for each pair of blocks: `accumulate` folds a pair into rows
+/// that stay open on both sides, and `gradient` takes the pair again once all rows are closed.
 
 namespace nearfar::detail {
+
+/// The place of a pass's rows among all rows, when they are not all.
+struct BlockPair {
+  Index first_query = 0;                   ///< queries before it are not compared
+  Index key_number = 0;                    ///< of the first key, as the queries' term counts
+  Index query_number = 0;                  ///< of the first query, as the keys' term counts
+  bool one_set = false;                    ///< queries and keys are different rows of one set
+  const ExcludedPairs* of_keys = nullptr;  ///< the excluded pairs as keys see them
+};
 
 template <class S>
 class TwoSidedPass {
  public:
-  /// All arguments must outlive the pass. With the same object twice, rows are compared with all
-  /// other rows, or with those that `excluded` leaves (never with themselves); with two objects,
-  /// all queries with all keys, or with those that `excluded` leaves. A pair is excluded as (i, j)
-  /// and as (j, i), also for queries with keys. `height`, a multiple of 48 that depends on sizes
-  /// alone, is the number of rows of a panel; 0 is the usual one.
+  /// All arguments must outlive the pass. The same object twice for rows compared with all others
+  /// of them, or with those that `excluded` leaves (never with themselves); else all queries with
+  /// all keys, or with those that `excluded` leaves. A pair is excluded as (i, j) and as (j, i),
+  /// for queries with keys, too. `height`, a multiple of 48 that depends on sizes alone, is the
+  /// number of rows of a panel; 0 is the usual one. `place` is that of a pair of blocks.
   TwoSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
                const PackedRows<S>& queries, const PackedRows<S>& keys,
-               const ExcludedPairs& excluded = {}, Index height = 0)
+               const ExcludedPairs& excluded = {}, Index height = 0, const BlockPair& place = {})
       : scratch_(scratch),
         threads_(std::max(1, threads)),
         same_(&queries == &keys),
         queries_(queries),
         keys_(keys),
+        place_(place),
         mask_{same_ ? Pairing::others : Pairing::all, excluded},
+        mask_of_keys_{mask_.pairing, place.of_keys != nullptr ? *place.of_keys : excluded},
         products_(scratch, threads, queries, keys),
         score_rows_(scratch, kernel, queries, keys),
         height_(height > 0 ? height : PanelProducts<S>::height(queries.rows)),
@@ -50,26 +64,10 @@ class TwoSidedPass {
   /// Closes every row of both terms, one of each side; for rows with themselves pass the same
   /// object twice. Adds the range of the scores to `diagnostics`.
   void forward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& diagnostics) {
-    const Terms terms(of_queries, of_keys, score_rows_.kernel(), mask_);
     start(of_queries, queries_.rows);
     if (!same_) start(of_keys, keys_.rows);
     ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
-    each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
-      if (block.kept) mine.panel.near.clear(0, block.count);
-      each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
-        score_tile(mine, block, first, end);
-        const Index below = std::clamp(block.below, first, end);
-        const Index pairs = same_ ? 2 : 1;  // i with j, and j with i
-        const Range<S> own = fold_ranges(mine, block, first, below, 1, ranges);
-        const Range<S> range = fold_ranges(mine, block, below, end, pairs, ranges);
-        ticket.wait_for(first / tile_width);
-        const Shared shared{accumulate_own(terms, mine, block, first, below, own),
-                            accumulate_shared(terms, mine, block, below, end, range)};
-        if (!shared.others) accumulate_keys(of_keys, mine, block, below, end);
-        accumulate_queries(of_queries, mine, block, shared.own ? below : first,
-                           shared.others ? below : end);
-        ticket.leave(first / tile_width);
-      });
+    accumulate(of_queries, of_keys, ranges, [&](const Block& block) {
       for (Index i = block.first; i < block.end(); ++i) of_queries.close(i);
     });
     for (Index j = 0; j < keys_.rows && !same_; ++j) of_keys.close(j);
@@ -82,6 +80,19 @@ class TwoSidedPass {
                         RowGradients<S>& dy, Diagnostics& diagnostics) {
     keep_scores();
     forward(of_queries, of_keys, diagnostics);
+    gradient(of_queries, of_keys, dx, dy);
+  }
+
+  /// A pair of blocks: folds its scores into rows that were started and not yet closed, and into
+  /// ranges, one a query.
+  void accumulate(RowTerm<S>& of_queries, RowTerm<S>& of_keys, ScoreRange<S>* ranges) {
+    accumulate(of_queries, of_keys, ranges, [](const Block&) {});
+  }
+
+  /// A pair of blocks whose rows are closed: adds its share of the gradients to `dx` and `dy`, each
+  /// where wanted; the same for rows with themselves.
+  void gradient(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
+                RowGradients<S>& dy) {
     const Terms terms(of_queries, of_keys, score_rows_.kernel(), mask_);
     const Sides sides(scratch_, terms, queries_.rows, keys_.rows, same_);
     add_gradients(of_queries, of_keys, dx, dy,
@@ -93,6 +104,19 @@ class TwoSidedPass {
                                   shared.others ? below : end);
                     }
                     return shared;
+                  });
+  }
+
+  /// Both at once, for terms with a local gradient.
+  void accumulate_and_gradient(RowTerm<S>& of_queries, RowTerm<S>& of_keys, ScoreRange<S>* ranges,
+                               RowGradients<S>& dx, RowGradients<S>& dy) {
+    add_gradients(of_queries, of_keys, dx, dy,
+                  [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
+                    fold_ranges(mine, block, first, below, 1, ranges);
+                    fold_ranges(mine, block, below, end, pairs_of_a_score(), ranges);
+                    accumulate_keys(of_keys, mine, block, below, end);
+                    accumulate_queries(of_queries, mine, block, first, end);
+                    return Shared{false, false};
                   });
   }
 
@@ -202,6 +226,34 @@ class TwoSidedPass {
 
   bool has_row_weights() const { return score_rows_.kernel().is_distance(); }
 
+  /// What a score stands for that rows on both sides accumulate: i with j and j with i, where they
+  /// are rows of one set.
+  Index pairs_of_a_score() const { return same_ || place_.one_set ? 2 : 1; }
+
+  /// The first sweep: close(block) once all of a panel's scores are folded in.
+  template <class Close>
+  void accumulate(RowTerm<S>& of_queries, RowTerm<S>& of_keys, ScoreRange<S>* ranges,
+                  const Close& close) {
+    const Terms terms(of_queries, of_keys, score_rows_.kernel(), mask_);
+    each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
+      if (block.kept) mine.panel.near.clear(0, block.count);
+      each_tile(block.begin, keys_.rows, [&](Index first, Index end) {
+        score_tile(mine, block, first, end);
+        const Index below = std::clamp(block.below, first, end);
+        const Range<S> own = fold_ranges(mine, block, first, below, 1, ranges);
+        const Range<S> range = fold_ranges(mine, block, below, end, pairs_of_a_score(), ranges);
+        ticket.wait_for(first / tile_width);
+        const Shared shared{accumulate_own(terms, mine, block, first, below, own),
+                            accumulate_shared(terms, mine, block, below, end, range)};
+        if (!shared.others) accumulate_keys(of_keys, mine, block, below, end);
+        accumulate_queries(of_queries, mine, block, shared.own ? below : first,
+                           shared.others ? below : end);
+        ticket.leave(first / tile_width);
+      });
+      close(block);
+    });
+  }
+
   static void start(RowTerm<S>& term, Index count) {
     for (Index i = 0; i < count; ++i) term.start(i);
   }
@@ -211,8 +263,10 @@ class TwoSidedPass {
     for (Index i = 0; i < queries_.rows; ++i) ranges[i].add_to(d);
   }
 
+  Index panels() const { return tasks_of(queries_.rows - place_.first_query, height_); }
+
   Block block_of(Index panel) const {
-    const Index first = panel * height_;
+    const Index first = place_.first_query + panel * height_;
     const Index count = std::min(height_, queries_.rows - first);
     return {first, count, same_ ? first : 0, same_ ? first + count : 0, panel < kept_count_};
   }
@@ -224,9 +278,8 @@ class TwoSidedPass {
       const Index keys = keys_.rows - round_down(block_of(panel).begin, tile_width);
       return ScorePanel<S>::size(height_, keys);
     };
-    const Index panels = tasks_of(queries_.rows, height_);
     Index count = 0;
-    while (count < panels && (left -= size_of(count) * Index(sizeof(S))) >= 0) ++count;
+    while (count < panels() && (left -= size_of(count) * Index(sizeof(S))) >= 0) ++count;
     kept_ = scratch_.take<Scores>(count);
     for (Index t = 0; t < count; ++t) {
       const Index first = round_down(block_of(t).begin, tile_width);
@@ -240,8 +293,7 @@ class TwoSidedPass {
   /// Calls body(memory, block, ticket) for each panel.
   template <class Body>
   void each_panel(const Body& body) {
-    const Index panels = tasks_of(queries_.rows, height_);
-    parallel_pipeline(panels, threads_, scratch_.take<Index>(panels),
+    parallel_pipeline(panels(), threads_, scratch_.take<Index>(panels()),
                       [&](Index t, int worker, const Ticket& ticket) {
                         Memory& mine = memory_[worker];
                         mine.use(t < kept_count_ ? kept_[t] : mine.tile);
@@ -352,7 +404,7 @@ class TwoSidedPass {
     for (Index r = 0; r < block.count; ++r) {
       const Index i = block.first + r;
       mask_.each_part(i, first, end, [&](Index from, Index n) {
-        term.accumulate(i, from, n, scores(mine, r, from, n));
+        term.accumulate(i, place_.key_number + from, n, scores(mine, r, from, n));
       });
     }
   }
@@ -375,8 +427,8 @@ class TwoSidedPass {
       for (Index j = begin; j < stop; ++j) {
         const S* s =
             score_rows_.scores(block.count, column(mine, mine.block, j), mine.panel.buffers);
-        mask_.each_part(j, block.first, block.end(), [&](Index from, Index n) {
-          term.accumulate(j, from, n, s + (from - block.first));
+        mask_of_keys_.each_part(j, block.first, block.end(), [&](Index from, Index n) {
+          term.accumulate(j, place_.query_number + from, n, s + (from - block.first));
         });
       }
     });
@@ -405,9 +457,9 @@ class TwoSidedPass {
         std::fill_n(g, mine.block_stride, S(0));
         const S* s =
             score_rows_.scores(block.count, column(mine, mine.block, j), mine.panel.buffers);
-        mask_.each_part(j, block.first, block.end(), [&](Index from, Index n) {
+        mask_of_keys_.each_part(j, block.first, block.end(), [&](Index from, Index n) {
           const Index k = from - block.first;
-          term.gradient(j, from, n, s + k, g + k);
+          term.gradient(j, place_.query_number + from, n, s + k, g + k);
         });
       }
       const Index lanes = loops_.lanes;
@@ -432,7 +484,7 @@ class TwoSidedPass {
         S* u = mine.panel.panel.at(r, from);
         const S* s = scores(mine, r, from, n);
         S* g = mine.panel.buffers + tile_width;
-        of_queries.gradient(i, from, n, s, g);
+        of_queries.gradient(i, place_.key_number + from, n, s, g);
         if (from + n > below) {
           const Index seen = std::max(from, below);
           row_loops<S>().add(from + n - seen, mine.to_keys.at(r, seen), g + (seen - from));
@@ -473,8 +525,9 @@ class TwoSidedPass {
 
   SharedTile<S> shared_tile(const Terms& terms, Memory& mine, const Block& block, Index first,
                             Index end) const {
-    return {*terms.queries, *terms.keys, mine.panel.panel, mask_.excluded, block.first, block.count,
-            first,          end,         mine.shared};
+    return {
+        *terms.queries, *terms.keys, mine.panel.panel,  mask_.excluded, block.first, block.count,
+        first,          end,         place_.key_number, mine.shared};
   }
 
   /// Adds a tile's scores with keys [first, end), which lie in `range`, to both sides if they can
@@ -534,7 +587,9 @@ class TwoSidedPass {
   bool same_;
   const PackedRows<S>& queries_;
   const PackedRows<S>& keys_;
+  BlockPair place_;
   PairMask mask_;
+  PairMask mask_of_keys_;
   PanelProducts<S> products_;
   ScoreRows<S> score_rows_;
   Index height_;

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/triplets.hpp"
 #include "nearfar/mining/mining.hpp"
 
@@ -69,6 +70,12 @@ class ChosenKeysTerm final : public LabelledTerm<S> {
       if (negative_waits_) row.negative.limit = -infinite;
       return;
     }
+    if (limits_ != nullptr) {
+      row = {};
+      row.positive.limit = limits_[i].positive;
+      row.negative.limit = limits_[i].negative;
+      return;
+    }
     row.positive.limit = row.negative.limit = -infinite;
     // The farthest nearer positive, or the nearest farther negative: the other's score is the
     // limit.
@@ -91,6 +98,40 @@ class ChosenKeysTerm final : public LabelledTerm<S> {
   void close(Index) override {}
   void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
 
+  // As VisitingTerm has them.
+
+  struct OpenRow {
+    KeyMerits<S> merits;
+    Index positive;
+    Index negative;
+  };
+  using ClosedRow = NoClosedRow;
+
+  ChosenKeysTerm of_visitors(Scratch& scratch, Index rows) const {
+    ChosenKeysTerm out = *this;
+    out.rows_ = scratch.take<ChosenKeys<S>>(rows);
+    out.limits_ = scratch.take<KeyMerits<S>>(rows);
+    return out;
+  }
+  /// A second pass's limits come from what the first has chosen.
+  Index numbers_along() const { return second_pass_ ? 2 : 0; }
+  void give_numbers(Index i, double* to) const {
+    if (!second_pass_) return;
+    to[0] = static_cast<double>(rows_[i].positive.limit);
+    to[1] = static_cast<double>(rows_[i].negative.limit);
+  }
+  void take_numbers(Index i, const double* from) {
+    if (second_pass_) limits_[i] = {static_cast<S>(from[0]), static_cast<S>(from[1])};
+  }
+  OpenRow open_row(Index i) const {
+    const ChosenKeys<S>& row = rows_[i];
+    return {{row.positive.merit, row.negative.merit}, row.positive.key, row.negative.key};
+  }
+  void merge(Index i, const OpenRow& more) {
+    improve(rows_[i].positive, more.merits.positive, more.positive);
+    improve(rows_[i].negative, more.merits.negative, more.negative);
+  }
+
  private:
   static constexpr S infinite = std::numeric_limits<S>::infinity();
 
@@ -105,12 +146,22 @@ class ChosenKeysTerm final : public LabelledTerm<S> {
     chosen.key = first + k;
   }
 
+  /// By a key that was chosen elsewhere.
+  static void improve(ChosenKey<S>& chosen, S merit, Index key) {
+    if (key < 0) return;
+    if (merit > chosen.merit || !chosen.found() || (merit == chosen.merit && key < chosen.key)) {
+      chosen.merit = merit;
+      chosen.key = key;
+    }
+  }
+
   bool positive_waits_;
   bool negative_waits_;
   KeyMerits<S> factors_;  ///< the factor of a score in its merit: 1 or -1
   bool second_pass_ = false;
   Index number_ = 0;
   ChosenKeys<S>* rows_;
+  KeyMerits<S>* limits_ = nullptr;  ///< of visitors, in a second pass
 };
 
 }  // namespace nearfar::detail

@@ -18,9 +18,8 @@ namespace nearfar::sharded {
 /// the pairs of all processes. Each process passes its own pairs, in the same call; Sharding
 /// defines value and gradients.
 ///
-/// The ring passes texts for the images' half of the loss, and images for the texts' half: 16 N^2 D
-/// floating point operations in all (12 N^2 D with Schedule::all_gather); a single process takes
-/// 6 to 8 N^2 D.
+/// Texts visit all processes, where their scores serve both halves of the loss: 8 N^2 D floating
+/// point operations in all, as in one process (12 N^2 D with Schedule::all_gather).
 template <class S, Kernel K = Cosine>
 class Clip {
  public:

@@ -18,8 +18,8 @@ namespace nearfar::sharded {
 /// kernels of nearfar::HadsellContrastive over labels, for the rows of all processes. Each process
 /// passes its own rows with their labels, in the same call; Sharding defines value and gradients.
 ///
-/// 6 N^2 D floating point operations in all; a single process takes 3 N^2 D, since distances are
-/// symmetric. The ring passes rows and their gradients once, after the labels.
+/// 3 N^2 D floating point operations in all, as in one process (6 N^2 D with other schedules and
+/// with lists). Rows and their gradients travel once, labels before them.
 template <class S, Kernel K = Euclidean>
 class HadsellContrastive : public LabelCalls<HadsellContrastive<S, K>, S, Result> {
  public:

@@ -18,10 +18,9 @@ namespace nearfar::sharded {
 /// nearfar::LiftedStructure over the rows of all processes. Each process passes its own rows with
 /// their targets, in the same call; Sharding defines value and gradients.
 ///
-/// 10 N^2 D floating point operations in all (8 N^2 D with Schedule::all_gather); a single process
-/// takes 4 to 5 N^2 D, since scores are symmetric. The ring passes rows three times and their
-/// gradients once. The first time gives the log-sum-exps over negatives, which then accompany the
-/// rows.
+/// 5 N^2 D floating point operations in all, as in one process (8 N^2 D with
+/// Schedule::all_gather). Rows travel three times, the first for log sums over
+/// negatives, which then go with them, and their gradients once.
 template <class S, Kernel K = Euclidean>
 class LiftedStructure : public LabelCalls<LiftedStructure<S, K>, S, Result> {
  public:

@@ -19,8 +19,8 @@ namespace nearfar::sharded {
 /// nearfar::LinearContrastive over the rows of all processes. Each process passes its own rows with
 /// their labels, in the same call; Sharding defines value and gradients.
 ///
-/// 8 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather); 10 N^2 D with
-/// mean_nonzero, because the divisors must be known first.
+/// 3 N^2 D floating point operations in all (6 N^2 D with other schedules and with lists); with
+/// mean_nonzero N^2 D more (2 N^2 D), as the divisors must be known first.
 template <class S, Kernel K = Euclidean>
 class LinearContrastive : public LabelCalls<LinearContrastive<S, K>, S, LinearContrastiveResult> {
  public:

@@ -18,11 +18,12 @@ namespace nearfar::sharded {
 /// nearfar::MinedTriplet over the rows of all processes. Each process passes its own rows with
 /// their labels, in the same call; Sharding defines value and gradients.
 ///
-/// Floating point operations in all: 2 N^2 D for one triplet an anchor, 4 N^2 D if one choice
-/// depends on the other; 14 N^2 D for every triplet of a kind, because positives must be known
-/// before negatives; 10 N^2 D for one negative for each positive, 12 N^2 D if it is drawn. All but
-/// the first keep a number, a position in a search tree and, for pairs, the chosen negative for
-/// each positive of each own row; distance_weighted also keeps a sum for each own row and process.
+/// Floating point operations in all: one triplet an anchor N^2 D, as in one process, and 2 N^2 D
+/// where a choice waits for the other (twice that with other schedules and with lists); every
+/// triplet of a kind 14 N^2 D, as positives must be known before negatives are looked at, and one
+/// negative for each positive 10 N^2 D, 12 N^2 D where it is drawn. All but the first keep a
+/// number, a place in a search tree and, for pairs, their choice for each positive of each own row;
+/// distance_weighted also a sum for each own row and process.
 template <class S, Kernel K = Euclidean>
 class MinedTriplet : public LabelCalls<MinedTriplet<S, K>, S, MinedTripletResult> {
  public:

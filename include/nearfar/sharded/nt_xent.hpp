@@ -18,9 +18,8 @@ namespace nearfar::sharded {
 /// the views of all processes. Each process passes both views of its own samples, in the same call;
 /// Sharding defines value and gradients.
 ///
-/// 8 (2N)^2 D floating point operations in all for N samples (6 (2N)^2 D with
-/// Schedule::all_gather); a single process takes 3 to 4 (2N)^2 D, since scores are
-/// symmetric.
+/// 4 (2N)^2 D floating point operations in all for N samples, as in one process (6 (2N)^2 D with
+/// Schedule::all_gather).
 template <class S, Kernel K = Cosine>
 class NtXent {
  public:

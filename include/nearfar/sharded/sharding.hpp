@@ -10,18 +10,18 @@ namespace nearfar {
 /// The order in which shards are compared. P processes have N rows of D elements in all; a shard is
 /// the rows of one process.
 enum class Schedule {
-  /// Shards move round a ring; the transfer of the next overlaps the work on the present one. Extra
-  /// memory of a process is O(shard x D). Results have the same bits in each run with the same
-  /// split.
+  /// Shards go round a ring, the next one under way while one is worked on. Scores that serve both
+  /// of their rows are computed once. Extra memory a process O(shard x D). The same bits from run
+  /// to run with the same split.
   ring,
   /// Shards pass through all processes from the first to the last, so that every sum has the order
   /// of the whole batch. With shards of multiples of 384 rows, results have the same bits for any
   /// number of processes, including one. Memory as for `ring`; up to twice the time, because
   /// processes wait for those before them.
   ordered,
-  /// Every process gets all rows, and computes each score once instead of twice (InfoNCE, NT-Xent,
-  /// CLIP, SupCon): less arithmetic for O(N D) memory a process. Results have the same bits in each
-  /// run.
+  /// Everyone gets all rows, and keeps the scores of its own with all others until their gradients
+  /// are computed: less arithmetic for InfoNCE, for O(N D) memory a process. The same bits from run
+  /// to run.
   all_gather
 };
 

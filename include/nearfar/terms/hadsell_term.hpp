@@ -5,6 +5,7 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/hadsell.hpp"
 
 /// The term of Hadsell's contrastive loss: d^2 / 2 for similar pairs, max(0, m - d)^2 / 2 for
@@ -56,8 +57,28 @@ class HadsellTerm final : public LabelledTerm<S> {
 
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const S factor = static_cast<S>(share_ * row_upstream(upstream_, i));
+    const S factor = static_cast<S>(share_ * upstream_[i]);
     loops_.gradient(n, s, positives.mask(), margin_, factor, g);
+  }
+
+  // As VisitingTerm has them.
+
+  using OpenRow = HadsellRow;
+  using ClosedRow = NoClosedRow;
+
+  HadsellTerm of_visitors(Scratch& scratch, Index rows) const {
+    HadsellTerm out = *this;
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.rows_ = scratch.take<HadsellRow>(rows);
+    return out;
+  }
+  Index numbers_along() const { return upstream_.numbers(); }
+  void give_numbers(Index i, double* to) const { upstream_.give(i, to); }
+  void take_numbers(Index i, const double* from) { upstream_.take(i, from); }
+  OpenRow open_row(Index i) const { return rows_[i]; }
+  void merge(Index i, const OpenRow& more) {
+    rows_[i].value += more.value;
+    rows_[i].active += more.active;
   }
 
  private:
@@ -75,7 +96,7 @@ class HadsellTerm final : public LabelledTerm<S> {
   const HadsellLoops<S>& loops_ = hadsell_loops<S>();
   S margin_;
   double share_;
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   HadsellRow* rows_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/lifted.hpp"
 #include "nearfar/terms/log_sum.hpp"
 
@@ -39,6 +40,22 @@ class NegativeLogSumTerm final : public LabelledTerm<S> {
   void close(Index) override {}
 
   void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
+
+  // As VisitingTerm has them.
+
+  using OpenRow = LogSum<S>;
+  using ClosedRow = NoClosedRow;
+
+  NegativeLogSumTerm of_visitors(Scratch& scratch, Index rows) const {
+    NegativeLogSumTerm out = *this;
+    out.rows_ = scratch.take<LogSum<S>>(rows);
+    return out;
+  }
+  Index numbers_along() const { return 0; }
+  void give_numbers(Index, double*) const {}
+  void take_numbers(Index, const double*) {}
+  OpenRow open_row(Index i) const { return rows_[i]; }
+  void merge(Index i, const OpenRow& more) { rows_[i].merge(more); }
 
  private:
   const LiftedLoops<S>& loops_ = lifted_loops<S>();
@@ -125,11 +142,9 @@ class LiftedTerm final : public LabelledTerm<S> {
   /// Row i's weights include the derivative through its own log-sum-exp.
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const LogSum<S>& own = own_[i];
-    const bool has_negatives = own.sum > 0;
-    loops_.negative_gradient(
-        n, s, sign_, positives.mask(), has_negatives ? own.best : S(0),
-        has_negatives ? static_cast<S>(sign_ * rows_[i].through / own.sum) : S(0), g);
+    const ClosedRow of_negatives = closed_row(i);
+    loops_.negative_gradient(n, s, sign_, positives.mask(), of_negatives.best, of_negatives.weight,
+                             g);
     const OtherSide other_side(listed_by_, i, first, n);
     each_positive(positives, n, [&](Index k) {
       const Pair pair = this->pair(i, first + k, s[k]);
@@ -139,14 +154,56 @@ class LiftedTerm final : public LabelledTerm<S> {
     });
   }
 
+  // As VisitingTerm has them.
+
+  using OpenRow = LiftedRow;
+  /// The exponentials of a row's negatives relative to `best`, times the weight, are its weights.
+  struct ClosedRow {
+    S best;
+    S weight;
+  };
+
+  LiftedTerm of_visitors(Scratch& scratch, Index rows) const {
+    LiftedTerm out = *this;
+    out.rows_ = scratch.take<LiftedRow>(rows);
+    out.visitors_ = scratch.take<Visitor>(rows);
+    return out;
+  }
+  Index numbers_along() const { return key_numbers; }
+  void give_numbers(Index i, double* to) const { fill_key(i, to); }
+  void take_numbers(Index i, const double* from) {
+    visitors_[i].log_sum = from[0];
+    visitors_[i].upstream = from[1];
+  }
+  OpenRow open_row(Index i) const { return rows_[i]; }
+  void merge(Index i, const OpenRow& more) {
+    rows_[i].value += more.value;
+    rows_[i].through += more.through;
+    rows_[i].active += more.active;
+  }
+  ClosedRow closed_row(Index i) const {
+    if (visitors_ != nullptr) return visitors_[i].closed;
+    const LogSum<S>& own = own_[i];
+    if (!(own.sum > 0)) return {S(0), S(0)};
+    return {own.best, static_cast<S>(sign_ * rows_[i].through / own.sum)};
+  }
+  void set_closed(Index i, const ClosedRow& row) { visitors_[i].closed = row; }
+
  private:
+  /// What is known of a row of another process.
+  struct Visitor {
+    double log_sum;
+    double upstream;
+    ClosedRow closed;
+  };
+
   struct Pair {
     double j;      ///< J_ij
     double share;  ///< of row i's negatives in both rows' sum
   };
 
   Pair pair(Index i, Index other, S score) const {
-    const double a = own_[i].value();
+    const double a = visitors_ != nullptr ? visitors_[i].log_sum : own_[i].value();
     const double b = keys_ != nullptr ? keys_[key_numbers * other] : others_[other].value();
     const double top = std::max(a, b);
     if (std::isinf(top)) return {0, 0};  // neither row has a negative
@@ -190,7 +247,7 @@ class LiftedTerm final : public LabelledTerm<S> {
   double slope(const Pair& pair, Index i, Index other, bool both) const {
     switch (side_) {
       case LiftedSide::both:
-        return pair.j / 2 * (row_upstream(upstream_, i) + (both ? upstream_of(other) : 0.0));
+        return pair.j / 2 * (own_upstream(i) + (both ? upstream_of(other) : 0.0));
       case LiftedSide::query:
         return pair.j * row_upstream(upstream_, i);
       case LiftedSide::key:
@@ -199,6 +256,9 @@ class LiftedTerm final : public LabelledTerm<S> {
     return pair.j * upstream_of(other);
   }
 
+  double own_upstream(Index i) const {
+    return visitors_ != nullptr ? visitors_[i].upstream : row_upstream(upstream_, i);
+  }
   double upstream_of(Index other) const {
     return keys_ != nullptr ? keys_[key_numbers * other + 1] : row_upstream(upstream_, other);
   }
@@ -220,6 +280,7 @@ class LiftedTerm final : public LabelledTerm<S> {
   const PositiveRule<S>* listed_by_;
   const double* keys_ = nullptr;
   LiftedRow* rows_;
+  Visitor* visitors_ = nullptr;  ///< where rows are those of other processes
 };
 
 }  // namespace nearfar::detail

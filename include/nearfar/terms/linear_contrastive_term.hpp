@@ -2,6 +2,7 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/linear_contrastive.hpp"
 
 /// \file
@@ -21,11 +22,13 @@ class LinearContrastiveTerm final : public LabelledTerm<S> {
         upstream_(upstream),
         rows_(scratch.take<ByKind<LinearHinges>>(rows)) {}
 
-  /// Factors of the hinges of each kind; 1 unless set.
+  /// Factors of the hinges of each kind, 1 unless set; before rows are started.
   void set_scales(const ByKind<double>& scales) { scales_ = scales; }
 
   /// Sums of an anchor's hinges, before scales.
   const ByKind<LinearHinges>& operator[](Index i) const { return rows_[i]; }
+
+  bool gradient_is_local() const override { return true; }
 
   void start(Index i) override { rows_[i] = {}; }
 
@@ -45,10 +48,30 @@ class LinearContrastiveTerm final : public LabelledTerm<S> {
   /// A positive's hinge increases with its distance, a negative's decreases.
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const double above = sign_ * row_upstream(upstream_, i);
+    const double above = sign_ * upstream_[i];
     loops_.gradient(
         n, s, sign_, positives.mask(), margins_,
         {static_cast<S>(-above * scales_.positive), static_cast<S>(above * scales_.negative)}, g);
+  }
+
+  // As VisitingTerm has them.
+
+  using OpenRow = ByKind<LinearHinges>;
+  using ClosedRow = NoClosedRow;
+
+  LinearContrastiveTerm of_visitors(Scratch& scratch, Index rows) const {
+    LinearContrastiveTerm out = *this;
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.rows_ = scratch.take<ByKind<LinearHinges>>(rows);
+    return out;
+  }
+  Index numbers_along() const { return upstream_.numbers(); }
+  void give_numbers(Index i, double* to) const { upstream_.give(i, to); }
+  void take_numbers(Index i, const double* from) { upstream_.take(i, from); }
+  OpenRow open_row(Index i) const { return rows_[i]; }
+  void merge(Index i, const OpenRow& more) {
+    add(more.positive, rows_[i].positive);
+    add(more.negative, rows_[i].negative);
   }
 
  private:
@@ -61,7 +84,7 @@ class LinearContrastiveTerm final : public LabelledTerm<S> {
   int sign_;
   ByKind<S> margins_;
   ByKind<double> scales_{1, 1};
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   ByKind<LinearHinges>* rows_;
 };
 

@@ -16,6 +16,12 @@ struct LogSum {
     sum *= std::exp(static_cast<double>(best) - static_cast<double>(candidate));
     best = candidate;
   }
+  void merge(const LogSum& more) {
+    raise(more.best);
+    if (more.sum > 0) {
+      sum += more.sum * std::exp(static_cast<double>(more.best) - static_cast<double>(best));
+    }
+  }
   double value() const {
     return sum > 0 ? static_cast<double>(best) + std::log(sum)
                    : -std::numeric_limits<double>::infinity();

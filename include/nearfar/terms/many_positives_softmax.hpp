@@ -6,6 +6,7 @@
 #include "nearfar/core/result.hpp"
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/engine/shared_exponentials.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/lifted.hpp"
 
 /// \file
@@ -66,6 +67,32 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
 
   /// Sets the rule of the next block of keys.
   void set_rule(const PositiveRule<S>& rule) { rule_ = &rule; }
+
+  /// For that block of `keys` keys of the rule, exponentials serve both sides of a score, if labels
+  /// tell the positives. The memory is to last as long as the block's passes.
+  void share_block(Scratch& scratch, Index rows, Index keys) {
+    if (sign_ < 0 || !outside_ || !rule_->by_labels()) return;
+    take_codes(scratch, rows);
+    struct Members {
+      Index first = no_column;
+      Index second = no_column;
+    };
+    auto* members = scratch.take<Members>(keys + 1);  // one class number is that of no key
+    std::fill_n(members, keys + 1, Members());
+    const auto members_of = [&](S code) -> Members& { return members[class_number(code)]; };
+    for (Index j = 0; j < keys; ++j) {
+      Members& some = members_of(rule_->codes().key[j]);
+      some.second = some.first;
+      some.first = j;
+    }
+    for (Index i = 0; i < rows; ++i) {
+      if (positives_[i] != 1) continue;
+      const Members& some = members_of(tile_codes_[i]);
+      const bool itself = rule_->is_of_one_set() && some.first == i;
+      partners_[i] = itself ? some.second : some.first;
+      tile_codes_[i] = class_code<S>(keys);
+    }
+  }
 
   const SupConRow<S>& operator[](Index i) const { return rows_[i]; }
 
@@ -182,6 +209,75 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   S positive_gradient(Index i) const override { return -shares(i).share; }
   void add_moment(Index i, double moment) override { rows_[i].temperature += moment; }
 
+  // As VisitingTerm has them; for positives without weights.
+
+  struct OpenRow {
+    S best;
+    S best_positive;
+    double others;
+    double positive_scores;
+    double among_positives;
+  };
+  struct ClosedRow {
+    S best;
+    S best_positive;
+    double others;
+    double own;
+    double positive_scores;
+    double among_positives;
+  };
+
+  ManyPositivesSoftmax of_visitors(Scratch& scratch, Index rows) const {
+    ManyPositivesSoftmax out = *this;
+    out.counts_ = scratch.take<Index>(rows);
+    out.positives_ = out.counts_;
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.rows_ = scratch.take<SupConRow<S>>(rows);
+    return out;
+  }
+  Index numbers_along() const { return 1 + upstream_.numbers(); }
+  void give_numbers(Index i, double* to) const {
+    to[0] = static_cast<double>(positives_[i]);
+    upstream_.give(i, to + 1);
+  }
+  void take_numbers(Index i, const double* from) {
+    counts_[i] = static_cast<Index>(from[0]);
+    upstream_.take(i, from + 1);
+  }
+
+  OpenRow open_row(Index i) const {
+    const SupConRow<S>& row = rows_[i];
+    return {row.best, row.best_positive, row.others, row.positive_scores, row.among_positives};
+  }
+  void merge(Index i, const OpenRow& more) {
+    SupConRow<S>& row = rows_[i];
+    raise_best(i, more.best);
+    if (more.others > 0) row.others += more.others * std::exp(scaled(more.best - row.best));
+    row.positive_scores += more.positive_scores;
+    if (!(more.among_positives > 0)) return;
+    raise_best_positive(row, more.best_positive);
+    row.among_positives +=
+        more.among_positives * std::exp(scaled(more.best_positive - row.best_positive));
+  }
+  ClosedRow closed_row(Index i) const {
+    const SupConRow<S>& row = rows_[i];
+    return {row.best, row.best_positive,   row.others,
+            row.own,  row.positive_scores, row.among_positives};
+  }
+  void set_closed(Index i, const ClosedRow& row) {
+    rows_[i] = {row.best,
+                row.best_positive,
+                row.others,
+                row.own,
+                row.positive_scores,
+                row.among_positives,
+                0,
+                0};
+  }
+  void add_moments(const ManyPositivesSoftmax& other, Index rows) {
+    for (Index i = 0; i < rows; ++i) rows_[0].temperature += other[i].temperature;
+  }
+
  private:
   /// Sums below this may lack exponentials that underflow in S.
   static constexpr double least_sum = sizeof(S) == sizeof(float) ? 1e-28 : 1e-290;
@@ -197,7 +293,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
 
   double scaled(S difference) const { return static_cast<double>(difference) / temperature_; }
 
-  double factor(Index i) const { return sign_ * row_upstream(upstream_, i) / temperature_; }
+  double factor(Index i) const { return sign_ * upstream_[i] / temperature_; }
 
   /// The distance of a nearness from the best, in units of the temperature.
   double below_best(const SupConRow<S>& row, double nearness) const {
@@ -338,11 +434,8 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   /// it has a class code that no key has.
   void share(Scratch& scratch, Index rows) {
     const S* codes = rule_->codes().query;
-    partners_ = scratch.take<Index>(rows);
-    tile_codes_ = scratch.take<S>(rows);
+    take_codes(scratch, rows);
     auto* first = scratch.take<Index>(rows);
-    std::fill_n(partners_, rows, no_column);
-    std::copy_n(codes, rows, tile_codes_);
     std::fill_n(first, rows, no_column);
     for (Index i = 0; i < rows && rule_->is_of_pairs(); ++i) {
       if (rule_->members(i) != 1) continue;
@@ -361,6 +454,13 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     }
   }
 
+  void take_codes(Scratch& scratch, Index rows) {
+    partners_ = scratch.take<Index>(rows);
+    tile_codes_ = scratch.take<S>(rows);
+    std::fill_n(partners_, rows, no_column);
+    std::copy_n(rule_->codes().query, rows, tile_codes_);
+  }
+
   const SoftmaxLoops<S>& loops_ = softmax_loops<S>();
   int sign_;
   double temperature_;
@@ -369,7 +469,8 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   bool sum_inside_;
   const PositiveRule<S>* rule_;
   const Index* positives_;
-  const Upstream& upstream_;
+  Index* counts_ = nullptr;  ///< the same of visitors
+  VisitingUpstream upstream_;
   SupConRow<S>* rows_;
   LighterPositives* lighter_ = nullptr;  ///< one a row, if positives have weights
   Index* partners_ = nullptr;  ///< the column of each row's one positive; null if none are shared

@@ -7,6 +7,7 @@
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/shared_exponentials.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 
 /// \file
 /// The term of InfoNCE and similar losses: the negative logarithm of the softmax of one positive.
@@ -41,6 +42,7 @@ struct Positives {
   const S* paired = nullptr;  ///< not null: the positive is not in the pass, its score is paired[i]
   /// Not null: row i's positive is in the pass, and changed[i] replaces its score.
   const ChangedScore<S>* changed = nullptr;
+  bool elsewhere = false;  ///< no row has its positive among the keys
 };
 
 /// Settings of OnePositiveSoftmax.
@@ -56,7 +58,7 @@ struct OnePositiveSettings {
 template <class S>
 class OnePositiveSoftmax final : public SoftmaxTerm<S> {
  public:
-  /// For `rows` rows. The upstream must outlive the term.
+  /// For `rows` rows.
   OnePositiveSoftmax(Scratch& scratch, Index rows, const OnePositiveSettings<S>& settings,
                      const Upstream& upstream)
       : settings_(settings),
@@ -118,7 +120,9 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
 
   // The functions of SoftmaxTerm.
 
-  Index positive_of(Index i) const override { return is_outside() ? no_column : column(i); }
+  Index positive_of(Index i) const override {
+    return is_outside() || settings_.positives.elsewhere ? no_column : column(i);
+  }
 
   /// An exponential is relative to the largest of all scores, including the positive's. In
   /// decoupled losses the denominator does not contain the positive, and its negatives could
@@ -197,6 +201,55 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
 
   void add_moment(Index i, double moment) override { rows_[i].temperature += moment; }
 
+  // As VisitingTerm has them.
+
+  struct OpenRow {
+    S best;
+    S positive;
+    double others;
+    std::int64_t negatives;
+  };
+  struct ClosedRow {
+    S best;
+    S positive;
+    double total;
+  };
+
+  OnePositiveSoftmax of_visitors(Scratch& scratch, Index rows) const {
+    OnePositiveSoftmax out = *this;
+    out.settings_.positives = {.elsewhere = true};
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.count_ = rows;
+    out.rows_ = scratch.take<SoftmaxRow<S>>(rows);
+    return out;
+  }
+  Index numbers_along() const { return upstream_.numbers(); }
+  void give_numbers(Index i, double* to) const { upstream_.give(i, to); }
+  void take_numbers(Index i, const double* from) { upstream_.take(i, from); }
+
+  OpenRow open_row(Index i) const {
+    const SoftmaxRow<S>& row = rows_[i];
+    return {row.best, row.positive, row.others, row.negatives};
+  }
+  void merge(Index i, const OpenRow& more) {
+    SoftmaxRow<S>& row = rows_[i];
+    row.positive = std::max(row.positive, more.positive);
+    row.negatives += more.negatives;
+    if (!(more.others > 0)) return;
+    Rebase<S> memo;
+    add_exponentials(more.best, more.others, rate_, memo, row.best, row.others);
+  }
+  ClosedRow closed_row(Index i) const {
+    const SoftmaxRow<S>& row = rows_[i];
+    return {row.best, row.positive, row.own + row.others};
+  }
+  void set_closed(Index i, const ClosedRow& row) {
+    rows_[i] = {row.best, row.positive, row.total, 0, 0, 0, 0};
+  }
+  void add_moments(const OnePositiveSoftmax& other, Index rows) {
+    for (Index i = 0; i < rows; ++i) rows_[0].temperature += other[i].temperature;
+  }
+
   /// dL/dtau = -1/tau sum_ij dL/ds_ij s_ij, times `scale`.
   double temperature_gradient(double scale) const {
     double sum = 0;
@@ -221,7 +274,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
   /// Calls others(from, some) for the negatives among n scores, own(at) for the positive.
   template <class Others, class Own>
   void around_positive(Index i, Index first, Index n, const Others& others, const Own& own) const {
-    const Index at = is_outside() ? -1 : column(i) - first;
+    const Index at = is_outside() || settings_.positives.elsewhere ? -1 : column(i) - first;
     if (at < 0 || at >= n) {
       others(Index(0), n);
       return;
@@ -238,7 +291,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
   double weight(Index i) const {
     const double total = rows_[i].own + rows_[i].others;
     if (!(total > 0)) return 0;  // a decoupled loss without a negative
-    return settings_.sign * static_cast<double>(inverse_) * row_upstream(upstream_, i) / total;
+    return settings_.sign * static_cast<double>(inverse_) * upstream_[i] / total;
   }
 
   void accumulate_negatives(SoftmaxRow<S>& row, Index n, const S* s) const {
@@ -257,7 +310,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
   OnePositiveSettings<S> settings_;
   S inverse_;
   S rate_;
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   Index count_;
   SoftmaxRow<S>* rows_;
 };

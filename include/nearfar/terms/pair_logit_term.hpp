@@ -9,6 +9,7 @@
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/lifted.hpp"
 #include "nearfar/loops/pair_logits.hpp"
 #include "nearfar/loops/softmax.hpp"
@@ -140,6 +141,26 @@ class MinedScoresTerm final : public LabelledTerm<S> {
 
   void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
 
+  // As VisitingTerm has them.
+
+  using OpenRow = MinedScores;
+  using ClosedRow = NoClosedRow;
+
+  MinedScoresTerm of_visitors(Scratch& scratch, Index rows) const {
+    MinedScoresTerm out = *this;
+    out.rows_ = scratch.take<MinedScores>(rows);
+    return out;
+  }
+  Index numbers_along() const { return 0; }
+  void give_numbers(Index, double*) const {}
+  void take_numbers(Index, const double*) {}
+  OpenRow open_row(Index i) const { return rows_[i]; }
+  void merge(Index i, const OpenRow& more) {
+    MinedScores& row = rows_[i];
+    row.positives_below = std::max(row.positives_below, more.positives_below);
+    row.negatives_above = std::min(row.negatives_above, more.negatives_above);
+  }
+
  private:
   static constexpr double infinite = std::numeric_limits<double>::infinity();
 
@@ -179,15 +200,57 @@ class PairLogitTerm final : public LabelledTerm<S> {
   double value(Index i) const override { return rows_[i].loss.value; }
 
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
-    const PairLogitRow<S>& row = rows_[i];
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const double above = row_upstream(upstream_, i);
-    const LogitWeights<S> weights{best(row), weight(above * row.loss.of_positives, row.positives),
-                                  weight(above * row.loss.of_negatives, row.negatives)};
-    loops_.gradient(n, s, positives.mask(), form_of(form_, i), weights, g);
+    loops_.gradient(n, s, positives.mask(), form_of(form_, i), weights(i), g);
   }
 
+  // As VisitingTerm has them.
+
+  struct OpenRow {
+    LogSum<S> positives;
+    LogSum<S> negatives;
+  };
+  using ClosedRow = LogitWeights<S>;
+
+  PairLogitTerm of_visitors(Scratch& scratch, Index rows) const {
+    PairLogitTerm out = *this;
+    out.rows_ = scratch.take<PairLogitRow<S>>(rows);
+    out.closed_ = scratch.take<LogitWeights<S>>(rows);
+    if constexpr (is_mined) {
+      out.mined_ = scratch.take<MinedScores>(rows);
+      out.form_.rows = out.mined_;
+    }
+    return out;
+  }
+  Index numbers_along() const { return is_mined ? 2 : 0; }
+  void give_numbers([[maybe_unused]] Index i, [[maybe_unused]] double* to) const {
+    if constexpr (is_mined) {
+      to[0] = form_.rows[i].positives_below;
+      to[1] = form_.rows[i].negatives_above;
+    }
+  }
+  void take_numbers([[maybe_unused]] Index i, [[maybe_unused]] const double* from) {
+    if constexpr (is_mined) mined_[i] = {from[0], from[1]};
+  }
+  OpenRow open_row(Index i) const { return {rows_[i].positives, rows_[i].negatives}; }
+  void merge(Index i, const OpenRow& more) {
+    rows_[i].positives.merge(more.positives);
+    rows_[i].negatives.merge(more.negatives);
+  }
+  ClosedRow closed_row(Index i) const { return weights(i); }
+  void set_closed(Index i, const ClosedRow& row) { closed_[i] = row; }
+
  private:
+  static constexpr bool is_mined = std::is_same_v<Form, MinedSimilarity>;
+
+  LogitWeights<S> weights(Index i) const {
+    if (closed_ != nullptr) return closed_[i];
+    const PairLogitRow<S>& row = rows_[i];
+    const double above = row_upstream(upstream_, i);
+    return {best(row), weight(above * row.loss.of_positives, row.positives),
+            weight(above * row.loss.of_negatives, row.negatives)};
+  }
+
   static LargestLogits<S> best(const PairLogitRow<S>& row) {
     return {row.positives.best, row.negatives.best};
   }
@@ -201,6 +264,8 @@ class PairLogitTerm final : public LabelledTerm<S> {
       pair_logit_loops<S>().of(RowForm());
   const Upstream& upstream_;
   PairLogitRow<S>* rows_;
+  LogitWeights<S>* closed_ = nullptr;  ///< of visitors
+  MinedScores* mined_ = nullptr;       ///< likewise
 };
 
 /// Runs a loss of this form in the frame of one process or of many. It counts the anchors; those

@@ -20,12 +20,12 @@ struct NearestSoFar {
 
 /// Collects the nearest keys of each query, block by block. Has no gradients.
 template <class S>
-class NearestTerm final : public LabelledTerm<S> {
+class NearestOfQueryTerm final : public LabelledTerm<S> {
  public:
   /// wanted_of(i) keys of query i, out of `candidates`.
   template <class WantedOf>
-  NearestTerm(Scratch& scratch, Index rows, int sign, Index candidates, const WantedOf& wanted_of,
-              const PositiveRule<S>& rule)
+  NearestOfQueryTerm(Scratch& scratch, Index rows, int sign, Index candidates,
+                     const WantedOf& wanted_of, const PositiveRule<S>& rule)
       : LabelledTerm<S>(rule), sign_(sign), rows_(scratch.take<NearestSoFar<S>>(rows)) {
     constexpr Neighbour<S> none{std::numeric_limits<S>::infinity(),
                                 std::numeric_limits<Index>::max()};
@@ -68,7 +68,7 @@ template <class S>
 class NearerTerm final : public RowTerm<S> {
  public:
   struct Row {
-    Neighbour<S> bound;  ///< numbered as NearestTerm does
+    Neighbour<S> bound;  ///< numbered as NearestOfQueryTerm does
     Index nearer;
   };
 
@@ -167,7 +167,7 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
   const auto wanted_of = [&](Index i) {
     return positives[i] > 0 ? ranks->wanted(positives[i], positives[i] + negatives[i]) : 0;
   };
-  auto found = call.template make<NearestTerm<S>>(0, kernel.sign(), keys, wanted_of, none);
+  auto found = call.template make<NearestOfQueryTerm<S>>(0, kernel.sign(), keys, wanted_of, none);
   auto beyond = call.template make<NearerTerm<S>>(0, kernel.sign());
   AtCutOff* measured = nullptr;
   RankedPositives* counted = nullptr;

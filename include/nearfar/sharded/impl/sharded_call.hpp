@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bit>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
@@ -17,7 +18,10 @@
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/engine/pair_counts.hpp"
+#include "nearfar/engine/two_sided_pass.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/sharded/chunks.hpp"
+#include "nearfar/sharded/impl/pair_ring.hpp"
 #include "nearfar/sharded/impl/ring.hpp"
 #include "nearfar/sharded/inputs.hpp"
 
@@ -187,6 +191,10 @@ class ShardedCall {
       check_upstream(upstream_, reduction_, terms);
       upstream_ = of_kept(*scratch_, upstream_, terms_);
     });
+    // One unit of all: processes add to each other's gradients.
+    if (wants_gradients_ && !upstream_.is_scalar()) {
+      upstream_ = upstream_.in_units_of(team_.largest(upstream_.largest(terms_.count)));
+    }
     for (const Introduction& one : introductions_) {
       cols_ = std::max(cols_, one.cols);
       for (int k = 0; k < set_count; ++k) {
@@ -257,10 +265,11 @@ class ShardedCall {
   }
   template <class Term>
   void run_among_themselves(Term& term, Diagnostics& d) {
-    run(term, 0, 0, d);
+    if (!run_pairs(term, term, d)) run(term, 0, 0, d);
   }
   template <class Term>
   void run_both_ways(Term& of_queries, Term& of_keys, Diagnostics& d) {
+    if (run_pairs(of_queries, of_keys, d)) return;
     run(of_queries, 0, 1, d);
     Diagnostics again;  // the same scores
     run(of_keys, 1, 0, again);
@@ -281,6 +290,33 @@ class ShardedCall {
       const Term first(*scratch_, own_rows(set), args...);
     });
     return Term(*scratch_, own_rows(set), args...);
+  }
+
+  /// Whether rows visit other processes, so that each pair of rows can be compared once: not in an
+  /// order that all splits share, and not with lists, which stay with their anchors.
+  bool pairs_may_meet_once() const {
+    return where_.schedule == Schedule::ring && sets_[0].targets.rule() != Targets::Rule::lists;
+  }
+
+  /// Closes own rows of both sets over all rows of the other, or those of the one set over all
+  /// others, with gradients if the call wants any; each pair of rows is compared once. False, and
+  /// nothing done, where that is not possible.
+  template <class Term>
+  bool run_pairs(Term& of_queries, Term& of_keys, Diagnostics& d) {
+    return meet(of_queries, of_keys, [&](auto& meetings) {
+      if (wants_gradients_ && of_queries.gradient_is_local()) {
+        meetings.accumulate_and_gradient(d);
+        return;
+      }
+      meetings.accumulate(d);
+      if (wants_gradients_) meetings.gradient();
+    });
+  }
+
+  /// The same of one set without gradients.
+  template <class Term>
+  bool accumulate_pairs(Term& term, Diagnostics& d) {
+    return meet(term, term, [&](auto& meetings) { meetings.accumulate(d); });
   }
 
   /// Closes own rows of set q over all rows of set k, with gradients if the call wants any.
@@ -554,6 +590,7 @@ class ShardedCall {
     const Targets& targets = sets_[0].targets;
     own.add({{"rule of positives", static_cast<double>(targets.rule())},
              {"ids", targets.has_ids() ? 1.0 : 0.0},
+             {"weights", targets.has_weights() ? 1.0 : 0.0},
              {"words of a set of labels", static_cast<double>(targets.multi_labels().words)}});
   }
 
@@ -659,6 +696,246 @@ class ShardedCall {
     }
     check_products<S>(sets_.front().name(), most[0], sets_.back().name(), most[1]);
   }
+
+  // ---- each pair of rows once -----------------------------------------------------------------
+
+  /// run(Meetings) where each pair can meet once.
+  template <class Term, class Run>
+  bool meet(Term& of_queries, Term& of_keys, const Run& run) {
+    if constexpr (VisitingTerm<Term>) {
+      if (!pairs_may_meet_once()) return false;
+      const ScratchLoan loan(*scratch_);
+      std::optional<Meetings<Term>> meetings;
+      team_.agree([&] { meetings.emplace(*this, of_queries, of_keys); });
+      run(*meetings);
+      return true;
+    }
+    return false;
+  }
+
+  /// The passes of own rows among themselves (or queries with keys) and with visitors.
+  template <class Term>
+  class Meetings {
+   public:
+    Meetings(ShardedCall& call, Term& of_queries, Term& of_keys)
+        : call_(call),
+          one_set_(call.sets() == 1),
+          k_(call.sets() - 1),
+          layout_(layout_of(call.shards_[at(k_)], of_keys)),
+          ring_(*call.scratch_, call.team_, call.shards_[at(k_)], layout_, one_set_),
+          of_queries_(of_queries),
+          of_keys_(of_keys),
+          visitors_(of_keys.of_visitors(*call.scratch_, ring_.most())),
+          ranges_(take_ranges<S>(*call.scratch_, call.own_rows(0))),
+          rows_(*call.scratch_, ring_.most(), visitors_, of_keys) {
+      if (!call.wants_gradients_ || !call.wanted_[at(k_)]) return;
+      gradients_.emplace(*call.scratch_, ring_.most(), call.cols_, call.kernel_.is_distance(),
+                         call.gradients_[at(k_)]);
+    }
+
+    /// Closes own rows.
+    void accumulate(Diagnostics& d) {
+      start();
+      call_.team_.agree([&] {
+        each_visit(
+            false,
+            [&](TwoSidedPass<S>& pass, Term& keys) { pass.accumulate(of_queries_, keys, ranges_); },
+            rows_);
+      });
+      close(d);
+    }
+
+    /// Adds the gradients of closed rows.
+    void gradient() {
+      give_numbers();
+      if constexpr (!std::is_empty_v<Closed>) {
+        const RowMemory<S>& own = ring_.own();
+        for (Index j = 0; j < call_.own_rows(k_); ++j) {
+          const Closed row = of_keys_.closed_row(j);
+          std::memcpy(own.closed + j * layout_.words, &row, sizeof row);
+        }
+      }
+      with_gradients([&](RowGradients<S>& of_own_keys, auto&... results) {
+        each_visit(
+            true,
+            [&](TwoSidedPass<S>& pass, Term& keys) {
+              const bool home = &keys == &of_keys_;
+              pass.gradient(of_queries_, keys, call_.gradients_[0],
+                            home ? of_own_keys : gradient_of_visitors());
+            },
+            results...);
+      });
+    }
+
+    /// Both in one sweep, for a term with a local gradient.
+    void accumulate_and_gradient(Diagnostics& d) {
+      start();
+      with_gradients([&](RowGradients<S>& of_own_keys, auto&... results) {
+        each_visit(
+            false,
+            [&](TwoSidedPass<S>& pass, Term& keys) {
+              const bool home = &keys == &of_keys_;
+              pass.accumulate_and_gradient(of_queries_, keys, ranges_, call_.gradients_[0],
+                                           home ? of_own_keys : gradient_of_visitors());
+            },
+            rows_, results...);
+      });
+      close(d);
+    }
+
+   private:
+    using Closed = typename Term::ClosedRow;
+
+    static RowLayout layout_of(const Shard<S>& shard, const Term& term) {
+      static_assert(std::is_empty_v<Closed> || sizeof(Closed) % 8 == 0);
+      static_assert(std::is_trivially_copyable_v<Closed>);
+      RowLayout out = shard.layout;
+      out.numbers = term.numbers_along();
+      out.words = std::is_empty_v<Closed> ? Index(0) : Index(sizeof(Closed) / 8);
+      return out;
+    }
+
+    void start() {
+      for (Index i = 0; i < call_.own_rows(0); ++i) of_queries_.start(i);
+      for (Index j = 0; j < call_.own_rows(k_) && !one_set_; ++j) of_keys_.start(j);
+      give_numbers();
+    }
+    void give_numbers() {
+      const RowMemory<S>& own = ring_.own();
+      for (Index j = 0; j < call_.own_rows(k_) && layout_.numbers > 0; ++j) {
+        of_keys_.give_numbers(j, own.numbers + j * layout_.numbers);
+      }
+    }
+    void close(Diagnostics& d) {
+      Diagnostics seen;
+      for (Index i = 0; i < call_.own_rows(0); ++i) {
+        of_queries_.close(i);
+        ranges_[i].add_to(seen);
+      }
+      for (Index j = 0; j < call_.own_rows(k_) && !one_set_; ++j) of_keys_.close(j);
+      fold(seen, d);
+    }
+
+    /// run(gradients of own keys, what goes back with visitors), on all processes.
+    template <class Run>
+    void with_gradients(const Run& run) {
+      call_.team_.agree([&] {
+        if (gradients_) {
+          run(call_.gradients_[at(k_)], *gradients_);
+        } else {
+          run(unwanted_);
+        }
+      });
+    }
+    RowGradients<S>& gradient_of_visitors() { return gradients_ ? gradients_->sums : unwanted_; }
+
+    /// body(pass, term of the keys) for own rows and for each visitor.
+    template <class Body, class... Results>
+    void each_visit(bool closed, const Body& body, Results&... results) {
+      ring_.each_visit(
+          closed, [&] { at_home(body); }, [&](const Visit<S>& visit) { meet(visit, body); },
+          results...);
+    }
+
+    template <class Body>
+    void at_home(const Body& body) {
+      if (call_.own_rows(0) == 0) return;
+      const ScratchLoan loan(*call_.scratch_);
+      const Targets& targets = call_.targets(0);
+      const Targets of_keys = call_.targets(k_);
+      if (call_.sets_[0].has_targets) {
+        PositiveRule<S>& rule = call_.block_rule_;
+        rule = PositiveRule<S>(*call_.scratch_, targets, one_set_ ? targets : of_keys);
+        call_.rule_of_keys_ = rule.reversed(*call_.scratch_, call_.own_rows(0), call_.own_rows(k_));
+        tell(of_queries_, rule, call_.first_row(k_), nullptr);
+        if (!one_set_) tell(of_keys_, call_.rule_of_keys_, call_.first_row(0), nullptr);
+        share(call_.own_rows(k_));
+      }
+      ExcludedPairs excluded;
+      if (targets.has_ids())
+        excluded = ExcludedPairs(*call_.scratch_, targets.ids(), targets.ids());
+      if (call_.keeps_positives_) excluded.keep_positives(call_.kept_);
+      TwoSidedPass<S> pass(*call_.scratch_, call_.threads_, call_.kernel_, call_.packed_[0],
+                           call_.packed_[at(k_)], excluded);
+      body(pass, of_keys_);
+    }
+
+    template <class Body>
+    void meet(const Visit<S>& visit, const Body& body) {
+      const KeyBlock<S>& block = visit.block;
+      const Index count = block.rows.rows();
+      const Index own_count = call_.own_rows(0);
+      if (count == 0 || visit.first_own >= own_count) return;
+      const ScratchLoan loan(*call_.scratch_);
+      if constexpr (!std::is_empty_v<Closed>) {
+        for (Index j = 0; j < count && visit.closed != nullptr; ++j) {
+          if (layout_.numbers > 0) visitors_.take_numbers(j, block.numbers + j * layout_.numbers);
+          Closed row;
+          std::memcpy(&row, visit.closed + j * layout_.words, sizeof row);
+          visitors_.set_closed(j, row);
+        }
+      }
+      const PackedRows<S> keys =
+          pack(*call_.scratch_, call_.threads_, call_.kernel_, block.rows, false, call_.centre_);
+      const Targets& targets = call_.targets(0);
+      // Rules count keys from 0, others from the first of the rows that compare.
+      BlockPair place{.first_query = visit.first_own, .one_set = one_set_};
+      if (call_.sets_[0].has_targets) {
+        PositiveRule<S>& rule = call_.block_rule_;
+        rule = PositiveRule<S>(*call_.scratch_, targets, block.targets);
+        call_.rule_of_visitors_ = rule.reversed(*call_.scratch_, own_count, count);
+        tell(of_queries_, rule, block.first, block.numbers);
+        tell(visitors_, call_.rule_of_visitors_, call_.first_row(0), ring_.own().numbers);
+        share(count);
+      } else {
+        place.key_number = block.first - call_.first_row(k_);
+        place.query_number = -place.key_number;
+      }
+      ExcludedPairs excluded;
+      ExcludedPairs of_visitors;
+      if (targets.has_ids()) {
+        excluded = ExcludedPairs(*call_.scratch_, targets.ids(), block.targets.ids());
+        of_visitors = ExcludedPairs(*call_.scratch_, block.targets.ids(), targets.ids());
+        place.of_keys = &of_visitors;
+      }
+      TwoSidedPass<S> pass(*call_.scratch_, call_.threads_, call_.kernel_, call_.packed_[0], keys,
+                           excluded, 0, place);
+      body(pass, visitors_);
+      if constexpr (requires { of_queries_.add_moments(visitors_, count); }) {
+        if (visit.closed != nullptr) of_queries_.add_moments(visitors_, count);
+      }
+    }
+
+    /// Tells a term the rule of the next pass, the number of its first key among all, and what the
+    /// keys have taken along where they have.
+    static void tell(Term& term, const PositiveRule<S>& rule, Index first_key,
+                     const double* numbers) {
+      if constexpr (requires { term.set_rule(rule); }) term.set_rule(rule);
+      if constexpr (requires { term.set_number(first_key); }) term.set_number(first_key);
+      if constexpr (requires { term.set_keys(numbers); }) term.set_keys(numbers);
+    }
+
+    /// Lets exponentials of own rows with `keys` keys serve both sides, where the term can.
+    void share(Index keys) {
+      Scratch& scratch = *call_.scratch_;
+      if constexpr (requires { of_queries_.share_block(scratch, keys, keys); }) {
+        of_queries_.share_block(scratch, call_.own_rows(0), keys);
+      }
+    }
+
+    ShardedCall& call_;
+    bool one_set_;
+    int k_;  ///< the set that visits
+    RowLayout layout_;
+    PairRing<S> ring_;
+    Term& of_queries_;
+    Term& of_keys_;  ///< the same for one set
+    Term visitors_;
+    ScoreRange<S>* ranges_;
+    VisitingRows<Term> rows_;
+    std::optional<VisitingGradients<S>> gradients_;
+    RowGradients<S> unwanted_;
+  };
 
   // ---- score passes ---------------------------------------------------------------------------
 
@@ -843,7 +1120,10 @@ class ShardedCall {
   const S* centre_ = nullptr;
   bool keeps_positives_ = false;
   const Index* kept_ = nullptr;  ///< keys, own ones from 0; null: own key i
+  // Those of the pass at work, as its queries, its keys and rows that visit it see it.
   PositiveRule<S> block_rule_;
+  PositiveRule<S> rule_of_keys_;
+  PositiveRule<S> rule_of_visitors_;
   const PositiveWeights* weights_ = nullptr;  ///< of positives, one an own row, where they have any
   std::array<PackedRows<S>, most_sets> mapped_;  ///< where the kernel's matrix maps
   std::array<PackedRows<S>, most_sets> packed_;

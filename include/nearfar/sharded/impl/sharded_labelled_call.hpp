@@ -102,6 +102,7 @@ class ShardedLabelledCall {
   /// Numbers of each anchor that terms are to see of it as a key: fill(i, numbers).
   template <class Fill>
   void send_along(const Fill& fill) {
+    if (call_.pairs_may_meet_once()) return;  // rows that visit take along what their term gives
     double* numbers = nullptr;
     team().agree([&] { numbers = scratch().template take<double>(anchors() * numbers_); });
     for (Index i = 0; i < anchors(); ++i) fill(i, numbers + i * numbers_);
@@ -113,6 +114,10 @@ class ShardedLabelledCall {
   /// what was sent along with its keys, where it has these.
   template <class Term>
   void forward(Term& term, Diagnostics& d) {
+    if (call_.accumulate_pairs(term, d)) {
+      term.set_rule(rule_);
+      return;
+    }
     for (Index i = 0; i < anchors(); ++i) term.start(i);
     call_.accumulate(0, 0, KeyNumbers::of_block, term, tells(term), d);
     term.set_rule(rule_);
@@ -122,7 +127,9 @@ class ShardedLabelledCall {
   /// The same, with gradients when the call wants any.
   template <class Term>
   void run(Term& term, Diagnostics& d) {
-    call_.run_blocks(0, 0, KeyNumbers::of_block, term, tells(term), d);
+    if (!call_.run_pairs(term, term, d)) {
+      call_.run_blocks(0, 0, KeyNumbers::of_block, term, tells(term), d);
+    }
     term.set_rule(rule_);
   }
 

@@ -38,7 +38,7 @@ class Transfer {
  private:
   Exchange& exchange_;
   int channel_;
-  Exchange::Ticket tickets_[4] = {};
+  Exchange::Ticket tickets_[5] = {};
   int pending_ = 0;
 };
 
@@ -49,6 +49,7 @@ struct RowLayout {
   Index label_words = 0;  ///< of a set of labels; 0 where rows have none
   bool ids = false;
   Index numbers = 0;  ///< of a loss's own
+  Index words = 0;    ///< of 8 bytes, of a term's closed row
 
   /// What keys must have with them that are compared with rows of these targets. (Lists stay with
   /// their anchors.)
@@ -69,6 +70,7 @@ struct RowMemory {
   std::uint64_t* label_sets = nullptr;
   std::int64_t* ids = nullptr;
   double* numbers = nullptr;
+  std::uint64_t* closed = nullptr;  ///< closed rows of a term
 
   RowMemory() = default;
   RowMemory(Scratch& scratch, Index count, const RowLayout& of)
@@ -78,7 +80,8 @@ struct RowMemory {
         label_sets(of.label_words > 0 ? scratch.take<std::uint64_t>(count * of.label_words)
                                       : nullptr),
         ids(of.ids ? scratch.take<std::int64_t>(count) : nullptr),
-        numbers(of.numbers > 0 ? scratch.take<double>(count * of.numbers) : nullptr) {
+        numbers(of.numbers > 0 ? scratch.take<double>(count * of.numbers) : nullptr),
+        closed(of.words > 0 ? scratch.take<std::uint64_t>(count * of.words) : nullptr) {
     if (numbers != nullptr) std::fill_n(numbers, count * of.numbers, 0.0);
   }
 
@@ -89,6 +92,7 @@ struct RowMemory {
     if (label_sets != nullptr) out.label_sets += first * layout.label_words;
     if (ids != nullptr) out.ids += first;
     if (numbers != nullptr) out.numbers += first * layout.numbers;
+    if (closed != nullptr) out.closed += first * layout.words;
     return out;
   }
 
@@ -97,6 +101,13 @@ struct RowMemory {
     RowMemory out;
     out.layout.numbers = layout.numbers;
     out.numbers = numbers;
+    return out;
+  }
+
+  /// All but closed rows.
+  RowMemory while_open() const {
+    RowMemory out = *this;
+    out.closed = nullptr;
     return out;
   }
 
@@ -126,6 +137,7 @@ struct RowMemory {
     out.send(to, label_sets, count * layout.label_words);
     out.send(to, ids, count);
     out.send(to, numbers, count * layout.numbers);
+    out.send(to, closed, count * layout.words);
     out.send(to, rows, count * layout.cols);
   }
   void receive(Transfer& in, int from, Index count) const {
@@ -133,6 +145,7 @@ struct RowMemory {
     in.receive(from, label_sets, count * layout.label_words);
     in.receive(from, ids, count);
     in.receive(from, numbers, count * layout.numbers);
+    in.receive(from, closed, count * layout.words);
     in.receive(from, rows, count * layout.cols);
   }
 };
