@@ -15,3 +15,4 @@
 #include "nearfar/sharded/retrieval.hpp"
 #include "nearfar/sharded/sig_lip.hpp"
 #include "nearfar/sharded/sup_con.hpp"
+#include "nearfar/sharded/time_limit.hpp"

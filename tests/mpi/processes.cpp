@@ -1,16 +1,19 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <nearfar/adapters/mpi.hpp>
+#include <nearfar/sharded/time_limit.hpp>
 #include <string_view>
+#include <thread>
 
 #include "support/sharded_cases.hpp"
 
-/// Sharded losses over MPI, run by mpirun with any number of processes, and the parts of MPI:
-/// copies of communicators, groups of processes, bytes. With the argument "die" its last process
-/// ends in the middle of a call.
+/// Sharded losses over MPI, run by mpirun with any number of processes, and what MPI adds: copies
+/// of communicators, groups of processes, bytes. With the argument "die" its last process ends in
+/// the middle of a call; with "stand_still" it makes no call.
 
 namespace {
 
@@ -134,12 +137,34 @@ void die_in_a_call() {
   for (;;) loss.forward_backward(world, x, x, d1, d2);
 }
 
+/// The last process makes no second call. The others end all of them, with status 7 if each of
+/// them names it.
+void stand_still_in_a_call() {
+  Communicator world(MPI_COMM_WORLD);
+  nearfar::TimeLimit limited(world, 5);
+  const Matrix<float> x = random_rows<float>(64, 8, 1);
+  const nearfar::sharded::NtXent<float> loss;
+  loss.forward(limited, x, x);
+  const int last = world.size() - 1;
+  if (world.rank() == last) std::this_thread::sleep_for(std::chrono::seconds(50));
+  const std::string wanted = "nearfar: rank " + std::to_string(last) + " is silent";
+  try {
+    loss.forward(limited, x, x);
+  } catch (const std::runtime_error& error) {
+    const bool is_named = std::string_view(error.what()).find(wanted) != std::string_view::npos;
+    if (!is_named) MPI_Abort(MPI_COMM_WORLD, 8);
+    std::this_thread::sleep_for(std::chrono::seconds(5));  // until the others have theirs
+    MPI_Abort(MPI_COMM_WORLD, 7);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const bool refuses = refuses_before_init();
   MPI_Init(&argc, &argv);
   if (argc > 1 && std::string_view(argv[1]) == "die") die_in_a_call();
+  if (argc > 1 && std::string_view(argv[1]) == "stand_still") stand_still_in_a_call();
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   testing::InitGoogleTest(&argc, argv);

@@ -15,13 +15,15 @@ foreach(processes 1 2 3 4)
   nearfar_mpi_test(mpi.processes_${processes} "mpi;once" ${processes} $<TARGET_FILE:mpi_processes>)
 endforeach()
 
-# Ends soon, and not well.
-add_test(NAME mpi.a_process_that_dies
-         COMMAND "${CMAKE_COMMAND}" "-DMPIEXEC=${MPIEXEC_EXECUTABLE}" -DPROCESSES=3
-                 "-DPROGRAM=$<TARGET_FILE:mpi_processes>" -P
-                 "${CMAKE_CURRENT_LIST_DIR}/a_process_that_dies.cmake")
-set_tests_properties(mpi.a_process_that_dies PROPERTIES LABELS "mpi;once" TIMEOUT 120 PROCESSORS 2
-                                                        ENVIRONMENT "${nearfar_mpi_environment}")
+# End soon, and not well.
+foreach(end a_process_that_dies a_process_that_stands_still)
+  add_test(NAME mpi.${end}
+           COMMAND "${CMAKE_COMMAND}" "-DMPIEXEC=${MPIEXEC_EXECUTABLE}" -DPROCESSES=3
+                   "-DPROGRAM=$<TARGET_FILE:mpi_processes>" -P
+                   "${CMAKE_CURRENT_LIST_DIR}/${end}.cmake")
+  set_tests_properties(mpi.${end} PROPERTIES LABELS "mpi;once" TIMEOUT 120 PROCESSORS 2
+                                             ENVIRONMENT "${nearfar_mpi_environment}")
+endforeach()
 
 # nearfar::mpi as the installed package's component.
 if(NEARFAR_INSTALL)

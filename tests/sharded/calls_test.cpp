@@ -264,6 +264,69 @@ TEST(ShardedCalls, WithoutARowAnywhereAreZero) {
   });
 }
 
+/// Upstreams a row that no float holds, on one process alone: as in one process, gradients are
+/// found in a unit of the largest, and saturate.
+TEST(ShardedCalls, UpstreamsBeyondTheRangeOfFloatAreTakenAsInOneProcess) {
+  const Matrix<float> x = random_rows<float>(n, 6, 1);
+  const Matrix<float> y = random_rows<float>(n, 6, 2);
+  const std::vector<int> labels = random_labels(n, 4, 3);
+  const auto part = [](const Matrix<float>& all, const Exchange& e) {
+    const Index first = first_of(e.rank());
+    return Matrix<float>(all.middleRows(first, first_of(e.rank() + 1) - first));
+  };
+  for (const double size : {1e-60, 1e-30, 1e30, 1e60}) {
+    SCOPED_TRACE(size);
+    std::vector<double> upstream(static_cast<std::size_t>(n), 1.0);
+    for (std::size_t i = 0; i < 5; ++i) upstream[i] = size * static_cast<double>(i + 1);
+    if (size < 1) std::fill(upstream.begin() + 5, upstream.end(), 0.0);
+    const auto expect = [&](const Matrix<float>& got, const Matrix<float>& want, Exchange& e) {
+      const Matrix<float> own_want = part(want, e);
+      ASSERT_EQ(got.rows(), own_want.rows());
+      if (got.size() == 0) return;
+      EXPECT_TRUE(got.allFinite());
+      const double largest = static_cast<double>(want.cwiseAbs().maxCoeff());
+      const double off = (got.cast<double>() - own_want.cast<double>()).cwiseAbs().maxCoeff();
+      EXPECT_LE(off, 1e-6 * largest);
+    };
+    const auto check = [&](const auto& one, const auto& many) {
+      Matrix<float> dx;
+      one.forward_backward(x, labels, dx, {.upstream = upstream});
+      run_team(processes, [&](Exchange& e) {
+        const Index first = first_of(e.rank());
+        const Index count = first_of(e.rank() + 1) - first;
+        const nearfar::Labels own_labels(labels.data() + first, count);
+        const nearfar::Upstream own_upstream(upstream.data() + first, count);
+        for (const Schedule schedule : schedules) {
+          Matrix<float> own_dx;
+          many.forward_backward({e, schedule}, part(x, e), own_labels, own_dx,
+                                {.upstream = own_upstream});
+          expect(own_dx, dx, e);
+        }
+      });
+    };
+    using namespace nearfar;
+    constexpr Reduction none = Reduction::none;
+    check(SupCon<float>({.reduction = none}), sharded::SupCon<float>({.reduction = none}));
+    check(LinearContrastive<float>({.reduction = none}),
+          sharded::LinearContrastive<float>({.reduction = none}));
+    check(MultiSimilarity<float>({.reduction = none}),
+          sharded::MultiSimilarity<float>({.reduction = none}));
+    check(LiftedStructure<float>({.reduction = none}),
+          sharded::LiftedStructure<float>({.reduction = none}));
+    Matrix<float> dq, dk;
+    InfoNce<float>({.reduction = none}).forward_backward(x, y, dq, dk, {.upstream = upstream});
+    run_team(processes, [&](Exchange& e) {
+      const Index first = first_of(e.rank());
+      const Upstream own_upstream(upstream.data() + first, first_of(e.rank() + 1) - first);
+      Matrix<float> own_dq, own_dk;
+      sharded::InfoNce<float>({.reduction = none})
+          .forward_backward(e, part(x, e), part(y, e), own_dq, own_dk, {.upstream = own_upstream});
+      expect(own_dq, dq, e);
+      expect(own_dk, dk, e);
+    });
+  }
+}
+
 /// The bytes between processes are those of docs/sharded.md.
 TEST(ShardedCalls, SendWhatTheModelSays) {
   constexpr Index rows = 20;

@@ -3,6 +3,7 @@
 #include <nearfar/sharded/exchange.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -38,13 +39,23 @@ class Mail {
     news_.notify_all();
   }
 
-  std::vector<unsigned char> take(int from, int to, int channel) {
+  using Clock = std::chrono::steady_clock;
+  using Time = Clock::time_point;
+
+  /// The next message; false if there is none by the deadline, if one is given.
+  bool take(int from, int to, int channel, const Time* deadline,
+            std::vector<unsigned char>& message) {
     std::unique_lock lock(mutex_);
     auto& box = boxes_[{from, to, channel}];
-    wait(lock, [&] { return !box.empty(); });
-    std::vector<unsigned char> message = std::move(box.front());
+    const auto has_come = [&] { return !box.empty(); };
+    if (deadline == nullptr) {
+      wait(lock, has_come);
+    } else if (!news_.wait_until(lock, *deadline, has_come)) {
+      return false;
+    }
+    message = std::move(box.front());
     box.pop_front();
-    return message;
+    return true;
   }
 
   std::vector<unsigned char> gather(int rank, const void* own, std::size_t bytes) {
@@ -112,22 +123,14 @@ class Thread final : public nearfar::Exchange {
         {from, channel, static_cast<unsigned char*>(data), static_cast<std::size_t>(bytes)});
     return static_cast<Ticket>(expected_.size());
   }
-  // Receives of one sender and channel complete in their order, for any order of waits.
-  void wait(Ticket ticket) override {
-    if (ticket == 0) return;
-    const auto wanted = static_cast<std::size_t>(ticket - 1);
-    for (std::size_t k = 0; k <= wanted; ++k) {
-      Expected& one = expected_[k];
-      if (one.done || one.from != expected_[wanted].from ||
-          one.channel != expected_[wanted].channel) {
-        continue;
-      }
-      const std::vector<unsigned char> message = mail_.take(one.from, rank_, one.channel);
-      if (message.size() != one.bytes) throw std::logic_error("a message of another size");
-      std::copy(message.begin(), message.end(), one.data);
-      one.done = true;
-    }
-    while (!expected_.empty() && expected_.back().done) expected_.pop_back();
+  void wait(Ticket ticket) override { wait_until(ticket, nullptr); }
+  bool wait_for(Ticket ticket, double seconds) override {
+    const auto end = Mail::Clock::now() + std::chrono::duration<double>(seconds);
+    const auto deadline = std::chrono::time_point_cast<Mail::Clock::duration>(end);
+    return wait_until(ticket, &deadline);
+  }
+  void cancel(Ticket ticket) override {
+    if (ticket > 0) expected_[static_cast<std::size_t>(ticket - 1)].done = true;
   }
   void gather(const void* own, nearfar::Index bytes, void* all) override {
     const std::vector<unsigned char> got =
@@ -136,6 +139,26 @@ class Thread final : public nearfar::Exchange {
   }
 
  private:
+  // Receives of one sender and channel complete in their order, for any order of waits.
+  bool wait_until(Ticket ticket, const Mail::Time* deadline) {
+    if (ticket == 0) return true;
+    const auto wanted = static_cast<std::size_t>(ticket - 1);
+    for (std::size_t k = 0; k <= wanted; ++k) {
+      Expected& one = expected_[k];
+      if (one.done || one.from != expected_[wanted].from ||
+          one.channel != expected_[wanted].channel) {
+        continue;
+      }
+      std::vector<unsigned char> message;
+      if (!mail_.take(one.from, rank_, one.channel, deadline, message)) return false;
+      if (message.size() != one.bytes) throw std::logic_error("a message of another size");
+      std::copy(message.begin(), message.end(), one.data);
+      one.done = true;
+    }
+    while (!expected_.empty() && expected_.back().done) expected_.pop_back();
+    return true;
+  }
+
   struct Expected {
     int from;
     int channel;

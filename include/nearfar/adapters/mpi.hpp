@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -88,6 +89,30 @@ class Communicator final : public Exchange {
           "MPI_Waitall");
     requests.clear();
     free_.push_back(ticket);
+  }
+
+  bool wait_for(Ticket ticket, double seconds) override {
+    std::vector<MPI_Request>& requests = pending_[static_cast<std::size_t>(ticket)];
+    const double end = MPI_Wtime() + seconds;
+    int have_happened = 0;
+    for (;;) {
+      check(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &have_happened,
+                        MPI_STATUSES_IGNORE),
+            "MPI_Testall");
+      if (have_happened != 0) break;
+      if (MPI_Wtime() >= end) return false;
+      std::this_thread::yield();
+    }
+    requests.clear();
+    free_.push_back(ticket);
+    return true;
+  }
+
+  void cancel(Ticket ticket) override {
+    for (MPI_Request& request : pending_[static_cast<std::size_t>(ticket)]) {
+      if (request != MPI_REQUEST_NULL) check(MPI_Cancel(&request), "MPI_Cancel");
+    }
+    wait(ticket);
   }
 
   void gather(const void* own, Index bytes, void* all) override {

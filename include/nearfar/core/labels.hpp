@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstdint>
 #include <ranges>
+#include <type_traits>
 #include <vector>
 
 #include "nearfar/core/matrix.hpp"
@@ -15,12 +16,20 @@ namespace nearfar {
 
 namespace detail {
 
+template <class R>
+constexpr void require_integers() {
+  static_assert(!std::is_same_v<R, R>,
+                "nearfar: labels are integers: only equality counts, which rounding breaks. Cast "
+                "floating-point numbers to integers: labels.cast<int>() into an "
+                "Eigen::VectorXi, or a std::vector<int>(labels.begin(), labels.end()).");
+}
+
 /// One floating-point number a row. Such ranges are no labels; the overload exists for the error
 /// message.
 template <class R>
 constexpr bool is_one_real_a_row() {
   if constexpr (EigenDense<R>) {
-    return std::floating_point<typename R::Scalar> && is_column<R>();
+    return std::floating_point<typename R::Scalar> && bool(R::IsVectorAtCompileTime);
   } else if constexpr (std::ranges::contiguous_range<R> && std::ranges::sized_range<R>) {
     return std::floating_point<std::ranges::range_value_t<R>>;
   }
@@ -83,10 +92,11 @@ class Labels {
   template <class R>
   requires(detail::is_one_real_a_row<R>())
       Labels(const R&) {  // NOLINT(google-explicit-constructor): as those above
-    static_assert(!detail::is_one_real_a_row<R>(),
-                  "nearfar: labels are integers: only equality counts, which rounding breaks. Cast "
-                  "floating-point numbers to integers: labels.cast<int>() into an "
-                  "Eigen::VectorXi, or a std::vector<int>(labels.begin(), labels.end()).");
+    detail::require_integers<R>();
+  }
+  template <std::floating_point T>
+  Labels(const T*, Index, Index = 1) {
+    detail::require_integers<T>();
   }
 
   Index size() const { return size_; }

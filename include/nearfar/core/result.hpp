@@ -63,6 +63,7 @@ class Upstream {
   Upstream weighted(const double* weights, Index rows) const {
     Upstream out = *this;
     out.weights_ = weights;
+    out.has_weights_ = true;
     return out.in_units_of(out.largest(rows));
   }
   /// The same with factors of rows in a unit, a power of two, so that nothing is rounded. The unit
@@ -85,7 +86,8 @@ class Upstream {
   Index size() const { return size_; }
   double scalar() const { return scalar_; }
   double operator[](Index i) const { return rows_ != nullptr ? rows_[i] : scalar_; }
-  bool has_weights() const { return weights_ != nullptr; }
+  /// Also where there are no rows.
+  bool has_weights() const { return has_weights_; }
   double weight(Index i) const { return weights_ != nullptr ? weights_[i] : 1; }
   /// The largest of the factors of `rows` rows.
   double largest(Index rows) const {
@@ -103,6 +105,7 @@ class Upstream {
   double unit_ = 1;
   const double* rows_ = nullptr;
   const double* weights_ = nullptr;
+  bool has_weights_ = false;
   Index size_ = -1;
   bool given_ = false;
 };

@@ -37,6 +37,17 @@ class Exchange {
   /// Returns when the transfer is complete. Wait for each ticket once.
   virtual void wait(Ticket ticket) = 0;
 
+  /// The same for at most `seconds` >= 0: false if it has not happened by then; the ticket is then
+  /// still to be waited for. An exchange that cannot tell waits until it has. TimeLimit needs it.
+  virtual bool wait_for(Ticket ticket, [[maybe_unused]] double seconds) {
+    wait(ticket);
+    return true;
+  }
+
+  /// Gives up a receive that is under way: its memory is not written from then on. TimeLimit needs
+  /// it.
+  virtual void cancel(Ticket) {}
+
   /// Gives all processes the `bytes` bytes of each, in `all`, in the order of ranks.
   virtual void gather(const void* own, Index bytes, void* all) = 0;
 };
