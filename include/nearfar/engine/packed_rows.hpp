@@ -150,9 +150,9 @@ void copy_padded(const Rows<S>& x, const S* centre, int threads, S* out, Index s
   each_row(padded_rows, threads, [&](Index i) {
     S* to = out + i * stride;
     const Index cols = i < x.rows() ? x.cols() : 0;
-    if (centre != nullptr) {
+    if (cols > 0 && centre != nullptr) {
       row_loops<S>().subtract(cols, read_row(x, i, to), centre, to);
-    } else {
+    } else if (cols > 0) {
       copy_row(x, i, to);
     }
     std::fill(to + cols, to + stride, S(0));
