@@ -50,7 +50,7 @@ typedef struct nearfar_retrieval_result {
   // These get a number for each query; zeros for one without a positive.
   int64_t* positives;              ///< positives among its candidates
   int64_t* first_positive;         ///< rank of the nearest of them, from 1
-  double* average_precision_at_r;  ///< AP@R
+  double* average_precision_at_r;  ///< average precision at R
   double* r_precisions;            ///< R-precision
   double* average_precisions;      ///< 0 without `average_precision` of the options
   // These get a row for each query, of a number for each of ks.

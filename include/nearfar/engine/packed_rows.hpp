@@ -53,7 +53,7 @@ struct PackedRows {
   const S* plain_part(Index i, Index k, Index n, PlainRow buffer) const {
     if (mapped) return row(i) + k;
     return read_part(input, places != nullptr ? places[i] : i, k, n,
-                     buffers + buffer.number() * input.cols());
+                     buffers != nullptr ? buffers + buffer.number() * input.cols() : nullptr);
   }
 };
 

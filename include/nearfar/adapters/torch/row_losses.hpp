@@ -154,7 +154,7 @@ Tensor matryoshka_info_nce(const Tensor& queries, const Tensor& keys,
       detail::temperature_of<MatryoshkaOptions, MatryoshkaResult>(learnt), detail::both);
 }
 
-/// The same with any number of negatives a query: those of query i are rows offsets[i] ..
+/// The same with any number of negatives a query: those of query i are rows offsets[i] to
 /// offsets[i + 1] - 1 (int64, N + 1) of negatives, M x D.
 template <std::same_as<Tensor> T, class K = Cosine>
 Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
