@@ -47,10 +47,8 @@ class RowRing {
     check_finite(name, rows, 1);
     if (is_own(rows, labels, ids)) {
       // The slots are overwritten in order, so rows of the ring itself must be copied before.
-      std::vector<S> copy;
-      for (Index i = 0; i < rows.rows(); ++i) {
-        for (Index k = 0; k < dim_; ++k) copy.push_back(rows(i, k));
-      }
+      std::vector<S> copy(static_cast<std::size_t>(rows.rows() * dim_));
+      for (Index i = 0; i < rows.rows(); ++i) copy_row(rows, i, copy.data() + i * dim_);
       const std::vector<std::int64_t> own_labels = copy_of(labels);
       const std::vector<std::int64_t> own_ids = copy_of(ids);
       const Labels label_view(own_labels);
@@ -66,8 +64,7 @@ class RowRing {
     has_ids_ = ids != nullptr;
     const Index skipped = std::max(Index{0}, rows.rows() - capacity_);
     for (Index i = skipped; i < rows.rows(); ++i) {
-      for (Index k = 0; k < dim_; ++k)
-        rows_[static_cast<std::size_t>(next_ * dim_ + k)] = rows(i, k);
+      copy_row(rows, i, rows_.data() + next_ * dim_);
       if (labels != nullptr) put(labels_, (*labels)[i]);
       if (ids != nullptr) put(ids_, (*ids)[i]);
       size_ = std::min(capacity_, std::max(size_, next_ + 1));
@@ -134,6 +131,15 @@ class RowRing {
       own = own || overlap(first, place_of(labels_)) || overlap(first, place_of(ids_));
     }
     return own;
+  }
+
+  /// Row i as S, whatever it is stored as.
+  void copy_row(const Rows<S>& rows, Index i, S* out) const {
+    if (const S* row = rows.row(i)) {
+      std::copy_n(row, dim_, out);
+    } else {
+      for (Index k = 0; k < dim_; ++k) out[k] = rows(i, k);
+    }
   }
 
   static std::vector<std::int64_t> copy_of(const Labels* numbers) {

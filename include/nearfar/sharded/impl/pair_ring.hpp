@@ -1,9 +1,8 @@
 #pragma once
 
 #include <array>
-#include <exception>
-#include <utility>
 
+#include "nearfar/sharded/impl/first_failure.hpp"
 #include "nearfar/sharded/impl/ring.hpp"
 
 /// \file
@@ -154,14 +153,14 @@ class PairRing {
       own.send(opposite_leaving, opposite(), own_visitors());
     }
     pass_on(0, own);
-    tried(at_home);
+    failure_.tried(at_home);
     if (has_opposite_) {
       opposite_coming.wait();
       opposite_leaving.wait();
       const Index count = opposite_visitors();
       const Visit<S> here = visit_of(opposite(), arriving[1], count, first_met_by_opposite());
       (results.clear(here), ...);
-      tried([&] { visit(here); });
+      failure_.tried([&] { visit(here); });
       Transfer back(team_.exchange(), home_channel);
       (results.send(back, opposite(), count), ...);
       take_home(opposite(), own_visitors());
@@ -181,7 +180,7 @@ class PairRing {
       pass_on(step, memory);
       if (step > 1) (results.receive(behind, team_.left(), count), ...);
       (results.clear(here), ...);
-      tried([&] { visit(here); });
+      failure_.tried([&] { visit(here); });
       behind.wait();
       if (step > 1) (results.add_arrived(count), ...);
       ahead.wait();
@@ -190,7 +189,7 @@ class PairRing {
     if (hops_ > 0) take_home((team_.rank() + hops_) % team_.size(), own_count());
     ahead.wait();
     home.wait();
-    if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
+    failure_.rethrow();
   }
 
  private:
@@ -229,24 +228,13 @@ class PairRing {
     return out;
   }
 
-  /// A failure is remembered, and no more visits are made.
-  template <class Body>
-  void tried(const Body& body) {
-    if (failure_ != nullptr) return;
-    try {
-      body();
-    } catch (...) {
-      failure_ = std::current_exception();
-    }
-  }
-
   const Team& team_;
   const Shard<S>& shard_;
   int hops_;
   bool has_opposite_;
   RowMemory<S> own_;
   std::array<RowMemory<S>, 2> arriving_;
-  std::exception_ptr failure_;
+  FirstFailure failure_;
 };
 
 }  // namespace nearfar::detail

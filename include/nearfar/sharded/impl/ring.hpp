@@ -1,10 +1,9 @@
 #pragma once
 
-#include <exception>
 #include <numeric>
-#include <utility>
 #include <vector>
 
+#include "nearfar/sharded/impl/first_failure.hpp"
 #include "nearfar/sharded/impl/team.hpp"
 #include "nearfar/sharded/impl/transfer.hpp"
 
@@ -82,7 +81,7 @@ class RingSchedule {
   template <class Visit>
   void each_block(const Visit& visit) {
     const auto visit_block = [&](int owner, const RowMemory<S>& memory) {
-      tried([&] { visit(block(owner, memory)); });
+      failure_.tried([&] { visit(block(owner, memory)); });
     };
     switch (schedule_) {
       case Schedule::ring:
@@ -94,10 +93,10 @@ class RingSchedule {
         break;
       case Schedule::all_gather:
         gather();
-        tried([&] { visit(everything()); });
+        failure_.tried([&] { visit(everything()); });
         break;
     }
-    rethrow();
+    failure_.rethrow();
   }
 
   /// The same with visit(block, gradients), to add to the gradients of the block's prepared rows;
@@ -105,7 +104,7 @@ class RingSchedule {
   template <class Visit>
   void each_block(const RowGradients<S>& own, const Visit& visit) {
     const auto visit_block = [&](const KeyBlock<S>& block, RowGradients<S> to) {
-      tried([&] { visit(block, to); });
+      failure_.tried([&] { visit(block, to); });
     };
     switch (schedule_) {
       case Schedule::ring:
@@ -121,7 +120,7 @@ class RingSchedule {
         send_home(own);
         break;
     }
-    rethrow();
+    failure_.rethrow();
   }
 
  private:
@@ -147,20 +146,6 @@ class RingSchedule {
     out.has_own = true;
     out.own = shard_.first_of(team_.rank());
     return out;
-  }
-
-  /// A failed visit is remembered, and no more visits are made.
-  template <class Body>
-  void tried(const Body& body) {
-    if (failure_ != nullptr) return;
-    try {
-      body();
-    } catch (...) {
-      failure_ = std::current_exception();
-    }
-  }
-  void rethrow() {
-    if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
   void clear_sums(Index count) const {
@@ -341,7 +326,7 @@ class RingSchedule {
   GradientMemory<S> arriving_gradients_;
   GradientMemory<S> leaving_gradients_;
   GradientMemory<S> last_gradients_;
-  std::exception_ptr failure_;
+  FirstFailure failure_;
 };
 
 }  // namespace nearfar::detail
