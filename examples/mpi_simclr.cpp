@@ -125,7 +125,7 @@ int run_process(int argc, char** argv) {
                                                      {"all_gather", Schedule::all_gather}};
   return run_program(
       argc, argv, "mpi_simclr",
-      "Trains an encoder of small images without labels by SimCLR, the batch shared out to all "
+      "Trains an encoder of small images without labels by SimCLR, the batch split over all "
       "processes of mpirun, and measures what it learnt.",
       [&](CLI::App& app) {
         app.add_option("--schedule", options.schedule, "how rows of processes meet")

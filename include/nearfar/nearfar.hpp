@@ -4,6 +4,7 @@
 /// Everything but the adapters.
 
 #include "nearfar/check/gradient_check.hpp"
+#include "nearfar/core/determinism.hpp"
 #include "nearfar/core/instruction_set.hpp"
 #include "nearfar/kernels/kernels.hpp"
 #include "nearfar/losses/register.hpp"

@@ -1,7 +1,10 @@
 #include "status.hpp"
 
 #include <cstring>
+#include <string>
 
+#include "nearfar/core/determinism.hpp"
+#include "nearfar/core/errors.hpp"
 #include "nearfar/core/instruction_set.hpp"
 #include "nearfar/version.hpp"
 
@@ -49,6 +52,20 @@ const char* nearfar_version(void) { return nearfar::version().data(); }
 
 const char* nearfar_instruction_set_name(void) {
   return nearfar::name_of(nearfar::active_instruction_set());
+}
+
+nearfar_status nearfar_set_determinism(nearfar_determinism wanted) {
+  return nearfar::detail::c::guarded([&] {
+    switch (wanted) {
+      case NEARFAR_ACROSS_THREADS:
+        return nearfar::set_determinism(nearfar::Determinism::across_threads);
+      case NEARFAR_ACROSS_MACHINES:
+        return nearfar::set_determinism(nearfar::Determinism::across_machines);
+      default:
+        nearfar::fail_argument("determinism", "NEARFAR_ACROSS_THREADS or NEARFAR_ACROSS_MACHINES",
+                               std::to_string(wanted));
+    }
+  });
 }
 
 }  // extern "C"

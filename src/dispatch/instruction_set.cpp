@@ -1,7 +1,9 @@
 #include "nearfar/core/instruction_set.hpp"
 
+#include <atomic>
 #include <type_traits>
 
+#include "nearfar/core/determinism.hpp"
 #include "nearfar/loops/tables.hpp"
 
 #ifdef NEARFAR_DISPATCH
@@ -13,7 +15,7 @@
 #include "processor.hpp"
 #endif
 
-// The set of the selected loops.
+// The selected loops: those of the processor, or those that give the same bits on every machine.
 
 namespace nearfar {
 
@@ -36,16 +38,24 @@ NEARFAR_TABLES_OF(native)
 
 namespace {
 
-// The set that every processor has, until choose() runs, before constructors without a priority.
-constinit const LoopTables<float>* chosen_float = &NEARFAR_FIRST_SET::float_tables;
-constinit const LoopTables<double>* chosen_double = &NEARFAR_FIRST_SET::double_tables;
+struct Tables {
+  const LoopTables<float>* single;
+  const LoopTables<double>* twice;
+};
+
+// The set that every processor has.
+constexpr Tables first_set = {&NEARFAR_FIRST_SET::float_tables, &NEARFAR_FIRST_SET::double_tables};
+
+// It is in use until choose() runs, before constructors without a priority.
+constinit std::atomic<const LoopTables<float>*> chosen_float = first_set.single;
+constinit std::atomic<const LoopTables<double>*> chosen_double = first_set.twice;
 
 template <class S>
 const LoopTables<S>& chosen_tables() {
   if constexpr (std::is_same_v<S, float>) {
-    return *chosen_float;
+    return *chosen_float.load(std::memory_order_relaxed);
   } else {
-    return *chosen_double;
+    return *chosen_double.load(std::memory_order_relaxed);
   }
 }
 
@@ -69,20 +79,27 @@ InstructionSet chosen_set() {
   return widest;
 }
 
+void use(const Tables& tables) {
+  chosen_float.store(tables.single, std::memory_order_relaxed);
+  chosen_double.store(tables.twice, std::memory_order_relaxed);
+}
+
+// The tables of the processor, or of NEARFAR_ISA.
+constinit Tables widest = first_set;
+
 __attribute__((constructor(101))) void choose() {
   __builtin_cpu_init();
   switch (chosen_set()) {
     case InstructionSet::avx512:
-      chosen_float = &avx512::float_tables;
-      chosen_double = &avx512::double_tables;
+      widest = {&avx512::float_tables, &avx512::double_tables};
       break;
     case InstructionSet::avx2:
-      chosen_float = &avx2::float_tables;
-      chosen_double = &avx2::double_tables;
+      widest = {&avx2::float_tables, &avx2::double_tables};
       break;
     case InstructionSet::baseline:
       break;
   }
+  use(widest);
 }
 
 #endif
@@ -100,6 +117,21 @@ NEARFAR_LOOP_FAMILIES(NEARFAR_CHOSEN_LOOPS)
 
 }  // namespace detail
 
-InstructionSet active_instruction_set() { return detail::chosen_float->set; }
+InstructionSet active_instruction_set() { return detail::chosen_tables<float>().set; }
+
+void set_determinism(Determinism wanted) {
+#ifdef NEARFAR_DISPATCH
+  detail::use(wanted == Determinism::across_machines ? detail::first_set : detail::widest);
+#else
+  if (wanted == Determinism::across_machines) detail::fail_across_machines();
+#endif
+}
+
+Determinism determinism() {
+#ifdef NEARFAR_DISPATCH
+  if (active_instruction_set() == InstructionSet::baseline) return Determinism::across_machines;
+#endif
+  return Determinism::across_threads;
+}
 
 }  // namespace nearfar

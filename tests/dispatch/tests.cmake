@@ -14,20 +14,14 @@ if(NOT CMAKE_CROSSCOMPILING)
   list(POP_BACK sets)
 endif()
 # Typed tests, whose names have a slash, take long; of the losses those that are not are enough.
-set(values alignment circle clip dclw dhel hard_negative in_batch_info_nce info_nce lifted_structure linear_contrastive mined_triplet
-           multi_similarity mutual_information nce nt_xent rince sig_lip sincere sup_con triplet uniformity)
-set(values alignment centroid_triplet circle clip dclw dhel hard_negative info_nce intra_pair_variance
-           lifted_structure linear_contrastive mined_triplet
-           multi_similarity mutual_information nce nt_xent rince sig_lip sincere snr_contrastive sup_con triplet uniformity)
-set(values alignment angular circle clip dclw dhel generalized_lifted_structure hard_negative info_nce lifted_structure
-           linear_contrastive margin_loss mined_triplet multi_similarity mutual_information nca nce nt_xent rince sig_lip
-           sincere sup_con triplet tuplet_margin uniformity)
-set(values alignment circle clip co_sent cosine_embedding dclw dhel distillation fast_ap hard_negative info_nce
-           lifted_structure linear_contrastive mined_triplet multi_similarity mutual_information nce nt_xent rince
-           score_regression sig_lip sincere smooth_ap sup_con triplet uniformity)
-set(values alignment circle class_centers class_softmax clip dclw dhel hard_negative info_nce lifted_structure linear_contrastive mined_triplet
-           multi_similarity mutual_information nce nt_xent proxy_anchor rince sig_lip sincere sup_con triplet uniformity)
-list(TRANSFORM values REPLACE "(.+)" "losses_\\1_test")
+file(GLOB pages "${PROJECT_SOURCE_DIR}/docs/losses/*.md")
+set(values "")
+foreach(page IN LISTS pages)
+  get_filename_component(loss "${page}" NAME_WE)
+  if(TARGET losses_${loss}_test)
+    list(APPEND values losses_${loss}_test)
+  endif()
+endforeach()
 set(contracts golden_golden_test losses_contract_test losses_properties_test losses_targets_test
               scores_gradients_test scores_values_test)
 foreach(set IN LISTS sets)
@@ -56,6 +50,13 @@ set_tests_properties(
   dispatch.unknown_set_is_refused
   PROPERTIES ENVIRONMENT "NEARFAR_ISA=mmx" LABELS dispatch PASS_REGULAR_EXPRESSION
              "NEARFAR_ISA: wanted baseline, avx2 or avx512.*got mmx; using")
+
+# The GNU C library has functions for processors with FMA, whose results differ in the last digit.
+add_test(NAME dispatch.no_fused_c_library.across_machines COMMAND losses_across_machines_test
+                                                                  --gtest_brief=1)
+set_tests_properties(
+  dispatch.no_fused_c_library.across_machines
+  PROPERTIES ENVIRONMENT "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4" LABELS dispatch)
 
 function(nearfar_symbols_test name)
   add_test(NAME dispatch.${name}.symbols

@@ -43,6 +43,18 @@ const char* nearfar_version(void);
 /// nearfar::active_instruction_set.
 const char* nearfar_instruction_set_name(void);
 
+/// Where equal calls give equal bits: see nearfar::Determinism.
+typedef int32_t nearfar_determinism;
+enum {
+  NEARFAR_ACROSS_THREADS = 0,  ///< at any number of threads, with one instruction set
+  NEARFAR_ACROSS_MACHINES = 1  ///< on every x86-64 processor, and with any build of this version
+};
+
+/// Sets where equal calls give equal bits, for all later calls of the program. No call of the
+/// library may run in another thread meanwhile. NEARFAR_INVALID_ARGUMENT if the library was built
+/// for one instruction set.
+nearfar_status nearfar_set_determinism(nearfar_determinism wanted);
+
 // ---- rows in, gradients out ---------------------------------------------------------------------
 
 /// Type of elements. No type is 0, so that a forgotten one is found.

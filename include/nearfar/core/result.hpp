@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nearfar/core/numbers.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/workspace.hpp"
 
 /// \file
@@ -76,7 +77,7 @@ class Upstream {
     if (!(largest > 0) || !detail::is_finite(largest)) return out;
     const int exponent = std::ilogb(largest);
     if (std::abs(exponent) > far)
-      out.unit_ = std::exp2(exponent > 0 ? exponent - far : exponent + far);
+      out.unit_ = detail::portable::exp2(exponent > 0 ? exponent - far : exponent + far);
     return out;
   }
 

@@ -9,6 +9,7 @@
 
 #include "nearfar/core/inputs.hpp"
 #include "nearfar/core/opening.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/common_centre.hpp"
 #include "nearfar/engine/finite.hpp"
@@ -453,7 +454,7 @@ class Call {
       largest = std::max(largest, largest_half_above_mean(set(k).rows));
     }
     constexpr int most = 1000;
-    if (largest > 0) row_unit_ = std::exp2(std::clamp(-std::ilogb(largest) - 1, -most, most));
+    if (largest > 0) row_unit_ = portable::exp2(std::clamp(-std::ilogb(largest) - 1, -most, most));
     for (int k = 0; k < count_; ++k) {
       set(k).rows = without_own_means(scratch_, threads_, set(k).rows, row_unit_);
     }

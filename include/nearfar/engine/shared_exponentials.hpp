@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/excluded_pairs.hpp"
 #include "nearfar/engine/score_panel.hpp"
 #include "nearfar/engine/softmax_term.hpp"
@@ -26,8 +27,8 @@ class Rebase {
     if (from != from_ || to != to_) {
       from_ = from;
       to_ = to;
-      factor_ = std::exp2((static_cast<double>(from) - static_cast<double>(to)) *
-                          static_cast<double>(rate));
+      factor_ = portable::exp2((static_cast<double>(from) - static_cast<double>(to)) *
+                               static_cast<double>(rate));
     }
     return factor_;
   }
@@ -69,7 +70,7 @@ struct TileReference {
     const double top = static_cast<double>(range.largest) * static_cast<double>(rate);
     const double bottom = static_cast<double>(range.smallest) * static_cast<double>(rate);
     const double rung = std::ceil(top / step) * step;
-    const double unit = std::exp2(std::floor(-std::log2(static_cast<double>(rate))));
+    const double unit = portable::exp2(std::floor(-portable::log2(static_cast<double>(rate))));
     const double reference = std::ceil(rung / static_cast<double>(rate) / unit) * unit;
     usable = rung - bottom < farthest && std::abs(rung) < 1e6;
     value = usable ? static_cast<S>(reference) : range.largest;
@@ -99,9 +100,9 @@ struct SharedSide {
       const SoftmaxNumbers<S> row = term.numbers(i);
       const bool empty = !(row.total > 0);
       // Relative to this the row's exponentials have a sum of about one.
-      top[i] = empty ? S(0) : static_cast<S>(row.best + std::log2(row.total) / rate);
+      top[i] = empty ? S(0) : static_cast<S>(row.best + portable::log2(row.total) / rate);
       const double f =
-          empty ? 0 : row.factor * std::exp2((static_cast<double>(top[i]) - row.best) * rate);
+          empty ? 0 : row.factor * portable::exp2((static_cast<double>(top[i]) - row.best) * rate);
       fits = fits && std::abs(f) < largest;
       factor[i] = static_cast<S>(f);
       reference[i] = empty ? S(0) : row.reference;

@@ -18,7 +18,7 @@ namespace nearfar::detail {
 /// Rows a task of packing or scattering takes.
 inline constexpr Index rows_per_task = 128;
 
-/// body(i) for i = 0 .. rows-1, shared out to threads.
+/// body(i) for i = 0 .. rows-1, distributed over threads.
 template <class Body>
 void each_row(Index rows, int threads, const Body& body) {
   parallel_tasks(tasks_of(rows, rows_per_task), threads, [&](Index t, int) {

@@ -8,6 +8,7 @@
 
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/random.hpp"
 #include "nearfar/engine/finite.hpp"
 #include "nearfar/memory/saved.hpp"
@@ -155,8 +156,8 @@ class MemoryBank {
   double normal(Index i, Index k) const {
     const auto bits =
         random_bits(options_.seed, 0, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(k));
-    const double radius = std::sqrt(-2 * std::log1p(-unit_interval(bits[0])));
-    return radius * std::cos(2 * std::numbers::pi * unit_interval(bits[1]));
+    const double radius = std::sqrt(-2 * detail::portable::log1p(-unit_interval(bits[0])));
+    return radius * detail::portable::cos(2 * std::numbers::pi * unit_interval(bits[1]));
   }
 
   /// Scales x to unit length, for numbers of any size; false for zero.

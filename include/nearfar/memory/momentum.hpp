@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <numbers>
 #include <span>
 #include <string>
 
 #include "nearfar/core/matrix.hpp"
 #include "nearfar/core/parallel.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/finite.hpp"
 
 /// \file
@@ -115,7 +115,7 @@ inline double cosine_momentum(double base, Index step, Index steps) {
   if (step < 0) fail_argument("step", "a number >= 0", std::to_string(step));
   if (steps < 1) fail_argument("steps", "a number > 0", std::to_string(steps));
   const double done = static_cast<double>(std::min(step, steps)) / static_cast<double>(steps);
-  return 1 - (1 - base) * (1 + std::cos(std::numbers::pi * done)) / 2;
+  return 1 - (1 - base) * (1 + detail::portable::cos(std::numbers::pi * done)) / 2;
 }
 
 }  // namespace nearfar

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/core/portable_math.hpp"
 
 /// \file
 /// The effective rank of a set of rows, from the eigenvalues of the smaller of their two Gram
@@ -44,9 +45,9 @@ double effective_rank(const Gram& gram) {
   double entropy = 0;
   for (Index k = 0; k < gram.size; ++k) {
     const double p = singular(k) / sum;
-    if (p > 0) entropy -= p * std::log(p);
+    if (p > 0) entropy -= p * portable::log(p);
   }
-  return std::exp(entropy);
+  return portable::exp(entropy);
 }
 
 }  // namespace nearfar::detail

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <memory>
 #include <numeric>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/mining/key_ranks.hpp"
 #include "nearfar/mining/sampled_triplets.hpp"
 #include "nearfar/terms/log_sum.hpp"
@@ -164,7 +164,7 @@ class DrawnNegativesTerm final : public LabelledTerm<S> {
     };
     const auto in_all = [&](Index b) {
       if (anchor.alike || !(sum(b) > 0)) return sum(b);
-      return sum(b) * std::exp(sum_of(i, b).weights.best - best);
+      return sum(b) * portable::exp(sum_of(i, b).weights.best - best);
     };
     double total = 0;
     for (Index k = 0; k < blocks; ++k) total += in_all(order_[k]);
@@ -219,7 +219,7 @@ class DrawnNegativesTerm final : public LabelledTerm<S> {
       ++sum.negatives;
       if (weight == nothing) continue;
       sum.weights.raise(weight);
-      sum.weights.sum += std::exp(weight - sum.weights.best);
+      sum.weights.sum += portable::exp(weight - sum.weights.best);
     }
   }
   void close(Index) override {}
@@ -276,7 +276,7 @@ class DrawnNegativesTerm final : public LabelledTerm<S> {
       if (role[k] != Role<S>::negative) continue;
       const double weight = weights_.log(s[k]);
       if (!anchor.alike && weight == nothing) continue;
-      anchor.sum += anchor.alike ? 1 : std::exp(weight - best);
+      anchor.sum += anchor.alike ? 1 : portable::exp(weight - best);
       anchor.last = {number_ + first + k, S(-sign_) * s[k]};
       anchor.give(block_, anchor.sum);
     }

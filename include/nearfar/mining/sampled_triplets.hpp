@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/random.hpp"
 #include "nearfar/kernels/kernel.hpp"
 #include "nearfar/mining/counted_triplets.hpp"
@@ -36,7 +37,7 @@ class DrawWeights {
     if (d >= weighting_.farthest) return -std::numeric_limits<double>::infinity();
     // Beyond the sphere's diameter, the density just inside of it.
     const double inside = std::max(1 - d * d / 4, 1e-8);
-    return (2 - depth_) * std::log(d) + (3 - depth_) / 2 * std::log(inside);
+    return (2 - depth_) * portable::log(d) + (3 - depth_) / 2 * portable::log(inside);
   }
 
   /// A number in [0, 1), for an anchor and one of its positives.
@@ -109,7 +110,7 @@ class SampledTriplets final : public RowMiner<S> {
     const bool alike = std::isinf(best);
     double sum = 0;
     for (Index j = 0; j < n; ++j) {
-      if (is_negative(j)) sum += alike ? 1 : std::exp(weights_.log(s[j]) - best);
+      if (is_negative(j)) sum += alike ? 1 : portable::exp(weights_.log(s[j]) - best);
       sums[j] = sum;
     }
     return sum;

@@ -7,6 +7,7 @@
 
 #include "nearfar/core/errors.hpp"
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/random.hpp"
 
 namespace nearfar {
@@ -67,7 +68,7 @@ class NoiseSampler {
   }
 
   /// The logarithm of the probability: -infinity for an item that is never drawn.
-  double log_probability(Index item) const { return std::log(probability(item)); }
+  double log_probability(Index item) const { return detail::portable::log(probability(item)); }
 
   /// Draw k of a row at a step. Steps and draws count modulo 2^32.
   Index draw(std::uint64_t seed, std::uint64_t step, std::uint64_t row, std::uint64_t k) const {

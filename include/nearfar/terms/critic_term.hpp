@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "nearfar/core/mutual_information_bound.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/row_term.hpp"
 #include "nearfar/loops/critic.hpp"
@@ -82,10 +83,10 @@ class CriticTerm final : public RowTerm<S> {
       case MutualInformationBound::info_nce: {
         double sum = 0;
         for (Index i = 0; i < size_; ++i) sum += below_joint(rows_[i]);
-        return std::log(count_) - sum / count_;
+        return portable::log(count_) - sum / count_;
       }
       case MutualInformationBound::nwj:
-        return joint - std::exp(std::min(log_mean_others() - 1, 700.0));
+        return joint - portable::exp(std::min(log_mean_others() - 1, 700.0));
       case MutualInformationBound::donsker_varadhan:
         return joint - log_mean_others();
       case MutualInformationBound::club:
@@ -110,26 +111,26 @@ class CriticTerm final : public RowTerm<S> {
     for (Index i = 0; i < size_; ++i) {
       const double best = static_cast<double>(rows_[i].others.best);
       all.raise(best);
-      all.sum += rows_[i].others.sum * std::exp(best - all.best);
+      all.sum += rows_[i].others.sum * portable::exp(best - all.best);
     }
     return all;
   }
 
   /// log of their mean.
   double log_mean_others() const {
-    return sum_of_others().value() - std::log(count_ * (count_ - 1));
+    return sum_of_others().value() - portable::log(count_ * (count_ - 1));
   }
 
   /// The log-sum-exp of the other pairs minus the critic of the joint pair. The difference of the
   /// best comes first, because it is exact for large numbers.
   double ahead(const CriticRow<S>& row) const {
-    return (static_cast<double>(row.others.best) - row.joint) + std::log(row.others.sum);
+    return (static_cast<double>(row.others.best) - row.joint) + portable::log(row.others.sum);
   }
 
   /// -log softmax of the joint pair in its row.
   double below_joint(const CriticRow<S>& row) const {
     const double z = ahead(row);
-    return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)));
+    return std::max(z, 0.0) + portable::log1p(portable::exp(-std::abs(z)));
   }
 
   /// d(value)/d(critic of a joint pair).
@@ -137,7 +138,7 @@ class CriticTerm final : public RowTerm<S> {
     switch (bound_) {
       case MutualInformationBound::info_nce:
         // 1 - softmax, without cancellation.
-        return 1 / (1 + std::exp(-ahead(row))) / count_;
+        return 1 / (1 + portable::exp(-ahead(row))) / count_;
       case MutualInformationBound::club:
         return (1 - 1 / count_) / count_;
       case MutualInformationBound::nwj:
@@ -182,12 +183,12 @@ class CriticTerm final : public RowTerm<S> {
         // A row's gradients sum to zero.
         return of_joint(row) / row.others.sum;
       case MutualInformationBound::nwj:
-        return std::exp(std::min(best - 1, most)) / (count_ * (count_ - 1));
+        return portable::exp(std::min(best - 1, most)) / (count_ * (count_ - 1));
       case MutualInformationBound::donsker_varadhan:
       case MutualInformationBound::club:
         break;
     }
-    return std::exp(best - all_others_.best) / all_others_.sum;
+    return portable::exp(best - all_others_.best) / all_others_.sum;
   }
 
   const CriticLoops<S>& loops_ = critic_loops<S>();

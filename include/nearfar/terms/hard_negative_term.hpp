@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/row_term.hpp"
@@ -77,16 +77,16 @@ class HardNegativeTerm final : public RowTerm<S> {
     const double prior = settings_.prior;
     const double log_p = static_cast<double>(row.positive) * inverse_;
     const double log_r =
-        static_cast<double>(row.best) * inverse_ + std::log(n * (row.hardened / row.weights));
+        static_cast<double>(row.best) * inverse_ + portable::log(n * (row.hardened / row.weights));
     // Relative to exp(top), so that nothing overflows.
     const double top = std::max({log_p, log_r, -inverse_});
-    const double p = std::exp(log_p - top);
-    const double r = std::exp(log_r - top);
-    const double least = n * std::exp(-inverse_ - top);
+    const double p = portable::exp(log_p - top);
+    const double r = portable::exp(log_r - top);
+    const double least = n * portable::exp(-inverse_ - top);
     const double debiased = (r - n * prior * p) / (1 - prior);
     const bool floored = !(debiased > least);
     const double g = floored ? least : debiased;
-    row.value = p > g ? std::log1p(g / p) : std::log(p + g) - (log_p - top);
+    row.value = p > g ? portable::log1p(g / p) : portable::log(p + g) - (log_p - top);
     const double above = row_upstream(upstream_, i) * inverse_ / (p + g);
     row.of_negatives = floored ? 0 : above * r / (1 - prior);
     row.of_positive = floored ? -above * g : -row.of_negatives;
@@ -114,9 +114,9 @@ class HardNegativeTerm final : public RowTerm<S> {
     const S best = score_loops<S>().range(n, s).largest;
     if (best > row.best) {
       const double fall = (static_cast<double>(row.best) - static_cast<double>(best)) * inverse_;
-      row.hardened *= std::exp((1 + concentration) * fall);
+      row.hardened *= portable::exp((1 + concentration) * fall);
       // 0 * -infinity is not 0: before the first negatives there is nothing to scale.
-      row.weights = row.negatives > 0 ? row.weights * std::exp(concentration * fall) : 0;
+      row.weights = row.negatives > 0 ? row.weights * portable::exp(concentration * fall) : 0;
       row.best = best;
     }
     const HardNegativeSums sums = loops_.sums(n, s, row.best, rates_);

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <span>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/workspace.hpp"
@@ -100,7 +100,7 @@ class InBatchTerm {
     }
     Sum& sum = sum_of(b, i);
     if (nearest > sum.best) {
-      sum.total *= std::exp(scaled(sum.best, nearest));
+      sum.total *= portable::exp(scaled(sum.best, nearest));
       sum.best = nearest;
     }
     sum.total += loops_.exponential_sum(n, s, settings_.sign, sum.best, rate_);
@@ -150,7 +150,8 @@ class InBatchTerm {
   }
   /// exp((nearness - from) / tau), 0 where there is no such score.
   double relative(S nearness, S from) const {
-    return nearness > -std::numeric_limits<S>::infinity() ? std::exp(scaled(nearness, from)) : 0;
+    return nearness > -std::numeric_limits<S>::infinity() ? portable::exp(scaled(nearness, from))
+                                                          : 0;
   }
 
   bool has_shift(Index b) const {
@@ -205,8 +206,8 @@ class InBatchTerm {
   /// logarithm of one positive.
   static double log_share(double own, double copies, double others, double below) {
     const double positives = copies * own;
-    return positives > others ? std::log(copies) + std::log1p(others / positives)
-                              : std::log(positives + others) - below;
+    return positives > others ? portable::log(copies) + portable::log1p(others / positives)
+                              : portable::log(positives + others) - below;
   }
 
   void close_joint(Index i, double slope) {
@@ -240,9 +241,9 @@ class InBatchTerm {
       const double exponential = with_positive ? relative(own, best) : 0;
       const double total = exponential + others;
       const double below = scaled(own, best);
-      row.value +=
-          (with_positive ? log_share(exponential, 1, others, below) : std::log(others) - below) /
-          count;
+      row.value += (with_positive ? log_share(exponential, 1, others, below)
+                                  : portable::log(others) - below) /
+                   count;
       sum.factor = static_cast<S>(slope / count * relative(sum.best, best) / total);
       row.slope -= slope / count * others / total;
     }

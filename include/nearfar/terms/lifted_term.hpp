@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/engine/visiting_rows.hpp"
@@ -207,9 +208,9 @@ class LiftedTerm final : public LabelledTerm<S> {
     const double b = keys_ != nullptr ? keys_[key_numbers * other] : others_[other].value();
     const double top = std::max(a, b);
     if (std::isinf(top)) return {0, 0};  // neither row has a negative
-    const double sum = std::exp(a - top) + std::exp(b - top);
-    return {top + std::log(sum) + margin_ - sign_ * static_cast<double>(score),
-            std::exp(a - top) / sum};
+    const double sum = portable::exp(a - top) + portable::exp(b - top);
+    return {top + portable::log(sum) + margin_ - sign_ * static_cast<double>(score),
+            portable::exp(a - top) / sum};
   }
 
   /// The row's share of a pair's term.

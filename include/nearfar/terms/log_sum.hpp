@@ -1,7 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <limits>
+
+#include "nearfar/core/portable_math.hpp"
 
 namespace nearfar::detail {
 
@@ -13,17 +14,17 @@ struct LogSum {
 
   void raise(S candidate) {
     if (!(candidate > best)) return;
-    sum *= std::exp(static_cast<double>(best) - static_cast<double>(candidate));
+    sum *= portable::exp(static_cast<double>(best) - static_cast<double>(candidate));
     best = candidate;
   }
   void merge(const LogSum& more) {
     raise(more.best);
     if (more.sum > 0) {
-      sum += more.sum * std::exp(static_cast<double>(more.best) - static_cast<double>(best));
+      sum += more.sum * portable::exp(static_cast<double>(more.best) - static_cast<double>(best));
     }
   }
   double value() const {
-    return sum > 0 ? static_cast<double>(best) + std::log(sum)
+    return sum > 0 ? static_cast<double>(best) + portable::log(sum)
                    : -std::numeric_limits<double>::infinity();
   }
 };

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <limits>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/shared_exponentials.hpp"
@@ -40,7 +40,8 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
   bool any(Index i) const { return rows_[i].sum > 0; }
   /// The row's log-sum-exp less nearness / tau.
   double less(Index i, double nearness) const {
-    return std::log(rows_[i].sum) + (static_cast<double>(rows_[i].best) - nearness) / temperature_;
+    return portable::log(rows_[i].sum) +
+           (static_cast<double>(rows_[i].best) - nearness) / temperature_;
   }
   /// sum_j dL/ds_ij s_ij.
   double temperature(Index i) const {
@@ -57,8 +58,8 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
       const Range<S> range = score_loops<S>().range(some, s + from);
       const S best = sign_ > 0 ? range.largest : -range.smallest;
       if (best > row.best) {
-        row.sum *=
-            std::exp((static_cast<double>(row.best) - static_cast<double>(best)) / temperature_);
+        row.sum *= portable::exp((static_cast<double>(row.best) - static_cast<double>(best)) /
+                                 temperature_);
         row.best = best;
       }
       row.sum += loops_.exponential_sum(some, s + from, sign_, row.best, rate_);

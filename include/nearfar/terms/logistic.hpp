@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
+
 /// \file
 /// The logistic loss of one logit.
 
@@ -16,8 +18,8 @@ struct Softplus {
   S slope;
 
   explicit Softplus(S z) {
-    const S e = std::exp(-std::abs(z));
-    value = std::max(z, S(0)) + std::log1p(e);
+    const S e = portable::exp(-std::abs(z));
+    value = std::max(z, S(0)) + portable::log1p(e);
     const S above = 1 / (1 + e);  // sigmoid(|z|)
     slope = z >= S(0) ? above : e * above;
   }

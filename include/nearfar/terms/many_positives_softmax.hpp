@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/engine/positive_rule.hpp"
@@ -141,14 +142,14 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     const auto count = static_cast<double>(positives_[i]);
     if (!outside_) {
       const double below = scaled(row.best - row.best_positive);
-      row.own = row.among_positives * std::exp(-below);
+      row.own = row.among_positives * portable::exp(-below);
       row.value = log_of_total(row, row.among_positives, below);
-      if (!sum_inside_) row.value += std::log(count);
+      if (!sum_inside_) row.value += portable::log(count);
     } else if (positives_[i] == 1) {
       set_own(row);
       row.value = log_of_total(row, 1, below_best(row));
     } else {
-      row.value = std::log(row.others) + below_best(row, row.positive_scores / count);
+      row.value = portable::log(row.others) + below_best(row, row.positive_scores / count);
     }
   }
 
@@ -252,12 +253,12 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   void merge(Index i, const OpenRow& more) {
     SupConRow<S>& row = rows_[i];
     raise_best(i, more.best);
-    if (more.others > 0) row.others += more.others * std::exp(scaled(more.best - row.best));
+    if (more.others > 0) row.others += more.others * portable::exp(scaled(more.best - row.best));
     row.positive_scores += more.positive_scores;
     if (!(more.among_positives > 0)) return;
     raise_best_positive(row, more.best_positive);
     row.among_positives +=
-        more.among_positives * std::exp(scaled(more.best_positive - row.best_positive));
+        more.among_positives * portable::exp(scaled(more.best_positive - row.best_positive));
   }
   ClosedRow closed_row(Index i) const {
     const SupConRow<S>& row = rows_[i];
@@ -288,7 +289,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     const S nearest = lifted_loops<S>().largest_negative(n, s, sign_, mask);
     if (std::isinf(nearest)) return 0;  // no negatives
     return loops_.sums_with_positives(n, s, sign_, mask, nearest, rate_).negatives *
-           std::exp(-below_best(row, static_cast<double>(nearest)));
+           portable::exp(-below_best(row, static_cast<double>(nearest)));
   }
 
   double scaled(S difference) const { return static_cast<double>(difference) / temperature_; }
@@ -301,13 +302,13 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   }
   double below_best(const SupConRow<S>& row) const { return below_best(row, row.positive_scores); }
 
-  void set_own(SupConRow<S>& row) const { row.own = std::exp(-below_best(row)); }
+  void set_own(SupConRow<S>& row) const { row.own = portable::exp(-below_best(row)); }
 
   /// log((own + others) / own), in the form that keeps the digits. own is also given as
   /// sum * exp(-below), because it may underflow.
   static double log_of_total(const SupConRow<S>& row, double sum, double below) {
-    return row.own > row.others ? std::log1p(row.others / row.own)
-                                : std::log(row.own + row.others) - std::log(sum) + below;
+    return row.own > row.others ? portable::log1p(row.others / row.own)
+                                : portable::log(row.own + row.others) - portable::log(sum) + below;
   }
 
   /// Raises the best to `candidate` if that is larger, and rescales the sums.
@@ -315,7 +316,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     SupConRow<S>& row = rows_[i];
     if (!(candidate > row.best)) return;
     const double rise = static_cast<double>(candidate) - static_cast<double>(row.best);
-    const double fall = std::exp(-rise / temperature_);
+    const double fall = portable::exp(-rise / temperature_);
     row.others *= fall;
     if (lighter_ != nullptr) {
       lighter_[i].lost *= fall;
@@ -326,7 +327,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
   }
   void raise_best_positive(SupConRow<S>& row, S candidate) const {
     if (!(candidate > row.best_positive)) return;
-    row.among_positives *= std::exp(scaled(row.best_positive - candidate));
+    row.among_positives *= portable::exp(scaled(row.best_positive - candidate));
     row.best_positive = candidate;
   }
 
@@ -371,14 +372,14 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
       const S near = S(sign_) * s[k];
       if (weight > 0) {
         raise_best_positive(row, near);
-        row.among_positives += weight * std::exp(-scaled(row.best_positive - near));
+        row.among_positives += weight * portable::exp(-scaled(row.best_positive - near));
       }
       if (heaviest) {
         row.positive_scores = static_cast<double>(near);
         return;
       }
       const double below = below_best(row, static_cast<double>(near));
-      const double e = std::exp(-below);
+      const double e = portable::exp(-below);
       row.others += e;
       lighter.weight += weight;
       lighter.behind += weight * below * temperature_;
@@ -397,11 +398,11 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     }
     // The softmax in proportion to all weights: (W total) / sum of w e, W = 1 + rest.
     const double below = scaled(row.best - row.best_positive);
-    const double among = row.among_positives * std::exp(-below);
+    const double among = row.among_positives * portable::exp(-below);
     const double missing = rest * (row.own + row.others) + lighter_[i].lost;
-    row.value = among > missing ? std::log1p(missing / among)
-                                : std::log1p(rest) + std::log(row.own + row.others) -
-                                      std::log(row.among_positives) + below;
+    row.value = among > missing ? portable::log1p(missing / among)
+                                : portable::log1p(rest) + portable::log(row.own + row.others) -
+                                      portable::log(row.among_positives) + below;
   }
 
   void weigh_positives(Index i, Index first, Index n, const S* s, S* g) const {
@@ -411,7 +412,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     const double factor = this->factor(i);
     rule_->each_weighted(i, first, n, [&](Index k, double weight, bool heaviest) {
       const S near = S(sign_) * s[k];
-      const double of_all = std::exp(-below_best(row, static_cast<double>(near))) / total;
+      const double of_all = portable::exp(-below_best(row, static_cast<double>(near))) / total;
       double slope = 0;
       if (outside_) {
         slope =
@@ -419,7 +420,7 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
         slope /= 1 + all.rest;
       } else {
         const double share =
-            weight * std::exp(-scaled(row.best_positive - near)) / row.among_positives;
+            weight * portable::exp(-scaled(row.best_positive - near)) / row.among_positives;
         slope = heaviest ? -share * (lighter_[i].lost / total) : of_all - share;
       }
       g[k] = static_cast<S>(factor * slope);

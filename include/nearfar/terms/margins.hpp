@@ -4,6 +4,7 @@
 #include <limits>
 #include <numbers>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/angles.hpp"
 #include "nearfar/terms/one_positive_softmax.hpp"
 
@@ -17,8 +18,8 @@ namespace nearfar::detail {
 /// diverges is left out.
 template <class S>
 ChangedScore<S> with_angular_margin(const Angle& angle, double margin) {
-  const double cosine = std::cos(margin);
-  const double sine = std::sin(margin);
+  const double cosine = portable::cos(margin);
+  const double sine = portable::sin(margin);
   if (angle.cosine < -cosine) return {static_cast<S>(angle.cosine - margin * sine), S(1)};
   // A sine as small as the rounding errors of the rows has no direction.
   constexpr double least = 8 * static_cast<double>(std::numeric_limits<S>::epsilon());
@@ -47,9 +48,9 @@ inline OfCosine multiple_of_angle(double cosine, int multiple) {
     u = next_u;
     next_u = after_u;
   }
-  const double turns = std::floor(multiple * std::acos(cosine) / std::numbers::pi);
-  const double k = std::min(turns, multiple - 1.0);
-  const double sign = std::fmod(k, 2) == 0 ? 1 : -1;
+  int k = 0;
+  while (k < multiple - 1 && cosine <= portable::cos((k + 1) * std::numbers::pi / multiple)) ++k;
+  const double sign = k % 2 == 0 ? 1 : -1;
   return {sign * t - 2 * k, sign * multiple * u};
 }
 

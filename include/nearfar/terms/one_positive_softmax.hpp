@@ -1,8 +1,7 @@
 #pragma once
 
-#include <cmath>
-
 #include "nearfar/core/denominator.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/workspace.hpp"
@@ -89,19 +88,20 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
   void close(Index i) override {
     SoftmaxRow<S>& row = rows_[i];
     if (settings_.denominator == Denominator::negatives_only) {
-      if (row.negatives > 0) row.value = std::log(row.others) + scaled(row.best - row.positive);
+      if (row.negatives > 0)
+        row.value = portable::log(row.others) + scaled(row.best - row.positive);
       return;
     }
     if (row.negatives == 0) row.best = row.positive;
     if (row.positive > row.best) {
-      row.others *= std::exp(scaled(row.best - row.positive));
+      row.others *= portable::exp(scaled(row.best - row.positive));
       row.best = row.positive;
     }
     const double below = scaled(row.positive - row.best);
-    row.own = std::exp(below);
+    row.own = portable::exp(below);
     // log(own + others) - log(own), by the form that keeps the digits.
-    row.value = row.own > row.others ? std::log1p(row.others / row.own)
-                                     : std::log(row.own + row.others) - below;
+    row.value = row.own > row.others ? portable::log1p(row.others / row.own)
+                                     : portable::log(row.own + row.others) - below;
   }
 
   /// dL_i/ds_ij = sign / tau * (p_ij - [j is the positive]).
@@ -158,7 +158,8 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     const double others = row.others;
     close(i);
     if (row.negatives == 0) return {S(0), S(0)};
-    const double factor = weight(i) * (row.best > best ? std::exp(scaled(best - row.best)) : 1);
+    const double factor =
+        weight(i) * (row.best > best ? portable::exp(scaled(best - row.best)) : 1);
     // So far it is the sum over negatives of exp(...) (s_j - best); a row's gradients sum to zero.
     row.temperature -= others * (static_cast<double>(row.positive) - static_cast<double>(best));
     row.temperature *= factor;
@@ -299,7 +300,7 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
     const Range<S> range = score_loops<S>().range(n, s);
     const S best = settings_.sign > 0 ? range.largest : -range.smallest;
     if (best > row.best) {
-      row.others *= std::exp(scaled(row.best - best));
+      row.others *= portable::exp(scaled(row.best - best));
       row.best = best;
     }
     row.others += loops_.exponential_sum(n, s, settings_.sign, row.best, rate_);

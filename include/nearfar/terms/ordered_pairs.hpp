@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <numeric>
 
 #include "nearfar/core/errors.hpp"
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/terms/log_sum.hpp"
 #include "nearfar/terms/logistic.hpp"
@@ -50,7 +50,7 @@ OrderedPairs ordered_pairs(Scratch& scratch, Index n, double scale, const Nearne
     if (exponent == infinity) fail_value_overflow(exponent);
     if (exponent == -infinity) return;
     sum.raise(exponent);
-    sum.sum += std::exp(exponent - sum.best);
+    sum.sum += portable::exp(exponent - sum.best);
   };
 
   LogSum<double> lower;
@@ -72,7 +72,9 @@ OrderedPairs ordered_pairs(Scratch& scratch, Index n, double scale, const Nearne
   if (!is_finite(out.value)) fail_value_overflow(out.value);
 
   // A pair's share of dL/dx is exp(x_i - x_j - L), at most 1.
-  const auto share = [&](double exponent) { return std::exp(std::min(exponent - out.value, 0.0)); };
+  const auto share = [&](double exponent) {
+    return portable::exp(std::min(exponent - out.value, 0.0));
+  };
   LogSum<double> higher;  // of exp(-x)
   for (Index end = n, first = n; end > 0; end = first) {
     const double sum = higher.value();

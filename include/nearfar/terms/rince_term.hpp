@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cmath>
-
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/terms/one_positive_softmax.hpp"
@@ -41,7 +40,7 @@ class RinceTerm final : public SoftmaxTerm<S> {
   /// For `rows` rows. The upstream must outlive the term, which stays where it is made.
   RinceTerm(Scratch& scratch, Index rows, const RinceSettings& settings, const Upstream& upstream)
       : settings_(settings),
-        log_lambda_(std::log(settings.lambda)),
+        log_lambda_(portable::log(settings.lambda)),
         upstream_(upstream),
         rows_(scratch.take<Row>(rows)),
         weights_(scratch.take<double>(rows)),
@@ -78,14 +77,15 @@ class RinceTerm final : public SoftmaxTerm<S> {
     const double c = log_lambda_ + l;
     const double above = row_upstream(upstream_, i);
     // The larger of the two powers is the factor of the bracket.
-    const double bracket = c > 0 ? -std::expm1(-q * c) : std::expm1(q * c);
-    const double powers = std::exp(q * (c > 0 ? a + c : a)) * bracket;  // q L
+    const double bracket = c > 0 ? -portable::expm1(-q * c) : portable::expm1(q * c);
+    const double powers = portable::exp(q * (c > 0 ? a + c : a)) * bracket;  // q L
     Row& row = rows_[i];
     row.value = powers / q;
-    row.positive = above / tau * std::exp(q * a) * std::expm1(q * log_lambda_ - (1 - q) * l);
+    row.positive =
+        above / tau * portable::exp(q * a) * portable::expm1(q * log_lambda_ - (1 - q) * l);
     // The softmax's own moments come from gradients that sum to zero; these sum to q L / tau.
     row.moment = above * powers * a;
-    weights_[i] = above * std::exp(q * (a + c));
+    weights_[i] = above * portable::exp(q * (a + c));
   }
 
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {

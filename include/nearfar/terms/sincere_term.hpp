@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "nearfar/core/classes.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/positive_rule.hpp"
@@ -35,7 +36,7 @@ class AngularMargin {
  public:
   AngularMargin() = default;
   explicit AngularMargin(double margin)
-      : cos_(std::cos(margin)), sin_(std::sin(margin)), any_(margin != 0) {}
+      : cos_(portable::cos(margin)), sin_(portable::sin(margin)), any_(margin != 0) {}
 
   bool any() const { return any_; }
   /// cos(theta - margin) of the score cos(theta).
@@ -160,7 +161,7 @@ class SincereTerm final : public LabelledTerm<S> {
   };
 
   SincereNegatives<S> negatives(const SincereRow<S>& row) const {
-    return {row.best, static_cast<S>(temperature_ * std::log(row.sum)), rate_};
+    return {row.best, static_cast<S>(temperature_ * portable::log(row.sum)), rate_};
   }
 
   void accumulate_negatives(SincereRow<S>& row, const PositiveMask<S>& mask, Index n,
@@ -168,7 +169,7 @@ class SincereTerm final : public LabelledTerm<S> {
     const S best = lifted_loops<S>().largest_negative(n, s, sign_, mask);
     if (best > row.best) {
       row.sum *=
-          std::exp((static_cast<double>(row.best) - static_cast<double>(best)) / temperature_);
+          portable::exp((static_cast<double>(row.best) - static_cast<double>(best)) / temperature_);
       row.best = best;
     }
     if (std::isinf(row.best)) return;  // no negatives yet

@@ -36,7 +36,9 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
     const bool in_double = std::is_same_v<S, float> && of_rows < near;
     const double squared = in_double ? squared_difference(u, i, v, i) : of_rows;
     distances[i] = std::sqrt(squared);
-    values[i] = std::pow(distances[i], options.alpha);
+    values[i] = options.alpha == 2   ? squared
+                : options.alpha == 1 ? distances[i]
+                                     : std::pow(distances[i], options.alpha);
     if (!(squared > 0)) return;
     const double slope = row_upstream(call.upstream(), i) * options.alpha * values[i] / squared;
     const auto add = [&](const RowGradients<S>& to, const PackedRows<S>& from,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/labelled_call.hpp"
 #include "nearfar/loops/lifted.hpp"
 #include "nearfar/loops/softmax.hpp"
@@ -86,7 +87,8 @@ class AngularTerm final : public RowTerm<S> {
     const OthersThanNegatives<S> others = others_of(r, first, n);
     const S best = lifted_loops<S>().largest_negative(n, s, 1, others.mask());
     if (best > row.best) {
-      row.sum *= std::exp(factor_ * (static_cast<double>(row.best) - static_cast<double>(best)));
+      row.sum *=
+          portable::exp(factor_ * (static_cast<double>(row.best) - static_cast<double>(best)));
       row.best = best;
     }
     if (std::isinf(row.best)) return;  // no negatives yet
@@ -99,7 +101,7 @@ class AngularTerm final : public RowTerm<S> {
     row.loss = Softplus<double>(-std::numeric_limits<double>::infinity());
     if (!(row.negatives.sum > 0)) return;
     row.loss = Softplus<double>(factor_ * static_cast<double>(row.negatives.best) - row.offset +
-                                std::log(row.negatives.sum));
+                                portable::log(row.negatives.sum));
   }
   double value(Index r) const override { return rows_[r].loss.value; }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/column_statistics.hpp"
 #include "nearfar/engine/square_products.hpp"
@@ -26,7 +27,7 @@ Standardised standardise(Scratch& scratch, int threads, double epsilon, const Ro
                          scratch.take<double>(x.depth)};
   for (Index k = 0; k < x.depth; ++k) {
     const double deviation = out.of.deviation[k];
-    const double length = std::hypot(deviation, std::sqrt(epsilon));
+    const double length = portable::hypot(deviation, std::sqrt(epsilon));
     out.inverse[k] = deviation > 0 ? std::min(1 / length, std::numeric_limits<double>::max()) : 0;
   }
   each_row(x.rows, threads, [&](Index i) {

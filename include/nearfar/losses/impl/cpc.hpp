@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/finite.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
@@ -143,7 +143,7 @@ class CpcCall {
     }
     const double mean = sum / static_cast<double>(blocks.terms());
     result.steps[static_cast<std::size_t>(number - 1)] = {
-        own.value, std::log(static_cast<double>(blocks.size())) - mean};
+        own.value, portable::log(static_cast<double>(blocks.size())) - mean};
     result.value += share * own.value;
     if (wants_gradients()) {
       const double scale = share * gradient_scale(options_.reduction, d, of_rows);

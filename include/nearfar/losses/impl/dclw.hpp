@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/paired_rows.hpp"
 #include "nearfar/engine/view_partners.hpp"
@@ -18,7 +18,7 @@ const double* dclw_weights(Scratch& scratch, Index n, double sigma, const Nearne
   double best = -std::numeric_limits<double>::infinity();
   for (Index i = 0; i < n; ++i) best = std::max(best, nearness(i));
   double sum = 0;
-  for (Index i = 0; i < n; ++i) sum += weights[i] = std::exp((nearness(i) - best) / sigma);
+  for (Index i = 0; i < n; ++i) sum += weights[i] = portable::exp((nearness(i) - best) / sigma);
   const double mean = sum / static_cast<double>(n);
   for (Index i = 0; i < n; ++i) weights[i] = 2 - weights[i] / mean;
   return weights;

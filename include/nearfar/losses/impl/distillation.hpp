@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/own_rows.hpp"
 #include "nearfar/losses/distillation.hpp"
 
@@ -75,8 +75,8 @@ class LogSoftmax {
   LogSoftmax(Index n, double tau, const Number& number) : number_(number), tau_(tau) {
     for (Index k = 0; k < n; ++k) largest_ = std::max(largest_, number(k));
     double sum = 0;
-    for (Index k = 0; k < n; ++k) sum += std::exp(logit(k));
-    log_sum_ = std::log(sum);
+    for (Index k = 0; k < n; ++k) sum += portable::exp(logit(k));
+    log_sum_ = portable::log(sum);
   }
 
   /// x_k / tau, less the largest.
@@ -99,11 +99,11 @@ struct KlPart {
 /// sum_k P (log P - log S) is also the sum of S - P + P (log P - log S), whose summands are
 /// all >= 0: a divergence near zero keeps its digits.
 inline KlPart kl_part(double log_teacher, double log_student) {
-  const double p = std::exp(log_teacher);
-  const double s = std::exp(log_student);
+  const double p = portable::exp(log_teacher);
+  const double s = portable::exp(log_student);
   if (p == 0) return {s, s};
   const double r = log_teacher - log_student;
-  const double excess = r > -1 ? p * std::expm1(-r) : s - p;
+  const double excess = r > -1 ? p * portable::expm1(-r) : s - p;
   return {excess + p * r, excess};
 }
 
@@ -141,7 +141,7 @@ TemperatureResult evaluate(const DistillKlOptions& options, const KernelValue<S>
       own.slopes(i)[k] = static_cast<S>(kernel.sign() * above * tau * part.excess);
     }
     for (Index k = 0; k < count; ++k) {
-      const double p = std::exp(teacher(k));
+      const double p = portable::exp(teacher(k));
       if (p > 0) moment += p * (teacher(k) - student(k) - divergence) * teacher.logit(k);
     }
     values[i] = tau * (tau * divergence);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/directions.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
@@ -93,7 +94,7 @@ Result evaluate(const KoLeoOptions& options, const Inputs<S, 1>& inputs) {
       nearest[i] = term.key(i);
       const double squared = squared_difference(u, i, u, nearest[i]);
       distances[i] = std::sqrt(squared);
-      values[i] = -std::log(std::max(distances[i], direction_rounding));
+      values[i] = -portable::log(std::max(distances[i], direction_rounding));
       if (squared > 0) slopes[i] = -row_upstream(call.upstream(), i) / squared;
     });
   }

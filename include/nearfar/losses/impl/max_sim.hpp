@@ -1,10 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <string>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/score_panel.hpp"
 #include "nearfar/losses/max_sim.hpp"
@@ -185,21 +185,22 @@ class MaxSimPass {
     }
     double others = 0;  // sum of exp((S - reference) / tau)
     for (Index k = 0; k < m; ++k) {
-      if (k != i) others += std::exp((sums[k] - reference) / temperature_);
+      if (k != i) others += portable::exp((sums[k] - reference) / temperature_);
     }
     // L = log(1 + exp(x)), x the others' log-sum-exp less the positive's logit.
-    const double x = m > 1 ? std::log(others) + (reference - positive) / temperature_
+    const double x = m > 1 ? portable::log(others) + (reference - positive) / temperature_
                            : -std::numeric_limits<double>::infinity();
-    row.value = x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+    row.value = x > 0 ? x + portable::log1p(portable::exp(-x)) : portable::log1p(portable::exp(x));
     row.temperature = 0;
     if (!call_.wants_gradients()) return;
     // The softmax of the other documents together.
-    const double share = x > 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
+    const double share =
+        x > 0 ? 1 / (1 + portable::exp(-x)) : portable::exp(x) / (1 + portable::exp(x));
     const double factor = row_upstream(call_.upstream(), i) / temperature_;
     double moment = 0;
     for (Index k = 0; k < m; ++k) {
       if (k == i) continue;
-      const double weight = std::exp((sums[k] - reference) / temperature_) / others * share;
+      const double weight = portable::exp((sums[k] - reference) / temperature_) / others * share;
       moment += weight * (sums[k] - positive);
       sums[k] = factor * weight;
     }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <string>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/losses/mutual_information.hpp"
@@ -44,7 +44,7 @@ MutualInformationResult evaluate(const MutualInformationOptions& options,
   result.value = term.estimate();
   if (!is_finite(result.value)) fail_value_overflow(result.value);
   if (options.bound == MutualInformationBound::info_nce && n > 0) {
-    result.ceiling = std::log(static_cast<double>(n));
+    result.ceiling = portable::log(static_cast<double>(n));
   }
   if (!call.wants_gradients()) return result;
   result.d_temperature =

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cmath>
 #include <string>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/engine/paired_rows.hpp"
@@ -120,7 +120,7 @@ NceResult evaluate(const NceOptions& options, const KernelValue<S>& kernel,
                   "offsets");
   }
   const Index samples = negatives.per_query(n);
-  const double log_count = samples > 0 ? std::log(static_cast<double>(samples)) : 0;
+  const double log_count = samples > 0 ? portable::log(static_cast<double>(samples)) : 0;
   return contrast_with_noise(call, options.temperature, negatives,
                              {options.log_z + log_count, log_noise_keys, log_noise_negatives});
 }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
 #include "nearfar/kernels/inner_product.hpp"
@@ -46,7 +46,7 @@ class EppsPulleyTerm final : public RowTerm<S> {
     double sum = 0;
     for (Index k = 0; k < knots_; ++k) {
       const double t = static_cast<double>(k) * step_;
-      const double phi = std::exp(-t * t / 2);
+      const double phi = portable::exp(-t * t / 2);
       const double weight = (k == 0 || k == knots_ - 1 ? step_ : 2 * step_) * phi;
       const double real = of_cosines[k] / count_ - phi;
       const double imaginary = of_sines[k] / count_;
@@ -118,8 +118,8 @@ class EppsPulleyTerm final : public RowTerm<S> {
       Turns turns = Turns::none(some);
       for (Index l = 0; l < some; ++l) {
         const double angle = step_ * static_cast<double>(s[first + l]);
-        turns.cosine[l] = std::cos(angle);
-        turns.sine[l] = std::sin(angle);
+        turns.cosine[l] = portable::cos(angle);
+        turns.sine[l] = portable::sin(angle);
       }
       body(first, some, turns);
     }

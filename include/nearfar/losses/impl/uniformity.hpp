@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/directions.hpp"
 #include "nearfar/engine/one_sided_pass.hpp"
@@ -94,14 +94,15 @@ Result evaluate(const UniformityOptions& options, const Inputs<S, 1>& inputs) {
     d.largest_score = std::max(d.largest_score, 0.0);
     const auto count = static_cast<double>(with_zero_rows);
     const double exponent = -options.t * (of_zero_rows - nearest);
-    sums.potentials += count * std::exp(exponent);
-    sums.less_one += count * std::expm1(exponent);
+    sums.potentials += count * portable::exp(exponent);
+    sums.less_one += count * portable::expm1(exponent);
   }
   if (pairs > 0) {
     const auto count = static_cast<double>(pairs);
     const double less_one = sums.less_one / count;
-    result.value = (less_one > -0.5 ? std::log1p(less_one) : std::log(sums.potentials / count)) -
-                   options.t * nearest;
+    result.value =
+        (less_one > -0.5 ? portable::log1p(less_one) : portable::log(sums.potentials / count)) -
+        options.t * nearest;
   }
   if (!call.wants_gradients()) return result;
   RowGradients<S>& gradients = call.gradients(0);

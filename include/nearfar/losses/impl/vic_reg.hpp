@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/column_statistics.hpp"
 #include "nearfar/engine/square_products.hpp"
@@ -30,7 +31,7 @@ class ViewSpread {
     });
     double hinges = 0;
     for (Index k = 0; k < x.depth; ++k) {
-      const double length = std::hypot(of.deviation[k], std::sqrt(options.epsilon));
+      const double length = portable::hypot(of.deviation[k], std::sqrt(options.epsilon));
       hinges += std::max(0.0, 1 - length);
       slopes_[k] =
           length < 1 && length > 0 ? -options.variance / (2 * depth * free_rows * length) : 0;

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/workspace.hpp"
 
 /// \file
@@ -38,7 +38,7 @@ class DiscountedGain {
  public:
   void add(double gain) {
     ++rank_;
-    if (gain > 0) sum_ += gain / std::log2(1 + static_cast<double>(rank_));
+    if (gain > 0) sum_ += gain / portable::log2(1 + static_cast<double>(rank_));
   }
   double sum() const { return sum_; }
 

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cmath>
-
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/metrics/impl/nearest_pass.hpp"
 #include "nearfar/metrics/knn_accuracy.hpp"
 
@@ -36,7 +35,7 @@ class Votes {
           static_cast<double>(nearest[rank].distance) - static_cast<double>(nearest[0].distance);
       const bool weighted = options_.vote == KnnVote::weighted;
       ballots[rank] = {labels_[nearest[rank].key], rank,
-                       weighted ? std::exp(-behind / options_.temperature) : 1};
+                       weighted ? portable::exp(-behind / options_.temperature) : 1};
     }
     return winner(ballots, nearest.count());
   }
