@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <functional>
 #include <nearfar/nearfar.hpp>
 #include <nearfar/sharded.hpp>
 
+#include "support/counted_kernel.hpp"
 #include "support/random.hpp"
 #include "support/team.hpp"
 
@@ -15,29 +15,6 @@ namespace {
 using namespace support;
 using nearfar::Exchange;
 using nearfar::Schedule;
-
-std::atomic<Index> scores = 0;
-std::atomic<Index> slopes = 0;
-
-/// An inner product, or a distance, that counts.
-template <nearfar::Geometry g, nearfar::Orientation o>
-struct Counted {
-  static constexpr auto geometry = g;
-  static constexpr auto orientation = o;
-  template <class S>
-  S score(S u) const {
-    scores.fetch_add(1, std::memory_order_relaxed);
-    return u;
-  }
-  template <class S>
-  S slope(S, S) const {
-    slopes.fetch_add(1, std::memory_order_relaxed);
-    return 1;
-  }
-};
-using CountedSimilarity = Counted<nearfar::Geometry::cosine, nearfar::Orientation::similarity>;
-using CountedDistance =
-    Counted<nearfar::Geometry::squared_distance, nearfar::Orientation::distance>;
 
 struct Counts {
   Index scores;

@@ -194,12 +194,12 @@ TEST(ShardedRetrieval, RefusesOptionsThatNeedWholeRows) {
     using nearfar::sharded::Retrieval;
     expect_error_everywhere(
         [&] { Retrieval<float>({.average_precision = true}).evaluate(e, x, labels); },
-        "average_precision: wanted false where the references are shared out");
+        "average_precision: wanted false where references are split over processes");
     expect_error_everywhere([&] { Retrieval<float>({.unlabelled = -1}).evaluate(e, x, labels); },
-                            "unlabelled: wanted nothing where the references are shared out");
+                            "unlabelled: wanted nothing where references are split over processes");
     expect_error_everywhere(
         [&] { Retrieval<float>().evaluate(e, x, nearfar::Targets(labels).weights(weights)); },
-        "labels: wanted no weights where the references are shared out");
+        "labels: wanted no weights where references are split over processes");
   });
 }
 

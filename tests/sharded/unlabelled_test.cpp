@@ -199,7 +199,7 @@ TEST(ShardedUnlabelled, WhatShardsDoNotHaveIsRefusedOnAllOfThem) {
           nearfar::sharded::Retrieval<float>().evaluate(where, own.some_x,
                                                         Targets(own.some_labels).unlabelled(-1));
         },
-        "labels: wanted no unlabelled rows where the references are shared out");
+        "labels: wanted no unlabelled rows where references are split over processes");
   });
 }
 

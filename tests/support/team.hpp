@@ -28,7 +28,10 @@ namespace support {
 /// The common state of a team's threads: messages in transfer.
 class Mail {
  public:
-  explicit Mail(int size) : size_(size), gathered_(static_cast<std::size_t>(size)) {}
+  explicit Mail(int size)
+      : size_(size),
+        news_(static_cast<std::size_t>(size)),
+        gathered_(static_cast<std::size_t>(size)) {}
 
   int size() const { return size_; }
 
@@ -36,7 +39,7 @@ class Mail {
     const std::lock_guard lock(mutex_);
     boxes_[{from, to, channel}].push_back(std::move(message));
     bytes_ += boxes_[{from, to, channel}].back().size();
-    news_.notify_all();
+    news_[static_cast<std::size_t>(to)].notify_all();
   }
 
   using Clock = std::chrono::steady_clock;
@@ -48,9 +51,10 @@ class Mail {
     std::unique_lock lock(mutex_);
     auto& box = boxes_[{from, to, channel}];
     const auto has_come = [&] { return !box.empty(); };
+    std::condition_variable& news = news_[static_cast<std::size_t>(to)];
     if (deadline == nullptr) {
-      wait(lock, has_come);
-    } else if (!news_.wait_until(lock, *deadline, has_come)) {
+      wait(news, lock, has_come);
+    } else if (!news.wait_until(lock, *deadline, has_come)) {
       return false;
     }
     message = std::move(box.front());
@@ -61,18 +65,18 @@ class Mail {
   std::vector<unsigned char> gather(int rank, const void* own, std::size_t bytes) {
     std::unique_lock lock(mutex_);
     const auto* from = static_cast<const unsigned char*>(own);
-    wait(lock, [&] { return leaving_ == 0; });
+    wait(met_, lock, [&] { return leaving_ == 0; });
     gathered_[static_cast<std::size_t>(rank)].assign(from, from + bytes);
     if (++arrived_ == size_) {
       leaving_ = size_;
       arrived_ = 0;
     }
-    news_.notify_all();
-    wait(lock, [&] { return leaving_ > 0; });
+    met_.notify_all();
+    wait(met_, lock, [&] { return leaving_ > 0; });
     std::vector<unsigned char> all;
     for (const auto& part : gathered_) all.insert(all.end(), part.begin(), part.end());
     --leaving_;
-    news_.notify_all();
+    met_.notify_all();
     return all;
   }
 
@@ -80,7 +84,8 @@ class Mail {
   void abandon() {
     const std::lock_guard lock(mutex_);
     abandoned_ = true;
-    news_.notify_all();
+    for (std::condition_variable& news : news_) news.notify_all();
+    met_.notify_all();
   }
 
   /// The bytes of all messages so far.
@@ -91,14 +96,15 @@ class Mail {
 
  private:
   template <class Ready>
-  void wait(std::unique_lock<std::mutex>& lock, const Ready& ready) {
-    news_.wait(lock, [&] { return ready() || abandoned_; });
+  void wait(std::condition_variable& news, std::unique_lock<std::mutex>& lock, const Ready& ready) {
+    news.wait(lock, [&] { return ready() || abandoned_; });
     if (!ready()) throw std::logic_error("a process that others wait for has gone");
   }
 
   int size_;
   std::mutex mutex_;
-  std::condition_variable news_;
+  std::vector<std::condition_variable> news_;  // of each process: a message for it has come
+  std::condition_variable met_;                // a process has come to a gathering, or has left it
   std::map<std::tuple<int, int, int>, std::deque<std::vector<unsigned char>>> boxes_;
   std::vector<std::vector<unsigned char>> gathered_;
   int arrived_ = 0;

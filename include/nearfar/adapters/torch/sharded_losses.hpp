@@ -16,7 +16,7 @@
 #include "nearfar/sharded/sup_con.hpp"
 
 /// \file
-/// Losses of batches that are shared out to processes, as functions of tensors: `where` (an
+/// Losses of batches that are split over processes, as functions of tensors: `where` (an
 /// exchange, or Sharding), then the arguments of the function of the same name, of this process'
 /// own rows. The value is that of the batch of all processes.
 ///

@@ -98,16 +98,17 @@ class NearerTerm final : public RowTerm<S> {
 /// Throws on what whole rows of scores are needed for, and on what keys do not carry along.
 inline void check_sharded(const RetrievalOptions& options, const Targets& targets) {
   if (options.average_precision) {
-    fail_argument("average_precision", "false where the references are shared out", "true");
+    fail_argument("average_precision", "false where references are split over processes", "true");
   }
   if (options.unlabelled) {
-    fail_argument("unlabelled", "nothing where the references are shared out", "a label");
+    fail_argument("unlabelled", "nothing where references are split over processes", "a label");
   }
   if (targets.has_unlabelled()) {
-    fail_argument("labels", "no unlabelled rows where the references are shared out", "a label");
+    fail_argument("labels", "no unlabelled rows where references are split over processes",
+                  "a label");
   }
   if (targets.has_weights() || !targets.lists().weights.empty()) {
-    fail_argument("labels", "no weights where the references are shared out", "weights");
+    fail_argument("labels", "no weights where references are split over processes", "weights");
   }
 }
 

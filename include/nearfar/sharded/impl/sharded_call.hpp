@@ -347,7 +347,7 @@ class ShardedCall {
         });
       });
     } else {
-      team_.agree([&] {
+      team_.agree_on_messages([&] {
         schedule(k).each_block([&](const KeyBlock<S>& block) {
           visit(q, k, numbers, on_block, block,
                 [&](OneSidedPass<S>& pass) { pass.accumulate(term, ranges); });
@@ -371,7 +371,7 @@ class ShardedCall {
       ranges = take_ranges<S>(*scratch_, n);
       begin_schedule(k);
     });
-    team_.agree([&] {
+    team_.agree_on_messages([&] {
       schedule(k).each_block([&](const KeyBlock<S>& block) {
         visit(q, k, numbers, on_block, block,
               [&](OneSidedPass<S>& pass) { pass.accumulate(term, ranges); });
@@ -420,7 +420,7 @@ class ShardedCall {
     std::optional<RingSchedule<S>> targets;
     team_.agree(
         [&] { targets.emplace(*scratch_, team_, where_.schedule, targets_only_, false, false); });
-    team_.agree([&] {
+    team_.agree_on_messages([&] {
       targets->each_block([&](const KeyBlock<S>& block) {
         const ScratchLoan loan(*scratch_);
         count_pairs_with(q, k, block, positives, negatives, weights);
@@ -449,13 +449,22 @@ class ShardedCall {
     result.value = total * reduction_scale(reduction, result.diagnostics);
   }
 
+  /// The sum of all rows' numbers. In the order of rows, as one process adds them, it takes as many
+  /// messages in a row as there are processes, twice; in a ring, whose bits are its own, one
+  /// gathering.
   template <class NumberOf>
   double sum(Index count, const NumberOf& number_of) const {
     double sum = 0;
-    team_.sum_in_order(&sum, 1, [&] {
+    const auto add_own = [&] {
       for (Index i = 0; i < count; ++i) sum += number_of(i);
-    });
-    return sum;
+    };
+    if (where_.schedule != Schedule::ring) {
+      team_.sum_in_order(&sum, 1, add_own);
+      return sum;
+    }
+    add_own();
+    const std::vector<double> all = team_.everyone(sum);
+    return std::accumulate(all.begin(), all.end(), 0.0);
   }
 
   double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
@@ -486,6 +495,7 @@ class ShardedCall {
     if (wants_parameter_) parameter = parameter_gradient(1 / times);
     const Rows<S>& p = given_.parameter;
     std::array<InputGradients<S>, most_sets> results{};
+    team_.settle();  // outputs stay as they are if any process has failed
     team_.agree([&] {
       for (int k = 0; k < sets(); ++k) {
         if (!gradients_[at(k)].wanted()) continue;
@@ -502,6 +512,7 @@ class ShardedCall {
       }
       open();
     });
+    team_.settle();
     each_output(results, [&](const InputGradients<S>& from, Index first, const Piece<S>& piece) {
       scatter_piece(threads_, from, first, piece);
     });
@@ -736,7 +747,7 @@ class ShardedCall {
     /// Closes own rows.
     void accumulate(Diagnostics& d) {
       start();
-      call_.team_.agree([&] {
+      call_.team_.agree_on_messages([&] {
         each_visit(
             false,
             [&](TwoSidedPass<S>& pass, Term& keys) { pass.accumulate(of_queries_, keys, ranges_); },
@@ -819,7 +830,7 @@ class ShardedCall {
     /// run(gradients of own keys, what goes back with visitors), on all processes.
     template <class Run>
     void with_gradients(const Run& run) {
-      call_.team_.agree([&] {
+      call_.team_.agree_on_messages([&] {
         if (gradients_) {
           run(call_.gradients_[at(k_)], *gradients_);
         } else {
@@ -949,7 +960,7 @@ class ShardedCall {
   /// body(block, gradients of its rows), which are not wanted where nobody wants those of the set.
   template <class Body>
   void each_block_with_gradients(int k, const Body& body) {
-    team_.agree([&] {
+    team_.agree_on_messages([&] {
       if (wanted_[at(k)]) {
         schedule(k).each_block(to_others(k), body);
       } else {

@@ -19,7 +19,8 @@
 /// \file
 /// Collective checks of a sharded call: that no process has failed, that all make the same call,
 /// and sums over all. Whatever can fail on one of them is done by `agree`, so that it is thrown on
-/// all of them and nobody waits for one that is gone.
+/// all of them and nobody waits for one that is gone. A gathering costs all processes a few
+/// latencies, so a success is told with the next one: before any other message.
 
 namespace nearfar::detail {
 
@@ -75,19 +76,34 @@ class Team {
   int left() const { return (rank() + size() - 1) % size(); }
   int right() const { return (rank() + 1) % size(); }
 
-  /// Runs what may throw here and there, without messages of its own or with all of them whatever
-  /// it throws. Then all go on, or all throw what the first of them threw, with its rank.
+  /// Runs what may throw here and there, without messages of its own. If it throws on any process,
+  /// all throw what the first of them threw, with its rank: this one now, others in `settle`.
   template <class Body>
   void agree(const Body& body) const {
-    throw_first(everyone(status_of(body)));
+    const Status status = status_of(body);
+    unsettled_ = true;
+    if (status.trouble != Trouble::none) settle(status);
   }
 
-  /// The same before anything else; then all introductions, in order of ranks, or an error on all
-  /// when they do not make the same call. The body completes its own.
+  /// The same for a body that sends and receives all of its messages whatever it throws.
+  template <class Body>
+  void agree_on_messages(const Body& body) const {
+    settle();
+    agree(body);
+  }
+
+  /// Throws if any process has failed since the last messages. To be called before messages, and
+  /// before results are handed to the caller; the functions below call it themselves.
+  void settle() const {
+    if (unsettled_) settle({});
+  }
+
+  /// As `agree`, before anything else; then all introductions, in order of ranks, or an error on
+  /// all when they do not make the same call. The body completes its own.
   template <class Body>
   std::vector<Introduction> introduce(Introduction& own, const Body& body) const {
     Greeting greeting{status_of([&] { body(own); }), own};
-    const std::vector<Greeting> all = everyone(greeting);
+    const std::vector<Greeting> all = gather(greeting);
     std::vector<Status> statuses;
     std::vector<Introduction> introductions;
     for (const Greeting& one : all) {
@@ -102,10 +118,8 @@ class Team {
   /// Everyone's, in order of ranks.
   template <class T>
   std::vector<T> everyone(const T& own) const {
-    static_assert(std::is_trivially_copyable_v<T>);
-    std::vector<T> all(static_cast<std::size_t>(size()));
-    exchange_.gather(&own, Index(sizeof(T)), all.data());
-    return all;
+    settle();
+    return gather(own);
   }
 
   /// The largest of everyone's.
@@ -124,6 +138,7 @@ class Team {
   /// gets the last one's. One process after the other, twice round.
   template <class T, class Add>
   void sum_in_order(T* sums, Index count, const Add& add) const {
+    settle();
     constexpr int channel = 0;
     const Index bytes = count * Index(sizeof(T));
     const auto pass_on = [&] { wait(exchange_.start_send(right(), channel, sums, bytes)); };
@@ -167,6 +182,19 @@ class Team {
   };
 
   void wait(Exchange::Ticket ticket) const { exchange_.wait(ticket); }
+
+  template <class T>
+  std::vector<T> gather(const T& own) const {
+    static_assert(std::is_trivially_copyable_v<T>);
+    std::vector<T> all(static_cast<std::size_t>(size()));
+    exchange_.gather(&own, Index(sizeof(T)), all.data());
+    return all;
+  }
+
+  void settle(const Status& own) const {
+    unsettled_ = false;
+    throw_first(gather(own));
+  }
 
   template <class Body>
   static Status status_of(const Body& body) {
@@ -234,6 +262,7 @@ class Team {
   }
 
   Exchange& exchange_;
+  mutable bool unsettled_ = false;  ///< a success here that others have not been told
 };
 
 }  // namespace nearfar::detail
