@@ -8,8 +8,8 @@
 
 #include "support/compare.hpp"
 #include "support/errors.hpp"
+#include "support/losses_over_labels.hpp"
 #include "support/random.hpp"
-#include "support/settings.hpp"
 
 /// Rows without a label: the loss has the bits of the batch without them, or they are negatives,
 /// like rows of classes of their own.
@@ -87,19 +87,9 @@ void expect_same_result(const Result& got, const Result& want,
   expect_same_counts(got.diagnostics, want.diagnostics);
 }
 
-/// Calls body(loss, name) for every registered loss over labels.
 template <class S, class Body>
 void each_loss(Reduction reduction, const Body& body) {
-  nearfar::registered::for_each([&]<class Line>(Line) {
-    if constexpr (is_over_labels<Line>) {
-      using Own = typename Line::template Loss<S>;
-      for (const auto& options :
-           gentle_options<Line, typename OwnKernel<Line, S>::Type>(reduction, 1)) {
-        SCOPED_TRACE(Line::class_name);
-        body(Own(options));
-      }
-    }
-  });
+  each_loss_over_labels<S>(reduction, [&](const auto& loss, const std::string&) { body(loss); });
 }
 
 void expect_invalid(const std::function<void()>& call, const std::string& text) {

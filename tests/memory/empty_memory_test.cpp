@@ -5,6 +5,7 @@
 
 #include "memory/rings.hpp"
 #include "support/errors.hpp"
+#include "support/losses_over_labels.hpp"
 
 /// The first step with a cross-batch memory: references without rows, with ids or without.
 
@@ -26,38 +27,30 @@ struct Batch {
   std::vector<int> ids = {7, 8, 9, 9};
 };
 
-/// Calls body(name, loss) for every loss over labels.
-template <class S, class Body>
-void each_loss(const Body& body) {
-  body("SupCon", SupCon<S>());
-  body("SupCon, in", SupCon<S>({.variant = SupConVariant::in}));
-  body("MultiSimilarity", MultiSimilarity<S>());
-  body("Circle", Circle<S>());
-  body("LiftedStructure", LiftedStructure<S>());
-  body("LinearContrastive", LinearContrastive<S>());
-  body("HadsellContrastive", HadsellContrastive<S>());
-  for (const Mining mining :
-       {Mining::all, Mining::hard, Mining::semihard, Mining::easy, Mining::batch_hard,
-        Mining::batch_easy_hard, Mining::semi_hard_per_pair, Mining::distance_weighted}) {
-    body("MinedTriplet", MinedTriplet<S>({.mining = mining}));
+/// The value of a loss of nothing: 0, or what the boundary of MarginLoss costs.
+template <class Loss>
+double value_of_nothing(const Loss& loss) {
+  if constexpr (requires { loss.options().nu; }) {
+    return loss.options().nu * loss.options().beta;
+  } else {
+    return 0;
   }
 }
 
-/// A batch against references without rows: the value is 0, and no anchor has a positive.
+/// A batch against references without rows: nothing to learn, and no anchor has a positive.
 template <class S>
 void expect_nothing_to_learn(const Targets& own, const Rows<S>& references, const Targets& theirs) {
   const Batch<S> batch;
-  each_loss<S>([&](const char* name, const auto& loss) {
-    SCOPED_TRACE(name);
+  support::each_loss_over_labels<S>(Reduction::mean, [&](const auto& loss, const std::string&) {
     Matrix<S> dx = Matrix<S>::Ones(4, 3), d_references;
     const Result got = loss.forward_backward(batch.x, own, references, theirs, dx, d_references);
-    EXPECT_EQ(got.value, 0);
+    EXPECT_DOUBLE_EQ(got.value, value_of_nothing(loss));
     EXPECT_EQ(got.diagnostics.anchors, 4);
     EXPECT_EQ(got.diagnostics.anchors_without_positive, 4);
     EXPECT_EQ(got.diagnostics.anchors_without_negative, 4);
     EXPECT_EQ(dx, (Matrix<S>::Zero(4, 3)));
     EXPECT_EQ(d_references.rows(), 0);
-    EXPECT_EQ(loss.forward(batch.x, own, references, theirs).value, 0);
+    EXPECT_EQ(loss.forward(batch.x, own, references, theirs).value, got.value);
   });
 }
 
@@ -108,8 +101,7 @@ TYPED_TEST(EmptyMemories, AcceptEmptyBatches) {
   const Batch<S> batch;
   const Matrix<S> nothing(0, 3);
   const std::vector<int> none;
-  each_loss<S>([&](const char* name, const auto& loss) {
-    SCOPED_TRACE(name);
+  support::each_loss_over_labels<S>(Reduction::mean, [&](const auto& loss, const std::string&) {
     const Targets theirs = Targets(batch.labels).ids(batch.ids);
     EXPECT_EQ(loss.forward(nothing, none, batch.x, theirs).value, 0);
     EXPECT_EQ(loss.forward(nothing, Targets(none).ids(none), batch.x, batch.labels).value, 0);

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
+#include <nearfar/kernels/cosine.hpp>
 #include <nearfar/kernels/euclidean.hpp>
+#include <nearfar/kernels/inner_product.hpp>
 #include <nearfar/kernels/squared_euclidean.hpp>
 #include <nearfar/losses/mined_triplet.hpp>
 #include <nearfar/metrics/retrieval.hpp>
@@ -74,6 +77,27 @@ TYPED_TEST(ExactDistances, AreExact) {
         const TypeParam wanted = this->squared(set.x, i, j);
         ASSERT_EQ(squares(i, j), wanted) << set.name << " " << i << ", " << j;
         ASSERT_EQ(roots(i, j), std::sqrt(wanted)) << set.name << " " << i << ", " << j;
+      }
+    }
+  }
+}
+
+/// Codes of +-1: inner products are exact, and so are their ties, in which cosines may differ in
+/// the last bits (docs/kernels/cosine.md).
+TYPED_TEST(ExactDistances, OfCodesHaveExactInnerProductsAndNearlyTheirCosines) {
+  using S = TypeParam;
+  for (const Index bits : {3, 8, 24, 64, 100, 128}) {
+    const Matrix<S> x = this->numbers(90, bits, 0, 1, 2, -1);
+    const auto products = nearfar::pairwise(x, x, nearfar::InnerProduct());
+    const auto cosines = nearfar::pairwise(x, x, nearfar::Cosine());
+    for (Index i = 0; i < x.rows(); ++i) {
+      for (Index j = 0; j < x.rows(); ++j) {
+        const S want = static_cast<S>(bits) - this->squared(x, i, j) / 2;
+        ASSERT_EQ(products(i, j), want) << bits << " bits, " << i << ", " << j;
+        // Half an epsilon a summand, and that of both norms.
+        ASSERT_NEAR(cosines(i, j), want / static_cast<S>(bits),
+                    (static_cast<S>(bits) / 2 + 2) * std::numeric_limits<S>::epsilon())
+            << bits << " bits, " << i << ", " << j;
       }
     }
   }
