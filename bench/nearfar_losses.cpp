@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "support/costs.hpp"
 #include "support/shape.hpp"
 
 /// \file
@@ -167,27 +168,32 @@ auto loss_of(const Shape& shape) {
   return Its(options_of<typename Line::Options, KernelOf<Its>>(shape));
 }
 
-/// Operations of the products, in units of N M D. Scores take 2, or half if they are symmetric, and
-/// are computed again if gradients need the whole row first; a gradient takes 2.
+/// Operations of the products, in units of N M D, where scores are computed again if gradients need
+/// the whole row first.
 template <class Line>
 double units(const Shape& shape, const typename Line::Options& options) {
-  const std::string_view name = Line::name;
-  if (name == "alignment") return 0;
-  const double share = static_cast<double>(shape.d) / static_cast<double>(shape.m);
-  if (name == "barlow_twins" || name == "vic_reg") return (shape.gradients ? 6 : 2) * share;
-  if (name == "ko_leo") return 2;
-  if (name == "gor") return (shape.gradients ? 3 : 1) * std::min(share, 1.0);
-  if constexpr (has_two_sets(Line::takes)) {
-    return shape.gradients ? (name == "clip" ? 8 : 6) : 2;
+  constexpr std::string_view name = Line::name;
+  if constexpr (name == "alignment" || name == "angular") {
+    return 0;  // depends on the pairs, not on N M
+  } else if constexpr (requires { options.mining; }) {
+    using nearfar::Mining;
+    const bool one =
+        options.mining == Mining::batch_hard || options.mining == Mining::batch_easy_hard;
+    const bool kind = options.form == nearfar::TripletForm::hinge &&
+                      options.mining != Mining::semi_hard_per_pair &&
+                      options.mining != Mining::distance_weighted;
+    if (!shape.gradients) return one || kind ? 1 : 2;
+    return cost_of(name, one ? "one an anchor" : kind ? "hinges of a kind" : "other mining").most;
+  } else {
+    constexpr double with_gradients = cost_of(name).most;
+    // The scores alone, symmetric ones once; intra-pair variance computes them for its means, too.
+    const bool whole = has_two_sets(Line::takes) || name == "intra_pair_variance" ||
+                       name == "smooth_ap" || name == "ko_leo";
+    const double units = shape.gradients ? with_gradients : whole ? 2 : 1;
+    const double share = static_cast<double>(shape.d) / static_cast<double>(shape.m);
+    if (name == "barlow_twins" || name == "vic_reg") return units * share;
+    return name == "gor" ? units * std::min(share, 1.0) : units;
   }
-  if (name == "intra_pair_variance") return shape.gradients ? 6 : 2;  // a pass for the means
-  if (name == "smooth_ap") return shape.gradients ? 6 : 2;            // whole rows
-  if (!shape.gradients) return 1;
-  if constexpr (requires { options.mining; }) {
-    return options.mining == nearfar::Mining::batch_hard ? 1 : 3;
-  }
-  return name == "hadsell_contrastive" || name == "linear_contrastive" || name == "uniformity" ? 3
-                                                                                               : 4;
 }
 
 template <class S, class Line, class Its>
