@@ -1,4 +1,4 @@
-// expect: nearfar: rows must be contiguous in memory
+// expect: nearfar: rows of a gradient must be contiguous in memory
 #include <nearfar/core/matrix.hpp>
 
 nearfar::GradientRows<float> target(Eigen::MatrixXf& columns) { return columns; }

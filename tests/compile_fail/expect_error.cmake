@@ -1,6 +1,6 @@
 # cmake -P expect_error.cmake SOURCE COMPILER FLAGS...
 # Passes when SOURCE does not compile and the compiler's message contains what the first line of
-# SOURCE, "// expect: ...", says, and little more.
+# SOURCE, "// expect: ...", says, and little more: one sentence of the library's, and 30 lines in all.
 
 set(source "${CMAKE_ARGV3}")
 set(command)
@@ -27,6 +27,12 @@ string(FIND "${output}" "${expected}" found)
 if(found EQUAL -1)
   message("${output}")  # Apart: a fatal error's text would be wrapped.
   message(FATAL_ERROR "${source}: the message above does not contain: ${expected}")
+endif()
+string(REGEX MATCHALL "error:[^\n]*nearfar: " sentences "${output}")
+list(LENGTH sentences count)
+if(count GREATER 1)
+  message("${output}")
+  message(FATAL_ERROR "${source}: the message above has ${count} sentences of the library's")
 endif()
 string(REGEX MATCHALL "\n" lines "${output}")
 list(LENGTH lines count)

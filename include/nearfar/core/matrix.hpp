@@ -4,6 +4,7 @@
 #include <concepts>
 #include <limits>
 #include <memory>
+#include <ranges>
 #include <span>
 #include <type_traits>
 #if __cplusplus > 202002L && __has_include(<mdspan>)
@@ -60,19 +61,6 @@ constexpr bool is_column() {
   return int(std::remove_cvref_t<M>::ColsAtCompileTime) == 1 && !has_contiguous_rows<M>();
 }
 
-template <class M>
-constexpr void require_contiguous_rows() {
-  static_assert(!is_column<M>(),
-                "nearfar: a vector of Eigen's is a column, N rows of one number. For those pass "
-                "its data as such, nearfar::Rows<S>(v.data(), v.size(), 1); for one row of N "
-                "numbers nearfar::Rows<S>(v.data(), 1, v.size()). A gradient: GradientRows<S>, "
-                "likewise.");
-  static_assert(is_column<M>() || has_contiguous_rows<M>(),
-                "nearfar: rows must be contiguous in memory. Pass a row-major matrix "
-                "(nearfar::Matrix<S>), or a Map or block of rows of one. A column-major D x N "
-                "matrix is the same memory: pass nearfar::columns_as_rows(matrix).");
-}
-
 template <class S>
 constexpr void require_float_or_double() {
   static_assert(
@@ -82,13 +70,57 @@ constexpr void require_float_or_double() {
       "as integers: x.cast<float>() into a nearfar::Matrix<float>.");
 }
 
+/// Refuses what cannot be rows of a loss over S, in one sentence: a user corrects one thing at a
+/// time.
 template <class M, class S>
-constexpr void require_scalar_of_loss() {
-  static_assert(
-      is_stored_as<typename std::remove_cvref_t<M>::Scalar, S>,
-      "nearfar: these rows are of another scalar type than the loss, which is of float or "
-      "of double. Cast them to its type: x.cast<float>() into a nearfar::Matrix<float>. (A loss "
-      "over float takes rows of Eigen::bfloat16 and Eigen::half as they are.)");
+constexpr void require_rows() {
+  constexpr bool of_loss = is_stored_as<typename std::remove_cvref_t<M>::Scalar, S>;
+  static_assert(!is_column<M>(),
+                "nearfar: a vector of Eigen's is a column, N rows of one number. For those pass "
+                "its data as such, nearfar::Rows<S>(v.data(), v.size(), 1); for one row of N "
+                "numbers nearfar::Rows<S>(v.data(), 1, v.size()). S is the scalar type of the "
+                "loss, and of v.");
+  static_assert(is_column<M>() || of_loss,
+                "nearfar: these rows are of another scalar type than the loss, which is of float "
+                "or of double. Cast them to its type: x.cast<float>() into a "
+                "nearfar::Matrix<float>. (A loss over float takes rows of Eigen::bfloat16 and "
+                "Eigen::half as they are.)");
+  static_assert(is_column<M>() || !of_loss || has_contiguous_rows<M>(),
+                "nearfar: rows must be contiguous in memory. Pass a row-major matrix "
+                "(nearfar::Matrix<S>), or a Map or block of rows of one. A column-major D x N "
+                "matrix is the same memory: pass nearfar::columns_as_rows(matrix).");
+}
+
+/// The same of what cannot be the buffer of a gradient.
+template <class M, class S>
+constexpr void require_gradient() {
+  constexpr bool of_loss = is_stored_as<typename std::remove_cvref_t<M>::Scalar, S>;
+  static_assert(!is_column<M>(),
+                "nearfar: a vector of Eigen's is a column, N rows of one number. For a gradient of "
+                "those pass its data as such, nearfar::GradientRows<S>(v.data(), v.size(), 1); for "
+                "one row of N numbers nearfar::GradientRows<S>(v.data(), 1, v.size()). S is the "
+                "scalar type of the loss, and of v.");
+  static_assert(is_column<M>() || of_loss,
+                "nearfar: this gradient is of another scalar type than the loss, which is of float "
+                "or of double. Pass a nearfar::Matrix of the loss's type, and cast that after the "
+                "call.");
+  static_assert(is_column<M>() || !of_loss || has_contiguous_rows<M>(),
+                "nearfar: rows of a gradient must be contiguous in memory. Pass a row-major matrix "
+                "(nearfar::Matrix<S>), or a Map or block of rows of one. A column-major D x N "
+                "matrix is the same memory: pass nearfar::GradientRows<S>(m.data(), m.cols(), "
+                "m.rows()).");
+}
+
+/// Numbers without a shape: a pointer, or a range that is no matrix.
+template <class R>
+constexpr bool is_without_shape() {
+  if constexpr (std::is_pointer_v<R>) {
+    return std::is_arithmetic_v<std::remove_pointer_t<R>>;
+  } else if constexpr (!EigenDense<R> && std::ranges::contiguous_range<R> &&
+                       std::ranges::sized_range<R>) {
+    return std::floating_point<std::ranges::range_value_t<R>>;
+  }
+  return false;
 }
 
 /// Whether M is a Matrix of a gradient that can be resized: not a view or a temporary.
@@ -168,8 +200,7 @@ class Rows {
 
   template <detail::EigenDense M>
   Rows(const M& m) {  // NOLINT(google-explicit-constructor): views convert, as std::span does
-    detail::require_scalar_of_loss<M, S>();
-    detail::require_contiguous_rows<M>();
+    detail::require_rows<M, S>();
     using T = typename M::Scalar;
     if constexpr (detail::is_stored_as<T, S> && detail::has_contiguous_rows<M>()) {
       data_ = m.data();
@@ -178,6 +209,15 @@ class Rows {
       cols_ = m.cols();
       stride_ = m.rows() > 0 ? m.outerStride() : m.cols();
     }
+  }
+
+  /// Numbers without a shape are no rows; the overload exists for the error message.
+  template <class R>
+  requires(detail::is_without_shape<R>()) Rows(const R&) {  // NOLINT(google-explicit-constructor)
+    static_assert(
+        !std::is_same_v<R, R>,
+        "nearfar: rows have a shape. Pass nearfar::Rows<S>(numbers, n, d) for n rows of d "
+        "numbers, S being float or double as in the loss.");
   }
 
 #ifdef __cpp_lib_mdspan
@@ -317,20 +357,31 @@ class GradientRows {
   template <detail::EigenDense M>
   requires(!detail::is_resizable<M, S>) GradientRows(M&& m)
       : wanted_(true) {  // NOLINT(google-explicit-constructor)
-    detail::require_scalar_of_loss<M, S>();
-    detail::require_contiguous_rows<M>();
+    detail::require_gradient<M, S>();
     using T = typename std::remove_cvref_t<M>::Scalar;
     static_assert(!std::is_same_v<M, Matrix<T>>,
-                  "nearfar: a gradient written to a temporary Matrix would be lost");
+                  "nearfar: a gradient written to a temporary Matrix would be lost. Pass a Matrix "
+                  "with a name, or nearfar::no_gradient.");
     if constexpr (detail::is_stored_as<T, S> && detail::has_contiguous_rows<M>()) {
-      static_assert(std::is_same_v<decltype(m.data()), T*>,
-                    "nearfar: a gradient needs a buffer that can be written to");
-      data_ = m.data();
+      constexpr bool writable = std::is_same_v<decltype(m.data()), T*>;
+      static_assert(writable,
+                    "nearfar: a gradient needs a buffer that can be written to, and this one is "
+                    "const");
+      if constexpr (writable) data_ = m.data();
       element_ = detail::element_of<T>;
       rows_ = m.rows();
       cols_ = m.cols();
       stride_ = m.rows() > 0 ? m.outerStride() : m.cols();
     }
+  }
+
+  /// Numbers without a shape are no buffer; the overload exists for the error message.
+  template <class R>
+  requires(detail::is_without_shape<std::remove_cvref_t<R>>())
+      GradientRows(R&&) {  // NOLINT(google-explicit-constructor)
+    static_assert(!std::is_same_v<R, R>,
+                  "nearfar: a gradient has a shape. Pass nearfar::GradientRows<S>(numbers, n, d) "
+                  "for n rows of d numbers, S being float or double as in the loss.");
   }
 
 #ifdef __cpp_lib_mdspan

@@ -9,6 +9,23 @@
 
 namespace nearfar {
 
+namespace detail {
+
+/// Numbers of another type than S, one a row.
+template <class R, class S>
+constexpr bool is_of_other_numbers() {
+  if constexpr (EigenDense<R>) {
+    return std::is_arithmetic_v<typename R::Scalar> && !std::is_same_v<typename R::Scalar, S> &&
+           bool(R::IsVectorAtCompileTime);
+  } else if constexpr (std::ranges::contiguous_range<R> && std::ranges::sized_range<R>) {
+    using T = std::remove_cv_t<std::ranges::range_value_t<R>>;
+    return std::is_arithmetic_v<T> && !std::is_same_v<T, S>;
+  }
+  return false;
+}
+
+}  // namespace detail
+
 /// A view of one S a row, made implicitly from any contiguous range of S (std::vector, std::span)
 /// or an Eigen vector, Map or segment. It holds a pointer: the numbers must outlive the call.
 template <class S>
@@ -38,6 +55,17 @@ class Numbers {
       fail_argument("numbers", "a vector without gaps",
                     "one with a stride of " + std::to_string(v.innerStride()));
     }
+  }
+
+  /// The overload exists for the error message.
+  template <class R>
+  requires(detail::is_of_other_numbers<R, S>())
+      Numbers(const R&) {  // NOLINT(google-explicit-constructor)
+    static_assert(!std::is_same_v<R, R>,
+                  "nearfar: these numbers are of another type than the argument. Upstreams and "
+                  "weights are of double, all others of the loss's type. Copy them: "
+                  "std::vector<double>(v.begin(), v.end()), or v.cast<double>() into an "
+                  "Eigen::VectorXd.");
   }
 
   const S* data() const { return data_; }
