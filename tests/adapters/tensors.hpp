@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <nearfar/adapters/torch.hpp>
 #include <vector>
 
@@ -23,6 +24,14 @@ inline Tensor rows(Index n, Index d, std::uint64_t seed) {
 /// The same, to be differentiated by.
 inline Tensor leaf(Index n, Index d, std::uint64_t seed) {
   return rows(n, d, seed).requires_grad_(true);
+}
+
+/// Rows as a tensor, to be differentiated by.
+template <class S>
+Tensor leaf_of(const nearfar::Matrix<S>& m) {
+  Tensor out = at::empty({m.rows(), m.cols()}, c10::CppTypeToScalarType<S>::value);
+  std::copy(m.data(), m.data() + m.size(), out.template data_ptr<S>());
+  return out.requires_grad_(true);
 }
 
 inline Tensor number(double value) { return at::scalar_tensor(value, at::kDouble); }

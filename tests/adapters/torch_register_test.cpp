@@ -3,6 +3,7 @@
 #include <nearfar/adapters/torch.hpp>
 
 #include "adapters/tensors.hpp"
+#include "support/drawn_batches.hpp"
 
 /// Every function over labels that comes from the register, beside its class: the same bits.
 
@@ -10,9 +11,6 @@ namespace adapters {
 namespace {
 
 using nearfar::Matrix;
-using nearfar::Rows;
-
-Rows<float> view(const Tensor& x) { return {x.data_ptr<float>(), x.size(0), x.size(1)}; }
 
 void expect_equal(const Tensor& tensor, const Matrix<float>& matrix) {
   ASSERT_TRUE(tensor.defined());
@@ -22,31 +20,36 @@ void expect_equal(const Tensor& tensor, const Matrix<float>& matrix) {
   }
 }
 
-/// `call(tensors...)` is the function with its defaults.
+/// `call(tensors...)` is the function with its defaults. Batches are those that tests of the C
+/// interface draw.
 template <class Line, class Call>
 void expect_the_class(const Call& call) {
   SCOPED_TRACE(Line::name);
-  const std::vector<std::int64_t> labels = {0, 1, 2, 0, 1, 2, 0, 1, 3};
-  const std::vector<std::int64_t> others = {2, 1, 0, 0, 1, 2, 4};
-  const Tensor x = rows(9, 5, 1).to(at::kFloat).requires_grad_(true);
-  const Tensor y = rows(7, 5, 2).to(at::kFloat).requires_grad_(true);
   const typename Line::template Loss<float> loss(typename Line::Options{});
-  Matrix<float> dx;
-  Matrix<float> dy;
+  for (std::uint64_t k = 0; k < 2 * support::kinds_of_batches; ++k) {
+    const auto own = support::drawn_batch<float>(k, 5);
+    const auto others = support::drawn_batch<float>(k + 3, 5);
+    SCOPED_TRACE(own.name + " against " + others.name);
+    const Tensor x = leaf_of(own.x);
+    const Tensor y = leaf_of(others.x);
+    Matrix<float> dx;
+    Matrix<float> dy;
 
-  const Tensor batch = call(x, at::tensor(labels));
-  batch.backward();
-  const double value = loss.forward_backward(view(x), labels, dx).value;
-  EXPECT_EQ(batch.item<float>(), static_cast<float>(value));
-  expect_equal(x.grad(), dx);
+    const Tensor batch = call(x, at::tensor(own.labels));
+    batch.backward();
+    const double value = loss.forward_backward(own.x, own.labels, dx).value;
+    EXPECT_EQ(batch.item<float>(), static_cast<float>(value));
+    expect_equal(x.grad(), dx);
 
-  x.mutable_grad().reset();
-  const Tensor against = call(x, at::tensor(labels), y, at::tensor(others));
-  against.backward();
-  const double other = loss.forward_backward(view(x), labels, view(y), others, dx, dy).value;
-  EXPECT_EQ(against.item<float>(), static_cast<float>(other));
-  expect_equal(x.grad(), dx);
-  expect_equal(y.grad(), dy);
+    x.mutable_grad().reset();
+    const Tensor against = call(x, at::tensor(own.labels), y, at::tensor(others.labels));
+    against.backward();
+    const double other =
+        loss.forward_backward(own.x, own.labels, others.x, others.labels, dx, dy).value;
+    EXPECT_EQ(against.item<float>(), static_cast<float>(other));
+    expect_equal(x.grad(), dx);
+    expect_equal(y.grad(), dy);
+  }
 }
 
 TEST(LibTorchRegister, HasEachLossOverLabels) {

@@ -1,6 +1,7 @@
 #include <nearfar/losses/register.hpp>
 
 #include "c/same_bits.hpp"
+#include "support/drawn_batches.hpp"
 #include "support/fields.hpp"
 
 /// Losses over labels: each with settings that are not its defaults, in a batch and with
@@ -21,11 +22,11 @@ std::vector<std::int64_t> labels_of(Index count, std::uint64_t seed) {
 
 template <class S, class K, class Loss>
 void expect_same_batch(const CLoss& c, const Loss& loss, const K& kernel, Reduction reduction,
-                       const nearfar_targets& c_targets, const Targets& targets) {
-  const Matrix<S> x = random_rows<S>(n, depth, 1);
+                       const Matrix<S>& x, const nearfar_targets& c_targets,
+                       const Targets& targets) {
   const nearfar_rows cx = c_rows(x);
   expect_same_calls<S, K, 1>(
-      kernel, reduction, n, {&x},
+      kernel, reduction, x.rows(), {&x},
       [&](const nearfar_call* call, nearfar_result* out) {
         return nearfar_labelled_forward(c.get(), &cx, &c_targets, call, out);
       },
@@ -40,14 +41,13 @@ void expect_same_batch(const CLoss& c, const Loss& loss, const K& kernel, Reduct
 
 template <class S, class K, class Loss>
 void expect_same_references(const CLoss& c, const Loss& loss, const K& kernel, Reduction reduction,
-                            const nearfar_targets& c_targets, const Targets& targets,
+                            const Matrix<S>& x, const nearfar_targets& c_targets,
+                            const Targets& targets, const Matrix<S>& y,
                             const nearfar_targets& c_others, const Targets& others) {
-  const Matrix<S> x = random_rows<S>(n, depth, 1);
-  const Matrix<S> y = random_rows<S>(m, depth, 2);
   const nearfar_rows cx = c_rows(x);
   const nearfar_rows cy = c_rows(y);
   expect_same_calls<S, K, 2>(
-      kernel, reduction, n, {&x, &y},
+      kernel, reduction, x.rows(), {&x, &y},
       [&](const nearfar_call* call, nearfar_result* out) {
         return nearfar_references_forward(c.get(), &cx, &c_targets, &cy, &c_others, call, out);
       },
@@ -61,27 +61,26 @@ void expect_same_references(const CLoss& c, const Loss& loss, const K& kernel, R
       });
 }
 
-/// Both forms with plain labels.
+nearfar_targets c_targets_of(const std::vector<std::int64_t>& labels) {
+  return nearfar_targets_of_labels(labels.data(), static_cast<std::int64_t>(labels.size()));
+}
+
+/// Both forms with plain labels, of drawn batches of every kind; batch k against batch k + 3. Where
+/// classes have centroids there are no references.
 template <class S, class K, class Loss>
 void expect_same_over_labels(const CLoss& c, const Loss& loss, const K& kernel,
                              Reduction reduction) {
   SCOPED_TRACE(nearfar_loss_name(c.get()));
-  const std::vector<std::int64_t> labels = labels_of(n, 5);
-  const std::vector<std::int64_t> others = labels_of(m, 6);
-  const nearfar_targets c_labels = nearfar_targets_of_labels(labels.data(), n);
-  const nearfar_targets c_others = nearfar_targets_of_labels(others.data(), m);
-  expect_same_batch<S>(c, loss, kernel, reduction, c_labels, labels);
-  expect_same_references<S>(c, loss, kernel, reduction, c_labels, labels, c_others, others);
-}
-
-/// Where classes have centroids there are no references.
-template <class S, class K, class Loss>
-void expect_same_over_classes(const CLoss& c, const Loss& loss, const K& kernel,
-                              Reduction reduction) {
-  SCOPED_TRACE(nearfar_loss_name(c.get()));
-  const std::vector<std::int64_t> labels = labels_of(n, 5);
-  expect_same_batch<S>(c, loss, kernel, reduction, nearfar_targets_of_labels(labels.data(), n),
-                       labels);
+  for (std::uint64_t k = 0; k < 2 * kinds_of_batches; ++k) {
+    const DrawnBatch<S> own = drawn_batch<S>(k, depth);
+    const DrawnBatch<S> others = drawn_batch<S>(k + 3, depth);
+    SCOPED_TRACE(own.name + " against " + others.name);
+    expect_same_batch<S>(c, loss, kernel, reduction, own.x, c_targets_of(own.labels), own.labels);
+    if constexpr (requires { loss.forward(own.x, own.labels, others.x, others.labels); }) {
+      expect_same_references<S>(c, loss, kernel, reduction, own.x, c_targets_of(own.labels),
+                                own.labels, others.x, c_targets_of(others.labels), others.labels);
+    }
+  }
 }
 
 /// A loss of the register with each of its kernels and choices. `init` and `create` are its
@@ -107,11 +106,7 @@ void expect_same_of(nearfar_status (*init)(C*, size_t),
                        c.reduction = number_of(reduction);
                        options.reduction = reduction;
                        const typename Line::template Loss<S, K> loss(options, k);
-                       if constexpr (Line::takes == nearfar::registered::Takes::classes) {
-                         expect_same_over_classes<S>(made(create, c), loss, k, reduction);
-                       } else {
-                         expect_same_over_labels<S>(made(create, c), loss, k, reduction);
-                       }
+                       expect_same_over_labels<S>(made(create, c), loss, k, reduction);
                      }
                    });
   });
@@ -132,12 +127,12 @@ TEST(CLabels, GiveTheBitsOfTheClassWithEveryKernelAndChoice) {
 class CTargets : public testing::Test {
  protected:
   void expect_same(const nearfar_targets& c_targets, const Targets& targets) {
-    expect_same_batch<double>(c, loss, nearfar::Cosine(), Reduction::none, c_targets, targets);
+    expect_same_batch<double>(c, loss, nearfar::Cosine(), Reduction::none, x, c_targets, targets);
   }
   void expect_same(const nearfar_targets& c_targets, const Targets& targets,
                    const nearfar_targets& c_others, const Targets& of_others) {
-    expect_same_references<double>(c, loss, nearfar::Cosine(), Reduction::none, c_targets, targets,
-                                   c_others, of_others);
+    expect_same_references<double>(c, loss, nearfar::Cosine(), Reduction::none, x, c_targets,
+                                   targets, y, c_others, of_others);
   }
   static CLoss make() {
     auto options = defaults(nearfar_sup_con_options_init);
@@ -147,6 +142,8 @@ class CTargets : public testing::Test {
 
   CLoss c = make();
   nearfar::SupCon<double> loss{{.reduction = Reduction::none}};
+  Matrix<double> x = random_rows<double>(n, depth, 1);
+  Matrix<double> y = random_rows<double>(m, depth, 2);
   std::vector<std::int64_t> labels = labels_of(n, 5);
   std::vector<std::int64_t> others = labels_of(m, 6);
 };

@@ -342,10 +342,7 @@ template <class S>
 std::map<std::string, Runner<S>> first_runners() {
   namespace registered = nearfar::registered;
   return {
-#define NEARFAR_OVER_LABELS(name, ...) {#name, over_labels<S, registered::name>},
-      NEARFAR_LOSSES_OVER_LABELS(NEARFAR_OVER_LABELS)
-#undef NEARFAR_OVER_LABELS
-          {"hadsell_contrastive", hadsell_pairs<S>},
+      {"hadsell_contrastive", hadsell_pairs<S>},
       {"hadsell_contrastive_labels", over_labels<S, registered::hadsell_contrastive>},
       {"info_nce", info_nce<S>},
       {"info_nce_negatives", info_nce_negatives<S>},
@@ -365,14 +362,8 @@ std::map<std::string, Runner<S>> first_runners() {
       {"clip_labels", clip<S>},
       {"siglip_labels", siglip<S>},
       {"triplet", triplet<S>},
-      {"triplet_labels", over_labels<S, registered::mined_triplet>},
-      {"linear_contrastive_labels", over_labels<S, registered::linear_contrastive>},
       {"dcl", nt_xent<S, nearfar::Denominator::negatives_only>},
       {"nt_xent_labels", nt_xent_labels<S>},
-      {"rince", over_two_sets<S, registered::rince>("queries", "keys")},
-      {"rince_views", over_two_sets<S, registered::rince_views>("view1", "view2")},
-      {"dhel", over_two_sets<S, registered::dhel>("view1", "view2")},
-      {"dclw", over_two_sets<S, registered::dclw>("view1", "view2")},
       {"n_pair", n_pair<S>},
       {"alignment", alignment<S>},
       {"uniformity", uniformity<S>},
@@ -393,6 +384,7 @@ const std::map<std::string, Runner<S>>& runners() {
     out.merge(sets_runners<S>());
     out.merge(weights_runners<S>());
     out.merge(first_runners<S>());
+    out.merge(labelled_runners<S, ThroughClasses>());
     return out;
   }();
   return all;

@@ -78,8 +78,25 @@ Options options_of(Case& c) {
   return options;
 }
 
+/// The classes; an interface to them is a struct with the same functions, which return the value.
+struct ThroughClasses {
+  template <class Line, class S, class K, class Options>
+  static double labelled(const Options& options, const nearfar::Matrix<S>& x,
+                         const std::vector<std::int64_t>& labels, nearfar::Matrix<S>& dx) {
+    const typename Line::template Loss<S, K> loss(options);
+    return loss.forward_backward(x, labels, dx).value;
+  }
+  template <class Line, class S, class K, class Options>
+  static double two_sets(const Options& options, const nearfar::Matrix<S>& a,
+                         const nearfar::Matrix<S>& b, nearfar::Matrix<S>& da,
+                         nearfar::Matrix<S>& db) {
+    const typename Line::template Loss<S, K> loss(options);
+    return loss.forward_backward(a, b, da, db).value;
+  }
+};
+
 /// Runs a loss of the register over labels.
-template <class S, class Line>
+template <class S, class Line, class Through = ThroughClasses>
 Computed<S> over_labels(Case& c) {
   auto options = options_of<typename Line::Options>(c);
   if constexpr (requires { options.form; }) {
@@ -95,8 +112,8 @@ Computed<S> over_labels(Case& c) {
     const auto attempt = [&]<class Kernel>() {
       if constexpr (!nearfar::ParametricKernel<Kernel>) {
         if (kernel != name_of_kernel<Kernel>) return false;
-        const typename Line::template Loss<S, Kernel> loss(options);
-        out.loss = loss.forward_backward(x, labels, out.gradients["x"]).value;
+        out.loss =
+            Through::template labelled<Line, S, Kernel>(options, x, labels, out.gradients["x"]);
         return true;
       }
       return false;
@@ -109,7 +126,7 @@ Computed<S> over_labels(Case& c) {
 }
 
 /// Runs a loss of the register over two sets, by their names.
-template <class S, class Line>
+template <class S, class Line, class Through = ThroughClasses>
 Runner<S> over_two_sets(const char* first, const char* second) {
   return [=](Case& c) {
     const auto options = options_of<typename Line::Options>(c);
@@ -117,10 +134,28 @@ Runner<S> over_two_sets(const char* first, const char* second) {
     const auto b = c.matrix<S>(second);
     return with_kernel<S, nearfar::Cosine, nearfar::InnerProduct>(c, [&]<class K>(const K&) {
       Computed<S> out;
-      const typename Line::template Loss<S, K> loss(options);
-      out.loss = loss.forward_backward(a, b, out.gradients[first], out.gradients[second]).value;
+      out.loss = Through::template two_sets<Line, S, K>(options, a, b, out.gradients[first],
+                                                        out.gradients[second]);
       return out;
     });
+  };
+}
+
+/// Runners of the losses whose calls follow from the register, through the classes or through an
+/// interface to them.
+template <class S, class Through>
+std::map<std::string, Runner<S>> registered_runners() {
+  namespace registered = nearfar::registered;
+  return {
+#define NEARFAR_OVER_LABELS(name, ...) {#name, over_labels<S, registered::name, Through>},
+      NEARFAR_LOSSES_OVER_LABELS(NEARFAR_OVER_LABELS)
+#undef NEARFAR_OVER_LABELS
+          {"triplet_labels", over_labels<S, registered::mined_triplet, Through>},
+      {"linear_contrastive_labels", over_labels<S, registered::linear_contrastive, Through>},
+      {"rince", over_two_sets<S, registered::rince, Through>("queries", "keys")},
+      {"rince_views", over_two_sets<S, registered::rince_views, Through>("view1", "view2")},
+      {"dhel", over_two_sets<S, registered::dhel, Through>("view1", "view2")},
+      {"dclw", over_two_sets<S, registered::dclw, Through>("view1", "view2")},
   };
 }
 

@@ -7,52 +7,43 @@
 
 namespace golden {
 
-/// Multi-similarity with its pair mining.
-template <class S>
-Computed<S> multi_similarity_mined(Case& c) {
-  return over_labels<S, nearfar::registered::multi_similarity>(c);
-}
-
-/// Value and gradient of `loss` for a batch x with labels.
-template <class S, class Loss>
-Computed<S> over_batch(Case& c, const Loss& loss) {
+/// Value and gradient of a loss for a batch x with labels.
+template <class Line, class S, class K, class Through, class Options>
+Computed<S> over_batch(Case& c, const Options& options) {
   Computed<S> out;
-  out.loss = loss.forward_backward(c.matrix<S>("x"), c.labels("labels"), out.gradients["x"]).value;
+  out.loss = Through::template labelled<Line, S, K>(options, c.matrix<S>("x"), c.labels("labels"),
+                                                    out.gradients["x"]);
   return out;
 }
 
 /// Cases have a scale, the inverse of the temperature.
-template <class S>
+template <class S, class Through>
 Computed<S> nca(Case& c) {
   const nearfar::NcaOptions options{.temperature = 1 / c.number("scale"),
                                     .reduction = c.reduction()};
   return with_kernel<S, nearfar::Euclidean, nearfar::SquaredEuclidean, nearfar::Cosine,
-                     nearfar::InnerProduct>(
-      c, [&]<class K>(const K&) { return over_batch<S>(c, nearfar::Nca<S, K>(options)); });
+                     nearfar::InnerProduct>(c, [&]<class K>(const K&) {
+    return over_batch<nearfar::registered::nca, S, K, Through>(c, options);
+  });
 }
 
-template <class S>
+template <class S, class Through>
 Computed<S> tuplet_margin(Case& c) {
-  return over_batch<S>(c, nearfar::TupletMargin<S>({.temperature = 1 / c.number("scale"),
-                                                    .margin = c.number("margin"),
-                                                    .reduction = c.reduction()}));
-}
-
-template <class S>
-Computed<S> angular(Case& c) {
-  return over_batch<S>(
-      c, nearfar::Angular<S>({.angle = c.number("angle"), .reduction = c.reduction()}));
+  return over_batch<nearfar::registered::tuplet_margin, S, nearfar::Cosine, Through>(
+      c, nearfar::TupletMarginOptions{.temperature = 1 / c.number("scale"),
+                                      .margin = c.number("margin"),
+                                      .reduction = c.reduction()});
 }
 
 /// Only the difference of a case's two margins counts.
-template <class S>
+template <class S, class Through>
 Computed<S> generalized_lifted_structure(Case& c) {
   const nearfar::GeneralizedLiftedStructureOptions options{
       .margin = c.number("negative_margin") - c.number("positive_margin"),
       .reduction = c.reduction()};
   return with_kernel<S, nearfar::Euclidean, nearfar::SquaredEuclidean, nearfar::Cosine,
                      nearfar::InnerProduct>(c, [&]<class K>(const K&) {
-    return over_batch<S>(c, nearfar::GeneralizedLiftedStructure<S, K>(options));
+    return over_batch<nearfar::registered::generalized_lifted_structure, S, K, Through>(c, options);
   });
 }
 
@@ -84,16 +75,24 @@ Computed<S> margin_loss(Case& c) {
   });
 }
 
+/// Runners of losses over labels, through the classes or through an interface to them.
+template <class S, class Through>
+std::map<std::string, Runner<S>> labelled_runners() {
+  // The first runner of a name stays: it has options that the line of the register does not have.
+  std::map<std::string, Runner<S>> out = {
+      {"multi_similarity_mined", over_labels<S, nearfar::registered::multi_similarity, Through>},
+      {"nca", nca<S, Through>},
+      {"tuplet_margin", tuplet_margin<S, Through>},
+      {"generalized_lifted_structure", generalized_lifted_structure<S, Through>},
+  };
+  out.merge(registered_runners<S, Through>());
+  out.erase("margin_loss");  // its boundaries are inputs
+  return out;
+}
+
 template <class S>
 std::map<std::string, Runner<S>> tuples_runners() {
-  return {
-      {"multi_similarity_mined", multi_similarity_mined<S>},
-      {"nca", nca<S>},
-      {"tuplet_margin", tuplet_margin<S>},
-      {"angular", angular<S>},
-      {"generalized_lifted_structure", generalized_lifted_structure<S>},
-      {"margin_loss", margin_loss<S>},
-  };
+  return {{"margin_loss", margin_loss<S>}};
 }
 
 }  // namespace golden
