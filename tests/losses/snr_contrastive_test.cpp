@@ -75,8 +75,8 @@ TYPED_TEST_SUITE(SnrContrastiveOf, Scalars);
 TYPED_TEST(SnrContrastiveOf, EqualsTheFormulaAndItsDifferences) {
   using S = TypeParam;
   for (const Batch& batch : small_and_large_batches()) {
-    // Rows of ties have two elements: centred, they only differ in sign.
-    const bool has_ties = batch.name == "ties and duplicates";
+    // Rows of ties have two elements, which only differ in sign when centred, or are zeros.
+    const bool has_ties = batch.name.starts_with("ties");
     if (has_ties) continue;
     const Matrix<S> x = batch.x.template cast<S>();
     for (const Reduction reduction :

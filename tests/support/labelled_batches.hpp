@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "support/drawn_batches.hpp"
 #include "support/oracle.hpp"
 #include "support/random.hpp"
 
@@ -56,6 +57,10 @@ inline std::vector<Batch> batches() {
   for (Index i = 0; i < 12; ++i) ties.x.row(i) << double(i % 3), double((i / 3) % 2);
   all.push_back(ties);
   all.push_back({"a single row", random_rows<double>(1, 3, 7), {5}});
+  for (std::uint64_t k = 0; k < kinds_of_batches; ++k) {
+    const DrawnBatch<double> drawn = drawn_batch<double>(k, 5);
+    all.push_back({drawn.name, drawn.x, drawn.labels});
+  }
   return all;
 }
 
