@@ -200,26 +200,31 @@ template <class S, class Line, class Its>
 class Nearfar final : public Peer<S> {
  public:
   Nearfar(const Shape& shape, const Batch<S>& batch, Its loss)
-      : b_(batch), gradients_(shape.gradients), loss_(std::move(loss)), workspace_(batch.threads) {}
+      : b_(batch), gradients_(shape.gradients), loss_(std::move(loss)), workspace_(batch.threads) {
+    if (!shape.bfloat16) return;
+    const std::ptrdiff_t rows = b_.y == b_.x ? b_.n : b_.n + b_.m;
+    in_bfloat16_ =
+        Eigen::Map<const RowMatrix<S>>(b_.x, rows, b_.d).template cast<Eigen::bfloat16>();
+  }
 
   double call() override {
     using nearfar::GradientRows, nearfar::Rows;
-    const Rows<S> x(b_.x, b_.n, b_.d);
+    const Rows<S> x = rows(b_.x, b_.n);
     const GradientRows<S> dx(b_.dx, b_.n, b_.d);
     if constexpr (Line::takes == Takes::proxies) {
       const nearfar::Labels labels(b_.labels, b_.n);
-      const Rows<S> proxies(b_.y, b_.m, b_.d);
+      const Rows<S> proxies = rows(b_.y, b_.m);
       return gradients_ ? loss_
                               .forward_backward(x, labels, proxies, dx,
                                                 GradientRows<S>(b_.dy, b_.m, b_.d), options())
                               .value
                         : loss_.forward(x, labels, proxies, options()).value;
     } else if constexpr (has_two_sets(Line::takes)) {
-      return value_of(x, Rows<S>(b_.y, b_.m, b_.d), dx, GradientRows<S>(b_.dy, b_.m, b_.d));
+      return value_of(x, rows(b_.y, b_.m), dx, GradientRows<S>(b_.dy, b_.m, b_.d));
     } else if constexpr (Line::takes == Takes::views) {
       const std::ptrdiff_t half = b_.n / 2;
       const std::ptrdiff_t second = half * b_.d;
-      return value_of(Rows<S>(b_.x, half, b_.d), Rows<S>(b_.x + second, half, b_.d),
+      return value_of(rows(b_.x, half), rows(b_.x + second, half),
                       GradientRows<S>(b_.dx, half, b_.d),
                       GradientRows<S>(b_.dx + second, half, b_.d));
     } else if constexpr (Line::takes == Takes::one_set) {
@@ -234,7 +239,19 @@ class Nearfar final : public Peer<S> {
   double extra_bytes() const override { return static_cast<double>(workspace_.bytes()); }
 
  private:
-  nearfar::CallOptions<S> options() { return {.workspace = &workspace_}; }
+  nearfar::CallOptions<S> options() {
+    nearfar::CallOptions<S> out{.workspace = &workspace_};
+    if (in_bfloat16_.size() > 0) out.products = nearfar::Products::bfloat16;
+    return out;
+  }
+
+  /// The batch's rows at `data`.
+  nearfar::Rows<S> rows(const S* data, std::ptrdiff_t count) const {
+    if constexpr (std::is_same_v<S, float>) {
+      if (in_bfloat16_.size() > 0) return {in_bfloat16_.data() + (data - b_.x), count, b_.d};
+    }
+    return {data, count, b_.d};
+  }
 
   double value_of(nearfar::Rows<S> x, nearfar::Rows<S> y, nearfar::GradientRows<S> dx,
                   nearfar::GradientRows<S> dy) {
@@ -244,6 +261,7 @@ class Nearfar final : public Peer<S> {
 
   Batch<S> b_;
   bool gradients_;
+  RowMatrix<Eigen::bfloat16> in_bfloat16_;  ///< all rows of the batch, for products in bfloat16
   Its loss_;
   nearfar::Workspace workspace_;
 };

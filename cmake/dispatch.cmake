@@ -9,6 +9,8 @@
 set(nearfar_instruction_sets baseline avx2 avx512)  # in the order of nearfar::InstructionSet
 set(nearfar_flags_avx2 -mavx2 -mfma)
 set(nearfar_flags_avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma)
+# Products of bfloat16 alone, beside avx512.
+set(nearfar_flags_avx512_bf16 ${nearfar_flags_avx512} -mavx512bf16)
 
 # Whether this compiler and system can do it. On Windows GCC does not align the stack for wide vectors
 # (GCC bug 54412), and clang does not link the part of its runtime that knows the processor.
@@ -31,11 +33,11 @@ function(nearfar_can_dispatch out)
   endif()
 endfunction()
 
-# Adds `objects`, the vector code for an instruction set. They get neither Eigen nor OpenMP: what they
-# include is the library's own.
+# Adds `objects`, vector code for an instruction set: these files of src/loops/. They get neither Eigen
+# nor OpenMP: what they include is the library's own.
 function(nearfar_loops objects set)
-  add_library(${objects} OBJECT "${PROJECT_SOURCE_DIR}/src/loops/float.cpp"
-                                "${PROJECT_SOURCE_DIR}/src/loops/double.cpp")
+  list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/src/loops/" OUTPUT_VARIABLE sources)
+  add_library(${objects} OBJECT ${sources})
   nearfar_compiled(${objects})
   target_include_directories(${objects} PRIVATE "${PROJECT_SOURCE_DIR}/include")
   target_compile_features(${objects} PRIVATE cxx_std_20)

@@ -21,6 +21,9 @@ class Problem {
     rows_ = normal_rows<double>(rows, shape.d, 1).template cast<S>();
     const Eigen::Index first = subject_.views ? rows / 2 : shape.n;
     if (subject_.views || !subject_.one_set) rows_.middleRows(first, first) += rows_.topRows(first);
+    if (shape.bfloat16) {
+      rows_ = rows_.template cast<Eigen::bfloat16>().template cast<S>().eval();
+    }
     gradients_ = RowMatrix<S>::Zero(rows, shape.d);
     labels_ = labels(shape.n);
   }

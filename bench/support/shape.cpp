@@ -52,11 +52,15 @@ Shape parse_shape(const std::string& text) {
       out.gradients = yes(value, text);
     } else if (name == "peers") {
       out.peers = yes(value, text);
+    } else if (name == "products") {
+      if (value != "scalar" && value != "bfloat16") refuse("no products: " + value, text);
+      out.bfloat16 = value == "bfloat16";
     } else {
       out.options.emplace_back(name, value);
     }
   }
   if (out.m == 0) out.m = out.n;
+  if (out.bfloat16 && out.scalar != "float") refuse("products in bfloat16 of " + out.scalar, text);
   return out;
 }
 

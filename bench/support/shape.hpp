@@ -26,6 +26,7 @@ struct Shape {
   std::string kernel;     ///< the loss's default if empty
   bool gradients = true;  ///< gradients=no: forward alone
   bool peers = true;      ///< peers=no: nearfar alone
+  bool bfloat16 = false;  ///< products=bfloat16: rows and products in bfloat16, nearfar alone
   std::vector<std::pair<std::string, std::string>> options;
 };
 

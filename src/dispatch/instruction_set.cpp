@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "nearfar/core/determinism.hpp"
+#include "nearfar/loops/bfloat16_products.hpp"
 #include "nearfar/loops/tables.hpp"
 
 #ifdef NEARFAR_DISPATCH
@@ -30,9 +31,15 @@ namespace detail {
 NEARFAR_TABLES_OF(baseline)
 NEARFAR_TABLES_OF(avx2)
 NEARFAR_TABLES_OF(avx512)
+inline namespace avx512_bf16 {
+extern const Bfloat16Loops* const bfloat16_loops_of_set;
+}
 #define NEARFAR_FIRST_SET baseline
 #else
 NEARFAR_TABLES_OF(native)
+inline namespace native {
+extern const Bfloat16Loops* const bfloat16_loops_of_set;
+}
 #define NEARFAR_FIRST_SET native
 #endif
 
@@ -41,14 +48,19 @@ namespace {
 struct Tables {
   const LoopTables<float>* single;
   const LoopTables<double>* twice;
+  const Bfloat16Loops* bfloat16;  ///< null without the instructions
 };
 
 // The set that every processor has.
-constexpr Tables first_set = {&NEARFAR_FIRST_SET::float_tables, &NEARFAR_FIRST_SET::double_tables};
+constexpr Tables first_set = {&NEARFAR_FIRST_SET::float_tables, &NEARFAR_FIRST_SET::double_tables,
+                              nullptr};
 
 // It is in use until choose() runs, before constructors without a priority.
 constinit std::atomic<const LoopTables<float>*> chosen_float = first_set.single;
 constinit std::atomic<const LoopTables<double>*> chosen_double = first_set.twice;
+#ifdef NEARFAR_DISPATCH
+constinit std::atomic<const Bfloat16Loops*> chosen_bfloat16 = first_set.bfloat16;
+#endif
 
 template <class S>
 const LoopTables<S>& chosen_tables() {
@@ -82,6 +94,7 @@ InstructionSet chosen_set() {
 void use(const Tables& tables) {
   chosen_float.store(tables.single, std::memory_order_relaxed);
   chosen_double.store(tables.twice, std::memory_order_relaxed);
+  chosen_bfloat16.store(tables.bfloat16, std::memory_order_relaxed);
 }
 
 // The tables of the processor, or of NEARFAR_ISA.
@@ -91,10 +104,11 @@ __attribute__((constructor(101))) void choose() {
   __builtin_cpu_init();
   switch (chosen_set()) {
     case InstructionSet::avx512:
-      widest = {&avx512::float_tables, &avx512::double_tables};
+      widest = {&avx512::float_tables, &avx512::double_tables,
+                processor_has_bfloat16() ? avx512_bf16::bfloat16_loops_of_set : nullptr};
       break;
     case InstructionSet::avx2:
-      widest = {&avx2::float_tables, &avx2::double_tables};
+      widest = {&avx2::float_tables, &avx2::double_tables, nullptr};
       break;
     case InstructionSet::baseline:
       break;
@@ -115,7 +129,17 @@ __attribute__((constructor(101))) void choose() {
   template const Loops<double>& loops<double>();
 NEARFAR_LOOP_FAMILIES(NEARFAR_CHOSEN_LOOPS)
 
+const Bfloat16Loops* bfloat16_loops() {
+#ifdef NEARFAR_DISPATCH
+  return chosen_bfloat16.load(std::memory_order_relaxed);
+#else
+  return native::bfloat16_loops_of_set;
+#endif
+}
+
 }  // namespace detail
+
+bool has_bfloat16_products() { return detail::bfloat16_loops() != nullptr; }
 
 InstructionSet active_instruction_set() { return detail::chosen_tables<float>().set; }
 

@@ -19,4 +19,7 @@ inline bool processor_has(InstructionSet set) {
   return true;
 }
 
+/// True if it also has AVX-512 BF16, given the set avx512.
+inline bool processor_has_bfloat16() { return __builtin_cpu_supports("avx512bf16") != 0; }
+
 }  // namespace nearfar::detail

@@ -18,6 +18,16 @@ TEST(InstructionSet, HasAName) {
   EXPECT_LE(active_instruction_set(), InstructionSet::avx512);
 }
 
+TEST(InstructionSet, HasProductsInBfloat16WithAvx512Alone) {
+  if (active_instruction_set() != InstructionSet::avx512) {
+    EXPECT_FALSE(nearfar::has_bfloat16_products());
+    return;
+  }
+#if defined(__x86_64__) && !defined(NEARFAR_HEADER_ONLY)
+  EXPECT_EQ(nearfar::has_bfloat16_products(), __builtin_cpu_supports("avx512bf16") != 0);
+#endif
+}
+
 #if defined(__x86_64__)
 bool processor_has(InstructionSet set) {
   switch (set) {

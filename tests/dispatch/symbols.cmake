@@ -1,11 +1,11 @@
 # What is compiled with wide instructions must not become the one body of it in a whole program:
 #
-# -DSET=<set> -DOBJECTS=... fails when these objects offer a function or variable that is not of
-# namespace nearfar::detail::<set>.
+# -DSET=<set> -DOBJECTS=... -DOFFERED=... fails when these objects offer a function or variable that is
+# not of namespace nearfar::detail::<set>, or do not offer these of it.
 # -DLIBRARY=... fails when the library holds anything of Eigen's, whose functions' bodies depend on
 # whoever compiles them, or when what is of a set's namespace can be had from outside.
 
-set(all_sets "8baseline|4avx2|6avx512|6native")
+set(all_sets "8baseline|4avx2|6avx512|11avx512_bf16|6native")
 if(SET)
   set(files ${OBJECTS})
   set(options --extern-only)
@@ -13,8 +13,8 @@ if(SET)
   # A function or variable, what it keeps (_ZGV, _ZGR), what is local to it (_ZZ).
   set(allowed "^_Z(GV|GR)?Z*N[KVrRO]*7nearfar6detail${length}${SET}[0-9a-zA-Z]")
   set(forbidden "^$")
-  foreach(scalar float double)
-    list(APPEND wanted "_ZN7nearfar6detail${length}${SET}[0-9]+${scalar}_tablesE")
+  foreach(name IN LISTS OFFERED)
+    list(APPEND wanted "_ZN7nearfar6detail${length}${SET}[0-9]+${name}E")
   endforeach()
 elseif(CONFIG STREQUAL "Debug")
   message(STATUS "SKIPPED: without optimisation Eigen's headers leave their constants' constructors")

@@ -28,6 +28,15 @@ consteval InstructionSet compiled_instruction_set() {
 #endif
 }
 
+/// Whether the compiler's flags allow products in bfloat16.
+consteval bool compiled_bfloat16_products() {
+#if defined(__AVX512BF16__)
+  return compiled_instruction_set() == InstructionSet::avx512;
+#else
+  return false;
+#endif
+}
+
 }  // namespace detail
 
 /// The instruction set that the loops use. With the compiled library it is the widest that both the
@@ -38,6 +47,14 @@ consteval InstructionSet compiled_instruction_set() {
 constexpr InstructionSet active_instruction_set() { return detail::compiled_instruction_set(); }
 #else
 NEARFAR_EXPORT InstructionSet active_instruction_set();
+#endif
+
+/// True if calls take Products::bfloat16: the active set is AVX-512, and the processor has AVX-512
+/// BF16. Header-only: if the compiler's flags have both.
+#ifdef NEARFAR_HEADER_ONLY
+constexpr bool has_bfloat16_products() { return detail::compiled_bfloat16_products(); }
+#else
+NEARFAR_EXPORT bool has_bfloat16_products();
 #endif
 
 /// The name of a set in NEARFAR_ISA.

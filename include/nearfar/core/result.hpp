@@ -8,6 +8,7 @@
 
 #include "nearfar/core/numbers.hpp"
 #include "nearfar/core/portable_math.hpp"
+#include "nearfar/core/products.hpp"
 #include "nearfar/core/workspace.hpp"
 
 /// \file
@@ -118,6 +119,7 @@ struct CallOptions {
   Workspace* workspace = nullptr;    ///< scratch memory to reuse; null: the call makes its own
   GradientRows<S> d_parameter = {};  ///< gradient of the kernel's matrix (Mahalanobis, Bilinear)
   Upstream upstream = {};            ///< dL/d(value), a factor of all gradients; 1 unless given
+  Products products = Products::scalar;  ///< how rows are multiplied
 };
 
 }  // namespace nearfar

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nearfar/core/inputs.hpp"
+#include "nearfar/core/instruction_set.hpp"
 #include "nearfar/core/opening.hpp"
 #include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
@@ -46,7 +47,8 @@ struct NamedRows {
   const char* name;
   Rows<S> rows;
   GradientRows<S> gradient = {};
-  KeptRows kept = {};  ///< those that take part; by default all
+  KeptRows kept = {};                ///< those that take part; by default all
+  Element stored = Element::scalar;  ///< how the caller stores the rows
 };
 
 /// One call of a loss. In order: `add` its sets of rows, `check`, `pack`, run score passes over
@@ -65,6 +67,7 @@ class Call {
         reduction_(reduction),
         wants_gradients_(inputs.wants_gradients),
         upstream_(inputs.options.upstream),
+        products_(inputs.options.products),
         d_parameter_(inputs.options.d_parameter) {}
 
   Scratch& scratch() { return scratch_; }
@@ -114,6 +117,9 @@ class Call {
     check_same_rows();
   }
 
+  /// Call it before `check` in a loss that takes Products::bfloat16 (see Bfloat16Use).
+  void take_bfloat16_products() { takes_bfloat16_ = true; }
+
   /// Throws unless all sets have the same number of rows.
   void check_same_rows() const {
     const Index first = set(0).pieces[0].kept.all;
@@ -129,6 +135,7 @@ class Call {
   void check(const KeptRows& terms) {
     terms_ = terms;
     check_shapes();
+    check_products_option();
     each_piece([&](const Set&, const NamedRows<S>& piece) {
       check_finite(piece.name, piece.rows, threads_);
     });
@@ -172,6 +179,12 @@ class Call {
       kernel.geometry = one.geometry;
       one.packed =
           detail::pack(scratch_, threads_, kernel, one.rows, maps(kernel_, one.side), centre);
+      if constexpr (std::is_same_v<S, float>) {
+        if (products_ == Products::bfloat16) {
+          one.packed.in_bfloat16 =
+              bfloat16_rows(scratch_, threads_, one.rows, one.packed.inverse_norm);
+        }
+      }
     }
     if (kernel_.geometry == Geometry::inner_product) check_overflow();
     for (int k = 0; k < count_ && wants_gradients_; ++k) {
@@ -384,6 +397,7 @@ class Call {
     NamedRows<S> out = rows;
     // If the numbers do not fit, a later check throws for all rows.
     out.kept = kept.all == rows.rows.rows() ? kept : KeptRows(rows.rows.rows());
+    out.stored = rows.rows.element();
     out.rows = gather(scratch_, threads_, rows.rows, out.kept);
     return out;
   }
@@ -428,6 +442,23 @@ class Call {
       if (rows.rows() > 0 && wanted == 0) {
         fail_argument(piece.name, "rows of at least one element", "0 columns");
       }
+    });
+  }
+
+  void check_products_option() const {
+    if (!takes_bfloat16_) refuse_bfloat16(products_);
+    if (products_ != Products::bfloat16) return;
+    if (std::is_same_v<S, double>) fail_bfloat16("and a loss of double");
+    if (!has_bfloat16_products()) {
+      fail_bfloat16("which needs AVX-512 BF16 and the instruction set avx512");
+    }
+    if (kernel_.is_parametric() || kernel_.is_distance()) {
+      fail_bfloat16("which takes an inner product or a cosine");
+    }
+    each_piece([&](const Set& of, const NamedRows<S>& piece) {
+      if (of.optional && piece.rows.rows() == 0) return;
+      if (piece.stored == Element::bfloat16) return;
+      fail_bfloat16((std::string("and rows of another type: ") + piece.name).c_str());
     });
   }
 
@@ -515,6 +546,8 @@ class Call {
   Reduction reduction_;
   bool wants_gradients_;
   Upstream upstream_;
+  Products products_;
+  bool takes_bfloat16_ = false;
   KeptRows terms_;
   GradientRows<S> d_parameter_;
   std::array<Set, most_sets> sets_;

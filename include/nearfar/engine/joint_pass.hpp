@@ -56,7 +56,7 @@ class JointPass {
     take_ranges_of_blocks();
     Index bytes = 0;
     for (JointBlock<S>& block : blocks_) {
-      if (block.d_queries.wanted()) block.scores->prepare_gradients();
+      block.scores->prepare_gradients(block.d_queries.wanted(), block.d_keys.wanted());
       const PackedRows<S>& keys = block.scores->keys();
       bytes += PanelMemory<S>::bytes(block.scores->queries(), height_, keys.rows);
       if (block.guide != nullptr) {
@@ -180,8 +180,8 @@ class JointPass {
     JointBlock<S>& of = blocks_[static_cast<std::size_t>(b)];
     const PackedRows<S>& queries = of.scores->queries();
     S* sums = of.d_queries.wanted() ? of.d_queries.data + panel.first * queries.stride : nullptr;
-    of.scores->add_tile_gradients(mine, panel, queries.row(panel.first), first, end, ticket, stage,
-                                  sums, of.d_keys);
+    of.scores->add_tile_gradients(mine, panel, of.scores->plain_rows(panel), first, end, ticket,
+                                  stage, sums, of.d_keys);
   }
 
   static const S* guide_at(const Memory& mine, Index r, Index from) {

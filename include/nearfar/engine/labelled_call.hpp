@@ -19,7 +19,7 @@ class LabelledCall {
   /// Checks and packs everything; throws before any output has changed. Arguments must outlive the
   /// object.
   LabelledCall(const KernelValue<S>& kernel, Reduction reduction, PairWeights pair_weights,
-               const LabelledInputs<S>& inputs)
+               const LabelledInputs<S>& inputs, Bfloat16Use bfloat16 = Bfloat16Use::refused)
       : call_(kernel, reduction, inputs.sets), same_rows_(!inputs.has_references) {
     const auto& rows = inputs.sets.rows;
     const auto& gradients = inputs.sets.gradients;
@@ -35,6 +35,7 @@ class LabelledCall {
       call_.add(Side::query, {"queries", rows[0], gradients[0]}, of_queries.rows);
       call_.add(Side::key, {"references", rows[1], gradients[1]}, of_references.rows);
     }
+    if (bfloat16 == Bfloat16Use::taken) call_.take_bfloat16_products();
     call_.check(of_queries.rows);
     // One object for both sides if rows are compared with themselves.
     LabelledRows& of_keys = same_rows_ ? of_queries : of_references;

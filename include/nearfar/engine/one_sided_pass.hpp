@@ -169,7 +169,7 @@ class OneSidedPass {
   /// Calls body(memory, worker, block, ticket, gradients) for each panel of whole rows.
   template <class Body>
   void each_panel(Index height, RowGradients<S>& dx, RowGradients<S>& dy, const Body& body) {
-    if (dx.wanted()) tiles_.prepare_gradients();
+    tiles_.prepare_gradients(dx.wanted(), dy.wanted());
     const Index panels = tasks_of(queries_.rows, height);
     const int workers =
         panels_at_once(queries_, keys_, PanelMemory<S>::bytes(queries_, height, keys_.rows),
@@ -215,7 +215,7 @@ class OneSidedPass {
   template <class ToGeometry>
   void weigh_blocks(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
                     const ToGeometry& to_geometry) {
-    if (dx.wanted()) tiles_.prepare_gradients();
+    tiles_.prepare_gradients(dx.wanted(), dy.wanted());
     constexpr Index height = 96;  // for any number of rows: panels must end where blocks do
     static_assert(block_grid % height == 0);
     const Index panels = tasks_of(queries_.rows, height);
@@ -237,7 +237,7 @@ class OneSidedPass {
                           weigh_tile(term, mine, block, first, end);
                           S* sums = dx.wanted() ? dx.data + block.first * queries_.stride : nullptr;
                           const Index stage = first / tile_width;
-                          tiles_.add_tile_gradients(mine, block, queries_.row(block.first), first,
+                          tiles_.add_tile_gradients(mine, block, tiles_.plain_rows(block), first,
                                                     end, ticket, stage, sums, dy);
                           if (dy.wanted()) ticket.leave(stage);
                         });

@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "nearfar/engine/bfloat16_rows.hpp"
 #include "nearfar/engine/stored_rows.hpp"
 #include "nearfar/kernels/kernel.hpp"
 #include "nearfar/loops/products.hpp"
@@ -39,7 +40,8 @@ struct PackedRows {
   bool mapped = false;             ///< whether the kernel's matrix maps any rows of the call
   const S* centred = nullptr;      ///< with a matrix: the rows before mapping, `stride` below
   Index centred_stride = 0;
-  S* buffers = nullptr;  ///< distances of an input in 16 bits: two rows a thread
+  S* buffers = nullptr;           ///< distances of an input in 16 bits: two rows a thread
+  Bfloat16Rows in_bfloat16 = {};  ///< the same rows, if the call's products are of bfloat16
 
   const S* row(Index i) const { return data + i * stride; }
 
@@ -332,6 +334,7 @@ PackedRows<S> reordered(Scratch& scratch, int threads, const PackedRows<S>& x,
                         const Index* places) {
   PackedRows<S> out = x;
   out.places = places;
+  out.in_bfloat16 = {};
   // A row panel may begin with any row.
   const Index padded_rows = x.rows + panel_rows - 1;
   out.data = scratch.take<S>(padded_rows * x.stride);
@@ -354,6 +357,7 @@ PackedRows<S> reordered(Scratch& scratch, int threads, const PackedRows<S>& x,
 template <class S>
 PackedRows<S> part_of(const PackedRows<S>& x, Index first, Index count) {
   PackedRows<S> out = x;
+  out.in_bfloat16 = {};
   out.input = x.input.block(first, count);
   out.rows = count;
   out.data = x.data + first * x.stride;

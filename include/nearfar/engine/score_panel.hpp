@@ -1,5 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <type_traits>
+
+#include "nearfar/engine/bfloat16_products.hpp"
 #include "nearfar/engine/packed_rows.hpp"
 #include "nearfar/engine/score_rows.hpp"
 
@@ -73,6 +77,14 @@ class MaskedZeros {
   Index done_;
 };
 
+/// The queries of a panel as the gradient of the keys takes them.
+template <class S>
+struct FactoredRows {
+  Index first;       ///< the panel's first row
+  const S* factors;  ///< of its rows; null: none
+  const S* rows;     ///< the rows times their factors, queries' stride apart; null if not needed
+};
+
 /// The products of row panels of queries with keys.
 template <class S>
 class PanelProducts {
@@ -88,11 +100,14 @@ class PanelProducts {
   /// Both sides must outlive the object.
   PanelProducts(Scratch& scratch, int threads, const PackedRows<S>& queries,
                 const PackedRows<S>& keys)
-      : scratch_(scratch),
-        threads_(threads),
-        queries_(queries),
-        keys_(keys),
-        panels_(scratch.take<S>(round_up(keys.rows, loops_.panel_cols) * keys.depth)) {
+      : scratch_(scratch), threads_(threads), queries_(queries), keys_(keys) {
+    if constexpr (std::is_same_v<S, float>) {
+      if (queries.in_bfloat16.words != nullptr && keys.in_bfloat16.words != nullptr) {
+        in_bfloat16_.emplace(scratch, threads, queries, keys);
+        return;
+      }
+    }
+    panels_ = scratch.take<S>(round_up(keys.rows, loops_.panel_cols) * keys.depth);
     parallel_tasks(tasks_of(keys.rows, loops_.panel_cols), threads, [&](Index p, int) {
       const Index first = p * loops_.panel_cols;
       loops_.pack_col_panels(keys.row(first), keys.stride,
@@ -101,9 +116,13 @@ class PanelProducts {
     });
   }
 
-  /// Call it before query gradients are computed.
-  void prepare_gradients() {
-    if (columns_ != nullptr) return;
+  /// Whether products are of bfloat16.
+  bool in_bfloat16() const { return in_bfloat16_.has_value(); }
+
+  /// Call it before gradients are computed, with those that are.
+  void prepare_gradients(bool of_queries, bool of_keys) {
+    if (in_bfloat16()) in_bfloat16_->prepare_gradients(of_queries, of_keys);
+    if (in_bfloat16() || !of_queries || columns_ != nullptr) return;
     columns_ = scratch_.take<S>(keys_.rows * round_up(keys_.depth, loops_.lanes));
     parallel_tasks(tasks_of(keys_.rows, rows_per_task), threads_, [&](Index t, int) {
       const Index end = std::min(keys_.rows, (t + 1) * rows_per_task);
@@ -121,6 +140,12 @@ class PanelProducts {
   void score(Index first_row, Index count, Index first, Index end,
              const ScorePanel<S>& panel) const {
     const Index begin = round_down(first, loops_.lanes);
+    if constexpr (std::is_same_v<S, float>) {
+      if (in_bfloat16()) {
+        in_bfloat16_->score(first_row, count, begin, end, panel.at(0, begin), panel.stride);
+        return;
+      }
+    }
     loops_.multiply_panels(queries_.row(first_row), queries_.stride, panels_, keys_.depth,
                            tasks_of(count, panel_rows), begin, end,
                            tasks_of(keys_.rows, loops_.panel_cols), panel.at(0, begin),
@@ -151,9 +176,16 @@ class PanelProducts {
   }
 
   /// sums (count x queries' stride, padded to whole row panels) += W Y over keys [first, end) of
-  /// one tile.
-  void add_query_gradients(const ScorePanel<S>& panel, Index count, Index first, Index end,
-                           S* sums) const {
+  /// one tile. `thread` is the number of the calling thread.
+  void add_query_gradients(int thread, const ScorePanel<S>& panel, Index count, Index first,
+                           Index end, S* sums) const {
+    if constexpr (std::is_same_v<S, float>) {
+      if (in_bfloat16()) {
+        in_bfloat16_->add_query_gradients(thread, panel.at(0, first), panel.stride, count, first,
+                                          end, sums);
+        return;
+      }
+    }
     for (Index b = 0; b < column_blocks(loops_, keys_.depth); ++b) {
       const Columns d = column_block(loops_, b, keys_.depth);
       loops_.multiply_rows(panel.at(0, first), panel.stride, tasks_of(count, panel_rows),
@@ -162,12 +194,19 @@ class PanelProducts {
     }
   }
 
-  /// dY += W^T X over keys [first, end) of one tile; `rows` are the panel's, queries' stride apart.
-  /// Columns from `end` to a whole block must be zero.
-  void add_key_gradients(const ScorePanel<S>& panel, const S* rows, Index count, Index first,
-                         Index end, RowGradients<S>& dy) const {
+  /// dY += W^T X over keys [first, end) of one tile; X are the panel's `rows`. Columns from `end`
+  /// to a whole block must be zero.
+  void add_key_gradients(int thread, const ScorePanel<S>& panel, const FactoredRows<S>& rows,
+                         Index count, Index first, Index end, RowGradients<S>& dy) const {
+    if constexpr (std::is_same_v<S, float>) {
+      if (in_bfloat16()) {
+        in_bfloat16_->add_key_gradients(thread, panel.at(0, first), panel.stride, rows.first, count,
+                                        rows.factors, first, end, dy.data);
+        return;
+      }
+    }
     loops_.multiply_transposed(panel.at(0, first), panel.stride, tasks_of(end - first, panel_rows),
-                               count, rows, queries_.stride, queries_.depth,
+                               count, rows.rows, queries_.stride, queries_.depth,
                                dy.data + first * keys_.stride, keys_.stride);
     if (keys_.squared_norm == nullptr) return;
     S sums[tile_width] = {};
@@ -185,8 +224,9 @@ class PanelProducts {
   int threads_;
   const PackedRows<S>& queries_;
   const PackedRows<S>& keys_;
-  S* panels_;             ///< column panels of keys, for the scores
+  S* panels_ = nullptr;   ///< column panels of keys, for the scores
   S* columns_ = nullptr;  ///< blocks of columns, for the gradient of the queries
+  std::optional<Bfloat16Products> in_bfloat16_;
 };
 
 /// The memory of one thread for a row panel.

@@ -41,8 +41,10 @@ class ScoreTiles {
   bool is_distance() const { return score_rows_.kernel().orientation == Orientation::distance; }
   bool has_row_weights() const { return score_rows_.kernel().is_distance(); }
 
-  /// Call it before query gradients are added.
-  void prepare_gradients() { products_.prepare_gradients(); }
+  /// Call it before gradients are added, with those that are.
+  void prepare_gradients(bool of_queries, bool of_keys) {
+    products_.prepare_gradients(of_queries, of_keys);
+  }
 
   /// Panel t of panels of `height` queries.
   PanelQueries panel(Index t, Index height) const {
@@ -119,9 +121,11 @@ class ScoreTiles {
   void add_gradients(PanelMemory<S>& mine, const PanelQueries& panel, const Ticket& ticket,
                      const S* factors, PanelGradients<S>& gradients) const {
     if (!gradients.wants_queries() && !gradients.wants_keys()) return;
-    const S* rows = factors != nullptr && gradients.wants_keys()
-                        ? mine.scaled_rows(queries_, panel.first, panel.count)
-                        : queries_.row(panel.first);
+    FactoredRows<S> rows = plain_rows(panel);
+    rows.factors = factors;
+    if (factors != nullptr && gradients.wants_keys() && !products_.in_bfloat16()) {
+      rows.rows = mine.scaled_rows(queries_, panel.first, panel.count);
+    }
     const bool apart = factors != nullptr || gradients.shared();
     S* sums = nullptr;
     if (gradients.wants_queries()) sums = apart ? mine.sums : gradients.rows(panel.first);
@@ -136,23 +140,28 @@ class ScoreTiles {
     if (has_row_weights()) gradients.take_weights(panel.first, panel.count, mine.weights);
   }
 
+  /// The panel's queries without factors.
+  FactoredRows<S> plain_rows(const PanelQueries& panel) const {
+    return {panel.first, nullptr, queries_.row(panel.first)};
+  }
+
   /// Adds a tile's share to `sums`, the gradients of the panel's queries, and to dy, each if
   /// wanted. `rows` are the panel's queries, in some calls times factors. The part for dy waits for
   /// `stage`, which the caller leaves.
-  void add_tile_gradients(PanelMemory<S>& mine, const PanelQueries& panel, const S* rows,
-                          Index first, Index end, const Ticket& ticket, Index stage, S* sums,
-                          RowGradients<S>& dy) const {
+  void add_tile_gradients(PanelMemory<S>& mine, const PanelQueries& panel,
+                          const FactoredRows<S>& rows, Index first, Index end, const Ticket& ticket,
+                          Index stage, S* sums, RowGradients<S>& dy) const {
     if (mine.any_near(panel.count, first, end)) {
       if (dy.wanted()) ticket.wait_for(stage);
       products_.add_near_gradients(mine.thread, mine.panel, mine.near, panel.first, panel.count,
                                    first, first, end, sums, dy);
     }
     if (sums != nullptr) {
-      products_.add_query_gradients(mine.panel, panel.count, first, end, sums);
+      products_.add_query_gradients(mine.thread, mine.panel, panel.count, first, end, sums);
     }
     if (dy.wanted()) {
       ticket.wait_for(stage);
-      products_.add_key_gradients(mine.panel, rows, panel.count, first, end, dy);
+      products_.add_key_gradients(mine.thread, mine.panel, rows, panel.count, first, end, dy);
     }
   }
 

@@ -356,7 +356,7 @@ class TwoSidedPass {
   template <class Open>
   void add_gradients(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
                      RowGradients<S>& dy, const Open& open) {
-    if (dx.wanted()) products_.prepare_gradients();
+    products_.prepare_gradients(dx.wanted(), dy.wanted());
     PanelGradients<S> gradients(scratch_, queries_, dx, dy, same_);
     each_panel([&](Memory& mine, const Block& block, const Ticket& ticket) {
       PanelMemory<S>& panel = mine.panel;
@@ -381,12 +381,13 @@ class TwoSidedPass {
                                        block.count, first, below, end, sums, gradients.of_keys());
         }
         if (gradients.wants_keys()) {
-          products_.add_key_gradients(panel.panel, queries_.row(block.first), block.count, below,
-                                      end, gradients.of_keys());
+          products_.add_key_gradients(panel.thread, panel.panel,
+                                      {block.first, nullptr, queries_.row(block.first)},
+                                      block.count, below, end, gradients.of_keys());
         }
         ticket.leave(first / tile_width);
         if (sums != nullptr) {
-          products_.add_query_gradients(panel.panel, block.count, first, end, sums);
+          products_.add_query_gradients(panel.thread, panel.panel, block.count, first, end, sums);
         }
       });
       if (sums != nullptr && has_row_weights()) {

@@ -41,24 +41,26 @@ void pack_col_panels(const S* rows, Index stride, Index count, Index depth, S* o
 
 /// C = A B, or C += A B if `add`: one register block, of the width that `cols` (a multiple of the
 /// lanes, at most `vectors` of them) needs.
-template <int vectors, class S, class ARow, class Ahead>
+template <int vectors, class Multiply, class S, class ARow, class Ahead>
 NEARFAR_ALWAYS_INLINE void block_of_width(Index cols, Index depth, const S* a, ARow a_row,
                                           Index a_depth, const S* b, Index b_depth, S* c,
                                           Index c_row, bool add, const Ahead& ahead) {
   using Shape = BlockShape<S>;
   if constexpr (vectors > 1) {
     if (cols < vectors * Shape::lanes) {
-      block_of_width<vectors - 1>(cols, depth, a, a_row, a_depth, b, b_depth, c, c_row, add, ahead);
+      block_of_width<vectors - 1, Multiply>(cols, depth, a, a_row, a_depth, b, b_depth, c, c_row,
+                                            add, ahead);
       return;
     }
   }
-  register_block<Shape::rows, vectors>(depth, a, a_row, a_depth, b, b_depth, c, c_row, add, ahead);
+  register_block<Shape::rows, vectors, Multiply>(depth, a, a_row, a_depth, b, b_depth, c, c_row,
+                                                 add, ahead);
 }
 
 // Prefetches always lie inside the factor: on some processors a prefetch from an unmapped page
 // takes as long as a miss of every cache.
 
-template <class S>
+template <class S, class Multiply = MultiplyNumbers>
 void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index row_panels,
                      Index col_begin, Index col_end, Index col_panels, S* c, Index c_stride,
                      bool add) {
@@ -80,7 +82,7 @@ void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index 
       const Index last = col_panels * depth * Shape::cols - (k1 - k0) * share;
       for (Index p = 0; p < row_panels; ++p) {
         const S* next = b + min(begin + (k1 - k0) * (Shape::cols + p * share), last);
-        block_of_width<Shape::vectors>(
+        block_of_width<Shape::vectors, Multiply>(
             width - skipped, k1 - k0, a + p * Shape::rows * a_stride + k0, a_stride, 1,
             from + skipped, Index(Shape::cols),
             c + p * Shape::rows * c_stride + (q * Shape::cols + skipped - col_begin), c_stride,
@@ -90,7 +92,7 @@ void multiply_panels(const S* a, Index a_stride, const S* b, Index depth, Index 
   }
 }
 
-template <class S>
+template <class S, class Multiply = MultiplyNumbers>
 void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, const S* y,
                    Index y_stride, Index y_rows, Index cols, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
@@ -105,7 +107,7 @@ void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, con
     const Index last = (y_rows - 1) * y_stride - (depth - 1) * step;
     for (Index p = 0; p < row_panels; ++p) {
       const S* next = y + min((j + pass + p * share) * y_stride, last);
-      block_of_width<Shape::vectors>(
+      block_of_width<Shape::vectors, Multiply>(
           cols, depth, w + p * Shape::rows * w_stride + j, w_stride, 1, y + j * y_stride, y_stride,
           c + p * Shape::rows * c_stride, c_stride, true,
           [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * step); });
@@ -113,7 +115,7 @@ void multiply_rows(const S* w, Index w_stride, Index row_panels, Index keys, con
   }
 }
 
-template <class S>
+template <class S, class Multiply = MultiplyNumbers>
 void multiply_transposed(const S* w, Index w_stride, Index key_panels, Index rows, const S* x,
                          Index x_stride, Index cols, S* c, Index c_stride) {
   using Shape = BlockShape<S>;
@@ -124,7 +126,7 @@ void multiply_transposed(const S* w, Index w_stride, Index key_panels, Index row
       const S* panel = w + p * Shape::rows;
       // The next block of columns begins with the first panel again.
       const S* next = p + 1 < key_panels ? panel + Shape::rows : t + 1 < blocks ? w : panel;
-      block_of_width<Shape::vectors>(
+      block_of_width<Shape::vectors, Multiply>(
           d.count, rows, panel, Constant<Index(1)>{}, w_stride, x + d.first, x_stride,
           c + p * Shape::rows * c_stride + d.first, c_stride, true,
           [&](Index k) NEARFAR_LAMBDA_INLINE { fetch(next + k * w_stride); });

@@ -26,12 +26,20 @@ struct BlockShape {
   static constexpr int cols = vectors * lanes;
 };
 
+/// Elements are numbers.
+struct MultiplyNumbers {
+  template <class V>
+  static NEARFAR_ALWAYS_INLINE V add(V a, V b, V sum) {
+    return multiply_add(a, b, sum);
+  }
+};
+
 /// C (+)= A B with A rows x depth, B depth x (vectors * lanes):
 /// A(r, k) = a[r * a_row + k * a_depth], B(k, .) = b[k * b_depth ...], C(r, .) = c[r * c_row ...].
 /// `add` keeps the contents of C. `ARow` is Index, or a Constant if known. `ahead(k)` is called in
 /// each step, to prefetch the data of the next block: hardware prefetchers stop at every jump from
-/// row to row.
-template <int rows, int vectors, class S, class ARow, class Ahead>
+/// row to row. `Multiply` adds the products of two vectors of elements to sums.
+template <int rows, int vectors, class Multiply, class S, class ARow, class Ahead>
 NEARFAR_ALWAYS_INLINE void register_block(Index depth, const S* a, ARow a_row, Index a_depth,
                                           const S* b, Index b_depth, S* c, Index c_row, bool add,
                                           const Ahead& ahead) {
@@ -50,7 +58,7 @@ NEARFAR_ALWAYS_INLINE void register_block(Index depth, const S* a, ARow a_row, I
     unrolled<rows>([&](auto r) NEARFAR_LAMBDA_INLINE {
       const V ar = V::broadcast(a[r * a_row]);
       unrolled<vectors>(
-          [&](auto v) NEARFAR_LAMBDA_INLINE { sum[r][v] = multiply_add(ar, bk[v], sum[r][v]); });
+          [&](auto v) NEARFAR_LAMBDA_INLINE { sum[r][v] = Multiply::add(ar, bk[v], sum[r][v]); });
     });
     a += a_depth;
     b += b_depth;

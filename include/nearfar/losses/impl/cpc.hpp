@@ -70,6 +70,7 @@ class CpcCall {
   const Upstream& upstream() const { return inputs_.options.upstream; }
 
   void check() const {
+    refuse_bfloat16(inputs_.options.products);
     const Index n = contexts().rows();
     if (n % options_.length != 0) {
       fail_argument("contexts", "whole sequences of length " + std::to_string(options_.length),

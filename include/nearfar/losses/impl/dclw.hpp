@@ -32,6 +32,7 @@ TemperatureResult evaluate(const DclwOptions& options, const KernelValue<S>& ker
   const double tau = options.temperature;
   Call<S> call(kernel, options.reduction, inputs);
   call.add_views(inputs);
+  call.take_bfloat16_products();
   call.check(n);
   refuse_unusable(options.unusable_anchors, samples == 1 ? 2 : 0, "without a negative");
   call.pack();

@@ -17,6 +17,7 @@ TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2
   const KernelValue<S> kernel = kernel_value<S>(Cosine());
   Call<S> call(kernel, options.reduction, inputs);
   call.add_views(inputs);
+  call.take_bfloat16_products();
   call.check(2 * n);
   check_ids_alone({"targets", targets}, n);
   const Index* partner = view_partners(call.scratch(), n);

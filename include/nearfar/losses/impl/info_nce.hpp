@@ -74,6 +74,7 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   const LabelledRows of_keys = labelled_rows(scratch, all_keys, keys.rows());
   call.add(Side::query, {"queries", queries, inputs.gradients[0]}, of_queries.rows);
   call.add(Side::key, {"keys", keys, inputs.gradients[1]}, of_keys.rows);
+  call.take_bfloat16_products();
   call.check(of_queries.rows);
   check_ids_alone({"query_targets", of_queries.targets}, of_queries.rows.count,
                   {"key_targets", of_keys.targets}, of_keys.rows.count);
@@ -135,6 +136,7 @@ InfoNceResult evaluate(const InfoNceOptions& options, const KernelValue<S>& kern
   add_queries_with_keys(call, inputs);
   negatives.check_count("negatives", n);
   call.add_optional(Side::key, {"negatives", inputs.rows[2], inputs.gradients[2]});
+  if (negatives.shared()) call.take_bfloat16_products();
   call.check(n);
   call.pack();
   return with_negatives(options, call, [&](RowTerm<S>& term, Diagnostics& d) {

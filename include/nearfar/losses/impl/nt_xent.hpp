@@ -44,6 +44,7 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
   const LabelledRows labelled =
       labelled_rows(call.scratch(), {"targets", given}, inputs.rows[0].rows());
   call.add_views(inputs, labelled.rows);
+  call.take_bfloat16_products();
   call.check(of_both_views(call.scratch(), labelled.rows));
   const Index n = labelled.rows.count;
   const Targets& targets = labelled.targets;

@@ -14,6 +14,7 @@ TemperatureResult evaluate(const RinceOptions& options, const KernelValue<S>& ke
   const Index n = inputs.rows[0].rows();
   Call<S> call(kernel, options.reduction, inputs);
   call.add_pairs(inputs, "queries", "keys");
+  call.take_bfloat16_products();
   call.check(n);
   call.pack();
   RinceTerm<S> term(call.scratch(), n,
@@ -31,6 +32,7 @@ TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S
   const Index n = inputs.rows[0].rows();
   Call<S> call(kernel, options.reduction, inputs);
   call.add_views(inputs);
+  call.take_bfloat16_products();
   call.check(2 * n);
   call.pack();
   RinceTerm<S> term(call.scratch(), 2 * n,

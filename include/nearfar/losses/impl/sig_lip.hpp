@@ -44,6 +44,7 @@ SigLipResult evaluate(const SigLipOptions& options, const KernelValue<S>& kernel
   const LabelledRows labelled =
       labelled_rows(call.scratch(), {"targets", given}, inputs.rows[0].rows());
   call.add_pairs(inputs, "images", "texts", labelled.rows);
+  call.take_bfloat16_products();
   call.check(labelled.rows);
   const Index n = labelled.rows.count;
   check_pair_targets({"targets", labelled.targets}, n, n);

@@ -9,7 +9,7 @@ namespace nearfar::detail {
 template <class S>
 TemperatureResult evaluate(const SincereOptions& options, const KernelValue<S>& kernel,
                            const LabelledInputs<S>& inputs) {
-  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
+  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs, Bfloat16Use::taken);
   return run_sincere<S>(call, options.temperature, options.terms == SincereTerms::positive_pairs,
                         options.unusable_anchors);
 }

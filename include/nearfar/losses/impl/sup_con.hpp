@@ -37,7 +37,7 @@ TemperatureResult sup_con(const SupConOptions& options, Frame& call) {
 template <class S>
 TemperatureResult evaluate(const SupConOptions& options, const KernelValue<S>& kernel,
                            const LabelledInputs<S>& inputs) {
-  LabelledCall<S> call(kernel, options.reduction, PairWeights::used, inputs);
+  LabelledCall<S> call(kernel, options.reduction, PairWeights::used, inputs, Bfloat16Use::taken);
   return sup_con<S>(options, call);
 }
 

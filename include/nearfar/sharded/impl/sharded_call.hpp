@@ -576,6 +576,7 @@ class ShardedCall {
   }
 
   void introduce(Introduction& own, const CallOptions<S>& call) {
+    refuse_bfloat16(call.products);
     const Rows<S>& p = given_.parameter;
     d_parameter_ = wants_gradients_ ? call.d_parameter : GradientRows<S>();
     own.wants_parameter = d_parameter_.wanted();
