@@ -204,7 +204,7 @@ class Nearfar final : public Peer<S> {
     if (!shape.bfloat16) return;
     const std::ptrdiff_t rows = b_.y == b_.x ? b_.n : b_.n + b_.m;
     in_bfloat16_ =
-        Eigen::Map<const RowMatrix<S>>(b_.x, rows, b_.d).template cast<Eigen::bfloat16>();
+        Eigen::Map<const nearfar::Matrix<S>>(b_.x, rows, b_.d).template cast<Eigen::bfloat16>();
   }
 
   double call() override {
@@ -261,7 +261,8 @@ class Nearfar final : public Peer<S> {
 
   Batch<S> b_;
   bool gradients_;
-  RowMatrix<Eigen::bfloat16> in_bfloat16_;  ///< all rows of the batch, for products in bfloat16
+  nearfar::Matrix<Eigen::bfloat16>
+      in_bfloat16_;  ///< all rows of the batch, for products in bfloat16
   Its loss_;
   nearfar::Workspace workspace_;
 };
