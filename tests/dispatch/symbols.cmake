@@ -1,7 +1,7 @@
 # What is compiled with wide instructions must not become the one body of it in a whole program:
 #
-# -DSET=<set> -DOBJECTS=... -DOFFERED=... fails when these objects offer a function or variable that is
-# not of namespace nearfar::detail::<set>, or do not offer these of it.
+# -DSET=<set> -DOBJECTS=... -DOFFERED=NAME,... fails when these objects offer a function or variable
+# that is not of namespace nearfar::detail::<set>, or do not offer these of it.
 # -DLIBRARY=... fails when the library holds anything of Eigen's, whose functions' bodies depend on
 # whoever compiles them, or when what is of a set's namespace can be had from outside.
 
@@ -13,7 +13,8 @@ if(SET)
   # A function or variable, what it keeps (_ZGV, _ZGR), what is local to it (_ZZ).
   set(allowed "^_Z(GV|GR)?Z*N[KVrRO]*7nearfar6detail${length}${SET}[0-9a-zA-Z]")
   set(forbidden "^$")
-  foreach(name IN LISTS OFFERED)
+  string(REPLACE "," ";" names "${OFFERED}")
+  foreach(name IN LISTS names)
     list(APPEND wanted "_ZN7nearfar6detail${length}${SET}[0-9]+${name}E")
   endforeach()
 elseif(CONFIG STREQUAL "Debug")

@@ -66,12 +66,12 @@ function(nearfar_symbols_test name)
                                                            "SKIPPED")
 endfunction()
 
-function(nearfar_set_symbols_test name set target)
+function(nearfar_set_symbols_test name set target offered)
   nearfar_symbols_test(${name} -DSET=${set} "-DOBJECTS=$<TARGET_OBJECTS:${target}>"
-                       "-DOFFERED=${ARGN}")
+                       -DOFFERED=${offered})
 endfunction()
 
-set(tables float_tables double_tables)
+set(tables float_tables,double_tables)
 foreach(set IN LISTS nearfar_instruction_sets)
   nearfar_set_symbols_test(${set} ${set} nearfar_loops_${set} ${tables})
 endforeach()
