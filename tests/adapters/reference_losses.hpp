@@ -357,6 +357,19 @@ inline Terms generalized_lifted_structure(const Tensor& d, const Pairs& pairs, d
   return {zeroed(values, usable), as_numbers(usable).sum().item<double>()};
 }
 
+/// With weights that are constants.
+inline Terms ranked_list(const Tensor& d, const Pairs& pairs, double margin, double alpha,
+                         double t_p, double t_n, double imbalance) {
+  const auto mean = [](const Tensor& hinge, const Tensor& pair, double t) {
+    const Tensor counts = pair.logical_and(hinge > 0);
+    const Tensor weights = zeroed((t * hinge.detach()).exp(), counts);
+    const Tensor sum = weights.sum(1);
+    return (weights * zeroed(hinge, counts)).sum(1) / at::where(sum > 0, sum, at::ones_like(sum));
+  };
+  return Terms((1 - imbalance) * mean(d - (alpha - margin), pairs.positive, t_p) +
+               imbalance * mean(alpha - d, pairs.negative, t_n));
+}
+
 inline Terms nca(const Tensor& logits, const Pairs& pairs) {
   const Tensor usable = pairs.positive.any(1);
   const Tensor summed = pairs.positive.logical_or(usable.logical_not().unsqueeze(1));

@@ -443,6 +443,16 @@ void add_pairs(Cases& cases) {
       [](const Tensor&, const Tensor& far, const Pairs& pairs, bool, Reduction) {
         return reference::generalized_lifted_structure(far, pairs, 1);
       });
+  cases.over_labels<Euclidean, SquaredEuclidean>(
+      "ranked_list",
+      [](Reduction r, const auto& kernel, const auto&... of) {
+        const RankedListOptions options{
+            .margin = 0.6, .alpha = 1.9, .t_p = 1.5, .t_n = 3, .imbalance = 0.3, .reduction = r};
+        return libtorch::ranked_list(of..., options, kernel);
+      },
+      [](const Tensor&, const Tensor& far, const Pairs& pairs, bool, Reduction) {
+        return reference::ranked_list(far, pairs, 0.6, 1.9, 1.5, 3, 0.3);
+      });
   cases.over_labels<SquaredEuclidean, Cosine>(
       "nca",
       [](Reduction r, const auto& kernel, const auto&... of) {

@@ -97,6 +97,7 @@ TYPED_TEST(DefaultMargins, GiveGradientsUnderEveryKernel) {
     expect_learns("Triplet " + of, got, dx);
     if constexpr (K::orientation == Orientation::distance) {
       over_labels("HadsellContrastive " + of, HadsellContrastive<S, K>({}, kernel));
+      over_labels("RankedList " + of, RankedList<S, K>({}, kernel));
     } else {
       over_labels("MultiSimilarity " + of, MultiSimilarity<S, K>({}, kernel));
       over_labels("Circle " + of, Circle<S, K>({}, kernel));

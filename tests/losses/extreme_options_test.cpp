@@ -143,6 +143,9 @@ TYPED_TEST(ExtremeOptions, ThatDoNotFitTheScalarTypeAreRefusedByName) {
       {"base", [](double v) { MultiSimilarity<S>({.base = v}); }},
       {"epsilon", [](double v) { MultiSimilarity<S>({.epsilon = v}); }},
       {"m", [](double v) { Circle<S>({.m = v}); }},
+      {"alpha", [](double v) { RankedList<S>({.alpha = v}); }},
+      {"t_p", [](double v) { RankedList<S>({.t_p = v}); }},
+      {"t_n", [](double v) { RankedList<S>({.t_n = v}); }},
       {"logit_bias", [](double v) { SigLip<S>({.logit_bias = v}); }},
       {"log_z", [](double v) { Nce<S>({.log_z = v}); }},
       {"margin", [](double v) { CosFace<S>({.margin = v}); }},
@@ -254,6 +257,12 @@ TYPED_TEST(ExtremeOptions, AtTheEndsGiveFiniteResultsOrErrors) {
         const auto r =
             MarginLoss<S>({.margin = v, .beta = beta, .nu = v}).forward_backward(x, labels, dx);
         return finite(r.value) && finite(r.d_beta);
+      });
+    }
+    for (const double alpha : {1.2, v}) {
+      check("RankedList", [&] {
+        const RankedList<S> loss({.margin = 0, .alpha = alpha, .t_p = v, .t_n = v});
+        return finite(loss.forward_backward(x, labels, dx).value);
       });
     }
     for (const double angle : {0.01, 1.56}) {

@@ -168,6 +168,15 @@ inline void adjust(nearfar::MutualInformationOptions& o, double sharpness, Orien
 inline void adjust(nearfar::NegativeSamplingOptions& o, double sharpness, Orientation) {
   o.temperature = 1 / sharpness;
 }
+/// Bounds that some pairs of both kinds exceed. The gradient treats the weights as constants:
+/// without temperatures they are constants.
+inline void adjust(nearfar::RankedListOptions& o, double, Orientation) {
+  o.margin = 0.6;
+  o.alpha = 1.6;
+  o.t_p = 0;
+  o.t_n = 0;
+  o.imbalance = 0.3;
+}
 /// For rows of few elements, a larger margin would often exceed pi.
 inline void adjust(nearfar::ArcFaceOptions& o, double, Orientation) { o.margin = 0.2; }
 inline void adjust(nearfar::SubCenterArcFaceOptions& o, double, Orientation) { o.margin = 0.2; }
@@ -204,6 +213,7 @@ inline bool is_smooth(const nearfar::SubCenterArcFaceOptions&) { return false; }
 inline bool is_smooth(const nearfar::AngleOptions&) { return false; }  // an absolute value
 inline bool is_smooth(const nearfar::CosineEmbeddingOptions&) { return false; }
 inline bool is_smooth(const nearfar::FastApOptions&) { return false; }
+inline bool is_smooth(const nearfar::RankedListOptions&) { return false; }
 inline bool is_smooth(const nearfar::SnrContrastiveOptions&) { return false; }
 inline bool is_smooth(const nearfar::CentroidTripletOptions&) { return false; }
 inline bool is_smooth(const nearfar::IntraPairVarianceOptions& o) {
@@ -309,6 +319,13 @@ void add_more(std::vector<nearfar::MinedTripletOptions>& all) {
   }
   add(TripletForm::hinge, Mining::batch_easy_hard, PositiveChoice::semihard, NegativeChoice::hard);
   add(TripletForm::hinge, Mining::batch_easy_hard, PositiveChoice::hard, NegativeChoice::easy);
+}
+/// With the second, weights differ.
+template <class K>
+void add_more(std::vector<nearfar::RankedListOptions>& all) {
+  all.push_back(all.front());
+  all.back().t_p = 2;
+  all.back().t_n = 3;
 }
 template <class K>
 void add_more(std::vector<nearfar::TripletOptions>& all) {

@@ -1049,6 +1049,34 @@ nearfar_status nearfar_proxy_nca_create(const nearfar_proxy_nca_options* options
                                         nearfar_loss** loss);
 nearfar_status nearfar_proxy_nca_options_init(nearfar_proxy_nca_options* options, size_t size);
 
+/// Settings of RankedList.
+typedef struct nearfar_ranked_list_options {
+  size_t size;
+  nearfar_kernel kernel;        ///< NEARFAR_EUCLIDEAN
+  nearfar_rows matrix;          ///< the kernel's, for NEARFAR_MAHALANOBIS
+  double margin;                ///< 0.4; m >= 0: positives should be within alpha - m
+  double alpha;                 ///< 1.2: negatives should be at least this far apart
+  double t_p;                   ///< 0; T_p >= 0: the larger, the more the farthest positives weigh
+  double t_n;                   ///< 10; T_n >= 0: the larger, the more the nearest negatives weigh
+  double imbalance;             ///< 0.5; lambda, from 0 to 1: weight of the negatives
+  nearfar_reduction reduction;  ///< NEARFAR_MEAN; terms are anchors
+  nearfar_unusable unusable_anchors;  ///< NEARFAR_SKIP; unusable: no other row
+} nearfar_ranked_list_options;
+
+/// nearfar::RankedList (nearfar/losses/ranked_list.hpp): hinges of pairs that are not yet where
+/// they should be, with weights that the gradient treats as constants,
+///
+///     (1 - lambda) sum_p w_p (d_p - (alpha - m)) / sum_p w_p
+///         + lambda sum_n w_n (alpha - d_n) / sum_n w_n,
+///     w_p = exp(T_p (d_p - (alpha - m))), w_n = exp(T_n (alpha - d_n))
+///
+/// Forms: labelled, references. Kernels: distances. NEARFAR_INVALID_ARGUMENT unless margin, t_p and
+/// t_n are finite and >= 0, imbalance is from 0 to 1, and alpha and alpha - margin are possible
+/// scores of the kernel.
+nearfar_status nearfar_ranked_list_create(const nearfar_ranked_list_options* options,
+                                          nearfar_loss** loss);
+nearfar_status nearfar_ranked_list_options_init(nearfar_ranked_list_options* options, size_t size);
+
 /// Settings of Rince.
 typedef struct nearfar_rince_options {
   size_t size;

@@ -12,6 +12,7 @@
 #include "nearfar/loops/pair_logits.hpp"
 #include "nearfar/loops/prefixes.hpp"
 #include "nearfar/loops/products.hpp"
+#include "nearfar/loops/ranked_list.hpp"
 #include "nearfar/loops/rows.hpp"
 #include "nearfar/loops/scores.hpp"
 #include "nearfar/loops/sincere.hpp"
@@ -39,6 +40,7 @@
   family(PairLogitLoops, pair_logit_loops)                 \
   family(PrefixLoops, prefix_loops)                        \
   family(ProductLoops, product_loops)                      \
+  family(RankedListLoops, ranked_list_loops)               \
   family(RowLoops, row_loops)                              \
   family(ScoreLoops, score_loops)                          \
   family(SincereLoops, sincere_loops)                      \

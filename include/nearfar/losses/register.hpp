@@ -39,6 +39,7 @@
 #include "nearfar/losses/negative_cosine.hpp"
 #include "nearfar/losses/nt_xent.hpp"
 #include "nearfar/losses/proxy_anchor.hpp"
+#include "nearfar/losses/ranked_list.hpp"
 #include "nearfar/losses/rince.hpp"
 #include "nearfar/losses/score_regression.hpp"
 #include "nearfar/losses/sig_lip.hpp"
@@ -73,6 +74,7 @@
   loss(mined_triplet, MinedTriplet, MinedTripletOptions, labels, Symmetric)                         \
   loss(multi_similarity, MultiSimilarity, MultiSimilarityOptions, labels, SymmetricSimilarities)    \
   loss(nca, Nca, NcaOptions, labels, Symmetric)                                                     \
+  loss(ranked_list, RankedList, RankedListOptions, labels, Distances)                               \
   loss(sincere, Sincere, SincereOptions, labels, Symmetric)                                         \
   loss(smooth_ap, SmoothAp, SmoothApOptions, labels, Symmetric)                                     \
   loss(snr_contrastive, SnrContrastive, SnrContrastiveOptions, labels, OfCentredRows)               \

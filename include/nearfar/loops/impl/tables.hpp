@@ -11,6 +11,7 @@
 #include "nearfar/loops/impl/pair_logits.hpp"
 #include "nearfar/loops/impl/prefixes.hpp"
 #include "nearfar/loops/impl/products.hpp"
+#include "nearfar/loops/impl/ranked_list.hpp"
 #include "nearfar/loops/impl/rows.hpp"
 #include "nearfar/loops/impl/scores.hpp"
 #include "nearfar/loops/impl/sincere.hpp"
