@@ -229,6 +229,9 @@ static void set(const char* name, void* options) {
     nearfar_matryoshka_info_nce_options* matryoshka = options;
     matryoshka->prefixes.data = prefixes;
     matryoshka->prefixes.count = 2;
+  } else if (strcmp(name, "ranked_list") == 0) {
+    nearfar_ranked_list_options* ranked_list = options;
+    ranked_list->t_n = 0;
   } else if (strcmp(name, "soft_triple") == 0) {
     nearfar_soft_triple_options* soft_triple = options;
     soft_triple->centers_per_class = 3; /* N rows are proxies of four classes */

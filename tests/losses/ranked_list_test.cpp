@@ -118,6 +118,35 @@ TYPED_TEST(RankedListOf, CosineDistancesEqualsTheFormulaAndItsDerivativesAtConst
   expect_formula<TypeParam, nearfar::CosineDistance>(oracle::CosineDistance(), 1);
 }
 
+TEST(RankedList, EqualsTheFormulaAgainstReferences) {
+  const Matrix<double> x = random_rows<double>(33, 5, 1);
+  const Matrix<double> y = random_rows<double>(420, 5, 2);
+  const std::vector<int> of_x = random_labels(33, 4, 3);
+  const std::vector<int> of_y = random_labels(420, 4, 4);
+  for (RankedListOptions o : options_for(3)) {
+    o.reduction = Reduction::none;
+    const oracle::Matrix d =
+        oracle::pairwise(oracle::Euclidean(), oracle::exact(x), oracle::exact(y));
+    const Weights weights(o, d);
+    const auto got = RankedList<double>(o).forward(x, of_x, y, of_y);
+    for (Index i = 0; i < 33; ++i) {
+      Real far = 0, of_far = 0, near = 0, of_near = 0;
+      for (Index j = 0; j < 420; ++j) {
+        if (of_x[std::size_t(i)] == of_y[std::size_t(j)]) {
+          far += weights.positives(i, j) * (d(i, j) - (Real(o.alpha) - Real(o.margin)));
+          of_far += weights.positives(i, j);
+        } else {
+          near += weights.negatives(i, j) * (Real(o.alpha) - d(i, j));
+          of_near += weights.negatives(i, j);
+        }
+      }
+      const Real want = (1 - Real(o.imbalance)) * (of_far > 0 ? far / of_far : 0) +
+                        Real(o.imbalance) * (of_near > 0 ? near / of_near : 0);
+      expect_value(got.values[std::size_t(i)], want);
+    }
+  }
+}
+
 /// Labels 0, 0, 0, 1, 1 and 2 on a line at 0, 3, 5, 1, 8 and 100.
 struct OnALine {
   Matrix<double> x{6, 1};
@@ -224,6 +253,25 @@ TEST(RankedList, WithEqualWeightsHasTheDerivativeOfItsValue) {
   weighted.forward_backward(x, labels, dx);
   const auto other = [&] { return weighted.forward(x, labels).value; };
   EXPECT_FALSE(nearfar::check_gradient<double>(other, {{"x", x, dx}}).passed);
+}
+
+TYPED_TEST(RankedListOf, ManyThreadsDoNotChangeABit) {
+  using S = TypeParam;
+  const Matrix<S> x = random_rows<S>(901, 5, 1);
+  const std::vector<int> labels = random_labels(901, 9, 2);
+  for (const RankedListOptions& o : options_for(3)) {
+    const RankedList<S> loss(o);
+    nearfar::Workspace alone(1);
+    Matrix<S> wanted;
+    const auto want = loss.forward_backward(x, labels, wanted, {.workspace = &alone});
+    for (const int threads : {2, 3, 7}) {
+      nearfar::Workspace workspace(threads);
+      Matrix<S> dx;
+      const auto got = loss.forward_backward(x, labels, dx, {.workspace = &workspace});
+      EXPECT_EQ(got.value, want.value) << threads << " threads";
+      EXPECT_EQ(dx, wanted) << threads << " threads";
+    }
+  }
 }
 
 TEST(RankedList, RefusesOptionsOutOfRange) {
