@@ -8,12 +8,11 @@ namespace nearfar {
 
 /// Settings of RankedList.
 struct RankedListOptions {
-  double margin = 0.4;  ///< m >= 0: positives should be within alpha - m, a possible distance
-  double alpha = 1.2;   ///< a possible distance: negatives should be at least this far apart
-  double t_p = 0;       ///< T_p >= 0: the larger, the more the farthest positives weigh
-  double t_n = 10;      ///< T_n >= 0: the larger, the more the nearest negatives weigh
-  double imbalance =
-      0.5;  ///< lambda, from 0 to 1: weight of the negatives; 1 - lambda of positives
+  double margin = 0.4;     ///< m >= 0: positives should be within alpha - m, a possible distance
+  double alpha = 1.2;      ///< a possible distance: negatives should be at least this far apart
+  double t_p = 0;          ///< T_p >= 0: the larger, the more the farthest positives weigh
+  double t_n = 10;         ///< T_n >= 0: the larger, the more the nearest negatives weigh
+  double imbalance = 0.5;  ///< lambda, from 0 to 1: weight of negatives; positives have the rest
   Reduction reduction = Reduction::mean;  ///< terms are anchors, all of them
   /// An anchor is unusable when it has neither a positive nor a negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
@@ -39,7 +38,8 @@ Result evaluate(const RankedListOptions& options, const KernelValue<S>& kernel,
 }  // namespace detail
 
 /// Ranked list loss of a labelled batch (Wang et al., Ranked list loss for deep metric learning,
-/// 2019): positives should be within alpha - m of their anchor, negatives at least alpha away.
+/// 2019, in the form of the extended paper of 2021): positives should be within alpha - m of their
+/// anchor, negatives at least alpha away.
 ///
 ///     L_i = (1 - lambda) sum_p w_p (d_ip - (alpha - m)) / sum_p w_p
 ///         + lambda       sum_n w_n (alpha - d_in)       / sum_n w_n
