@@ -285,6 +285,7 @@ TYPED_TEST(PositiveWeights, OfAnchorsMayBeOutOfTheRangeOfTheScalarType) {
   each(nearfar::LinearContrastive<S, nearfar::Euclidean>(
       {.positive_margin = 0, .negative_margin = 1}));
   each(nearfar::LiftedStructure<S>());
+  each(nearfar::RankedList<S>());
   for (const auto form : {nearfar::TripletForm::hinge, nearfar::TripletForm::soft}) {
     for (const auto mining :
          {nearfar::Mining::all, nearfar::Mining::batch_hard, nearfar::Mining::semi_hard_per_pair}) {

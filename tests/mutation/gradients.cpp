@@ -251,7 +251,7 @@ TEST(Mutants, AcceptUnusableAnchors) {
 
 /// Losses whose terms are rows, active if they are above 0.
 bool terms_are_rows(const std::string& name) {
-  for (const char* loss : {"SupCon", "MultiSimilarity", "Circle", "Alignment"}) {
+  for (const char* loss : {"SupCon", "MultiSimilarity", "Circle", "Alignment", "RankedList"}) {
     if (name.find(loss) == 0) return true;
   }
   return false;

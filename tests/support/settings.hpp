@@ -320,13 +320,6 @@ void add_more(std::vector<nearfar::MinedTripletOptions>& all) {
   add(TripletForm::hinge, Mining::batch_easy_hard, PositiveChoice::semihard, NegativeChoice::hard);
   add(TripletForm::hinge, Mining::batch_easy_hard, PositiveChoice::hard, NegativeChoice::easy);
 }
-/// With the second, weights differ.
-template <class K>
-void add_more(std::vector<nearfar::RankedListOptions>& all) {
-  all.push_back(all.front());
-  all.back().t_p = 2;
-  all.back().t_n = 3;
-}
 template <class K>
 void add_more(std::vector<nearfar::TripletOptions>& all) {
   if (!nearfar::is_symmetric<K>()) return;
