@@ -224,6 +224,21 @@ TYPED_TEST(RankedListOf, SharpTemperaturesCountsTheHardestPairAlone) {
   }
 }
 
+/// The weights of hinges below 1/2 would underflow beside that of a hinge of 1.
+TYPED_TEST(RankedListOf, SharpTemperaturesCountsSmallHingesToo) {
+  using S = TypeParam;
+  Matrix<S> x(4, 1);
+  x << S(0), S(0.5), S(0.375), S(0.75);
+  const auto got =
+      RankedList<S>(
+          {.margin = 0.25, .alpha = 0.5, .t_p = 1e4, .t_n = 1e4, .reduction = Reduction::none})
+          .forward(x, std::vector<int>{0, 0, 1, 1});
+  EXPECT_EQ(got.values[0], (0.25 + 0.125) / 2);
+  EXPECT_EQ(got.values[1], (0.25 + 0.375) / 2);
+  EXPECT_EQ(got.values[2], (0.125 + 0.375) / 2);
+  EXPECT_EQ(got.values[3], (0.125 + 0.25) / 2);
+}
+
 /// Distances of which even the exponential of the difference overflows.
 TYPED_TEST(RankedListOf, FarRowsKeepsItsDigits) {
   using S = TypeParam;
