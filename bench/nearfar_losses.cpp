@@ -6,8 +6,10 @@
 #include <stdexcept>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "support/costs.hpp"
+#include "support/data.hpp"
 #include "support/shape.hpp"
 
 /// \file
@@ -21,13 +23,25 @@ namespace {
 using nearfar::registered::Takes;
 
 constexpr bool is_measured(Takes takes) {
-  return takes == Takes::labels || takes == Takes::labels_or_pairs || takes == Takes::pairs ||
-         takes == Takes::views || takes == Takes::queries || takes == Takes::one_set ||
-         takes == Takes::proxies;
+  return takes == Takes::labels || takes == Takes::labels_or_pairs || takes == Takes::classes ||
+         takes == Takes::pairs || takes == Takes::views || takes == Takes::queries ||
+         takes == Takes::one_set || takes == Takes::proxies || takes == Takes::slices ||
+         takes == Takes::predictions || takes == Takes::tokens;
 }
 
 constexpr bool has_two_sets(Takes takes) {
-  return takes == Takes::pairs || takes == Takes::queries || takes == Takes::proxies;
+  return takes == Takes::pairs || takes == Takes::queries || takes == Takes::proxies ||
+         takes == Takes::slices || takes == Takes::predictions || takes == Takes::tokens;
+}
+
+/// True if the second set belongs to the first row by row.
+constexpr bool has_partners(Takes takes) {
+  return takes == Takes::pairs || takes == Takes::predictions;
+}
+
+/// The number of queries of this many tokens, 32 each, and the number of their documents.
+std::ptrdiff_t token_sets(std::ptrdiff_t tokens) {
+  return std::max<std::ptrdiff_t>(tokens / 32, 1);
 }
 
 /// `typical` is the size of this kernel's scores of rows of independent normal numbers.
@@ -111,6 +125,7 @@ struct Setting {
   const Shape& shape;
   double typical;
   double margin;
+  double alpha;
   std::size_t& used;
 
   template <class T>
@@ -123,6 +138,7 @@ struct Setting {
       if (name == "temperature") value = 0.1 * typical;
       if (name == "logit_scale") value = 10 / typical;
       if (name == "margin" && margin > 0) value = margin;
+      if (name == "alpha" && alpha > 0) value = alpha;
     }
     for (const auto& [option, text] : shape.options) {
       if (option != name) continue;
@@ -145,7 +161,8 @@ struct Setting {
 };
 
 /// Distances of normal rows are about `typical`. With a margin of this size Hadsell's loss has
-/// active pairs, and with a tenth of it there are triplets of each kind.
+/// active pairs, and with a tenth of it there are triplets of each kind. With an alpha of this size
+/// the ranked list loss has active pairs of both kinds. A document's score is a sum over tokens.
 template <class Options, class K>
 typename std::decay_t<Options> options_of(const Shape& shape) {
   double typical = 1;
@@ -153,9 +170,17 @@ typename std::decay_t<Options> options_of(const Shape& shape) {
   double margin = 0;
   if constexpr (std::is_same_v<Options, nearfar::HadsellOptions>) margin = typical;
   if constexpr (std::is_same_v<Options, nearfar::MinedTripletOptions>) margin = typical / 10;
+  double alpha = 0;
+  if constexpr (std::is_same_v<Options, nearfar::RankedListOptions>) {
+    alpha = typical;
+    margin = typical / 10;
+  }
+  if constexpr (std::is_same_v<Options, nearfar::MaxSimInfoNceOptions>) {
+    typical *= static_cast<double>(shape.n) / static_cast<double>(token_sets(shape.n));
+  }
   Options options;
   std::size_t used = 0;
-  Options::fields(Setting{shape, typical, margin, used}, options);
+  Options::fields(Setting{shape, typical, margin, alpha, used}, options);
   if (used != shape.options.size()) {
     throw std::invalid_argument("an option that " + shape.loss + " does not have");
   }
@@ -173,8 +198,15 @@ auto loss_of(const Shape& shape) {
 template <class Line>
 double units(const Shape& shape, const typename Line::Options& options) {
   constexpr std::string_view name = Line::name;
-  if constexpr (name == "alignment" || name == "angular") {
+  const auto m = static_cast<double>(shape.m);
+  if constexpr (name == "alignment" || name == "angular" || Line::takes == Takes::predictions) {
     return 0;  // depends on the pairs, not on N M
+  } else if constexpr (Line::takes == Takes::tokens) {
+    const double products = cost_of(name, "products of tokens").most;
+    // A token of a query has one nearest token a document.
+    return products + (shape.gradients ? cost_of(name, "gradients of tokens").most *
+                                             static_cast<double>(token_sets(shape.n)) / m
+                                       : 0);
   } else if constexpr (requires { options.mining; }) {
     using nearfar::Mining;
     const bool one =
@@ -187,10 +219,12 @@ double units(const Shape& shape, const typename Line::Options& options) {
   } else {
     constexpr double with_gradients = cost_of(name).most;
     // The scores alone, symmetric ones once; intra-pair variance computes them for its means, too.
-    const bool whole = has_two_sets(Line::takes) || name == "intra_pair_variance" ||
+    const bool whole = has_two_sets(Line::takes) || Line::takes == Takes::slices ||
+                       Line::takes == Takes::classes || name == "intra_pair_variance" ||
                        name == "smooth_ap" || name == "ko_leo";
     const double units = shape.gradients ? with_gradients : whole ? 2 : 1;
-    const double share = static_cast<double>(shape.d) / static_cast<double>(shape.m);
+    const double share = static_cast<double>(shape.d) / m;
+    if (Line::takes == Takes::classes) return units * static_cast<double>(classes_of(shape.n)) / m;
     if (name == "barlow_twins" || name == "vic_reg") return units * share;
     return name == "gor" ? units * std::min(share, 1.0) : units;
   }
@@ -201,6 +235,13 @@ class Nearfar final : public Peer<S> {
  public:
   Nearfar(const Shape& shape, const Batch<S>& batch, Its loss)
       : b_(batch), gradients_(shape.gradients), loss_(std::move(loss)), workspace_(batch.threads) {
+    if constexpr (Line::takes == Takes::tokens) {
+      const std::ptrdiff_t sets = token_sets(b_.n);
+      for (std::ptrdiff_t k = 0; k <= sets; ++k) {
+        query_offsets_.push_back(b_.n * k / sets);
+        document_offsets_.push_back(b_.m * k / sets);
+      }
+    }
     if (!shape.bfloat16) return;
     const std::ptrdiff_t rows = b_.y == b_.x ? b_.n : b_.n + b_.m;
     in_bfloat16_ =
@@ -219,6 +260,33 @@ class Nearfar final : public Peer<S> {
                                                 GradientRows<S>(b_.dy, b_.m, b_.d), options())
                               .value
                         : loss_.forward(x, labels, proxies, options()).value;
+    } else if constexpr (Line::takes == Takes::slices) {
+      const Rows<S> slices(b_.y, b_.m, b_.d);
+      return gradients_ ? loss_.forward_backward(x, slices, dx, options()).value
+                        : loss_.forward(x, slices, options()).value;
+    } else if constexpr (Line::takes == Takes::predictions) {
+      // Views are halves. Prediction 1 is compared with target 2, whose rows are to be near it.
+      const std::ptrdiff_t half = b_.n / 2;
+      const std::ptrdiff_t second = half * b_.d;
+      const Rows<S> prediction1(b_.x, half, b_.d);
+      const Rows<S> prediction2(b_.x + second, half, b_.d);
+      const Rows<S> target1(b_.y + second, half, b_.d);
+      const Rows<S> target2(b_.y, half, b_.d);
+      return gradients_
+                 ? loss_
+                       .forward_backward(prediction1, prediction2, target1, target2,
+                                         GradientRows<S>(b_.dx, half, b_.d),
+                                         GradientRows<S>(b_.dx + second, half, b_.d), options())
+                       .value
+                 : loss_.forward(prediction1, prediction2, target1, target2, options()).value;
+    } else if constexpr (Line::takes == Takes::tokens) {
+      const Rows<S> documents(b_.y, b_.m, b_.d);
+      return gradients_
+                 ? loss_
+                       .forward_backward(x, query_offsets_, documents, document_offsets_, dx,
+                                         GradientRows<S>(b_.dy, b_.m, b_.d), options())
+                       .value
+                 : loss_.forward(x, query_offsets_, documents, document_offsets_, options()).value;
     } else if constexpr (has_two_sets(Line::takes)) {
       return value_of(x, rows(b_.y, b_.m), dx, GradientRows<S>(b_.dy, b_.m, b_.d));
     } else if constexpr (Line::takes == Takes::views) {
@@ -264,6 +332,8 @@ class Nearfar final : public Peer<S> {
   nearfar::Matrix<Eigen::bfloat16>
       in_bfloat16_;  ///< all rows of the batch, for products in bfloat16
   Its loss_;
+  std::vector<nearfar::Index> query_offsets_;     ///< of tokens; empty for other losses
+  std::vector<nearfar::Index> document_offsets_;  ///< likewise
   nearfar::Workspace workspace_;
 };
 
@@ -301,18 +371,20 @@ Subject subject_of(const Shape& shape) {
     if (!has_two_sets(Line::takes) && shape.m != shape.n) {
       throw std::invalid_argument(shape.loss + " has one set of rows: no m");
     }
-    if (Line::takes == Takes::pairs && shape.m != shape.n) {
+    if (has_partners(Line::takes) && shape.m != shape.n) {
       throw std::invalid_argument(shape.loss + " has pairs of rows: no m");
     }
-    if (Line::takes == Takes::views && shape.n % 2 != 0) {
+    constexpr bool has_views = Line::takes == Takes::views || Line::takes == Takes::predictions;
+    if (has_views && shape.n % 2 != 0) {
       throw std::invalid_argument(shape.loss + " has two views of n / 2 samples: n must be even");
     }
-    if (shape.m < shape.n && Line::takes != Takes::proxies)
+    if (shape.m < shape.n && Line::takes != Takes::proxies && Line::takes != Takes::slices)
       throw std::invalid_argument("fewer keys than queries");
     out.loss = peers_name<Line>(shape, options);
     if constexpr (Known<Its>) out.kernel = KernelFacts<Its>::kernel;
     out.one_set = !has_two_sets(Line::takes);
     out.views = Line::takes == Takes::views;
+    out.slices = Line::takes == Takes::slices;
     if constexpr (requires { options.temperature; }) out.temperature = options.temperature;
     if constexpr (requires { options.logit_scale; }) out.temperature = 1 / options.logit_scale;
     if constexpr (requires { static_cast<double>(options.margin); }) {

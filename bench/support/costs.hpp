@@ -83,6 +83,8 @@ inline constexpr Cost costs[] = {
     {"nt_xent", "batch", 3, 4},
     {"proxy_anchor", "batch", 6, 6},
     {"proxy_nca", "batch", 6, 6},
+    {"ranked_list", "batch", 3, 4},
+    {"ranked_list", "references", 6, 6},
     {"rince", "batch", 6, 6},
     {"rince_views", "batch", 3, 4},
     {"sig_lip", "batch", 6, 6},

@@ -21,9 +21,12 @@ RowMatrix<S> normal_rows(Eigen::Index rows, Eigen::Index cols, unsigned seed) {
   return RowMatrix<S>::NullaryExpr(rows, cols, [&] { return static_cast<S>(normal(generator)); });
 }
 
-/// Classes in turn, 32 of them, or fewer for few rows, so that each has two rows.
+/// The number of classes of n rows: 32, or fewer for few rows, so that each has two rows.
+inline Eigen::Index classes_of(Eigen::Index n) { return std::clamp<Eigen::Index>(n / 4, 2, 32); }
+
+/// Classes in turn.
 inline std::vector<int> labels(Eigen::Index n) {
-  const Eigen::Index classes = std::clamp<Eigen::Index>(n / 4, 2, 32);
+  const Eigen::Index classes = classes_of(n);
   std::vector<int> out;
   for (Eigen::Index i = 0; i < n; ++i) out.push_back(static_cast<int>(i % classes));
   return out;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "support/data.hpp"
@@ -12,7 +13,7 @@
 namespace bench {
 
 /// Rows of a shape, and destinations of gradients. Keys are near their queries, second views near
-/// first.
+/// first; slices have length 1.
 template <class S>
 class Problem {
  public:
@@ -20,7 +21,13 @@ class Problem {
     const Eigen::Index rows = subject_.one_set ? shape.n : shape.n + shape.m;
     rows_ = normal_rows<double>(rows, shape.d, 1).template cast<S>();
     const Eigen::Index first = subject_.views ? rows / 2 : shape.n;
-    if (subject_.views || !subject_.one_set) rows_.middleRows(first, first) += rows_.topRows(first);
+    const Eigen::Index near =
+        std::min(first, rows - first);  // there may be fewer proxies than rows
+    if (subject_.slices) {
+      rows_.bottomRows(shape.m).rowwise().normalize();
+    } else if (subject_.views || !subject_.one_set) {
+      rows_.middleRows(first, near) += rows_.topRows(near);
+    }
     if (shape.bfloat16) {
       rows_ = rows_.template cast<Eigen::bfloat16>().template cast<S>().eval();
     }

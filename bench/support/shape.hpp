@@ -39,6 +39,7 @@ struct Subject {
   Kernel kernel = Kernel::other;
   bool one_set = false;    ///< x alone
   bool views = false;      ///< the halves of x
+  bool slices = false;     ///< y are directions
   double temperature = 1;  ///< the loss's temperature
   double margin = 1;
   double operations = 0;  ///< operations that the loss's products need at least
