@@ -148,9 +148,11 @@ struct Set {
   const char* name;
   const nearfar_rows* rows;  ///< null: none, where a call may go without
   const nearfar_gradient* gradient = nullptr;
+  const char* name_of_gradient = nullptr;  ///< where it does not follow from `name`
 
   /// That of its gradient: dx for x, d_queries for queries, d_negatives for negatives.rows.
   std::string gradient_name() const {
+    if (name_of_gradient != nullptr) return name_of_gradient;
     const std::string of(name, std::strcspn(name, "."));
     return (of.size() == 1 ? "d" : "d_") + of;
   }

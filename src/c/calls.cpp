@@ -113,15 +113,29 @@ nearfar_status against_negatives(Direction direction, const nearfar_loss* loss,
                                  nearfar_result* result) {
   const Names names = {{"ids of negatives", "negatives.ids"},
                        {"ids of queries", "negatives.query_ids"},
+                       {"d_own_negatives", "negatives.d_own"},  // first: it is not that of .own
+                       {"own_negatives", "negatives.own"},
                        {"log_noise_keys", "negatives.log_noise_keys"},
                        {"log_noise_negatives", "negatives.log_noise_negatives"}};
   return call_of(direction, loss, call, result, names, [&](const nearfar_loss& its, Pass& pass) {
     const nearfar_negatives all = completed("negatives", negatives);
-    its.negatives({{{{"queries", &required("queries", queries), d_queries},
-                     {"keys", &required("keys", keys), d_keys},
-                     {"negatives.rows", &all.rows, d_negatives}}},
-                   all},
-                  pass);
+    const bool has_own = all.own != nullptr;
+    const nearfar_negatives own =
+        has_own ? completed("negatives.own", all.own) : nearfar_negatives{};
+    if (all.d_own != nullptr && direction == Direction::forward) {
+      nearfar::fail_argument("negatives.d_own", "none for a forward call", "a gradient");
+    }
+    if (own.own != nullptr || own.d_own != nullptr) {
+      nearfar::fail_argument("negatives.own.own", "none", "negatives");
+    }
+    its.negatives(
+        {{{{"queries", &required("queries", queries), d_queries},
+           {"keys", &required("keys", keys), d_keys},
+           {"negatives.rows", &all.rows, d_negatives}}},
+         all,
+         {"negatives.own.rows", has_own ? &own.rows : nullptr, all.d_own, "negatives.d_own"},
+         has_own ? &own : nullptr},
+        pass);
   });
 }
 

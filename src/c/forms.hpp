@@ -142,24 +142,32 @@ class TwoSetLoss : public LossOf<Line, C> {
 };
 
 template <class S>
-Negatives<S> negatives_of(const nearfar_negatives& given, const Rows<S>& rows) {
+Negatives<S> negatives_of(const std::string& name, const nearfar_negatives& given,
+                          const Rows<S>& rows) {
   if (given.per_query != 0 && given.per_query != 1) {
-    fail_argument("negatives.per_query", "0 or 1", std::to_string(given.per_query));
+    fail_argument(name + ".per_query", "0 or 1", std::to_string(given.per_query));
   }
   Negatives<S> out = given.per_query == 1 ? per_query(rows) : Negatives<S>(rows);
   if (given.offsets.data != nullptr) {
-    if (given.per_query == 0) fail_argument("negatives.offsets", "none for shared rows", "offsets");
-    out = per_query(rows, indices_of("negatives.offsets", given.offsets));
+    if (given.per_query == 0) fail_argument(name + ".offsets", "none for shared rows", "offsets");
+    out = per_query(rows, indices_of(name + ".offsets", given.offsets));
   }
-  const Labels ids = labels_of("negatives.ids", given.ids);
-  const Labels query_ids = labels_of("negatives.query_ids", given.query_ids);
+  const Labels ids = labels_of(name + ".ids", given.ids);
+  const Labels query_ids = labels_of(name + ".query_ids", given.query_ids);
   if (given.ids.data == nullptr && given.query_ids.data == nullptr) return out;
   return out.ids(ids, query_ids);
 }
 
-inline void refuse_log_noise(const nearfar_negatives& given) {
+/// Throws where negatives come with a second set, for losses that take one alone.
+inline void refuse_own(const nearfar_negatives& given) {
+  if (given.own != nullptr) fail_argument("negatives.own", "none for this loss", "negatives");
+  if (given.d_own != nullptr) fail_argument("negatives.d_own", "none for this loss", "a gradient");
+}
+
+inline void refuse_log_noise(const nearfar_negatives& given,
+                             const std::string& name = "negatives") {
   if (given.log_noise_keys.data == nullptr && given.log_noise_negatives.data == nullptr) return;
-  fail_argument("negatives.log_noise", "none for this loss", "numbers");
+  fail_argument(name + ".log_noise", "none for this loss", "numbers");
 }
 
 /// Pairs with what else a batch has, for the loss that takes it: adds the form to Base.
@@ -178,7 +186,10 @@ class WithExtras : public Base {
       const Targets targets = in.extras.targets != nullptr
                                   ? targets_of("extras.targets", *in.extras.targets)
                                   : Targets();
-      if (in.negatives != nullptr) refuse_log_noise(*in.negatives);
+      if (in.negatives != nullptr) {
+        refuse_own(*in.negatives);
+        refuse_log_noise(*in.negatives);
+      }
       this->evaluate(pass, in.sets, [&](const auto& rows) {
         return std::tuple(rows[0], rows[1], extras_of(in, rows[2], targets));
       });
@@ -196,7 +207,8 @@ class WithExtras : public Base {
       return Numbers<double>(doubles_of(name, some));
     };
     InBatchExtras<S> out;
-    if (in.negatives != nullptr) out.negatives = negatives_of(*in.negatives, negatives);
+    if (in.negatives != nullptr)
+      out.negatives = negatives_of("negatives", *in.negatives, negatives);
     out.targets = targets;
     out.guide_queries = rows("extras.guide_queries", in.extras.guide_queries);
     out.guide_keys = rows("extras.guide_keys", in.extras.guide_keys);
@@ -213,18 +225,37 @@ class NegativesLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void negatives(const AgainstNegatives& in, Pass& pass) const override {
+    refuse_own(in.negatives);
     refuse_log_noise(in.negatives);
     this->evaluate(pass, in.sets, [&](const auto& rows) {
-      return std::tuple(rows[0], rows[1], negatives_of(in.negatives, rows[2]));
+      return std::tuple(rows[0], rows[1], negatives_of("negatives", in.negatives, rows[2]));
     });
   }
 };
 
-/// Also of keys alone, of keys whose positives are named, and with ids of queries and of keys.
+/// Also with each query's own negatives beside shared ones, of keys alone, of keys whose positives
+/// are named, and with ids of queries and of keys.
 template <class Line, class C>
 class QueryLoss : public NegativesLoss<Line, C> {
  public:
   using NegativesLoss<Line, C>::NegativesLoss;
+
+  void negatives(const AgainstNegatives& in, Pass& pass) const override {
+    if (in.own_negatives == nullptr) {
+      if (in.negatives.d_own != nullptr) {
+        fail_argument("negatives.d_own", "none without negatives.own", "a gradient");
+      }
+      NegativesLoss<Line, C>::negatives(in, pass);
+      return;
+    }
+    refuse_log_noise(in.negatives);
+    refuse_log_noise(*in.own_negatives, "negatives.own");
+    this->evaluate(
+        pass, std::array{in.sets[0], in.sets[1], in.sets[2], in.own}, [&](const auto& rows) {
+          return std::tuple(rows[0], rows[1], negatives_of("negatives", in.negatives, rows[2]),
+                            negatives_of("negatives.own", *in.own_negatives, rows[3]));
+        });
+  }
 
   void two_sets(const TwoSets& in, Pass& pass) const override {
     if (in.match == nullptr) {
@@ -251,9 +282,10 @@ class NoiseLoss : public LossOf<Line, C> {
   using LossOf<Line, C>::LossOf;
 
   void negatives(const AgainstNegatives& in, Pass& pass) const override {
+    refuse_own(in.negatives);
     this->evaluate(pass, in.sets, [&]<class Views>(const Views& rows) {
       using S = typename Views::value_type::Scalar;
-      const Negatives<S> negatives = negatives_of(in.negatives, rows[2]);
+      const Negatives<S> negatives = negatives_of("negatives", in.negatives, rows[2]);
       const Numbers<S> of_keys =
           numbers_of<S>("negatives.log_noise_keys", in.negatives.log_noise_keys);
       const Numbers<S> of_negatives =

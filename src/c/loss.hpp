@@ -41,6 +41,8 @@ struct ThreeSets {
 struct AgainstNegatives {
   std::array<Set, 3> sets;
   const nearfar_negatives& negatives;
+  Set own;                                 ///< the rows of `own_negatives`
+  const nearfar_negatives* own_negatives;  ///< null: none
 };
 
 /// The third set is the rows of the negatives, where there are some.

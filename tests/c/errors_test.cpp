@@ -446,6 +446,72 @@ TEST_F(CErrors, Negatives) {
   refused(loss, "nearfar: negatives.ids: wanted 3 labels, one a row, got 2");
 }
 
+TEST_F(CErrors, OwnNegativesBesideShared) {
+  nearfar_negatives negatives, own;
+  nearfar_negatives_init(&negatives, sizeof negatives);
+  nearfar_negatives_init(&own, sizeof own);
+  negatives.rows = own.rows = keys;
+  const auto refused = [&](const nearfar_loss* of, const std::string& message) {
+    expect_invalid(nearfar_negatives_forward_backward(of, &queries, &keys, &negatives, nullptr,
+                                                      nullptr, nullptr, nullptr, &result),
+                   message);
+  };
+  std::vector<float> memory(static_cast<std::size_t>(keys.rows * keys.cols), -77.f);
+  const nearfar_gradient d_own = nearfar_float_gradient(memory.data(), keys.rows, keys.cols);
+  negatives.d_own = &d_own;
+  refused(loss, "nearfar: negatives.d_own: wanted none without negatives.own, got a gradient");
+  negatives.own = &own;
+  expect_invalid(nearfar_negatives_forward(loss, &queries, &keys, &negatives, nullptr, &result),
+                 "nearfar: negatives.d_own: wanted none for a forward call, got a gradient");
+  refused(loss, "nearfar: negatives.own: wanted per_query(rows), got rows that all queries share");
+  own.per_query = 1;
+  negatives.per_query = 1;
+  refused(loss, "nearfar: negatives: wanted rows that all queries share, got per_query(rows)");
+  negatives.per_query = 0;
+  const std::vector<int64_t> offsets = {0, 1};
+  own.offsets = {offsets.data(), 2};
+  refused(loss, "nearfar: negatives.own: wanted 4 offsets, one more than queries, got 2");
+  own.offsets.count = -2;
+  refused(loss, "nearfar: negatives.own.offsets.count: wanted a number >= 0, got -2");
+  own.offsets = {};
+  own.log_noise_keys = keys;
+  refused(loss, "nearfar: negatives.own.log_noise: wanted none for this loss, got numbers");
+  own.log_noise_keys = {};
+  own.own = &own;
+  refused(loss, "nearfar: negatives.own.own: wanted none, got negatives");
+  own.own = nullptr;
+  own.size = 4;
+  refused(loss, "nearfar: negatives.own.size: wanted a size from 8 to " +
+                    std::to_string(sizeof own) + ", as its _init sets it, got 4");
+  own.size = sizeof own;
+  const nearfar_gradient two_columns = nearfar_float_gradient(memory.data(), keys.rows, 1);
+  negatives.d_own = &two_columns;
+  refused(loss, "nearfar: negatives.d_own: wanted 3 x 2, got 3 x 1");
+  nearfar_gradient over_rows = d_own;
+  over_rows.data = const_cast<void*>(keys.data);
+  negatives.d_own = &over_rows;
+  refused(loss,
+          "nearfar: negatives.d_own: wanted memory apart from that of keys, got memory that "
+          "overlaps it");
+  negatives.d_own = nullptr;
+  nearfar_loss* nce = nullptr;
+  nearfar_loss* sampling = nullptr;
+  ASSERT_EQ(nearfar_nce_create(nullptr, &nce), NEARFAR_OK);
+  ASSERT_EQ(nearfar_negative_sampling_create(nullptr, &sampling), NEARFAR_OK);
+  for (const nearfar_loss* other : {nce, sampling}) {
+    refused(other, "nearfar: negatives.own: wanted none for this loss, got negatives");
+  }
+  nearfar_loss* in_batch = nullptr;
+  ASSERT_EQ(nearfar_in_batch_info_nce_create(nullptr, &in_batch), NEARFAR_OK);
+  nearfar_in_batch extras;
+  nearfar_in_batch_init(&extras, sizeof extras);
+  extras.negatives = &negatives;
+  expect_invalid(nearfar_in_batch_forward(in_batch, &queries, &keys, &extras, nullptr, &result),
+                 "nearfar: negatives.own: wanted none for this loss, got negatives");
+  for (nearfar_loss* made : {nce, sampling, in_batch}) nearfar_loss_destroy(made);
+  EXPECT_EQ(memory, std::vector<float>(memory.size(), -77.f));
+}
+
 TEST_F(CErrors, AWorkspaceServesOneCallAtATimeAndKeepsItsMemory) {
   EXPECT_EQ(nearfar_workspace_create(-1, &call.workspace), NEARFAR_INVALID_ARGUMENT);
   EXPECT_STREQ(nearfar_last_error(), "nearfar: threads: wanted a number >= 0, got -1");

@@ -76,6 +76,63 @@ TEST(CNegatives, InfoNce) {
   });
 }
 
+TEST(CNegatives, InfoNceWithSharedAndOwn) {
+  each_scalar_and_reduction([]<class S>(S, Reduction reduction) {
+    auto options = defaults(nearfar_info_nce_options_init);
+    options.temperature = 0.4;
+    options.reduction = number_of(reduction);
+    const CLoss c = made(nearfar_info_nce_create, options);
+    const nearfar::InfoNce<S> loss({.temperature = 0.4, .reduction = reduction});
+    const Matrix<S> queries = random_rows<S>(n, depth, 1);
+    const Matrix<S> keys = random_rows<S>(n, depth, 2);
+    const Matrix<S> shared = random_rows<S>(5, depth, 3);
+    const Matrix<S> own = random_rows<S>(n * 4, depth, 4);
+    const nearfar_rows cq = c_rows(queries);
+    const nearfar_rows ck = c_rows(keys);
+    const std::vector<std::int64_t> ids = {0, 3, 8, 1, 3};
+    const std::vector<std::int64_t> query_ids = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    std::vector<std::int64_t> own_ids;
+    for (std::int64_t k = 0; k < n * 4; ++k) own_ids.push_back(k % 9);
+    const std::vector<std::int64_t> c_offsets = {0, 4, 4, 10, 11, 12, 20, 30, 33, n * 4};
+    const std::vector<Index> offsets(c_offsets.begin(), c_offsets.end());
+    const auto compare = [&](const nearfar_negatives& c_shared, const nearfar_negatives& c_own,
+                             const Negatives<S>& of_all, const Negatives<S>& of_each) {
+      nearfar_negatives in = c_shared;
+      in.own = &c_own;
+      expect_same_calls<S, nearfar::Cosine, 4>(
+          nearfar::Cosine(), reduction, n, {&queries, &keys, &shared, &own},
+          [&](const nearfar_call* call, nearfar_result* out) {
+            return nearfar_negatives_forward(c.get(), &cq, &ck, &in, call, out);
+          },
+          [&](const auto& g, const nearfar_call* call, nearfar_result* out) {
+            nearfar_negatives with_gradient = in;
+            with_gradient.d_own = &g[3];
+            return nearfar_negatives_forward_backward(c.get(), &cq, &ck, &with_gradient, &g[0],
+                                                      &g[1], &g[2], call, out);
+          },
+          [&](const CallOptions<S>& call) {
+            return loss.forward(queries, keys, of_all, of_each, call);
+          },
+          [&](auto& g, const CallOptions<S>& call) {
+            return loss.forward_backward(queries, keys, of_all, of_each, g[0], g[1], g[2], g[3],
+                                         call);
+          });
+    };
+    nearfar_negatives c_shared = defaults(nearfar_negatives_init);
+    c_shared.rows = c_rows(shared);
+    nearfar_negatives c_own = defaults(nearfar_negatives_init);
+    c_own.rows = c_rows(own);
+    c_own.per_query = 1;
+    compare(c_shared, c_own, shared, per_query(own));
+    c_own.offsets = {c_offsets.data(), n + 1};
+    c_shared.ids = {ids.data(), 5};
+    c_own.ids = {own_ids.data(), n * 4};
+    c_shared.query_ids = c_own.query_ids = {query_ids.data(), n};
+    compare(c_shared, c_own, Negatives<S>(shared).ids(ids, query_ids),
+            per_query(own, offsets).ids(own_ids, query_ids));
+  });
+}
+
 TEST(CNegatives, InfoNceWithIds) {
   const Matrix<float> shared = random_rows<float>(5, depth, 3);
   const std::vector<std::int64_t> ids = {0, 3, 8, 1, 3};

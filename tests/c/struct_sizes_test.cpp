@@ -250,6 +250,21 @@ TEST_F(CStructsOfCalls, TargetsWithoutIds) {
             wanted);
 }
 
+TEST_F(CStructsOfCalls, NegativesWithoutOwn) {
+  nearfar_negatives negatives = defaults(nearfar_negatives_init);
+  negatives.rows = y;
+  nearfar_negatives own = negatives;
+  own.per_query = 1;
+  const auto value_with = [&](const nearfar_negatives* given) {
+    return value_of(nearfar_negatives_forward(info_nce.get(), &x, &y, given, nullptr, &result));
+  };
+  const double wanted = value_with(&negatives);
+  negatives.own = &own;
+  EXPECT_NE(value_with(&negatives), wanted);
+  Truncated<nearfar_negatives> old(negatives, offsetof(nearfar_negatives, own));
+  EXPECT_EQ(value_with(old.get()), wanted);
+}
+
 TEST_F(CStructsOfCalls, NegativesWithoutIds) {
   nearfar_negatives negatives = defaults(nearfar_negatives_init);
   negatives.rows = y;

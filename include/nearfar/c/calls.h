@@ -208,6 +208,11 @@ typedef struct nearfar_negatives {
   /// Optional, with per_query 1, not for Nce: N + 1 numbers from 0 to the number of rows, M; those
   /// of query i are rows offsets[i] .. offsets[i + 1] - 1 of M x D.
   nearfar_integers offsets;
+  /// Optional, for InfoNce and NPair with shared negatives: each query's own as well, of per_query
+  /// 1; `own` and `d_own` of these are null.
+  const struct nearfar_negatives* own;
+  /// Gradient of the rows of `own`; null: not wanted. For forward_backward only.
+  const nearfar_gradient* d_own;
 } nearfar_negatives;
 
 /// Shared, no ids, no rows yet. NEARFAR_INVALID_ARGUMENT unless size is that of a
