@@ -45,12 +45,27 @@ Names learnt_temperature() { return {"temperature"}; }
 Names queries_and_keys() { return {"queries", "keys"}; }
 Names two_views() { return {"view1", "view2"}; }
 Names images_and_texts() { return {"images", "texts"}; }
-const char* const ids = "Tensor? ids=None";
+const char* const pair_ids = "Tensor? ids=None";
 const char* const labels_and_ids = "Tensor? labels=None, Tensor? ids=None";
 
 /// Whether a call says which pairs belong together.
 bool has_targets(const Arguments& from) {
   return from.tensor("labels").defined() || from.tensor("ids").defined();
+}
+/// Negatives by the arguments of these names. Ids of negatives go with `query_ids`.
+TensorNegatives negatives_of(const Arguments& from, const std::string& rows,
+                             const std::string& offsets, const std::string& ids) {
+  TensorNegatives out = from.tensor(rows);
+  if (!out.rows().defined()) {
+    for (const std::string& name : {offsets, ids}) {
+      if (from.tensor(name).defined()) fail_argument(name, "none without " + rows, "a tensor");
+    }
+  }
+  if (const Tensor given = from.tensor(offsets); given.defined()) out = out.offsets(given);
+  if (const Tensor given = from.tensor(ids); given.defined()) {
+    out = out.ids(given, from.tensor("query_ids"));
+  }
+  return out;
 }
 TensorTargets pair_targets(const Arguments& from) { return targets_of(from, "labels", "ids", ""); }
 
@@ -63,7 +78,7 @@ void add_queries(Operators& all) {
                    ? info_nce(q, k, pair_targets(from), options, temperature(from), kernel)
                    : info_nce(q, k, options, temperature(from), kernel);
       },
-      ids);
+      pair_ids);
   add<registered::info_nce>(
       all,
       {"info_nce_at", "Tensor queries, Tensor keys, Tensor positives", queries_and_keys(),
@@ -75,15 +90,19 @@ void add_queries(Operators& all) {
   const Names with_negatives = {"queries", "keys", "negatives"};
   add<registered::info_nce>(
       all,
-      {"info_nce_against", tensors(with_negatives), with_negatives, learnt_temperature(),
-       "Tensor? offsets=None"},
+      {"info_nce_against",
+       tensors(with_negatives),
+       {"queries", "keys", "negatives", "own_negatives"},
+       learnt_temperature(),
+       "Tensor? offsets=None, Tensor? ids=None, Tensor? query_ids=None, "
+       "Tensor? own_negatives=None, Tensor? own_offsets=None, Tensor? own_ids=None"},
       rows_of("queries"), [](const Arguments& from, const auto& options, const auto& kernel) {
         const Tensor q = from.tensor("queries");
         const Tensor k = from.tensor("keys");
-        const Tensor negatives = from.tensor("negatives");
-        const Tensor offsets = from.tensor("offsets");
-        return offsets.defined()
-                   ? info_nce_against(q, k, negatives, offsets, options, temperature(from), kernel)
+        const TensorNegatives negatives = negatives_of(from, "negatives", "offsets", "ids");
+        const TensorNegatives own = negatives_of(from, "own_negatives", "own_offsets", "own_ids");
+        return own.rows().defined()
+                   ? info_nce_against(q, k, negatives, own, options, temperature(from), kernel)
                    : info_nce_against(q, k, negatives, options, temperature(from), kernel);
       });
   add<registered::in_batch_info_nce>(
@@ -153,7 +172,7 @@ void add_views(Operators& all) {
                    ? nt_xent(a, b, pair_targets(from), options, temperature(from), kernel)
                    : nt_xent(a, b, options, temperature(from), kernel);
       },
-      ids);
+      pair_ids);
   of_two<registered::dclw>(
       all, "dclw", two_views(), learnt_temperature(), rows_of("view1", 2),
       [](const Arguments& from, const Tensor& a, const Tensor& b, const auto& options,
@@ -173,7 +192,7 @@ void add_views(Operators& all) {
                    ? hard_negative(a, b, pair_targets(from), options, temperature(from))
                    : hard_negative(a, b, options, temperature(from));
       },
-      ids);
+      pair_ids);
 }
 
 void add_pairs(Operators& all) {

@@ -160,6 +160,59 @@ TEST(LibTorch, RowsAreListedByNumber) {
   EXPECT_EQ(libtorch::hadsell_listed(rows(6, 4, 1), none, none).item<double>(), 0);
 }
 
+/// The same bits as the class, of float rows and beside the batch's own keys.
+TEST(LibTorch, KeysOfTheBatchAndOwnNegatives) {
+  using nearfar::Negatives;
+  using nearfar::per_query;
+  const Tensor q = leaf(4, 5, 1);
+  const Tensor k = leaf(4, 5, 2);
+  const Tensor hard = leaf(8, 5, 3).detach().view({4, 2, 5}).requires_grad_();
+  const Tensor ids = integers({0, 1, 2, 1});
+  const Tensor value =
+      libtorch::info_nce_against(q, k, libtorch::TensorNegatives(k).ids(ids, ids),
+                                 libtorch::TensorNegatives(hard), {.temperature = 0.3});
+  value.backward();
+  nearfar::Matrix<double> dq, dk, ds, dn;
+  const nearfar::Matrix<double> keys = matrix(k);
+  const nearfar::Matrix<double> own = matrix(hard.view({8, 5}));
+  const std::vector<int> of_pairs = {0, 1, 2, 1};
+  const auto result =
+      nearfar::InfoNce<double>({.temperature = 0.3})
+          .forward_backward(matrix(q), keys, Negatives<double>(keys).ids(of_pairs, of_pairs),
+                            per_query(own), dq, dk, ds, dn);
+  EXPECT_EQ(value.item<double>(), result.value);
+  EXPECT_TRUE(same(q.grad(), dq));
+  EXPECT_TRUE(same(k.grad(), nearfar::Matrix<double>(dk + ds)));
+  EXPECT_TRUE(same(hard.grad().view({8, 5}), dn));
+}
+
+/// Ids and any number of negatives a pair, of in_batch_info_nce.
+TEST(LibTorch, InBatchNegativesWithIdsAndOffsets) {
+  const Tensor q = leaf(4, 5, 1);
+  const Tensor k = leaf(4, 5, 2);
+  const Tensor negatives = leaf(6, 5, 3);
+  const std::vector<Index> offsets = {0, 3, 3, 4, 6};
+  const std::vector<int> of_negatives = {0, 5, 1, 2, 3, 0};
+  const std::vector<int> of_queries = {0, 1, 2, 3};
+  const nearfar::InBatchInfoNceOptions options{.temperature = 0.3, .key_to_key = true};
+  const Tensor value = libtorch::in_batch_info_nce(
+      q, k, options,
+      {.negatives = libtorch::TensorNegatives(negatives)
+                        .offsets(integers({0, 3, 3, 4, 6}))
+                        .ids(integers({0, 5, 1, 2, 3, 0}), integers({0, 1, 2, 3}))});
+  value.backward();
+  nearfar::Matrix<double> dq, dk, dn;
+  const nearfar::Matrix<double> rows_of_negatives = matrix(negatives);
+  const auto result = nearfar::InBatchInfoNce<double>(options).forward_backward(
+      matrix(q), matrix(k),
+      {.negatives = nearfar::per_query(rows_of_negatives, offsets).ids(of_negatives, of_queries)},
+      dq, dk, dn);
+  EXPECT_EQ(value.item<double>(), result.value);
+  EXPECT_TRUE(same(q.grad(), dq));
+  EXPECT_TRUE(same(k.grad(), dk));
+  EXPECT_TRUE(same(negatives.grad(), dn));
+}
+
 /// Three negatives, none, one, two.
 TEST(LibTorch, NegativesOfAnyNumberAQuery) {
   const Tensor q = leaf(4, 5, 1);
@@ -330,6 +383,15 @@ TEST(LibTorch, TensorsThatAreNoLabels) {
   const Tensor x = rows(6, 4, 1);
   expect_refused({"offsets", "int64", "Double"},
                  [&] { libtorch::info_nce_against(x, x, x, x[0]); });
+  using libtorch::TensorNegatives;
+  expect_refused({"own_negatives", "2 dimensions", "1"}, [&] {
+    libtorch::info_nce_against(x, x, x, TensorNegatives(x[0]).offsets(integers({0})));
+  });
+  expect_refused({"own_negatives", "undefined"},
+                 [&] { libtorch::info_nce_against(x, x, x, TensorNegatives()); });
+  expect_refused({"ids of queries", "undefined"},
+                 [&] { TensorNegatives(x).ids(integers({1}), Tensor()); });
+  EXPECT_THROW(libtorch::info_nce_against(x, x, x, TensorNegatives(x)), std::invalid_argument);
   const Tensor labels = integers({0, 1, 0, 1, 0, 1});
   expect_refused({"labels", "int64", "Int"}, [&] { libtorch::sup_con(x, labels.to(at::kInt)); });
   expect_refused({"labels", "int64", "Float"}, [&] { libtorch::sup_con(x, x[0].to(at::kFloat)); });

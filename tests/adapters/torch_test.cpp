@@ -52,6 +52,45 @@ void add_softmax(Cases& cases) {
           return reference::info_nce(against(x[0], x[1], x[2]) / x[3], at::zeros({n}, at::kLong));
         });
   }
+  {
+    // Ids: query i has i / 2. Own negatives: three for the first query, two for each other, but
+    // none for the last; the reference has places that are left out instead.
+    const Tensor query_ids = at::arange(n).div(2, "floor").to(at::kLong);
+    const Tensor shared_ids = integers({0, 3, 7, 4, 9});
+    const Tensor offsets = integers({0, 3, 5, 7, 9, 11, 13, 15, 17, 17});
+    const Tensor owner = at::repeat_interleave(at::arange(n), offsets.diff());
+    const Tensor own_ids = (at::arange(17) % 5).to(at::kLong);
+    const auto both = [=](const Inputs& x, bool ids) {
+      const Tensor own = (reference::unit(x[0]) * reference::unit(x[1])).sum(1, true);
+      Tensor of_all = at::ones({n, 5}, at::kBool);
+      Tensor of_each = owner.unsqueeze(0) == at::arange(n).unsqueeze(1);
+      if (ids) {
+        of_all = query_ids.unsqueeze(1) != shared_ids.unsqueeze(0);
+        of_each = of_each.logical_and(query_ids.unsqueeze(1) != own_ids.unsqueeze(0));
+      }
+      return at::cat({own, reference::masked(reference::cosine(x[0], x[2]), of_all),
+                      reference::masked(reference::cosine(x[0], x[3]), of_each)},
+                     1);
+    };
+    for (const bool ids : {false, true}) {
+      cases.add(
+          ids ? "info_nce_against, shared and own, with ids" : "info_nce_against, shared and own",
+          {rows(n, d, 1), rows(n, d, 2), rows(5, d, 3), rows(17, d, 4), number(tau)},
+          [=](const Inputs& x, Reduction r) {
+            libtorch::TensorNegatives of_all = x[2];
+            auto of_each = libtorch::TensorNegatives(x[3]).offsets(offsets);
+            if (ids) {
+              of_all = of_all.ids(shared_ids, query_ids);
+              of_each = of_each.ids(own_ids, query_ids);
+            }
+            return libtorch::info_nce_against(x[0], x[1], of_all, of_each, {.reduction = r},
+                                              {.temperature = x[4]});
+          },
+          [=](const Inputs& x, Reduction) {
+            return reference::info_nce(both(x, ids) / x[4], at::zeros({n}, at::kLong));
+          });
+    }
+  }
   cases.add(
       "n_pair", {rows(n, d, 1), rows(n, d, 2)},
       [](const Inputs& x, Reduction r) { return libtorch::n_pair(x[0], x[1], r); },

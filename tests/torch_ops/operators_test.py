@@ -341,6 +341,25 @@ class Promises(unittest.TestCase):
                  for i, a, b in ((0, 0, 1), (1, 1, 3))]
         self.assertAlmostEqual(value.item(), sum(alone).item(), 12)
 
+    def test_shared_and_own_negatives(self):
+        q, k = leaf(2), leaf(2, seed=1)
+        hard = leaf(4, seed=2)
+        own = hard.view(2, 2, -1)
+        ids = torch.arange(2)
+        value = nearfar.info_nce_against(q, k, k, 0.3, ids=ids, query_ids=ids, own_negatives=own)
+        value.backward()
+        gradients = [q.grad, k.grad, hard.grad]
+        q, k, hard = (x.detach().requires_grad_() for x in (q, k, hard))
+        unit = [torch.nn.functional.normalize(x, dim=-1) for x in (q, k, hard.view(2, 2, -1))]
+        scores = torch.cat([unit[0] @ unit[1].t(), (unit[0].unsqueeze(1) * unit[2]).sum(2)], 1)
+        expected = torch.nn.functional.cross_entropy(scores / 0.3, ids)
+        expected.backward()
+        self.assertAlmostEqual(value.item(), expected.item(), 12)
+        for got, x in zip(gradients, (q, k, hard)):
+            self.assertLess((got - x.grad).abs().max().item(), 1e-12)
+        with self.assertRaisesRegex(RuntimeError, "own_ids: wanted none without own_negatives"):
+            nearfar.info_nce_against(q, k, k, 0.3, own_ids=ids, query_ids=ids)
+
     @unittest.skipUnless(hasattr(torch, "compile"), "of newer versions")
     def test_compiled_steps(self):
         def step(x, y, tau):

@@ -4,6 +4,7 @@
 #include <concepts>
 
 #include "nearfar/adapters/torch/call.hpp"
+#include "nearfar/adapters/torch/negatives.hpp"
 #include "nearfar/losses/alignment.hpp"
 #include "nearfar/losses/clip.hpp"
 #include "nearfar/losses/co_sent.hpp"
@@ -129,18 +130,45 @@ Tensor info_nce_at(const Tensor& queries, const Tensor& keys, const Tensor& posi
       });
 }
 
-/// InfoNce with keys (N x D), key i the positive of query i, against negatives: K x D, shared by
-/// all queries, or N x K x D, each query's own.
+/// InfoNCE with keys (N x D), key i the positive of query i, against negatives: K x D, shared by
+/// all queries, or N x K x D, each query's own; with offsets or ids TensorNegatives.
 template <class K = Cosine>
-Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
+Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const TensorNegatives& negatives,
                         const InfoNceOptions& options = {}, const TemperatureTensor& learnt = {},
                         const K& kernel = {}) {
-  return detail::call<InfoNce>(
-      {{"queries", queries}, {"keys", keys}, {"negatives", negatives, 2, 3}}, options, kernel,
-      detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
-      [shared = negatives.dim() == 2](const auto& views) {
-        return std::tuple(views[0], views[1], detail::negatives_of(views[2], shared));
-      });
+  return detail::call<InfoNce>({{"queries", queries}, {"keys", keys}, negatives.input("negatives")},
+                               options, kernel,
+                               detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
+                               [negatives](const auto& views) {
+                                 return std::tuple(views[0], views[1], negatives.view(views[2]));
+                               });
+}
+
+/// The same with negatives that all queries share and with each query's own:
+/// `info_nce_against(queries, keys, queue, TensorNegatives(hard))`.
+template <std::same_as<TensorNegatives> T, class K = Cosine>
+Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const TensorNegatives& negatives,
+                        const T& own_negatives, const InfoNceOptions& options = {},
+                        const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::call<InfoNce>({{"queries", queries},
+                                {"keys", keys},
+                                negatives.input("negatives"),
+                                own_negatives.input("own_negatives")},
+                               options, kernel,
+                               detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
+                               [negatives, own_negatives](const auto& views) {
+                                 return std::tuple(views[0], views[1], negatives.view(views[2]),
+                                                   own_negatives.view(views[3]));
+                               });
+}
+
+/// The same with any number of negatives a query: TensorNegatives(negatives).offsets(offsets).
+template <std::same_as<Tensor> T, class K = Cosine>
+Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
+                        const T& offsets, const InfoNceOptions& options = {},
+                        const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return info_nce_against(queries, keys, TensorNegatives(negatives).offsets(offsets), options,
+                          learnt, kernel);
 }
 
 /// MatryoshkaInfoNce: queries (N x D) against keys (M x D, M >= N), over prefixes of their columns:
@@ -154,24 +182,10 @@ Tensor matryoshka_info_nce(const Tensor& queries, const Tensor& keys,
       detail::temperature_of<MatryoshkaOptions, MatryoshkaResult>(learnt), detail::both);
 }
 
-/// The same with any number of negatives a query: those of query i are rows offsets[i] to
-/// offsets[i + 1] - 1 (int64, N + 1) of negatives, M x D.
-template <std::same_as<Tensor> T, class K = Cosine>
-Tensor info_nce_against(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
-                        const T& offsets, const InfoNceOptions& options = {},
-                        const TemperatureTensor& learnt = {}, const K& kernel = {}) {
-  return detail::call<InfoNce>(
-      {{"queries", queries}, {"keys", keys}, {"negatives", negatives}}, options, kernel,
-      detail::temperature_of<InfoNceOptions, InfoNceResult>(learnt),
-      [numbers = detail::checked_integers("offsets", offsets)](const auto& views) {
-        return std::tuple(views[0], views[1], per_query(views[2], detail::offsets_of(numbers)));
-      });
-}
-
 /// What a batch of in_batch_info_nce has besides pairs: nearfar::InBatchExtras. All may be left
 /// out.
 struct InBatchTensors {
-  Tensor negatives = {};       ///< K x D, or N x K x D, each query's own
+  TensorNegatives negatives = {};
   TensorTargets targets = {};  ///< ids of the pairs
   Tensor guide_queries = {};   ///< like the rows, of any width; they get no gradient
   Tensor guide_keys = {};
@@ -187,9 +201,10 @@ Tensor in_batch_info_nce(const Tensor& queries, const Tensor& keys,
                          const InBatchInfoNceOptions& options = {},
                          const InBatchTensors& extras = {}, const TemperatureTensor& learnt = {},
                          const K& kernel = {}) {
-  const bool has_negatives = extras.negatives.defined();
-  const Tensor negatives =
-      has_negatives ? extras.negatives : at::empty({0, queries.size(-1)}, queries.options());
+  const TensorNegatives negatives =
+      extras.negatives.rows().defined()
+          ? extras.negatives
+          : TensorNegatives(at::empty({0, queries.size(-1)}, queries.options()));
   const auto constant = [&](const char* name, const Tensor& rows) {
     if (!rows.defined()) return Tensor();
     detail::check_rows(name, rows, 2, 2);
@@ -199,9 +214,9 @@ Tensor in_batch_info_nce(const Tensor& queries, const Tensor& keys,
     return given.defined() ? detail::checked_numbers(name, given, at::kDouble) : Tensor();
   };
   return detail::call<InBatchInfoNce>(
-      {{"queries", queries}, {"keys", keys}, {"negatives", negatives, 2, 3}}, options, kernel,
+      {{"queries", queries}, {"keys", keys}, negatives.input("negatives")}, options, kernel,
       detail::temperature_of<InBatchInfoNceOptions, TemperatureResult>(learnt),
-      [shared = negatives.dim() == 2, targets = extras.targets,
+      [negatives, targets = extras.targets,
        guide_queries = constant("guide_queries", extras.guide_queries),
        guide_keys = constant("guide_keys", extras.guide_keys),
        guide_negatives = constant("guide_negatives", extras.guide_negatives),
@@ -209,7 +224,7 @@ Tensor in_batch_info_nce(const Tensor& queries, const Tensor& keys,
        log_q_negatives = numbers("log_q_negatives", extras.log_q_negatives)](const auto& views) {
         using S = typename std::decay_t<decltype(views[0])>::Scalar;
         InBatchExtras<S> out;
-        out.negatives = detail::negatives_of(views[2], shared);
+        out.negatives = negatives.view(views[2]);
         out.targets = targets.view();
         if (guide_queries.defined()) out.guide_queries = detail::rows_of<S>(guide_queries);
         if (guide_keys.defined()) out.guide_keys = detail::rows_of<S>(guide_keys);
