@@ -6,6 +6,7 @@
 #include "nearfar/sharded/circle.hpp"
 #include "nearfar/sharded/clip.hpp"
 #include "nearfar/sharded/hadsell.hpp"
+#include "nearfar/sharded/in_batch_info_nce.hpp"
 #include "nearfar/sharded/info_nce.hpp"
 #include "nearfar/sharded/lifted_structure.hpp"
 #include "nearfar/sharded/linear_contrastive.hpp"

@@ -463,6 +463,10 @@ TYPED_TEST(InBatch, TakesOnePairAndNone) {
     Matrix<S> d;
     const auto none = Batch<S>(0, 0, 3).run(options, d);
     EXPECT_EQ(none.value, 0);
+    Batch<S> negatives_alone(0, 4, 3);
+    negatives_alone.give_log_q();
+    EXPECT_EQ(negatives_alone.run(options, d).value, 0);
+    EXPECT_EQ(d, Matrix<S>::Zero(4, 9));
   }
   const InBatchInfoNce<S> strict({.unusable_anchors = nearfar::UnusableAnchor::error});
   const Matrix<S> one = random_rows<S>(1, 4, 1);
@@ -539,6 +543,10 @@ TYPED_TEST(InBatch, SaysWhatIsWrong) {
        {"log_q", "of keys and of negatives"},
        call({}, {.negatives = n, .log_q = four})},
       {"labels", invalid, {"targets", "ids alone"}, call({}, {.targets = labels})},
+      {"unlabelled pairs",
+       invalid,
+       {"targets", "ids of pairs that all take part"},
+       call({}, {.targets = nearfar::Targets().ids(labels).unlabelled(0)})},
       {"keys",
        invalid,
        {"keys", "one key for each of 4 queries"},

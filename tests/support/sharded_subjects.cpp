@@ -77,6 +77,15 @@ void add_sharded_similarities(ShardedSubjects<S>& all, const std::string& kernel
     all.template add_pairs<NtXent<S, K>, sharded::NtXent<S, K>>(
         "NtXent " + name, NtXentOptions{.temperature = 0.3, .denominator = d});
   }
+  for (const Partition partition : {Partition::joint, Partition::per_direction}) {
+    all.template add_pairs<InBatchInfoNce<S, K>, sharded::InBatchInfoNce<S, K>>(
+        "InBatchInfoNce " + kernel + (partition == Partition::joint ? "" : ", each direction"),
+        InBatchInfoNceOptions{.temperature = 0.3,
+                              .query_to_query = true,
+                              .key_to_query = true,
+                              .key_to_key = true,
+                              .partition = partition});
+  }
   for (const SupConVariant v : {SupConVariant::out, SupConVariant::in}) {
     all.template add_labelled<SupCon<S, K>, sharded::SupCon<S, K>>(
         "SupCon " + kernel, SupConOptions{.temperature = 0.4, .variant = v});

@@ -19,8 +19,9 @@ namespace nearfar::detail {
 
 /// The position of a pass's keys among all keys.
 struct KeyBlockPlace {
-  Index number = 0;  ///< of the first key, in the term's numbers
-  Index own = 0;     ///< with Pairing::others: query i is key i + own
+  Index number = 0;         ///< of the first key, in the term's numbers
+  Index own = 0;            ///< with Pairing::others: query i is key i + own
+  OwnColumns without = {};  ///< keys that their queries are not compared with
 };
 
 /// A number of rows at which both a panel and a tile end.
@@ -40,7 +41,8 @@ class OneSidedPass {
         queries_(queries),
         keys_(keys),
         number_(place.number),
-        tiles_(scratch, threads, kernel, queries, keys, {pairing, excluded, place.own}) {}
+        tiles_(scratch, threads, kernel, queries, keys,
+               {pairing, excluded, place.own, place.without}) {}
 
   /// Closes every row of the term. Adds the range of the scores to `diagnostics`.
   void forward(RowTerm<S>& term, Diagnostics& diagnostics) {

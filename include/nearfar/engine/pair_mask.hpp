@@ -18,9 +18,10 @@ enum class Pairing {
 struct OwnColumns {
   Index each = 0;
   const Index* offsets = nullptr;
+  Index shift = 0;  ///< the column of the first of them
 
   bool any() const { return each > 0 || offsets != nullptr; }
-  Index first(Index i) const { return offsets != nullptr ? offsets[i] : i * each; }
+  Index first(Index i) const { return shift + (offsets != nullptr ? offsets[i] : i * each); }
   Index end(Index i) const { return first(i + 1); }
 };
 

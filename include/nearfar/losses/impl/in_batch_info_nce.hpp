@@ -15,6 +15,91 @@
 
 namespace nearfar::detail {
 
+// What one process and many have in common.
+
+/// Throws unless extras other than a guide fit n pairs.
+template <class S>
+void check_extras(const InBatchInfoNceOptions& options, const InBatchExtras<S>& extras, Index n) {
+  const Index m = extras.negatives.rows().rows();
+  extras.negatives.check_count("negatives", n);
+  check_ids_alone({"targets", extras.targets}, n);
+  refuse_unlabelled({"targets", extras.targets}, "ids of pairs that all take part");
+  if (options.hardness == Hardness::hard_negatives && m > 0 && extras.negatives.shared()) {
+    fail_argument("negatives", "per_query(negatives) for Hardness::hard_negatives",
+                  "negatives that belong to no query");
+  }
+  const auto check_log_q = [](const char* name, const Numbers<double>& numbers, Index rows) {
+    if (numbers.size() > 0) check_numbers(name, numbers, rows);
+  };
+  check_log_q("log_q", extras.log_q, n);
+  check_log_q("log_q_negatives", extras.log_q_negatives, m);
+  if (m > 0 && n > 0 && (extras.log_q.size() > 0) != (extras.log_q_negatives.size() > 0)) {
+    fail_argument("log_q", "probabilities of keys and of negatives, or none",
+                  "those of one of them");
+  }
+}
+
+/// The numbers that log_q adds to scores; null without log_q.
+template <class S>
+S* score_shifts(Scratch& scratch, const InBatchInfoNceOptions& options, int sign, const char* name,
+                const Numbers<double>& log_q) {
+  if (log_q.size() == 0) return nullptr;
+  S* out = scratch.take<S>(log_q.size());
+  for (Index j = 0; j < log_q.size(); ++j) {
+    const double shift = -sign * options.temperature * log_q[j];
+    check_offset<S>(name, shift);
+    out[j] = static_cast<S>(shift);
+  }
+  return out;
+}
+
+/// Writes the nearness above which a negative of each query is left out. `decisive` are the scores
+/// of positives, or a guide's.
+template <class S>
+void find_thresholds(const InBatchInfoNceOptions& options, int sign, Index n, const S* decisive,
+                     S* out) {
+  const bool relative = options.false_negatives == FalseNegatives::drop_relative;
+  for (Index i = 0; i < n; ++i) {
+    const double own = sign * static_cast<double>(decisive[i]);
+    out[i] = saturated<S>(own - options.margin * (relative ? std::abs(own) : 1));
+  }
+}
+
+template <class S>
+InBatchSettings<S> in_batch_settings(const InBatchInfoNceOptions& options, int sign,
+                                     const S* positives, const S* shifts, const S* thresholds) {
+  return {.sign = sign,
+          .temperature = options.temperature,
+          .joint = options.partition == Partition::joint,
+          .used = {true, options.query_to_query, options.key_to_query, options.key_to_key},
+          .hardness = 1 + options.hardness_strength * options.temperature,
+          .positive = positives,
+          .shift = shifts,
+          .threshold = thresholds};
+}
+
+/// The hard ones among the scores of queries with keys.
+inline HardScores hard_among_keys(Hardness hardness) {
+  return hardness == Hardness::in_batch_negatives || hardness == Hardness::all_negatives
+             ? HardScores::all
+             : HardScores::none;
+}
+
+/// The same with negatives, which may belong to one query each.
+inline HardScores hard_among_negatives(Hardness hardness, bool have_owners) {
+  switch (hardness) {
+    case Hardness::none:
+      return HardScores::none;
+    case Hardness::in_batch_negatives:
+      return have_owners ? HardScores::others : HardScores::all;
+    case Hardness::hard_negatives:
+      return HardScores::own;
+    case Hardness::all_negatives:
+      return HardScores::all;
+  }
+  return HardScores::none;
+}
+
 /// One call of InBatchInfoNce. Sets of rows: queries, keys, negatives.
 template <class S>
 class InBatchCall {
@@ -33,13 +118,13 @@ class InBatchCall {
                     std::to_string(inputs.rows[1].rows()) + " keys");
     }
     call_.add_optional(Side::key, {"negatives", inputs.rows[2], inputs.gradients[2]});
-    check_extras();
+    check_extras(options_, extras_, n_);
     call_.check(n_);
     check_guide();
     if (extras_.targets.has_ids()) call_.leave_out(extras_.targets.ids(), extras_.targets.ids());
     excluded_negatives_ = excluded_by_ids(scratch(), extras_.negatives);
-    shift_ = shifts("log_q", extras_.log_q, n_);
-    shift_of_negatives_ = shifts("log_q_negatives", extras_.log_q_negatives, m_);
+    shift_ = shifts("log_q", extras_.log_q);
+    shift_of_negatives_ = shifts("log_q_negatives", extras_.log_q_negatives);
     call_.pack();
     check_own_products();
   }
@@ -55,14 +140,7 @@ class InBatchCall {
     make_blocks();
     InBatchTerm<S> term(
         scratch(), n_,
-        {.sign = kernel.sign(),
-         .temperature = options_.temperature,
-         .joint = options_.partition == Partition::joint,
-         .used = {true, options_.query_to_query, options_.key_to_query, options_.key_to_key},
-         .hardness = 1 + options_.hardness_strength * options_.temperature,
-         .positive = positives.s,
-         .shift = shift_,
-         .threshold = thresholds(positives.s)},
+        in_batch_settings(options_, kernel.sign(), positives.s, shift_, thresholds(positives.s)),
         std::span<const InBatchBlock<S>>(terms_.data(), count_), call_.upstream());
     JointPass<S> pass(scratch(), call_.threads(), std::span<JointBlock<S>>(blocks_.data(), count_));
     if (call_.wants_gradients()) {
@@ -95,24 +173,6 @@ class InBatchCall {
   }
   bool drops() const { return options_.false_negatives != FalseNegatives::keep; }
 
-  void check_extras() const {
-    extras_.negatives.check_count("negatives", n_);
-    check_ids_alone({"targets", extras_.targets}, n_);
-    if (options_.hardness == Hardness::hard_negatives && m_ > 0 && extras_.negatives.shared()) {
-      fail_argument("negatives", "per_query(negatives) for Hardness::hard_negatives",
-                    "negatives that belong to no query");
-    }
-    const auto check_log_q = [](const char* name, const Numbers<double>& numbers, Index rows) {
-      if (numbers.size() > 0) check_numbers(name, numbers, rows);
-    };
-    check_log_q("log_q", extras_.log_q, n_);
-    check_log_q("log_q_negatives", extras_.log_q_negatives, m_);
-    if (m_ > 0 && (extras_.log_q.size() > 0) != (extras_.log_q_negatives.size() > 0)) {
-      fail_argument("log_q", "probabilities of keys and of negatives, or none",
-                    "those of one of them");
-    }
-  }
-
   void check_guide() const {
     if (!has_guide()) return;
     if (!drops()) {
@@ -143,34 +203,20 @@ class InBatchCall {
     if (m_ > 0) check("keys", 1, "negatives", 2);
   }
 
-  /// The numbers that log_q adds to scores; null without log_q.
-  S* shifts(const char* name, const Numbers<double>& log_q, Index rows) {
-    if (log_q.size() == 0) return nullptr;
-    S* out = scratch().template take<S>(rows);
-    for (Index j = 0; j < rows; ++j) {
-      const double shift = -call_.kernel().sign() * options_.temperature * log_q[j];
-      check_offset<S>(name, shift);
-      out[j] = static_cast<S>(shift);
-    }
-    return out;
+  const S* shifts(const char* name, const Numbers<double>& log_q) {
+    return score_shifts<S>(scratch(), options_, call_.kernel().sign(), name, log_q);
   }
 
-  /// The nearness above which a negative of each query is left out; null if none is.
+  /// Those of find_thresholds; null if no negative is left out.
   S* thresholds(const S* scores) {
     if (!drops()) return nullptr;
     S* out = scratch().template take<S>(n_);
-    const S* decisive = scores;
-    double sign = call_.kernel().sign();
     if (has_guide()) {
       const PairedScores<S> cosines(scratch(), n_);
       paired_scores(call_.threads(), cosine_, guides_[0], guides_[1], cosines);
-      decisive = cosines.s;
-      sign = 1;
-    }
-    for (Index i = 0; i < n_; ++i) {
-      const double own = sign * static_cast<double>(decisive[i]);
-      const bool relative = options_.false_negatives == FalseNegatives::drop_relative;
-      out[i] = saturated<S>(own - options_.margin * (relative ? std::abs(own) : 1));
+      find_thresholds(options_, 1, n_, cosines.s, out);
+    } else {
+      find_thresholds(options_, call_.kernel().sign(), n_, scores, out);
     }
     return out;
   }
@@ -193,30 +239,13 @@ class InBatchCall {
       of_queries_[0] = take_own(0);
       if (options_.key_to_query || options_.key_to_key) of_queries_[1] = take_own(1);
     }
+    const OwnColumns owned = own_negatives();
     // Hard negatives belong to queries.
-    const auto hard_among_keys = [&] {
-      return options_.hardness == Hardness::in_batch_negatives ||
-                     options_.hardness == Hardness::all_negatives
-                 ? HardScores::all
-                 : HardScores::none;
-    };
-    const auto hard_among_negatives = [&] {
-      switch (options_.hardness) {
-        case Hardness::none:
-          return HardScores::none;
-        case Hardness::in_batch_negatives:
-          return own_negatives().any() ? HardScores::others : HardScores::all;
-        case Hardness::hard_negatives:
-          return HardScores::own;
-        case Hardness::all_negatives:
-          return HardScores::all;
-      }
-      return HardScores::none;
-    };
+    const HardScores hard = hard_among_negatives(options_.hardness, owned.any());
     using enum Direction;
-    add_block(0, 1, {query_to_key, hard_among_keys(), {}, shift_});
+    add_block(0, 1, {query_to_key, hard_among_keys(options_.hardness), {}, shift_});
     if (m_ > 0) {
-      add_block(0, 2, {query_to_key, hard_among_negatives(), own_negatives(), shift_of_negatives_});
+      add_block(0, 2, {query_to_key, hard, owned, shift_of_negatives_});
     }
     if (options_.query_to_query) add_block(0, 0, {query_to_query, HardScores::none, {}, nullptr});
     if (options_.key_to_query) add_block(1, 0, {key_to_query, HardScores::none, {}, nullptr});

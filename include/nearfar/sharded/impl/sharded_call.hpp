@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,12 @@ struct ShardedSet {
   Index numbers = 0;         ///< that the loss sends along with each row, see set_numbers
   /// The rows of the first set, again, as keys: for a kernel that maps the two sides differently.
   bool same_rows = false;
+  /// Row i belongs to row i of the other such sets, and is not compared with it.
+  bool paired = false;
+  /// Also compared with each other.
+  bool among_themselves = false;
+  /// Ids of `targets` are told apart from those of own queries here, not from those of their set.
+  std::optional<Labels> query_ids;
 
   ShardedSet() = default;
   ShardedSet(const char* name, const Chunks<S>& chunks) { add(name, chunks); }
@@ -94,6 +101,15 @@ inline Targets without_lists(const Targets& targets) {
   if (targets.rule() != Targets::Rule::lists) return targets;
   return targets.has_ids() ? Targets().ids(targets.ids()) : Targets();
 }
+
+/// Own rows of a set that a sweep compares with its keys.
+template <class S>
+struct Comparison {
+  int queries;
+  RowTerm<S>* term;
+  OwnColumns without = {};  ///< of own keys: those that their queries are not compared with
+  ScoreRange<S>* ranges = nullptr;
+};
 
 /// How a term counts keys.
 enum class KeyNumbers {
@@ -163,7 +179,7 @@ void check_same_rows(const char* first, const char* second, const ShardedInputs<
 template <class S>
 class ShardedCall {
  public:
-  static constexpr int most_sets = 2;
+  static constexpr int most_sets = static_cast<int>(Introduction::most_sets);
 
   /// Agrees with all processes that their calls fit, after check() and checks of the rows, and
   /// packs the rows. `terms` are those of this process. Arguments must outlive the object.
@@ -199,6 +215,7 @@ class ShardedCall {
       cols_ = std::max(cols_, one.cols);
       for (int k = 0; k < set_count; ++k) {
         shards_[at(k)].counts.push_back(one.rows[at(k)]);
+        sets_[at(k)].numbers = std::max(sets_[at(k)].numbers, one.numbers[at(k)]);
         wanted_[at(k)] = wanted_[at(k)] || one.wants_gradient[at(k)] ||
                          (one.wants_parameter && maps(given_, side_of(k)));
       }
@@ -215,7 +232,9 @@ class ShardedCall {
         packed_[at(k)] = pack(*scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
         if (!wanted_[at(k)]) continue;
         gradients_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
-        if (set_count == 1) from_others_ = take_gradients(*scratch_, packed_[0]);
+        if (set_count == 1 || sets_[at(k)].among_themselves) {
+          from_others_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
+        }
       }
     });
     if (kernel.geometry == Geometry::inner_product) check_overflow();
@@ -237,6 +256,8 @@ class ShardedCall {
   Index own_rows(int set) const { return packed_[at(set)].rows; }
   Index all_rows(int set) const { return shards_[at(set)].first_of(team_.size()); }
   Index first_row(int set) const { return shards_[at(set)].first_of(team_.rank()); }
+  /// Of the loss's own that each row of a set takes along on all processes.
+  Index numbers(int set) const { return sets_[at(set)].numbers; }
   /// Of own rows of a set; wanted if any process wants some.
   RowGradients<S>& gradients(int set) { return gradients_[at(set)]; }
 
@@ -319,6 +340,13 @@ class ShardedCall {
     return meet(term, term, [&](auto& meetings) { meetings.accumulate(d); });
   }
 
+  /// Throws on all processes unless inner products of two sets fit.
+  void check_products_of(int a, int b) const {
+    if (kernel_.geometry != Geometry::inner_product) return;
+    check_products<S>(sets_[at(a)].name(), largest_norms_[at(a)], sets_[at(b)].name(),
+                      largest_norms_[at(b)]);
+  }
+
   /// Closes own rows of set q over all rows of set k, with gradients if the call wants any.
   void run_blocks(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
                   Diagnostics& d) {
@@ -365,29 +393,46 @@ class ShardedCall {
   /// One sweep of all blocks that only accumulates, into rows that are open.
   void accumulate(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
                   Diagnostics& d) {
-    ScoreRange<S>* ranges = nullptr;
-    const Index n = packed_[at(q)].rows;
+    std::array<Comparison<S>, 1> one = {Comparison<S>{q, &term}};
+    accumulate(std::span<Comparison<S>>(one), k, numbers, on_block, d);
+  }
+  /// The same for several sets of own rows.
+  void accumulate(std::span<Comparison<S>> comparisons, int k, KeyNumbers numbers,
+                  const OnBlock& on_block, Diagnostics& d) {
     team_.agree([&] {
-      ranges = take_ranges<S>(*scratch_, n);
+      for (Comparison<S>& of : comparisons) {
+        of.ranges = take_ranges<S>(*scratch_, own_rows(of.queries));
+      }
       begin_schedule(k);
     });
     team_.agree_on_messages([&] {
       schedule(k).each_block([&](const KeyBlock<S>& block) {
-        visit(q, k, numbers, on_block, block,
-              [&](OneSidedPass<S>& pass) { pass.accumulate(term, ranges); });
+        visit(comparisons, k, numbers, on_block, block,
+              [&](OneSidedPass<S>& pass, const Comparison<S>& of) {
+                pass.accumulate(*of.term, of.ranges);
+              });
       });
     });
     Diagnostics seen;
-    for (Index i = 0; i < n; ++i) ranges[i].add_to(seen);
+    for (const Comparison<S>& of : comparisons) {
+      for (Index i = 0; i < own_rows(of.queries); ++i) of.ranges[i].add_to(seen);
+    }
     fold(seen, d);
   }
 
   /// One sweep of all blocks for the gradients of closed rows.
   void gradient(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block) {
+    std::array<Comparison<S>, 1> one = {Comparison<S>{q, &term}};
+    gradient(std::span<Comparison<S>>(one), k, numbers, on_block);
+  }
+  void gradient(std::span<Comparison<S>> comparisons, int k, KeyNumbers numbers,
+                const OnBlock& on_block) {
     team_.agree([&] { begin_schedule(k); });
     each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
-      visit(q, k, numbers, on_block, block,
-            [&](OneSidedPass<S>& pass) { pass.gradient(term, gradients_[at(q)], dk); });
+      visit(comparisons, k, numbers, on_block, block,
+            [&](OneSidedPass<S>& pass, const Comparison<S>& of) {
+              pass.gradient(*of.term, gradients_[at(of.queries)], dk);
+            });
     });
   }
 
@@ -479,7 +524,7 @@ class ShardedCall {
     team_.agree([&] {
       for (int k = 0; k < sets(); ++k) {
         if (!gradients_[at(k)].wanted()) continue;
-        if (sets() == 1) add_from_others();
+        if (from_others_[at(k)].wanted()) add_from_others(k);
         if (!finish_sums(threads_, kernel_.geometry, packed_[at(k)], gradients_[at(k)])) {
           fail_gradient_overflow(sets_[at(k)].name());
         }
@@ -591,6 +636,7 @@ class ShardedCall {
     for (int k = 0; k < sets(); ++k) {
       ShardedSet<S>& set = sets_[at(k)];
       own.rows[at(k)] = set.rows();
+      own.numbers[at(k)] = set.numbers;
       own.wants_gradient[at(k)] = wants_gradients_ && set.wants_gradient();
       if (cols < 0) cols = set.cols();
       const Index wanted = given_.is_parametric() ? cols_before(k) : cols;
@@ -694,19 +740,22 @@ class ShardedCall {
 
   /// Refuses rows that may be so far apart that one process alone would find it.
   void check_distances() const {
-    const double most =
-        team_.largest(std::max(packed_[0].largest_norm, packed_[at(sets() - 1)].largest_norm));
-    if (most > static_cast<double>(std::numeric_limits<S>::max()) / 4) fail_distance_overflow();
+    double own = 0;
+    for (int k = 0; k < sets(); ++k) own = std::max(own, packed_[at(k)].largest_norm);
+    if (team_.largest(own) > static_cast<double>(std::numeric_limits<S>::max()) / 4) {
+      fail_distance_overflow();
+    }
   }
 
-  void check_overflow() const {
-    const std::array<double, 2> own = {packed_[0].largest_norm,
-                                       packed_[at(sets() - 1)].largest_norm};
-    std::array<double, 2> most = {0, 0};
+  void check_overflow() {
+    std::array<double, most_sets> own = {};
+    for (int k = 0; k < sets(); ++k) own[at(k)] = packed_[at(k)].largest_norm;
     for (const auto& norms : team_.everyone(own)) {
-      for (std::size_t k = 0; k < 2; ++k) most[k] = std::max(most[k], norms[k]);
+      for (int k = 0; k < sets(); ++k) {
+        largest_norms_[at(k)] = std::max(largest_norms_[at(k)], norms[at(k)]);
+      }
     }
-    check_products<S>(sets_.front().name(), most[0], sets_.back().name(), most[1]);
+    for (int k = std::min(1, sets() - 1); k < sets(); ++k) check_products_of(0, k);
   }
 
   // ---- each pair of rows once -----------------------------------------------------------------
@@ -972,23 +1021,43 @@ class ShardedCall {
   }
 
   /// Where the shares of other processes in the gradients of own keys are added.
-  RowGradients<S>& to_others(int k) { return sets() == 1 ? from_others_ : gradients_[at(k)]; }
+  RowGradients<S>& to_others(int k) {
+    return from_others_[at(k)].wanted() ? from_others_[at(k)] : gradients_[at(k)];
+  }
 
+  /// body(pass) with own rows of set q and the block's.
   template <class Body>
   void visit(int q, int k, KeyNumbers numbers, const OnBlock& on_block, const KeyBlock<S>& block,
              const Body& body) {
+    std::array<Comparison<S>, 1> one = {Comparison<S>{q, nullptr}};
+    visit(std::span<Comparison<S>>(one), k, numbers, on_block, block,
+          [&](OneSidedPass<S>& pass, const Comparison<S>&) { body(pass); });
+  }
+
+  /// body(pass, comparison) for each of them; the block's rows are packed once.
+  template <class Body>
+  void visit(std::span<Comparison<S>> comparisons, int k, KeyNumbers numbers,
+             const OnBlock& on_block, const KeyBlock<S>& block, const Body& body) {
     if (block.rows.rows() == 0) return;
     const ScratchLoan loan(*scratch_);
     const PackedRows<S> keys = pack(*scratch_, threads_, kernel_, block.rows, false, centre_);
-    const ShardedSet<S>& own = sets_[at(q)];
-    // Terms that were told of it look at it once more when they close rows.
-    if (own.has_targets) block_rule_ = rule_of(own.targets, block);
-    const PairMask mask = mask_of(q, k, block);
     const Index number = numbers == KeyNumbers::from_own ? block.first - first_row(k) : 0;
-    OneSidedPass<S> pass(*scratch_, threads_, kernel_, packed_[at(q)], keys, mask.pairing,
-                         mask.excluded, {number, block.own});
-    on_block(block_rule_, block);
-    body(pass);
+    for (const Comparison<S>& of : comparisons) {
+      const ScratchLoan of_one(*scratch_);
+      const ShardedSet<S>& own = sets_[at(of.queries)];
+      // Terms that were told of it look at it once more when they close rows.
+      if (own.has_targets) block_rule_ = rule_of(own.targets, block);
+      const PairMask mask = mask_of(of.queries, k, block);
+      KeyBlockPlace place{number, block.own};
+      if (block.has_own) {
+        place.without = of.without;
+        place.without.shift += block.own;
+      }
+      OneSidedPass<S> pass(*scratch_, threads_, kernel_, packed_[at(of.queries)], keys,
+                           mask.pairing, mask.excluded, place);
+      on_block(block_rule_, block);
+      body(pass, of);
+    }
   }
 
   static void fold(const Diagnostics& seen, Diagnostics& d) {
@@ -1005,9 +1074,14 @@ class ShardedCall {
 
   PairMask mask_of(int q, int k, const KeyBlock<S>& block) {
     const Targets& own = sets_[at(q)].targets;
-    const bool same = same_rows() && block.has_own;
-    PairMask mask{same ? Pairing::others : Pairing::all, {}, block.own};
-    if (own.has_ids()) mask.excluded = ExcludedPairs(*scratch_, own.ids(), block.targets.ids());
+    const ShardedSet<S>& keys = sets_[at(k)];
+    const bool paired = same_rows() || (sets_[at(q)].paired && keys.paired);
+    PairMask mask{paired && block.has_own ? Pairing::others : Pairing::all, {}, block.own};
+    if (keys.query_ids) {
+      mask.excluded = ExcludedPairs(*scratch_, *keys.query_ids, block.targets.ids());
+    } else if (own.has_ids() && block.targets.has_ids()) {
+      mask.excluded = ExcludedPairs(*scratch_, own.ids(), block.targets.ids());
+    }
     if (keeps_positives_) mask.excluded.keep_positives(kept_, block.first - first_row(k));
     return mask;
   }
@@ -1079,10 +1153,11 @@ class ShardedCall {
     return sum;
   }
 
-  void add_from_others() {
-    const PackedRows<S>& x = packed_[0];
-    row_loops<S>().add(x.rows * x.stride, from_others_.data, gradients_[0].data);
-    for (Index i = 0; i < x.rows; ++i) gradients_[0].weight[i] += from_others_.weight[i];
+  void add_from_others(int k) {
+    const PackedRows<S>& x = packed_[at(k)];
+    const RowGradients<S>& from = from_others_[at(k)];
+    row_loops<S>().add(x.rows * x.stride, from.data, gradients_[at(k)].data);
+    for (Index i = 0; i < x.rows; ++i) gradients_[at(k)].weight[i] += from.weight[i];
   }
 
   /// body(gradients, first, piece) for the pieces of all sets: a piece's gradients are rows `first`
@@ -1126,7 +1201,8 @@ class ShardedCall {
   bool wants_parameter_ = false;  ///< by anyone
   std::vector<Introduction> introductions_;
   Index cols_ = 0;
-  std::array<bool, most_sets> wanted_ = {};  ///< gradients, by anyone
+  std::array<bool, most_sets> wanted_ = {};           ///< gradients, by anyone
+  std::array<double, most_sets> largest_norms_ = {};  ///< of all rows, where products are scores
   std::array<Shard<S>, most_sets> shards_;
   Shard<S> targets_only_;
   const S* centre_ = nullptr;
@@ -1140,7 +1216,8 @@ class ShardedCall {
   std::array<PackedRows<S>, most_sets> mapped_;  ///< where the kernel's matrix maps
   std::array<PackedRows<S>, most_sets> packed_;
   std::array<RowGradients<S>, most_sets> gradients_;
-  RowGradients<S> from_others_;  ///< for one set: gradients of its rows as keys
+  /// Gradients of a set's rows as keys, if it is compared with itself.
+  std::array<RowGradients<S>, most_sets> from_others_;
   std::array<std::optional<RingSchedule<S>>, most_sets> schedules_;
 };
 

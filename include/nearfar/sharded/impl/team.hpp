@@ -33,6 +33,7 @@ struct NamedOption {
 /// The description of a process's call; to be the same on all, but for the rows.
 struct Introduction {
   static constexpr std::size_t most = 28;
+  static constexpr std::size_t most_sets = 3;
   struct Option {
     char name[32];
     double value;
@@ -40,10 +41,15 @@ struct Introduction {
   char call[64] = {};
   std::array<Option, most> options = {};
   std::int64_t option_count = 0;
-  std::array<Index, 2> rows = {};           ///< of each set
-  std::array<bool, 2> wants_gradient = {};  ///< likewise
-  bool wants_parameter = false;             ///< the gradient of the kernel's matrix
-  Index cols = 0;                           ///< 0 where there are no rows
+  std::array<Index, most_sets> rows = {};           ///< of each set
+  std::array<Index, most_sets> numbers = {};        ///< that each row of a set takes along
+  std::array<bool, most_sets> wants_gradient = {};  ///< of each set
+  bool wants_parameter = false;                     ///< the gradient of the kernel's matrix
+  Index cols = 0;                                   ///< 0 where there are no rows
+
+  bool has_rows() const {
+    return std::any_of(rows.begin(), rows.end(), [](Index count) { return count > 0; });
+  }
 
   Introduction() = default;
   Introduction(const char* name, std::initializer_list<NamedOption> list) {
@@ -164,6 +170,7 @@ class Team {
       d.terms += one.terms;
       d.active_terms += one.active_terms;
       d.zero_distances += one.zero_distances;
+      d.false_negatives += one.false_negatives;
       d.smallest_score = std::min(d.smallest_score, one.smallest_score);
       d.largest_score = std::max(d.largest_score, one.largest_score);
     }
@@ -253,7 +260,7 @@ class Team {
           fail_unlike(rank, one.options[k].name, first.options[k].value, one.options[k].value, 0);
         }
       }
-      if (one.rows[0] == 0 && one.rows[1] == 0) continue;
+      if (!one.has_rows()) continue;
       if (with_rows == all.size()) with_rows = rank;
       if (one.cols != all[with_rows].cols) {
         fail_unlike(rank, "columns", all[with_rows].cols, one.cols, with_rows);
