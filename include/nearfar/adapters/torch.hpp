@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nearfar/adapters/torch/label_losses.hpp"
+#include "nearfar/adapters/torch/metrics.hpp"
 #include "nearfar/adapters/torch/proxy_losses.hpp"
 #include "nearfar/adapters/torch/row_losses.hpp"
 #include "nearfar/adapters/torch/set_losses.hpp"
