@@ -1,6 +1,6 @@
 #include <nearfar/losses/register.hpp>
 
-#include "fuzz/bytes.hpp"
+#include "fuzz/promises.hpp"
 #include "support/loss_oracles.hpp"
 #include "support/settings.hpp"
 
@@ -15,6 +15,7 @@ using fuzz::Bytes;
 using fuzz::Index;
 using fuzz::Matrix;
 using fuzz::require;
+using fuzz::Strided;
 using nearfar::Reduction;
 using oracle::Real;
 
@@ -51,104 +52,18 @@ struct Case {
   }
 };
 
-/// The same rows with a gap between them.
 template <class S>
-class Strided {
- public:
-  Strided(const Matrix<S>& m, Index gap) : memory_(m.rows(), m.cols() + gap), cols_(m.cols()) {
-    memory_.setConstant(std::numeric_limits<S>::quiet_NaN());
-    memory_.leftCols(cols_) = m;
-  }
-  nearfar::Rows<S> rows() const { return {memory_.data(), memory_.rows(), cols_, memory_.cols()}; }
+using Answer = fuzz::Answer<S, 2>;
 
- private:
-  Matrix<S> memory_;
-  Index cols_;
-};
-
-template <class S>
-struct Answer {
-  bool refused = false;
-  nearfar::Result result;
-  Matrix<S> gx = Matrix<S>::Constant(1, 1, S(42));
-  Matrix<S> gy = Matrix<S>::Constant(1, 1, S(42));
-};
-
-template <class S>
-bool untouched(const Matrix<S>& m) {
-  return m.rows() == 1 && m.cols() == 1 && m(0, 0) == S(42);
-}
-
-/// `call(answer)` sets the result and gradients.
-template <class S, class Call>
-Answer<S> answer(const Call& call) {
-  Answer<S> out;
-  try {
-    out.result = call(out);
-  } catch (const std::invalid_argument&) {
-    out.refused = true;
-  } catch (const std::domain_error&) {
-    out.refused = true;
-  }
-  if (out.refused) {
-    require(untouched(out.gx) && untouched(out.gy), "a refused call leaves outputs alone");
-  } else {
-    require(std::isfinite(out.result.value), "a finite value");
-    require(out.gx.allFinite() && out.gy.allFinite(), "finite gradients");
-  }
-  return out;
-}
-
-template <class S>
-void require_twice(const Matrix<S>& twice, const Matrix<S>& once, double amplification) {
-  require(twice.rows() == once.rows() && twice.cols() == once.cols(), "gradients of one shape");
-  const double tolerance = 64 * static_cast<double>(std::numeric_limits<S>::epsilon());
-  const double most = static_cast<double>(std::numeric_limits<S>::max());
-  double largest = 0;
-  for (Index k = 0; k < once.size(); ++k) {
-    largest = std::max(largest, std::abs(static_cast<double>(once.data()[k])));
-  }
-  if (largest * 2 >= most) return;  // saturated
-  const double floor = 1e3 * amplification * static_cast<double>(std::numeric_limits<S>::min());
-  for (Index k = 0; k < once.size(); ++k) {
-    const double error =
-        std::abs(static_cast<double>(twice.data()[k]) - 2 * static_cast<double>(once.data()[k]));
-    require(error <= tolerance * largest + floor, "twice the upstream, twice the gradient");
-  }
-}
-
-/// True if a row's length is above 0 and below the smallest normal number: in a division by it the
-/// gradient's factor saturates, and not the product of the factor and a small number.
-template <class S>
-bool shorter_than_normal(const Matrix<S>& m) {
-  for (Index i = 0; i < m.rows(); ++i) {
-    Real squares = 0;
-    for (Index j = 0; j < m.cols(); ++j) squares += Real(m(i, j)) * Real(m(i, j));
-    if (squares > 0 && std::sqrt(squares) < Real(std::numeric_limits<S>::min())) return true;
-  }
-  return false;
-}
-
-/// Checks the properties of every loss. `forward()`, `forward_backward(upstream, gx, gy)`.
+/// Checks the promises of every loss. `forward()`, `forward_backward(upstream, gx, gy)`.
 template <class S, class Forward, class ForwardBackward>
 Answer<S> promises(const Case<S>& c, const Forward& forward,
                    const ForwardBackward& forward_backward) {
-  const Answer<S> once = answer<S>([&](Answer<S>& a) { return forward_backward(1.0, a.gx, a.gy); });
-  const Answer<S> value = answer<S>([&](Answer<S>&) { return forward(); });
-  if (once.refused) return once;  // gradients may overflow although values do not
-  require(!value.refused, "forward answers where forward_backward does");
-  require(value.result.value == once.result.value, "one value, with gradients and without");
-  const Answer<S> twice =
-      answer<S>([&](Answer<S>& a) { return forward_backward(2.0, a.gx, a.gy); });
-  if (twice.refused || shorter_than_normal(c.x) || shorter_than_normal(c.y)) return once;
-  require_twice(twice.gx, once.gx, c.amplification());
-  require_twice(twice.gy, once.gy, c.amplification());
-  return once;
-}
-
-template <class S>
-bool holds_bad_number(const Matrix<S>& m) {
-  return !m.allFinite();
+  const bool scales = !fuzz::shorter_than_normal(c.x) && !fuzz::shorter_than_normal(c.y);
+  return fuzz::promises<S, 2>(scales, c.amplification(), forward,
+                              [&](const nearfar::Upstream& u, auto& g) -> nearfar::Result {
+                                return forward_backward(u, g[0], g[1]);
+                              });
 }
 
 /// f(x, y).
@@ -275,8 +190,8 @@ void expect_oracle(const Answer<double>& got, const oracle::Loss& want, Real ste
               "the oracle's gradient");
     }
   };
-  near(got.gx, gx);
-  if (gy != nullptr) near(got.gy, *gy);
+  near(got.gradients[0], gx);
+  if (gy != nullptr) near(got.gradients[1], *gy);
 }
 
 /// True if a distance between rows is above 0, but below the rounding errors of the rows: the

@@ -11,6 +11,7 @@
 #include "support/compare.hpp"
 #include "support/errors.hpp"
 #include "support/gradient.hpp"
+#include "support/in_batch_oracle.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
 #include "support/score_slopes.hpp"
@@ -30,28 +31,27 @@ using nearfar::Partition;
 using nearfar::per_query;
 using nearfar::Reduction;
 
-/// A batch: rows of queries, of keys and of negatives one after the other, and its further inputs.
+/// A batch of random rows.
 template <class S>
-struct Batch {
-  Index n;
-  Index m;
-  Matrix<S> rows;
-  Matrix<S> guide;
-  std::vector<Index> offsets;  ///< negatives of each query; empty if all queries share them
-  std::vector<int> ids;        ///< of pairs; may be empty
-  std::vector<int> negative_ids;
-  std::vector<double> log_q;
-  std::vector<double> log_q_negatives;
+struct Batch : InBatchRows<S> {
+  using Rows = InBatchRows<S>;
+  using Rows::guide;
+  using Rows::ids;
+  using Rows::keys;
+  using Rows::log_q;
+  using Rows::log_q_negatives;
+  using Rows::m;
+  using Rows::n;
+  using Rows::negative_ids;
+  using Rows::negatives;
+  using Rows::offsets;
+  using Rows::queries;
+  using Rows::rows;
 
-  Batch(Index pairs, Index negatives, std::uint64_t seed)
-      : n(pairs), m(negatives), rows(random_rows<S>(2 * n + m, 9, seed)) {}
-
-  Matrix<S> queries() const { return rows.topRows(n); }
-  Matrix<S> keys() const { return rows.middleRows(n, n); }
-  Matrix<S> negatives() const { return rows.bottomRows(m); }
-  bool owns(Index i, Index r) const {
-    if (offsets.empty()) return false;
-    return r >= offsets[std::size_t(i)] && r < offsets[std::size_t(i) + 1];
+  Batch(Index pairs, Index count, std::uint64_t seed) {
+    n = pairs;
+    m = count;
+    rows = random_rows<S>(2 * pairs + count, 9, seed);
   }
 
   void give_guide(std::uint64_t seed) { guide = random_rows<S>(2 * n + m, 4, seed); }
@@ -102,114 +102,10 @@ struct Batch {
   }
 };
 
-struct Wanted : ScoreSlopes {
-  using ScoreSlopes::ScoreSlopes;
-  std::int64_t dropped = 0;
-  std::int64_t without_negative = 0;
-};
-
-/// The formula, pair by pair, with inner products.
-template <class S>
-Wanted formula(const InBatchInfoNceOptions& options, const Batch<S>& of) {
-  const Index n = of.n;
-  const oracle::Matrix x = oracle::exact(of.rows);
-  const oracle::Matrix s = x * x.transpose();
-  oracle::Matrix cosines = oracle::exact(of.guide);
-  for (Index i = 0; i < cosines.rows(); ++i) cosines.row(i) /= cosines.row(i).norm();
-  cosines = (cosines * cosines.transpose()).eval();
-  const oracle::Matrix& decisive = of.guide.rows() > 0 ? cosines : s;
-  const Real t = static_cast<Real>(options.temperature);
-  const Real alpha = static_cast<Real>(options.hardness_strength);
-
-  Wanted want(std::size_t(n), of.rows.rows());
-  struct Logit {
-    Index row;
-    Index column;
-    Real value;
-  };
-  for (Index i = 0; i < n; ++i) {
-    const Real own_score = decisive(i, n + i);
-    const Real limit = own_score - static_cast<Real>(options.margin) *
-                                       (options.false_negatives == FalseNegatives::drop_relative
-                                            ? std::abs(own_score)
-                                            : Real(1));
-    const auto same_id = [&](Index j) {
-      return !of.ids.empty() && of.ids[std::size_t(i)] == of.ids[std::size_t(j)];
-    };
-    // True if row b is compared with a row of sample i.
-    const auto counts = [&](Index b) {
-      if (b < 2 * n) return b % n != i && !same_id(b % n);
-      return of.ids.empty() || of.ids[std::size_t(i)] != of.negative_ids[std::size_t(b - 2 * n)];
-    };
-    std::vector<std::vector<Logit>> sums;
-    std::vector<bool> with_positive;
-    bool any = false;
-    const auto add_direction = [&](Index a, Index first, Index end, bool positive) {
-      std::vector<Logit> sum;
-      for (Index b = first; b < end; ++b) {
-        if (!counts(b)) continue;
-        const bool negative = b >= 2 * n;
-        const bool own = negative && of.owns(i, b - 2 * n);
-        if (own && a != i) continue;
-        if (options.false_negatives != FalseNegatives::keep && decisive(a, b) > limit) {
-          ++want.dropped;
-          continue;
-        }
-        any = true;
-        const bool hard = a == i && b >= n &&
-                          ((options.hardness == Hardness::in_batch_negatives && !own) ||
-                           (options.hardness == Hardness::hard_negatives && own) ||
-                           options.hardness == Hardness::all_negatives);
-        Real logit = s(a, b) / t + (hard ? alpha * s(a, b) : Real(0));
-        if (!of.log_q.empty() && b >= n) {
-          logit -= static_cast<Real>(negative ? of.log_q_negatives[std::size_t(b - 2 * n)]
-                                              : of.log_q[std::size_t(b - n)]);
-        }
-        sum.push_back({a, b, logit});
-      }
-      sums.push_back(sum);
-      with_positive.push_back(positive);
-    };
-    add_direction(i, n, 2 * n + of.m, true);
-    if (options.query_to_query) add_direction(i, 0, n, false);
-    if (options.key_to_query) add_direction(n + i, 0, n, true);
-    if (options.key_to_key) add_direction(n + i, n, 2 * n + of.m, false);
-    want.without_negative += any ? 0 : 1;
-
-    const Real positive =
-        s(i, n + i) / t -
-        (of.log_q.empty() ? Real(0) : static_cast<Real>(of.log_q[std::size_t(i)]));
-    const auto add = [&](const std::vector<Logit>& sum, Real copies, Real share) {
-      if (copies == 0 && sum.empty()) return;
-      // Relative to the positive, so that values near zero keep their digits.
-      Real others = 0;
-      for (const Logit& l : sum) others += std::exp(l.value - positive);
-      want.values[std::size_t(i)] +=
-          share * (copies > 0 ? std::log(copies) + std::log1p(others / copies) : std::log(others));
-      const Real total = copies + others;
-      for (const Logit& l : sum) {
-        want.slopes(l.row, l.column) += share * std::exp(l.value - positive) / total / t;
-      }
-      want.slopes(i, n + i) += -share * others / total / t;
-    };
-    if (options.partition == Partition::joint) {
-      std::vector<Logit> all;
-      for (const auto& sum : sums) all.insert(all.end(), sum.begin(), sum.end());
-      add(all, options.key_to_query ? 2 : 1, 1);
-    } else {
-      for (std::size_t d = 0; d < sums.size(); ++d) {
-        if (sums[d].empty()) continue;
-        add(sums[d], with_positive[d] ? 1 : 0, Real(1) / static_cast<Real>(sums.size()));
-      }
-    }
-  }
-  return want;
-}
-
 template <class S>
 void expect_formula(InBatchInfoNceOptions options, const Batch<S>& batch) {
   options.reduction = Reduction::none;
-  const Wanted want = formula(options, batch);
+  const InBatchWanted want = in_batch_formula(options, batch);
   Matrix<S> d_rows;
   const auto got = batch.run(options, d_rows);
   expect_score_slopes<S>(got, d_rows, want, batch.rows, options.temperature);

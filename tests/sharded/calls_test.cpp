@@ -237,6 +237,7 @@ TEST(ShardedCalls, ChunksAreAsOneMatrix) {
       EXPECT_TRUE(same_bits(together(chunked_dk), dk));
     };
     check_pairs(nearfar::sharded::InfoNce<double>());
+    check_pairs(nearfar::sharded::InBatchInfoNce<double>({.query_to_query = true}));
     check_pairs(nearfar::sharded::NtXent<double>());
     check_pairs(nearfar::sharded::Clip<double>());
     check_pairs(nearfar::sharded::SigLip<double>());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/oracle.hpp"
+#include "support/slopes.hpp"
 #include "support/tolerance.hpp"
 
 /// \file
@@ -14,16 +15,6 @@
 /// their sum with respect to every score.
 
 namespace support {
-
-using oracle::Real;
-
-struct ScoreSlopes {
-  std::vector<Real> values;
-  oracle::Matrix slopes;  ///< dL/ds_ij; s_ij and s_ji are separate variables
-
-  ScoreSlopes(std::size_t terms, nearfar::Index rows)
-      : values(terms, 0), slopes(oracle::Matrix::Zero(rows, rows)) {}
-};
 
 /// Compares a call with Reduction::none on rows x, and its gradient.
 template <class S>
