@@ -60,16 +60,16 @@ void add_softmax(Cases& cases) {
     const Tensor offsets = integers({0, 3, 5, 7, 9, 11, 13, 15, 17, 17});
     const Tensor owner = at::repeat_interleave(at::arange(n), offsets.diff());
     const Tensor own_ids = (at::arange(17) % 5).to(at::kLong);
-    const auto both = [=](const Inputs& x, bool ids) {
-      const Tensor own = (reference::unit(x[0]) * reference::unit(x[1])).sum(1, true);
+    const auto logits = [=](const Inputs& x, bool ids) {
       Tensor of_all = at::ones({n, 5}, at::kBool);
       Tensor of_each = owner.unsqueeze(0) == at::arange(n).unsqueeze(1);
       if (ids) {
         of_all = query_ids.unsqueeze(1) != shared_ids.unsqueeze(0);
         of_each = of_each.logical_and(query_ids.unsqueeze(1) != own_ids.unsqueeze(0));
       }
-      return at::cat({own, reference::masked(reference::cosine(x[0], x[2]), of_all),
-                      reference::masked(reference::cosine(x[0], x[3]), of_each)},
+      const Tensor own = (reference::unit(x[0]) * reference::unit(x[1])).sum(1, true) / x[4];
+      return at::cat({own, reference::masked(reference::cosine(x[0], x[2]) / x[4], of_all),
+                      reference::masked(reference::cosine(x[0], x[3]) / x[4], of_each)},
                      1);
     };
     for (const bool ids : {false, true}) {
@@ -87,7 +87,7 @@ void add_softmax(Cases& cases) {
                                               {.temperature = x[4]});
           },
           [=](const Inputs& x, Reduction) {
-            return reference::info_nce(both(x, ids) / x[4], at::zeros({n}, at::kLong));
+            return reference::info_nce(logits(x, ids), at::zeros({n}, at::kLong));
           });
     }
   }
