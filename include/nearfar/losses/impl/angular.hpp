@@ -187,7 +187,7 @@ Result evaluate(const AngularOptions& options, const KernelValue<S>& kernel,
       options.unusable_anchors, [](bool positive, bool) { return !positive; },
       "without a positive");
   d.terms = call.total([&](Index i) { return call.positives(i); });
-  const double tangent = std::tan(options.angle);
+  const double tangent = portable::sin(options.angle) / portable::cos(options.angle);
   const double t = tangent * tangent;
 
   Scratch& scratch = call.scratch();

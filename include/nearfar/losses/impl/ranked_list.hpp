@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cmath>
-
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/labelled_call.hpp"
 #include "nearfar/engine/positive_rule.hpp"
@@ -19,7 +18,7 @@ struct RankedHinges {
   void raise(S candidate, double rate) {
     if (!(candidate > largest)) return;
     const double below = static_cast<double>(largest) - static_cast<double>(candidate);
-    const double factor = std::exp(rate * below);
+    const double factor = portable::exp(rate * below);
     sums.weights *= factor;
     sums.hinges *= factor;
     largest = candidate;
