@@ -105,6 +105,18 @@ void check_values() {
   }
   expect_near(InfoNce<S, InnerProduct>({.temperature = 1}).forward(x, y).value, want, exact,
               "InfoNCE of a batch");
+
+  // Weights of equal negatives cancel at any concentration; the first ones come after -infinity.
+  Matrix<S> view(2, 2), d_view1, d_view2;
+  view << 1, 0, S(0.6), S(0.8);
+  const auto slope = [&](double concentration) {
+    const HardNegative<S> hard(
+        {.temperature = 0.2, .positive_prior = 0, .concentration = concentration});
+    return hard.forward_backward(view, view, d_view1, d_view2).d_temperature;
+  };
+  const double plain = slope(1);
+  expect_near(slope(0), plain, exact, "hard negatives without hardness");
+  expect_near(slope(1e8), plain, exact, "equal negatives, very hard");
 }
 
 /// The remainder of sums that nearly cancel.

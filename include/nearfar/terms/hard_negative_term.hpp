@@ -113,10 +113,11 @@ class HardNegativeTerm final : public RowTerm<S> {
     const double concentration = settings_.concentration;
     const S best = score_loops<S>().range(n, s).largest;
     if (best > row.best) {
-      const double fall = (static_cast<double>(row.best) - static_cast<double>(best)) * inverse_;
-      row.hardened *= portable::exp((1 + concentration) * fall);
-      // 0 * -infinity is not 0: before the first negatives there is nothing to scale.
-      row.weights = row.negatives > 0 ? row.weights * portable::exp(concentration * fall) : 0;
+      if (row.negatives > 0) {
+        const double fall = (static_cast<double>(row.best) - static_cast<double>(best)) * inverse_;
+        row.hardened *= portable::exp((1 + concentration) * fall);
+        row.weights *= portable::exp(concentration * fall);
+      }
       row.best = best;
     }
     const HardNegativeSums sums = loops_.sums(n, s, row.best, rates_);

@@ -38,7 +38,9 @@ double hard_negative_gradient(Index n, const S* s, S best, const HardNegativeRat
   ElementSum<S> moment;
   each_element<S>(n, [&]<class T>(Index j) NEARFAR_LAMBDA_INLINE {
     const HardNegativeShares<T> e = hard_negative_shares<T>(s + j, best, rates);
-    const T by_weights = e.plain * spread<T>(factors.hardened) - spread<T>(factors.weights);
+    // Equal negatives: the two cancel, however large the concentration.
+    const T by_weights =
+        in_order(in_order(e.plain * spread<T>(factors.hardened)) - spread<T>(factors.weights));
     const T out = e.weight * (e.plain * spread<T>(factors.plain) + by_weights);
     moment += out * load<T>(s + j);
     store(g + j, out);
