@@ -390,9 +390,12 @@ TEST(ShardedInBatchCalls, RefuseWhatDoesNotFitOnAllProcesses) {
     const nearfar::sharded::InBatchInfoNce<float> loss({.false_negatives = FalseNegatives::drop});
     const double value = loss.forward(e, x, x).value;
     const auto refused = [&](const InBatchExtras<float>& extras, const std::string& text) {
-      Matrix<float> dq = Matrix<float>::Constant(1, 1, 7), dk = dq, dn = dq;
+      Matrix<float> dq, dk, dn;
+      for (Matrix<float>* d : {&dq, &dk, &dn}) *d = Matrix<float>::Constant(1, 1, 7);
       expect_error_everywhere([&] { loss.forward_backward(e, x, x, extras, dq, dk, dn); }, text);
-      for (const Matrix<float>& d : {dq, dk, dn}) EXPECT_EQ(d, Matrix<float>::Constant(1, 1, 7));
+      for (const Matrix<float>* d : {&dq, &dk, &dn}) {
+        EXPECT_EQ(*d, Matrix<float>::Constant(1, 1, 7));
+      }
       EXPECT_EQ(loss.forward(e, x, x).value, value);
     };
     const std::string rank = "nearfar: rank 1: ";
