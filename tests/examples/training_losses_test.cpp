@@ -41,8 +41,8 @@ TEST(TrainingLosses, WriteTheGradientOfTheirValue) {
     const auto report =
         nearfar::check_gradient<float>([&] { return loss(x, labels, ignored); },
                                        {{"x", x, gradient}}, {.tolerance = 1e-2, .step = 5e-3});
-    // Circle's gradient treats its weights as constants, as in the paper.
-    if (entry.name != "circle") {
+    // The gradients of these treat weights as constants, as their papers do.
+    if (entry.name != "circle" && entry.name != "ranked_list") {
       EXPECT_TRUE(report.passed) << entry.name << ": " << report;
       EXPECT_GE(report.checked, 16) << entry.name << ": " << report;
     }

@@ -47,21 +47,20 @@ ByKind<S> largest_ranked_hinges(Index n, const S* d, const PositiveMask<S>& posi
 template <class S>
 ByKind<WeightedHinges> ranked_hinge_sums(Index n, const S* d, const PositiveMask<S>& positives,
                                          const RankedListForm& form, const ByKind<S>& best) {
-  ByKind<ElementSum<S>> weights;
-  ByKind<ElementSum<S>> hinges;
+  ElementSum<S> weights[2];  // of positives, of negatives
+  ElementSum<S> hinges[2];
   each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
     const T zero = constant<T>(0);
     const T hinge = ranked_hinge(positives, k, form, load<T>(d + k));
     const T weight = ranked_weight(positives, k, form, best, hinge);
     const T of_positive = if_positive(positives, k, weight, zero);
     const T of_negative = if_negative(positives, k, weight, zero);
-    weights.positive += of_positive;
-    weights.negative += of_negative;
-    hinges.positive += of_positive * hinge;
-    hinges.negative += of_negative * hinge;
+    weights[0] += of_positive;
+    weights[1] += of_negative;
+    hinges[0] += of_positive * hinge;
+    hinges[1] += of_negative * hinge;
   });
-  return {{weights.positive.total(), hinges.positive.total()},
-          {weights.negative.total(), hinges.negative.total()}};
+  return {{weights[0].total(), hinges[0].total()}, {weights[1].total(), hinges[1].total()}};
 }
 
 template <class S>
