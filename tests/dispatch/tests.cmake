@@ -34,6 +34,8 @@ foreach(set IN LISTS sets)
     set_tests_properties(dispatch.${set}.${target} PROPERTIES ENVIRONMENT "NEARFAR_ISA=${set}"
                                                               LABELS dispatch)
   endforeach()
+  # Teams of threads that wait for each other take eight times as long beside another test.
+  set_tests_properties(dispatch.${set}.losses_contract_test PROPERTIES PROCESSORS 2)
 endforeach()
 
 foreach(set IN LISTS nearfar_instruction_sets)
