@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include "nearfar/core/mutual_information_bound.hpp"
 #include "nearfar/core/portable_math.hpp"
@@ -10,6 +9,7 @@
 #include "nearfar/loops/critic.hpp"
 #include "nearfar/loops/scores.hpp"
 #include "nearfar/terms/log_sum.hpp"
+#include "nearfar/terms/logistic.hpp"
 
 /// \file
 /// Bounds on mutual information, from a critic's scores of joint pairs (the diagonal) and of all
@@ -128,10 +128,7 @@ class CriticTerm final : public RowTerm<S> {
   }
 
   /// -log softmax of the joint pair in its row.
-  double below_joint(const CriticRow<S>& row) const {
-    const double z = ahead(row);
-    return std::max(z, 0.0) + portable::log1p(portable::exp(-std::abs(z)));
-  }
+  double below_joint(const CriticRow<S>& row) const { return Softplus<double>(ahead(row)).value; }
 
   /// d(value)/d(critic of a joint pair).
   double of_joint(const CriticRow<S>& row) const {

@@ -208,9 +208,9 @@ class LiftedTerm final : public LabelledTerm<S> {
     const double b = keys_ != nullptr ? keys_[key_numbers * other] : others_[other].value();
     const double top = std::max(a, b);
     if (std::isinf(top)) return {0, 0};  // neither row has a negative
-    const double sum = portable::exp(a - top) + portable::exp(b - top);
-    return {top + portable::log(sum) + margin_ - sign_ * static_cast<double>(score),
-            portable::exp(a - top) / sum};
+    const double own = portable::exp(a - top);
+    const double sum = own + portable::exp(b - top);
+    return {top + portable::log(sum) + margin_ - sign_ * static_cast<double>(score), own / sum};
   }
 
   /// The row's share of a pair's term.

@@ -34,10 +34,10 @@ NEARFAR_ALWAYS_INLINE __m512i rounded(__m512 low, __m512 high) {
   return __builtin_bit_cast(__m512i, _mm512_cvtne2ps_pbh(high, low));
 }
 
-/// For lane l of 32 bits: l and 16 + l, the places of two bfloat16.
-NEARFAR_ALWAYS_INLINE __m512i places_of_two_halves() {
+/// For lane l of 32 bits: l and l + distance, the places of two bfloat16.
+NEARFAR_ALWAYS_INLINE __m512i places_of_two(int distance) {
   const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i other = _mm512_slli_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(16)), 16);
+  const __m512i other = _mm512_slli_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(distance)), 16);
   return _mm512_or_si512(lane, other);
 }
 
@@ -52,9 +52,7 @@ inline void words_of_row(Index n, float factor, const float* x, float* out) {
 
 inline void words_of_columns(Index cols, const float* row, const float* next, float* out) {
   // Of 64 places the upper 32 are those of the second vector.
-  const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i other = _mm512_slli_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(32)), 16);
-  const __m512i low = _mm512_or_si512(lane, other);
+  const __m512i low = places_of_two(32);
   const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
   for (Index k = 0; k < cols; k += 32) {
     const bool both = k + 16 < cols;
@@ -95,7 +93,7 @@ inline void weights_along(Index rows, Index cols, const float* w, Index stride, 
 
 inline void weights_across(Index rows, Index cols, const float* w, Index stride, const float* row,
                            float* out, Index out_stride) {
-  const __m512i places = places_of_two_halves();
+  const __m512i places = places_of_two(16);
   for (Index r = 0; r < rows; r += 2) {
     const bool both = r + 1 < rows;
     const float* from = w + r * stride;
