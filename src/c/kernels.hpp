@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <span>
+#include <string>
 
 #include "arguments.hpp"
 #include "nearfar/c/losses.h"
@@ -56,17 +58,33 @@ struct KernelChoice {
     fail_argument("matrix", "none for a kernel without one", "a matrix");
   }
 
-  /// Calls body(kernel) with the kernel for rows of S. Throws when it is none of K.
+  /// body(kernel) with the kernel for rows of S. Throws when it is none of K.
   template <class S, class... K, class Body>
-  void with_kernel(registered::KernelList<K...>, const Body& body) const {
-    const bool found = ((kind == number_of<K> && (body(make<S, K>()), true)) || ... || false);
-    if (found) return;
-    std::string wanted;
-    ((wanted += (wanted.empty() ? "" : " or ") + name_of_kernel(number_of<K>)), ...);
-    fail_argument("kernel", wanted, name_of_kernel(kind));
+  auto with_kernel(registered::KernelList<K...> list, const Body& body) const {
+    check_one_of(std::array{number_of<K>...});
+    return with_one_of<S>(list, body);
   }
 
  private:
+  void check_one_of(std::span<const nearfar_kernel> kernels) const {
+    std::string wanted;
+    for (const nearfar_kernel one : kernels) {
+      if (one == kind) return;
+      wanted += (wanted.empty() ? "" : " or ") + name_of_kernel(one);
+    }
+    fail_argument("kernel", wanted, name_of_kernel(kind));
+  }
+
+  template <class S, class First, class... K, class Body>
+  auto with_one_of(registered::KernelList<First, K...>, const Body& body) const {
+    if constexpr (sizeof...(K) > 0) {
+      if (kind != number_of<First>) {
+        return with_one_of<S>(registered::KernelList<K...>(), body);
+      }
+    }
+    return body(make<S, First>());
+  }
+
   template <class S, class K>
   K make() const {
     static_assert(number_of<K> >= 0);

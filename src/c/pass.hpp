@@ -29,20 +29,9 @@ struct NamedPlace {
 };
 
 /// Throws when memory that a call writes has an element in common with one of the others.
-inline void check_apart(const NamedPlace& written, std::span<const NamedPlace> others) {
-  for (const NamedPlace& other : others) {
-    if (!overlap(written.place, other.place)) continue;
-    fail_argument(written.name, "memory apart from that of " + other.name,
-                  "memory that overlaps it");
-  }
-}
+void check_apart(const NamedPlace& written, std::span<const NamedPlace> others);
 /// The same of buffers that lie in one piece, also among each other.
-inline void check_apart(std::span<const NamedPlace> buffers, std::span<const NamedPlace> others) {
-  for (std::size_t k = 0; k < buffers.size(); ++k) {
-    check_apart(buffers[k], others);
-    check_apart(buffers[k], buffers.first(k));
-  }
-}
+void check_apart(std::span<const NamedPlace> buffers, std::span<const NamedPlace> others);
 
 enum class Direction { forward, forward_backward };
 
@@ -58,37 +47,9 @@ class Pass {
  public:
   /// Throws std::invalid_argument on structs that are null or of a size that they cannot have, and
   /// on what a forward call has no use for.
-  Pass(Direction direction, const nearfar_call* call, nearfar_result* result)
-      : backward_(direction == Direction::forward_backward),
-        to_(required("result", result)),
-        result_(completed("result", result)) {
-    if (call != nullptr) call_ = completed("call", call);
-    check_count("call.upstream", call_.upstream.data, call_.upstream.count);
-    if (backward_) return;
-    if (call_.upstream.data != nullptr) {
-      fail_argument("call.upstream", "none for a forward call", "numbers");
-    }
-    if (call_.d_parameter != nullptr) {
-      fail_argument("call.d_parameter", "none for a forward call", "a gradient");
-    }
-  }
+  Pass(Direction direction, const nearfar_call* call, nearfar_result* result);
 
-  /// Runs forward() or forward_backward(), as the call wants, and returns its result to the
-  /// caller. Throws before that when a buffer has no room for `counts`, or when memory that is
-  /// written overlaps memory that is read: gradients that of `read`, buffers that and all other.
-  /// Of gradients among each other the classes see to it.
-  template <class Forward, class ForwardBackward>
-  void run(const Counts& counts, std::vector<NamedPlace> read,
-           const std::vector<NamedPlace>& gradients, const Forward& forward,
-           const ForwardBackward& forward_backward) {
-    if (call_.upstream.data != nullptr) {
-      read.push_back({"call.upstream", place_of(doubles_of("call.upstream", call_.upstream))});
-    }
-    for (const NamedPlace& gradient : gradients) check_apart(gradient, read);
-    read.insert(read.end(), gradients.begin(), gradients.end());
-    check_apart(buffers(counts), read);
-    hand_out(backward_ ? forward_backward() : forward());
-  }
+  Direction direction() const { return direction_; }
 
   template <class S>
   CallOptions<S> options(Reduction reduction) const {
@@ -97,46 +58,28 @@ class Pass {
             .upstream = upstream(reduction)};
   }
 
- private:
-  /// The buffers that are given. Throws unless there is room for what goes into them.
-  std::vector<NamedPlace> buffers(const Counts& counts) const {
-    std::vector<NamedPlace> out;
-    const auto add = [&](const char* name, const double* data, const char* capacity_name,
-                         std::int64_t capacity, Index count) {
-      if (data == nullptr) return;
-      if (capacity < count) {
-        fail_argument(std::string("result.") + capacity_name,
-                      "room for " + std::to_string(count) + " numbers", std::to_string(capacity));
-      }
-      out.push_back({std::string("result.") + name, place_of(data, 1, count, count)});
-    };
-    const nearfar_result& r = result_;
-    add("values", r.values, "values_capacity", r.values_capacity, counts.values);
-    add("step_losses", r.step_losses, "steps_capacity", r.steps_capacity, counts.steps);
-    add("step_bounds", r.step_bounds, "steps_capacity", r.steps_capacity, counts.steps);
-    add("prefix_values", r.prefix_values, "prefixes_capacity", r.prefixes_capacity,
-        counts.prefixes);
-    return out;
-  }
+  /// Call it before the loss. Throws when a buffer has no room for `counts`, or when memory that is
+  /// written overlaps memory that is read: gradients that of `read`, buffers that and all other.
+  /// Of gradients among each other the classes see to it.
+  void check(const Counts& counts, std::vector<NamedPlace> read,
+             const std::vector<NamedPlace>& gradients) const;
 
-  Upstream upstream(Reduction reduction) const {
-    const nearfar_doubles& given = call_.upstream;
-    if (given.data == nullptr) return {};
-    if (reduction != Reduction::none && given.count == 1) return given.data[0];
-    return {given.data, static_cast<Index>(given.count)};
-  }
-
+  /// Returns the loss's result to the caller.
   template <class R>
-  void hand_out(const R& from);
+  void hand_out(const R& from) const;
 
-  bool backward_;
+ private:
+  std::vector<NamedPlace> buffers(const Counts& counts) const;
+  Upstream upstream(Reduction reduction) const;
+
+  Direction direction_;
   nearfar_call call_ = {};
   nearfar_result& to_;  ///< may be smaller than its type
   nearfar_result result_;
 };
 
 template <class R>
-void Pass::hand_out(const R& from) {
+void Pass::hand_out(const R& from) const {
   nearfar_result out = {};
   out.values = result_.values;
   out.values_capacity = result_.values_capacity;

@@ -171,20 +171,9 @@ class LossOf : public nearfar_loss {
         read.push_back({"matrix", rows_of<S>("matrix", kernel_.matrix).place()});
       }
       const Counts counts = counts_of(values >= 0 ? values : values_of(rows[0].rows()));
-      with<S>([&](const auto& loss) {
-        std::apply(
-            [&](const auto&... in) {
-              pass.run(
-                  counts, read, written, [&] { return loss.forward(in..., call); },
-                  [&] {
-                    return [&]<std::size_t... k>(std::index_sequence<k...>) {
-                      return loss.forward_backward(in..., d[k]..., call);
-                    }
-                    (std::make_index_sequence<gradients>());
-                  });
-            },
-            arguments(rows));
-      });
+      const auto in = arguments(rows);
+      pass.check(counts, std::move(read), written);
+      pass.hand_out(with<S>([&](const auto& loss) { return run(loss, pass, in, d, call); }));
     });
   }
   /// The same where all of them can have one.
@@ -224,6 +213,22 @@ class LossOf : public nearfar_loss {
   }
 
  private:
+  /// The loss's call. All else that a call needs does not depend on the kernel.
+  template <class Loss, class In, class D, class Call>
+  static auto run(const Loss& loss, const Pass& pass, const In& in, const D& d, const Call& call) {
+    return std::apply(
+        [&](const auto&... arguments) {
+          return std::apply(
+              [&](const auto&... gradients) {
+                return pass.direction() == Direction::forward
+                           ? loss.forward(arguments..., call)
+                           : loss.forward_backward(arguments..., gradients..., call);
+              },
+              d);
+        },
+        in);
+  }
+
   static Index values_of(Index rows) {
     return (Line::takes == registered::Takes::views ? 2 : 1) * rows;
   }
@@ -251,21 +256,23 @@ class LossOf : public nearfar_loss {
   }
   static constexpr nearfar_kernel own_kernel = own_kernel_of();
 
+  /// body(loss), of the scalar type and the kernel.
   template <class S, class Body>
-  void with(const Body& body) const {
+  auto with(const Body& body) const {
     if constexpr (has_kernels) {
-      kernel_.with_kernel<S>(typename Line::template Kernels<S>(), [&]<class K>(const K& kernel) {
-        body(typename Line::template Loss<S, K>(options_, kernel));
+      return kernel_.with_kernel<S>(typename Line::template Kernels<S>(),
+                                    [&]<class K>(const K& kernel) {
+        return body(typename Line::template Loss<S, K>(options_, kernel));
       });
     } else {
-      body(typename Line::template Loss<S>(options_));
+      return body(typename Line::template Loss<S>(options_));
     }
   }
 
   template <class S>
   void check() const {
     kernel_.check();
-    with<S>([](const auto&) {});
+    with<S>([](const auto&) { return true; });
   }
 
   Options options_ = {};
