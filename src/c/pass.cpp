@@ -18,9 +18,7 @@ void check_apart(std::span<const NamedPlace> buffers, std::span<const NamedPlace
 }
 
 Pass::Pass(Direction direction, const nearfar_call* call, nearfar_result* result)
-    : direction_(direction),
-      to_(required("result", result)),
-      result_(completed("result", result)) {
+    : direction_(direction), to_(required("result", result)), result_(completed("result", result)) {
   if (call != nullptr) call_ = completed("call", call);
   check_count("call.upstream", call_.upstream.data, call_.upstream.count);
   if (direction == Direction::forward_backward) return;
@@ -58,8 +56,7 @@ std::vector<NamedPlace> Pass::buffers(const Counts& counts) const {
   add("values", r.values, "values_capacity", r.values_capacity, counts.values);
   add("step_losses", r.step_losses, "steps_capacity", r.steps_capacity, counts.steps);
   add("step_bounds", r.step_bounds, "steps_capacity", r.steps_capacity, counts.steps);
-  add("prefix_values", r.prefix_values, "prefixes_capacity", r.prefixes_capacity,
-      counts.prefixes);
+  add("prefix_values", r.prefix_values, "prefixes_capacity", r.prefixes_capacity, counts.prefixes);
   return out;
 }
 

@@ -260,10 +260,10 @@ class LossOf : public nearfar_loss {
   template <class S, class Body>
   auto with(const Body& body) const {
     if constexpr (has_kernels) {
-      return kernel_.with_kernel<S>(typename Line::template Kernels<S>(),
-                                    [&]<class K>(const K& kernel) {
-        return body(typename Line::template Loss<S, K>(options_, kernel));
-      });
+      return kernel_.with_kernel<S>(
+          typename Line::template Kernels<S>(), [&]<class K>(const K& kernel) {
+            return body(typename Line::template Loss<S, K>(options_, kernel));
+          });
     } else {
       return body(typename Line::template Loss<S>(options_));
     }

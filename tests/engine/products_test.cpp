@@ -25,9 +25,9 @@ class Products : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(Products, Scalars);
 
-/// Packs rows into panels of `width` rows.
+/// Packs rows into panels of `width` rows, padded to whole vectors of `lanes`.
 template <class S, class Pack>
-void expect_packed(Pack pack, Index width, Index rows) {
+void expect_packed(Pack pack, Index width, Index lanes, Index rows) {
   const Index depth = 37;
   const Index stride = 40;
   const auto x = whole_numbers<S>(rows * stride, 1);
@@ -35,19 +35,20 @@ void expect_packed(Pack pack, Index width, Index rows) {
   pack(x.data(), stride, rows, depth, packed.data());
   for (Index i = 0; i < round_up(rows, width); ++i) {
     for (Index k = 0; k < depth; ++k) {
-      const S want = i < rows ? x[static_cast<std::size_t>(i * stride + k)] : S(0);
+      const S padding = i < round_up(rows, lanes) ? S(0) : S(99);
+      const S want = i < rows ? x[static_cast<std::size_t>(i * stride + k)] : padding;
       const Index at = ((i / width) * depth + k) * width + i % width;
       ASSERT_EQ(packed[static_cast<std::size_t>(at)], want) << i << ", " << k;
     }
   }
 }
 
-TYPED_TEST(Products, PackingTransposesAndPads) {
+TYPED_TEST(Products, PackingTransposesAndPadsToWholeVectors) {
   using S = TypeParam;
   const ProductLoops<S>& loops = product_loops<S>();
   for (const Index rows : {1, 10, 12, 16, 71}) {
     SCOPED_TRACE(testing::Message() << rows << " rows");
-    expect_packed<S>(loops.pack_col_panels, loops.panel_cols, rows);
+    expect_packed<S>(loops.pack_col_panels, loops.panel_cols, loops.lanes, rows);
   }
 }
 

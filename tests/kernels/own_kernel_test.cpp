@@ -872,6 +872,55 @@ struct DistanceFromTheImage {
   }
 };
 
+/// The cosine of P x and y.
+template <class S>
+struct CosineOfTheImage {
+  using Scalar = S;
+  static constexpr auto geometry = nearfar::Geometry::cosine;
+  static constexpr auto orientation = nearfar::Orientation::similarity;
+  static constexpr bool maps_queries = true;
+  static constexpr bool maps_keys = false;
+  Matrix<S> p;
+
+  nearfar::Rows<S> parameter() const { return p; }
+  template <class T>
+  T score(T u) const {
+    return u;
+  }
+  template <class T>
+  T slope(T, T) const {
+    return T(1);
+  }
+};
+
+TYPED_TEST(OwnFormulas, AnImageThatOverflowsIsRefusedUnderTheCosine) {
+  using S = TypeParam;
+  const S large = std::sqrt(std::numeric_limits<S>::max());
+  CosineOfTheImage<S> kernel{random_rows<S>(4, 4, 101)};
+  const Matrix<S> x = random_rows<S>(6, 4, 102);
+  const nearfar::InfoNce<S, CosineOfTheImage<S>> loss({.temperature = 0.5}, kernel);
+  EXPECT_GT(loss.forward(x, x).value, 0);
+  kernel.p *= 2 * large;
+  const Matrix<S> far = x * large;
+  const nearfar::InfoNce<S, CosineOfTheImage<S>> overflows({.temperature = 0.5}, kernel);
+  try {
+    overflows.forward(far, x);
+    FAIL() << "did not throw";
+  } catch (const std::domain_error& error) {
+    EXPECT_NE(std::string(error.what()).find("queries and kernel parameter"), std::string::npos)
+        << error.what();
+  }
+  Matrix<S> bad = x;
+  bad(2, 1) = std::numeric_limits<S>::quiet_NaN();
+  try {
+    loss.forward(x, bad);
+    FAIL() << "did not throw";
+  } catch (const std::domain_error& error) {
+    EXPECT_NE(std::string(error.what()).find("NaN at row 2, column 1"), std::string::npos)
+        << error.what();
+  }
+}
+
 TYPED_TEST(OwnFormulas, AMatrixMayMapOneSideOfADistance) {
   using S = TypeParam;
   const Matrix<S> x = random_rows<S>(20, 3, 98).array() + S(5);

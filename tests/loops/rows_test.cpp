@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <nearfar/loops/rows.hpp>
 #include <vector>
@@ -196,6 +197,61 @@ TYPED_TEST(RowLoopsOf, DivideDividesEachElement) {
     row_loops<S>().divide(n, S(3), x.data(), x.data());
     for (Index k = 0; k < n; ++k) EXPECT_EQ(x[k], before[k] / S(3)) << k << " of " << n;
     EXPECT_TRUE(x.intact()) << n;
+  }
+}
+
+TYPED_TEST(RowLoopsOf, NormaliseRowsDividesRowsByTheirLengths) {
+  using S = TypeParam;
+  constexpr Index rows = 5;
+  const long double epsilon = std::numeric_limits<S>::epsilon();
+  for (const Index n : loop_sizes) {
+    if (n == 0) continue;
+    const Index x_stride = n + 3;
+    const Index out_stride = n + 5;
+    const auto x = uniform<S>(rows * x_stride, 31);
+    auto out = uniform<S>(rows * out_stride, 32);
+    const auto before = out;
+    double inverse[rows];
+    ASSERT_EQ(
+        row_loops<S>().normalise_rows(rows, n, x.data(), x_stride, out.data(), out_stride, inverse),
+        rows);
+    EXPECT_TRUE(out.intact()) << n;
+    for (Index i = 0; i < rows; ++i) {
+      long double sum = 0;
+      for (Index k = 0; k < n; ++k) {
+        const long double v = x.exact(i * x_stride + k);
+        sum += v * v;
+      }
+      const long double length = std::sqrt(sum);
+      EXPECT_NEAR(static_cast<double>(inverse[i] * length), 1, sizeof(S) == 4 ? 1e-7 : 1e-14) << n;
+      for (Index k = 0; k < n; ++k) {
+        const long double want = x.exact(i * x_stride + k) / length;
+        EXPECT_LE(std::abs(out.exact(i * out_stride + k) - want), 2 * epsilon * std::abs(want))
+            << i << ", " << k << " of " << n;
+      }
+      for (Index k = n; k < out_stride; ++k) {
+        EXPECT_EQ(out[i * out_stride + k], before[i * out_stride + k]) << n;
+      }
+    }
+  }
+}
+
+TYPED_TEST(RowLoopsOf, NormaliseRowsStopsAtARowWhoseSquaresAreNotSafe) {
+  using S = TypeParam;
+  const bool is_float = sizeof(S) == sizeof(float);
+  const S infinity = std::numeric_limits<S>::infinity();
+  for (const S bad : {S(0), is_float ? S(1e-13) : S(1e-152), is_float ? S(1e19) : S(1e160),
+                      infinity, -infinity, std::numeric_limits<S>::quiet_NaN()}) {
+    for (const Index n : {Index(1), Index(7), Index(64), Index(65)}) {
+      for (const Index row : {Index(0), Index(2)}) {
+        auto x = uniform<S>(4 * n, 33);
+        for (Index k = 0; k < n; ++k) x[row * n + k] = 0;
+        x[row * n + n - 1] = bad;
+        double inverse[4] = {};
+        EXPECT_EQ(row_loops<S>().normalise_rows(4, n, x.data(), n, x.data(), n, inverse), row)
+            << bad << " of " << n;
+      }
+    }
   }
 }
 

@@ -131,14 +131,12 @@ class Call {
 
   /// Throws unless rows fit the kernel and each other and are finite, the upstream fits (one
   /// number, or one for each of the caller's `terms` with Reduction::none), and so do the buffers
-  /// of gradients.
+  /// of gradients. That elements are finite is left to `pack` where it computes the norms of rows.
   void check(const KeptRows& terms) {
     terms_ = terms;
     check_shapes();
     check_products_option();
-    each_piece([&](const Set&, const NamedRows<S>& piece) {
-      check_finite(piece.name, piece.rows, threads_);
-    });
+    check_elements([&](const Set& of) { return !is_checked_by_packing(of); });
     if (kernel_.is_parametric()) check_finite("kernel parameter", kernel_.parameter, threads_);
     if (!wants_gradients_) return;
     check_upstream(upstream_, reduction_, terms.all);
@@ -158,10 +156,17 @@ class Call {
     }
   }
 
+  /// Throws unless those rows are finite, too, for a call that may use rows without packing them.
+  void check_before_packing() const {
+    check_elements([&](const Set& of) { return is_checked_by_packing(of); });
+  }
+
   /// Packs all sets and takes memory for the gradients that are wanted. Throws std::domain_error if
-  /// an inner product of a query and a key can overflow S.
+  /// a row is not finite, or if an inner product of a query and a key can overflow S.
   void pack() {
-    for (int k = 0; k < count_; ++k) stack(set(k));
+    for (int k = 0; k < count_; ++k) {
+      if (!packs_pieces(set(k))) stack(set(k));
+    }
     give_up_threads();
     if (kernel_.centres_rows) centre_rows();
     std::array<Rows<S>, most_sets> all;
@@ -175,10 +180,7 @@ class Call {
     }
     for (int k = 0; k < count_; ++k) {
       Set& one = set(k);
-      KernelValue<S> kernel = kernel_;
-      kernel.geometry = one.geometry;
-      one.packed =
-          detail::pack(scratch_, threads_, kernel, one.rows, maps(kernel_, one.side), centre);
+      pack(one, centre);
       if constexpr (std::is_same_v<S, float>) {
         if (products_ == Products::bfloat16) {
           one.packed.in_bfloat16 =
@@ -373,11 +375,13 @@ class Call {
     bool optional = false;                        ///< may have no columns
     bool made = false;                            ///< computed by the call from other rows
     Geometry geometry = Geometry::inner_product;  ///< the kernel's, unless rows are normalised
-    Rows<S> rows;                                 ///< of all pieces
+    Rows<S> rows;                                 ///< of all pieces, unless packed from these
     PackedRows<S> packed;
     RowGradients<S> gradients;
 
     const char* name() const { return pieces[0].name; }
+    /// The number of rows of all pieces.
+    Index given_rows() const { return pieces[0].rows.rows() + pieces[1].rows.rows(); }
     double largest_norm() const { return geometry == Geometry::cosine ? 1 : packed.largest_norm; }
     bool wants_gradient() const {
       return pieces[0].gradient.wanted() || pieces[1].gradient.wanted();
@@ -445,6 +449,18 @@ class Call {
     });
   }
 
+  /// A row is finite if its norm is.
+  bool is_checked_by_packing(const Set& of) const {
+    return of.geometry == Geometry::cosine && !kernel_.centres_rows && !maps(kernel_, of.side);
+  }
+  /// Throws unless the rows of the sets with is_meant(set) are finite.
+  template <class IsMeant>
+  void check_elements(const IsMeant& is_meant) const {
+    each_piece([&](const Set& of, const NamedRows<S>& piece) {
+      if (is_meant(of)) check_finite(piece.name, piece.rows, threads_);
+    });
+  }
+
   void check_products_option() const {
     if (!takes_bfloat16_) refuse_bfloat16(products_);
     if (products_ != Products::bfloat16) return;
@@ -460,6 +476,28 @@ class Call {
       if (piece.stored == Element::bfloat16) return;
       fail_bfloat16((std::string("and rows of another type: ") + piece.name).c_str());
     });
+  }
+
+  /// Whether the pieces of a set are packed from where they lie.
+  bool packs_pieces(const Set& of) const {
+    return is_checked_by_packing(of) && products_ != Products::bfloat16;
+  }
+
+  void pack(Set& one, const S* centre) {
+    if (packs_pieces(one)) {
+      const std::array<Rows<S>, 2> pieces{one.pieces[0].rows, one.pieces[1].rows};
+      const auto count = static_cast<std::size_t>(one.piece_count);
+      one.packed =
+          pack_normalised(scratch_, threads_, std::span<const Rows<S>>(pieces.data(), count));
+    } else {
+      KernelValue<S> kernel = kernel_;
+      kernel.geometry = one.geometry;
+      one.packed =
+          detail::pack(scratch_, threads_, kernel, one.rows, maps(kernel_, one.side), centre);
+    }
+    if (one.packed.finite) return;
+    check_before_packing();
+    fail_overflow(one.name(), "kernel parameter");
   }
 
   /// Copies the pieces of a set to one place.
@@ -494,10 +532,11 @@ class Call {
   /// Uses fewer threads if they would wait longer than they work.
   void give_up_threads() {
     constexpr double worthwhile = 1e6;  // multiply-adds a thread, in one product of the call
-    Index keys = count_ == 1 ? set(0).rows.rows() : 0;
-    for (int k = 1; k < count_; ++k) keys += set(k).rows.rows();
-    const double work = static_cast<double>(set(0).rows.rows()) * static_cast<double>(keys) *
-                        static_cast<double>(set(0).rows.cols());
+    const Index queries = set(0).given_rows();
+    Index keys = count_ == 1 ? queries : 0;
+    for (int k = 1; k < count_; ++k) keys += set(k).given_rows();
+    const double work = static_cast<double>(queries) * static_cast<double>(keys) *
+                        static_cast<double>(set(0).pieces[0].rows.cols());
     if (work < worthwhile * threads_) threads_ = 1 + static_cast<int>(work / worthwhile);
   }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <type_traits>
 
 #include "nearfar/engine/bfloat16_rows.hpp"
@@ -37,6 +38,7 @@ struct PackedRows {
   double* squared_norm = nullptr;  ///< squared_distance: |row|^2
   double* inverse_norm = nullptr;  ///< cosine: 1 / |row before normalising|, 0 for a zero row
   double largest_norm = 0;         ///< of the rows; 0 for cosine
+  bool finite = true;              ///< false if a row that was normalised is not finite
   bool mapped = false;             ///< whether the kernel's matrix maps any rows of the call
   const S* centred = nullptr;      ///< with a matrix: the rows before mapping, `stride` below
   Index centred_stride = 0;
@@ -95,20 +97,12 @@ SquaredNorm squared_norm(Index n, const S* x) {
 }
 
 /// out = x / |x|, which may be the same place; 0 for a zero row. Returns 1/|x|, at most the largest
-/// finite number; 0 for a zero row.
+/// finite number; 0 for a zero row, NaN if an element is not finite. Without overflow or underflow
+/// on the way.
 template <class S>
-double normalise(Index n, const S* x, S* out) {
+double normalise_any(Index n, const S* x, S* out) {
   const RowLoops<S>& loops = row_loops<S>();
-  if constexpr (std::is_same_v<S, float>) {
-    const double sum = loops.dot_by_fours(n, x, x);
-    if (sum > 1e-24 && sum < 1e36) {  // no square was too small to count, or too large
-      const double inverse = 1 / std::sqrt(sum);
-      const auto high = static_cast<float>(inverse);
-      loops.scale_by_parts(n, high, static_cast<float>(inverse - static_cast<double>(high)), x,
-                           out);
-      return inverse;
-    }
-  }
+  if (!loops.all_finite(n, x)) return std::numeric_limits<double>::quiet_NaN();
   double length = squared_norm(n, x).root();
   if (!(length > 0)) {
     std::fill_n(out, n, S(0));
@@ -132,6 +126,21 @@ double normalise(Index n, const S* x, S* out) {
     loops.divide(n, length, x, out);
   }
   return std::min(inverse, std::numeric_limits<double>::max());
+}
+
+/// The same for rows, with the inverse lengths in `inverse`. Returns whether all are finite.
+template <class S>
+bool normalise(Index rows, Index n, const S* x, Index x_stride, S* out, Index out_stride,
+               double* inverse) {
+  bool finite = true;
+  for (Index i = 0; i < rows; ++i) {
+    i += row_loops<S>().normalise_rows(rows - i, n, x + i * x_stride, x_stride,
+                                       out + i * out_stride, out_stride, inverse + i);
+    if (i == rows) break;
+    inverse[i] = normalise_any(n, x + i * x_stride, out + i * out_stride);
+    finite = finite && is_finite(inverse[i]);
+  }
+  return finite;
 }
 
 /// Element k of the direction of row i, packed for the cosine: of floats as it is before it is
@@ -232,11 +241,53 @@ void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index p
   });
 }
 
+/// Packs rows that no matrix maps for the cosine, those of several sets below each other. The
+/// `input` is then the first set.
+template <class S>
+PackedRows<S> pack_normalised(Scratch& scratch, int threads, std::span<const Rows<S>> sets) {
+  PackedRows<S> out;
+  out.input = sets[0];
+  for (const Rows<S>& x : sets) out.rows += x.rows();
+  out.depth = sets[0].cols();
+  out.stride = padded_stride<S>(out.depth);
+  const Index padded_rows = round_up(out.rows, panel_rows);
+  out.data = scratch.take<S>(padded_rows * out.stride);
+  out.inverse_norm = scratch.take<double>(out.rows);
+  const auto to = [&](Index i) { return out.data + i * out.stride; };
+  std::atomic<bool> finite = true;
+  Index above = 0;
+  for (const Rows<S>& x : sets) {
+    each_part_of_rows(x.rows(), threads, [&](Index first, Index end) {
+      const auto add = [&](Index i, Index count, const S* rows) {
+        if (!normalise(count, out.depth, rows, x.stride(), to(above + i), out.stride,
+                       out.inverse_norm + above + i)) {
+          finite = false;
+        }
+      };
+      if (x.element() == Element::scalar) add(first, end - first, x.row(first));
+      for (Index i = first; i < end; ++i) {
+        if (x.element() != Element::scalar) add(i, 1, read_row(x, i, to(above + i)));
+        std::fill(to(above + i) + out.depth, to(above + i + 1), S(0));
+      }
+    });
+    above += x.rows();
+  }
+  std::fill(to(out.rows), to(padded_rows), S(0));
+  out.finite = finite;
+  return out;
+}
+
 /// Packs rows for a kernel's geometry; `mapped` says whether its matrix applies to this side.
 template <class S>
 PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, const Rows<S>& x,
                    bool mapped, const S* centre) {
+  const bool cosine = kernel.geometry == Geometry::cosine;
   PackedRows<S> out;
+  if (cosine && !mapped) {
+    out = pack_normalised(scratch, threads, std::span<const Rows<S>>(&x, 1));
+    out.mapped = kernel.is_parametric();
+    return out;
+  }
   out.input = x;
   out.rows = x.rows();
   out.mapped = kernel.is_parametric();
@@ -246,18 +297,7 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
   const Index padded_rows = round_up(x.rows(), panel_rows);
   const Index input_stride = padded_stride<S>(x.cols());
   S* copied = scratch.take<S>(padded_rows * input_stride);
-  const bool cosine = kernel.geometry == Geometry::cosine;
-  double* numbers = scratch.take<double>(x.rows());
-  if (cosine && !mapped) {
-    each_row(padded_rows, threads, [&](Index i) {
-      S* const to = copied + i * input_stride;
-      const Index cols = i < x.rows() ? x.cols() : 0;
-      if (i < x.rows()) numbers[i] = normalise(cols, read_row(x, i, to), to);
-      std::fill(to + cols, to + input_stride, S(0));
-    });
-  } else {
-    copy_padded(x, centre, threads, copied, input_stride, padded_rows);
-  }
+  copy_padded(x, centre, threads, copied, input_stride, padded_rows);
   if (mapped) {
     const Rows<S>& p = kernel.parameter;
     out.depth = p.rows();
@@ -272,13 +312,16 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
     out.data = copied;
   }
 
+  double* numbers = scratch.take<double>(x.rows());
   if (cosine) {
-    if (mapped) {
-      each_row(x.rows(), threads, [&](Index i) {
-        S* const row = out.data + i * out.stride;
-        numbers[i] = normalise(out.depth, row, row);
-      });
-    }
+    std::atomic<bool> finite = true;
+    each_part_of_rows(x.rows(), threads, [&](Index first, Index end) {
+      S* const to = out.data + first * out.stride;
+      if (!normalise(end - first, out.depth, to, out.stride, to, out.stride, numbers + first)) {
+        finite = false;
+      }
+    });
+    out.finite = finite;
     out.inverse_norm = numbers;
     return out;
   }

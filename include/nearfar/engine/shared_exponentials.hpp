@@ -99,8 +99,8 @@ struct SharedSide {
     for (Index i = 0; i < count; ++i) {
       const SoftmaxNumbers<S> row = term.numbers(i);
       const bool empty = !(row.total > 0);
-      // Relative to this the row's exponentials have a sum of about one.
-      top[i] = empty ? S(0) : static_cast<S>(row.best + portable::log2(row.total) / rate);
+      // Relative to this the row's exponentials have a sum between one and two.
+      top[i] = empty ? S(0) : static_cast<S>(row.best + std::ilogb(row.total) / rate);
       const double f =
           empty ? 0 : row.factor * portable::exp2((static_cast<double>(top[i]) - row.best) * rate);
       fits = fits && std::abs(f) < largest;

@@ -18,12 +18,19 @@ namespace nearfar::detail {
 /// Rows a task of packing or scattering takes.
 inline constexpr Index rows_per_task = 128;
 
-/// body(i) for i = 0 .. rows-1, distributed over threads.
+/// body(first, end) for parts of the rows 0 .. rows-1, distributed over threads.
+template <class Body>
+void each_part_of_rows(Index rows, int threads, const Body& body) {
+  parallel_tasks(tasks_of(rows, rows_per_task), threads, [&](Index t, int) {
+    body(t * rows_per_task, std::min(rows, (t + 1) * rows_per_task));
+  });
+}
+
+/// body(i) for i = 0 .. rows-1, likewise.
 template <class Body>
 void each_row(Index rows, int threads, const Body& body) {
-  parallel_tasks(tasks_of(rows, rows_per_task), threads, [&](Index t, int) {
-    const Index end = std::min(rows, (t + 1) * rows_per_task);
-    for (Index i = t * rows_per_task; i < end; ++i) body(i);
+  each_part_of_rows(rows, threads, [&](Index first, Index end) {
+    for (Index i = first; i < end; ++i) body(i);
   });
 }
 

@@ -43,8 +43,8 @@ struct ProductLoops {
   Index panel_cols;
 
   /// Packs `count` rows of `depth` elements into column panels of panel_cols rows, element by
-  /// element: out[(p * depth + k) * panel_cols + r] is element k of row p * panel_cols + r. A last
-  /// panel that is not full is padded with zero rows.
+  /// element: out[(p * depth + k) * panel_cols + r] is element k of row p * panel_cols + r. In a
+  /// last panel that is not full, zero rows fill the last vector, and nothing is written beyond it.
   void (*pack_col_panels)(const S* rows, Index stride, Index count, Index depth, S* out);
 
   /// Scores: C = A B^T, or C += A B^T if `add`, for columns from `col_begin` (where a vector

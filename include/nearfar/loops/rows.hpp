@@ -41,6 +41,11 @@ struct RowLoops {
   void (*scale_in_double)(Index n, double factor, const S* x, S* out);
   /// Sets out to x / divisor.
   void (*divide)(Index n, S divisor, const S* x, S* out);
+  /// Sets rows of out to rows of x divided by their lengths, and inverse[i] to 1 / length, up to
+  /// the first row the square of whose length overflows, loses digits or is not finite. Returns the
+  /// number of rows before it.
+  Index (*normalise_rows)(Index rows, Index n, const S* x, Index x_stride, S* out, Index out_stride,
+                          double* inverse);
   /// to += x.
   void (*add)(Index n, const S* x, S* to);
   /// to += x, in double.

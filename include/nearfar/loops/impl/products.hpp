@@ -33,8 +33,10 @@ void pack_col_panels(const S* rows, Index stride, Index count, Index depth, S* o
     for (Index k = square_depth; k < depth; ++k) {
       for (Index r = 0; r < have; ++r) to[k * width + r] = from[r * stride + k];
     }
-    for (Index k = 0; k < depth && have < width; ++k) {
-      for (Index r = have; r < width; ++r) to[k * width + r] = S(0);
+    // Products read whole vectors.
+    const Index read = round_up(have, lanes);
+    for (Index k = 0; k < depth && have < read; ++k) {
+      for (Index r = have; r < read; ++r) to[k * width + r] = S(0);
     }
   }
 }

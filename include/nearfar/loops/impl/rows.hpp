@@ -262,6 +262,42 @@ void divide(Index n, S divisor, const S* x, S* out) {
   });
 }
 
+/// Sums of squares in this range neither overflow nor lose digits that count.
+template <class S>
+struct SafeSquares;
+template <>
+struct SafeSquares<float> {
+  static constexpr double least = 1e-24;
+  static constexpr double most = 1e36;
+};
+template <>
+struct SafeSquares<double> {
+  static constexpr double least = std::numeric_limits<double>::min() * (1 << 20);
+  static constexpr double most = std::numeric_limits<double>::max();
+};
+
+template <class S>
+Index normalise_rows(Index rows, Index n, const S* x, Index x_stride, S* out, Index out_stride,
+                     double* inverse) {
+  for (Index i = 0; i < rows; ++i) {
+    const S* const from = x + i * x_stride;
+    S* const to = out + i * out_stride;
+    const double sum = dot_by_fours(n, from, from);
+    // Bits have the order of positive numbers. Those of infinity and NaN are larger.
+    const auto bits = bits_of(sum);
+    if (bits < bits_of(SafeSquares<S>::least) || bits > bits_of(SafeSquares<S>::most)) return i;
+    const double length = sqrt(sum);
+    inverse[i] = 1 / length;
+    if constexpr (std::is_same_v<S, float>) {
+      const auto high = static_cast<float>(inverse[i]);
+      scale_by_parts(n, high, static_cast<float>(inverse[i] - static_cast<double>(high)), from, to);
+    } else {
+      divide(n, length, from, to);
+    }
+  }
+  return rows;
+}
+
 template <class S>
 void add(Index n, const S* x, S* to) {
   each_element<S>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
@@ -331,6 +367,7 @@ inline constexpr RowLoops<S> row_loops_here = {
     .scale_by_parts = &scale_by_parts<S>,
     .scale_in_double = &scale_in_double<S>,
     .divide = &divide<S>,
+    .normalise_rows = &normalise_rows<S>,
     .add = &add<S>,
     .add_in_double = &add_in_double<S>,
     .add_scaled = &add_scaled<S>,

@@ -172,6 +172,7 @@ class CpcCall {
                          gather(scratch_, threads_, contexts(), blocks, 0), true, no_centre);
     step.targets = pack(scratch_, threads_, step.kernel,
                         gather(scratch_, threads_, targets(), blocks, number), false, no_centre);
+    if (!step.contexts.finite) fail_overflow("contexts", "weights");
     check_products<S>("contexts", step.contexts.largest_norm, "targets", step.targets.largest_norm);
     if (sums.contexts.wanted() || sums.weights.wanted()) {
       step.d_contexts = take_gradients(scratch_, step.contexts);

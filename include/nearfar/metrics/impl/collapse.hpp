@@ -37,10 +37,7 @@ RowLength length_of(const S* x, Index n) {
 template <class S>
 const RowLength* lengths_of(Scratch& scratch, int threads, const Rows<S>& x) {
   auto* out = scratch.take<RowLength>(x.rows());
-  parallel_tasks(tasks_of(x.rows(), rows_per_task), threads, [&](Index t, int) {
-    const Index end = std::min(x.rows(), (t + 1) * rows_per_task);
-    for (Index i = t * rows_per_task; i < end; ++i) out[i] = length_of(x.row(i), x.cols());
-  });
+  each_row(x.rows(), threads, [&](Index i) { out[i] = length_of(x.row(i), x.cols()); });
   return out;
 }
 
@@ -143,6 +140,7 @@ CollapseResult evaluate(const CollapseOptions& options, const Rows<S>& given,
   }
   call.add(Side::query, {"x", given});
   call.check(0);
+  call.check_before_packing();
   const Rows<S> x = as_scalars(call.scratch(), call.threads(), given);
   CollapseResult out;
   out.rows = x.rows();

@@ -22,7 +22,9 @@ class Ranking {
     }
     if (queries() > 0) call_.add(Side::query, {one ? "x" : "queries", sets.queries});
     if (keys() > 0 && !one_set()) call_.add(Side::key, {one ? "x" : sets.keys_name, sets.keys});
-    if (queries() > 0 || keys() > 0) call_.check(0);
+    if (queries() == 0 && keys() == 0) return;
+    call_.check(0);
+    call_.check_before_packing();
   }
 
   /// Throws unless there is one label a row.
