@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <functional>
 #include <nearfar/kernels/euclidean.hpp>
+#include <nearfar/kernels/mahalanobis.hpp>
 #include <nearfar/kernels/squared_euclidean.hpp>
 #include <nearfar/losses/clip.hpp>
 #include <nearfar/losses/hadsell.hpp>
@@ -11,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "support/compare.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/oracle.hpp"
 #include "support/random.hpp"
@@ -35,13 +38,26 @@ template <class Case>
 class NearPairs : public testing::Test {
  protected:
   using S = typename Case::Scalar;
+  using K = typename Case::Kernel;
   static constexpr bool is_float = sizeof(S) == sizeof(float);
+  static constexpr bool has_matrix = nearfar::ParametricKernel<K>;
 
   struct Batch {
     std::string name;
     Matrix<S> x;
     std::vector<int> labels;
     bool has_twins = false;
+    /// The kernel's matrix, if it has one, that makes rows shorter or longer.
+    Matrix<S> transform = {};
+
+    template <class Loss, class Options>
+    Loss loss(const Options& options) const {
+      if constexpr (has_matrix) {
+        return Loss(options, K(transform));
+      } else {
+        return Loss(options);
+      }
+    }
   };
 
   static std::vector<int> cycle(Index n, int classes) {
@@ -77,42 +93,42 @@ class NearPairs : public testing::Test {
       clusters.x.row(i) = clusters.x.row(i % 5) + clusters.x.row(i) / S(is_float ? 1e3 : 1e6);
     }
     all.push_back(clusters);
+    for (Batch& one : all) {
+      const Index cols = one.x.cols();
+      if (has_matrix) one.transform = support::random_rows<S>(cols > 5 ? cols / 2 : 5, cols, 3);
+    }
     return all;
   }
 
   /// Gradients of a sum over pairs, and the sum of the absolute summands of each row.
   class Expected {
    public:
-    explicit Expected(const Matrix<S>& x)
+    explicit Expected(const Batch& batch) : Expected(batch, batch.x) {}
+    Expected(const Batch& batch, const Matrix<S>& x)
         : x_(oracle::exact(x)),
+          transform_(has_matrix ? oracle::exact(batch.transform)
+                                : oracle::Matrix(oracle::Matrix::Identity(x.cols(), x.cols()))),
           gradient_(oracle::Matrix::Zero(x.rows(), x.cols())),
           size_(static_cast<std::size_t>(x.rows()), 0) {}
 
-    Real squared(Index i, Index j) const {
-      return oracle::distance(oracle::row(x_, i), oracle::row(x_, j)) *
-             oracle::distance(oracle::row(x_, i), oracle::row(x_, j));
-    }
+    Real squared(Index i, Index j) const { return mapped(i, j).squaredNorm(); }
     Real score(Index i, Index j) const {
       return Case::is_root ? std::sqrt(squared(i, j)) : squared(i, j);
     }
 
     /// Adds g times the derivative of the score of rows i and j.
     void add(Index i, Index j, Real g) {
-      const Real distance = std::sqrt(squared(i, j));
+      const oracle::Matrix v = mapped(i, j);
+      const Real distance = v.norm();
       if (distance == 0) return;
       const Real slope = Case::is_root ? g / distance : 2 * g;
-      for (Index k = 0; k < x_.cols(); ++k) {
-        const Real step = slope * (x_(i, k) - x_(j, k));
-        gradient_(i, k) += step;
-        gradient_(j, k) -= step;
-      }
-      for (const Index row : {i, j}) {
-        size_[static_cast<std::size_t>(row)] += std::abs(slope) * distance;
-      }
+      const oracle::Matrix step = slope * v * transform_;
+      gradient_.row(i) += step;
+      gradient_.row(j) -= step;
+      for (const Index row : {i, j}) size_[static_cast<std::size_t>(row)] += step.norm();
     }
 
     void expect(const Matrix<S>& got, const std::string& what) const {
-      const Real relative = is_float ? 1e-4L : 1e-11L;
       for (Index i = 0; i < x_.rows(); ++i) {
         Real error = 0;
         for (Index k = 0; k < x_.cols(); ++k) {
@@ -123,7 +139,15 @@ class NearPairs : public testing::Test {
     }
 
    private:
+    static constexpr Real relative = is_float ? 1e-4L : 1e-11L;
+
+    /// The difference of the mapped rows, as a row.
+    oracle::Matrix mapped(Index i, Index j) const {
+      return (x_.row(i) - x_.row(j)) * transform_.transpose();
+    }
+
     oracle::Matrix x_;
+    oracle::Matrix transform_;
     oracle::Matrix gradient_;
     std::vector<Real> size_;
   };
@@ -136,17 +160,20 @@ class NearPairs : public testing::Test {
 using Cases = testing::Types<Distance<float, nearfar::Euclidean, true>,
                              Distance<double, nearfar::Euclidean, true>,
                              Distance<float, nearfar::SquaredEuclidean, false>,
-                             Distance<double, nearfar::SquaredEuclidean, false>>;
+                             Distance<double, nearfar::SquaredEuclidean, false>,
+                             Distance<float, nearfar::Mahalanobis<float>, true>,
+                             Distance<double, nearfar::Mahalanobis<double>, true>>;
 TYPED_TEST_SUITE(NearPairs, Cases);
 
 TYPED_TEST(NearPairs, HaveTheirGradientOfLinearContrastive) {
   using Scalar = typename TypeParam::Scalar;
   this->each_batch([](const auto& batch) {
-    const nearfar::LinearContrastive<Scalar, typename TypeParam::Kernel> loss(
-        {.positive_margin = 0, .negative_margin = 2, .reduction = nearfar::Reduction::sum});
+    using Loss = nearfar::LinearContrastive<Scalar, typename TypeParam::Kernel>;
+    const auto loss = batch.template loss<Loss>(nearfar::LinearContrastiveOptions{
+        .positive_margin = 0, .negative_margin = 2, .reduction = nearfar::Reduction::sum});
     Matrix<Scalar> dx;
     loss.forward_backward(batch.x, batch.labels, dx);
-    typename TestFixture::Expected expected(batch.x);
+    typename TestFixture::Expected expected(batch);
     for (Index i = 0; i < batch.x.rows(); ++i) {
       for (Index j = 0; j < batch.x.rows(); ++j) {
         if (i == j) continue;
@@ -168,11 +195,12 @@ TYPED_TEST(NearPairs, HaveTheirGradientOfAllTriplets) {
       const bool hardest = mining == nearfar::Mining::batch_hard;
       if (hardest && batch.has_twins) return;  // rounding errors decide between them
       const Real margin = 0.3L;
-      const nearfar::MinedTriplet<Scalar, typename TypeParam::Kernel> loss(
-          {.margin = 0.3, .mining = mining, .reduction = nearfar::Reduction::sum});
+      using Loss = nearfar::MinedTriplet<Scalar, typename TypeParam::Kernel>;
+      const auto loss = batch.template loss<Loss>(nearfar::MinedTripletOptions{
+          .margin = 0.3, .mining = mining, .reduction = nearfar::Reduction::sum});
       Matrix<Scalar> dx;
       loss.forward_backward(batch.x, batch.labels, dx);
-      typename TestFixture::Expected expected(batch.x);
+      typename TestFixture::Expected expected(batch);
       const Index n = batch.x.rows();
       oracle::Matrix s(n, n);
       for (Index i = 0; i < n; ++i) {
@@ -210,8 +238,9 @@ TYPED_TEST(NearPairs, HaveTheirGradientOfBothSides) {
   using Scalar = typename TypeParam::Scalar;
   this->each_batch([](const auto& batch) {
     const Index n = batch.x.rows() / 2;
-    const nearfar::Clip<Scalar, typename TypeParam::Kernel> loss(
-        {.logit_scale = 0.5, .reduction = nearfar::Reduction::none});
+    using Loss = nearfar::Clip<Scalar, typename TypeParam::Kernel>;
+    const auto loss = batch.template loss<Loss>(
+        nearfar::ClipOptions{.logit_scale = 0.5, .reduction = nearfar::Reduction::none});
     // Without the last pair: an outlier's distances differ by less than their rounding errors.
     std::vector<double> upstream(std::size_t(n), 1);
     upstream.back() = 0;
@@ -224,7 +253,7 @@ TYPED_TEST(NearPairs, HaveTheirGradientOfBothSides) {
     both << a, b;
     Matrix<Scalar> got(2 * n, batch.x.cols());
     got << da, db;
-    typename TestFixture::Expected expected(both);
+    typename TestFixture::Expected expected(batch, both);
     for (const bool transposed : {false, true}) {
       for (Index i = 0; i + 1 < n; ++i) {
         const auto logit = [&](Index j) {
@@ -241,6 +270,35 @@ TYPED_TEST(NearPairs, HaveTheirGradientOfBothSides) {
       }
     }
     expected.expect(got, batch.name);
+  });
+}
+
+TYPED_TEST(NearPairs, HaveTheSameBitsOnAnyNumberOfThreads) {
+  using Scalar = typename TypeParam::Scalar;
+  this->each_batch([](const auto& batch) {
+    using Linear = nearfar::LinearContrastive<Scalar, typename TypeParam::Kernel>;
+    using OfTwoSets = nearfar::Clip<Scalar, typename TypeParam::Kernel>;
+    const auto linear = batch.template loss<Linear>(nearfar::LinearContrastiveOptions{
+        .positive_margin = 0, .negative_margin = 2, .reduction = nearfar::Reduction::sum});
+    const auto of_two_sets = batch.template loss<OfTwoSets>(nearfar::ClipOptions{});
+    const Index n = batch.x.rows() / 2;
+    const Matrix<Scalar> a = batch.x.topRows(n);
+    const Matrix<Scalar> b = batch.x.bottomRows(n);
+    std::array<Matrix<Scalar>, 3> want;
+    for (const int threads : {1, 2, 3}) {
+      nearfar::Workspace workspace(threads);
+      std::array<Matrix<Scalar>, 3> got;
+      linear.forward_backward(batch.x, batch.labels, got[0], {.workspace = &workspace});
+      of_two_sets.forward_backward(a, b, got[1], got[2], {.workspace = &workspace});
+      if (threads == 1) want = got;
+      for (std::size_t k = 0; k < got.size(); ++k) {
+        EXPECT_TRUE(support::same_bits(got[k], want[k])) << batch.name << ", " << threads;
+      }
+      const auto bytes = workspace.bytes();
+      linear.forward_backward(batch.x, batch.labels, got[0], {.workspace = &workspace});
+      of_two_sets.forward_backward(a, b, got[1], got[2], {.workspace = &workspace});
+      EXPECT_EQ(workspace.bytes(), bytes) << batch.name;
+    }
   });
 }
 

@@ -156,6 +156,43 @@ TYPED_TEST(ShardedMatrices, OfBothSidesAreThoseOfOneProcess) {
   }
 }
 
+/// One row is so far away that all others are near each other.
+TYPED_TEST(ShardedMatrices, OfBothSidesKeepTheDigitsOfNearRows) {
+  using S = TypeParam;
+  using K = nearfar::Mahalanobis<S>;
+  const Matrix<S> p = matrix<S>(4, 7);
+  Matrix<S> x = random_rows<S>(n, 7, 1);
+  x(5, 2) = sizeof(S) == sizeof(float) ? S(1e6) : S(1e13);
+  std::vector<int> labels = random_labels(n, 5, 4);
+  labels[5] = 99;
+  const auto check = [&](const auto& one, const auto& many) {
+    Matrix<S> want;
+    const double value = one.forward_backward(x, labels, want).value;
+    for (const int processes : {2, 3}) {
+      run_team(processes, [&](Exchange& e) {
+        const Index first = first_row(Split::even, e.rank(), processes, n);
+        const Index count = first_row(Split::even, e.rank() + 1, processes, n) - first;
+        const Matrix<S> own_x = x.middleRows(first, count);
+        const Matrix<S> own_want = want.middleRows(first, count);
+        const nearfar::Labels own(labels.data() + first, count);
+        for (const Schedule schedule : schedules) {
+          Matrix<S> own_d;
+          const Sharding where(e, schedule);
+          const double got = many.forward_backward(where, own_x, own, own_d).value;
+          EXPECT_NEAR(got, value, promised<S> * std::max(1.0, std::abs(value)));
+          expect_near<S>(own_d, own_want, largest_of(want), "rows");
+        }
+      });
+    }
+  };
+  check(nearfar::HadsellContrastive<S, K>({.margin = 3}, K(p)),
+        nearfar::sharded::HadsellContrastive<S, K>({.margin = 3}, K(p)));
+  check(nearfar::MinedTriplet<S, K>({.margin = 1, .mining = nearfar::Mining::all}, K(p)),
+        nearfar::sharded::MinedTriplet<S, K>({.margin = 1, .mining = nearfar::Mining::all}, K(p)));
+  check(nearfar::SupCon<S, K>({.temperature = 2}, K(p)),
+        nearfar::sharded::SupCon<S, K>({.temperature = 2}, K(p)));
+}
+
 /// With `ordered`, the matrix' gradient has the same bits for any number of processes on the grid.
 TYPED_TEST(ShardedMatrices, HaveTheSameBitsInOrder) {
   using S = TypeParam;

@@ -181,14 +181,22 @@ class ClassBlocks {
   /// Moves the weights of a part's near pairs out of the block, like PanelProducts.
   void add_near(const Part& part, const Memory& mine) const {
     const Block& block = *part.block;
+    struct Weighed {
+      Index r;
+      S w;
+    };
+    const auto add = [&](const Weighed& of, const S* x, const S* y) {
+      row_loops<S>().add_scaled_difference(rows_.depth, -of.w, x, y,
+                                           mine.sums + of.r * rows_.stride);
+    };
+    auto differences = row_differences<Weighed>(rows_, rows_, mine.thread, add);
     for (Index r = 0; r < part.count; ++r) {
       const Index own = part.first + r;
       take_near_weights(block.near.row(own, 0), block.count, block.row(own), [&](Index c, S w) {
-        row_loops<S>().add_scaled_difference(
-            rows_.depth, -w, rows_.plain_row(block.begin + own, {mine.thread}),
-            rows_.plain_row(block.begin + c, {mine.thread, true}), mine.sums + r * rows_.stride);
+        differences.add(block.begin + own, block.begin + c, {r, w});
       });
     }
+    differences.finish();
   }
 
   void multiply(const Part& part, const Memory& mine, RowGradients<S>& dx) const {

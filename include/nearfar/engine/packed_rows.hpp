@@ -42,20 +42,25 @@ struct PackedRows {
   bool mapped = false;             ///< whether the kernel's matrix maps any rows of the call
   const S* centred = nullptr;      ///< with a matrix: the rows before mapping, `stride` below
   Index centred_stride = 0;
+  const S* matrix = nullptr;      ///< packed, if it maps both rows of a distance
+  S* differences = nullptr;       ///< with `matrix`: see RowDifferences
   S* buffers = nullptr;           ///< distances of an input in 16 bits: two rows a thread
   Bfloat16Rows in_bfloat16 = {};  ///< the same rows, if the call's products are of bfloat16
 
   const S* row(Index i) const { return data + i * stride; }
 
-  /// Row i as differences are taken of it. A mapped row exists only as packed; others are taken as
-  /// the caller passed them, since centring rounds. Rows in 16 bits are read into `buffer`: a
+  /// Whether a difference of packed rows is the kernel's matrix times that of the caller's rows.
+  bool maps_differences() const { return matrix != nullptr; }
+
+  /// Row i as differences are taken of it: as the caller passed it, since centring and mapping
+  /// round; as packed if the matrix maps one side only. Rows in 16 bits are read into `buffer`: a
   /// thread's first or second one, which holds them until it is read into again.
   const S* plain_row(Index i, PlainRow buffer) const {
     return plain_part(i, 0, input.cols(), buffer);
   }
   /// Its elements k .. k + n - 1.
   const S* plain_part(Index i, Index k, Index n, PlainRow buffer) const {
-    if (mapped) return row(i) + k;
+    if (mapped && !maps_differences()) return row(i) + k;
     return read_part(input, places != nullptr ? places[i] : i, k, n,
                      buffers != nullptr ? buffers + buffer.number() * input.cols() : nullptr);
   }
@@ -214,10 +219,11 @@ Rows<S> without_own_means(Scratch& scratch, int threads, const Rows<S>& x, doubl
   return {out, x.rows(), cols};
 }
 
-/// Rows of out = rows of x times P^T, by the score product with P in the place of the keys.
+/// Rows of out = rows of x times P^T, by the score product with P in the place of the keys. Returns
+/// P as column panels.
 template <class S>
-void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index padded_rows,
-              const Rows<S>& p, S* out, Index out_stride) {
+const S* map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index padded_rows,
+                  const Rows<S>& p, S* out, Index out_stride) {
   const ProductLoops<S>& loops = product_loops<S>();
   const Index depth = p.cols();
   const Index panels = tasks_of(p.rows(), loops.panel_cols);
@@ -239,6 +245,7 @@ void map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Index p
       std::fill(to + p.rows(), to + out_stride, S(0));
     }
   });
+  return packed_p;
 }
 
 /// Packs rows that no matrix maps for the cosine, those of several sets below each other. The
@@ -277,6 +284,33 @@ PackedRows<S> pack_normalised(Scratch& scratch, int threads, std::span<const Row
   return out;
 }
 
+/// The memory of one thread for differences that a matrix maps: as many as its product takes.
+template <class S>
+struct DifferenceMemory {
+  static constexpr Index count = panel_rows;
+
+  S* plain;   ///< of the caller's rows
+  S* mapped;  ///< of the packed rows
+  S* zeros;   ///< a packed row
+  Index plain_stride;
+  Index mapped_stride;
+
+  static Index mapped_stride_of(Index outputs) {
+    return round_up(outputs, product_loops<S>().panel_cols);
+  }
+  static Index size(Index inputs, Index outputs) {
+    return count * inputs + (count + 1) * mapped_stride_of(outputs);
+  }
+
+  /// Thread `number`'s; its zeros are not written yet.
+  DifferenceMemory(const PackedRows<S>& x, int number)
+      : plain(x.differences + Index(number) * size(x.input.cols(), x.depth)),
+        mapped(plain + count * x.input.cols()),
+        zeros(mapped + count * mapped_stride_of(x.depth)),
+        plain_stride(x.input.cols()),
+        mapped_stride(mapped_stride_of(x.depth)) {}
+};
+
 /// Packs rows for a kernel's geometry; `mapped` says whether its matrix applies to this side.
 template <class S>
 PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, const Rows<S>& x,
@@ -291,7 +325,8 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
   out.input = x;
   out.rows = x.rows();
   out.mapped = kernel.is_parametric();
-  if (kernel.is_distance() && !out.mapped && x.element() != Element::scalar) {
+  const bool maps_both = mapped && kernel.is_distance() && kernel.is_symmetric();
+  if (kernel.is_distance() && (!out.mapped || maps_both) && x.element() != Element::scalar) {
     out.buffers = scratch.take<S>(2 * Index(std::max(1, threads)) * x.cols());
   }
   const Index padded_rows = round_up(x.rows(), panel_rows);
@@ -305,7 +340,13 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
     out.data = scratch.take<S>(padded_rows * out.stride);
     out.centred = copied;
     out.centred_stride = input_stride;
-    map_rows(scratch, threads, copied, input_stride, padded_rows, p, out.data, out.stride);
+    const S* matrix =
+        map_rows(scratch, threads, copied, input_stride, padded_rows, p, out.data, out.stride);
+    if (maps_both) {
+      out.matrix = matrix;
+      out.differences = scratch.take<S>(Index(std::max(1, threads)) *
+                                        DifferenceMemory<S>::size(p.cols(), p.rows()));
+    }
   } else {
     out.depth = x.cols();
     out.stride = input_stride;

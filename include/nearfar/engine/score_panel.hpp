@@ -159,20 +159,27 @@ class PanelProducts {
                           Index first_row, Index count, Index first, Index below, Index end,
                           S* sums, RowGradients<S>& dy) const {
     const RowLoops<S>& loops = row_loops<S>();
+    struct Pair {
+      Index r;
+      Index j;
+      S w;
+    };
+    const auto add = [&](const Pair& pair, const S* x, const S* y) {
+      if (sums != nullptr) {
+        loops.add_scaled_difference(keys_.depth, -pair.w, x, y, sums + pair.r * queries_.stride);
+      }
+      if (dy.wanted() && pair.j >= below) {
+        loops.add_scaled_difference(keys_.depth, pair.w, x, y, dy.data + pair.j * keys_.stride);
+      }
+    };
+    auto differences = row_differences<Pair>(queries_, keys_, thread, add);
     for (Index r = 0; r < count; ++r) {
       const NearBits bits = near.row(r, panel.column(first));
       take_near_weights(bits, end - first, panel.at(r, first), [&](Index c, S w) {
-        const Index j = first + c;
-        const S* x = queries_.plain_row(first_row + r, {thread});
-        const S* y = keys_.plain_row(j, {thread, true});
-        if (sums != nullptr) {
-          loops.add_scaled_difference(keys_.depth, -w, x, y, sums + r * queries_.stride);
-        }
-        if (dy.wanted() && j >= below) {
-          loops.add_scaled_difference(keys_.depth, w, x, y, dy.data + j * keys_.stride);
-        }
+        differences.add(first_row + r, first + c, {r, first + c, w});
       });
     }
+    differences.finish();
   }
 
   /// sums (count x queries' stride, padded to whole row panels) += W Y over keys [first, end) of

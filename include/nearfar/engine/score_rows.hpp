@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "nearfar/engine/near_pairs.hpp"
-#include "nearfar/engine/packed_rows.hpp"
+#include "nearfar/engine/row_differences.hpp"
 #include "nearfar/loops/scores.hpp"
 
 /// \file
@@ -84,6 +84,14 @@ S near_share(Index depth) {
   constexpr double rounding = std::numeric_limits<S>::epsilon() / 2;
   const double share = (4 + std::sqrt(static_cast<double>(depth))) * rounding / (2 * promised);
   return static_cast<S>(std::min(share, 0.25));
+}
+
+/// True if u, the squared distance of rows of these squared norms by their products, is below that
+/// share, or so small that it may have lost digits.
+template <class S>
+bool is_near(S share, S u, S squared_norm, S other) {
+  constexpr S tiny = std::numeric_limits<S>::min() * S(1 << 26);
+  return u <= share * (squared_norm + other) + tiny;
 }
 
 /// Scores of a kernel for n geometry values: the values themselves, or `buffer`, filled from them.
@@ -232,17 +240,18 @@ class ScoreRows {
       const S nearest = loops_.squared_distances(n, a, b, near_share_, u);
       if (!(nearest > -tiny)) return;
     }
+    const auto set = [&](Index j, const S* x, const S* y) { u[j] = geometry_of_rows(x, y); };
+    auto differences = row_differences<Index>(queries_, keys_, thread, set);
     for (Index j = 0; j < n; ++j) {
-      if (all_from_rows_ || u[j] <= near_share_ * (a + b[j]) + tiny) {
-        u[j] = geometry_of_rows(thread, i, first + j);
+      if (all_from_rows_ || is_near(near_share_, u[j], a, b[j])) {
+        differences.add(i, first + j, j);
         near.set(j);
       }
     }
+    differences.finish();
   }
 
-  S geometry_of_rows(int thread, Index i, Index j) const {
-    const S* x = queries_.plain_row(i, {thread});
-    const S* y = keys_.plain_row(j, {thread, true});
+  S geometry_of_rows(const S* x, const S* y) const {
     if (!geometry_is_score_) return squared_distance_of_rows(keys_.depth, x, y);
     const S distance = distance_of_rows(keys_.depth, x, y);
     if (distance <= std::numeric_limits<S>::max()) return distance;

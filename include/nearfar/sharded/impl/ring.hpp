@@ -47,7 +47,7 @@ class RingSchedule {
       : team_(team),
         schedule_(schedule),
         shard_(shard),
-        stride_(padded_stride<S>(shard.layout.cols)) {
+        stride_(padded_stride<S>(shard.layout.gradient_cols)) {
     const auto rows = [&](Index count) { return RowMemory<S>(scratch, count, shard.layout); };
     const bool all = schedule == Schedule::all_gather;
     const Index most = *std::max_element(shard.counts.begin(), shard.counts.end());
@@ -66,7 +66,7 @@ class RingSchedule {
     sums_.weight = scratch.take<double>(padded);
     for (GradientMemory<S>* memory :
          {&arriving_gradients_, &leaving_gradients_, &last_gradients_}) {
-      *memory = GradientMemory<S>(scratch, most, shard.layout.cols, weights);
+      *memory = GradientMemory<S>(scratch, most, shard.layout.gradient_cols, weights);
     }
   }
 

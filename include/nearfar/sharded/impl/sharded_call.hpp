@@ -173,9 +173,10 @@ void check_same_rows(const char* first, const char* second, const ShardedInputs<
   }
 }
 
-/// One call; one set of rows for rows compared with each other, two for queries and keys. A
-/// kernel's matrix maps own rows before anything else: mapped rows travel, and the kernel of all
-/// that comes after has no matrix.
+/// One call; one set of rows for rows compared with each other, two for queries and keys. Where
+/// differences are mapped by a kernel's matrix, rows travel as they came, and each process maps
+/// them. Any other matrix maps own rows before anything else: mapped rows travel, and the kernel of
+/// all that comes after has no matrix.
 template <class S>
 class ShardedCall {
  public:
@@ -190,7 +191,7 @@ class ShardedCall {
       : where_(inputs.where),
         team_(where_.exchange),
         given_(kernel),
-        kernel_(without_matrix(kernel)),
+        kernel_(kernel.is_distance() && kernel.is_symmetric() ? kernel : without_matrix(kernel)),
         reduction_(reduction),
         sets_(std::move(set)),
         wants_gradients_(inputs.wants_gradients),
@@ -225,11 +226,11 @@ class ShardedCall {
       check_lists();
       for (int k = 0; k < set_count; ++k) lay_out(k);
     });
-    if (given_.is_parametric()) map_own_rows();
-    if (kernel.is_distance() && !all_mapped()) centre_ = centre_of_rows(cols_);
+    if (!maps_travelling_rows()) map_own_rows();
+    if (kernel.is_distance()) centre_ = centre_of_rows(shards_[0].layout.cols);
     team_.agree([&] {
       for (int k = 0; k < set_count; ++k) {
-        packed_[at(k)] = pack(*scratch_, threads_, kernel_, shards_[at(k)].rows, false, centre_);
+        packed_[at(k)] = packed(shards_[at(k)].rows);
         if (!wanted_[at(k)]) continue;
         gradients_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
         if (set_count == 1 || sets_[at(k)].among_themselves) {
@@ -442,7 +443,7 @@ class ShardedCall {
     team_.agree([&] { begin_schedule(k); });
     each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
       const ScratchLoan loan(*scratch_);
-      body(block, pack(*scratch_, threads_, kernel_, block.rows, false, centre_), dk);
+      body(block, packed(block.rows), dk);
     });
   }
 
@@ -583,10 +584,13 @@ class ShardedCall {
   }
   /// Own rows of a set as the matrix found them; of a set that it does not map, as packed.
   const PackedRows<S>& before(int k) const {
-    return maps(given_, side_of(k)) ? mapped_[at(k)] : packed_[at(k)];
+    return maps_own_rows(k) ? mapped_[at(k)] : packed_[at(k)];
   }
-  bool all_mapped() const {
-    return maps(given_, Side::query) && (sets() == 1 || maps(given_, Side::key));
+  bool maps_travelling_rows() const { return kernel_.is_parametric(); }
+  bool maps_own_rows(int k) const { return maps(given_, side_of(k)) && !maps_travelling_rows(); }
+  /// Rows that have travelled, or own ones.
+  PackedRows<S> packed(const Rows<S>& rows) {
+    return pack(*scratch_, threads_, kernel_, rows, maps_travelling_rows(), centre_);
   }
   // ---- before -------------------------------------------------------------------------------
 
@@ -688,7 +692,8 @@ class ShardedCall {
   void lay_out(int k) {
     const ShardedSet<S>& set = sets_[at(k)];
     Shard<S>& shard = shards_[at(k)];
-    shard.layout.cols = cols_;
+    shard.layout.cols = maps_travelling_rows() ? given_.parameter.cols() : cols_;
+    shard.layout.gradient_cols = cols_;
     shard.targets = set.targets;
     shard.layout.numbers = set.numbers;
     shard.layout.add(set.targets);
@@ -707,19 +712,17 @@ class ShardedCall {
     }
   }
 
-  /// Own rows become mapped rows; for distances from the common centre, as in a call of one
-  /// process.
+  /// Own rows become mapped rows, where the matrix maps any.
   void map_own_rows() {
-    const S* centre = nullptr;
-    if (given_.is_distance() && all_mapped()) centre = centre_of_rows(given_.parameter.cols());
+    const S* no_centre = nullptr;
     KernelValue<S> map = given_;
     map.geometry = Geometry::inner_product;  // mapped and nothing else
     team_.agree([&] {
       for (int k = 0; k < sets(); ++k) {
-        if (!maps(given_, side_of(k))) continue;
+        if (!maps_own_rows(k)) continue;
         Shard<S>& shard = shards_[at(k)];
         const PackedRows<S>& mapped = mapped_[at(k)] =
-            pack(*scratch_, threads_, map, shard.rows, true, centre);
+            pack(*scratch_, threads_, map, shard.rows, true, no_centre);
         shard.rows = Rows<S>(mapped.data, mapped.rows, mapped.depth, mapped.stride);
       }
     });
@@ -936,8 +939,7 @@ class ShardedCall {
           visitors_.set_closed(j, row);
         }
       }
-      const PackedRows<S> keys =
-          pack(*call_.scratch_, call_.threads_, call_.kernel_, block.rows, false, call_.centre_);
+      const PackedRows<S> keys = call_.packed(block.rows);
       const Targets& targets = call_.targets(0);
       // Rules count keys from 0, others from the first of the rows that compare.
       BlockPair place{.first_query = visit.first_own, .one_set = one_set_};
@@ -1040,7 +1042,7 @@ class ShardedCall {
              const OnBlock& on_block, const KeyBlock<S>& block, const Body& body) {
     if (block.rows.rows() == 0) return;
     const ScratchLoan loan(*scratch_);
-    const PackedRows<S> keys = pack(*scratch_, threads_, kernel_, block.rows, false, centre_);
+    const PackedRows<S> keys = packed(block.rows);
     const Index number = numbers == KeyNumbers::from_own ? block.first - first_row(k) : 0;
     for (const Comparison<S>& of : comparisons) {
       const ScratchLoan of_one(*scratch_);
@@ -1137,7 +1139,7 @@ class ShardedCall {
     std::fill_n(sum, size, S(0));
     for (int k = 0; k < sets(); ++k) {
       if (!maps(given_, side_of(k))) continue;
-      const PackedRows<S>& x = mapped_[at(k)];
+      const PackedRows<S>& x = before(k);
       team_.sum_in_order(sum, size, [&] {
         for (Index first = 0; first < x.rows; first += block_grid) {
           const Index count = std::min(block_grid, x.rows - first);
@@ -1191,7 +1193,7 @@ class ShardedCall {
   std::optional<Scratch> scratch_;
   int threads_ = 1;
   const KernelValue<S>& given_;  ///< the caller's kernel
-  const KernelValue<S> kernel_;  ///< of mapped rows: without a matrix
+  const KernelValue<S> kernel_;  ///< of rows that travel: without a matrix if they are mapped
   Reduction reduction_;
   std::vector<ShardedSet<S>> sets_;
   bool wants_gradients_;
@@ -1213,7 +1215,7 @@ class ShardedCall {
   PositiveRule<S> rule_of_keys_;
   PositiveRule<S> rule_of_visitors_;
   const PositiveWeights* weights_ = nullptr;  ///< of positives, one an own row, where they have any
-  std::array<PackedRows<S>, most_sets> mapped_;  ///< where the kernel's matrix maps
+  std::array<PackedRows<S>, most_sets> mapped_;  ///< where the matrix maps own rows
   std::array<PackedRows<S>, most_sets> packed_;
   std::array<RowGradients<S>, most_sets> gradients_;
   /// Gradients of a set's rows as keys, if it is compared with itself.

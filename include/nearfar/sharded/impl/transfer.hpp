@@ -45,6 +45,7 @@ class Transfer {
 /// What each row of a set takes along.
 struct RowLayout {
   Index cols = 0;
+  Index gradient_cols = 0;  ///< of packed rows
   bool labels = false;
   Index label_words = 0;  ///< of a set of labels; 0 where rows have none
   bool ids = false;
