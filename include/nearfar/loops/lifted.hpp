@@ -3,8 +3,8 @@
 #include "nearfar/loops/scores.hpp"
 
 /// \file
-/// Vector code of the lifted structured loss: log-sum-exps over a row's negatives. Nearness is
-/// sign * score.
+/// Vector code of the lifted structured loss: log-sum-exps over a row's negatives, and over those
+/// of the two rows of a pair. Nearness is sign * score.
 
 namespace nearfar::detail {
 
@@ -17,6 +17,9 @@ struct LiftedLoops {
   /// Sets g to weight * exp(nearness - best) for a negative, to 0 for a positive.
   void (*negative_gradient)(Index n, const S* s, int sign, const PositiveMask<S>& positives, S best,
                             S weight, S* g);
+  /// Sets each of n numbers l to log(exp(own) + exp(l)), and share to the part of exp(own) in the
+  /// sum. Numbers may be -infinity; of two of them the logarithm is -infinity, too.
+  void (*sums_of_pairs)(Index n, double own, double* l, double* share);
 };
 
 template <class S>

@@ -2,6 +2,7 @@
 
 #include "nearfar/core/instruction_set.hpp"
 #include "nearfar/loops/critic.hpp"
+#include "nearfar/loops/double_hinges.hpp"
 #include "nearfar/loops/gaussian.hpp"
 #include "nearfar/loops/hadsell.hpp"
 #include "nearfar/loops/hard_negative.hpp"
@@ -30,6 +31,7 @@
 // clang-format off
 #define NEARFAR_LOOP_FAMILIES(family)                      \
   family(CriticLoops, critic_loops)                        \
+  family(DoubleHingeLoops, double_hinge_loops)             \
   family(GaussianLoops, gaussian_loops)                    \
   family(HadsellLoops, hadsell_loops)                      \
   family(HardNegativeLoops, hard_negative_loops)           \

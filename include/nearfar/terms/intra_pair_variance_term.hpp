@@ -2,19 +2,12 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
-#include "nearfar/loops/linear_contrastive.hpp"
+#include "nearfar/loops/double_hinges.hpp"
 
 /// \file
 /// The term of squared hinges about the mean scores of positive and of negative pairs.
 
 namespace nearfar::detail {
-
-/// Squared hinges of one kind, and the sum of the hinges, for the mean's derivative.
-struct SquaredHinges {
-  double sum = 0;
-  double squares = 0;
-  Index active = 0;
-};
 
 /// There are three passes: one sums scores, which gives the means; one sums hinges with bounds from
 /// the means; one computes gradients from the sums of all hinges.
@@ -53,20 +46,14 @@ class IntraPairVarianceTerm final : public LabelledTerm<S> {
     if (stage_ == Stage::gradients) return;
     const RowPositives<S> positives(this->rule(), i, first, n);
     if (stage_ == Stage::sums) {
-      ByKind<double>& own = sums_[i];
-      for (Index k = 0; k < n; ++k) {
-        (positives[k] ? own.positive : own.negative) += static_cast<double>(s[k]);
-      }
+      const ByKind<double> sums = loops_.score_sums(n, s, positives.mask());
+      sums_[i].positive += sums.positive;
+      sums_[i].negative += sums.negative;
       return;
     }
-    ByKind<SquaredHinges>& own = rows_[i];
-    for (Index k = 0; k < n; ++k) {
-      const double hinge = this->hinge(positives[k], s[k]);
-      SquaredHinges& kind = positives[k] ? own.positive : own.negative;
-      kind.sum += hinge;
-      kind.squares += hinge * hinge;
-      kind.active += hinge > 0 ? 1 : 0;
-    }
+    const auto sums = loops_.hinge_sums(n, s, positives.mask(), hinges());
+    add(sums.positive, rows_[i].positive);
+    add(sums.negative, rows_[i].negative);
   }
 
   void close(Index) override {}
@@ -74,23 +61,23 @@ class IntraPairVarianceTerm final : public LabelledTerm<S> {
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     const RowPositives<S> positives(this->rule(), i, first, n);
     const double above = 2 * row_upstream(upstream_, i);
-    const ByKind<double> slopes = {-above * factors_.positive, above * factors_.negative};
-    for (Index k = 0; k < n; ++k) {
-      const bool positive = positives[k];
-      const double slope = positive ? slopes.positive : slopes.negative;
-      const double mean = positive ? through_mean_.positive : through_mean_.negative;
-      g[k] = static_cast<S>(slope * hinge(positive, s[k]) + mean);
-    }
+    loops_.square_gradient(n, s, positives.mask(), hinges(),
+                           {-above * factors_.positive, above * factors_.negative}, through_mean_,
+                           g);
   }
 
  private:
   enum class Stage { sums, hinges, gradients };
 
-  double hinge(bool positive, S s) const {
-    const double score = static_cast<double>(s);
-    return std::max(positive ? bounds_.positive - score : score - bounds_.negative, 0.0);
+  static void add(const SquaredHinges& some, SquaredHinges& to) {
+    to.sum += some.sum;
+    to.squares += some.squares;
+    to.active += some.active;
   }
 
+  DoubleHinges hinges() const { return {1, 1, bounds_}; }
+
+  const DoubleHingeLoops<S>& loops_ = double_hinge_loops<S>();
   const Upstream& upstream_;
   Stage stage_ = Stage::sums;
   ByKind<double> bounds_{0, 0};

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
 #include "nearfar/engine/visiting_rows.hpp"
@@ -24,9 +23,14 @@ template <class S>
 class NegativeLogSumTerm final : public LabelledTerm<S> {
  public:
   NegativeLogSumTerm(Scratch& scratch, Index rows, int sign, const PositiveRule<S>& rule)
-      : LabelledTerm<S>(rule), sign_(sign), rows_(scratch.take<LogSum<S>>(rows)) {}
+      : LabelledTerm<S>(rule),
+        sign_(sign),
+        rows_(scratch.take<LogSum<S>>(rows)),
+        values_(scratch.take<double>(rows)) {}
 
   const LogSum<S>& operator[](Index i) const { return rows_[i]; }
+  /// Its value, once the row is closed: pairs need it many times.
+  double value_of(Index i) const { return values_[i]; }
 
   void start(Index i) override { rows_[i] = {}; }
 
@@ -38,7 +42,7 @@ class NegativeLogSumTerm final : public LabelledTerm<S> {
     row.sum += loops_.negative_sum(n, s, sign_, positives.mask(), row.best);
   }
 
-  void close(Index) override {}
+  void close(Index i) override { values_[i] = rows_[i].value(); }
 
   void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
 
@@ -50,6 +54,7 @@ class NegativeLogSumTerm final : public LabelledTerm<S> {
   NegativeLogSumTerm of_visitors(Scratch& scratch, Index rows) const {
     NegativeLogSumTerm out = *this;
     out.rows_ = scratch.take<LogSum<S>>(rows);
+    out.values_ = scratch.take<double>(rows);
     return out;
   }
   Index numbers_along() const { return 0; }
@@ -62,6 +67,7 @@ class NegativeLogSumTerm final : public LabelledTerm<S> {
   const LiftedLoops<S>& loops_ = lifted_loops<S>();
   int sign_;
   LogSum<S>* rows_;
+  double* values_;
 };
 
 /// The side of the queries of a pass, which decides the part of a pair (i, j) that belongs to row
@@ -109,7 +115,7 @@ class LiftedTerm final : public LabelledTerm<S> {
   /// Numbers of a row as a key that its pairs need.
   static constexpr Index key_numbers = 2;
   void fill_key(Index i, double* numbers) const {
-    numbers[0] = own_[i].value();
+    numbers[0] = own_.value_of(i);
     numbers[1] = row_upstream(upstream_, i);
   }
   /// Sets key_numbers numbers for each key of a block, in place of log-sum-exps and upstreams.
@@ -121,20 +127,24 @@ class LiftedTerm final : public LabelledTerm<S> {
     LiftedRow& row = rows_[i];
     const RowPositives<S> positives(this->rule(), i, first, n);
     const OtherSide other_side(listed_by_, i, first, n);
-    each_positive(positives, n, [&](Index k) {
-      const Pair pair = this->pair(i, first + k, s[k]);
-      if (!(pair.j > 0)) return;
+    Pairs pairs;
+    find(i, first, n, s, positives, pairs);
+    for (Index p = 0; p < pairs.count; ++p) {
+      if (!(pairs.j[p] > 0)) continue;
+      const Index k = pairs.place[p];
       const bool both = other_side.agrees(k);
-      row.value += share() * pair.j * pair.j / 2;
-      row.through += slope(pair, i, first + k, both) * pair.share;
+      row.value += share() * pairs.j[p] * pairs.j[p] / 2;
+      row.through += slope(pairs.j[p], i, first + k, both) * pairs.share[p];
       row.active += both ? 1 : 2;
-    });
+    }
+    if (other_side.positives() == nullptr) return;
     // A pair that the other row alone counts contributes to this row's negatives, too.
-    other_side.each(n, [&](Index k) {
-      if (positives[k]) return;
-      const Pair pair = this->pair(i, first + k, s[k]);
-      if (pair.j > 0) row.through += slope(pair, first + k, i, false) * pair.share;
-    });
+    find(i, first, n, s, *other_side.positives(), pairs);
+    for (Index p = 0; p < pairs.count; ++p) {
+      const Index k = pairs.place[p];
+      if (positives[k] || !(pairs.j[p] > 0)) continue;
+      row.through += slope(pairs.j[p], first + k, i, false) * pairs.share[p];
+    }
   }
 
   void close(Index) override {}
@@ -147,12 +157,14 @@ class LiftedTerm final : public LabelledTerm<S> {
     loops_.negative_gradient(n, s, sign_, positives.mask(), of_negatives.best, of_negatives.weight,
                              g);
     const OtherSide other_side(listed_by_, i, first, n);
-    each_positive(positives, n, [&](Index k) {
-      const Pair pair = this->pair(i, first + k, s[k]);
+    Pairs pairs;
+    find(i, first, n, s, positives, pairs);
+    for (Index p = 0; p < pairs.count; ++p) {
+      const Index k = pairs.place[p];
       const bool both = other_side.agrees(k);
-      const double part = both ? share() : 1;
-      g[k] = pair.j > 0 ? static_cast<S>(-sign_ * part * slope(pair, i, first + k, both)) : S(0);
-    });
+      const double part = -sign_ * (both ? share() : 1);
+      g[k] = pairs.j[p] > 0 ? static_cast<S>(part * slope(pairs.j[p], i, first + k, both)) : S(0);
+    }
   }
 
   // As VisitingTerm has them.
@@ -198,19 +210,41 @@ class LiftedTerm final : public LabelledTerm<S> {
     ClosedRow closed;
   };
 
-  struct Pair {
-    double j;      ///< J_ij
-    double share;  ///< of row i's negatives in both rows' sum
+  /// Elements of a vector of doubles, in every instruction set.
+  static constexpr Index whole_vectors = 64 / Index(sizeof(double));
+  static_assert(tile_width % whole_vectors == 0);
+
+  /// The positive pairs of a row among keys of a tile.
+  struct Pairs {
+    Index count;
+    std::int32_t place[tile_width];
+    double j[tile_width];      ///< J_ij
+    double share[tile_width];  ///< of row i's negatives in both rows' sum
   };
 
-  Pair pair(Index i, Index other, S score) const {
-    const double a = visitors_ != nullptr ? visitors_[i].log_sum : own_[i].value();
-    const double b = keys_ != nullptr ? keys_[key_numbers * other] : others_[other].value();
-    const double top = std::max(a, b);
-    if (std::isinf(top)) return {0, 0};  // neither row has a negative
-    const double own = portable::exp(a - top);
-    const double sum = own + portable::exp(b - top);
-    return {top + portable::log(sum) + margin_ - sign_ * static_cast<double>(score), own / sum};
+  void find(Index i, Index first, Index n, const S* s, const RowPositives<S>& positives,
+            Pairs& out) const {
+    out.count = 0;
+    for (Index k = 0; k < n; ++k) {  // without a branch that would be mispredicted
+      out.place[out.count] = static_cast<std::int32_t>(k);
+      out.count += positives[k] ? 1 : 0;
+    }
+    const double own = log_sum(i);
+    for (Index p = 0; p < out.count; ++p) out.j[p] = log_sum_of_key(first + out.place[p]);
+    // Whole vectors, for a row has few positives in a tile.
+    const Index padded = round_up(out.count, whole_vectors);
+    std::fill(out.j + out.count, out.j + padded, own);
+    loops_.sums_of_pairs(padded, own, out.j, out.share);
+    for (Index p = 0; p < out.count; ++p) {
+      out.j[p] = out.j[p] + margin_ - sign_ * static_cast<double>(s[out.place[p]]);
+    }
+  }
+
+  double log_sum(Index i) const {
+    return visitors_ != nullptr ? visitors_[i].log_sum : own_.value_of(i);
+  }
+  double log_sum_of_key(Index j) const {
+    return keys_ != nullptr ? keys_[key_numbers * j] : others_.value_of(j);
   }
 
   /// The row's share of a pair's term.
@@ -234,10 +268,8 @@ class LiftedTerm final : public LabelledTerm<S> {
       if (rule != nullptr) positives_.emplace(*rule, i, first, n);
     }
     bool agrees(Index k) const { return !positives_ || (*positives_)[k]; }
-    template <class Body>
-    void each(Index n, const Body& body) const {
-      if (positives_) each_positive(*positives_, n, body);
-    }
+    /// Null if the rule is symmetric.
+    const RowPositives<S>* positives() const { return positives_ ? &*positives_ : nullptr; }
 
    private:
     std::optional<RowPositives<S>> positives_;
@@ -245,16 +277,16 @@ class LiftedTerm final : public LabelledTerm<S> {
 
   /// dL/dJ_ij of a pair that row i counts; with `both`, also of the same pair from the other row.
   /// The two rows of a batch may have different upstreams.
-  double slope(const Pair& pair, Index i, Index other, bool both) const {
+  double slope(double j, Index i, Index other, bool both) const {
     switch (side_) {
       case LiftedSide::both:
-        return pair.j / 2 * (own_upstream(i) + (both ? upstream_of(other) : 0.0));
+        return j / 2 * (own_upstream(i) + (both ? upstream_of(other) : 0.0));
       case LiftedSide::query:
-        return pair.j * row_upstream(upstream_, i);
+        return j * row_upstream(upstream_, i);
       case LiftedSide::key:
         break;
     }
-    return pair.j * upstream_of(other);
+    return j * upstream_of(other);
   }
 
   double own_upstream(Index i) const {
@@ -262,13 +294,6 @@ class LiftedTerm final : public LabelledTerm<S> {
   }
   double upstream_of(Index other) const {
     return keys_ != nullptr ? keys_[key_numbers * other + 1] : row_upstream(upstream_, other);
-  }
-
-  template <class Body>
-  static void each_positive(const RowPositives<S>& positives, Index n, const Body& body) {
-    for (Index k = 0; k < n; ++k) {
-      if (positives[k]) body(k);
-    }
   }
 
   const LiftedLoops<S>& loops_ = lifted_loops<S>();

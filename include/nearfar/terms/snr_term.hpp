@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
+#include <limits>
+
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
-#include "nearfar/loops/linear_contrastive.hpp"
+#include "nearfar/loops/double_hinges.hpp"
 
 /// \file
 /// The term of linear hinges on distances that are divided by a number of the anchor.
@@ -32,12 +35,9 @@ class SnrTerm final : public LabelledTerm<S> {
   void accumulate(Index i, Index first, Index n, const S* s) override {
     if (!(signal_[i] > 0)) return;
     const RowPositives<S> positives(this->rule(), i, first, n);
-    for (Index k = 0; k < n; ++k) {
-      const double hinge = this->hinge(i, positives[k], s[k]);
-      LinearHinges& kind = positives[k] ? rows_[i].positive : rows_[i].negative;
-      kind.sum += hinge;
-      kind.active += hinge > 0 ? 1 : 0;
-    }
+    const auto sums = loops_.hinge_sums(n, s, positives.mask(), hinges(i));
+    add(sums.positive, rows_[i].positive);
+    add(sums.negative, rows_[i].negative);
   }
 
   void close(Index) override {}
@@ -53,11 +53,8 @@ class SnrTerm final : public LabelledTerm<S> {
     }
     const RowPositives<S> positives(this->rule(), i, first, n);
     const double above = row_upstream(upstream_, i) / signal_[i];
-    const S positive = static_cast<S>(above * scales_.positive);
-    const S negative = static_cast<S>(-above * scales_.negative);
-    for (Index k = 0; k < n; ++k) {
-      g[k] = hinge(i, positives[k], s[k]) > 0 ? (positives[k] ? positive : negative) : S(0);
-    }
+    loops_.linear_gradient(n, s, positives.mask(), hinges(i),
+                           {above * scales_.positive, -above * scales_.negative}, g);
   }
 
   /// The derivative through |z_i|^2, as a multiple of the row z_i: -2 / |z_i|^2 times the sum of
@@ -76,11 +73,17 @@ class SnrTerm final : public LabelledTerm<S> {
   }
 
  private:
-  double hinge(Index i, bool positive, S s) const {
-    const double distance = static_cast<double>(s) / signal_[i];
-    return std::max(positive ? distance - margins_.positive : margins_.negative - distance, 0.0);
+  static void add(const SquaredHinges& some, LinearHinges& to) {
+    to.sum += some.sum;
+    to.active += some.active;
   }
 
+  /// Of scores divided by the signal; its inverse may be infinite, and a score 0.
+  DoubleHinges hinges(Index i) const {
+    return {-1, std::min(1 / signal_[i], std::numeric_limits<double>::max()), margins_};
+  }
+
+  const DoubleHingeLoops<S>& loops_ = double_hinge_loops<S>();
   const double* signal_;
   ByKind<double> margins_;
   ByKind<double> scales_{1, 1};

@@ -38,11 +38,25 @@ void negative_gradient(Index n, const S* s, int sign, const PositiveMask<S>& pos
   });
 }
 
+inline void sums_of_pairs(Index n, double own, double* l, double* share) {
+  each_element<double>(n, [&]<class T>(Index k) NEARFAR_LAMBDA_INLINE {
+    const T a = spread<T>(own);
+    const T b = load<T>(l + k);
+    const T top = max(a, b);
+    const T below = select_equal(a, b, constant<T>(0), min(a, b) - top);
+    const T other = exp(below);
+    const T one = constant<T>(1);
+    store(share + k, select_less(a, b, other, one) / (one + other));
+    store(l + k, top + log1p(other));
+  });
+}
+
 template <class S>
 inline constexpr LiftedLoops<S> lifted_loops_here = {
     .largest_negative = &largest_negative<S>,
     .negative_sum = &negative_sum<S>,
     .negative_gradient = &negative_gradient<S>,
+    .sums_of_pairs = &sums_of_pairs,
 };
 
 }  // namespace NEARFAR_SET

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nearfar/loops/impl/critic.hpp"
+#include "nearfar/loops/impl/double_hinges.hpp"
 #include "nearfar/loops/impl/gaussian.hpp"
 #include "nearfar/loops/impl/hadsell.hpp"
 #include "nearfar/loops/impl/hard_negative.hpp"

@@ -368,6 +368,20 @@ NEARFAR_ALWAYS_INLINE void store(S* to, Vec<S> v) {
   v.store(to);
 }
 
+/// Numbers of double as an S each: T is double or Vec<double>.
+template <class S, class T>
+NEARFAR_ALWAYS_INLINE void store_from_double(S* to, T v) {
+  if constexpr (std::is_floating_point_v<T>) {
+    *to = static_cast<S>(v);
+  } else if constexpr (std::is_same_v<S, double>) {
+    v.store(to);
+  } else {
+    typedef S Half __attribute__((vector_size(T::lanes * sizeof(S))));
+    const Half half = __builtin_convertvector(v.p, Half);
+    __builtin_memcpy(to, &half, sizeof half);
+  }
+}
+
 /// 1 / a if a > 0, else 0.
 template <class T>
 NEARFAR_ALWAYS_INLINE T reciprocal_or_zero(T a) {
