@@ -10,6 +10,7 @@
 #include <nearfar/losses/hadsell.hpp>
 #include <nearfar/losses/linear_contrastive.hpp>
 #include <nearfar/losses/mined_triplet.hpp>
+#include <nearfar/losses/triplet.hpp>
 #include <string>
 #include <vector>
 
@@ -268,6 +269,62 @@ TYPED_TEST(NearPairs, HaveTheirGradientOfBothSides) {
           expected.add(transposed ? j : i, n + (transposed ? i : j), -0.5L * g / 2);
         }
       }
+    }
+    expected.expect(got, batch.name);
+  });
+}
+
+TYPED_TEST(NearPairs, HaveTheirGradientOfReferences) {
+  using Scalar = typename TypeParam::Scalar;
+  this->each_batch([](const auto& batch) {
+    using Loss = nearfar::LinearContrastive<Scalar, typename TypeParam::Kernel>;
+    const auto loss = batch.template loss<Loss>(nearfar::LinearContrastiveOptions{
+        .positive_margin = 0, .negative_margin = 2, .reduction = nearfar::Reduction::sum});
+    const Index n = batch.x.rows() / 2;
+    const Matrix<Scalar> a = batch.x.topRows(n);
+    const Matrix<Scalar> b = batch.x.bottomRows(n);
+    const std::vector<int> of_a(batch.labels.begin(), batch.labels.begin() + n);
+    const std::vector<int> of_b(batch.labels.begin() + n, batch.labels.end());
+    Matrix<Scalar> da;
+    Matrix<Scalar> db;
+    loss.forward_backward(a, of_a, b, of_b, da, db);
+    Matrix<Scalar> got(2 * n, batch.x.cols());
+    got << da, db;
+    typename TestFixture::Expected expected(batch);
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = n; j < 2 * n; ++j) {
+        if (batch.labels[std::size_t(i)] == batch.labels[std::size_t(j)]) {
+          expected.add(i, j, 1);
+        } else if (expected.score(i, j) < 2) {
+          expected.add(i, j, -1);
+        }
+      }
+    }
+    expected.expect(got, batch.name);
+  });
+}
+
+TYPED_TEST(NearPairs, HaveTheirGradientOfGivenTriplets) {
+  using Scalar = typename TypeParam::Scalar;
+  this->each_batch([](const auto& batch) {
+    // With a margin beyond all distances every triplet counts.
+    using Loss = nearfar::Triplet<Scalar, typename TypeParam::Kernel>;
+    const auto loss = batch.template loss<Loss>(
+        nearfar::TripletOptions{.margin = 1e35, .reduction = nearfar::Reduction::sum});
+    const Index n = batch.x.rows() / 2;
+    const Matrix<Scalar> a = batch.x.topRows(n);
+    const Matrix<Scalar> b = batch.x.bottomRows(n);
+    const Matrix<Scalar> c = a.colwise().reverse();
+    Matrix<Scalar> da;
+    Matrix<Scalar> db;
+    Matrix<Scalar> dc;
+    loss.forward_backward(a, b, c, da, db, dc);
+    Matrix<Scalar> got(2 * n, batch.x.cols());
+    got << da + dc.colwise().reverse(), db;
+    typename TestFixture::Expected expected(batch);
+    for (Index i = 0; i < n; ++i) {
+      expected.add(i, n + i, 1);
+      expected.add(i, n - 1 - i, -1);
     }
     expected.expect(got, batch.name);
   });

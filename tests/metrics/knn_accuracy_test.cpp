@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <nearfar/kernels/mahalanobis.hpp>
 #include <nearfar/metrics/knn_accuracy.hpp>
 
 #include "metrics/ranking_oracle.hpp"
@@ -287,6 +288,34 @@ TYPED_TEST(KnnOf, BadInputIsRefused) {
   for (const BadCall& one : table) expect_refused(one);
   expect_must_be_positive("temperature", [](double v) { KnnAccuracy<S>({.temperature = v}); });
   EXPECT_NO_THROW(knn.evaluate(five.x, five.labels, call));  // the workspace is free again
+}
+
+/// One row is so far away that all others are near each other. With a label for each row, the
+/// prediction is the nearest row.
+template <class S>
+void expect_nearest_beside_an_outlier(double at) {
+  Matrix<S> x = random_rows<S>(60, 9, 1);
+  x(59, 0) = static_cast<S>(at);
+  const Matrix<S> p = random_rows<S>(5, 9, 2);
+  Labels labels;
+  for (Index i = 0; i < 60; ++i) labels.push_back(i);
+  const nearfar::Mahalanobis<S> kernel(p);
+  const KnnAccuracy<S, nearfar::Mahalanobis<S>> accuracy({.k = 1, .per_query = true}, kernel);
+  const KnnResult got = accuracy.evaluate(x, labels);
+  const oracle::Matrix mapped = oracle::exact(x) * oracle::exact(p).transpose();
+  for (Index i = 0; i < 59; ++i) {
+    Index nearest = i == 0 ? 1 : 0;
+    for (Index j = 0; j < 60; ++j) {
+      const Real distance = (mapped.row(i) - mapped.row(j)).norm();
+      if (j != i && distance < (mapped.row(i) - mapped.row(nearest)).norm()) nearest = j;
+    }
+    EXPECT_EQ(got.predictions[static_cast<std::size_t>(i)], nearest) << "query " << i;
+  }
+}
+
+TEST(KnnAccuracy, OfMahalanobisFindsTheNearestBesideAnOutlier) {
+  expect_nearest_beside_an_outlier<float>(1e8);
+  expect_nearest_beside_an_outlier<double>(1e15);
 }
 
 }  // namespace

@@ -9,9 +9,9 @@
 namespace nearfar::detail {
 
 struct SquaredHinges {
-  double sum = 0;  ///< of hinges
-  double squares = 0;
-  Index active = 0;  ///< hinges above zero
+  double sum;  ///< of hinges
+  double squares;
+  Index active;  ///< hinges above zero
 };
 
 /// The hinges of a row: its scores are multiplied by `unit` first.
