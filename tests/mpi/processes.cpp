@@ -54,6 +54,26 @@ TEST(Mpi, RetrievalIsThatOfOneProcess) {
   EXPECT_EQ(got.map_at_r, want.map_at_r);
 }
 
+TEST(Mpi, NearestKeysAndTheirVotesAreThoseOfOneProcess) {
+  Communicator world(MPI_COMM_WORLD);
+  const Matrix<float> x = random_rows<float>(60, 5, 2);
+  const std::vector<int> labels = random_labels(60, 9, 3);
+  const auto want = nearfar::NearestKeys<float>({.k = 4}).find(x);
+  const auto want_votes = nearfar::KnnAccuracy<float>({.k = 4}).evaluate(x, labels);
+  const Index first = first_row(Split::growing, world.rank(), world.size(), 60);
+  const Batch<float> own = shard_of(Batch<float>{{x}, labels}, Split::growing, world);
+  const auto got = nearfar::sharded::NearestKeys<float>({.k = 4}).find(world, own.rows[0]);
+  for (Index i = 0; i < got.queries(); ++i) {
+    for (Index rank = 0; rank < 4; ++rank) {
+      EXPECT_EQ(got.index(i, rank), want.index(first + i, rank));
+      EXPECT_EQ(got.score(i, rank), want.score(first + i, rank));
+    }
+  }
+  const auto votes =
+      nearfar::sharded::KnnAccuracy<float>({.k = 4}).evaluate(world, own.rows[0], own.labels);
+  EXPECT_EQ(votes.correct, want_votes.correct);
+}
+
 /// Groups of a split communicator run at the same time, each on its own batch.
 TEST(Mpi, GroupsExchangeNoMessages) {
   int rank = 0;

@@ -3,19 +3,9 @@
 #include <utility>
 
 #include "nearfar/metrics/retrieval.hpp"
-#include "nearfar/sharded/inputs.hpp"
+#include "nearfar/sharded/ranked_inputs.hpp"
 
 namespace nearfar::detail {
-
-/// One process's queries and references, each with its targets; the second set is empty if there is
-/// one set.
-template <class S>
-struct ShardedRankedInputs {
-  ShardedInputs<S, 2> sets;
-  const Targets& query_targets;
-  const Targets& reference_targets;
-  bool same_rows;
-};
 
 /// The part of one process in a call of sharded::Retrieval.
 template <class S>
@@ -34,7 +24,6 @@ namespace nearfar::sharded {
 ///
 /// The ring passes keys once, or twice if a query's first positive is beyond all of ks. In addition
 /// to the shards' rows a process keeps the nearest keys of each own query: as many as it has
-/// positives, or the largest k.
 /// positives, or the largest k.
 template <class S, Kernel K = Cosine>
 class Retrieval {

@@ -14,19 +14,16 @@ struct Ballot {
 };
 
 /// The votes of queries' nearest keys for labels.
-template <class S>
 class Votes {
  public:
-  /// `labels` are the keys'. All arguments must outlive the object.
-  Votes(Scratch& scratch, int threads, const KnnOptions& options, Index most,
-        const std::int64_t* labels)
-      : options_(options),
-        most_(most),
-        labels_(labels),
-        ballots_(scratch.take<Ballot>(threads * most)) {}
+  /// The options must outlive the object.
+  Votes(Scratch& scratch, int threads, const KnnOptions& options, Index most)
+      : options_(options), most_(most), ballots_(scratch.take<Ballot>(threads * most)) {}
 
-  /// The label with the largest vote among at most `most` nearest keys, in order.
-  std::int64_t operator()(int worker, const NearestOfQuery<S>& nearest) const {
+  /// The label with the largest vote among at most `most` nearest keys, in order. label_of(one) is
+  /// the label of one of them.
+  template <class Nearest, class LabelOf>
+  std::int64_t operator()(int worker, const Nearest& nearest, const LabelOf& label_of) const {
     Ballot* ballots = ballots_ + worker * most_;
     for (Index rank = 0; rank < nearest.count(); ++rank) {
       // Relative to the nearest one, whose weight is then 1: nothing overflows, and not all weights
@@ -34,7 +31,7 @@ class Votes {
       const double behind =
           static_cast<double>(nearest[rank].distance) - static_cast<double>(nearest[0].distance);
       const bool weighted = options_.vote == KnnVote::weighted;
-      ballots[rank] = {labels_[nearest[rank].key], rank,
+      ballots[rank] = {label_of(nearest[rank]), rank,
                        weighted ? portable::exp(-behind / options_.temperature) : 1};
     }
     return winner(ballots, nearest.count());
@@ -62,7 +59,6 @@ class Votes {
 
   const KnnOptions& options_;
   Index most_;
-  const std::int64_t* labels_;
   Ballot* ballots_;
 };
 
@@ -83,10 +79,11 @@ KnnResult evaluate(const KnnOptions& options, const KernelValue<S>& kernel,
   for (Index j = 0; j < ranking.keys(); ++j) labels[j] = inputs.key_labels[j];
   auto* predictions = scratch.template take<std::int64_t>(ranking.queries());
   const NearestSettings<S> settings{std::min(options.k, ranking.candidates())};
-  const Votes<S> votes(scratch, ranking.threads(), options, settings.wanted, labels);
+  const Votes votes(scratch, ranking.threads(), options, settings.wanted);
   ranking.pack();
   each_nearest(ranking, settings, [&](Index i, int worker, const NearestOfQuery<S>& nearest) {
-    predictions[i] = votes(worker, nearest);
+    predictions[i] =
+        votes(worker, nearest, [&](const Neighbour<S>& one) { return labels[one.key]; });
   });
   if (options.per_query) out.predictions.assign(predictions, predictions + ranking.queries());
   for (Index i = 0; i < ranking.queries(); ++i) {

@@ -21,15 +21,15 @@ S largest_not_above(double bound) {
   return static_cast<double>(near) > bound ? std::nextafter(near, -infinite) : near;
 }
 
-/// Throws unless the known positives fit the rows.
-template <class S>
-void check_known(const NearestOptions& options, const NearestInputs<S>& inputs) {
-  const KnownPositives& known = inputs.known;
-  const bool one = inputs.sets.same_rows;
-  const Index queries = inputs.sets.queries.rows();
-  const Index keys = inputs.sets.keys.rows();
+/// Whether margins bound the scores of a query's keys.
+inline bool has_margins(const NearestOptions& options) {
+  return options.margin || options.relative_margin;
+}
+
+/// Throws unless the known positives are of kinds that fit each other and the options.
+inline void check_kinds(const NearestOptions& options, const KnownPositives& known, bool one) {
   const NamedTargets of_queries{"targets", known.targets};
-  const NamedTargets of_keys{"key_targets", one ? known.targets : known.key_targets};
+  const NamedTargets of_keys{"key_targets", known.key_targets};
   if (one && (known.key_targets.rule() != Targets::Rule::none || known.key_targets.has_ids())) {
     fail_argument("key_targets", "nothing, as the keys of a batch are its rows", "targets");
   }
@@ -40,20 +40,38 @@ void check_known(const NearestOptions& options, const NearestInputs<S>& inputs) 
   for (const NamedTargets& of : {of_queries, of_keys}) {
     refuse_unlabelled(of, "targets that all rows have: nearest keys are numbers of rows");
   }
+  if (known.targets.rule() == Targets::Rule::none &&
+      known.key_targets.rule() != Targets::Rule::none) {
+    fail_argument("key_targets", "nothing, as the queries have no targets", "targets");
+  }
+  if (has_margins(options) && !known.own.any()) {
+    fail_argument("own", "each query's own positive, which margins are measured from", "none");
+  }
+}
+
+/// Throws unless there is a key for each query, whose own positive it is.
+inline void check_aligned(const PositiveKeys& own, Index queries, Index keys) {
+  if (!own.are_aligned() || keys >= queries) return;
+  fail_argument("keys", "a key for each of " + std::to_string(queries) + " queries",
+                std::to_string(keys) + " keys");
+}
+
+/// Throws unless the known positives fit the rows.
+template <class S>
+void check_known(const NearestOptions& options, const NearestInputs<S>& inputs) {
+  const KnownPositives& known = inputs.known;
+  const bool one = inputs.sets.same_rows;
+  const Index queries = inputs.sets.queries.rows();
+  const Index keys = inputs.sets.keys.rows();
+  check_kinds(options, known, one);
+  const NamedTargets of_queries{"targets", known.targets};
+  const NamedTargets of_keys{"key_targets", one ? known.targets : known.key_targets};
   if (known.targets.rule() != Targets::Rule::none) {
     check_targets(of_queries, queries, of_keys, keys, one);
-  } else if (known.key_targets.rule() != Targets::Rule::none) {
-    fail_argument("key_targets", "nothing, as the queries have no targets", "targets");
   } else {
     check_ids(of_queries, queries, of_keys, keys, one);
   }
-  if ((options.margin || options.relative_margin) && !known.own.any()) {
-    fail_argument("own", "each query's own positive, which margins are measured from", "none");
-  }
-  if (known.own.are_aligned() && keys < queries) {
-    fail_argument("keys", "a key for each of " + std::to_string(queries) + " queries",
-                  std::to_string(keys) + " keys");
-  }
+  check_aligned(known.own, queries, keys);
 }
 
 /// Own positives as indices, or null.
@@ -70,12 +88,23 @@ const Index* own_positives(Scratch& scratch, const NearestInputs<S>& inputs) {
   return out;
 }
 
-/// The largest score, as a similarity, that the margins allow for the keys of each query; null
-/// without margins. `nearest` is the bound for all queries.
+/// The largest score, as a similarity, that the margins allow for the keys of a query whose own
+/// positive has the score `positive`, as a similarity. `nearest` is the bound for all queries.
+template <class S>
+S limit_by_margins(const NearestOptions& options, double positive, S nearest) {
+  auto limit = static_cast<double>(nearest);
+  if (options.margin) limit = std::min(limit, positive - *options.margin);
+  if (options.relative_margin) {
+    limit = std::min(limit, positive - *options.relative_margin * std::abs(positive));
+  }
+  return largest_not_above<S>(limit);
+}
+
+/// The same for each query; null without margins.
 template <class S>
 const S* limits_by_margins(Ranking<S>& ranking, const NearestOptions& options, const Index* own,
                            S nearest) {
-  if (!options.margin && !options.relative_margin) return nullptr;
+  if (!has_margins(options)) return nullptr;
   const Index n = ranking.queries();
   auto* limits = ranking.scratch().template take<S>(n);
   const ScratchLoan loan(ranking.scratch());
@@ -83,15 +112,50 @@ const S* limits_by_margins(Ranking<S>& ranking, const NearestOptions& options, c
   paired_scores(ranking.threads(), ranking.kernel(), ranking.query_rows(), ranking.key_rows(),
                 positives, own);
   for (Index i = 0; i < n; ++i) {
-    const double positive = ranking.sign() * static_cast<double>(positives.s[i]);
-    double limit = static_cast<double>(nearest);
-    if (options.margin) limit = std::min(limit, positive - *options.margin);
-    if (options.relative_margin) {
-      limit = std::min(limit, positive - *options.relative_margin * std::abs(positive));
-    }
-    limits[i] = largest_not_above<S>(limit);
+    limits[i] =
+        limit_by_margins(options, ranking.sign() * static_cast<double>(positives.s[i]), nearest);
   }
   return limits;
+}
+
+/// The result for n queries: no key as yet. `sign` is the kernel's.
+template <class S>
+NearestResult<S> no_keys(Index n, Index k, int sign) {
+  constexpr S infinite = std::numeric_limits<S>::infinity();
+  NearestResult<S> out;
+  out.k = k;
+  out.indices.assign(static_cast<std::size_t>(n * k), Index(-1));
+  out.scores.assign(static_cast<std::size_t>(n * k), sign > 0 ? -infinite : infinite);
+  out.counts.assign(static_cast<std::size_t>(n), Index(0));
+  return out;
+}
+
+/// Writes the nearest keys of query i, without the first `skip` of them, to the result.
+template <class S>
+void put_nearest(const NearestOfQuery<S>& nearest, Index skip, int sign, Index i,
+                 NearestResult<S>& out) {
+  const Index count = std::max<Index>(nearest.count() - skip, 0);
+  out.counts[static_cast<std::size_t>(i)] = count;
+  for (Index rank = 0; rank < count; ++rank) {
+    const Neighbour<S>& one = nearest[skip + rank];
+    const auto at = static_cast<std::size_t>(i * out.k + rank);
+    out.indices[at] = one.key;
+    out.scores[at] = sign > 0 ? -one.distance : one.distance;
+  }
+}
+
+/// The number of keys to keep, and the bounds of their scores. There are more candidates than
+/// `skip`.
+template <class S>
+NearestSettings<S> settings_of(const NearestOptions& options, Index skip, Index candidates,
+                               int sign) {
+  const bool similar = sign > 0;
+  NearestSettings<S> settings{skip + std::min(options.k, candidates - skip)};
+  settings.farthest =
+      largest_not_above<S>(similar ? -options.smallest_score : options.largest_score);
+  settings.nearest =
+      largest_not_above<S>(similar ? options.largest_score : -options.smallest_score);
+  return settings;
 }
 
 template <class S>
@@ -101,27 +165,16 @@ NearestResult<S> evaluate(const NearestOptions& options, const KernelValue<S>& k
   check_known(options, inputs);
   Scratch& scratch = ranking.scratch();
   const Index n = ranking.queries();
-  const Index k = options.k;
   const Index* own = own_positives(scratch, inputs);
 
-  NearestResult<S> out;
-  out.k = k;
   const int sign = ranking.sign();
-  constexpr S infinite = std::numeric_limits<S>::infinity();
-  out.indices.assign(static_cast<std::size_t>(n * k), Index(-1));
-  out.scores.assign(static_cast<std::size_t>(n * k), sign > 0 ? -infinite : infinite);
-  out.counts.assign(static_cast<std::size_t>(n), Index(0));
+  NearestResult<S> out = no_keys<S>(n, options.k, sign);
   const Index candidates = ranking.candidates();
   const Index skip = std::min(options.skip, candidates);
   if (n == 0 || skip == candidates) return out;
 
   ranking.pack();
-  const bool similar = sign > 0;
-  NearestSettings<S> settings{skip + std::min(k, candidates - skip)};
-  settings.farthest =
-      largest_not_above<S>(similar ? -options.smallest_score : options.largest_score);
-  settings.nearest =
-      largest_not_above<S>(similar ? options.largest_score : -options.smallest_score);
+  NearestSettings<S> settings = settings_of<S>(options, skip, candidates, sign);
   settings.nearest_of_query = limits_by_margins(ranking, options, own, settings.nearest);
   settings.own_positive = own;
   const Targets& targets = inputs.known.targets;
@@ -135,14 +188,7 @@ NearestResult<S> evaluate(const NearestOptions& options, const KernelValue<S>& k
     settings.excluded = ExcludedPairs(scratch, targets.ids(), key_targets.ids());
   }
   each_nearest(ranking, settings, [&](Index i, int, const NearestOfQuery<S>& nearest) {
-    const Index count = std::max<Index>(nearest.count() - skip, 0);
-    out.counts[static_cast<std::size_t>(i)] = count;
-    for (Index rank = 0; rank < count; ++rank) {
-      const Neighbour<S>& one = nearest[skip + rank];
-      const auto at = static_cast<std::size_t>(i * k + rank);
-      out.indices[at] = one.key;
-      out.scores[at] = similar ? -one.distance : one.distance;
-    }
+    put_nearest(nearest, skip, sign, i, out);
   });
   return out;
 }

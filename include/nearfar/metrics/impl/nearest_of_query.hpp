@@ -33,8 +33,9 @@ struct UnwantedKeys {
 
 /// The `wanted` nearest of all offered keys, in any order. Keys nearer than the farthest kept one
 /// are stored behind those kept; once there are as many again, the farther half is dropped. M keys
-/// take O(M) comparisons in any order, and sorting the rest takes O(wanted log wanted).
-template <class S>
+/// take O(M) comparisons in any order, and sorting the rest takes O(wanted log wanted). One is a
+/// Neighbour, or has its members and its order.
+template <class S, class One = Neighbour<S>>
 class NearestOfQuery {
  public:
   /// The size of memory for the `wanted` nearest of `keys`.
@@ -44,7 +45,7 @@ class NearestOfQuery {
 
   /// At most the `keys` that `memory` was taken for may be offered. `sign` is the kernel's. Keys
   /// farther than `farthest` are left out.
-  NearestOfQuery(Neighbour<S>* memory, Index wanted, int sign,
+  NearestOfQuery(One* memory, Index wanted, int sign,
                  S farthest = std::numeric_limits<S>::infinity())
       : kept_(memory),
         wanted_(wanted),
@@ -54,12 +55,16 @@ class NearestOfQuery {
   /// Offers keys first .. first + n - 1 with scores s; some may be unwanted.
   void offer(const S* s, Index first, Index n, const UnwantedKeys<S>& unwanted = {}) {
     offer_each(
-        s, n, [first](Index c) { return first + c; }, unwanted);
+        s, n,
+        [first](S distance, Index c) {
+          return One{distance, first + c};
+        },
+        unwanted);
   }
 
-  /// Offers n keys with scores s; key(c) is the number of the c-th.
-  template <class Key>
-  void offer_each(const S* s, Index n, const Key& key, const UnwantedKeys<S>& unwanted = {}) {
+  /// Offers n keys with scores s; make(distance, c) is the c-th.
+  template <class Make>
+  void offer_each(const S* s, Index n, const Make& make, const UnwantedKeys<S>& unwanted = {}) {
     constexpr Index at_once = 384;
     std::int32_t places[at_once];
     for (Index j = 0; j < n; j += at_once) {
@@ -72,7 +77,8 @@ class NearestOfQuery {
           positives.key != nullptr ? &positives : nullptr, places);
       for (Index t = 0; t < count; ++t) {
         const Index c = j + places[t];
-        if (key(c) != unwanted.own_positive) offer({-sign_ * s[c], key(c)});
+        const One one = make(-sign_ * s[c], c);
+        if (one.key != unwanted.own_positive) offer(one);
       }
     }
   }
@@ -85,10 +91,10 @@ class NearestOfQuery {
 
   Index wanted() const { return wanted_; }
   Index count() const { return count_; }
-  const Neighbour<S>& operator[](Index rank) const { return kept_[rank]; }
+  const One& operator[](Index rank) const { return kept_[rank]; }
 
  private:
-  void offer(const Neighbour<S>& one) {
+  void offer(const One& one) {
     if (!(one < bound_)) return;
     kept_[count_++] = one;
     if (count_ - wanted_ == wanted_) drop_farther();
@@ -100,11 +106,11 @@ class NearestOfQuery {
     bound_ = kept_[wanted_ - 1];
   }
 
-  Neighbour<S>* kept_;
+  One* kept_;
   Index wanted_;
   S sign_;  ///< 1 or -1
   Index count_ = 0;
-  Neighbour<S> bound_;  ///< keys after it in order are not kept
+  One bound_;  ///< keys after it in order are not kept
 };
 
 }  // namespace nearfar::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <utility>
 
 #include "nearfar/engine/excluded_pairs.hpp"
 #include "nearfar/engine/positive_rule.hpp"
@@ -33,6 +34,7 @@ class NearestKeysTerm final : public RowTerm<S> {
   NearestKeysTerm(Scratch& scratch, Index rows, Index candidates, int sign,
                   const NearestSettings<S>& settings)
       : settings_(settings),
+        rule_(settings.rule),
         sign_(sign),
         memory_size_(NearestOfQuery<S>::memory(settings.wanted, candidates)),
         memory_(scratch.take<Neighbour<S>>(rows * memory_size_)),
@@ -40,6 +42,12 @@ class NearestKeysTerm final : public RowTerm<S> {
 
   /// Sets the number of the next block's first query.
   void set_first(Index query) { first_query_ = query; }
+
+  /// The next keys are those from `number` on, with the positives of `rule`, if it is not null.
+  void set_keys(Index number, const PositiveRule<S>* rule) {
+    number_ = number;
+    rule_ = rule;
+  }
 
   NearestOfQuery<S>& operator[](Index i) { return rows_[i]; }
 
@@ -53,24 +61,26 @@ class NearestKeysTerm final : public RowTerm<S> {
     const S* nearest = settings_.nearest_of_query;
     UnwantedKeys<S> unwanted{nearest != nullptr ? nearest[query] : settings_.nearest,
                              own != nullptr ? own[query] : -1};
-    if (settings_.rule == nullptr) {
-      rows_[i].offer(s, first, n, unwanted);
+    if (rule_ == nullptr) {
+      rows_[i].offer(s, number_ + first, n, unwanted);
       return;
     }
-    const RowPositives<S> positives(*settings_.rule, query, first, n);
+    const RowPositives<S> positives(*rule_, query, first, n);
     unwanted.positives = positives.mask();
-    rows_[i].offer(s, first, n, unwanted);
+    rows_[i].offer(s, number_ + first, n, unwanted);
   }
   void close(Index) override {}
   void gradient(Index, Index, Index n, const S*, S* g) override { std::fill_n(g, n, S(0)); }
 
  private:
   const NearestSettings<S>& settings_;
+  const PositiveRule<S>* rule_;
   int sign_;
   Index memory_size_;
   Neighbour<S>* memory_;
   NearestOfQuery<S>* rows_;
   Index first_query_ = 0;
+  Index number_ = 0;  ///< of the first key
 };
 
 /// The number of queries of a block, whose keys fit the memory that a pass may take.
@@ -82,9 +92,21 @@ Index block_of_queries(Index queries, Index memory) {
   return std::min(queries, std::max(grid, fitting / grid * grid));
 }
 
+/// Sorts the nearest keys of the first `count` rows of a term, and calls visit(i, worker, nearest)
+/// for each row. `worker`, below the number of threads, is the number of the calling thread.
+template <class Term, class Visit>
+void each_sorted(Term& term, Index count, int threads, const Visit& visit) {
+  constexpr Index together = 16;
+  parallel_tasks(tasks_of(count, together), threads, [&](Index t, int worker) {
+    for (Index i = t * together; i < std::min(count, (t + 1) * together); ++i) {
+      term[i].sort();
+      visit(i, worker, std::as_const(term[i]));
+    }
+  });
+}
+
 /// Calls visit(i, worker, nearest) for every query, with its nearest keys in order. There must be
-/// candidates. The keys of one block of queries are kept at a time. `worker`, below the number of
-/// threads, is the number of the calling thread.
+/// candidates. The keys of one block of queries are kept at a time.
 template <class S, class Visit>
 void each_nearest(Ranking<S>& ranking, const NearestSettings<S>& settings, const Visit& visit) {
   Scratch& scratch = ranking.scratch();
@@ -101,13 +123,10 @@ void each_nearest(Ranking<S>& ranking, const NearestSettings<S>& settings, const
     term.set_first(first);
     Diagnostics d;
     pass.forward(term, d);
-    constexpr Index together = 16;
-    parallel_tasks(tasks_of(count, together), ranking.threads(), [&](Index t, int worker) {
-      for (Index i = t * together; i < std::min(count, (t + 1) * together); ++i) {
-        term[i].sort();
-        visit(first + i, worker, static_cast<const NearestOfQuery<S>&>(term[i]));
-      }
-    });
+    each_sorted(term, count, ranking.threads(),
+                [&](Index i, int worker, const NearestOfQuery<S>& nearest) {
+                  visit(first + i, worker, nearest);
+                });
   }
 }
 

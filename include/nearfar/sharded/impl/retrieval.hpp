@@ -5,7 +5,7 @@
 #include "nearfar/metrics/impl/counted_ranks.hpp"
 #include "nearfar/metrics/impl/nearest_of_query.hpp"
 #include "nearfar/metrics/impl/retrieval_sums.hpp"
-#include "nearfar/sharded/impl/sharded_call.hpp"
+#include "nearfar/sharded/impl/ranked_sets.hpp"
 #include "nearfar/sharded/retrieval.hpp"
 
 namespace nearfar::detail {
@@ -47,7 +47,9 @@ class NearestOfQueryTerm final : public LabelledTerm<S> {
     if (row.nearest.wanted() == 0) return;
     const RowPositives<S> positives(this->rule(), i, first, n);
     const auto key = [&](Index c) { return 2 * (number_ + first + c) + (positives[c] ? 1 : 0); };
-    row.nearest.offer_each(s, n, key);
+    row.nearest.offer_each(s, n, [&](S distance, Index c) {
+      return Neighbour<S>{distance, key(c)};
+    });
     for (Index c = 0; c < n; ++c) {
       if (!positives[c]) continue;
       const Neighbour<S> one{static_cast<S>(-sign_) * s[c], key(c)};
@@ -115,18 +117,11 @@ inline void check_sharded(const RetrievalOptions& options, const Targets& target
 template <class S>
 RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& kernel,
                          const ShardedRankedInputs<S>& inputs) {
-  const auto set_of = [](const char* name, const Chunks<S>& rows, const Targets& targets) {
-    return ShardedSet<S>(name, rows).with(targets);
-  };
-  const auto& rows = inputs.sets.sets_of_rows;
-  std::vector<ShardedSet<S>> sets;
-  sets.push_back(set_of(inputs.same_rows ? "x" : "queries", rows[0], inputs.query_targets));
-  if (!inputs.same_rows) {
-    sets.push_back(set_of("references", rows[1], inputs.reference_targets));
-  } else if (!kernel.is_symmetric()) {
-    sets.push_back(sets[0]);
-    sets[1].same_rows = true;
-  }
+  std::vector<ShardedSet<S>> sets =
+      ranked_sets(kernel, inputs, "references",
+                  [](ShardedSet<S>& set, const Targets& targets) { set.with(targets); });
+  sets.front().targets_name = inputs.same_rows ? "labels" : "query_labels";
+  sets.back().targets_name = inputs.same_rows ? "labels" : "reference_labels";
   const int key_set = static_cast<int>(sets.size()) - 1;
   ShardedCall<S> call(kernel, Reduction::mean,
                       introduction("Retrieval", kernel, inputs.sets, options,
@@ -134,10 +129,7 @@ RetrievalResult evaluate(const RetrievalOptions& options, const KernelValue<S>& 
                                     {"per_query", options.per_query ? 1.0 : 0.0},
                                     {"number of ks", static_cast<double>(options.ks.size())}}),
                       std::move(sets), inputs.sets, 0, [&] {
-                        if (inputs.sets.options.d_parameter.wanted()) {
-                          fail_argument("d_parameter", "none, as metrics have no gradient",
-                                        "a buffer");
-                        }
+                        refuse_d_parameter(inputs.sets.options);
                         check_sharded(options, inputs.query_targets);
                       });
   const Team& team = call.team();

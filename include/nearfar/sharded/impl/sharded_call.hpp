@@ -47,7 +47,8 @@ struct ShardedSet {
   std::vector<Piece<S>> pieces;
   bool has_targets = false;  ///< that say who is positive for whom
   Targets targets;           ///< or ids alone
-  Index numbers = 0;         ///< that the loss sends along with each row, see set_numbers
+  const char* targets_name = "labels";
+  Index numbers = 0;  ///< that the loss sends along with each row, see set_numbers
   /// The rows of the first set, again, as keys: for a kernel that maps the two sides differently.
   bool same_rows = false;
   /// Row i belongs to row i of the other such sets, and is not compared with it.
@@ -652,6 +653,7 @@ class ShardedCall {
     const Targets& targets = sets_[0].targets;
     own.add({{"rule of positives", static_cast<double>(targets.rule())},
              {"ids", targets.has_ids() ? 1.0 : 0.0},
+             {"ids of keys", sets_.back().targets.has_ids() ? 1.0 : 0.0},
              {"weights", targets.has_weights() ? 1.0 : 0.0},
              {"words of a set of labels", static_cast<double>(targets.multi_labels().words)}});
   }
@@ -668,12 +670,17 @@ class ShardedCall {
   void check_own_targets(Index all_keys) const {
     const ShardedSet<S>& own = sets_.front();
     const ShardedSet<S>& keys = sets_.back();
-    if (own.targets.rule() == Targets::Rule::lists) {  // all that keys have are the same ids
-      check_targets({"labels", own.targets}, own.rows(), {"labels", own.targets}, all_keys, true);
+    const NamedTargets of_own{own.targets_name, own.targets};
+    const NamedTargets of_keys{keys.targets_name, keys.targets};
+    if (own.targets.rule() == Targets::Rule::lists) {  // of keys of all processes
+      check_targets(of_own, own.rows(), of_own, all_keys, true);
+      check_ids(of_own, own.rows(), of_keys, keys.rows(), same_rows());
+      if (!same_rows() && keys.targets.rule() != Targets::Rule::none) {
+        fail_argument(of_keys.name, "no labels where anchors list their positives", "labels");
+      }
       return;
     }
-    check_targets({"labels", own.targets}, own.rows(), {"labels", keys.targets}, keys.rows(),
-                  same_rows());
+    check_targets(of_own, own.rows(), of_keys, keys.rows(), same_rows());
   }
 
   void check_piece(const Piece<S>& piece, Index cols) const {
