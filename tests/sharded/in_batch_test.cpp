@@ -360,7 +360,7 @@ TEST(ShardedInBatchCalls, SendWhatTheModelSays) {
   }
 }
 
-/// The memory of a process does not grow with their number.
+/// The memory of a process, without scores that it keeps, does not grow with their number.
 TEST(ShardedInBatchCalls, HoldOneShardOfTheOthers) {
   constexpr Index rows = 300;
   const auto bytes = [&](int size, Schedule schedule) {
@@ -371,7 +371,8 @@ TEST(ShardedInBatchCalls, HoldOneShardOfTheOthers) {
       Matrix<float> dq, dk, dn;
       nearfar::sharded::InBatchInfoNce<float>(
           {.query_to_query = true, .key_to_query = true, .key_to_key = true})
-          .forward_backward({e, schedule}, x, x, {.negatives = nearfar::per_query(x)}, dq, dk, dn,
+          .forward_backward({e, schedule, nearfar::GradientScale::for_summing, 0}, x, x,
+                            {.negatives = nearfar::per_query(x)}, dq, dk, dn,
                             {.workspace = &workspace});
       if (e.rank() == 0) of_first = workspace.bytes();
     });

@@ -38,8 +38,8 @@ using nearfar::Sharding;
 
 const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
 
-/// The additional memory of a process grows with its rows, and not with the number of processes;
-/// with `all_gather` it grows with the whole batch.
+/// The additional memory of a process, without scores that it keeps, grows with its rows, and not
+/// with the number of processes; with `all_gather` it grows with the whole batch.
 TEST(ShardedMemory, GrowsWithTheShardNotWithTheNumberOfProcesses) {
   constexpr Index rows = 400;
   const auto bytes = [&](int size, Schedule schedule) {
@@ -50,9 +50,10 @@ TEST(ShardedMemory, GrowsWithTheShardNotWithTheNumberOfProcesses) {
       const std::vector<int> labels = random_labels(rows, 5, 3);
       nearfar::Workspace workspace(1);
       Matrix<float> dx, dy;
-      nearfar::sharded::Clip<float>().forward_backward({e, schedule}, x, y, dx, dy,
+      const Sharding where(e, schedule, nearfar::GradientScale::for_summing, 0);
+      nearfar::sharded::Clip<float>().forward_backward(where, x, y, dx, dy,
                                                        {.workspace = &workspace});
-      nearfar::sharded::SupCon<float>().forward_backward({e, schedule}, x, labels, dx,
+      nearfar::sharded::SupCon<float>().forward_backward(where, x, labels, dx,
                                                          {.workspace = &workspace});
       if (e.rank() == 0) of_first = workspace.bytes();
     });

@@ -69,8 +69,11 @@ class NearPairs {
  public:
   NearPairs() = default;
   NearPairs(Scratch& scratch, Index rows, Index width)
-      : words_a_row_((width + NearBits::bits - 1) / NearBits::bits),
-        words_(scratch.take<std::uint64_t>(rows * words_a_row_)) {}
+      : words_a_row_(words_of(width)), words_(scratch.take<std::uint64_t>(rows * words_a_row_)) {}
+
+  static Index bytes(Index rows, Index width) {
+    return rows * words_of(width) * Index(sizeof(std::uint64_t));
+  }
 
   /// Clears the bits of rows [first, first + count).
   void clear(Index first, Index count) const {
@@ -85,6 +88,8 @@ class NearPairs {
   }
 
  private:
+  static Index words_of(Index width) { return (width + NearBits::bits - 1) / NearBits::bits; }
+
   Index words_a_row_ = 0;
   std::uint64_t* words_ = nullptr;
 };

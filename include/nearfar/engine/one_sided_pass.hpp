@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/engine/kept_scores.hpp"
 #include "nearfar/engine/row_term.hpp"
 #include "nearfar/engine/score_tiles.hpp"
 #include "nearfar/engine/softmax_term.hpp"
@@ -27,6 +28,11 @@ struct KeyBlockPlace {
 /// A number of rows at which both a panel and a tile end.
 inline constexpr Index block_grid = tile_width;
 
+/// Rows of the panels that add gradients of blocks, for any number of rows: panels must end where
+/// blocks do.
+inline constexpr Index block_height = 96;
+static_assert(block_grid % block_height == 0);
+
 template <class S>
 class OneSidedPass {
  public:
@@ -53,9 +59,9 @@ class OneSidedPass {
       return;
     }
     ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
-    each_short_panel([&](PanelMemory<S>& mine, const PanelQueries& block) {
+    each_short_panel({}, [&](PanelMemory<S>& mine, const PanelQueries& block, bool) {
       for (Index i = block.first; i < block.end(); ++i) term.start(i);
-      accumulate_block(term, mine, block, ranges);
+      accumulate_block(term, mine, block, false, ranges);
       for (Index i = block.first; i < block.end(); ++i) term.close(i);
     });
     tiles_.gather(ranges, diagnostics);
@@ -89,17 +95,25 @@ class OneSidedPass {
     tiles_.gather(ranges, diagnostics);
   }
 
-  /// Adds the scores of a block of keys to open rows, and to their ranges, one a query.
-  void accumulate(RowTerm<S>& term, ScoreRange<S>* ranges) {
-    each_short_panel([&](PanelMemory<S>& mine, const PanelQueries& block) {
-      accumulate_block(term, mine, block, ranges);
+  /// Memory for scores of panels of `queries` with a block of keys, see `keep_scores`.
+  static KeptScores<S> keep_scores(Scratch& scratch, Index& bytes, Index queries, Index keys,
+                                   bool distances) {
+    return detail::keep_scores<S>(scratch, bytes, queries, keys, block_height, distances);
+  }
+
+  /// Adds the scores of a block of keys to open rows, and to their ranges, one a query. Keeps those
+  /// of the first panels for `gradient`.
+  void accumulate(RowTerm<S>& term, ScoreRange<S>* ranges, const KeptScores<S>& kept = {}) {
+    each_short_panel(kept, [&](PanelMemory<S>& mine, const PanelQueries& block, bool keeps) {
+      accumulate_block(term, mine, block, keeps, ranges);
     });
   }
 
   /// Adds the share of a block of keys to the gradients `dx` and `dy`, each if wanted, two
-  /// different ones. Rows are closed.
-  void gradient(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy) {
-    weigh_blocks(term, dx, dy,
+  /// different ones. Rows are closed. Scores that were kept become weights.
+  void gradient(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
+                const KeptScores<S>& kept = {}) {
+    weigh_blocks(term, dx, dy, kept,
                  [&](const PanelMemory<S>& mine, const PanelQueries& block, Index first,
                      Index end) { tiles_.to_geometry(mine, block, first, end); });
   }
@@ -107,7 +121,7 @@ class OneSidedPass {
   /// Both in one step, for a term with a local gradient.
   void accumulate_and_gradient(RowTerm<S>& term, ScoreRange<S>* ranges, RowGradients<S>& dx,
                                RowGradients<S>& dy) {
-    weigh_blocks(term, dx, dy,
+    weigh_blocks(term, dx, dy, {},
                  [&](const PanelMemory<S>& mine, const PanelQueries& block, Index first,
                      Index end) { accumulate_tile(term, mine, block, first, end, ranges); });
   }
@@ -190,41 +204,53 @@ class OneSidedPass {
     gradients.finish(threads_);
   }
 
-  /// Calls body(memory, block) for panels in memory for one tile.
+  /// The memory of a thread for panel t: of one tile, or that of the panel's kept scores.
+  static PanelMemory<S> memory_of(PanelMemory<S> mine, const KeptScores<S>& kept, Index t) {
+    if (!kept.has(t)) return mine;
+    mine.panel = kept.panels[t].panel;
+    mine.near = kept.panels[t].near;
+    return mine;
+  }
+
+  /// Calls body(memory, block, keeps) for panels in memory for one tile, or for scores that are
+  /// kept.
   template <class Body>
-  void each_short_panel(const Body& body) {
-    constexpr Index height = 8 * panel_rows;
+  void each_short_panel(const KeptScores<S>& kept, const Body& body) {
+    const Index height = kept.count > 0 ? block_height : 8 * panel_rows;
     auto* memory = PanelMemory<S>::take(scratch_, threads_, queries_, height, tile_width);
     parallel_tasks(tasks_of(queries_.rows, height), threads_, [&](Index t, int worker) {
-      PanelMemory<S>& mine = memory[worker];
+      PanelMemory<S> mine = memory_of(memory[worker], kept, t);
       const PanelQueries block = tiles_.panel(t, height);
-      body(mine, block);
+      body(mine, block, kept.has(t));
     });
   }
 
   void accumulate_block(RowTerm<S>& term, PanelMemory<S>& mine, const PanelQueries& block,
-                        ScoreRange<S>* ranges) const {
+                        bool keeps, ScoreRange<S>* ranges) const {
+    if (keeps) mine.near.clear(0, block.count);
     tiles_.each_tile_of(block, [&](Index first, Index end) {
-      mine.panel.first = round_down(first, tile_width);
-      mine.near.clear(0, block.count);
+      if (!keeps) {
+        mine.panel.first = round_down(first, tile_width);
+        mine.near.clear(0, block.count);
+      }
       tiles_.multiply(mine.panel, block, first, end);
       accumulate_tile(term, mine, block, first, end, ranges);
     });
   }
 
   /// Adds the gradients of closed rows, or of rows that need not be closed. to_geometry(memory,
-  /// block, first, end) turns a tile of products into geometry values, which then become weights.
+  /// block, first, end) turns a tile of products into geometry values, which then become weights;
+  /// kept scores are such values.
   template <class ToGeometry>
   void weigh_blocks(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
-                    const ToGeometry& to_geometry) {
+                    const KeptScores<S>& kept, const ToGeometry& to_geometry) {
     tiles_.prepare_gradients(dx.wanted(), dy.wanted());
-    constexpr Index height = 96;  // for any number of rows: panels must end where blocks do
-    static_assert(block_grid % height == 0);
+    constexpr Index height = block_height;
     const Index panels = tasks_of(queries_.rows, height);
     auto* memory = PanelMemory<S>::take(scratch_, threads_, queries_, height, tile_width);
     parallel_pipeline(panels, threads_, scratch_.take<Index>(panels),
                       [&](Index t, int worker, const Ticket& ticket) {
-                        PanelMemory<S>& mine = memory[worker];
+                        PanelMemory<S> mine = memory_of(memory[worker], kept, t);
                         const PanelQueries block = tiles_.panel(t, height);
                         // Sums continue from the blocks before.
                         const bool weighs = dx.wanted() && tiles_.has_row_weights();
@@ -232,10 +258,12 @@ class OneSidedPass {
                           mine.weights[r] = weighs ? -dx.weight[block.first + r] : 0;
                         }
                         tiles_.each_tile_of(block, [&](Index first, Index end) {
-                          mine.panel.first = first;
-                          mine.near.clear(0, block.count);
-                          tiles_.multiply(mine.panel, block, first, end);
-                          to_geometry(mine, block, first, end);
+                          if (!kept.has(t)) {
+                            mine.panel.first = first;
+                            mine.near.clear(0, block.count);
+                            tiles_.multiply(mine.panel, block, first, end);
+                            to_geometry(mine, block, first, end);
+                          }
                           weigh_tile(term, mine, block, first, end);
                           S* sums = dx.wanted() ? dx.data + block.first * queries_.stride : nullptr;
                           const Index stage = first / tile_width;

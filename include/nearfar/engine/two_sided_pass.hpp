@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "nearfar/engine/kept_scores.hpp"
 #include "nearfar/engine/pair_mask.hpp"
 #include "nearfar/engine/row_term.hpp"
 #include "nearfar/engine/score_panel.hpp"
@@ -78,10 +79,24 @@ class TwoSidedPass {
   /// `dy`, each if wanted; the same for rows with themselves.
   void forward_backward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
                         RowGradients<S>& dy, Diagnostics& diagnostics) {
-    keep_scores();
+    Index bytes = most_bytes_kept(keys_);
+    keep(detail::keep_scores<S>(scratch_, bytes, queries_.rows, keys_.rows, height_,
+                                score_rows_.kernel().is_distance(), same_));
     forward(of_queries, of_keys, diagnostics);
     gradient(of_queries, of_keys, dx, dy);
   }
+
+  /// Memory for scores of panels of the usual height, see detail::keep_scores: of a pass with `all`
+  /// queries, of which the last `queries` are compared with a block of keys.
+  static KeptScores<S> keep_scores(Scratch& scratch, Index& bytes, Index all, Index queries,
+                                   Index keys, bool distances, bool same_rows) {
+    return detail::keep_scores<S>(scratch, bytes, queries, keys, PanelProducts<S>::height(all),
+                                  distances, same_rows);
+  }
+
+  /// Keeps the scores of the first panels from the sweep that accumulates to that of the gradients,
+  /// also of another pass of the same rows.
+  void keep(const KeptScores<S>& scores) { kept_ = scores; }
 
   /// A pair of blocks: folds its scores into rows that were started and not yet closed, and into
   /// ranges, one a query.
@@ -97,13 +112,10 @@ class TwoSidedPass {
     const Sides sides(scratch_, terms, queries_.rows, keys_.rows, same_);
     add_gradients(of_queries, of_keys, dx, dy,
                   [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
-                    const Shared shared{weigh_own(terms, mine, block, first, below, sides),
-                                        weigh_shared(terms, mine, block, below, end, sides)};
-                    if (!block.kept) {
-                      to_geometry(mine, block, shared.own ? below : first,
-                                  shared.others ? below : end);
-                    }
-                    return shared;
+                    // Also where exponentials are shared: kept scores are clamped cosines.
+                    if (!block.kept) to_geometry(mine, block, first, end);
+                    return Shared{weigh_own(terms, mine, block, first, below, sides),
+                                  weigh_shared(terms, mine, block, below, end, sides)};
                   });
   }
 
@@ -139,16 +151,10 @@ class TwoSidedPass {
   static constexpr Index columns = 64;
   static_assert(tile_width % columns == 0);
 
-  /// Scores of a panel with its keys, or of one tile of them.
-  struct Scores {
-    ScorePanel<S> panel;
-    NearPairs near;
-  };
-
   /// The memory of one thread.
   struct Memory {
     PanelMemory<S> panel;   ///< with the scores of the present block
-    Scores tile;            ///< its own
+    PanelScores<S> tile;    ///< its own
     ScorePanel<S> to_keys;  ///< derivatives of the keys' side
     Index block_stride;
     S* block;   ///< columns of scores as rows
@@ -164,7 +170,7 @@ class TwoSidedPass {
           slopes(scratch.take<S>(columns * block_stride)),
           shared(scratch, height) {}
 
-    void use(const Scores& scores) {
+    void use(const PanelScores<S>& scores) {
       panel.panel = scores.panel;
       panel.near = scores.near;
     }
@@ -268,26 +274,7 @@ class TwoSidedPass {
   Block block_of(Index panel) const {
     const Index first = place_.first_query + panel * height_;
     const Index count = std::min(height_, queries_.rows - first);
-    return {first, count, same_ ? first : 0, same_ ? first + count : 0, panel < kept_count_};
-  }
-
-  /// Takes memory for the scores of the first panels, for the second sweep.
-  void keep_scores() {
-    Index left = most_bytes_kept(keys_);
-    const auto size_of = [&](Index panel) {
-      const Index keys = keys_.rows - round_down(block_of(panel).begin, tile_width);
-      return ScorePanel<S>::size(height_, keys);
-    };
-    Index count = 0;
-    while (count < panels() && (left -= size_of(count) * Index(sizeof(S))) >= 0) ++count;
-    kept_ = scratch_.take<Scores>(count);
-    for (Index t = 0; t < count; ++t) {
-      const Index first = round_down(block_of(t).begin, tile_width);
-      new (kept_ + t) Scores{{scratch_.take<S>(size_of(t)), height_, first}, {}};
-      if (!score_rows_.kernel().is_distance()) continue;
-      kept_[t].near = NearPairs(scratch_, height_, round_up(keys_.rows - first, tile_width));
-    }
-    kept_count_ = count;
+    return {first, count, same_ ? first : 0, same_ ? first + count : 0, kept_.has(panel)};
   }
 
   /// Calls body(memory, block, ticket) for each panel.
@@ -296,7 +283,7 @@ class TwoSidedPass {
     parallel_pipeline(panels(), threads_, scratch_.take<Index>(panels()),
                       [&](Index t, int worker, const Ticket& ticket) {
                         Memory& mine = memory_[worker];
-                        mine.use(t < kept_count_ ? kept_[t] : mine.tile);
+                        mine.use(kept_.has(t) ? kept_.panels[t] : mine.tile);
                         body(mine, block_of(t), ticket);
                       });
   }
@@ -595,8 +582,7 @@ class TwoSidedPass {
   ScoreRows<S> score_rows_;
   Index height_;
   Memory* memory_;
-  Scores* kept_ = nullptr;  ///< of the first panels
-  Index kept_count_ = 0;
+  KeptScores<S> kept_;
 };
 
 #ifndef NEARFAR_HEADER_ONLY

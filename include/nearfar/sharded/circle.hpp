@@ -18,7 +18,7 @@ namespace nearfar::sharded {
 /// the rows of all processes. Each process passes its own rows with their labels, in the same call;
 /// Sharding defines value and gradients.
 ///
-/// 4 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather).
+/// 3 to 4 N^2 D floating point operations in all (6 N^2 D with Schedule::all_gather).
 template <class S, Kernel K = Cosine>
 class Circle : public LabelCalls<Circle<S, K>, S, Result> {
  public:

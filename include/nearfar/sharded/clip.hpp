@@ -18,8 +18,8 @@ namespace nearfar::sharded {
 /// the pairs of all processes. Each process passes its own pairs, in the same call; Sharding
 /// defines value and gradients.
 ///
-/// Texts visit all processes, where their scores serve both halves of the loss: 8 N^2 D floating
-/// point operations in all, as in one process (12 N^2 D with Schedule::all_gather).
+/// Texts visit all processes, where their scores serve both halves of the loss: 6 to 8 N^2 D
+/// floating point operations in all, as in one process (12 N^2 D with Schedule::all_gather).
 template <class S, Kernel K = Cosine>
 class Clip {
  public:

@@ -20,8 +20,9 @@ namespace nearfar::sharded {
 /// its own rows, in the same call; Sharding defines value and gradients.
 ///
 /// Keys go round the processes once for statistics and once for gradients. Queries do the same if a
-/// sum over queries is wanted, and so do negatives. Each block of scores takes 8 N M D floating
-/// point operations in all, with every schedule. A guide is refused: its rows do not go round.
+/// sum over queries is wanted, and so do negatives. Each block of scores takes 6 to 8 N M D
+/// floating point operations in all, with every schedule. A guide is refused: its rows do not go
+/// round.
 template <class S, Kernel K = Cosine>
 class InBatchInfoNce {
  public:

@@ -18,9 +18,9 @@ namespace nearfar::sharded {
 /// the rows of all processes. Each process passes its own rows, in the same call; Sharding defines
 /// value and gradients.
 ///
-/// The pass computes scores twice, for the statistics of queries over all keys and then for
-/// gradients: 8 N M D floating point operations in all (6 N M D with Schedule::all_gather). The
-/// ring passes keys twice and their gradients once.
+/// Scores that do not fit Sharding::most_bytes_kept are computed twice, for the statistics of
+/// queries over all keys and then for gradients: 6 to 8 N M D floating point operations in all
+/// (6 N M D with Schedule::all_gather). The ring passes keys twice and their gradients once.
 template <class S, Kernel K = Cosine>
 class InfoNce {
  public:

@@ -18,7 +18,7 @@ namespace nearfar::sharded {
 /// nearfar::LiftedStructure over the rows of all processes. Each process passes its own rows with
 /// their targets, in the same call; Sharding defines value and gradients.
 ///
-/// 5 N^2 D floating point operations in all, as in one process (8 N^2 D with
+/// 4 to 5 N^2 D floating point operations in all, as in one process (8 N^2 D with
 /// Schedule::all_gather). Rows travel three times, the first for log sums over
 /// negatives, which then go with them, and their gradients once.
 template <class S, Kernel K = Euclidean>

@@ -18,8 +18,8 @@ namespace nearfar::sharded {
 /// nearfar::MultiSimilarity over the rows of all processes. Each process passes its own rows with
 /// their labels, in the same call; Sharding defines value and gradients.
 ///
-/// 4 N^2 D floating point operations in all, as in one process (6 N^2 D with Schedule::all_gather);
-/// with mining N^2 D more (2 N^2 D).
+/// 3 to 4 N^2 D floating point operations in all, as in one process (6 N^2 D with
+/// Schedule::all_gather); with mining N^2 D more (2 N^2 D).
 template <class S, Kernel K = Cosine>
 class MultiSimilarity : public LabelCalls<MultiSimilarity<S, K>, S, Result> {
  public:

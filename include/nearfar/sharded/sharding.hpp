@@ -49,12 +49,18 @@ enum class GradientScale {
 /// average does not change them.)
 struct Sharding {
   Sharding(Exchange& on,  // NOLINT(google-explicit-constructor): the exchange is all one needs
-           Schedule how = Schedule::ring, GradientScale scale = GradientScale::for_summing)
-      : exchange(on), schedule(how), gradients(scale) {}
+           Schedule how = Schedule::ring, GradientScale scale = GradientScale::for_summing,
+           Index bytes = Index(16) << 20)
+      : exchange(on), schedule(how), gradients(scale), most_bytes_kept(bytes) {}
 
   Exchange& exchange;
   Schedule schedule;
   GradientScale gradients;
+  /// >= 0: bytes of scores that this process keeps, from the round that finds the statistics of its
+  /// rows to the round of the gradients, which then computes no products for them. Scores beyond
+  /// that are computed twice. Results have the same bits for any number; processes may have
+  /// different ones.
+  Index most_bytes_kept;
 };
 
 }  // namespace nearfar

@@ -18,8 +18,8 @@ namespace nearfar::sharded {
 /// nearfar::SupCon over the rows of all processes. Each process passes its own rows with their
 /// labels, in the same call; Sharding defines value and gradients.
 ///
-/// 4 N^2 D floating point operations in all, as in one process (6 N^2 D with Schedule::all_gather;
-/// 8 N^2 D with lists).
+/// 3 to 4 N^2 D floating point operations in all, as in one process (6 N^2 D with
+/// Schedule::all_gather; 6 to 8 N^2 D with lists).
 template <class S, Kernel K = Cosine>
 class SupCon : public LabelCalls<SupCon<S, K>, S, TemperatureResult> {
  public:

@@ -80,6 +80,8 @@ class ShardedInBatch {
       for (std::size_t b = 0; b < blocks_.size(); ++b) comparisons_[b].term = &terms[b];
     });
 
+    each_sweep(
+        [&](int keys, std::span<Comparison<S>> of, const auto&) { call_.keep_scores(of, keys); });
     for (Index i = 0; i < n; ++i) term.start(i);
     each_sweep([&](int keys, std::span<Comparison<S>> of, const auto& on_block) {
       call_.accumulate(of, keys, KeyNumbers::of_block, on_block, d);

@@ -118,6 +118,23 @@ class PairRing {
     for (RowMemory<S>& memory : arriving_) memory = RowMemory<S>(scratch, most(), layout);
   }
 
+  /// The pairs of own rows with a visitor: how many of either take part.
+  struct Meeting {
+    int owner;
+    Index own;
+    Index visitors;
+  };
+  /// Those of each visit, in any order.
+  template <class Body>
+  void each_meeting(const Body& body) const {
+    if (has_opposite_) {
+      body(Meeting{opposite(), own_count() - first_met_by_opposite(), opposite_visitors()});
+    }
+    for (int step = 1; step <= hops_; ++step) {
+      body(Meeting{owner_at(step), own_count(), count_of(step)});
+    }
+  }
+
   /// The most rows that a visitor has.
   Index most() const { return *std::max_element(shard_.counts.begin(), shard_.counts.end()); }
   /// What own rows take along, to be filled.
@@ -222,6 +239,7 @@ class PairRing {
     out.block.rows = Rows<S>(memory.rows, count, memory.layout.cols);
     out.block.targets = memory.targets(count);
     out.block.numbers = memory.numbers;
+    out.block.owner = owner;
     out.block.first = shard_.first_of(owner);
     out.closed = memory.closed;
     out.first_own = first_own;

@@ -18,6 +18,7 @@ struct KeyBlock {
   Rows<S> rows;
   Targets targets;                  ///< what keys have: none where anchors list their positives
   const double* numbers = nullptr;  ///< the loss's own of each row
+  int owner = 0;                    ///< the process whose rows they are; 0 if they are all rows
   Index first = 0;                  ///< number of the first row in the global set
   bool has_own = false;             ///< whether this process' rows are among them ...
   Index own = 0;                    ///< ... and from where on
@@ -137,6 +138,7 @@ class RingSchedule {
   }
   KeyBlock<S> block(int owner, const RowMemory<S>& memory) const {
     KeyBlock<S> out = view(memory, shard_.count_of(owner));
+    out.owner = owner;
     out.first = shard_.first_of(owner);
     out.has_own = owner == team_.rank();
     return out;

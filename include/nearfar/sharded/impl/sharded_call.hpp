@@ -110,6 +110,7 @@ struct Comparison {
   RowTerm<S>* term;
   OwnColumns without = {};  ///< of own keys: those that their queries are not compared with
   ScoreRange<S>* ranges = nullptr;
+  KeptScores<S>* kept = nullptr;  ///< scores of each block, by its owner; see keep_scores
 };
 
 /// How a term counts keys.
@@ -196,7 +197,8 @@ class ShardedCall {
         reduction_(reduction),
         sets_(std::move(set)),
         wants_gradients_(inputs.wants_gradients),
-        upstream_(inputs.options.upstream) {
+        upstream_(inputs.options.upstream),
+        bytes_to_keep_(where_.most_bytes_kept) {
     const int set_count = sets();
     introductions_ = team_.introduce(introduction, [&](Introduction& own) {
       scratch_.emplace(inputs.options.workspace);
@@ -331,6 +333,7 @@ class ShardedCall {
         meetings.accumulate_and_gradient(d);
         return;
       }
+      if (wants_gradients_) team_.agree([&] { meetings.keep_scores(); });
       meetings.accumulate(d);
       if (wants_gradients_) meetings.gradient();
     });
@@ -352,13 +355,9 @@ class ShardedCall {
   /// Closes own rows of set q over all rows of set k, with gradients if the call wants any.
   void run_blocks(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
                   Diagnostics& d) {
-    ScoreRange<S>* ranges = nullptr;
     const Index n = packed_[at(q)].rows;
     Diagnostics seen;
-    team_.agree([&] {
-      ranges = take_ranges<S>(*scratch_, n);
-      begin_schedule(k);
-    });
+    team_.agree([&] { begin_schedule(k); });
     if (where_.schedule == Schedule::all_gather && wants_gradients_) {
       each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
         visit(q, k, numbers, on_block, block, [&](OneSidedPass<S>& pass) {
@@ -369,27 +368,45 @@ class ShardedCall {
       return;
     }
     for (Index i = 0; i < n; ++i) term.start(i);
-    const bool at_once = term.gradient_is_local() && wants_gradients_;
-    if (at_once) {
+    if (term.gradient_is_local() && wants_gradients_) {
+      ScoreRange<S>* ranges = nullptr;
+      team_.agree([&] { ranges = take_ranges<S>(*scratch_, n); });
       each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
         visit(q, k, numbers, on_block, block, [&](OneSidedPass<S>& pass) {
           pass.accumulate_and_gradient(term, ranges, gradients_[at(q)], dk);
         });
       });
-    } else {
-      team_.agree_on_messages([&] {
-        schedule(k).each_block([&](const KeyBlock<S>& block) {
-          visit(q, k, numbers, on_block, block,
-                [&](OneSidedPass<S>& pass) { pass.accumulate(term, ranges); });
-        });
-      });
+      for (Index i = 0; i < n; ++i) {
+        term.close(i);
+        ranges[i].add_to(seen);
+      }
+      fold(seen, d);
+      return;
     }
-    for (Index i = 0; i < n; ++i) {
-      term.close(i);
-      ranges[i].add_to(seen);
-    }
-    fold(seen, d);
-    if (wants_gradients_ && !at_once) gradient(q, k, numbers, term, on_block);
+    std::array<Comparison<S>, 1> one = {Comparison<S>{q, &term}};
+    const std::span<Comparison<S>> comparison(one);
+    keep_scores(comparison, k);
+    accumulate(comparison, k, numbers, on_block, d);
+    for (Index i = 0; i < n; ++i) term.close(i);
+    if (wants_gradients_) gradient(comparison, k, numbers, on_block);
+  }
+
+  /// Keeps scores of own rows with set k from the next sweep that accumulates them to that of the
+  /// gradients, which then computes no products for them: as many as fit Sharding::most_bytes_kept.
+  void keep_scores(std::span<Comparison<S>> comparisons, int k) {
+    if (!wants_gradients_) return;
+    team_.agree([&] {
+      for (Comparison<S>& of : comparisons) {
+        const bool all = where_.schedule == Schedule::all_gather;
+        const int blocks = all ? 1 : team_.size();
+        of.kept = scratch_->template take<KeptScores<S>>(blocks);
+        for (int owner = 0; owner < blocks; ++owner) {
+          const Index keys = all ? all_rows(k) : shards_[at(k)].count_of(owner);
+          new (of.kept + owner) KeptScores<S>(OneSidedPass<S>::keep_scores(
+              *scratch_, bytes_to_keep_, own_rows(of.queries), keys, kernel_.is_distance()));
+        }
+      }
+    });
   }
 
   /// One sweep of all blocks that only accumulates, into rows that are open.
@@ -411,7 +428,7 @@ class ShardedCall {
       schedule(k).each_block([&](const KeyBlock<S>& block) {
         visit(comparisons, k, numbers, on_block, block,
               [&](OneSidedPass<S>& pass, const Comparison<S>& of) {
-                pass.accumulate(*of.term, of.ranges);
+                pass.accumulate(*of.term, of.ranges, kept_of(of, block));
               });
       });
     });
@@ -433,7 +450,7 @@ class ShardedCall {
     each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
       visit(comparisons, k, numbers, on_block, block,
             [&](OneSidedPass<S>& pass, const Comparison<S>& of) {
-              pass.gradient(*of.term, gradients_[at(of.queries)], dk);
+              pass.gradient(*of.term, gradients_[at(of.queries)], dk, kept_of(of, block));
             });
     });
   }
@@ -627,6 +644,9 @@ class ShardedCall {
 
   void introduce(Introduction& own, const CallOptions<S>& call) {
     refuse_bfloat16(call.products);
+    if (where_.most_bytes_kept < 0) {
+      fail_argument("most_bytes_kept", "a number >= 0", std::to_string(where_.most_bytes_kept));
+    }
     const Rows<S>& p = given_.parameter;
     d_parameter_ = wants_gradients_ ? call.d_parameter : GradientRows<S>();
     own.wants_parameter = d_parameter_.wanted();
@@ -778,7 +798,9 @@ class ShardedCall {
       const ScratchLoan loan(*scratch_);
       std::optional<Meetings<Term>> meetings;
       team_.agree([&] { meetings.emplace(*this, of_queries, of_keys); });
+      const Index bytes = bytes_to_keep_;
       run(*meetings);
+      bytes_to_keep_ = bytes;
       return true;
     }
     return false;
@@ -798,10 +820,24 @@ class ShardedCall {
           of_keys_(of_keys),
           visitors_(of_keys.of_visitors(*call.scratch_, ring_.most())),
           ranges_(take_ranges<S>(*call.scratch_, call.own_rows(0))),
+          kept_(call.scratch_->template take<KeptScores<S>>(call.team_.size())),
           rows_(*call.scratch_, ring_.most(), visitors_, of_keys) {
+      std::fill_n(kept_, call.team_.size(), KeptScores<S>());
       if (!call.wants_gradients_ || !call.wanted_[at(k_)]) return;
       gradients_.emplace(*call.scratch_, ring_.most(), call.cols_, call.kernel_.is_distance(),
                          call.gradients_[at(k_)]);
+    }
+
+    /// Takes memory for scores of own rows with themselves and with visitors, as far as it
+    /// lasts; `gradient` then computes no products for them.
+    void keep_scores() {
+      const auto keep = [&](int owner, Index own, Index keys, bool same_rows) {
+        kept_[owner] =
+            TwoSidedPass<S>::keep_scores(*call_.scratch_, call_.bytes_to_keep_, call_.own_rows(0),
+                                         own, keys, call_.kernel_.is_distance(), same_rows);
+      };
+      keep(call_.team_.rank(), call_.own_rows(0), call_.own_rows(k_), one_set_);
+      ring_.each_meeting([&](const auto& one) { keep(one.owner, one.own, one.visitors, false); });
     }
 
     /// Closes own rows.
@@ -928,6 +964,7 @@ class ShardedCall {
       if (call_.keeps_positives_) excluded.keep_positives(call_.kept_);
       TwoSidedPass<S> pass(*call_.scratch_, call_.threads_, call_.kernel_, call_.packed_[0],
                            call_.packed_[at(k_)], excluded);
+      pass.keep(kept_[call_.team_.rank()]);
       body(pass, of_keys_);
     }
 
@@ -970,6 +1007,7 @@ class ShardedCall {
       }
       TwoSidedPass<S> pass(*call_.scratch_, call_.threads_, call_.kernel_, call_.packed_[0], keys,
                            excluded, 0, place);
+      pass.keep(kept_[block.owner]);
       body(pass, visitors_);
       if constexpr (requires { of_queries_.add_moments(visitors_, count); }) {
         if (visit.closed != nullptr) of_queries_.add_moments(visitors_, count);
@@ -1002,6 +1040,7 @@ class ShardedCall {
     Term& of_keys_;  ///< the same for one set
     Term visitors_;
     ScoreRange<S>* ranges_;
+    KeptScores<S>* kept_;  ///< of each meeting, by the owner of the visitors
     VisitingRows<Term> rows_;
     std::optional<VisitingGradients<S>> gradients_;
     RowGradients<S> unwanted_;
@@ -1067,6 +1106,10 @@ class ShardedCall {
       on_block(block_rule_, block);
       body(pass, of);
     }
+  }
+
+  static KeptScores<S> kept_of(const Comparison<S>& of, const KeyBlock<S>& block) {
+    return of.kept != nullptr ? of.kept[block.owner] : KeptScores<S>();
   }
 
   static void fold(const Diagnostics& seen, Diagnostics& d) {
@@ -1205,7 +1248,8 @@ class ShardedCall {
   std::vector<ShardedSet<S>> sets_;
   bool wants_gradients_;
   Upstream upstream_;
-  KeptRows terms_;  ///< which of the caller's terms are those of the call
+  Index bytes_to_keep_;  ///< left for scores that gradients need again
+  KeptRows terms_;       ///< which of the caller's terms are those of the call
   GradientRows<S> d_parameter_;
   bool wants_parameter_ = false;  ///< by anyone
   std::vector<Introduction> introductions_;
