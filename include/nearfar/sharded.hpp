@@ -5,6 +5,7 @@
 
 #include "nearfar/sharded/circle.hpp"
 #include "nearfar/sharded/clip.hpp"
+#include "nearfar/sharded/collapse.hpp"
 #include "nearfar/sharded/hadsell.hpp"
 #include "nearfar/sharded/in_batch_info_nce.hpp"
 #include "nearfar/sharded/info_nce.hpp"
