@@ -13,6 +13,7 @@ nearfar_status call_of(Direction direction, const nearfar_loss* loss, const near
   return guarded([&] {
     with_names({{"upstream", "call.upstream"},
                 {"d_parameter", "call.d_parameter"},
+                {"products", "call.products"},
                 {"kernel parameter", "matrix"}},
                [&] {
                  with_names(names, [&] {

@@ -21,6 +21,10 @@ Pass::Pass(Direction direction, const nearfar_call* call, nearfar_result* result
     : direction_(direction), to_(required("result", result)), result_(completed("result", result)) {
   if (call != nullptr) call_ = completed("call", call);
   check_count("call.upstream", call_.upstream.data, call_.upstream.count);
+  if (call_.products != NEARFAR_PRODUCTS_SCALAR && call_.products != NEARFAR_PRODUCTS_BFLOAT16) {
+    fail_argument("call.products", "NEARFAR_PRODUCTS_SCALAR or NEARFAR_PRODUCTS_BFLOAT16",
+                  std::to_string(call_.products));
+  }
   if (direction == Direction::forward_backward) return;
   if (call_.upstream.data != nullptr) {
     fail_argument("call.upstream", "none for a forward call", "numbers");

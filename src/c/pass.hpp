@@ -33,6 +33,8 @@ void check_apart(const NamedPlace& written, std::span<const NamedPlace> others);
 /// The same of buffers that lie in one piece, also among each other.
 void check_apart(std::span<const NamedPlace> buffers, std::span<const NamedPlace> others);
 
+static_assert(static_cast<int>(Products::bfloat16) == NEARFAR_PRODUCTS_BFLOAT16);
+
 enum class Direction { forward, forward_backward };
 
 /// How many numbers a call has for the buffers of its result.
@@ -55,7 +57,8 @@ class Pass {
   CallOptions<S> options(Reduction reduction) const {
     return {.workspace = workspace_of(call_.workspace),
             .d_parameter = gradient_of<S>("call.d_parameter", call_.d_parameter),
-            .upstream = upstream(reduction)};
+            .upstream = upstream(reduction),
+            .products = static_cast<Products>(call_.products)};
   }
 
   /// Call it before the loss. Throws when a buffer has no room for `counts`, or when memory that is

@@ -54,6 +54,8 @@ const char* nearfar_instruction_set_name(void) {
   return nearfar::name_of(nearfar::active_instruction_set());
 }
 
+int32_t nearfar_has_bfloat16_products(void) { return nearfar::has_bfloat16_products() ? 1 : 0; }
+
 nearfar_status nearfar_set_determinism(nearfar_determinism wanted) {
   return nearfar::detail::c::guarded([&] {
     switch (wanted) {

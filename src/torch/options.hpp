@@ -58,6 +58,17 @@ struct Declarations {
   }
 };
 
+/// The choice of that name.
+template <class E>
+E choice_of(const std::string& argument, const std::string& wanted) {
+  std::string names;
+  for (std::size_t k = 0; k < registered::choices_of<E>.size(); ++k) {
+    if (registered::choices_of<E>[k] == wanted) return static_cast<E>(k);
+    names += (k > 0 ? ", " : "") + std::string(registered::choices_of<E>[k]);
+  }
+  fail_argument(argument, "one of " + names, wanted);
+}
+
 /// Sets options to the arguments of a call. What is None, a tensor or no argument stays as it is.
 struct Reading {
   const Arguments& from;
@@ -74,24 +85,13 @@ struct Reading {
       if constexpr (std::is_same_v<T, bool>) {
         option = value.toBool();
       } else if constexpr (std::is_enum_v<T>) {
-        option = choice<T>(argument, value.toStringRef());
+        option = choice_of<T>(argument, value.toStringRef());
       } else if constexpr (std::is_integral_v<T>) {
         option = static_cast<T>(value.toInt());
       } else {
         option = value.toDouble();
       }
     }
-  }
-
- private:
-  template <class E>
-  static E choice(const std::string& argument, const std::string& wanted) {
-    std::string names;
-    for (std::size_t k = 0; k < registered::choices_of<E>.size(); ++k) {
-      if (registered::choices_of<E>[k] == wanted) return static_cast<E>(k);
-      names += (k > 0 ? ", " : "") + std::string(registered::choices_of<E>[k]);
-    }
-    fail_argument(argument, "one of " + names, wanted);
   }
 };
 
@@ -196,10 +196,13 @@ void add(Operators& all, const Signature& its, const Shape& shape, const Call& c
     first = false;
     if (!its.optional_arguments.empty()) keyword(its.optional_arguments);
     if (!own_kernel<Line>().empty()) keyword("str kernel=\"" + own_kernel<Line>() + "\"");
+    keyword("str products=\"scalar\"");
     return out;
   };
   const auto value = [call](const Arguments& from) {
     const Options chosen = options_of<Options>(from);
+    const ProductsGuard products(
+        choice_of<Products>("products", from.value("products").toStringRef()));
     if constexpr (std::is_same_v<typename Line::template Kernels<float>,
                                  registered::KernelList<>>) {
       return call(from, chosen, NoKernel());

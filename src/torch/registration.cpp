@@ -89,17 +89,16 @@ void compute_gradients(const c10::OperatorHandle& handle, Stack* stack) {
   const auto wanted = arguments.value("wanted").toBoolList();
   ::torch::autograd::variable_list leaves;
   for (std::size_t k = 0; k < places.size(); ++k) {
-    const Tensor leaf = detail::as_computed(values[places[k]].toTensor().detach()).detach();
+    const Tensor leaf = values[places[k]].toTensor().detach();
     values[places[k]] = leaf;
     if (wanted[k]) leaves.push_back(leaf.requires_grad_(true));
   }
   const at::AutoGradMode on(true);
-  const Tensor value = its.call(Arguments(handle.schema(), values));
-  const Tensor upstream = arguments.tensor("upstream");
-  ::torch::autograd::variable_list out = ::torch::autograd::grad(
-      {value}, leaves, {upstream.defined() ? upstream.to(value) : Tensor()});
-  out.insert(out.begin(), value.detach());
-  stack->emplace_back(c10::List<Tensor>(out));
+  const detail::DirectGradients gradients(std::move(leaves), arguments.tensor("upstream"));
+  c10::List<Tensor> out;
+  out.push_back(its.call(Arguments(handle.schema(), values)));
+  for (const Tensor& gradient : gradients.found()) out.push_back(gradient);
+  stack->emplace_back(std::move(out));
 }
 
 // ---- kernels of meta tensors -------------------------------------------------------------------
@@ -271,6 +270,7 @@ void differentiate(const c10::OperatorHandle& handle, Stack* stack) {
 
 TORCH_LIBRARY(nearfar, library) {
   using ::torch::CppFunction;
+  library.def("has_bfloat16_products() -> bool", [] { return nearfar::has_bfloat16_products(); });
   const auto define = [&](const Operator& its, const std::string& name, const std::string& more,
                           const std::string& returns) {
     const std::string full = its.overload.empty() ? name : name + "." + its.overload;

@@ -183,6 +183,36 @@ inline Inputs leaves(const Inputs& inputs, at::ScalarType rounded, at::ScalarTyp
   return out;
 }
 
+/// Values and gradients of sets of rows in 16 bits, or of every other set, beside those of the same
+/// rows in float: the same bits, each gradient rounded to the type of its rows once. Learnt numbers
+/// are float.
+inline void compare_narrow(const Case& its, Reduction reduction, at::ScalarType type,
+                           bool beside_float) {
+  SCOPED_TRACE(its.name + ", reduction " + std::to_string(static_cast<int>(reduction)) + ", " +
+               at::toString(type) + (beside_float ? " beside float" : ""));
+  const Inputs wide = leaves(its.inputs, type, at::kFloat);
+  Inputs narrow;
+  for (std::size_t k = 0; k < wide.size(); ++k) {
+    const bool in_float = wide[k].dim() < 2 || (beside_float && k % 2 == 1);
+    narrow.push_back(wide[k].detach().clone().to(in_float ? at::kFloat : type));
+    narrow.back().requires_grad_(true);
+  }
+  const Tensor value = its.ours(narrow, reduction);
+  const Tensor expected = its.ours(wide, reduction);
+  EXPECT_EQ(value.scalar_type(), at::kFloat);
+  EXPECT_TRUE(value.equal(expected));
+  const Tensor upstream = at::linspace(0.3, 1.7, value.numel(), at::kFloat).view_as(value);
+  value.backward(upstream);
+  expected.backward(upstream);
+  for (std::size_t k = 0; k < narrow.size(); ++k) {
+    ASSERT_EQ(narrow[k].grad().defined(), wide[k].grad().defined()) << "input " << k;
+    if (!narrow[k].grad().defined()) continue;
+    EXPECT_EQ(narrow[k].grad().scalar_type(), narrow[k].scalar_type()) << "input " << k;
+    EXPECT_TRUE(narrow[k].grad().equal(wide[k].grad().to(narrow[k].scalar_type())))
+        << "gradient of input " << k;
+  }
+}
+
 inline void expect_near(const Tensor& ours, const Tensor& reference, double tolerance,
                         const std::string& what) {
   ASSERT_EQ(ours.sizes(), reference.sizes()) << what;

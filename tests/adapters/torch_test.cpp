@@ -3,7 +3,8 @@
 #include "adapters/cases.hpp"
 
 // Values and gradients of every loss over tensors against the same loss in LibTorch's operations,
-// in double precision, with upstreams that are not one and, for a value a row, not uniform.
+// in double precision, with upstreams that are not one and, for a value a row, not uniform. Rows of
+// 16 bits against the same rows in float.
 
 namespace adapters {
 namespace {
@@ -757,6 +758,10 @@ void expect_agreement(void (*add)(Cases&)) {
     for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
       compare(its, reduction, at::kFloat, 1e-5);
       compare(its, reduction, at::kDouble, 1e-10);
+      for (const bool beside_float : {false, true}) {
+        compare_narrow(its, reduction, at::kBFloat16, beside_float);
+        compare_narrow(its, reduction, at::kHalf, beside_float);
+      }
     }
   }
 }

@@ -226,6 +226,15 @@ TEST_F(CStructsOfCalls, ACallWithoutUpstreamAndGradientOfTheMatrix) {
   expect_same_bits(d, e, "upstream counts though the struct ends before it");
 }
 
+TEST_F(CStructsOfCalls, ACallWithoutProducts) {
+  nearfar_call call = defaults(nearfar_call_init);
+  call.products = 77;
+  EXPECT_EQ(nearfar_two_sets_forward(info_nce.get(), &x, &y, nullptr, &call, &result),
+            NEARFAR_INVALID_ARGUMENT);
+  Truncated<nearfar_call> old(call, offsetof(nearfar_call, products));
+  value_of(nearfar_two_sets_forward(info_nce.get(), &x, &y, nullptr, old.get(), &result));
+}
+
 TEST_F(CStructsOfCalls, AResultWithoutItsLastMembers) {
   const double wanted =
       value_of(nearfar_two_sets_forward(info_nce.get(), &x, &y, nullptr, nullptr, &result));

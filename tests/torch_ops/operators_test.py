@@ -142,6 +142,35 @@ class Every(unittest.TestCase):
                 if value is not None:
                     self.assertEqual(operator(*on_meta, reduction="none").shape, value.shape)
 
+    def test_rows_of_16_bits_give_the_bits_of_rows_in_float(self):
+        """Gradients are multiplied in float and rounded once."""
+        for schema in schemas():
+            operator, arguments = call_of(schema)
+            learnt = [a.is_floating_point() and a.dim() == 0 for a in arguments]
+            for dtype in (torch.half, torch.bfloat16):
+                def copies(of_rows):
+                    return [a if not a.is_floating_point() else
+                            a.detach().to(torch.float if number else dtype)
+                            .to(torch.float if number else of_rows).requires_grad_(a.requires_grad)
+                            for a, number in zip(arguments, learnt)]
+                narrow, wide = copies(dtype), copies(torch.float)
+                for reduction in ("mean", "none"):
+                    with self.subTest(str(schema.name), overload=schema.overload_name, dtype=dtype,
+                                      reduction=reduction):
+                        if reduction == "none":
+                            values = [with_none(schema, operator, x) for x in (narrow, wide)]
+                            if values[0] is None:
+                                continue
+                        else:
+                            values = [operator(*x) for x in (narrow, wide)]
+                        self.assertEqual(values[0].dtype, torch.float)
+                        self.assertTrue(values[0].equal(values[1]))
+                        upstream = torch.linspace(0.3, 1.7, values[0].numel()).view_as(values[0])
+                        gradients = [torch.autograd.grad(v, [x for x in its if x.requires_grad], upstream)
+                                     for v, its in zip(values, (narrow, wide))]
+                        for got, expected in zip(*gradients):
+                            self.assertTrue(got.equal(expected.to(got.dtype)))
+
     @unittest.skipUnless(hasattr(torch.library, "opcheck"), "of newer versions")
     def test_what_torch_asks_of_an_operator(self):
         for schema in schemas():
@@ -322,6 +351,28 @@ class Promises(unittest.TestCase):
             (3 * value).backward()
             (3 * expected).backward()
             self.assertTrue(x.grad.equal(wide.grad.to(dtype)))
+
+    def test_products_in_bfloat16(self):
+        def loss(x, y, **more):
+            value = nearfar.info_nce(x, y, 0.1, reduction="none", **more)
+            gradient, = torch.autograd.grad(value.sum(), x)
+            return value, gradient
+        x = rows(40, 33, dtype=torch.bfloat16).requires_grad_(True)
+        y = rows(40, 33, seed=1, dtype=torch.bfloat16)
+        with self.assertRaisesRegex((ValueError, RuntimeError), "products: wanted one of scalar, bfloat16"):
+            nearfar.info_nce(x, y, 0.1, products="half")
+        with self.assertRaisesRegex((ValueError, RuntimeError), "products: wanted Products::scalar"):
+            nearfar.info_nce(x.float(), y.float(), 0.1, products="bfloat16")
+        with self.assertRaisesRegex((ValueError, RuntimeError), "products: wanted Products::scalar"):
+            nearfar.alignment(x, y, products="bfloat16")
+        if not nearfar.has_bfloat16_products():
+            return
+        value, gradient = loss(x, y, products="bfloat16")
+        scalar_value, scalar_gradient = loss(x, y)
+        self.assertFalse(value.equal(scalar_value))
+        self.assertLess((value - scalar_value).abs().max().item(), 1e-4)
+        error = (gradient.float() - scalar_gradient.float()).norm() / scalar_gradient.float().norm()
+        self.assertLess(error.item(), 0.02)
 
     def test_autocast(self):
         layer = torch.nn.Linear(D, D)

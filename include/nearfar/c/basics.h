@@ -43,6 +43,17 @@ const char* nearfar_version(void);
 /// nearfar::active_instruction_set.
 const char* nearfar_instruction_set_name(void);
 
+/// How a call multiplies rows: see nearfar::Products.
+typedef int32_t nearfar_products;
+enum {
+  NEARFAR_PRODUCTS_SCALAR = 0,   ///< in the type that the call computes in
+  NEARFAR_PRODUCTS_BFLOAT16 = 1  ///< in bfloat16 with sums in float; rows are NEARFAR_BFLOAT16
+};
+
+/// 1 if calls take NEARFAR_PRODUCTS_BFLOAT16: the processor has AVX-512 BF16, and the instruction
+/// set is avx512. Else 0.
+int32_t nearfar_has_bfloat16_products(void);
+
 /// Where equal calls give equal bits: see nearfar::Determinism.
 typedef int32_t nearfar_determinism;
 enum {

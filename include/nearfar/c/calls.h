@@ -36,6 +36,8 @@ typedef struct nearfar_call {
   nearfar_doubles upstream;
   /// Gradient of the kernel's matrix, in its shape; null: not wanted. For forward_backward only.
   const nearfar_gradient* d_parameter;
+  /// How rows are multiplied; NEARFAR_PRODUCTS_SCALAR by default.
+  nearfar_products products;
 } nearfar_call;
 
 /// All defaults. NEARFAR_INVALID_ARGUMENT unless size is that of a nearfar_call.

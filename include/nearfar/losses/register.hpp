@@ -246,6 +246,8 @@ template <>
 inline constexpr std::array<std::string_view, 3> choices_of<FalseNegatives>{"keep", "drop",
                                                                             "drop_relative"};
 template <>
+inline constexpr std::array<std::string_view, 2> choices_of<Products>{"scalar", "bfloat16"};
+template <>
 inline constexpr std::array<std::string_view, 4> choices_of<Hardness>{
     "none", "in_batch_negatives", "hard_negatives", "all_negatives"};
 template <>

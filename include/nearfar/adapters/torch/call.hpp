@@ -78,10 +78,17 @@ auto for_scalar(at::ScalarType type, const Body& body) {
                             : body.template operator()<double>();
 }
 
-/// The value of a loss, as a tensor like `rows`.
+/// The value of a loss of these rows, as a tensor.
 inline Tensor value_tensor(const Result& result, bool value_a_row, const Tensor& rows) {
-  return value_a_row ? at::tensor(result.values, rows.options())
-                     : at::scalar_tensor(result.value, rows.options());
+  const at::TensorOptions options = rows.options().dtype(computed_type(rows));
+  return value_a_row ? at::tensor(result.values, options)
+                     : at::scalar_tensor(result.value, options);
+}
+
+/// Memory for the gradient of x, in the type that is computed in: a gradient is rounded to the type
+/// of x once, after it is multiplied by what comes from above.
+inline Tensor gradient_like(const Tensor& x) {
+  return at::empty(x.sizes(), x.options().dtype(computed_type(x)));
 }
 
 /// One call of Loss<S, kernel> on `inputs`: sets of rows, the kernel's matrix if it has one,
@@ -89,8 +96,9 @@ inline Tensor value_tensor(const Result& result, bool value_a_row, const Tensor&
 template <template <class S, Kernel K> class Loss, class S, std::size_t sets, class Options,
           class K, class R, class Arguments>
 Evaluation evaluate(at::TensorList inputs, const std::vector<bool>& wanted,
-                    const Upstream* upstream, bool value_a_row, Options options, const K& kernel,
-                    const std::vector<Number<Options, R>>& numbers, const Arguments& arguments) {
+                    const Upstream* upstream, bool value_a_row, Products products, Options options,
+                    const K& kernel, const std::vector<Number<Options, R>>& numbers,
+                    const Arguments& arguments) {
   using OwnKernel = typename KernelOver<S, K>::Type;
   constexpr std::size_t matrices = ParametricKernel<OwnKernel> ? 1 : 0;
   for (std::size_t k = 0; k < numbers.size(); ++k) {
@@ -110,7 +118,7 @@ Evaluation evaluate(at::TensorList inputs, const std::vector<bool>& wanted,
       return Own(options);
     }
   }();
-  CallOptions<S> call{.workspace = &workspace()};
+  CallOptions<S> call{.workspace = &workspace(), .products = products};
   Evaluation out;
   if (upstream == nullptr) {
     const auto result =
@@ -123,7 +131,7 @@ Evaluation evaluate(at::TensorList inputs, const std::vector<bool>& wanted,
   std::array<GradientRows<S>, sets + matrices> gradients;
   for (std::size_t k = 0; k < sets + matrices; ++k) {
     if (!wanted[k]) continue;
-    out.gradients[k] = at::empty(inputs[k].sizes(), inputs[k].options());
+    out.gradients[k] = gradient_like(inputs[k]);
     gradients[k] = gradient_rows<S>(out.gradients[k], views[k]);
   }
   if constexpr (matrices > 0) call.d_parameter = gradients.back();
@@ -138,8 +146,7 @@ Evaluation evaluate(at::TensorList inputs, const std::vector<bool>& wanted,
   for (std::size_t k = 0; k < numbers.size(); ++k) {
     const std::size_t at = sets + matrices + k;
     if (wanted[at]) {
-      out.gradients[at] =
-          at::full(inputs[at].sizes(), result.*numbers[k].derivative, inputs[at].options());
+      out.gradients[at] = gradient_like(inputs[at]).fill_(result.*numbers[k].derivative);
     }
   }
   return out;
@@ -155,10 +162,13 @@ Tensor call(RowInput (&&rows)[sets], const Options& options, const K& kernel,
   const auto add = [&](const RowInput& input) {
     check_rows(input.name, input.tensor, input.dimensions, input.or_dimensions);
     check_same_type(input.name, input.tensor, rows[0].name, rows[0].tensor);
-    inputs.push_back(as_computed(input.tensor));
+    inputs.push_back(input.tensor);
   };
   for (const RowInput& input : rows) add(input);
-  if constexpr (requires { kernel.matrix; }) add({"kernel's matrix", kernel.matrix});
+  if constexpr (requires { kernel.matrix; }) {
+    add({"kernel's matrix", kernel.matrix});
+    inputs.back() = as_computed(kernel.matrix);  // kernels hold theirs as S
+  }
   std::vector<Number<Options, R>> learnt;
   for (const auto& number : numbers) {
     if (!number.tensor.defined()) continue;
@@ -170,13 +180,13 @@ Tensor call(RowInput (&&rows)[sets], const Options& options, const K& kernel,
   if constexpr (requires { options.reduction; }) {
     bound.value_a_row = options.reduction == Reduction::none;
   }
-  const at::ScalarType type = inputs[0].scalar_type();
-  bound.evaluate = [=, each = bound.value_a_row](at::TensorList its_inputs,
-                                                 const std::vector<bool>& wanted,
-                                                 const Upstream* upstream) {
+  const at::ScalarType type = computed_type(inputs[0]);
+  bound.evaluate = [=, each = bound.value_a_row, products = ProductsGuard::current()](
+                       at::TensorList its_inputs, const std::vector<bool>& wanted,
+                       const Upstream* upstream) {
     return for_scalar(type, [&]<class S>() {
-      return evaluate<Loss, S, sets>(its_inputs, wanted, upstream, each, options, kernel, learnt,
-                                     arguments);
+      return evaluate<Loss, S, sets>(its_inputs, wanted, upstream, each, products, options, kernel,
+                                     learnt, arguments);
     });
   };
   return differentiable(inputs, bound);

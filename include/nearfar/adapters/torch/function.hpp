@@ -16,7 +16,8 @@ namespace nearfar::libtorch::detail {
 using ::torch::autograd::AutogradContext;
 using ::torch::autograd::variable_list;
 
-/// The value of a loss and its gradients, one an input; undefined where none was wanted.
+/// The value of a loss and its gradients, one an input, in the type that is computed in; undefined
+/// where none was wanted.
 struct Evaluation {
   Tensor value;
   variable_list gradients;
@@ -52,9 +53,15 @@ class NotDifferentiable : public ::torch::autograd::Function<NotDifferentiable> 
   }
 };
 
+/// The factors of a value's rows from a tensor, which must outlive them: double, in one piece.
+inline Upstream upstream_of(const Tensor& weights) {
+  return {weights.data_ptr<double>(), weights.numel()};
+}
+
 /// Any loss. One number: its gradients are computed together with the value and kept, backward
 /// multiplies them by what comes from above. A value a row: what comes from above is known only in
-/// backward, which computes gradients from the inputs, kept in their place.
+/// backward, which computes gradients from the inputs, kept in their place. Autograd itself rounds
+/// what backward returns to the type of the input.
 class LossFunction : public ::torch::autograd::Function<LossFunction> {
  public:
   static Tensor forward(AutogradContext* context, at::TensorList inputs, const BoundLoss& loss,
@@ -110,9 +117,51 @@ class LossFunction : public ::torch::autograd::Function<LossFunction> {
     std::vector<bool> wanted;
     for (std::size_t i = 0; i < inputs.size(); ++i) wanted.push_back(context.needs_input_grad(i));
     const Tensor weights = from_above.to(at::kDouble).contiguous();
-    const Upstream upstream(weights.data_ptr<double>(), weights.numel());
+    const Upstream upstream = upstream_of(weights);
     return static_cast<const Holder&>(holder).loss.evaluate(inputs, wanted, &upstream).gradients;
   }
+};
+
+/// Gradients for code that has a graph of its own. While one lives, a loss that its thread calls
+/// computes the gradients of these leaves at once, and puts them here in the type that it computes
+/// in. Autograd would round them to the type of the leaves, before that code multiplies them.
+class DirectGradients {
+ public:
+  /// Times `upstream`, one number a row; undefined: 1.
+  DirectGradients(variable_list leaves, const Tensor& upstream)
+      : leaves_(std::move(leaves)),
+        found_(leaves_.size()),
+        weights_(upstream.defined() ? upstream.to(at::kDouble).contiguous() : Tensor()) {
+    current() = this;
+  }
+  ~DirectGradients() { current() = nullptr; }
+  DirectGradients(const DirectGradients&) = delete;
+  DirectGradients& operator=(const DirectGradients&) = delete;
+
+  /// That of the calling thread; null: none.
+  static DirectGradients*& current() {
+    thread_local DirectGradients* own = nullptr;
+    return own;
+  }
+
+  Tensor evaluate(at::TensorList inputs, const BoundLoss& loss, const std::vector<bool>& wanted) {
+    const Upstream upstream = weights_.defined() ? upstream_of(weights_) : Upstream(1.0);
+    const Evaluation its = loss.evaluate(inputs, wanted, &upstream);
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      for (std::size_t l = 0; l < leaves_.size(); ++l) {
+        if (inputs[k].is_same(leaves_[l])) found_[l] = its.gradients[k];
+      }
+    }
+    return its.value;
+  }
+
+  /// One a leaf.
+  const variable_list& found() const { return found_; }
+
+ private:
+  variable_list leaves_;
+  variable_list found_;
+  Tensor weights_;
 };
 
 /// The value of a loss, with a place in autograd's graph when a gradient may be required.
@@ -124,7 +173,11 @@ inline Tensor differentiable(const variable_list& inputs, const BoundLoss& loss)
     any = any || wanted.back();
   }
   const at::TensorList list(inputs);
-  return any ? LossFunction::apply(list, loss, wanted) : loss.evaluate(list, wanted, nullptr).value;
+  if (!any) return loss.evaluate(list, wanted, nullptr).value;
+  if (DirectGradients* direct = DirectGradients::current()) {
+    return direct->evaluate(list, loss, wanted);
+  }
+  return LossFunction::apply(list, loss, wanted);
 }
 
 }  // namespace nearfar::libtorch::detail

@@ -46,14 +46,17 @@ auto measured(const RowInput (&rows)[sets], const K& kernel, const Body& body) {
   const auto take = [&](std::size_t k, const RowInput& input) {
     check_rows(input.name, input.tensor, 2, 2);
     check_same_type(input.name, input.tensor, rows[0].name, rows[0].tensor);
-    tensors[k] = matrix_of(as_computed(input.tensor.detach()));
+    tensors[k] = matrix_of(input.tensor.detach());
   };
   for (std::size_t k = 0; k < sets; ++k) take(k, rows[k]);
-  if constexpr (matrices_of < K >> 0) take(sets, {"kernel's matrix", kernel.matrix});
-  return for_scalar(tensors[0].scalar_type(), [&]<class S>() {
+  if constexpr (matrices_of < K >> 0) {
+    take(sets, {"kernel's matrix", kernel.matrix});
+    tensors[sets] = as_computed(tensors[sets]);  // kernels hold theirs as S
+  }
+  return for_scalar(computed_type(tensors[0]), [&]<class S>() {
     std::array<Rows<S>, sets + matrices_of<K>> views;
     for (std::size_t k = 0; k < views.size(); ++k) views[k] = rows_of<S>(tensors[k]);
-    const CallOptions<S> call{.workspace = &workspace()};
+    const CallOptions<S> call{.workspace = &workspace(), .products = ProductsGuard::current()};
     return body(views, KernelOver<S, K>::make(kernel, views.back()), call);
   });
 }

@@ -208,7 +208,9 @@ Tensor in_batch_info_nce(const Tensor& queries, const Tensor& keys,
   const auto constant = [&](const char* name, const Tensor& rows) {
     if (!rows.defined()) return Tensor();
     detail::check_rows(name, rows, 2, 2);
-    return detail::matrix_of(rows.detach().to(detail::computed_type(queries)));
+    const at::ScalarType type = detail::computed_type(queries);
+    const Tensor own = rows.detach();
+    return detail::matrix_of(detail::computed_type(own) == type ? own : own.to(type));
   };
   const auto numbers = [](const char* name, const Tensor& given) {
     return given.defined() ? detail::checked_numbers(name, given, at::kDouble) : Tensor();

@@ -33,14 +33,14 @@ using NegativeCosineOver = NegativeCosine<S>;
 template <class S, Kernel>
 using ByolOver = Byol<S>;
 
-/// Rows that a loss takes as constants, of the type of `like`: there is no gradient, and no graph
-/// is followed.
+/// Rows that a loss takes as constants, which computes in one type with `like`: there is no
+/// gradient, and no graph is followed.
 inline Tensor constant_rows(const char* name, const Tensor& x, const char* like_name,
                             const Tensor& like) {
   check_rows(like_name, like, 2, 2);
   check_rows(name, x, 2, 2);
   check_same_type(name, x, like_name, like);
-  return matrix_of(as_computed(x.detach()));
+  return matrix_of(x.detach());
 }
 
 /// `Loss<S>` of predictions and targets.

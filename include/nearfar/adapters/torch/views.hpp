@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <vector>
 
+#include "nearfar/core/instruction_set.hpp"
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/matrix.hpp"
+#include "nearfar/core/products.hpp"
 #include "nearfar/core/workspace.hpp"
 
 /// \file
@@ -41,6 +44,29 @@ inline Workspace& workspace() {
 /// Gives back the calling thread's scratch memory, O((N + M) D) of the largest batch so far.
 inline void free_workspace() { detail::thread_workspace().reset(); }
 
+/// During its life, functions that its thread calls multiply rows in this way, and so do their
+/// backward passes: CallOptions::products. Those that do not take Products::bfloat16 throw
+/// std::invalid_argument.
+///
+///     const ProductsGuard guard(Products::bfloat16);
+///     loss = info_nce(queries, keys);  // tensors of bfloat16
+class ProductsGuard {
+ public:
+  explicit ProductsGuard(Products products) : before_(current()) { current() = products; }
+  ~ProductsGuard() { current() = before_; }
+  ProductsGuard(const ProductsGuard&) = delete;
+  ProductsGuard& operator=(const ProductsGuard&) = delete;
+
+  /// Those of the calling thread.
+  static Products& current() {
+    thread_local Products own = Products::scalar;
+    return own;
+  }
+
+ private:
+  Products before_;
+};
+
 namespace detail {
 
 /// Throws c10::Error unless there is memory of this process to read.
@@ -62,7 +88,8 @@ inline at::ScalarType computed_type(const Tensor& x) {
   return is_half(x) ? at::kFloat : x.scalar_type();
 }
 
-/// x in that type. Autograd rounds the gradient back to the type of x.
+/// A small tensor in that type, such as the matrix of a kernel. Rows are not converted: rows_of.
+/// Autograd rounds the gradient back to the type of x.
 inline Tensor as_computed(const Tensor& x) { return x.to(computed_type(x)); }
 
 /// Throws c10::Error unless x is float, double, half or bfloat16, and has one of the numbers of
@@ -100,11 +127,21 @@ inline Tensor matrix_of(const Tensor& x) {
   return elements_adjacent && rows_apart ? flat : flat.contiguous();
 }
 
-/// A view of what matrix_of returned.
+/// A view of what matrix_of returned, whose type computes in S: also of half and bfloat16.
 template <class S>
 Rows<S> rows_of(const Tensor& matrix) {
-  return {matrix.data_ptr<S>(), matrix.size(0), matrix.size(1),
-          matrix.size(0) > 1 ? matrix.stride(0) : matrix.size(1)};
+  const auto view = [&](const auto* data) {
+    return Rows<S>(data, matrix.size(0), matrix.size(1),
+                   matrix.size(0) > 1 ? matrix.stride(0) : matrix.size(1));
+  };
+  if constexpr (std::is_same_v<S, float>) {
+    const void* const data = matrix.data_ptr();
+    if (matrix.scalar_type() == at::kHalf) return view(static_cast<const Eigen::half*>(data));
+    if (matrix.scalar_type() == at::kBFloat16) {
+      return view(static_cast<const Eigen::bfloat16*>(data));
+    }
+  }
+  return view(matrix.data_ptr<S>());
 }
 
 /// A buffer for the gradient of x, to be written to by way of a view.
