@@ -72,11 +72,12 @@ template <class S>
 inline constexpr nearfar_scalar scalar_of = sizeof(S) == sizeof(float) ? NEARFAR_FLOAT
                                                                        : NEARFAR_DOUBLE;
 
-/// Throws unless elements are of type S.
+/// Throws unless elements are of the type `wanted`, that of S by default.
 template <class S>
-void check_scalar(const std::string& name, nearfar_scalar scalar) {
-  if (scalar == scalar_of<S>) return;
-  fail_argument(name + ".scalar", std::string(name_of_scalar(scalar_of<S>)) + ", as other rows",
+void check_scalar(const std::string& name, nearfar_scalar scalar,
+                  nearfar_scalar wanted = scalar_of<S>) {
+  if (scalar == wanted) return;
+  fail_argument(name + ".scalar", std::string(name_of_scalar(wanted)) + ", as other rows",
                 scalar >= NEARFAR_FLOAT && scalar <= NEARFAR_HALF ? name_of_scalar(scalar)
                                                                   : std::to_string(scalar));
 }

@@ -14,40 +14,47 @@ using namespace nearfar::detail::c;
 
 namespace {
 
-/// A memory of either scalar type.
-template <template <class S> class Memory>
-class EitherScalar {
+/// A memory of numbers of any type.
+template <template <class T> class Memory>
+class AnyNumbers {
  public:
   template <class... Arguments>
-  EitherScalar(nearfar_scalar scalar, const Arguments&... arguments)
+  AnyNumbers(nearfar_scalar scalar, const Arguments&... arguments)
       : of_(make(scalar, arguments...)) {}
 
-  /// Calls body(S(), memory).
+  /// Calls body(S(), memory), where losses over S take the memory's rows.
   template <class Body>
   void with(const Body& body) {
-    std::visit([&]<class S>(Memory<S>& memory) { body(S(), memory); }, of_);
+    std::visit([&]<class T>(Memory<T>& memory) { body(ScalarOfStored<T>(), memory); }, of_);
   }
   template <class Body>
   void with(const Body& body) const {
-    std::visit([&]<class S>(const Memory<S>& memory) { body(S(), memory); }, of_);
+    std::visit([&]<class T>(const Memory<T>& memory) { body(ScalarOfStored<T>(), memory); }, of_);
   }
 
  private:
-  using Either = std::variant<Memory<float>, Memory<double>>;
+  using Any =
+      std::variant<Memory<float>, Memory<double>, Memory<Eigen::bfloat16>, Memory<Eigen::half>>;
 
   template <class... Arguments>
-  static Either make(nearfar_scalar scalar, const Arguments&... arguments) {
+  static Any make(nearfar_scalar scalar, const Arguments&... arguments) {
     if (scalar == NEARFAR_FLOAT) return Memory<float>(arguments...);
     if (scalar == NEARFAR_DOUBLE) return Memory<double>(arguments...);
-    fail_argument("scalar", "NEARFAR_FLOAT or NEARFAR_DOUBLE", std::to_string(scalar));
+    if (scalar == NEARFAR_BFLOAT16) return Memory<Eigen::bfloat16>(arguments...);
+    if (scalar == NEARFAR_HALF) return Memory<Eigen::half>(arguments...);
+    fail_argument("scalar", "NEARFAR_FLOAT, NEARFAR_DOUBLE, NEARFAR_BFLOAT16 or NEARFAR_HALF",
+                  std::to_string(scalar));
   }
 
-  Either of_;
+  Any of_;
 };
 
 template <class S>
 nearfar_rows view_of(const Rows<S>& rows) {
-  return {rows.data(), rows.rows(), rows.cols(), rows.stride(), scalar_of<S>};
+  const nearfar_scalar scalar = rows.element() == Element::bfloat16 ? NEARFAR_BFLOAT16
+                                : rows.element() == Element::half   ? NEARFAR_HALF
+                                                                    : scalar_of<S>;
+  return {rows.address(0), rows.rows(), rows.cols(), rows.stride(), scalar};
 }
 
 /// Of labels that lie as 64-bit integers without gaps, as memories keep them.
@@ -85,15 +92,15 @@ nearfar_memory_bank_options default_bank() {
 }  // namespace
 
 struct nearfar_key_queue {
-  EitherScalar<KeyQueue> of;
+  AnyNumbers<KeyQueue> of;
 };
 
 struct nearfar_cross_batch_memory {
-  EitherScalar<CrossBatchMemory> of;
+  AnyNumbers<CrossBatchMemory> of;
 };
 
 struct nearfar_memory_bank {
-  EitherScalar<MemoryBank> of;
+  AnyNumbers<MemoryBank> of;
 };
 
 extern "C" {
@@ -104,14 +111,14 @@ nearfar_status nearfar_key_queue_create(nearfar_scalar scalar, int64_t capacity,
                                         nearfar_key_queue** queue) {
   return guarded([&] {
     nearfar_key_queue*& out = required("queue", queue);
-    out = new nearfar_key_queue{EitherScalar<KeyQueue>(scalar, Index(capacity), Index(dim))};
+    out = new nearfar_key_queue{AnyNumbers<KeyQueue>(scalar, Index(capacity), Index(dim))};
   });
 }
 
 nearfar_status nearfar_key_queue_push(nearfar_key_queue* queue, const nearfar_rows* keys,
                                       const nearfar_integers* ids) {
   return guarded([&] {
-    required("queue", queue).of.with([&]<class S>(S, KeyQueue<S>& its) {
+    required("queue", queue).of.with([&]<class S>(S, auto& its) {
       const Rows<S> rows = rows_of<S>("keys", required("keys", keys));
       if (ids == nullptr) {
         its.push(rows);
@@ -154,7 +161,7 @@ nearfar_status nearfar_cross_batch_memory_create(nearfar_scalar scalar, int64_t 
   return guarded([&] {
     nearfar_cross_batch_memory*& out = required("memory", memory);
     out = new nearfar_cross_batch_memory{
-        EitherScalar<CrossBatchMemory>(scalar, Index(capacity), Index(dim))};
+        AnyNumbers<CrossBatchMemory>(scalar, Index(capacity), Index(dim))};
   });
 }
 
@@ -163,7 +170,7 @@ nearfar_status nearfar_cross_batch_memory_push(nearfar_cross_batch_memory* memor
                                                const nearfar_integers* labels,
                                                const nearfar_integers* ids) {
   return guarded([&] {
-    required("memory", memory).of.with([&]<class S>(S, CrossBatchMemory<S>& its) {
+    required("memory", memory).of.with([&]<class S>(S, auto& its) {
       const Rows<S> its_rows = rows_of<S>("rows", required("rows", rows));
       const Labels its_labels = labels_of("labels", required("labels", labels));
       if (ids == nullptr) {
@@ -220,7 +227,7 @@ nearfar_status nearfar_memory_bank_create(nearfar_scalar scalar, int64_t count, 
     nearfar_memory_bank*& out = required("bank", bank);
     const nearfar_memory_bank_options its =
         options != nullptr ? completed("options", options, default_bank()) : default_bank();
-    out = new nearfar_memory_bank{EitherScalar<MemoryBank>(
+    out = new nearfar_memory_bank{AnyNumbers<MemoryBank>(
         scalar, Index(count), Index(dim), MemoryBankOptions{its.momentum, its.seed})};
   });
 }
@@ -236,9 +243,9 @@ nearfar_status nearfar_memory_bank_gather(const nearfar_memory_bank* bank,
                                           const nearfar_integers* indices,
                                           const nearfar_gradient* out) {
   return guarded([&] {
-    required("bank", bank).of.with([&]<class S>(S, const MemoryBank<S>& its) {
+    required("bank", bank).of.with([&]<class S>(S, const auto& its) {
       const Labels samples = labels_of("indices", required("indices", indices));
-      its.gather(samples, overwritten<S>("out", out));
+      its.gather(samples, overwritten<S>("out", out, view_of(its.rows()).scalar));
     });
   });
 }
@@ -246,7 +253,7 @@ nearfar_status nearfar_memory_bank_gather(const nearfar_memory_bank* bank,
 nearfar_status nearfar_memory_bank_update(nearfar_memory_bank* bank,
                                           const nearfar_integers* indices, const nearfar_rows* x) {
   return guarded([&] {
-    required("bank", bank).of.with([&]<class S>(S, MemoryBank<S>& its) {
+    required("bank", bank).of.with([&]<class S>(S, auto& its) {
       const Labels samples = labels_of("indices", required("indices", indices));
       its.update(samples, rows_of<S>("x", required("x", x)));
     });

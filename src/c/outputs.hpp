@@ -9,10 +9,11 @@
 
 namespace nearfar::detail::c {
 
-/// Memory for rows that a call overwrites.
+/// Memory for rows that a call overwrites, of the type `scalar`.
 template <class S>
-GradientRows<S> overwritten(const std::string& name, const nearfar_gradient* given) {
-  check_scalar<S>(name, required(name.c_str(), given).scalar);
+GradientRows<S> overwritten(const std::string& name, const nearfar_gradient* given,
+                            nearfar_scalar scalar = scalar_of<S>) {
+  check_scalar<S>(name, required(name.c_str(), given).scalar, scalar);
   const GradientRows<S> out = gradient_of<S>(name, given);
   if (out.accumulates()) fail_argument(name + ".write", "NEARFAR_OVERWRITE", "NEARFAR_ACCUMULATE");
   return out;

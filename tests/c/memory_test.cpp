@@ -25,8 +25,13 @@ struct DestroyMemory {
 template <class T>
 using Owned = std::unique_ptr<T, DestroyMemory>;
 
-template <class S>
-constexpr nearfar_scalar scalar_of = sizeof(S) == sizeof(float) ? NEARFAR_FLOAT : NEARFAR_DOUBLE;
+template <class T>
+constexpr nearfar_scalar scalar_of = std::is_same_v<T, Eigen::bfloat16> ? NEARFAR_BFLOAT16
+                                     : std::is_same_v<T, Eigen::half>   ? NEARFAR_HALF
+                                     : std::is_same_v<T, float>         ? NEARFAR_FLOAT
+                                                                        : NEARFAR_DOUBLE;
+template <class T>
+using ScalarOf = nearfar::detail::ScalarOfStored<T>;  // of calls that take a memory's rows
 
 /// A file that is gone afterwards.
 class TemporaryFile {
@@ -48,9 +53,10 @@ Matrix<S> matrix_of(const nearfar_rows& view) {
       static_cast<const S*>(view.data), view.rows, view.cols, Eigen::OuterStride<>(view.stride));
 }
 
-template <class S>
-Matrix<S> matrix_of(const nearfar::Rows<S>& view) {
-  return Eigen::Map<const Matrix<S>>(view.data(), view.rows(), view.cols());
+template <class T>
+Matrix<T> matrix_of(const nearfar::Rows<ScalarOf<T>>& view) {
+  return Eigen::Map<const Matrix<T>>(static_cast<const T*>(view.address(0)), view.rows(),
+                                     view.cols());
 }
 
 std::vector<std::int64_t> vector_of(const nearfar_integers& view) {
@@ -64,17 +70,18 @@ void refused(nearfar_status got, nearfar_status wanted, const std::string& messa
   EXPECT_EQ(std::string(nearfar_last_error()).substr(0, message.size()), message);
 }
 
-template <class S>
+template <class T>
 Owned<nearfar_key_queue> new_queue() {
   nearfar_key_queue* out = nullptr;
-  ok(nearfar_key_queue_create(scalar_of<S>, capacity, depth, &out));
+  ok(nearfar_key_queue_create(scalar_of<T>, capacity, depth, &out));
   return Owned<nearfar_key_queue>(out);
 }
 
-template <class S>
+template <class T>
 void expect_same_queue() {
-  const Owned<nearfar_key_queue> queue = new_queue<S>();
-  nearfar::KeyQueue<S> wanted(capacity, depth);
+  using S = ScalarOf<T>;
+  const Owned<nearfar_key_queue> queue = new_queue<T>();
+  nearfar::KeyQueue<T> wanted(capacity, depth);
   const std::vector<std::int64_t> ids = {7, 8, 9};
   const nearfar_integers c_ids = {ids.data(), 3};
   nearfar_rows keys;
@@ -88,27 +95,29 @@ void expect_same_queue() {
     ok(nearfar_key_queue_push(queue.get(), &rows, &c_ids));
     wanted.push(batch, ids);
     ok(nearfar_key_queue_view(queue.get(), &keys, &its_ids));
-    expect_same_bits<S>(matrix_of<S>(keys), matrix_of(wanted.keys()), "keys");
+    expect_same_bits<T>(matrix_of<T>(keys), matrix_of<T>(wanted.keys()), "keys");
     ASSERT_EQ(its_ids.count, wanted.size());
     for (Index i = 0; i < wanted.size(); ++i) EXPECT_EQ(its_ids.data[i], wanted.ids()[i]);
   }
   // The class loads a file of the interface, which loads it, too.
   const TemporaryFile file("queue");
   ok(nearfar_key_queue_save(queue.get(), file.name().c_str()));
-  nearfar::KeyQueue<S> loaded(capacity, depth);
+  nearfar::KeyQueue<T> loaded(capacity, depth);
   loaded.load(std::filesystem::path(file.name()));
-  expect_same_bits<S>(matrix_of(loaded.keys()), matrix_of(wanted.keys()), "loaded keys");
+  expect_same_bits<T>(matrix_of<T>(loaded.keys()), matrix_of<T>(wanted.keys()), "loaded keys");
   ok(nearfar_key_queue_clear(queue.get()));
   ok(nearfar_key_queue_view(queue.get(), &keys, nullptr));
   EXPECT_EQ(keys.rows, 0);
   ok(nearfar_key_queue_load(queue.get(), file.name().c_str()));
   ok(nearfar_key_queue_view(queue.get(), &keys, nullptr));
-  expect_same_bits<S>(matrix_of<S>(keys), matrix_of(wanted.keys()), "keys loaded again");
+  expect_same_bits<T>(matrix_of<T>(keys), matrix_of<T>(wanted.keys()), "keys loaded again");
 }
 
 TEST(CMemory, KeyQueue) {
   expect_same_queue<float>();
   expect_same_queue<double>();
+  expect_same_queue<Eigen::bfloat16>();
+  expect_same_queue<Eigen::half>();
 }
 
 // A step of MoCo: the view is what a loss takes as negatives.
@@ -133,12 +142,13 @@ TEST(CMemory, AViewOfAQueueIsWhatALossTakes) {
             nearfar::InfoNce<double>().forward(a, b, wanted.negatives(query_ids)).value);
 }
 
-template <class S>
+template <class T>
 void expect_same_cross_batch() {
+  using S = ScalarOf<T>;
   nearfar_cross_batch_memory* raw = nullptr;
-  ok(nearfar_cross_batch_memory_create(scalar_of<S>, capacity, depth, &raw));
+  ok(nearfar_cross_batch_memory_create(scalar_of<T>, capacity, depth, &raw));
   const Owned<nearfar_cross_batch_memory> memory(raw);
-  nearfar::CrossBatchMemory<S> wanted(capacity, depth);
+  nearfar::CrossBatchMemory<T> wanted(capacity, depth);
   const std::vector<std::int64_t> labels = {0, 1, 0};
   for (std::uint64_t step = 0; step < 3; ++step) {
     const Matrix<S> batch = random_rows<S>(3, depth, step);
@@ -150,7 +160,7 @@ void expect_same_cross_batch() {
   nearfar_rows rows;
   nearfar_targets targets;
   ok(nearfar_cross_batch_memory_view(memory.get(), &rows, &targets, sizeof targets));
-  expect_same_bits<S>(matrix_of<S>(rows), matrix_of(wanted.rows()), "rows");
+  expect_same_bits<T>(matrix_of<T>(rows), matrix_of<T>(wanted.rows()), "rows");
   EXPECT_EQ(targets.rule, NEARFAR_LABELS);
   const std::vector<std::int64_t> its_labels = vector_of(targets.labels);
   ASSERT_EQ(targets.labels.count, wanted.size());
@@ -176,25 +186,28 @@ void expect_same_cross_batch() {
   ok(nearfar_cross_batch_memory_clear(memory.get()));
   ok(nearfar_cross_batch_memory_load(memory.get(), file.name().c_str()));
   ok(nearfar_cross_batch_memory_view(memory.get(), &rows, &targets, sizeof targets));
-  expect_same_bits<S>(matrix_of<S>(rows), matrix_of(wanted.rows()), "rows loaded again");
+  expect_same_bits<T>(matrix_of<T>(rows), matrix_of<T>(wanted.rows()), "rows loaded again");
   EXPECT_EQ(vector_of(targets.labels), its_labels);
 }
 
 TEST(CMemory, CrossBatchMemory) {
   expect_same_cross_batch<float>();
   expect_same_cross_batch<double>();
+  expect_same_cross_batch<Eigen::bfloat16>();
+  expect_same_cross_batch<Eigen::half>();
 }
 
-template <class S>
+template <class T>
 void expect_same_bank() {
+  using S = ScalarOf<T>;
   auto options = defaults(nearfar_memory_bank_options_init);
   EXPECT_EQ(options.momentum, 0.5);
   options.momentum = 0.25;
   options.seed = 11;
   nearfar_memory_bank* raw = nullptr;
-  ok(nearfar_memory_bank_create(scalar_of<S>, 6, depth, &options, &raw));
+  ok(nearfar_memory_bank_create(scalar_of<T>, 6, depth, &options, &raw));
   const Owned<nearfar_memory_bank> bank(raw);
-  nearfar::MemoryBank<S> wanted(6, depth, {.momentum = 0.25, .seed = 11});
+  nearfar::MemoryBank<T> wanted(6, depth, {.momentum = 0.25, .seed = 11});
   const std::vector<std::int64_t> samples = {4, 0, 4};
   const nearfar_integers indices = {samples.data(), 3};
   const Matrix<S> x = random_rows<S>(3, depth, 1);
@@ -203,9 +216,9 @@ void expect_same_bank() {
   wanted.update(samples, x);
   nearfar_rows rows;
   ok(nearfar_memory_bank_view(bank.get(), &rows));
-  expect_same_bits<S>(matrix_of<S>(rows), matrix_of(wanted.rows()), "rows");
-  Matrix<S> got(3, depth), gathered;
-  nearfar_gradient out = c_gradient(got);
+  expect_same_bits<T>(matrix_of<T>(rows), matrix_of<T>(wanted.rows()), "rows");
+  Matrix<T> got(3, depth), gathered;
+  nearfar_gradient out = {got.data(), 3, depth, 0, scalar_of<T>, NEARFAR_OVERWRITE};
   ok(nearfar_memory_bank_gather(bank.get(), &indices, &out));
   wanted.gather(samples, gathered);
   expect_same_bits(got, gathered, "gathered");
@@ -217,18 +230,22 @@ void expect_same_bank() {
   ok(nearfar_memory_bank_update(bank.get(), &indices, &cx));
   ok(nearfar_memory_bank_load(bank.get(), file.name().c_str()));
   ok(nearfar_memory_bank_view(bank.get(), &rows));
-  expect_same_bits<S>(matrix_of<S>(rows), matrix_of(wanted.rows()), "rows loaded again");
+  expect_same_bits<T>(matrix_of<T>(rows), matrix_of<T>(wanted.rows()), "rows loaded again");
 }
 
 TEST(CMemory, MemoryBank) {
   expect_same_bank<float>();
   expect_same_bank<double>();
+  expect_same_bank<Eigen::bfloat16>();
+  expect_same_bank<Eigen::half>();
 }
 
 TEST(CMemory, RefusesWhatDoesNotFitAndStaysAsItWas) {
   nearfar_key_queue* none = nullptr;
   refused(nearfar_key_queue_create(0, capacity, depth, &none), NEARFAR_INVALID_ARGUMENT,
-          "nearfar: scalar: wanted NEARFAR_FLOAT or NEARFAR_DOUBLE, got 0");
+          "nearfar: scalar: wanted NEARFAR_FLOAT, NEARFAR_DOUBLE, NEARFAR_BFLOAT16 or "
+          "NEARFAR_HALF, got "
+          "0");
   refused(nearfar_key_queue_create(NEARFAR_FLOAT, 0, depth, &none), NEARFAR_INVALID_ARGUMENT,
           "nearfar: capacity: wanted a number > 0, got 0");
   EXPECT_EQ(none, nullptr);

@@ -36,22 +36,30 @@ std::string saved(const M& memory) {
   return out.str();
 }
 
-/// The file of the scalar type.
-template <class S>
-std::string of_scalar(const char* of_float, const char* of_double) {
-  return bytes(sizeof(S) == sizeof(float) ? of_float : of_double);
+/// The file of the type of numbers.
+template <class T>
+std::string of_type(const char* of_float, const char* of_double, const char* of_bfloat16,
+                    const char* of_half) {
+  if (std::is_same_v<T, Eigen::bfloat16>) return bytes(of_bfloat16);
+  if (std::is_same_v<T, Eigen::half>) return bytes(of_half);
+  return bytes(std::is_same_v<T, float> ? of_float : of_double);
 }
 
-template <class S>
+template <class T>
+std::string key_queue() {
+  using namespace files_of_format_1;
+  return of_type<T>(key_queue_float, key_queue_double, key_queue_bfloat16, key_queue_half);
+}
+
+template <class T>
 class EarlierFiles : public testing::Test {};
-using Scalars = testing::Types<float, double>;
-TYPED_TEST_SUITE(EarlierFiles, Scalars);
+using Types = testing::Types<float, double, Eigen::bfloat16, Eigen::half>;
+TYPED_TEST_SUITE(EarlierFiles, Types);
 
 TYPED_TEST(EarlierFiles, OfFormat1HoldAQueue) {
-  using S = TypeParam;
-  using namespace files_of_format_1;
-  const std::string file = of_scalar<S>(key_queue_float, key_queue_double);
-  KeyQueue<S> queue(4, 3);
+  using S = nearfar::detail::ScalarOfStored<TypeParam>;
+  const std::string file = key_queue<TypeParam>();
+  KeyQueue<TypeParam> queue(4, 3);
   load(queue, file);
   // Six keys were pushed to four slots.
   EXPECT_EQ(numbers(queue.keys()), numbers(nearfar::Rows<S>(numbered<S>(4, 3, 3))));
@@ -60,10 +68,11 @@ TYPED_TEST(EarlierFiles, OfFormat1HoldAQueue) {
 }
 
 TYPED_TEST(EarlierFiles, OfFormat1HoldACrossBatchMemory) {
-  using S = TypeParam;
+  using S = nearfar::detail::ScalarOfStored<TypeParam>;
   using namespace files_of_format_1;
-  const std::string file = of_scalar<S>(cross_batch_memory_float, cross_batch_memory_double);
-  CrossBatchMemory<S> memory(4, 2);
+  const std::string file = of_type<TypeParam>(cross_batch_memory_float, cross_batch_memory_double,
+                                              cross_batch_memory_bfloat16, cross_batch_memory_half);
+  CrossBatchMemory<TypeParam> memory(4, 2);
   load(memory, file);
   EXPECT_EQ(numbers(memory.rows()), numbers(nearfar::Rows<S>(numbered<S>(3, 2, 1))));
   EXPECT_EQ(listed(memory.labels()), numbers_from(3, -1));
@@ -72,24 +81,27 @@ TYPED_TEST(EarlierFiles, OfFormat1HoldACrossBatchMemory) {
 }
 
 TYPED_TEST(EarlierFiles, OfFormat1HoldAMemoryBank) {
-  using S = TypeParam;
+  using S = nearfar::detail::ScalarOfStored<TypeParam>;
   using namespace files_of_format_1;
-  const std::string file = of_scalar<S>(memory_bank_float, memory_bank_double);
-  MemoryBank<S> bank(3, 2);
+  const std::string file = of_type<TypeParam>(memory_bank_float, memory_bank_double,
+                                              memory_bank_bfloat16, memory_bank_half);
+  MemoryBank<TypeParam> bank(3, 2);
   load(bank, file);
   const std::vector<S> want = {S(0.6), S(0.8), S(-0.8), S(0.6), S(0), S(1)};
   const std::vector<S> got = numbers(bank.rows());
   ASSERT_EQ(got.size(), want.size());
-  for (std::size_t k = 0; k < want.size(); ++k) EXPECT_NEAR(got[k], want[k], 1e-7);
+  // Half a unit of the last digit.
+  const double error = std::is_same_v<TypeParam, Eigen::bfloat16> ? 0x1p-9
+                       : std::is_same_v<TypeParam, Eigen::half>   ? 0x1p-12
+                                                                  : 1e-7;
+  for (std::size_t k = 0; k < want.size(); ++k) EXPECT_NEAR(got[k], want[k], error);
   EXPECT_EQ(saved(bank), file);
 }
 
 TYPED_TEST(EarlierFiles, OfBigEndianWritersAreRefusedByName) {
-  using S = TypeParam;
-  std::string file =
-      of_scalar<S>(files_of_format_1::key_queue_float, files_of_format_1::key_queue_double);
+  std::string file = key_queue<TypeParam>();
   std::reverse(file.begin() + 8, file.begin() + 12);  // the number of the format
-  KeyQueue<S> queue(4, 3);
+  KeyQueue<TypeParam> queue(4, 3);
   try {
     load(queue, file);
     FAIL() << "read a big-endian file";

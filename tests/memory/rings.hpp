@@ -53,7 +53,11 @@ std::vector<std::int64_t> listed(const Labels& labels) {
 
 template <class S>
 std::vector<S> numbers(const nearfar::Rows<S>& rows) {
-  return std::vector<S>(rows.data(), rows.data() + rows.rows() * rows.cols());
+  std::vector<S> out;
+  for (Index i = 0; i < rows.rows(); ++i) {
+    for (Index k = 0; k < rows.cols(); ++k) out.push_back(rows(i, k));
+  }
+  return out;
 }
 
 /// Every damaged file must be refused, with `memory` unchanged: `state(memory)` returns its state.

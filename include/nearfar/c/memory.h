@@ -5,9 +5,10 @@
 
 /// \file
 /// Embeddings kept between steps: nearfar::KeyQueue, nearfar::CrossBatchMemory and
-/// nearfar::MemoryBank, of float or of double. Each is made by `_create` and freed by `_destroy`,
-/// for which null is no error. One that is pushed to, updated or loaded may not be in use by
-/// another thread. Views hold until then.
+/// nearfar::MemoryBank. Numbers are of the type that `_create` is given; of NEARFAR_BFLOAT16 and
+/// NEARFAR_HALF they are rounded to nearest, and views are of that type: for calls that compute in
+/// float. Each is made by `_create` and freed by `_destroy`, for which null is no error. One that
+/// is pushed to, updated or loaded may not be in use by another thread. Views hold until then.
 ///
 /// `_save` writes a file, and `_load` takes one that was saved from a memory of the same kind,
 /// scalar type and sizes; C++ reads and writes the same files. NEARFAR_FILE for a file that cannot
@@ -101,7 +102,7 @@ nearfar_status nearfar_memory_bank_create(nearfar_scalar scalar, int64_t count, 
 /// Sets `rows` to a view of all rows, row i that of sample i.
 nearfar_status nearfar_memory_bank_view(const nearfar_memory_bank* bank, nearfar_rows* rows);
 
-/// Copies the rows of n samples to `out`, n x dim, which is overwritten.
+/// Copies the rows of n samples to `out`, n x dim of the bank's type, which is overwritten.
 nearfar_status nearfar_memory_bank_gather(const nearfar_memory_bank* bank,
                                           const nearfar_integers* indices,
                                           const nearfar_gradient* out);

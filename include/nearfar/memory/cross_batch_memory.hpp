@@ -16,9 +16,13 @@ namespace nearfar {
 /// the memory. Without ids push after the loss, or a row's nearest positive is its own copy. New
 /// rows overwrite the oldest ones.
 ///
-/// The first push allocates capacity x D numbers. No thread may read the memory during a push.
-template <class S>
+/// The first push allocates capacity x D numbers of T: float, double, or Eigen::bfloat16 or
+/// Eigen::half, which are rows for losses over float and take half the memory; rows are then
+/// rounded to nearest. No thread may read the memory during a push.
+template <class T>
 class CrossBatchMemory {
+  using S = detail::ScalarOfStored<T>;  // scalar type of losses that take its rows
+
  public:
   /// Throws std::invalid_argument unless both are > 0.
   CrossBatchMemory(Index capacity, Index dim) : ring_(capacity, dim) {}
@@ -30,8 +34,8 @@ class CrossBatchMemory {
 
   /// Appends rows (n x D, any n) with a label each; of more rows than capacity() the last ones
   /// stay. Either all rows of a memory have ids or none has. Throws std::invalid_argument on a
-  /// wrong shape or count, std::domain_error on an element that is not finite; the memory is then
-  /// unchanged.
+  /// wrong shape or count, std::domain_error on an element that is not finite or not as T; the
+  /// memory is then unchanged.
   void push(Rows<S> rows, Labels labels) { ring_.push("rows", rows, &labels, nullptr); }
   void push(Rows<S> rows, Labels labels, Labels ids) { ring_.push("rows", rows, &labels, &ids); }
 
@@ -48,7 +52,7 @@ class CrossBatchMemory {
     return ring_.has_ids() ? Targets(labels()).ids(ids()) : Targets(labels());
   }
 
-  /// Writes the memory, or reads a file that `save` wrote for a memory of the same scalar type,
+  /// Writes the memory, or reads a file that `save` wrote for a memory of the same T,
   /// capacity and dim. Throws std::runtime_error on a file that cannot be written or read, and on
   /// one that is truncated, damaged or of another kind; the file, or the memory, is then unchanged.
   void save(const std::filesystem::path& file) const {
@@ -63,7 +67,7 @@ class CrossBatchMemory {
   void load(std::istream& in) { ring_.load(in, detail::SavedKind::cross_batch_memory); }
 
  private:
-  detail::RowRing<S> ring_;
+  detail::RowRing<T> ring_;
 };
 
 }  // namespace nearfar

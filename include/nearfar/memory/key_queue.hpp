@@ -17,9 +17,13 @@ namespace nearfar {
 /// own image. A queue that is not full has size() negatives. The queue does not normalise rows
 /// (Cosine does so in each call).
 ///
-/// The first push allocates capacity x D numbers. No thread may read the queue during a push.
-template <class S>
+/// The first push allocates capacity x D numbers of T: float, double, or Eigen::bfloat16 or
+/// Eigen::half, which are rows for losses over float and take half the memory; keys are then
+/// rounded to nearest. No thread may read the queue during a push.
+template <class T>
 class KeyQueue {
+  using S = detail::ScalarOfStored<T>;  // scalar type of losses that take its rows
+
  public:
   /// Throws std::invalid_argument unless both are > 0.
   KeyQueue(Index capacity, Index dim) : ring_(capacity, dim) {}
@@ -31,7 +35,7 @@ class KeyQueue {
 
   /// Appends keys (n x D, any n); of more rows than capacity() the last ones stay. Either all rows
   /// of a queue have ids or none has. Throws std::invalid_argument on a wrong shape or count,
-  /// std::domain_error on an element that is not finite; the queue is then unchanged.
+  /// std::domain_error on an element that is not finite or not as T; the queue is then unchanged.
   void push(Rows<S> keys) { ring_.push("keys", keys, nullptr, nullptr); }
   void push(Rows<S> keys, Labels ids) { ring_.push("keys", keys, nullptr, &ids); }
 
@@ -53,7 +57,7 @@ class KeyQueue {
     return negatives().ids(ids(), query_ids);
   }
 
-  /// Writes the queue, or reads a file that `save` wrote for a queue of the same scalar type,
+  /// Writes the queue, or reads a file that `save` wrote for a queue of the same T,
   /// capacity and dim. Throws std::runtime_error on a file that cannot be written or read, and on
   /// one that is truncated, damaged or of another kind; the file, or the queue, is then unchanged.
   void save(const std::filesystem::path& file) const {
@@ -68,7 +72,7 @@ class KeyQueue {
   void load(std::istream& in) { ring_.load(in, detail::SavedKind::key_queue); }
 
  private:
-  detail::RowRing<S> ring_;
+  detail::RowRing<T> ring_;
 };
 
 }  // namespace nearfar

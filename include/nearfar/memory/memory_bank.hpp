@@ -12,6 +12,7 @@
 #include "nearfar/core/random.hpp"
 #include "nearfar/engine/finite.hpp"
 #include "nearfar/memory/saved.hpp"
+#include "nearfar/memory/stored_number.hpp"
 
 namespace nearfar {
 
@@ -31,9 +32,12 @@ struct MemoryBankOptions {
 ///     bank.update(indices, x);
 ///
 /// The first rows are random directions, a function of the seed alone. A bank has count x D
-/// numbers. No thread may read the bank during an update.
-template <class S>
+/// numbers of T: float, double, or Eigen::bfloat16 or Eigen::half, which are rows for losses over
+/// float and take half the memory. No thread may read the bank during an update.
+template <class T>
 class MemoryBank {
+  using S = detail::ScalarOfStored<T>;  // scalar type of losses that take its rows
+
  public:
   /// Throws std::invalid_argument unless count and dim are > 0 and 0 <= momentum < 1.
   MemoryBank(Index count, Index dim, MemoryBankOptions options = {})
@@ -59,19 +63,19 @@ class MemoryBank {
   /// All rows (count x D); row i is that of sample i. Valid during the life of the bank.
   Rows<S> rows() const { return Rows<S>(rows_.data(), count_, dim_); }
 
-  /// Copies the rows of these samples to `out`, indices x D; a Matrix is resized. Throws
-  /// std::invalid_argument on an index that is none, and on memory of another shape, of 16-bit
-  /// elements or made by `accumulate`.
+  /// Copies the rows of these samples to `out`, indices x D of T; a Matrix is resized. Throws
+  /// std::invalid_argument on an index that is none, and on memory of another shape or type, or
+  /// made by `accumulate`.
   void gather(Labels indices, GradientRows<S> out) const {
     check_indices(indices);
     if (out.accumulates()) fail_argument("out", "memory to overwrite", "memory to add to");
-    if (out.element() != detail::Element::scalar) {
-      fail_argument("out", "elements of the bank's type", "16-bit elements");
+    if (out.element() != detail::element_of<T>) {
+      fail_argument("out", "elements of the bank's type", "elements of another type");
     }
     out.check_shape("out", indices.size(), dim_);
     out.open(indices.size(), dim_);
     for (Index i = 0; i < indices.size(); ++i) {
-      std::copy_n(row(indices[i]), dim_, out.row(i));
+      std::copy_n(row(indices[i]), dim_, static_cast<T*>(out.address(i)));
     }
   }
 
@@ -88,16 +92,19 @@ class MemoryBank {
       fail_shape("x", indices.size(), dim_, x.rows(), x.cols());
     }
     detail::check_finite("x", x, 1);
-    if (x.data() != nullptr && detail::overlap(x.place(), detail::place_of(rows_))) {
-      const std::vector<S> copy = rows_;  // x lies in the bank itself, whose rows change
-      update(indices, Rows<S>(copy.data() + (x.data() - rows_.data()), x.rows(), dim_, x.stride()));
+    if (detail::overlap(x.place(), detail::place_of(rows_))) {
+      std::vector<S> copy;  // x lies in the bank itself, whose rows change
+      for (Index i = 0; i < x.rows(); ++i) {
+        for (Index k = 0; k < dim_; ++k) copy.push_back(x(i, k));
+      }
+      update(indices, Rows<S>(copy.data(), x.rows(), dim_));
       return;
     }
     std::vector<double> mixed(static_cast<std::size_t>(dim_));
     for (Index i = 0; i < x.rows(); ++i) {
       for (Index k = 0; k < dim_; ++k) mixed[at(k)] = static_cast<double>(x(i, k));
       if (!normalise(mixed)) continue;
-      const S* old = row(indices[i]);
+      const T* old = row(indices[i]);
       for (Index k = 0; k < dim_; ++k) {
         mixed[at(k)] = options_.momentum * static_cast<double>(old[k]) +
                        (1 - options_.momentum) * mixed[at(k)];
@@ -106,7 +113,7 @@ class MemoryBank {
     }
   }
 
-  /// Writes the bank, or reads a file that `save` wrote for a bank of the same scalar type, count
+  /// Writes the bank, or reads a file that `save` wrote for a bank of the same T, count
   /// and dim. Throws std::runtime_error on a file that cannot be written or read, and on one that
   /// is truncated, damaged or of another kind; the file, or the bank, is then unchanged.
   void save(const std::filesystem::path& file) const {
@@ -119,7 +126,7 @@ class MemoryBank {
   }
   void save(std::ostream& out) const {
     detail::SavedWriter writer(out, detail::SavedKind::memory_bank);
-    writer.put(static_cast<std::uint32_t>(sizeof(S)));
+    writer.put_type<T>();
     writer.put(static_cast<std::int64_t>(count_));
     writer.put(static_cast<std::int64_t>(dim_));
     writer.put_all(rows_);
@@ -127,13 +134,14 @@ class MemoryBank {
   }
   void load(std::istream& in) {
     detail::SavedReader reader(in, detail::SavedKind::memory_bank);
-    reader.expect("bytes a number", static_cast<std::uint32_t>(sizeof(S)));
+    reader.expect_type<T>();
     reader.expect("count", static_cast<std::int64_t>(count_));
     reader.expect("dim", static_cast<std::int64_t>(dim_));
-    std::vector<S> rows = reader.template get_all<S>(rows_.size());
+    std::vector<T> rows = reader.template get_all<T>(rows_.size());
     reader.finish();
-    for (const S number : rows) {
-      if (!detail::is_finite(number)) fail_file("memory", "holds a number that is not finite");
+    for (const T number : rows) {
+      if (!detail::is_finite_number(number))
+        fail_file("memory", "holds a number that is not finite");
     }
     rows_ = std::move(rows);
   }
@@ -141,7 +149,7 @@ class MemoryBank {
  private:
   static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
-  const S* row(std::int64_t i) const { return rows_.data() + static_cast<Index>(i) * dim_; }
+  const T* row(std::int64_t i) const { return rows_.data() + static_cast<Index>(i) * dim_; }
 
   void check_indices(const Labels& indices) const {
     for (Index i = 0; i < indices.size(); ++i) {
@@ -176,13 +184,14 @@ class MemoryBank {
 
   void store(Index i, std::vector<double>& x) {
     if (!normalise(x)) return;
-    for (Index k = 0; k < dim_; ++k) rows_[at(i * dim_ + k)] = static_cast<S>(x[at(k)]);
+    for (Index k = 0; k < dim_; ++k)
+      rows_[at(i * dim_ + k)] = static_cast<T>(static_cast<S>(x[at(k)]));
   }
 
   Index count_;
   Index dim_;
   MemoryBankOptions options_;
-  std::vector<S> rows_;
+  std::vector<T> rows_;
 };
 
 }  // namespace nearfar

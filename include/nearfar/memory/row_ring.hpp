@@ -9,6 +9,7 @@
 #include "nearfar/core/matrix.hpp"
 #include "nearfar/engine/finite.hpp"
 #include "nearfar/memory/saved.hpp"
+#include "nearfar/memory/stored_number.hpp"
 
 /// \file
 /// A ring of the rows pushed last.
@@ -16,10 +17,12 @@
 namespace nearfar::detail {
 
 /// A ring of rows with labels and ids. Pushed rows lie in slots 0 .. size() - 1; once the ring is
-/// full, the next row takes the slot of the oldest.
-template <class S>
+/// full, the next row takes the slot of the oldest. Rows are stored as T and read as rows of S.
+template <class T>
 class RowRing {
  public:
+  using S = ScalarOfStored<T>;
+
   RowRing(Index capacity, Index dim) : capacity_(capacity), dim_(dim) {
     if (capacity < 1) fail_argument("capacity", "a number > 0", std::to_string(capacity));
     if (dim < 1) fail_argument("dim", "a number > 0", std::to_string(dim));
@@ -45,9 +48,10 @@ class RowRing {
                     has_ids_ ? "none" : "some");
     }
     check_finite(name, rows, 1);
+    check_fits<T>(name, rows);
     if (is_own(rows, labels, ids)) {
       // The slots are overwritten in order, so rows of the ring itself must be copied before.
-      std::vector<S> copy(static_cast<std::size_t>(rows.rows() * dim_));
+      std::vector<T> copy(static_cast<std::size_t>(rows.rows() * dim_));
       for (Index i = 0; i < rows.rows(); ++i) copy_row(rows, i, copy.data() + i * dim_);
       const std::vector<std::int64_t> own_labels = copy_of(labels);
       const std::vector<std::int64_t> own_ids = copy_of(ids);
@@ -81,7 +85,7 @@ class RowRing {
 
   void save(std::ostream& out, SavedKind kind) const {
     SavedWriter writer(out, kind);
-    writer.put(static_cast<std::uint32_t>(sizeof(S)));
+    writer.put_type<T>();
     for (const Index number : {capacity_, dim_, size_, next_}) {
       writer.put(static_cast<std::int64_t>(number));
     }
@@ -96,7 +100,7 @@ class RowRing {
   /// unchanged.
   void load(std::istream& in, SavedKind kind) {
     SavedReader reader(in, kind);
-    reader.expect("bytes a number", static_cast<std::uint32_t>(sizeof(S)));
+    reader.expect_type<T>();
     reader.expect("capacity", static_cast<std::int64_t>(capacity_));
     reader.expect("dim", static_cast<std::int64_t>(dim_));
     RowRing loaded(capacity_, dim_);
@@ -110,8 +114,8 @@ class RowRing {
     loaded.has_ids_ = reader.get<std::uint32_t>() != 0;
     loaded.reserve();
     for (Index k = 0; k < loaded.size_ * dim_; ++k) {
-      const S number = reader.get<S>();
-      if (!is_finite(number)) fail_file("memory", "holds a number that is not finite");
+      const T number = reader.get<T>();
+      if (!is_finite_number(number)) fail_file("memory", "holds a number that is not finite");
       loaded.rows_[static_cast<std::size_t>(k)] = number;
     }
     const auto count = static_cast<std::size_t>(loaded.size_);
@@ -133,12 +137,12 @@ class RowRing {
     return own;
   }
 
-  /// Row i as S, whatever it is stored as.
-  void copy_row(const Rows<S>& rows, Index i, S* out) const {
-    if (const S* row = rows.row(i)) {
-      std::copy_n(row, dim_, out);
+  /// Row i as T, whatever it is stored as. Rounds to nearest, ties to even.
+  void copy_row(const Rows<S>& rows, Index i, T* out) const {
+    if (rows.element() == element_of<T>) {
+      std::copy_n(static_cast<const T*>(rows.address(i)), dim_, out);
     } else {
-      for (Index k = 0; k < dim_; ++k) out[k] = rows(i, k);
+      for (Index k = 0; k < dim_; ++k) out[k] = static_cast<T>(rows(i, k));
     }
   }
 
@@ -165,7 +169,7 @@ class RowRing {
   Index size_ = 0;
   Index next_ = 0;  // the slot of the next row
   bool has_ids_ = false;
-  std::vector<S> rows_;
+  std::vector<T> rows_;
   std::vector<std::int64_t> labels_;  // empty, or one a row
   std::vector<std::int64_t> ids_;     // likewise
 };

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "nearfar/core/errors.hpp"
+#include "nearfar/core/stored_types.hpp"
 #include "nearfar/memory/whole_file.hpp"
 
 /// \file
@@ -48,6 +49,28 @@ class SavedHash {
   std::uint64_t state_ = 0xcbf29ce484222325ull;
 };
 
+/// The number of a type of numbers in a file: its bytes, as in the first files, or a number from 16
+/// on.
+template <class T>
+inline constexpr std::uint32_t saved_type = std::is_same_v<T, Eigen::half>       ? 16
+                                            : std::is_same_v<T, Eigen::bfloat16> ? 17
+                                                                                 : sizeof(T);
+
+inline std::string name_of_saved_type(std::uint32_t type) {
+  switch (type) {
+    case saved_type<float>:
+      return "float";
+    case saved_type<double>:
+      return "double";
+    case saved_type<Eigen::half>:
+      return "half";
+    case saved_type<Eigen::bfloat16>:
+      return "bfloat16";
+    default:
+      return "type " + std::to_string(type);
+  }
+}
+
 /// Converts between the bytes of a number and the file's order.
 template <class T>
 std::array<char, sizeof(T)> little_endian(std::array<char, sizeof(T)> bytes) {
@@ -71,7 +94,7 @@ class SavedWriter {
 
   template <class T>
   void put(T number) {
-    static_assert(std::is_arithmetic_v<T>);
+    static_assert(std::is_arithmetic_v<T> || is_16_bit<T>);
     const auto bytes = little_endian<T>(std::bit_cast<std::array<char, sizeof(T)>>(number));
     write(bytes.data(), bytes.size());
   }
@@ -79,6 +102,12 @@ class SavedWriter {
   template <class T>
   void put_all(const std::vector<T>& numbers) {
     for (const T number : numbers) put(number);
+  }
+
+  /// That numbers follow that are of type T.
+  template <class T>
+  void put_type() {
+    put(saved_type<T>);
   }
 
   /// Throws std::runtime_error if some bytes could not be written.
@@ -133,6 +162,15 @@ class SavedReader {
       fail_file("memory", "has " + std::string(name) + " " + std::to_string(got) + ", wanted " +
                               std::to_string(wanted));
     }
+  }
+
+  /// Throws unless the numbers of the file are of type T.
+  template <class T>
+  void expect_type() {
+    const auto got = get<std::uint32_t>();
+    if (got == saved_type<T>) return;
+    fail_file("memory", "has numbers of " + name_of_saved_type(got) + ", wanted " +
+                            name_of_saved_type(saved_type<T>));
   }
 
   template <class T>
