@@ -112,6 +112,36 @@ void expect_one_process(std::size_t sets, const Many& many, const One& one, bool
   }
 }
 
+/// Rows of 16 bits: the bits of the same rows in float, each gradient rounded once.
+template <class Many>
+void expect_floats_rounded(std::size_t sets, const Many& many) {
+  ProcessGroupExchange exchange = world();
+  const Tensor labels = own(
+      exchange, integers({0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}));
+  for (const at::ScalarType type : {at::kHalf, at::kBFloat16}) {
+    std::vector<Tensor> narrow;
+    std::vector<Tensor> wide;
+    for (std::size_t k = 0; k < sets; ++k) {
+      narrow.push_back(own(exchange, rows(n, 5, k + 1)).to(type).requires_grad_(true));
+      wide.push_back(narrow[k].detach().to(at::kFloat).requires_grad_(true));
+    }
+    for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
+      SCOPED_TRACE("schedule " + std::to_string(static_cast<int>(schedule)));
+      const Tensor got = many(Sharding(exchange, schedule), narrow, labels);
+      const Tensor want = many(Sharding(exchange, schedule), wide, labels);
+      EXPECT_EQ(got.scalar_type(), at::kFloat);
+      EXPECT_TRUE(got.equal(want));
+      (got * 0.7).backward();
+      (want * 0.7).backward();
+      for (std::size_t k = 0; k < sets; ++k) {
+        EXPECT_TRUE(narrow[k].grad().equal(wide[k].grad().to(type)));
+        narrow[k].mutable_grad().reset();
+        wide[k].mutable_grad().reset();
+      }
+    }
+  }
+}
+
 #define EXPECT_ONE_PROCESS_OF_PAIRS(name)                \
   expect_one_process(                                    \
       2,                                                 \
@@ -139,6 +169,29 @@ TEST(ShardedTensors, AreThoseOfOneProcess) {
   EXPECT_ONE_PROCESS_OVER_LABELS(circle);
   EXPECT_ONE_PROCESS_OVER_LABELS(lifted_structure);
   EXPECT_ONE_PROCESS_OVER_LABELS(mined_triplet);
+}
+
+#define EXPECT_FLOATS_ROUNDED_OF_PAIRS(name)                                  \
+  expect_floats_rounded(2, [](Sharding where, const auto& x, const Tensor&) { \
+    return sharded::name(where, x[0], x[1]);                                  \
+  })
+#define EXPECT_FLOATS_ROUNDED_OVER_LABELS(name)                                      \
+  expect_floats_rounded(1, [](Sharding where, const auto& x, const Tensor& labels) { \
+    return sharded::name(where, x[0], labels);                                       \
+  })
+
+TEST(ShardedTensors, TakeRowsOf16Bits) {
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(info_nce);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(nt_xent);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(clip);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(sig_lip);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(sup_con);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(hadsell);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(linear_contrastive);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(multi_similarity);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(circle);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(lifted_structure);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(mined_triplet);
 }
 
 TEST(ShardedTensors, TakeTargets) {

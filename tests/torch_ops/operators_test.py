@@ -77,9 +77,10 @@ def argument(operator, name):
 
 
 def schemas():
-    """Those of all operators."""
+    """Those of all losses."""
     out = [s for s in torch._C._jit_get_all_schemas()
-           if s.name.startswith("nearfar::") and not s.name.startswith("nearfar::_")]
+           if s.name.startswith("nearfar::") and not s.name.startswith("nearfar::_")
+           and str(s.returns[0].type) == "Tensor"]
     return sorted(out, key=lambda s: (s.name, s.overload_name))
 
 
