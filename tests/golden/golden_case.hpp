@@ -16,13 +16,6 @@
 
 namespace golden {
 
-/// The result of a runner for a case.
-template <class S>
-struct Computed {
-  double loss = 0;
-  std::map<std::string, nearfar::Matrix<S>> gradients;  ///< numbers as 1 x 1
-};
-
 /// A case that records which of its entries were read. An option or input that no runner read is
 /// unknown to the runner, and the test fails.
 class Case {

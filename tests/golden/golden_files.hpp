@@ -6,7 +6,7 @@
 #include <cctype>
 #include <cstdlib>
 
-#include "golden/runner.hpp"
+#include "golden/runners.hpp"
 
 /// \file
 /// The reference cases of a folder, and their comparison with what a runner computes: tests/golden,
@@ -44,7 +44,7 @@ void run(const std::filesystem::path& file, const std::map<std::string, Runner<S
   Case c(file);
   const auto runner = runners.find(c.loss());
   ASSERT_NE(runner, runners.end()) << "unknown loss " << c.loss();
-  const Computed<S> computed = runner->second(c);
+  const support::Outcome<S> computed = runner->second(c);
   for (const std::string& name : c.unused()) ADD_FAILURE() << "unknown option or input " << name;
 
   EXPECT_NEAR(computed.loss, c.expected_loss(),
@@ -63,14 +63,6 @@ void run(const std::filesystem::path& file, const std::map<std::string, Runner<S
   }
 }
 
-/// The cases of losses that have a runner.
-template <class S>
-std::vector<std::filesystem::path> files_of(const std::map<std::string, Runner<S>>& runners) {
-  std::vector<std::filesystem::path> out = files();
-  std::erase_if(out, [&](const auto& file) { return !runners.contains(Case(file).loss()); });
-  return out;
-}
-
 /// The name of a case as part of a test's name.
 inline std::string name_of(const testing::TestParamInfo<std::filesystem::path>& parameter) {
   std::string name = parameter.param.stem().string();
@@ -80,3 +72,16 @@ inline std::string name_of(const testing::TestParamInfo<std::filesystem::path>& 
 }
 
 }  // namespace golden
+
+/// A suite of all cases, each in double and in float, through an interface to the losses.
+#define NEARFAR_TEST_CASES(Suite, Through)                               \
+  class Suite : public testing::TestWithParam<std::filesystem::path> {}; \
+  TEST_P(Suite, MatchesInDouble) {                                       \
+    static const auto runners = golden::runners<double, Through>();      \
+    golden::run(GetParam(), runners);                                    \
+  }                                                                      \
+  TEST_P(Suite, MatchesInFloat) {                                        \
+    static const auto runners = golden::runners<float, Through>();       \
+    golden::run(GetParam(), runners);                                    \
+  }                                                                      \
+  INSTANTIATE_TEST_SUITE_P(Cases, Suite, testing::ValuesIn(golden::files()), golden::name_of);

@@ -1,16 +1,11 @@
 #include "golden/golden_files.hpp"
-#include "golden/golden_runners.hpp"
+#include "support/through_classes.hpp"
 
-/// Runs every reference case through the public API, in double and in float.
+/// Runs every reference case through the classes, in double and in float.
 
 namespace {
 
-class Golden : public testing::TestWithParam<std::filesystem::path> {};
-
-TEST_P(Golden, MatchesInDouble) { golden::run(GetParam(), golden::runners<double>()); }
-TEST_P(Golden, MatchesInFloat) { golden::run(GetParam(), golden::runners<float>()); }
-
-INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(golden::files()), golden::name_of);
+NEARFAR_TEST_CASES(Golden, support::ThroughClasses)
 
 TEST(GoldenFolder, HoldsCases) {
   EXPECT_FALSE(golden::files().empty()) << golden::folder() << " has no cases";
