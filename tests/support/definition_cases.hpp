@@ -7,6 +7,7 @@
 
 #include "support/definitions.hpp"
 #include "support/drawn_batches.hpp"
+#include "support/pair_definitions.hpp"
 #include "support/settings.hpp"
 #include "support/tolerance.hpp"
 
@@ -56,6 +57,13 @@ std::vector<typename Line::Options> defined_settings(std::uint64_t k) {
     all.push_back(all.back());
     all.back().t_p = 1;
     all.back().t_n = 3;
+  }
+  if constexpr (std::is_same_v<Line, nearfar::registered::dclw>) {
+    all.push_back(all.back());
+    all.back().sigma = 0.5;
+  }
+  if constexpr (std::is_same_v<Line, nearfar::registered::triplet>) {
+    std::erase_if(all, [](const auto& o) { return o.swap; });
   }
   if constexpr (std::is_same_v<Line, nearfar::registered::circle>) {
     all.push_back(all.back());
@@ -111,4 +119,79 @@ void expect_definition_over_labels() {
   });
 }
 
+// ---- rows that belong together by their places
+// ---------------------------------------------------
+
+/// Arguments of a loss whose rows have no labels, of the rows of a drawn batch and others like
+/// them: of one kind both sides are copies, of others some of their rows.
+template <class Line>
+NamedArguments<double> drawn_arguments(std::uint64_t k) {
+  const std::uint64_t kind = k % kinds_of_batches;
+  const Matrix<double> first = drawn_batch<double>(k, width_of(k)).x;
+  const Index n = first.rows();
+  const auto like_it = [&](Index rows, std::uint64_t seed) {
+    Matrix<double> out = random_rows<double>(rows, first.cols(), seed + k);
+    if (kind == 5 || kind == 6) {
+      for (Index i = 1; i < rows; i += 2) out.row(i) = out.row(i - 1);
+    }
+    if (kind == 7) {
+      for (Index i = 0; i < rows; i += 4) out.row(i).setZero();
+    }
+    return out;
+  };
+  constexpr Takes takes = Line::takes;
+  NamedArguments<double> out;
+  out.add("first", first);
+  if (takes == Takes::one_set) return out;
+  const Index each = takes == Takes::scored_lists ? 3 : 1;
+  out.add("second", kind == 1 && each == 1 ? first : like_it(n * each, 3000));
+  if (takes == Takes::triplets) out.add("third", like_it(n, 4000));
+  if (takes == Takes::scored_triplets) out.add("third", like_it(2 * n, 4000));
+  if (takes == Takes::predictions) out.constants = {like_it(n, 5000), like_it(n, 6000)};
+  Random random(7000 + k);
+  if (takes == Takes::matched_pairs || takes == Takes::labels_or_pairs) {
+    for (Index i = 0; i < n; ++i) out.same.push_back(random.below(2));
+  }
+  if (takes == Takes::scored_pairs || takes == Takes::scored_lists ||
+      takes == Takes::scored_triplets) {
+    for (Index i = 0; i < out.sets.back().rows(); ++i) {
+      out.numbers.push_back(double(random.below(5)) / 4);
+    }
+  }
+  return out;
+}
+
+/// One loss of rows without labels. A term of copies or of zero rows may be 0 but for the last
+/// digit of a cosine, which mean_nonzero counts: batches that have such rows are reduced otherwise.
+template <class Line, class Through, bool all_kernels>
+void expect_definition_by_places() {
+  for_defined_kernels<Line, all_kernels>([&]<class K>() {
+    for (std::uint64_t k = 0; k < defined_batches; ++k) {
+      const std::uint64_t kind = k % kinds_of_batches;
+      const NamedArguments<double> arguments = drawn_arguments<Line>(k);
+      for (const auto& options : defined_settings<Line, K>(k)) {
+        if constexpr (requires { options.reduction; }) {
+          const bool copies = kind == 1 || kind >= 5 || width_of(k) == 1;
+          if (copies && options.reduction == nearfar::Reduction::mean_nonzero) continue;
+        }
+        SCOPED_TRACE(std::string(Line::name) + " of " + name_of_kernel<K> + choices_in(options) +
+                     ", " + drawn_batch<double>(k, 1).name + ", width " +
+                     std::to_string(width_of(k)));
+        expect_defined(Through::template call<Line, double, K>(options, K(), arguments),
+                       oracle::defined_by_places<Line, K>(options, arguments), arguments.names);
+        if (testing::Test::HasFailure()) return;
+      }
+    }
+  });
+}
+
 }  // namespace support
+
+/// The losses of rows without labels that have a definition.
+#define NEARFAR_DEFINED_BY_PLACES(loss)                                                            \
+  loss(alignment) loss(angle) loss(barlow_twins) loss(byol) loss(clip) loss(co_sent)               \
+      loss(cosine_embedding) loss(dclw) loss(dhel) loss(distill_kl) loss(gor)                      \
+          loss(hadsell_contrastive) loss(hard_negative) loss(info_nce) loss(ko_leo)                \
+              loss(margin_mse) loss(mutual_information) loss(n_pair) loss(negative_cosine)         \
+                  loss(nt_xent) loss(rince) loss(rince_views) loss(score_regression) loss(sig_lip) \
+                      loss(triplet) loss(uniformity) loss(vic_reg)
