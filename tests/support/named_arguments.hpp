@@ -71,6 +71,7 @@ Matrix<S> matrix_of(const nearfar::Rows<S>& rows) {
 template <class S>
 struct Outcome {
   double loss = 0;
+  std::vector<double> values;  ///< with Reduction::none, through the classes
   std::map<std::string, Matrix<S>> gradients;
 
   void add_number(const char* name, double derivative) {

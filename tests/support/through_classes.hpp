@@ -44,6 +44,7 @@ struct ThroughClasses {
     Outcome<S> out;
     const auto store = [&](const auto& result) {
       out.loss = result.value;
+      out.values = result.values;
       add_numbers(result, out);
     };
     constexpr Takes takes = Line::takes;
