@@ -8,6 +8,33 @@
 #include "outputs.hpp"
 #include "status.hpp"
 
+namespace {
+
+// Types of this file alone, and with them all functions of memories of 16 bits. Those of Eigen's
+// types would be offered to users' programs, which have their own of these, compiled with other
+// flags.
+struct Bfloat16 : Eigen::bfloat16 {
+  using Eigen::bfloat16::bfloat16;
+};
+struct Half : Eigen::half {
+  using Eigen::half::half;
+};
+
+}  // namespace
+
+namespace nearfar::detail {
+
+template <>
+inline constexpr bool is_16_bit<Bfloat16> = true;
+template <>
+inline constexpr bool is_16_bit<Half> = true;
+template <>
+inline constexpr Element element_of<Bfloat16> = Element::bfloat16;
+template <>
+inline constexpr Element element_of<Half> = Element::half;
+
+}  // namespace nearfar::detail
+
 using namespace nearfar;
 using namespace nearfar::detail;
 using namespace nearfar::detail::c;
@@ -33,15 +60,14 @@ class AnyNumbers {
   }
 
  private:
-  using Any =
-      std::variant<Memory<float>, Memory<double>, Memory<Eigen::bfloat16>, Memory<Eigen::half>>;
+  using Any = std::variant<Memory<float>, Memory<double>, Memory<Bfloat16>, Memory<Half>>;
 
   template <class... Arguments>
   static Any make(nearfar_scalar scalar, const Arguments&... arguments) {
     if (scalar == NEARFAR_FLOAT) return Memory<float>(arguments...);
     if (scalar == NEARFAR_DOUBLE) return Memory<double>(arguments...);
-    if (scalar == NEARFAR_BFLOAT16) return Memory<Eigen::bfloat16>(arguments...);
-    if (scalar == NEARFAR_HALF) return Memory<Eigen::half>(arguments...);
+    if (scalar == NEARFAR_BFLOAT16) return Memory<Bfloat16>(arguments...);
+    if (scalar == NEARFAR_HALF) return Memory<Half>(arguments...);
     fail_argument("scalar", "NEARFAR_FLOAT, NEARFAR_DOUBLE, NEARFAR_BFLOAT16 or NEARFAR_HALF",
                   std::to_string(scalar));
   }

@@ -52,8 +52,8 @@ class SavedHash {
 /// The number of a type of numbers in a file: its bytes, as in the first files, or a number from 16
 /// on.
 template <class T>
-inline constexpr std::uint32_t saved_type = std::is_same_v<T, Eigen::half>       ? 16
-                                            : std::is_same_v<T, Eigen::bfloat16> ? 17
+inline constexpr std::uint32_t saved_type = element_of<T> == Element::half       ? 16
+                                            : element_of<T> == Element::bfloat16 ? 17
                                                                                  : sizeof(T);
 
 inline std::string name_of_saved_type(std::uint32_t type) {
