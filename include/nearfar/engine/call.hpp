@@ -485,10 +485,7 @@ class Call {
 
   void pack(Set& one, const S* centre) {
     if (packs_pieces(one)) {
-      const std::array<Rows<S>, 2> pieces{one.pieces[0].rows, one.pieces[1].rows};
-      const auto count = static_cast<std::size_t>(one.piece_count);
-      one.packed =
-          pack_normalised(scratch_, threads_, std::span<const Rows<S>>(pieces.data(), count));
+      one.packed = pack_normalised(scratch_, threads_, one.pieces[0].rows, one.pieces[1].rows);
     } else {
       KernelValue<S> kernel = kernel_;
       kernel.geometry = one.geometry;

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
-#include <span>
 #include <type_traits>
 
 #include "nearfar/engine/bfloat16_rows.hpp"
@@ -30,6 +29,7 @@ struct PlainRow {
 template <class S>
 struct PackedRows {
   Rows<S> input;                  ///< what the caller passed
+  Rows<S> below;                  ///< those below, if they are of two sets
   const Index* places = nullptr;  ///< the row of the input that each row is; null: in order
   Index rows = 0;
   Index depth = 0;  ///< elements of a packed row
@@ -153,7 +153,9 @@ bool normalise(Index rows, Index n, const S* x, Index x_stride, S* out, Index ou
 template <class S>
 double direction(const PackedRows<S>& x, Index i, Index k) {
   if constexpr (std::is_same_v<S, float>) {
-    return static_cast<double>(x.input(i, k)) * x.inverse_norm[i];
+    const Index above = x.input.rows();
+    const S element = i < above ? x.input(i, k) : x.below(i - above, k);
+    return static_cast<double>(element) * x.inverse_norm[i];
   } else {
     return x.row(i)[k];
   }
@@ -248,37 +250,38 @@ const S* map_rows(Scratch& scratch, int threads, const S* x, Index x_stride, Ind
   return packed_p;
 }
 
-/// Packs rows that no matrix maps for the cosine, those of several sets below each other. The
-/// `input` is then the first set.
+/// Packs rows that no matrix maps for the cosine, those of `below` below those of x.
 template <class S>
-PackedRows<S> pack_normalised(Scratch& scratch, int threads, std::span<const Rows<S>> sets) {
+PackedRows<S> pack_normalised(Scratch& scratch, int threads, const Rows<S>& x,
+                              const Rows<S>& below = {}) {
   PackedRows<S> out;
-  out.input = sets[0];
-  for (const Rows<S>& x : sets) out.rows += x.rows();
-  out.depth = sets[0].cols();
+  out.input = x;
+  out.below = below;
+  out.rows = x.rows() + below.rows();
+  out.depth = x.cols();
   out.stride = padded_stride<S>(out.depth);
   const Index padded_rows = round_up(out.rows, panel_rows);
   out.data = scratch.take<S>(padded_rows * out.stride);
   out.inverse_norm = scratch.take<double>(out.rows);
   const auto to = [&](Index i) { return out.data + i * out.stride; };
   std::atomic<bool> finite = true;
-  Index above = 0;
-  for (const Rows<S>& x : sets) {
-    each_part_of_rows(x.rows(), threads, [&](Index first, Index end) {
+  const auto pack_set = [&](const Rows<S>& set, Index above) {
+    each_part_of_rows(set.rows(), threads, [&](Index first, Index end) {
       const auto add = [&](Index i, Index count, const S* rows) {
-        if (!normalise(count, out.depth, rows, x.stride(), to(above + i), out.stride,
+        if (!normalise(count, out.depth, rows, set.stride(), to(above + i), out.stride,
                        out.inverse_norm + above + i)) {
           finite = false;
         }
       };
-      if (x.element() == Element::scalar) add(first, end - first, x.row(first));
+      if (set.element() == Element::scalar) add(first, end - first, set.row(first));
       for (Index i = first; i < end; ++i) {
-        if (x.element() != Element::scalar) add(i, 1, read_row(x, i, to(above + i)));
+        if (set.element() != Element::scalar) add(i, 1, read_row(set, i, to(above + i)));
         std::fill(to(above + i) + out.depth, to(above + i + 1), S(0));
       }
     });
-    above += x.rows();
-  }
+  };
+  pack_set(x, 0);
+  pack_set(below, x.rows());
   std::fill(to(out.rows), to(padded_rows), S(0));
   out.finite = finite;
   return out;
@@ -318,7 +321,7 @@ PackedRows<S> pack(Scratch& scratch, int threads, const KernelValue<S>& kernel, 
   const bool cosine = kernel.geometry == Geometry::cosine;
   PackedRows<S> out;
   if (cosine && !mapped) {
-    out = pack_normalised(scratch, threads, std::span<const Rows<S>>(&x, 1));
+    out = pack_normalised(scratch, threads, x);
     out.mapped = kernel.is_parametric();
     return out;
   }
@@ -437,7 +440,7 @@ PackedRows<S> reordered(Scratch& scratch, int threads, const PackedRows<S>& x,
   return out;
 }
 
-/// Rows first .. first + count - 1 of rows in their own order, where they lie.
+/// Rows first .. first + count - 1 of rows of one set in their own order, where they lie.
 template <class S>
 PackedRows<S> part_of(const PackedRows<S>& x, Index first, Index count) {
   PackedRows<S> out = x;

@@ -22,7 +22,7 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
                     {"directions", static_cast<double>(options.directions)},
                     {"ids", targets.has_ids() ? 1.0 : 0.0}}),
       {ShardedSet<S>("images", images).with_pairs(targets),
-       ShardedSet<S>("texts", texts).with_pairs(targets)},
+       ShardedSet<S>("texts", texts).with_pairs(without_lists(targets))},
       inputs, images.rows(), [&] {
         check_same_rows("images", "texts", inputs);
         check_pair_targets({"targets", targets}, images.rows(), std::numeric_limits<Index>::max());
