@@ -140,7 +140,9 @@ template <class T, class Bits>
 NEARFAR_ALWAYS_INLINE T widened_half(Bits half) {
   constexpr std::uint32_t one = 1u << 23;
   const Bits digits = (half & 0x7fffu) << 13;
-  const Bits normal = digits + exponent_bits(-15);
+  // The largest exponent, that of infinity and NaN, becomes the largest.
+  const Bits more = digits < (0x7c00u << 13) ? Bits{} : Bits{} + exponent_bits(-15);
+  const Bits normal = digits + exponent_bits(-15) + more;
   const T above = from_bits<T>(digits + exponent_bits(-14));
   const Bits small = bits_of(above - from_bits<T>(Bits{} + exponent_bits(-14)));
   return from_bits<T>((digits < one ? small : normal) | ((half & 0x8000u) << 16));
