@@ -851,12 +851,13 @@ TYPED_TEST(OwnFormulas, RetrievalRanksByAMonotoneKernelAsByItsGeometry) {
   expect_alike(SharpCosine(), nearfar::Cosine());
 }
 
-/// |P x - y|^2: the matrix maps one side alone, and the two sides have rows of different lengths.
-template <class S>
-struct DistanceFromTheImage {
+/// The geometry value of P x and y: the matrix maps one side alone, and the two sides may have rows
+/// of different lengths.
+template <class S, nearfar::Geometry kind, nearfar::Orientation oriented>
+struct OfTheImage {
   using Scalar = S;
-  static constexpr auto geometry = nearfar::Geometry::squared_distance;
-  static constexpr auto orientation = nearfar::Orientation::distance;
+  static constexpr auto geometry = kind;
+  static constexpr auto orientation = oriented;
   static constexpr bool maps_queries = true;
   static constexpr bool maps_keys = false;
   Matrix<S> p;
@@ -871,27 +872,11 @@ struct DistanceFromTheImage {
     return T(1);
   }
 };
-
-/// The cosine of P x and y.
 template <class S>
-struct CosineOfTheImage {
-  using Scalar = S;
-  static constexpr auto geometry = nearfar::Geometry::cosine;
-  static constexpr auto orientation = nearfar::Orientation::similarity;
-  static constexpr bool maps_queries = true;
-  static constexpr bool maps_keys = false;
-  Matrix<S> p;
-
-  nearfar::Rows<S> parameter() const { return p; }
-  template <class T>
-  T score(T u) const {
-    return u;
-  }
-  template <class T>
-  T slope(T, T) const {
-    return T(1);
-  }
-};
+using DistanceFromTheImage =
+    OfTheImage<S, nearfar::Geometry::squared_distance, nearfar::Orientation::distance>;
+template <class S>
+using CosineOfTheImage = OfTheImage<S, nearfar::Geometry::cosine, nearfar::Orientation::similarity>;
 
 TYPED_TEST(OwnFormulas, AnImageThatOverflowsIsRefusedUnderTheCosine) {
   using S = TypeParam;

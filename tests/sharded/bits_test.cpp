@@ -39,15 +39,6 @@ Outcome<S> all_together(const ShardedSubject<S>& subject, const Batch<S>& all, i
 }
 
 template <class S>
-void expect_same_bits(const Outcome<S>& got, const Outcome<S>& want) {
-  expect_identical(got.result, want.result);
-  EXPECT_EQ(got.numbers, want.numbers);
-  for (std::size_t k = 0; k < want.gradients.size(); ++k) {
-    EXPECT_TRUE(same_bits(got.gradients[k], want.gradients[k])) << "gradient " << k;
-  }
-}
-
-template <class S>
 class ShardedBits : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(ShardedBits, Scalars);

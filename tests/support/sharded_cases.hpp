@@ -15,6 +15,15 @@
 
 namespace support {
 
+template <class S>
+void expect_same_bits(const Outcome<S>& got, const Outcome<S>& want) {
+  expect_identical(got.result, want.result);
+  EXPECT_EQ(got.numbers, want.numbers);
+  for (std::size_t k = 0; k < want.gradients.size(); ++k) {
+    EXPECT_TRUE(same_bits(got.gradients[k], want.gradients[k])) << "gradient " << k;
+  }
+}
+
 /// Rows [first, first + count) of each set.
 template <class S>
 Batch<S> part_of(const Batch<S>& all, Index first, Index count) {
