@@ -92,7 +92,7 @@ void golden_case(const std::string& bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes bytes(data, size);
-  const int kind = bytes.below(7);
+  const int kind = bytes.below(10);
   const bool sealed = bytes.flag();
   const nearfar::Matrix<float> rows = nearfar::Matrix<float>::Ones(2, 2);
   const std::vector<int> ids = {3, 4};
@@ -124,6 +124,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 5: {
       nearfar::CrossBatchMemory<float> memory(3, 2);
+      memory.push(rows, ids, ids);
+      load(memory, bytes.rest(), sealed);
+      break;
+    }
+    case 6: {
+      nearfar::KeyQueue<Eigen::bfloat16> queue(3, 2);
+      queue.push(rows, ids);
+      load(queue, bytes.rest(), sealed);
+      break;
+    }
+    case 7:
+      load(nearfar::MemoryBank<Eigen::half>(3, 2), bytes.rest(), sealed);
+      break;
+    case 8: {
+      nearfar::CrossBatchMemory<Eigen::bfloat16> memory(3, 2);
       memory.push(rows, ids, ids);
       load(memory, bytes.rest(), sealed);
       break;
