@@ -3,10 +3,9 @@
 # project's. With each compiler there is. Label "once": the flags here are all there are.
 
 set(here "${CMAKE_CURRENT_LIST_DIR}")
-set(regrouping -fassociative-math -fno-signed-zeros -fno-trapping-math)
-set(reciprocals -freciprocal-math)
-set(zeros -fno-signed-zeros)
-set(traps -fno-trapping-math)
+# What one flag allows a compiler, several together allow it, too. Sums are regrouped by all but the
+# first.
+set(in_order -freciprocal-math -fno-signed-zeros -fno-trapping-math)
 set(unsafe -funsafe-math-optimizations)
 set(all_but_finite -Ofast -fno-finite-math-only)
 set(parents -Ofast -ffast-math -fassociative-math -freciprocal-math ${NEARFAR_EXACT_FLAGS})
@@ -31,7 +30,7 @@ foreach(kind gcc clang)
   if(NOT compiler)
     continue()
   endif()
-  foreach(flags regrouping reciprocals zeros traps unsafe all_but_finite)
+  foreach(flags in_order unsafe all_but_finite)
     nearfar_flags_test(${kind}.headers_alone.${flags} "${compiler}" -DNEARFAR_HEADER_ONLY=1 ${${flags}}
                        "${here}/careless.cpp")
   endforeach()
