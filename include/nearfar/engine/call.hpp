@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "nearfar/core/compiled_once.hpp"
 #include "nearfar/core/inputs.hpp"
 #include "nearfar/core/instruction_set.hpp"
 #include "nearfar/core/opening.hpp"
@@ -78,40 +79,40 @@ class Call {
   const Upstream& upstream() const { return upstream_; }
 
   /// Adds a set of rows, of which a part may be kept.
-  void add(Side side, const NamedRows<S>& rows, const KeptRows& kept = {}) {
+  NEARFAR_COMPILED_ONCE void add(Side side, const NamedRows<S>& rows, const KeptRows& kept = {}) {
     add_set(side, {keep(rows, kept), {}}, 1);
   }
   /// Adds a set whose rows are normalised although the kernel is an inner product; rows of the
   /// other set are not.
-  void add_normalised(Side side, const NamedRows<S>& rows) {
+  NEARFAR_COMPILED_ONCE void add_normalised(Side side, const NamedRows<S>& rows) {
     add(side, rows);
     sets_[static_cast<std::size_t>(count_ - 1)].geometry = Geometry::cosine;
   }
   /// Adds a set that may have no columns if it has no rows.
-  void add_optional(Side side, const NamedRows<S>& rows) {
+  NEARFAR_COMPILED_ONCE void add_optional(Side side, const NamedRows<S>& rows) {
     add(side, rows);
     sets_[static_cast<std::size_t>(count_ - 1)].optional = true;
   }
   /// Adds two sets as one, the rows of the first above those of the second.
-  void add_stacked(Side side, const NamedRows<S>& upper, const NamedRows<S>& lower,
-                   const KeptRows& kept = {}) {
+  NEARFAR_COMPILED_ONCE void add_stacked(Side side, const NamedRows<S>& upper,
+                                         const NamedRows<S>& lower, const KeptRows& kept = {}) {
     add_set(side, {keep(upper, kept), keep(lower, kept)}, 2);
   }
   /// Adds rows that the call computed from others after its checks, and that are finite. If any
   /// gradient is wanted theirs is, too: the loss propagates it to the rows they come from.
-  void add_made(Side side, const char* name, const Rows<S>& rows) {
+  NEARFAR_COMPILED_ONCE void add_made(Side side, const char* name, const Rows<S>& rows) {
     add_set(side, {NamedRows<S>{name, rows, {}, rows.rows()}, {}}, 1);
     sets_[static_cast<std::size_t>(count_ - 1)].made = true;
   }
   /// Adds queries and keys whose rows belong together. Throws unless their numbers are equal.
-  void add_pairs(const Inputs<S, 2>& inputs, const char* queries, const char* keys,
-                 const KeptRows& kept = {}) {
+  NEARFAR_COMPILED_ONCE void add_pairs(const Inputs<S, 2>& inputs, const char* queries,
+                                       const char* keys, const KeptRows& kept = {}) {
     add(Side::query, {queries, inputs.rows[0], inputs.gradients[0]}, kept);
     add(Side::key, {keys, inputs.rows[1], inputs.gradients[1]}, kept);
     check_same_rows();
   }
   /// Adds two views of each sample as one set. Throws unless their numbers are equal.
-  void add_views(const Inputs<S, 2>& inputs, const KeptRows& kept = {}) {
+  NEARFAR_COMPILED_ONCE void add_views(const Inputs<S, 2>& inputs, const KeptRows& kept = {}) {
     add_stacked(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]},
                 {"view2", inputs.rows[1], inputs.gradients[1]}, kept);
     check_same_rows();
@@ -121,7 +122,7 @@ class Call {
   void take_bfloat16_products() { takes_bfloat16_ = true; }
 
   /// Throws unless all sets have the same number of rows.
-  void check_same_rows() const {
+  NEARFAR_COMPILED_ONCE void check_same_rows() const {
     const Index first = set(0).pieces[0].kept.all;
     each_piece([&](const Set& of, const NamedRows<S>& piece) {
       if (piece.kept.all == first) return;
@@ -132,7 +133,7 @@ class Call {
   /// Throws unless rows fit the kernel and each other and are finite, the upstream fits (one
   /// number, or one for each of the caller's `terms` with Reduction::none), and so do the buffers
   /// of gradients. That elements are finite is left to `pack` where it computes the norms of rows.
-  void check(const KeptRows& terms) {
+  NEARFAR_COMPILED_ONCE void check(const KeptRows& terms) {
     terms_ = terms;
     check_shapes();
     check_products_option();
@@ -157,13 +158,13 @@ class Call {
   }
 
   /// Throws unless those rows are finite, too, for a call that may use rows without packing them.
-  void check_before_packing() const {
+  NEARFAR_COMPILED_ONCE void check_before_packing() const {
     check_elements([&](const Set& of) { return is_checked_by_packing(of); });
   }
 
   /// Packs all sets and takes memory for the gradients that are wanted. Throws std::domain_error if
   /// a row is not finite, or if an inner product of a query and a key can overflow S.
-  void pack() {
+  NEARFAR_COMPILED_ONCE void pack() {
     for (int k = 0; k < count_; ++k) {
       if (!packs_pieces(set(k))) stack(set(k));
     }
@@ -222,7 +223,7 @@ class Call {
 
   /// Leaves pairs of one id out of all runs that follow, given the ids of queries and of keys; see
   /// ExcludedPairs.
-  void leave_out(const Labels& queries, const Labels& keys) {
+  NEARFAR_COMPILED_ONCE void leave_out(const Labels& queries, const Labels& keys) {
     excluded_ = ExcludedPairs(scratch_, queries, keys);
   }
   /// Keeps own row i's positive among them, own key column[i], or own key i if column is null.
@@ -236,17 +237,18 @@ class Call {
   }
 
   /// Closes the rows of set q over those of set k.
-  void run(RowTerm<S>& term, int q, int k, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void run(RowTerm<S>& term, int q, int k, Diagnostics& d) {
     OneSidedPass<S> pass(scratch_, threads_, kernel_, rows(q), rows(k), Pairing::all, excluded_);
     run(pass, term, q, k, d);
   }
   /// Closes the rows of set 0 over all others of the set.
-  void run_among_themselves(RowTerm<S>& term, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void run_among_themselves(RowTerm<S>& term, Diagnostics& d) {
     TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(0), excluded_);
     run(pass, term, term, 0, 0, d);
   }
   /// Closes the rows of sets 0 and 1, each over those of the other.
-  void run_both_ways(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void run_both_ways(RowTerm<S>& of_queries, RowTerm<S>& of_keys,
+                                           Diagnostics& d) {
     TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(1), excluded_);
     run(pass, of_queries, of_keys, 0, 1, d);
   }
@@ -301,7 +303,7 @@ class Call {
   /// Applies the chain rule and `scale`, and writes to the caller's buffers. Throws
   /// std::domain_error if the sums overflowed S, std::bad_alloc if memory runs out; no buffer has
   /// then changed.
-  void scatter(double scale) {
+  NEARFAR_COMPILED_ONCE void scatter(double scale) {
     if (!wants_gradients_) return;
     if (row_unit_ != 1) scale = saturated<double>(scale * row_unit_);
     for (int k = 0; k < count_; ++k) {

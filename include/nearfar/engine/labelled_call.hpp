@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "nearfar/core/check_targets.hpp"
+#include "nearfar/core/compiled_once.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/labelled_rows.hpp"
 #include "nearfar/engine/pair_counts.hpp"
@@ -18,8 +19,9 @@ class LabelledCall {
  public:
   /// Checks and packs everything; throws before any output has changed. Arguments must outlive the
   /// object.
-  LabelledCall(const KernelValue<S>& kernel, Reduction reduction, PairWeights pair_weights,
-               const LabelledInputs<S>& inputs, Bfloat16Use bfloat16 = Bfloat16Use::refused)
+  NEARFAR_COMPILED_ONCE LabelledCall(const KernelValue<S>& kernel, Reduction reduction,
+                                     PairWeights pair_weights, const LabelledInputs<S>& inputs,
+                                     Bfloat16Use bfloat16 = Bfloat16Use::refused)
       : call_(kernel, reduction, inputs.sets), same_rows_(!inputs.has_references) {
     const auto& rows = inputs.sets.rows;
     const auto& gradients = inputs.sets.gradients;
@@ -108,7 +110,7 @@ class LabelledCall {
 
   /// For rows with themselves: the number of positives of an anchor that do not have the anchor as
   /// a positive. Only lists can have some.
-  std::int64_t positives_listed_once() const {
+  NEARFAR_COMPILED_ONCE std::int64_t positives_listed_once() const {
     if (rule_.is_mutual()) return 0;
     return total([&](Index i) {
       std::int64_t alone = 0;
@@ -117,7 +119,7 @@ class LabelledCall {
     });
   }
   /// The rule with keys as anchors if there are such positives, else null.
-  const PositiveRule<S>* rule_of_other_side() {
+  NEARFAR_COMPILED_ONCE const PositiveRule<S>* rule_of_other_side() {
     if (rule_.is_mutual()) return nullptr;
     if (!other_side_) other_side_ = rule_from_keys();
     return &*other_side_;
@@ -159,7 +161,7 @@ class LabelledCall {
   void send_along(const Fill&) const {}
 
   /// Closes all anchors, without gradients.
-  void forward(RowTerm<S>& term, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void forward(RowTerm<S>& term, Diagnostics& d) {
     if (same_rows_) {
       two_sided().forward(term, term, d);
     } else {
@@ -168,7 +170,7 @@ class LabelledCall {
   }
 
   /// Closes all anchors, with gradients if the call wants any.
-  void run(RowTerm<S>& term, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void run(RowTerm<S>& term, Diagnostics& d) {
     if (!wants_gradients()) {
       forward(term, d);
     } else if (same_rows_) {
@@ -179,13 +181,13 @@ class LabelledCall {
   }
 
   /// Like run, with each unordered pair once, for its first row; for mutual pairs.
-  void run_once(RowTerm<S>& term, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void run_once(RowTerm<S>& term, Diagnostics& d) {
     OneSidedPass<S> pass(scratch(), threads(), kernel(), queries(), keys(), Pairing::upper);
     call_.run(pass, term, 0, 0, d);
   }
 
   /// Like run, for rows with themselves and a term whose gradient accumulates.
-  void run_in_one_sweep(RowTerm<S>& term, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void run_in_one_sweep(RowTerm<S>& term, Diagnostics& d) {
     // A panel fetches a term's statistics of a key once: if there are enough panels, higher ones
     // are faster.
     const Index usual = PanelProducts<S>::height(anchors());
@@ -195,19 +197,19 @@ class LabelledCall {
   }
 
   /// Passes whole rows to a miner, with gradients if the call wants any.
-  void run_whole_rows(RowMiner<S>& miner, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void run_whole_rows(RowMiner<S>& miner, Diagnostics& d) {
     one_sided().whole_rows(miner, d_queries(), d_keys(), d);
   }
 
   /// The rule with keys as anchors.
-  PositiveRule<S> rule_from_keys() {
+  NEARFAR_COMPILED_ONCE PositiveRule<S> rule_from_keys() {
     const bool same = same_rows_ && rule_.is_mutual();
     return same ? rule_ : rule_.reversed(scratch(), anchors(), keys().rows);
   }
 
   /// Closes all references over the queries, with gradients if `gradients` and they are wanted;
   /// only with references.
-  void run_from_keys(RowTerm<S>& term, bool gradients) {
+  NEARFAR_COMPILED_ONCE void run_from_keys(RowTerm<S>& term, bool gradients) {
     Diagnostics again;  // discarded: the pass repeats the same scores
     const ExcludedPairs from_keys =
         excluded_.any() ? ExcludedPairs(scratch(), key_ids_, query_ids_) : excluded_;
@@ -243,7 +245,7 @@ class LabelledCall {
   }
 
   /// Writes gradients times `scale` to the caller's buffers, if the call wants any.
-  void scatter(double scale) { call_.scatter(scale); }
+  NEARFAR_COMPILED_ONCE void scatter(double scale) { call_.scatter(scale); }
 
  private:
   int key_set() const { return same_rows_ ? 0 : 1; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/compiled_once.hpp"
 #include "nearfar/engine/kept_scores.hpp"
 #include "nearfar/engine/row_term.hpp"
 #include "nearfar/engine/score_tiles.hpp"
@@ -38,10 +39,11 @@ class OneSidedPass {
  public:
   /// All arguments must outlive the pass. Pass the same object twice for a set compared with
   /// itself.
-  OneSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
-               const PackedRows<S>& queries, const PackedRows<S>& keys,
-               Pairing pairing = Pairing::all, const ExcludedPairs& excluded = {},
-               const KeyBlockPlace& place = {})
+  NEARFAR_COMPILED_ONCE OneSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
+                                     const PackedRows<S>& queries, const PackedRows<S>& keys,
+                                     Pairing pairing = Pairing::all,
+                                     const ExcludedPairs& excluded = {},
+                                     const KeyBlockPlace& place = {})
       : scratch_(scratch),
         threads_(std::max(1, threads)),
         queries_(queries),
@@ -51,7 +53,7 @@ class OneSidedPass {
                {pairing, excluded, place.own, place.without}) {}
 
   /// Closes every row of the term. Adds the range of the scores to `diagnostics`.
-  void forward(RowTerm<S>& term, Diagnostics& diagnostics) {
+  NEARFAR_COMPILED_ONCE void forward(RowTerm<S>& term, Diagnostics& diagnostics) {
     if (in_place(term)) {
       // The same sums as with gradients, and thus a value of the same bits.
       RowGradients<S> none;
@@ -69,8 +71,8 @@ class OneSidedPass {
 
   /// Like forward; also adds the gradients with respect to the packed rows (unscaled) to `dx` and
   /// `dy`, each if wanted. For a set compared with itself both may be the same.
-  void forward_backward(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
-                        Diagnostics& diagnostics) {
+  NEARFAR_COMPILED_ONCE void forward_backward(RowTerm<S>& term, RowGradients<S>& dx,
+                                              RowGradients<S>& dy, Diagnostics& diagnostics) {
     ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
     each_panel(
         PanelProducts<S>::height(queries_.rows), dx, dy,
@@ -103,7 +105,8 @@ class OneSidedPass {
 
   /// Adds the scores of a block of keys to open rows, and to their ranges, one a query. Keeps those
   /// of the first panels for `gradient`.
-  void accumulate(RowTerm<S>& term, ScoreRange<S>* ranges, const KeptScores<S>& kept = {}) {
+  NEARFAR_COMPILED_ONCE void accumulate(RowTerm<S>& term, ScoreRange<S>* ranges,
+                                        const KeptScores<S>& kept = {}) {
     each_short_panel(kept, [&](PanelMemory<S>& mine, const PanelQueries& block, bool keeps) {
       accumulate_block(term, mine, block, keeps, ranges);
     });
@@ -111,24 +114,24 @@ class OneSidedPass {
 
   /// Adds the share of a block of keys to the gradients `dx` and `dy`, each if wanted, two
   /// different ones. Rows are closed. Scores that were kept become weights.
-  void gradient(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
-                const KeptScores<S>& kept = {}) {
+  NEARFAR_COMPILED_ONCE void gradient(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
+                                      const KeptScores<S>& kept = {}) {
     weigh_blocks(term, dx, dy, kept,
                  [&](const PanelMemory<S>& mine, const PanelQueries& block, Index first,
                      Index end) { tiles_.to_geometry(mine, block, first, end); });
   }
 
   /// Both in one step, for a term with a local gradient.
-  void accumulate_and_gradient(RowTerm<S>& term, ScoreRange<S>* ranges, RowGradients<S>& dx,
-                               RowGradients<S>& dy) {
+  NEARFAR_COMPILED_ONCE void accumulate_and_gradient(RowTerm<S>& term, ScoreRange<S>* ranges,
+                                                     RowGradients<S>& dx, RowGradients<S>& dy) {
     weigh_blocks(term, dx, dy, {},
                  [&](const PanelMemory<S>& mine, const PanelQueries& block, Index first,
                      Index end) { accumulate_tile(term, mine, block, first, end, ranges); });
   }
 
   /// Passes whole rows to a miner, with gradients if wanted. The miner masks pairs itself.
-  void whole_rows(RowMiner<S>& miner, RowGradients<S>& dx, RowGradients<S>& dy,
-                  Diagnostics& diagnostics) {
+  NEARFAR_COMPILED_ONCE void whole_rows(RowMiner<S>& miner, RowGradients<S>& dx,
+                                        RowGradients<S>& dy, Diagnostics& diagnostics) {
     ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
     const bool gradients_wanted = dx.wanted() || dy.wanted();
     // Without gradients no sum depends on the height.

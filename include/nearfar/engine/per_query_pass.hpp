@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nearfar/core/compiled_once.hpp"
 #include "nearfar/core/negatives.hpp"
 #include "nearfar/engine/pair_mask.hpp"
 #include "nearfar/engine/paired_rows.hpp"
@@ -18,9 +19,9 @@ class PerQueryPass {
  public:
   /// Both sides must outlive the object. `negatives`, whose rows are the keys, must have passed
   /// check_count.
-  PerQueryPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
-               const PackedRows<S>& queries, const PackedRows<S>& keys,
-               const Negatives<S>& negatives)
+  NEARFAR_COMPILED_ONCE PerQueryPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
+                                     const PackedRows<S>& queries, const PackedRows<S>& keys,
+                                     const Negatives<S>& negatives)
       : threads_(threads),
         kernel_(kernel),
         queries_(queries),
@@ -41,12 +42,14 @@ class PerQueryPass {
   }
 
   /// Closes every row of the term. Adds the range of the scores to `diagnostics`.
-  void forward(RowTerm<S>& term, Diagnostics& diagnostics) { run(term, false, diagnostics); }
+  NEARFAR_COMPILED_ONCE void forward(RowTerm<S>& term, Diagnostics& diagnostics) {
+    run(term, false, diagnostics);
+  }
 
   /// Like forward; also adds the gradients with respect to the packed rows (unscaled) to `dx` and
   /// `dy`, each if wanted.
-  void forward_backward(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy,
-                        Diagnostics& diagnostics) {
+  NEARFAR_COMPILED_ONCE void forward_backward(RowTerm<S>& term, RowGradients<S>& dx,
+                                              RowGradients<S>& dy, Diagnostics& diagnostics) {
     run(term, true, diagnostics);
     add_paired_gradients(threads_, kernel_, keys_, queries_, pairs_, dy, dx, query_);
   }
@@ -54,18 +57,19 @@ class PerQueryPass {
   // For a term that another pass runs, see OwnScoresTerm.
 
   /// Gives query i's scores to a term that has started the row.
-  void accumulate(RowTerm<S>& term, Index i) const {
+  NEARFAR_COMPILED_ONCE void accumulate(RowTerm<S>& term, Index i) const {
     each_part(i, [&](Index first, Index n) { term.accumulate(i, first, n, pairs_.s + first); });
   }
   /// Folds the scores of all queries into the range.
-  void fold_range(Diagnostics& diagnostics) const {
+  NEARFAR_COMPILED_ONCE void fold_range(Diagnostics& diagnostics) const {
     for (Index i = 0; i < queries_.rows; ++i) {
       each_part(
           i, [&](Index first, Index n) { fold_scores(kernel_, n, pairs_.s + first, diagnostics); });
     }
   }
   /// Adds the gradients once all rows are closed.
-  void add_gradients(RowTerm<S>& term, RowGradients<S>& dx, RowGradients<S>& dy) {
+  NEARFAR_COMPILED_ONCE void add_gradients(RowTerm<S>& term, RowGradients<S>& dx,
+                                           RowGradients<S>& dy) {
     each_row(queries_.rows, threads_, [&](Index i) { gradient(term, i); });
     add_paired_gradients(threads_, kernel_, keys_, queries_, pairs_, dy, dx, query_);
   }

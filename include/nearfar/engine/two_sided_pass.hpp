@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "nearfar/core/compiled_once.hpp"
 #include "nearfar/engine/kept_scores.hpp"
 #include "nearfar/engine/pair_mask.hpp"
 #include "nearfar/engine/row_term.hpp"
@@ -44,9 +45,10 @@ class TwoSidedPass {
   /// all keys, or with those that `excluded` leaves. A pair is excluded as (i, j) and as (j, i),
   /// for queries with keys, too. `height`, a multiple of 48 that depends on sizes alone, is the
   /// number of rows of a panel; 0 is the usual one. `place` is that of a pair of blocks.
-  TwoSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
-               const PackedRows<S>& queries, const PackedRows<S>& keys,
-               const ExcludedPairs& excluded = {}, Index height = 0, const BlockPair& place = {})
+  NEARFAR_COMPILED_ONCE TwoSidedPass(Scratch& scratch, int threads, const KernelValue<S>& kernel,
+                                     const PackedRows<S>& queries, const PackedRows<S>& keys,
+                                     const ExcludedPairs& excluded = {}, Index height = 0,
+                                     const BlockPair& place = {})
       : scratch_(scratch),
         threads_(std::max(1, threads)),
         same_(&queries == &keys),
@@ -64,7 +66,8 @@ class TwoSidedPass {
 
   /// Closes every row of both terms, one of each side; for rows with themselves pass the same
   /// object twice. Adds the range of the scores to `diagnostics`.
-  void forward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, Diagnostics& diagnostics) {
+  NEARFAR_COMPILED_ONCE void forward(RowTerm<S>& of_queries, RowTerm<S>& of_keys,
+                                     Diagnostics& diagnostics) {
     start(of_queries, queries_.rows);
     if (!same_) start(of_keys, keys_.rows);
     ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
@@ -77,8 +80,9 @@ class TwoSidedPass {
 
   /// Like forward; also adds the gradients with respect to the packed rows (unscaled) to `dx` and
   /// `dy`, each if wanted; the same for rows with themselves.
-  void forward_backward(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
-                        RowGradients<S>& dy, Diagnostics& diagnostics) {
+  NEARFAR_COMPILED_ONCE void forward_backward(RowTerm<S>& of_queries, RowTerm<S>& of_keys,
+                                              RowGradients<S>& dx, RowGradients<S>& dy,
+                                              Diagnostics& diagnostics) {
     Index bytes = most_bytes_kept(keys_);
     keep(detail::keep_scores<S>(scratch_, bytes, queries_.rows, keys_.rows, height_,
                                 score_rows_.kernel().is_distance(), same_));
@@ -100,14 +104,15 @@ class TwoSidedPass {
 
   /// A pair of blocks: folds its scores into rows that were started and not yet closed, and into
   /// ranges, one a query.
-  void accumulate(RowTerm<S>& of_queries, RowTerm<S>& of_keys, ScoreRange<S>* ranges) {
+  NEARFAR_COMPILED_ONCE void accumulate(RowTerm<S>& of_queries, RowTerm<S>& of_keys,
+                                        ScoreRange<S>* ranges) {
     accumulate(of_queries, of_keys, ranges, [](const Block&) {});
   }
 
   /// A pair of blocks whose rows are closed: adds its share of the gradients to `dx` and `dy`, each
   /// where wanted; the same for rows with themselves.
-  void gradient(RowTerm<S>& of_queries, RowTerm<S>& of_keys, RowGradients<S>& dx,
-                RowGradients<S>& dy) {
+  NEARFAR_COMPILED_ONCE void gradient(RowTerm<S>& of_queries, RowTerm<S>& of_keys,
+                                      RowGradients<S>& dx, RowGradients<S>& dy) {
     const Terms terms(of_queries, of_keys, score_rows_.kernel(), mask_);
     const Sides sides(scratch_, terms, queries_.rows, keys_.rows, same_);
     add_gradients(of_queries, of_keys, dx, dy,
@@ -120,8 +125,9 @@ class TwoSidedPass {
   }
 
   /// Both at once, for terms with a local gradient.
-  void accumulate_and_gradient(RowTerm<S>& of_queries, RowTerm<S>& of_keys, ScoreRange<S>* ranges,
-                               RowGradients<S>& dx, RowGradients<S>& dy) {
+  NEARFAR_COMPILED_ONCE void accumulate_and_gradient(RowTerm<S>& of_queries, RowTerm<S>& of_keys,
+                                                     ScoreRange<S>* ranges, RowGradients<S>& dx,
+                                                     RowGradients<S>& dy) {
     add_gradients(of_queries, of_keys, dx, dy,
                   [&](Memory& mine, const Block& block, Index first, Index below, Index end) {
                     fold_ranges(mine, block, first, below, 1, ranges);
@@ -134,7 +140,8 @@ class TwoSidedPass {
 
   /// For rows with themselves and a term whose `gradient` accumulates, in one sweep: 3 N^2 D
   /// floating point operations.
-  void one_sweep(RowTerm<S>& term, RowGradients<S>& dx, Diagnostics& diagnostics) {
+  NEARFAR_COMPILED_ONCE void one_sweep(RowTerm<S>& term, RowGradients<S>& dx,
+                                       Diagnostics& diagnostics) {
     start(term, queries_.rows);
     ScoreRange<S>* ranges = take_ranges<S>(scratch_, queries_.rows);
     add_gradients(term, term, dx, dx,

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <span>
 
+#include "nearfar/core/compiled_once.hpp"
 #include "nearfar/sharded/impl/first_failure.hpp"
 #include "nearfar/sharded/impl/ring.hpp"
 
@@ -24,10 +27,22 @@ struct Visit {
   Index first_own = 0;                    ///< own rows before this one do not meet it
 };
 
-/// What is found here for the rows of a shard of another process, and elsewhere for own rows:
-/// gradients.
+/// What is found here for the rows of a shard of another process, and elsewhere for own rows.
 template <class S>
-class VisitingGradients {
+class VisitResults {
+ public:
+  virtual ~VisitResults() = default;
+  virtual void clear(const Visit<S>& visit) const = 0;
+  /// What was found before for `count` rows of a visitor, or for own rows.
+  virtual void receive(Transfer& in, int from, Index count) const = 0;
+  virtual void add_arrived(Index count) const = 0;  ///< to what is found here
+  virtual void add_home(Index count) const = 0;     ///< to what own rows have
+  virtual void send(Transfer& out, int to, Index count) const = 0;
+};
+
+/// Gradients.
+template <class S>
+class VisitingGradients final : public VisitResults<S> {
  public:
   /// For at most `most` visitors. What others find for own rows is added to `home`.
   VisitingGradients(Scratch& scratch, Index most, Index cols, bool weights, RowGradients<S>& home)
@@ -42,18 +57,20 @@ class VisitingGradients {
 
   RowGradients<S> sums;  ///< of the visitors' prepared rows
 
-  void clear(const Visit<S>& visit) const {
+  void clear(const Visit<S>& visit) const override {
     const Index count = visit.block.rows.rows();
     std::fill_n(sums.data, round_up(count, panel_rows) * stride_, S(0));
     std::fill_n(sums.weight, count, 0.0);
   }
-  void receive(Transfer& in, int from, Index count) const { arriving_.receive(in, from, count); }
-  void add_arrived(Index count) const { arriving_.add_to(sums, stride_, count); }
-  void send(Transfer& out, int to, Index count) const {
+  void receive(Transfer& in, int from, Index count) const override {
+    arriving_.receive(in, from, count);
+  }
+  void add_arrived(Index count) const override { arriving_.add_to(sums, stride_, count); }
+  void send(Transfer& out, int to, Index count) const override {
     leaving_.pack(sums, stride_, 0, count);
     leaving_.send(out, to, count);
   }
-  void add_home(Index count) const { arriving_.add_to(home_, stride_, count); }
+  void add_home(Index count) const override { arriving_.add_to(home_, stride_, count); }
 
  private:
   Index stride_;
@@ -62,9 +79,9 @@ class VisitingGradients {
   GradientMemory<S> leaving_;
 };
 
-/// The same of what rows have accumulated.
-template <class Term>
-class VisitingRows {
+/// What rows have accumulated.
+template <class S, class Term>
+class VisitingRows final : public VisitResults<S> {
  public:
   using Row = typename Term::OpenRow;
 
@@ -74,23 +91,24 @@ class VisitingRows {
         arriving_(scratch.take<Row>(most)),
         leaving_(scratch.take<Row>(most)) {}
 
-  template <class S>
-  void clear(const Visit<S>& visit) const {
+  void clear(const Visit<S>& visit) const override {
     const Index numbers = visiting_.numbers_along();
     for (Index i = 0; i < visit.block.rows.rows(); ++i) {
       if (numbers > 0) visiting_.take_numbers(i, visit.block.numbers + i * numbers);
       visiting_.start(i);
     }
   }
-  void receive(Transfer& in, int from, Index count) const { in.receive(from, arriving_, count); }
-  void add_arrived(Index count) const {
+  void receive(Transfer& in, int from, Index count) const override {
+    in.receive(from, arriving_, count);
+  }
+  void add_arrived(Index count) const override {
     for (Index i = 0; i < count; ++i) visiting_.merge(i, arriving_[i]);
   }
-  void send(Transfer& out, int to, Index count) const {
+  void send(Transfer& out, int to, Index count) const override {
     for (Index i = 0; i < count; ++i) leaving_[i] = visiting_.open_row(i);
     out.send(to, leaving_, count);
   }
-  void add_home(Index count) const {
+  void add_home(Index count) const override {
     for (Index i = 0; i < count; ++i) home_.merge(i, arriving_[i]);
   }
 
@@ -140,20 +158,20 @@ class PairRing {
   /// What own rows take along, to be filled.
   const RowMemory<S>& own() const { return own_; }
 
-  /// at_home() for the pairs of own rows, and visit(a Visit) for each visitor. Results, as
-  /// VisitingGradients and VisitingRows have them, are cleared before. An exception is thrown on
-  /// when this process has passed on all that others wait for. Closed rows are sent if there are
-  /// any.
-  template <class AtHome, class OnVisit, class... Results>
-  void each_visit(bool closed, const AtHome& at_home, const OnVisit& visit, Results&... results) {
+  /// at_home() for the pairs of own rows, and visit(a Visit) for each visitor, whose results are
+  /// cleared before. An exception is thrown on when this process has passed on all that others wait
+  /// for. Closed rows are sent if there are any.
+  NEARFAR_COMPILED_ONCE void each_visit(bool closed, const std::function<void()>& at_home,
+                                        const std::function<void(const Visit<S>&)>& visit,
+                                        std::span<const VisitResults<S>* const> results) {
     const RowMemory<S> own = part_of_rows(own_, closed);
     const std::array<RowMemory<S>, 2> arriving = {part_of_rows(arriving_[0], closed),
                                                   part_of_rows(arriving_[1], closed)};
-    const auto take_home = [&]([[maybe_unused]] int from, [[maybe_unused]] Index count) {
+    const auto take_home = [&](int from, Index count) {
       Transfer coming(team_.exchange(), home_channel);
-      (results.receive(coming, from, count), ...);
+      for (const auto* of : results) of->receive(coming, from, count);
       coming.wait();
-      (results.add_home(count), ...);
+      for (const auto* of : results) of->add_home(count);
     };
 
     Transfer coming(team_.exchange(), row_channel);
@@ -176,14 +194,15 @@ class PairRing {
       opposite_leaving.wait();
       const Index count = opposite_visitors();
       const Visit<S> here = visit_of(opposite(), arriving[1], count, first_met_by_opposite());
-      (results.clear(here), ...);
+      for (const auto* of : results) of->clear(here);
       failure_.tried([&] { visit(here); });
       Transfer back(team_.exchange(), home_channel);
-      (results.send(back, opposite(), count), ...);
+      for (const auto* of : results) of->send(back, opposite(), count);
       take_home(opposite(), own_visitors());
       back.wait();
     }
 
+    const std::span<const VisitResults<S>* const> none;
     Transfer behind(team_.exchange(), result_channel);
     Transfer ahead(team_.exchange(), result_channel);
     Transfer home(team_.exchange(), home_channel);
@@ -195,13 +214,14 @@ class PairRing {
       const RowMemory<S>& memory = arriving[at(step - 1)];
       const Visit<S> here = visit_of(owner, memory, count, 0);
       pass_on(step, memory);
-      if (step > 1) (results.receive(behind, team_.left(), count), ...);
-      (results.clear(here), ...);
+      for (const auto* of : step > 1 ? results : none) of->receive(behind, team_.left(), count);
+      for (const auto* of : results) of->clear(here);
       failure_.tried([&] { visit(here); });
       behind.wait();
-      if (step > 1) (results.add_arrived(count), ...);
+      for (const auto* of : step > 1 ? results : none) of->add_arrived(count);
       ahead.wait();
-      (results.send(step < hops_ ? ahead : home, step < hops_ ? team_.right() : owner, count), ...);
+      for (const auto* of : results)
+        of->send(step < hops_ ? ahead : home, step < hops_ ? team_.right() : owner, count);
     }
     if (hops_ > 0) take_home((team_.rank() + hops_) % team_.size(), own_count());
     ahead.wait();
@@ -254,5 +274,10 @@ class PairRing {
   std::array<RowMemory<S>, 2> arriving_;
   FirstFailure failure_;
 };
+
+#ifndef NEARFAR_HEADER_ONLY
+extern template class PairRing<float>;
+extern template class PairRing<double>;
+#endif
 
 }  // namespace nearfar::detail

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nearfar/core/check_targets.hpp"
+#include "nearfar/core/compiled_once.hpp"
 #include "nearfar/core/opening.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/call.hpp"
@@ -190,60 +191,8 @@ class ShardedCall {
   ShardedCall(const KernelValue<S>& kernel, Reduction reduction, Introduction introduction,
               std::vector<ShardedSet<S>> set, const ShardedInputs<S, input_sets>& inputs,
               Index terms, const Check& check)
-      : where_(inputs.where),
-        team_(where_.exchange),
-        given_(kernel),
-        kernel_(kernel.is_distance() && kernel.is_symmetric() ? kernel : without_matrix(kernel)),
-        reduction_(reduction),
-        sets_(std::move(set)),
-        wants_gradients_(inputs.wants_gradients),
-        upstream_(inputs.options.upstream),
-        bytes_to_keep_(where_.most_bytes_kept) {
-    const int set_count = sets();
-    introductions_ = team_.introduce(introduction, [&](Introduction& own) {
-      scratch_.emplace(inputs.options.workspace);
-      threads_ = std::max(1, available_threads(scratch_->threads()));
-      terms_ = terms;
-      for (int k = 0; k < set_count; ++k) leave_out_unlabelled(k);
-      introduce(own, inputs.options);
-      check();
-      if (!wants_gradients_) return;
-      check_upstream(upstream_, reduction_, terms);
-      upstream_ = of_kept(*scratch_, upstream_, terms_);
-    });
-    // One unit of all: processes add to each other's gradients.
-    if (wants_gradients_ && !upstream_.is_scalar()) {
-      upstream_ = upstream_.in_units_of(team_.largest(upstream_.largest(terms_.count)));
-    }
-    for (const Introduction& one : introductions_) {
-      cols_ = std::max(cols_, one.cols);
-      for (int k = 0; k < set_count; ++k) {
-        shards_[at(k)].counts.push_back(one.rows[at(k)]);
-        sets_[at(k)].numbers = std::max(sets_[at(k)].numbers, one.numbers[at(k)]);
-        wanted_[at(k)] = wanted_[at(k)] || one.wants_gradient[at(k)] ||
-                         (one.wants_parameter && maps(given_, side_of(k)));
-      }
-      wants_parameter_ = wants_parameter_ || one.wants_parameter;
-    }
-    team_.agree([&] {
-      check_lists();
-      for (int k = 0; k < set_count; ++k) lay_out(k);
-    });
-    if (!maps_travelling_rows()) map_own_rows();
-    if (kernel.is_distance()) centre_ = centre_of_rows(shards_[0].layout.cols);
-    team_.agree([&] {
-      for (int k = 0; k < set_count; ++k) {
-        packed_[at(k)] = packed(shards_[at(k)].rows);
-        if (!wanted_[at(k)]) continue;
-        gradients_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
-        if (set_count == 1 || sets_[at(k)].among_themselves) {
-          from_others_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
-        }
-      }
-    });
-    if (kernel.geometry == Geometry::inner_product) check_overflow();
-    if (kernel.function == ScoreFunction::square_root) check_distances();
-  }
+      : ShardedCall(kernel, reduction, introduction, std::move(set), inputs.where,
+                    inputs.wants_gradients, inputs.options, terms, [&] { check(); }) {}
 
   const Team& team() const { return team_; }
   Scratch& scratch() { return *scratch_; }
@@ -271,7 +220,7 @@ class ShardedCall {
   void agree(const Body& body) const {
     team_.agree(body);
   }
-  void keep_positives(const Index* column) {
+  NEARFAR_COMPILED_ONCE void keep_positives(const Index* column) {
     keeps_positives_ = true;
     kept_ = column;
   }
@@ -346,15 +295,15 @@ class ShardedCall {
   }
 
   /// Throws on all processes unless inner products of two sets fit.
-  void check_products_of(int a, int b) const {
+  NEARFAR_COMPILED_ONCE void check_products_of(int a, int b) const {
     if (kernel_.geometry != Geometry::inner_product) return;
     check_products<S>(sets_[at(a)].name(), largest_norms_[at(a)], sets_[at(b)].name(),
                       largest_norms_[at(b)]);
   }
 
   /// Closes own rows of set q over all rows of set k, with gradients if the call wants any.
-  void run_blocks(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
-                  Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void run_blocks(int q, int k, KeyNumbers numbers, RowTerm<S>& term,
+                                        const OnBlock& on_block, Diagnostics& d) {
     const Index n = packed_[at(q)].rows;
     Diagnostics seen;
     team_.agree([&] { begin_schedule(k); });
@@ -393,7 +342,7 @@ class ShardedCall {
 
   /// Keeps scores of own rows with set k from the next sweep that accumulates them to that of the
   /// gradients, which then computes no products for them: as many as fit Sharding::most_bytes_kept.
-  void keep_scores(std::span<Comparison<S>> comparisons, int k) {
+  NEARFAR_COMPILED_ONCE void keep_scores(std::span<Comparison<S>> comparisons, int k) {
     if (!wants_gradients_) return;
     team_.agree([&] {
       for (Comparison<S>& of : comparisons) {
@@ -410,14 +359,15 @@ class ShardedCall {
   }
 
   /// One sweep of all blocks that only accumulates, into rows that are open.
-  void accumulate(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
-                  Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void accumulate(int q, int k, KeyNumbers numbers, RowTerm<S>& term,
+                                        const OnBlock& on_block, Diagnostics& d) {
     std::array<Comparison<S>, 1> one = {Comparison<S>{q, &term}};
     accumulate(std::span<Comparison<S>>(one), k, numbers, on_block, d);
   }
   /// The same for several sets of own rows.
-  void accumulate(std::span<Comparison<S>> comparisons, int k, KeyNumbers numbers,
-                  const OnBlock& on_block, Diagnostics& d) {
+  NEARFAR_COMPILED_ONCE void accumulate(std::span<Comparison<S>> comparisons, int k,
+                                        KeyNumbers numbers, const OnBlock& on_block,
+                                        Diagnostics& d) {
     team_.agree([&] {
       for (Comparison<S>& of : comparisons) {
         of.ranges = take_ranges<S>(*scratch_, own_rows(of.queries));
@@ -440,12 +390,13 @@ class ShardedCall {
   }
 
   /// One sweep of all blocks for the gradients of closed rows.
-  void gradient(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block) {
+  NEARFAR_COMPILED_ONCE void gradient(int q, int k, KeyNumbers numbers, RowTerm<S>& term,
+                                      const OnBlock& on_block) {
     std::array<Comparison<S>, 1> one = {Comparison<S>{q, &term}};
     gradient(std::span<Comparison<S>>(one), k, numbers, on_block);
   }
-  void gradient(std::span<Comparison<S>> comparisons, int k, KeyNumbers numbers,
-                const OnBlock& on_block) {
+  NEARFAR_COMPILED_ONCE void gradient(std::span<Comparison<S>> comparisons, int k,
+                                      KeyNumbers numbers, const OnBlock& on_block) {
     team_.agree([&] { begin_schedule(k); });
     each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
       visit(comparisons, k, numbers, on_block, block,
@@ -466,7 +417,7 @@ class ShardedCall {
   }
 
   /// The loss's own numbers of own rows of set k, which go with them from now on.
-  void set_numbers(int k, const double* numbers) {
+  NEARFAR_COMPILED_ONCE void set_numbers(int k, const double* numbers) {
     team_.agree([&] { begin_schedule(k); });
     schedule(k).set_numbers(numbers);
   }
@@ -474,8 +425,8 @@ class ShardedCall {
   /// For sets with targets: how many positives and negatives each own row of set q has among all
   /// rows of set k. Where positives have weights, adds them up, too: blocks' rules have them from
   /// then on.
-  void count_pairs(int q, int k, Index* positives, Index* negatives,
-                   PositiveWeights* weights = nullptr) {
+  NEARFAR_COMPILED_ONCE void count_pairs(int q, int k, Index* positives, Index* negatives,
+                                         PositiveWeights* weights = nullptr) {
     std::fill_n(positives, own_rows(q), Index(0));
     std::fill_n(negatives, own_rows(q), Index(0));
     targets_only_ = shards_[at(k)];
@@ -535,7 +486,7 @@ class ShardedCall {
 
   /// Gradients times `scale` into the caller's buffers. That of the kernel's matrix is of all
   /// processes' rows, as those of learnable numbers are.
-  void scatter(double scale) {
+  NEARFAR_COMPILED_ONCE void scatter(double scale) {
     if (!wants_gradients_) return;
     const bool averaging = where_.gradients == GradientScale::for_averaging;
     const double times = averaging ? static_cast<double>(team_.size()) : 1.0;
@@ -586,6 +537,66 @@ class ShardedCall {
   }
 
  private:
+  NEARFAR_COMPILED_ONCE ShardedCall(const KernelValue<S>& kernel, Reduction reduction,
+                                    Introduction introduction, std::vector<ShardedSet<S>> set,
+                                    const Sharding& where, bool wants_gradients,
+                                    const CallOptions<S>& options, Index terms,
+                                    const std::function<void()>& check)
+      : where_(where),
+        team_(where_.exchange),
+        given_(kernel),
+        kernel_(kernel.is_distance() && kernel.is_symmetric() ? kernel : without_matrix(kernel)),
+        reduction_(reduction),
+        sets_(std::move(set)),
+        wants_gradients_(wants_gradients),
+        upstream_(options.upstream),
+        bytes_to_keep_(where_.most_bytes_kept) {
+    const int set_count = sets();
+    introductions_ = team_.introduce(introduction, [&](Introduction& own) {
+      scratch_.emplace(options.workspace);
+      threads_ = std::max(1, available_threads(scratch_->threads()));
+      terms_ = terms;
+      for (int k = 0; k < set_count; ++k) leave_out_unlabelled(k);
+      introduce(own, options);
+      check();
+      if (!wants_gradients_) return;
+      check_upstream(upstream_, reduction_, terms);
+      upstream_ = of_kept(*scratch_, upstream_, terms_);
+    });
+    // One unit of all: processes add to each other's gradients.
+    if (wants_gradients_ && !upstream_.is_scalar()) {
+      upstream_ = upstream_.in_units_of(team_.largest(upstream_.largest(terms_.count)));
+    }
+    for (const Introduction& one : introductions_) {
+      cols_ = std::max(cols_, one.cols);
+      for (int k = 0; k < set_count; ++k) {
+        shards_[at(k)].counts.push_back(one.rows[at(k)]);
+        sets_[at(k)].numbers = std::max(sets_[at(k)].numbers, one.numbers[at(k)]);
+        wanted_[at(k)] = wanted_[at(k)] || one.wants_gradient[at(k)] ||
+                         (one.wants_parameter && maps(given_, side_of(k)));
+      }
+      wants_parameter_ = wants_parameter_ || one.wants_parameter;
+    }
+    team_.agree([&] {
+      check_lists();
+      for (int k = 0; k < set_count; ++k) lay_out(k);
+    });
+    if (!maps_travelling_rows()) map_own_rows();
+    if (kernel.is_distance()) centre_ = centre_of_rows(shards_[0].layout.cols);
+    team_.agree([&] {
+      for (int k = 0; k < set_count; ++k) {
+        packed_[at(k)] = packed(shards_[at(k)].rows);
+        if (!wanted_[at(k)]) continue;
+        gradients_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
+        if (set_count == 1 || sets_[at(k)].among_themselves) {
+          from_others_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
+        }
+      }
+    });
+    if (kernel.geometry == Geometry::inner_product) check_overflow();
+    if (kernel.function == ScoreFunction::square_root) check_distances();
+  }
+
   static constexpr std::size_t at(int k) { return static_cast<std::size_t>(k); }
   static Side side_of(int k) { return k == 0 ? Side::query : Side::key; }
 
@@ -607,7 +618,7 @@ class ShardedCall {
   bool maps_travelling_rows() const { return kernel_.is_parametric(); }
   bool maps_own_rows(int k) const { return maps(given_, side_of(k)) && !maps_travelling_rows(); }
   /// Rows that have travelled, or own ones.
-  PackedRows<S> packed(const Rows<S>& rows) {
+  NEARFAR_COMPILED_ONCE PackedRows<S> packed(const Rows<S>& rows) {
     return pack(*scratch_, threads_, kernel_, rows, maps_travelling_rows(), centre_);
   }
   // ---- before -------------------------------------------------------------------------------
@@ -847,7 +858,7 @@ class ShardedCall {
         each_visit(
             false,
             [&](TwoSidedPass<S>& pass, Term& keys) { pass.accumulate(of_queries_, keys, ranges_); },
-            rows_);
+            {&rows_});
       });
       close(d);
     }
@@ -862,30 +873,25 @@ class ShardedCall {
           std::memcpy(own.closed + j * layout_.words, &row, sizeof row);
         }
       }
-      with_gradients([&](RowGradients<S>& of_own_keys, auto&... results) {
-        each_visit(
-            true,
-            [&](TwoSidedPass<S>& pass, Term& keys) {
-              const bool home = &keys == &of_keys_;
-              pass.gradient(of_queries_, keys, call_.gradients_[0],
-                            home ? of_own_keys : gradient_of_visitors());
-            },
-            results...);
+      call_.team_.agree_on_messages([&] {
+        each_visit(true,
+                   [&](TwoSidedPass<S>& pass, Term& keys) {
+                     pass.gradient(of_queries_, keys, call_.gradients_[0], gradient_of(keys));
+                   },
+                   {gradients()});
       });
     }
 
     /// Both in one sweep, for a term with a local gradient.
     void accumulate_and_gradient(Diagnostics& d) {
       start();
-      with_gradients([&](RowGradients<S>& of_own_keys, auto&... results) {
-        each_visit(
-            false,
-            [&](TwoSidedPass<S>& pass, Term& keys) {
-              const bool home = &keys == &of_keys_;
-              pass.accumulate_and_gradient(of_queries_, keys, ranges_, call_.gradients_[0],
-                                           home ? of_own_keys : gradient_of_visitors());
-            },
-            rows_, results...);
+      call_.team_.agree_on_messages([&] {
+        each_visit(false,
+                   [&](TwoSidedPass<S>& pass, Term& keys) {
+                     pass.accumulate_and_gradient(of_queries_, keys, ranges_, call_.gradients_[0],
+                                                  gradient_of(keys));
+                   },
+                   {&rows_, gradients()});
       });
       close(d);
     }
@@ -923,29 +929,25 @@ class ShardedCall {
       fold(seen, d);
     }
 
-    /// run(gradients of own keys, what goes back with visitors), on all processes.
-    template <class Run>
-    void with_gradients(const Run& run) {
-      call_.team_.agree_on_messages([&] {
-        if (gradients_) {
-          run(call_.gradients_[at(k_)], *gradients_);
-        } else {
-          run(unwanted_);
-        }
-      });
+    /// What goes back with visitors; null if nobody wants it.
+    const VisitResults<S>* gradients() const { return gradients_ ? &*gradients_ : nullptr; }
+    RowGradients<S>& gradient_of(const Term& keys) {
+      if (!gradients_) return unwanted_;
+      return &keys == &of_keys_ ? call_.gradients_[at(k_)] : gradients_->sums;
     }
-    RowGradients<S>& gradient_of_visitors() { return gradients_ ? gradients_->sums : unwanted_; }
 
-    /// body(pass, term of the keys) for own rows and for each visitor.
-    template <class Body, class... Results>
-    void each_visit(bool closed, const Body& body, Results&... results) {
+    using OnPass = std::function<void(TwoSidedPass<S>&, Term& keys)>;
+
+    /// body(pass, term of the keys) for own rows and for each visitor. `results` ends at a null.
+    void each_visit(bool closed, const OnPass& body,
+                    const std::array<const VisitResults<S>*, 2>& results) {
+      const auto count = std::find(results.begin(), results.end(), nullptr) - results.begin();
       ring_.each_visit(
           closed, [&] { at_home(body); }, [&](const Visit<S>& visit) { meet(visit, body); },
-          results...);
+          std::span(results).first(static_cast<std::size_t>(count)));
     }
 
-    template <class Body>
-    void at_home(const Body& body) {
+    void at_home(const OnPass& body) {
       if (call_.own_rows(0) == 0) return;
       const ScratchLoan loan(*call_.scratch_);
       const Targets& targets = call_.targets(0);
@@ -968,8 +970,7 @@ class ShardedCall {
       body(pass, of_keys_);
     }
 
-    template <class Body>
-    void meet(const Visit<S>& visit, const Body& body) {
+    void meet(const Visit<S>& visit, const OnPass& body) {
       const KeyBlock<S>& block = visit.block;
       const Index count = block.rows.rows();
       const Index own_count = call_.own_rows(0);
@@ -1041,14 +1042,14 @@ class ShardedCall {
     Term visitors_;
     ScoreRange<S>* ranges_;
     KeptScores<S>* kept_;  ///< of each meeting, by the owner of the visitors
-    VisitingRows<Term> rows_;
+    VisitingRows<S, Term> rows_;
     std::optional<VisitingGradients<S>> gradients_;
     RowGradients<S> unwanted_;
   };
 
   // ---- score passes ---------------------------------------------------------------------------
 
-  void begin_schedule(int k) {
+  NEARFAR_COMPILED_ONCE void begin_schedule(int k) {
     if (schedules_[at(k)]) return;
     schedules_[at(k)].emplace(*scratch_, team_, where_.schedule, shards_[at(k)], wanted_[at(k)],
                               kernel_.is_distance());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nearfar/core/check_targets.hpp"
+#include "nearfar/core/compiled_once.hpp"
 #include "nearfar/core/targets.hpp"
 #include "nearfar/sharded/impl/sharded_call.hpp"
 
@@ -16,9 +17,11 @@ class ShardedLabelledCall {
  public:
   /// As ShardedCall; and counts each row's positives and negatives. `numbers` are what send_along
   /// gives each row; `takes_lists` is false where a row must know whether others list it.
-  ShardedLabelledCall(const KernelValue<S>& kernel, Reduction reduction, PairWeights pair_weights,
-                      const Introduction& introduction, const ShardedLabelledInputs<S>& inputs,
-                      Index numbers = 0, bool takes_lists = true)
+  NEARFAR_COMPILED_ONCE ShardedLabelledCall(const KernelValue<S>& kernel, Reduction reduction,
+                                            PairWeights pair_weights,
+                                            const Introduction& introduction,
+                                            const ShardedLabelledInputs<S>& inputs,
+                                            Index numbers = 0, bool takes_lists = true)
       : call_(kernel, reduction, introduction, {set_of(inputs, numbers)}, inputs.rows,
               inputs.rows.sets_of_rows[0].rows(),
               [&] {
@@ -198,5 +201,10 @@ class ShardedLabelledCall {
   Index* positives_ = nullptr;
   Index* negatives_ = nullptr;
 };
+
+#ifndef NEARFAR_HEADER_ONLY
+extern template class ShardedLabelledCall<float>;
+extern template class ShardedLabelledCall<double>;
+#endif
 
 }  // namespace nearfar::detail
