@@ -12,6 +12,10 @@ if(no_torch EQUAL 0)
   add_test(NAME torch_ops.example
            COMMAND "${NEARFAR_TORCH_PYTHON}" "${PROJECT_SOURCE_DIR}/examples/torch_ops.py"
                    "$<TARGET_FILE:nearfar_torch_ops>" --check)
-  set_tests_properties(torch_ops.operators torch_ops.example PROPERTIES LABELS "torch_ops;once" TIMEOUT 600)
+  # The peers of scripts/bench --rival have the same results.
+  add_test(NAME torch_ops.rival
+           COMMAND "${NEARFAR_TORCH_PYTHON}" "${PROJECT_SOURCE_DIR}/bench/peers/pytorch_rival.py"
+                   "$<TARGET_FILE:nearfar_torch_ops>" --check)
+  set_tests_properties(torch_ops.operators torch_ops.example torch_ops.rival PROPERTIES LABELS "torch_ops;once" TIMEOUT 600)
   set_tests_properties(torch_ops.example PROPERTIES SKIP_RETURN_CODE 77)
 endif()
