@@ -380,7 +380,7 @@ Quality judge(const Split& data, const std::vector<Task>& tasks, const Speech& s
           members.push_back(static_cast<Index>(i));
           labels.push_back(static_cast<std::uint8_t>(task.labels[i]));
         }
-        return std::pair(Pixels(rows(members, Eigen::all)), labels);
+        return std::pair(Pixels(rows(members, Eigen::indexing::all)), labels);
       };
       const auto [train, train_labels] = part(data.train);
       const auto [test, test_labels] = part(data.test);
@@ -496,7 +496,7 @@ void write_map(const std::filesystem::path& folder, const Split& data, const Spe
     }
     names.push_back(speech.languages[language]);
   }
-  const Pixels points = plane(Pixels(rows(shown, Eigen::all)));
+  const Pixels points = plane(Pixels(rows(shown, Eigen::indexing::all)));
   write_embedding(folder, {.embeddings = points,
                            .labels = labels,
                            .class_names = names,

@@ -110,9 +110,9 @@ class WordVectors {
         context[i] = pairs[which[i]].context;
       }
       noise_.draw(o_.seed, step, noise);
-      queries = centres_(centre, Eigen::all);
-      keys = contexts_(context, Eigen::all);
-      negatives = contexts_(noise, Eigen::all);
+      queries = centres_(centre, Eigen::indexing::all);
+      keys = contexts_(context, Eigen::indexing::all);
+      negatives = contexts_(noise, Eigen::indexing::all);
       double value = 0;
       if (nce_) {
         noise_.log_probabilities(context, log_noise_keys);

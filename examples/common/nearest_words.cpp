@@ -22,7 +22,7 @@ NearestWords::NearestWords(const std::vector<std::string>& words, const Vocabula
   std::vector<Vocabulary::Word> chosen;
   for (const std::string& word : words) chosen.push_back(vocabulary.find(word));
   // For rows of length 1 the nearest ones have the largest cosine; the first is the word itself.
-  found_ = nearest(directions(chosen, Eigen::all), directions, listed + 1);
+  found_ = nearest(directions(chosen, Eigen::indexing::all), directions, listed + 1);
   each_ = found_.size() / words.size();
 }
 
@@ -45,7 +45,7 @@ void NearestWords::write_map(const std::filesystem::path& folder) const {
   for (std::size_t k = 0; k < words_.size(); ++k) {
     for (std::size_t n = 0; n < drawn; ++n) rows.push_back(number(k, n));
   }
-  const nearfar::Matrix<float> points = plane(directions_(rows, Eigen::all));
+  const nearfar::Matrix<float> points = plane(directions_(rows, Eigen::indexing::all));
   OutputFile table(folder / "words.csv");
   table.stream() << "word,near,x,y\n";
   for (std::size_t i = 0; i < rows.size(); ++i) {

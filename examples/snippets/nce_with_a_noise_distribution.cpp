@@ -21,16 +21,17 @@ int main() {
 
   const nearfar::Nce<float> loss({.log_z = 2});
   Matrix d_queries, d_keys, d_negatives;
-  const auto result = loss.forward_backward(queries, contexts(words, Eigen::all).eval(),
-                                            contexts(drawn, Eigen::all).eval(), log_noise_keys,
-                                            log_noise_negatives, d_queries, d_keys, d_negatives);
+  const auto result =
+      loss.forward_backward(queries, contexts(words, Eigen::indexing::all).eval(),
+                            contexts(drawn, Eigen::indexing::all).eval(), log_noise_keys,
+                            log_noise_negatives, d_queries, d_keys, d_negatives);
   std::cout << "loss " << result.value << ", d log Z " << result.d_log_z << '\n';
 
   // The derivative is that of the value.
   const auto at = [&](double log_z) {
     return nearfar::Nce<float>({.log_z = log_z})
-        .forward(queries, contexts(words, Eigen::all).eval(), contexts(drawn, Eigen::all).eval(),
-                 log_noise_keys, log_noise_negatives)
+        .forward(queries, contexts(words, Eigen::indexing::all).eval(),
+                 contexts(drawn, Eigen::indexing::all).eval(), log_noise_keys, log_noise_negatives)
         .value;
   };
   const double slope = (at(2.01) - at(1.99)) / 0.02;

@@ -9,8 +9,9 @@ int main() {
   using Matrix = nearfar::Matrix<float>;
   const std::vector<int> image_of = {0, 0, 0, 1, 1, 2, 3, 3};  // of each caption
   const Matrix pictures = Matrix::Random(4, 16);
-  const Matrix images = pictures(image_of, Eigen::all) + 0.1f * Matrix::Random(8, 16);  // crops
-  const Matrix texts = pictures(image_of, Eigen::all) + 0.1f * Matrix::Random(8, 16);
+  const Matrix images =
+      pictures(image_of, Eigen::indexing::all) + 0.1f * Matrix::Random(8, 16);  // crops
+  const Matrix texts = pictures(image_of, Eigen::indexing::all) + 0.1f * Matrix::Random(8, 16);
 
   // Labels: all captions of an image are its positives. CLIP's softmax gives each an equal share,
   // so the loss is at least log 2 for two, log 3 for three.

@@ -302,7 +302,7 @@ void packed_tokens(Case& c, NamedArguments<S>& arguments) {
   const auto pack = [&](std::size_t set, const char* lengths) {
     nearfar::Matrix<S>& rows = arguments.sets[set];
     const Tokens tokens(c, lengths, rows.rows());
-    rows = nearfar::Matrix<S>(rows(tokens.places, Eigen::all));
+    rows = nearfar::Matrix<S>(rows(tokens.places, Eigen::indexing::all));
     return tokens.offsets;
   };
   arguments.offsets = pack(0, "query_lengths");

@@ -29,7 +29,7 @@ struct Batch {
   std::vector<int> labels;
 
   Batch some(const std::vector<Index>& rows) const {
-    Batch out{queries(rows, Eigen::all), {}, {}};
+    Batch out{queries(rows, Eigen::indexing::all), {}, {}};
     for (const Index i : rows) {
       out.positives.push_back(positives[static_cast<std::size_t>(i)]);
       out.labels.push_back(labels[static_cast<std::size_t>(i)]);
@@ -71,7 +71,7 @@ void expect_no_company(const std::string& name, const Call& call) {
       ASSERT_EQ(some[k], values[static_cast<std::size_t>(rows[k])])
           << "query " << rows[k] << " among " << rows.size();
     }
-    EXPECT_TRUE(same_bits(d_some, Matrix<S>(d_all(rows, Eigen::all)))) << rows.size();
+    EXPECT_TRUE(same_bits(d_some, Matrix<S>(d_all(rows, Eigen::indexing::all)))) << rows.size();
   }
 }
 
@@ -197,7 +197,7 @@ NamedArguments<S> some_terms(const NamedArguments<S>& all, const std::vector<Ind
     values = some;
   };
   const auto pick_rows = [&](Matrix<S>& rows) {
-    rows = Matrix<S>(rows(rows_of_terms<Line>(terms, rows.rows()), Eigen::all));
+    rows = Matrix<S>(rows(rows_of_terms<Line>(terms, rows.rows()), Eigen::indexing::all));
   };
   for (Matrix<S>& rows : out.sets) pick_rows(rows);
   for (Matrix<S>& rows : out.constants) pick_rows(rows);
@@ -230,9 +230,9 @@ TYPED_TEST(Company, OfTermsOfTheirOwnDoesNotMatter) {
               for (std::size_t set = 0; set < all.sets.size(); ++set) {
                 if (all.sets[set].rows() % n != 0) continue;  // of all terms
                 const Matrix<S>& whole = together.gradients.at(all.names[set]);
-                EXPECT_TRUE(same_bits(
-                    apart.gradients.at(all.names[set]),
-                    Matrix<S>(whole(rows_of_terms<Line>(terms, whole.rows()), Eigen::all))))
+                EXPECT_TRUE(same_bits(apart.gradients.at(all.names[set]),
+                                      Matrix<S>(whole(rows_of_terms<Line>(terms, whole.rows()),
+                                                      Eigen::indexing::all))))
                     << all.names[set] << " of " << terms.size();
               }
             }

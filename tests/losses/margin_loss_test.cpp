@@ -237,7 +237,7 @@ TYPED_TEST(MarginLossOf, RowsWithoutALabelHaveNoBoundary) {
   const Matrix<S> betas = uniform_matrix<S>(3, 1, 4).array() + S(1.3);
   const MarginLoss<S> loss({.margin = 0.3, .nu = 0.2, .reduction = Reduction::none});
   Matrix<S> dx, d_betas, want_dx, want_d_betas;
-  const Matrix<S> rows = x(labelled, Eigen::all);
+  const Matrix<S> rows = x(labelled, Eigen::indexing::all);
   const auto got =
       loss.forward_backward(x, nearfar::Targets(labels).unlabelled(-1), betas, dx, d_betas);
   const auto want = loss.forward_backward(rows, others, betas, want_dx, want_d_betas);
@@ -247,7 +247,7 @@ TYPED_TEST(MarginLossOf, RowsWithoutALabelHaveNoBoundary) {
   for (std::size_t k = 0; k < labelled.size(); ++k) {
     EXPECT_EQ(got.values[static_cast<std::size_t>(labelled[k])], want.values[k]) << k;
   }
-  EXPECT_TRUE(same_bits(Matrix<S>(dx(labelled, Eigen::all)), want_dx));
+  EXPECT_TRUE(same_bits(Matrix<S>(dx(labelled, Eigen::indexing::all)), want_dx));
   EXPECT_TRUE(same_bits(d_betas, want_d_betas));
 }
 

@@ -55,8 +55,8 @@ TYPED_TEST(OtherLibraries, NtXentOverLabelsIsSincereOfPositivePairs) {
     }
     want -= std::log(own / all) / static_cast<long double>(anchors.size());
   }
-  const Matrix<S> queries = x(anchors, Eigen::all);
-  const Matrix<S> keys = x(positives, Eigen::all);
+  const Matrix<S> queries = x(anchors, Eigen::indexing::all);
+  const Matrix<S> keys = x(positives, Eigen::indexing::all);
   std::vector<int> labels_of_a;
   for (const Index a : anchors) labels_of_a.push_back(labels[std::size_t(a)]);
   const double got = InfoNce<S>({.temperature = t})

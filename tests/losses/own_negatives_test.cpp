@@ -63,7 +63,7 @@ void expect_each_alone(const Loss& loss, const Counts& of, const Matrix<S>& rows
     for (Index j = of.first(i); j < of.first(i + 1); ++j) {
       if (kept(i, j)) left.push_back(j);
     }
-    const Matrix<S> own = rows(left, Eigen::all);
+    const Matrix<S> own = rows(left, Eigen::indexing::all);
     const std::vector<double> up = {upstream[static_cast<std::size_t>(i)]};
     Matrix<S> a, b, c;
     const auto alone = loss.forward_backward(Matrix<S>(queries.row(i)), Matrix<S>(keys.row(i)), own,
