@@ -209,7 +209,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     if args.check:
-        args.n, args.d, args.threads, args.seconds = [40, 300], [24, 128], [2], 0
+        args.n, args.d, args.threads, args.seconds = [40, 300], [24, 128], [1], 0
     torch.ops.load_library(args.library)
     shapes = list(itertools.product(args.threads, args.d, args.n))
     variants = list(itertools.product(args.kernels, args.types))
