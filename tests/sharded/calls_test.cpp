@@ -361,6 +361,51 @@ TEST(ShardedCalls, SendWhatTheModelSays) {
   }
 }
 
+/// Losses of sums over rows send their sums, to the last process and from it to all others, and no
+/// rows.
+TEST(ShardedCalls, SendSumsOfStatisticsInsteadOfRows) {
+  constexpr Index cols = 20;
+  constexpr Index slices = 7;
+  constexpr Index knots = 5;
+  const Matrix<float> directions = random_rows<float>(slices, cols, 3);
+  for (const int size : {1, 2, 3, 5}) {
+    for (const Index rows : {6, 60}) {
+      SCOPED_TRACE(size);
+      const auto bytes = [&](const auto& call) {
+        return static_cast<Index>(run_team(size, [&](Exchange& e) {
+          const Matrix<float> x = random_rows<float>(rows, cols, 1);
+          Matrix<float> dx, dy;
+          call(e, x, dx, dy);
+        }));
+      };
+      const auto views = [&](const auto& loss) {
+        return bytes([&](Exchange& e, const auto& x, auto& dx, auto& dy) {
+          loss.forward_backward(e, x, x, dx, dy);
+        });
+      };
+      const Index twice = 2 * size - 2;
+      const auto square = [&]<class S>(S) {
+        return Index(sizeof(S)) *
+               nearfar::detail::SquareMatrix<S>{nullptr, cols,
+                                                nearfar::detail::padded_stride<S>(cols)}
+                   .count();
+      };
+      using namespace nearfar::sharded;
+      EXPECT_EQ(views(VicReg<float>()), twice * (2 * 3 * cols * 8 + 2 * square(0.f)));
+      EXPECT_EQ(views(BarlowTwins<float>()), twice * (7 * cols * 8 + square(0.f)));
+      EXPECT_EQ(views(Alignment<float>()), 0);
+      EXPECT_EQ(bytes([&](Exchange& e, const auto& x, auto& dx, auto&) {
+                  Gor<float>().forward_backward(e, x, dx);
+                }),
+                twice * (2 * cols * 8 + square(0.) + 8));
+      EXPECT_EQ(bytes([&](Exchange& e, const auto& x, auto& dx, auto&) {
+                  SigReg<float>({.knots = knots}).forward_backward(e, x, directions, dx);
+                }),
+                twice * 2 * slices * knots * 8);
+    }
+  }
+}
+
 /// The same for the data that accompanies rows: labels, unless anchors list their positives, and
 /// the loss's own numbers.
 TEST(ShardedCalls, SendWithTheirRowsWhatTheModelSays) {

@@ -46,7 +46,65 @@ TEST(ShardedErrors, SetsOfPairsAreOfEqualSize) {
                             "rank 1: texts: wanted a row for each of 3 images, got 2");
     expect_error_everywhere([&] { NtXent<float>().forward(exchange, x, y); },
                             "rank 1: view2: wanted a row for each of 3 view1, got 2");
+    expect_error_everywhere([&] { VicReg<float>().forward(exchange, x, y); },
+                            "rank 1: view2: wanted a row for each of 3 view1, got 2");
+    expect_error_everywhere([&] { BarlowTwins<float>().forward(exchange, x, y); },
+                            "rank 1: view2: wanted a row for each of 3 view1, got 2");
+    expect_error_everywhere([&] { Alignment<float>().forward(exchange, x, y); },
+                            "rank 1: y: wanted a row for each of 3 x, got 2");
   });
+}
+
+/// Losses of sums over rows: other options, other slices, a single row, and sums that overflow.
+TEST(ShardedErrors, OfLossesOfSumsAreThoseOfAll) {
+  for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
+    run_team(3, [&](nearfar::Exchange& exchange) {
+      const bool mine = exchange.rank() == 1;
+      const nearfar::Sharding where(exchange, schedule);
+      const Matrix<double> x = random_rows<double>(3, 4, 1);
+      const Matrix<double> opposite = -x;
+      Matrix<double> dx;
+      Matrix<double> dy;
+      using namespace nearfar::sharded;
+      const auto expect = [&](const auto& call, const std::string& text) {
+        expect_error_everywhere(call, text);
+        EXPECT_EQ(dx.size() + dy.size(), 0);
+      };
+      expect([&] { VicReg<double>({.epsilon = mine ? 1. : 2.}).forward(where, x, x); },
+             "rank 1: epsilon: wanted 2 as on rank 0, got 1");
+      expect([&] { BarlowTwins<double>({.lambda = mine ? 1. : 2.}).forward(where, x, x); },
+             "rank 1: lambda: wanted 2 as on rank 0, got 1");
+      expect([&] { Gor<double>({.mean_weight = mine ? 1. : 2.}).forward(where, x); },
+             "rank 1: mean_weight: wanted 2 as on rank 0, got 1");
+      expect([&] { Alignment<double>({.alpha = mine ? 1. : 2.}).forward(where, x, x); },
+             "rank 1: alpha: wanted 2 as on rank 0, got 1");
+      expect([&] { SigReg<double>({.knots = mine ? 3 : 4}).forward(where, x, x); },
+             "rank 1: knots: wanted 4 as on rank 0, got 3");
+      const Matrix<double> slices = mine ? Matrix<double>(2 * x) : x;
+      expect([&] { SigReg<double>().forward_backward(where, x, slices, dx); },
+             "rank 1: slices (digest): wanted ");
+      expect([&] { SigReg<double>().forward(where, x, x.topRows(mine ? 2 : 3)); },
+             "rank 1: slices: wanted 3 as on rank 0, got 2");
+      const Matrix<double> one = x.topRows(mine ? 1 : 0);
+      expect([&] { VicReg<double>().forward_backward(where, one, one, dx, dy); },
+             "view1: wanted at least two rows, which have variances, got 1 row");
+      const Matrix<double> far = 1e200 * x;
+      expect([&] { VicReg<double>().forward_backward(where, far, far, dx, dy); }, "value");
+      expect([&] { SigReg<double>().forward_backward(where, far, far, dx); },
+             "wanted rows whose inner products fit");
+      const Matrix<double> same = Matrix<double>::Ones(3, 4);
+      expect(
+          [&] {
+            Gor<double>({.mean_weight = 1.2e308, .second_moment_weight = 1.2e308})
+                .forward_backward(where, same, dx);
+          },
+          "value");
+      expect(
+          [&] { Alignment<double>({.alpha = 3000}).forward_backward(where, x, opposite, dx, dy); },
+          "value");
+      EXPECT_GT(VicReg<double>().forward(where, x, x).value, 0);
+    });
+  }
 }
 
 /// Sets of different widths, and the gradient of a matrix that the kernel does not have.

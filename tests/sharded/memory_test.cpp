@@ -90,7 +90,7 @@ bool ends_well(const ShardedSubject<S>& subject, const Batch<S>& all, Schedule s
 
 TEST(ShardedMemory, LackOfItOnOneProcessIsThrownByAll) {
   for (const ShardedSubject<float>& subject : sharded_subjects<float>()) {
-    const bool one_of_a_kind = subject.name.ends_with(" Cosine") ||
+    const bool one_of_a_kind = !subject.has_kernel() || subject.name.ends_with(" Cosine") ||
                                subject.name == "HadsellContrastive Euclidean" ||
                                subject.name.starts_with("MinedTriplet Euclidean");
     if (!one_of_a_kind) continue;
@@ -99,7 +99,7 @@ TEST(ShardedMemory, LackOfItOnOneProcessIsThrownByAll) {
       SCOPED_TRACE(subject.name + ", schedule " + std::to_string(static_cast<int>(schedule)));
       long blocks = 0;
       while (!ends_well(subject, all, schedule, blocks)) ++blocks;
-      EXPECT_GT(blocks, 2);
+      EXPECT_GE(blocks, subject.has_kernel() ? 3 : 2);
     }
   }
 }

@@ -47,6 +47,30 @@ TYPED_TEST(ShardsIn16Bits, GiveTheNumbersOfTheSameRowsInFloat) {
     expect_rounded(dx, want_x);
     expect_rounded(dy, want_y);
 
+    const auto expect_pairs = [&](const auto& loss) {
+      const double of_float = loss.forward_backward(where, exact_x, exact_y, want_x, want_y).value;
+      EXPECT_EQ(loss.forward_backward(where, x, exact_y, got_x, got_y).value, of_float);
+      EXPECT_EQ(got_x, want_x);
+      EXPECT_EQ(got_y, want_y);
+      EXPECT_EQ(loss.forward_backward(where, x, y, dx, dy).value, of_float);
+      expect_rounded(dx, want_x);
+      expect_rounded(dy, want_y);
+    };
+    expect_pairs(nearfar::sharded::VicReg<float>());
+    expect_pairs(nearfar::sharded::BarlowTwins<float>());
+    expect_pairs(nearfar::sharded::Alignment<float>());
+    const auto expect_rows = [&](const auto& loss, const auto&... others) {
+      const double of_float = loss.forward_backward(where, exact_x, others..., want_x).value;
+      EXPECT_EQ(loss.forward_backward(where, x, others..., dx).value, of_float);
+      expect_rounded(dx, want_x);
+    };
+    expect_rows(nearfar::sharded::Gor<float>());
+    const Matrix<T> slices = support::random_rows<float>(6, 7, 4).template cast<T>();
+    const Matrix<float> exact_slices = slices.template cast<float>();
+    expect_rows(nearfar::sharded::SigReg<float>(), exact_slices);
+    EXPECT_EQ(nearfar::sharded::SigReg<float>().forward(where, x, slices).value,
+              nearfar::sharded::SigReg<float>().forward(where, exact_x, exact_slices).value);
+
     const nearfar::sharded::HadsellContrastive<float> hadsell;
     const double other = hadsell.forward_backward(where, exact_x, labels, want_x).value;
     EXPECT_EQ(hadsell.forward_backward(where, x, labels, dx).value, other);

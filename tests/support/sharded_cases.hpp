@@ -80,12 +80,14 @@ struct ShardedCase {
   Outcome<S> want;
 };
 
-/// Every loss with the rows of `batch_of(subject)`.
+/// Every loss with the rows of `batch_of(subject)`, unless it refuses so few.
 template <class S, class BatchOf>
 std::vector<ShardedCase<S>> sharded_cases(const BatchOf& batch_of) {
   std::vector<ShardedCase<S>> out;
   for (const ShardedSubject<S>& subject : sharded_subjects<S>()) {
     const Batch<S> all = batch_of(subject);
+    const Index n = all.rows[0].rows();
+    if (n > 0 && n < subject.fewest_rows) continue;
     out.push_back({subject, all, subject.one(all)});
   }
   return out;

@@ -35,6 +35,39 @@ class ShardedSubjects {
                     }});
   }
 
+  /// Losses of one set of rows; `with` passes a call the rows and what it takes besides.
+  template <class One, class Many, class Options, class With>
+  void add_rows(const std::string& name, const Options& options, const With& with) {
+    list.push_back({name, 1, false,
+                    [=](const Batch<S>& x) {
+                      Outcome<S> out;
+                      out.gradients.resize(1);
+                      with(x.rows[0], [&](const auto&... rows) {
+                        fill(out, One(options).forward_backward(rows..., out.gradients[0]));
+                      });
+                      return out;
+                    },
+                    [=](const nearfar::Sharding& where, const Batch<S>& x) {
+                      Outcome<S> out;
+                      out.gradients.resize(1);
+                      with(x.rows[0], [&](const auto&... rows) {
+                        fill(out, Many(options).forward_backward(where, rows..., out.gradients[0]));
+                      });
+                      return out;
+                    },
+                    [=](const nearfar::Sharding& where, const Batch<S>& x) {
+                      nearfar::Result out;
+                      with(x.rows[0], [&](const auto&... rows) {
+                        out = Many(options).forward(where, rows...);
+                      });
+                      return out;
+                    }});
+  }
+  template <class One, class Many, class Options>
+  void add_rows(const std::string& name, const Options& options) {
+    add_rows<One, Many>(name, options, [](const auto& x, const auto& call) { call(x); });
+  }
+
   /// Losses over labels.
   template <class One, class Many, class Options>
   void add_labelled(const std::string& name, const Options& options) {
@@ -132,6 +165,23 @@ void add_sharded_triplets(ShardedSubjects<S>& all, const std::string& kernel) {
   }
 }
 
+/// Losses of whole sets of rows.
+template <class S>
+void add_sharded_sets(ShardedSubjects<S>& all) {
+  using namespace nearfar;
+  all.template add_pairs<VicReg<S>, sharded::VicReg<S>>("VicReg", VicRegOptions{});
+  all.list.back().fewest_rows = 2;
+  // Far from the columns of two rows that epsilon alone keeps from having length 1.
+  all.template add_pairs<BarlowTwins<S>, sharded::BarlowTwins<S>>(
+      "BarlowTwins", BarlowTwinsOptions{.lambda = 0.1, .epsilon = 0.5});
+  all.template add_rows<Gor<S>, sharded::Gor<S>>("Gor", GorOptions{});
+  all.template add_rows<SigReg<S>, sharded::SigReg<S>>(
+      "SigReg", SigRegOptions{.knots = 5},
+      [](const auto& x, const auto& call) { return call(x, random_rows<S>(7, x.cols(), 4)); });
+  all.template add_pairs<Alignment<S>, sharded::Alignment<S>>("Alignment",
+                                                              AlignmentOptions{.alpha = 1.5});
+}
+
 }  // namespace
 
 template <class S>
@@ -185,6 +235,7 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
   add_sharded_triplets<S, CosineDistance>(all, "CosineDistance");
   add_sharded_triplets<S, Cosine>(all, "Cosine");
   add_sharded_triplets<S, InnerProduct>(all, "InnerProduct");
+  add_sharded_sets<S>(all);
   return std::move(all.list);
 }
 

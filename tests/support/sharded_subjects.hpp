@@ -29,12 +29,15 @@ struct Batch {
 
 template <class S>
 struct ShardedSubject {
-  std::string name;
+  std::string name;  ///< of the loss, and its kernel if it has one
   int sets;
   bool labelled;
   std::function<Outcome<S>(const Batch<S>&)> one;
   std::function<Outcome<S>(const nearfar::Sharding&, const Batch<S>&)> many;
   std::function<nearfar::Result(const nearfar::Sharding&, const Batch<S>&)> forward;
+  Index fewest_rows = 0;  ///< in all, unless there are none
+
+  bool has_kernel() const { return name.find(' ') != std::string::npos; }
 };
 
 /// Every loss with every kernel that its sharded form has.

@@ -241,6 +241,8 @@ class Call {
     OneSidedPass<S> pass(scratch_, threads_, kernel_, rows(q), rows(k), Pairing::all, excluded_);
     run(pass, term, q, k, d);
   }
+  /// The same for queries that are the same on all processes.
+  void run_same_queries(RowTerm<S>& term, int q, int k, Diagnostics& d) { run(term, q, k, d); }
   /// Closes the rows of set 0 over all others of the set.
   NEARFAR_COMPILED_ONCE void run_among_themselves(RowTerm<S>& term, Diagnostics& d) {
     TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(0), excluded_);
@@ -261,6 +263,13 @@ class Call {
     double sum = 0;
     for (Index i = 0; i < count; ++i) sum += number_of(i);
     return sum;
+  }
+
+  /// Sums over all rows: `add` adds own rows to `sums`, which are 0 before. `merge(sums, more)`
+  /// merges those of two sets of rows where they are no plain sums.
+  template <class T, class Add, class... Merge>
+  void sum_over_rows(T*, Index, const Add& add, const Merge&...) const {
+    add();
   }
 
   /// Gradients of packed rows, before `scale`; not wanted() if they are not.

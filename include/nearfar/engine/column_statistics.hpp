@@ -34,44 +34,51 @@ struct ColumnStatistics {
   }
 };
 
-/// The statistics of x; the variance divides by `divisor` > 0. Each column's sums run over rows in
-/// order.
-template <class S>
-ColumnStatistics column_statistics(Scratch& scratch, int threads, const Rows<S>& x, Index divisor) {
+/// The statistics of `rows` > 0 rows, of which x are those of this process of a call (a Call or a
+/// ShardedCall); the variance divides by `divisor` > 0. Each column's sums run over rows in order.
+template <class S, class Frame>
+ColumnStatistics column_statistics(Frame& call, const Rows<S>& x, Index rows, Index divisor) {
   const Index cols = x.cols();
-  const ColumnStatistics out{scratch.take<double>(cols), scratch.take<double>(cols),
-                             scratch.take<double>(cols)};
-  each_column_block(cols, threads, [&](Index begin, Index end) {
-    const auto each = [&](const auto& body) {
+  double* memory = nullptr;
+  call.agree([&] { memory = call.scratch().template take<double>(3 * cols); });
+  std::fill_n(memory, 3 * cols, 0.0);
+  const ColumnStatistics out{memory, memory + cols, memory + 2 * cols};
+  const auto each = [&](const auto& body) {
+    each_column_block(cols, call.threads(), [&](Index begin, Index end) {
       for (Index i = 0; i < x.rows(); ++i) {
         for (Index k = begin; k < end; ++k) body(k, static_cast<double>(x.row(i)[k]));
       }
-    };
-    std::fill(out.unit + begin, out.unit + end, 0.0);
-    std::fill(out.mean + begin, out.mean + end, 0.0);
-    std::fill(out.deviation + begin, out.deviation + end, 0.0);
-    each([&](Index k, double v) { out.unit[k] = std::max(out.unit[k], std::abs(v)); });
-    for (Index k = begin; k < end; ++k) {
-      // Powers of two whose inverse is a double.
-      constexpr int least = -1000;
-      const int exponent = out.unit[k] > 0 ? std::max(std::ilogb(out.unit[k]), least) : 0;
-      out.unit[k] = std::ldexp(1.0, exponent);
-    }
-    each([&](Index k, double v) { out.mean[k] += v / out.unit[k]; });
-    const auto count = static_cast<double>(std::max<Index>(x.rows(), 1));
-    for (Index k = begin; k < end; ++k) out.mean[k] /= count;
+    });
+  };
+  call.sum_over_rows(
+      out.unit, cols,
+      [&] { each([&](Index k, double v) { out.unit[k] = std::max(out.unit[k], std::abs(v)); }); },
+      [&](double* largest, const double* others) {
+        for (Index k = 0; k < cols; ++k) largest[k] = std::max(largest[k], others[k]);
+      });
+  for (Index k = 0; k < cols; ++k) {
+    // Powers of two whose inverse is a double.
+    constexpr int least = -1000;
+    const int exponent = out.unit[k] > 0 ? std::max(std::ilogb(out.unit[k]), least) : 0;
+    out.unit[k] = std::ldexp(1.0, exponent);
+  }
+  call.sum_over_rows(out.mean, cols,
+                     [&] { each([&](Index k, double v) { out.mean[k] += v / out.unit[k]; }); });
+  const auto count = static_cast<double>(rows);
+  for (Index k = 0; k < cols; ++k) out.mean[k] /= count;
+  call.sum_over_rows(out.deviation, cols, [&] {
     each([&](Index k, double v) {
       const double off = v / out.unit[k] - out.mean[k];
       out.deviation[k] += off * off;
     });
-    for (Index k = begin; k < end; ++k) {
-      // Equal elements differ from their mean by its rounding errors.
-      const double rounding = std::numeric_limits<double>::epsilon() * count;
-      const double variance = out.deviation[k] / static_cast<double>(divisor);
-      const double deviation = variance > rounding * rounding ? std::sqrt(variance) : 0;
-      out.deviation[k] = std::min(deviation * out.unit[k], std::numeric_limits<double>::max());
-    }
   });
+  for (Index k = 0; k < cols; ++k) {
+    // Equal elements differ from their mean by its rounding errors.
+    const double rounding = std::numeric_limits<double>::epsilon() * count;
+    const double variance = out.deviation[k] / static_cast<double>(divisor);
+    const double deviation = variance > rounding * rounding ? std::sqrt(variance) : 0;
+    out.deviation[k] = std::min(deviation * out.unit[k], std::numeric_limits<double>::max());
+  }
   return out;
 }
 

@@ -21,24 +21,23 @@ struct SquareMatrix {
   Index stride;
 
   S* row(Index r) const { return data + r * stride; }
+  /// Elements with the padding.
+  Index count() const { return round_up(size, panel_rows) * stride; }
 };
 
 template <class S>
 SquareMatrix<S> take_square(Scratch& scratch, Index size) {
-  const Index stride = padded_stride<S>(size);
-  const Index count = round_up(size, panel_rows) * stride;
-  const SquareMatrix<S> out{scratch.take<S>(count), size, stride};
-  std::fill_n(out.data, count, S(0));
+  SquareMatrix<S> out{nullptr, size, padded_stride<S>(size)};
+  out.data = scratch.take<S>(out.count());
+  std::fill_n(out.data, out.count(), S(0));
   return out;
 }
 
-/// X^T Y, both N x D; for one set with itself the upper half is computed and mirrored.
+/// Adds X^T Y, both N x D, to `out`; of a symmetric product the upper half.
 template <class S>
-SquareMatrix<S> transposed_product(Scratch& scratch, int threads, const PackedRows<S>& x,
-                                   const PackedRows<S>& y) {
+void add_transposed_product(int threads, const PackedRows<S>& x, const PackedRows<S>& y,
+                            bool symmetric, const SquareMatrix<S>& out) {
   const ProductLoops<S>& loops = product_loops<S>();
-  const SquareMatrix<S> out = take_square<S>(scratch, x.depth);
-  const bool symmetric = x.data == y.data;
   // Rows of the result of one task, and rows of X whose partial sum is added at once: they stay in
   // a cache with the task's part of the result.
   constexpr Index height = 8 * panel_rows;
@@ -53,8 +52,19 @@ SquareMatrix<S> transposed_product(Scratch& scratch, int threads, const PackedRo
                                 out.size - col, out.row(row) + col, out.stride);
     }
   });
+}
+
+/// X^T Y of the rows of all processes of a call (a Call or a ShardedCall), of which x and y are
+/// this one's. The product of one set with itself is symmetric.
+template <class S, class Frame>
+SquareMatrix<S> transposed_product(Frame& call, const PackedRows<S>& x, const PackedRows<S>& y) {
+  const bool symmetric = &x == &y;
+  SquareMatrix<S> out{};
+  call.agree([&] { out = take_square<S>(call.scratch(), x.depth); });
+  call.sum_over_rows(out.data, out.count(),
+                     [&] { add_transposed_product(call.threads(), x, y, symmetric, out); });
   if (!symmetric) return out;
-  each_row(out.size, threads, [&](Index r) {
+  each_row(out.size, call.threads(), [&](Index r) {
     for (Index k = 0; k < r; ++k) out.row(r)[k] = out.row(k)[r];
   });
   return out;

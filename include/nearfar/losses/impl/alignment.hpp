@@ -12,21 +12,20 @@
 
 namespace nearfar::detail {
 
-template <class S>
-Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
-  const Index n = inputs.rows[0].rows();
-  const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  Call<S> call(kernel, options.reduction, inputs);
-  call.add_pairs(inputs, "x", "y");
-  call.check(n);
-  call.pack();
-
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+Result alignment(const AlignmentOptions& options, Frame& call) {
+  const Index n = call.own_rows(0);
   const PackedRows<S>& u = call.rows(0);
   const PackedRows<S>& v = call.rows(1);
   const RowGradients<S> du = call.gradients(0);
   const RowGradients<S> dv = call.gradients(1);
-  double* values = call.scratch().template take<double>(n);
-  double* distances = call.scratch().template take<double>(n);
+  double* values = nullptr;
+  double* distances = nullptr;
+  call.agree([&] {
+    values = call.scratch().template take<double>(n);
+    distances = call.scratch().template take<double>(n);
+  });
   each_row(n, call.threads(), [&](Index i) {
     // From the rows themselves: 2 - 2 cos has no digits left when the distance is small.
     const double of_rows =
@@ -65,9 +64,20 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
     d.smallest_score = std::min(d.smallest_score, distances[i]);
     d.largest_score = std::max(d.largest_score, distances[i]);
   }
+  call.combine(d);
   call.reduce(n, value_of, result);
   if (call.wants_gradients()) call.scatter(call.scale(d));
   return result;
+}
+
+template <class S>
+Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs) {
+  const KernelValue<S> kernel = kernel_value<S>(Cosine());
+  Call<S> call(kernel, options.reduction, inputs);
+  call.add_pairs(inputs, "x", "y");
+  call.check(inputs.rows[0].rows());
+  call.pack();
+  return alignment<S>(options, call);
 }
 
 }  // namespace nearfar::detail

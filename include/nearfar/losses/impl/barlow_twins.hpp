@@ -19,18 +19,19 @@ struct Standardised {
   double element(Index k, double x) const { return of.centred(k, x, inverse[k]); }
 };
 
-/// Standardises packed rows of `input` in place.
-template <class S>
-Standardised standardise(Scratch& scratch, int threads, double epsilon, const Rows<S>& input,
-                         const PackedRows<S>& x) {
-  const Standardised out{column_statistics(scratch, threads, input, x.rows),
-                         scratch.take<double>(x.depth)};
+/// Standardises packed rows of a set, of which `input` are the own ones, in place.
+template <class S, class Frame>
+Standardised standardise(Frame& call, double epsilon, const Rows<S>& input, int set) {
+  const PackedRows<S>& x = call.rows(set);
+  const Index n = call.all_rows(set);
+  Standardised out{column_statistics(call, input, n, n), nullptr};
+  call.agree([&] { out.inverse = call.scratch().template take<double>(x.depth); });
   for (Index k = 0; k < x.depth; ++k) {
     const double deviation = out.of.deviation[k];
     const double length = portable::hypot(deviation, std::sqrt(epsilon));
     out.inverse[k] = deviation > 0 ? std::min(1 / length, std::numeric_limits<double>::max()) : 0;
   }
-  each_row(x.rows, threads, [&](Index i) {
+  each_row(x.rows, call.threads(), [&](Index i) {
     S* row = x.data + i * x.stride;
     for (Index k = 0; k < x.depth; ++k) {
       row[k] = static_cast<S>(out.element(k, static_cast<double>(row[k])));
@@ -40,21 +41,25 @@ Standardised standardise(Scratch& scratch, int threads, double epsilon, const Ro
 }
 
 /// The diagonal of C, in double: for views that are nearly equal C_dd - 1 is a small difference.
-template <class S>
-const double* own_correlations(Scratch& scratch, int threads, const Rows<S>& x,
-                               const Standardised& of_x, const Rows<S>& y,
-                               const Standardised& of_y) {
-  double* out = scratch.take<double>(x.cols());
-  each_column_block(x.cols(), threads, [&](Index begin, Index end) {
-    std::fill(out + begin, out + end, 0.0);
-    for (Index i = 0; i < x.rows(); ++i) {
-      for (Index k = begin; k < end; ++k) {
-        out[k] += of_x.element(k, static_cast<double>(x.row(i)[k])) *
-                  of_y.element(k, static_cast<double>(y.row(i)[k]));
+template <class S, class Frame>
+const double* own_correlations(Frame& call, const Rows<S>& x, const Standardised& of_x,
+                               const Rows<S>& y, const Standardised& of_y) {
+  const Index cols = x.cols();
+  double* out = nullptr;
+  call.agree([&] { out = call.scratch().template take<double>(cols); });
+  std::fill_n(out, cols, 0.0);
+  call.sum_over_rows(out, cols, [&] {
+    each_column_block(cols, call.threads(), [&](Index begin, Index end) {
+      for (Index i = 0; i < x.rows(); ++i) {
+        for (Index k = begin; k < end; ++k) {
+          out[k] += of_x.element(k, static_cast<double>(x.row(i)[k])) *
+                    of_y.element(k, static_cast<double>(y.row(i)[k]));
+        }
       }
-    }
-    for (Index k = begin; k < end; ++k) out[k] /= static_cast<double>(x.rows());
+    });
   });
+  const auto n = static_cast<double>(call.all_rows(0));
+  for (Index k = 0; k < cols; ++k) out[k] /= n;
   return out;
 }
 
@@ -74,17 +79,10 @@ void add_standardised_gradient(Scratch& scratch, int threads, const PackedRows<S
   });
 }
 
-template <class S>
-Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
-  const Index n = inputs.rows[0].rows();
-  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
-  Call<S> call(kernel, Reduction::mean, inputs);
-  // Both are query sides: no rows are compared, so no inner product of rows can overflow.
-  call.add(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]});
-  call.add(Side::query, {"view2", inputs.rows[1], inputs.gradients[1]});
-  call.check_same_rows();
-  call.check(n);
-  call.pack();
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+Result barlow_twins(const BarlowTwinsOptions& options, Frame& call) {
+  const Index n = call.all_rows(0);
   Result result;
   Diagnostics& d = result.diagnostics;
   d.anchors = n;
@@ -93,24 +91,30 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
     return result;
   }
 
-  Scratch& scratch = call.scratch();
   const int threads = call.threads();
   const PackedRows<S>& z1 = call.rows(0);
   const PackedRows<S>& z2 = call.rows(1);
   const Index depth = z1.depth;
-  const Rows<S> view1 = as_scalars(scratch, threads, inputs.rows[0]);
-  const Rows<S> view2 = as_scalars(scratch, threads, inputs.rows[1]);
-  const Standardised of1 = standardise(scratch, threads, options.epsilon, view1, z1);
-  const Standardised of2 = standardise(scratch, threads, options.epsilon, view2, z2);
-  const double* own = own_correlations(scratch, threads, view1, of1, view2, of2);
-  const SquareMatrix<S> c = transposed_product(scratch, threads, z1, z2);
+  Rows<S> view1;
+  Rows<S> view2;
+  double* of_rows = nullptr;
+  double* of_columns = nullptr;
+  call.agree([&] {
+    Scratch& scratch = call.scratch();
+    view1 = as_scalars(scratch, threads, call.input(0));
+    view2 = as_scalars(scratch, threads, call.input(1));
+    of_rows = scratch.take<double>(depth);
+    of_columns = scratch.take<double>(depth);
+  });
+  const Standardised of1 = standardise(call, options.epsilon, view1, 0);
+  const Standardised of2 = standardise(call, options.epsilon, view2, 1);
+  const double* own = own_correlations(call, view1, of1, view2, of2);
+  const SquareMatrix<S> c = transposed_product(call, z1, z2);
 
   // N C becomes dL/dC / N in place, after the sums of squares off the diagonal, by rows and by
   // columns.
   const double share = 1 / static_cast<double>(n);
   const double slope = 2 * options.lambda * share;
-  double* of_rows = scratch.take<double>(depth);
-  double* of_columns = scratch.take<double>(depth);
   for (Index k = 0; k < depth; ++k) c.row(k)[k] = 0;
   each_column_block(depth, threads, [&](Index begin, Index end) {
     std::fill(of_columns + begin, of_columns + end, 0.0);
@@ -140,14 +144,30 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
   d.terms = d.active_terms = depth * depth;
   if (!call.wants_gradients()) return result;
 
-  if (call.gradients(0).wanted()) {
-    add_standardised_gradient(scratch, threads, z1, z2, transposed(scratch, threads, c),
-                              of1.inverse, of_rows, call.gradients(0));
-  }
-  add_standardised_gradient(scratch, threads, z2, z1, c, of2.inverse, of_columns,
-                            call.gradients(1));
+  call.agree([&] {
+    Scratch& scratch = call.scratch();
+    if (call.gradients(0).wanted()) {
+      add_standardised_gradient(scratch, threads, z1, z2, transposed(scratch, threads, c),
+                                of1.inverse, of_rows, call.gradients(0));
+    }
+    add_standardised_gradient(scratch, threads, z2, z1, c, of2.inverse, of_columns,
+                              call.gradients(1));
+  });
   call.scatter(call.upstream().scalar());
   return result;
+}
+
+template <class S>
+Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs) {
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  Call<S> call(kernel, Reduction::mean, inputs);
+  // Both are query sides: no rows are compared, so no inner product of rows can overflow.
+  call.add(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]});
+  call.add(Side::query, {"view2", inputs.rows[1], inputs.gradients[1]});
+  call.check_same_rows();
+  call.check(inputs.rows[0].rows());
+  call.pack();
+  return barlow_twins<S>(options, call);
 }
 
 }  // namespace nearfar::detail

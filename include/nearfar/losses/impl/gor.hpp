@@ -34,18 +34,26 @@ class SquaresTerm final : public RowTerm<S> {
 /// The sum of all directions, and the sum of u_i . u_j over i < j. Each row is multiplied by the
 /// sum of those before it: |sum_i u_i|^2 would contain the u_i . u_i, and subtracting them loses
 /// digits.
-template <class S>
-double sum_of_cosines(Scratch& scratch, int threads, const PackedRows<S>& u, double* sum) {
-  double* of_pairs = scratch.take<double>(u.depth);
-  each_column_block(u.depth, threads, [&](Index begin, Index end) {
-    std::fill(sum + begin, sum + end, 0.0);
-    std::fill(of_pairs + begin, of_pairs + end, 0.0);
-    for (Index i = 0; i < u.rows; ++i) {
-      for (Index k = begin; k < end; ++k) {
-        const double v = direction(u, i, k);
-        of_pairs[k] += sum[k] * v;
-        sum[k] += v;
+/// `sum` has memory for twice as many doubles as a row has elements.
+template <class S, class Frame>
+double sum_of_cosines(Frame& call, const PackedRows<S>& u, double* sum) {
+  double* of_pairs = sum + u.depth;
+  std::fill_n(sum, 2 * u.depth, 0.0);
+  const auto add = [&] {
+    each_column_block(u.depth, call.threads(), [&](Index begin, Index end) {
+      for (Index i = 0; i < u.rows; ++i) {
+        for (Index k = begin; k < end; ++k) {
+          const double v = direction(u, i, k);
+          of_pairs[k] += sum[k] * v;
+          sum[k] += v;
+        }
       }
+    });
+  };
+  call.sum_over_rows(sum, 2 * u.depth, add, [&](double* to, const double* more) {
+    for (Index k = 0; k < u.depth; ++k) {
+      to[u.depth + k] += more[u.depth + k] + to[k] * more[k];
+      to[k] += more[k];
     }
   });
   double out = 0;
@@ -73,51 +81,66 @@ PackedRows<double> in_double(Scratch& scratch, int threads, const PackedRows<S>&
 }
 
 /// The sum of s_ij^2 over i < j, and in `gradients`, if wanted, sum_{j != i} s_ij u_j for each row
-/// i. By U^T U if that has fewer elements than there are cosines.
-inline double sum_of_squares(Scratch& scratch, int threads, const PackedRows<double>& u,
-                             RowGradients<double>& gradients) {
-  const Index n = u.rows;
-  double sum = 0;
-  if (n <= u.depth) {
-    const KernelValue<double> kernel = kernel_value<double>(InnerProduct());
-    OneSidedPass<double> pass(scratch, threads, kernel, u, u, Pairing::upper);
-    SquaresTerm<double> term(scratch, n);
-    Diagnostics range;
-    if (gradients.wanted()) {
-      pass.forward_backward(term, gradients, gradients, range);
-    } else {
-      pass.forward(term, range);
-    }
-    for (Index i = 0; i < n; ++i) sum += term.sum(i);
-    return sum;
+/// i: from the cosines of all pairs.
+inline double sum_of_squares_by_pairs(Scratch& scratch, int threads, const PackedRows<double>& u,
+                                      RowGradients<double>& gradients) {
+  const KernelValue<double> kernel = kernel_value<double>(InnerProduct());
+  OneSidedPass<double> pass(scratch, threads, kernel, u, u, Pairing::upper);
+  SquaresTerm<double> term(scratch, u.rows);
+  Diagnostics range;
+  if (gradients.wanted()) {
+    pass.forward_backward(term, gradients, gradients, range);
+  } else {
+    pass.forward(term, range);
   }
-  const SquareMatrix<double> gram = transposed_product(scratch, threads, u, u);
+  double sum = 0;
+  for (Index i = 0; i < u.rows; ++i) sum += term.sum(i);
+  return sum;
+}
+
+/// The same by U^T U of the rows of all processes, of which u are this one's.
+template <class Frame>
+double sum_of_squares_by_columns(Frame& call, const PackedRows<double>& u,
+                                 RowGradients<double>& gradients) {
+  const int threads = call.threads();
+  const Index n = u.rows;
+  double* squares = nullptr;
+  double* own = nullptr;
+  call.agree([&] {
+    squares = call.scratch().template take<double>(u.depth);
+    own = call.scratch().template take<double>(n);
+  });
+  const SquareMatrix<double> gram = transposed_product(call, u, u);
   const RowLoops<double>& loops = row_loops<double>();
-  double* squares = scratch.take<double>(u.depth);
   each_row(u.depth, threads,
            [&](Index k) { squares[k] = loops.dot_in_double(u.depth, gram.row(k), gram.row(k)); });
-  double* own = scratch.take<double>(n);
   each_row(n, threads, [&](Index i) { own[i] = loops.dot_in_double(u.depth, u.row(i), u.row(i)); });
-  for (Index k = 0; k < u.depth; ++k) sum += squares[k];
-  for (Index i = 0; i < n; ++i) sum -= own[i] * own[i];
+  double of_all = 0;
+  for (Index k = 0; k < u.depth; ++k) of_all += squares[k];
+  double sum = of_all;
+  const auto subtract_own = [&] {
+    for (Index i = 0; i < n; ++i) sum -= own[i] * own[i];
+  };
+  call.sum_over_rows(&sum, 1, subtract_own,
+                     [&](double* to, const double* more) { *to -= of_all - *more; });
   if (gradients.wanted()) {
-    each_product_row(scratch, threads, u, gram, [&](Index i, const double* products) {
-      const double* row = u.row(i);
-      double* to = gradients.data + i * u.stride;
-      for (Index k = 0; k < u.depth; ++k) to[k] = products[k] - own[i] * row[k];
+    call.agree([&] {
+      each_product_row(call.scratch(), threads, u, gram, [&](Index i, const double* products) {
+        const double* row = u.row(i);
+        double* to = gradients.data + i * u.stride;
+        for (Index k = 0; k < u.depth; ++k) to[k] = products[k] - own[i] * row[k];
+      });
     });
   }
   return std::max(sum, 0.0) / 2;
 }
 
-template <class S>
-Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs) {
-  const Index n = inputs.rows[0].rows();
-  const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  Call<S> call(kernel, Reduction::mean, inputs);
-  call.add(Side::query, {"x", inputs.rows[0], inputs.gradients[0]});
-  call.check(n);
-  call.pack();
+/// The loss in the frame of one process or of many. One process may take the cosines of all pairs,
+/// of which small batches have fewer than U^T U has elements.
+template <class S, class Frame>
+Result gor(const GorOptions& options, Frame& call, bool by_pairs) {
+  const Index n = call.all_rows(0);
+  const Index own = call.own_rows(0);
   Result result;
   Diagnostics& d = result.diagnostics;
   d.anchors = n;
@@ -128,24 +151,33 @@ Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs) {
 
   const PackedRows<S>& u = call.rows(0);
   const auto pairs = static_cast<double>(n) * static_cast<double>(n - 1) / 2;
-  double* sum = call.scratch().template take<double>(u.depth);
-  const double mean = sum_of_cosines(call.scratch(), call.threads(), u, sum) / pairs;
   RowGradients<S>& gradients = call.gradients(0);
-  const PackedRows<double> rows = in_double(call.scratch(), call.threads(), u);
+  double* sum = nullptr;
+  PackedRows<double> rows;
   RowGradients<double> of_squares;
-  if (gradients.wanted()) of_squares = take_gradients(call.scratch(), rows);
-  const double second = sum_of_squares(call.scratch(), call.threads(), rows, of_squares) / pairs;
+  call.agree([&] {
+    sum = call.scratch().template take<double>(2 * u.depth);
+    rows = in_double(call.scratch(), call.threads(), u);
+    if (gradients.wanted()) of_squares = take_gradients(call.scratch(), rows);
+  });
+  const double mean = sum_of_cosines(call, u, sum) / pairs;
+  const double squares =
+      by_pairs ? sum_of_squares_by_pairs(call.scratch(), call.threads(), rows, of_squares)
+               : sum_of_squares_by_columns(call, rows, of_squares);
+  const double second = squares / pairs;
   const double excess = second - 1 / static_cast<double>(u.depth);
   result.value =
       options.mean_weight * mean * mean + options.second_moment_weight * std::max(excess, 0.0);
-  if (!is_finite(result.value)) fail_value_overflow(result.value);
+  call.agree([&] {
+    if (!is_finite(result.value)) fail_value_overflow(result.value);
+  });
   d.terms = d.active_terms = n * (n - 1) / 2;
   if (!call.wants_gradients()) return result;
 
   if (gradients.wanted()) {
     const double of_mean = 2 * options.mean_weight * mean / pairs;
     const double of_second = excess > 0 ? 2 * options.second_moment_weight / pairs : 0;
-    each_row(n, call.threads(), [&](Index i) {
+    each_row(own, call.threads(), [&](Index i) {
       S* to = gradients.data + i * u.stride;
       const double* of_row = of_squares.data + i * rows.stride;
       for (Index k = 0; k < u.depth; ++k) {
@@ -155,6 +187,17 @@ Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs) {
   }
   call.scatter(call.upstream().scalar());
   return result;
+}
+
+template <class S>
+Result evaluate(const GorOptions& options, const Inputs<S, 1>& inputs) {
+  const Index n = inputs.rows[0].rows();
+  const KernelValue<S> kernel = kernel_value<S>(Cosine());
+  Call<S> call(kernel, Reduction::mean, inputs);
+  call.add(Side::query, {"x", inputs.rows[0], inputs.gradients[0]});
+  call.check(n);
+  call.pack();
+  return gor<S>(options, call, n <= inputs.rows[0].cols());
 }
 
 }  // namespace nearfar::detail

@@ -14,15 +14,18 @@ namespace nearfar::detail {
 template <class S>
 class EppsPulleyTerm final : public RowTerm<S> {
  public:
-  /// For `slices` rows of `count` projections each.
+  /// For `slices` rows of `count` projections each, on all processes.
   EppsPulleyTerm(Scratch& scratch, Index slices, Index count, const SigRegOptions& options)
       : count_(static_cast<double>(count)),
         knots_(options.knots),
         step_(options.t_max / static_cast<double>(options.knots - 1)),
+        sum_count_(2 * slices * options.knots),
         values_(scratch.take<double>(slices)),
-        sums_(scratch.take<double>(2 * slices * options.knots)) {}
+        sums_(scratch.take<double>(sum_count_)) {}
 
   double value(Index i) const override { return values_[i]; }
+  double* sums() const { return sums_; }
+  Index sum_count() const { return sum_count_; }
 
   void start(Index i) override { std::fill_n(cosines(i), 2 * knots_, 0.0); }
 
@@ -128,35 +131,44 @@ class EppsPulleyTerm final : public RowTerm<S> {
   double count_;
   Index knots_;
   double step_;
+  Index sum_count_;
   double* values_;
   double* sums_;  ///< of cosines, and then of sines, for all knots of each slice
 };
 
-template <class S>
-Result evaluate(const SigRegOptions& options, const Inputs<S, 2>& inputs) {
-  const Index n = inputs.rows[0].rows();
-  const Index slices = inputs.rows[1].rows();
-  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
-  Call<S> call(kernel, Reduction::mean, inputs);
-  call.add(Side::key, {"x", inputs.rows[0], inputs.gradients[0]});
-  call.add(Side::query, {"slices", inputs.rows[1]});
-  call.check(n);
-  call.pack();
+/// The loss in the frame of one process or of many, which have the same slices.
+template <class S, class Frame>
+Result sig_reg(const SigRegOptions& options, Frame& call) {
+  const Index n = call.all_rows(0);
+  const Index slices = call.own_rows(1);
   Result result;
   Diagnostics& d = result.diagnostics;
-  d.anchors = n;
   if (n == 0 || slices == 0) {
+    d.anchors = n;
     call.scatter(0);
     return result;
   }
 
-  EppsPulleyTerm<S> term(call.scratch(), slices, n, options);
-  call.run(term, 1, 0, d);
+  auto term = call.template make<EppsPulleyTerm<S>>(1, n, options);
+  call.run_same_queries(term, 1, 0, d);
+  call.combine(d);
+  d.anchors = n;
   d.terms = d.active_terms = slices;
-  call.reduce(
-      slices, [&](Index m) { return term.value(m); }, result);
+  const auto value_of = [&](Index m) { return term.value(m); };
+  reduce_rows(Reduction::mean, KeptRows(slices), value_of, result);
   call.scatter(call.scale(d));
   return result;
+}
+
+template <class S>
+Result evaluate(const SigRegOptions& options, const Inputs<S, 2>& inputs) {
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  Call<S> call(kernel, Reduction::mean, inputs);
+  call.add(Side::key, {"x", inputs.rows[0], inputs.gradients[0]});
+  call.add(Side::query, {"slices", inputs.rows[1]});
+  call.check(inputs.rows[0].rows());
+  call.pack();
+  return sig_reg<S>(options, call);
 }
 
 }  // namespace nearfar::detail

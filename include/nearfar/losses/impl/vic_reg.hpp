@@ -11,18 +11,31 @@
 
 namespace nearfar::detail {
 
-/// Variance and covariance of one view.
-template <class S>
+/// Throws unless a number of rows has variances, or is 0.
+inline void check_free_rows(Index n) {
+  if (n == 1) fail_argument("view1", "at least two rows, which have variances", "1 row");
+}
+
+/// Variance and covariance of one view, in the frame of one process or of many.
+template <class S, class Frame>
 class ViewSpread {
  public:
-  /// Centres packed rows of `input` in place; at least two. Sets `value` to the view's two terms
-  /// with their weights.
-  ViewSpread(const VicRegOptions& options, Scratch& scratch, int threads, const Rows<S>& input,
-             const PackedRows<S>& x, double& value)
-      : scratch_(scratch), threads_(threads), x_(x), slopes_(scratch.take<double>(x.depth)) {
-    const auto free_rows = static_cast<double>(x.rows - 1);
+  /// Centres packed rows of a set, of which `input` are the own ones, in place; at least two. Sets
+  /// `value` to the view's two terms with their weights.
+  ViewSpread(const VicRegOptions& options, Frame& call, int set, const Rows<S>& input,
+             double& value)
+      : call_(call), x_(call.rows(set)) {
+    const PackedRows<S>& x = x_;
+    const int threads = call.threads();
+    const Index free = call.all_rows(set) - 1;
+    const auto free_rows = static_cast<double>(free);
     const auto depth = static_cast<double>(x.depth);
-    const ColumnStatistics of = column_statistics(scratch, threads, input, x.rows - 1);
+    double* squares = nullptr;
+    call.agree([&] {
+      slopes_ = call.scratch().template take<double>(x.depth);
+      squares = call.scratch().template take<double>(x.depth);
+    });
+    const ColumnStatistics of = column_statistics(call, input, free + 1, free);
     each_row(x.rows, threads, [&](Index i) {
       S* row = x.data + i * x.stride;
       for (Index k = 0; k < x.depth; ++k) {
@@ -36,11 +49,10 @@ class ViewSpread {
       slopes_[k] =
           length < 1 && length > 0 ? -options.variance / (2 * depth * free_rows * length) : 0;
     }
-    covariances_ = transposed_product(scratch, threads, x, x);
+    covariances_ = transposed_product(call, x, x);
     // They become, in place, the matrix that multiplies rows in their gradient.
     const double share = 1 / free_rows;
     const S factor = saturated<S>(4 * options.covariance / depth * share * share);
-    double* squares = scratch.take<double>(x.depth);
     each_row(x.depth, threads, [&](Index k) {
       S* row = covariances_.row(k);
       row[k] = 0;
@@ -56,7 +68,7 @@ class ViewSpread {
   void gradient(double invariance, const Rows<S>& own, const Rows<S>& other,
                 RowGradients<S>& to) const {
     if (!to.wanted()) return;
-    each_product_row(scratch_, threads_, x_, covariances_, [&](Index i, const S* products) {
+    const auto set_row = [&](Index i, const S* products) {
       const S* z = x_.row(i);
       const S* a = own.row(i);
       const S* b = other.row(i);
@@ -64,30 +76,22 @@ class ViewSpread {
         return static_cast<double>(products[k]) + slopes_[k] * static_cast<double>(z[k]) +
                invariance * (static_cast<double>(a[k]) - static_cast<double>(b[k]));
       });
-    });
+    };
+    each_product_row(call_.scratch(), call_.threads(), x_, covariances_, set_row);
   }
 
  private:
-  Scratch& scratch_;
-  int threads_;
+  Frame& call_;
   const PackedRows<S>& x_;
-  double* slopes_;               ///< dL/dz_ik = slope_k z_ik of the variance term, z centred
+  double* slopes_ = nullptr;     ///< dL/dz_ik = slope_k z_ik of the variance term, z centred
   SquareMatrix<S> covariances_;  ///< the gradient of the covariance term is z times it
 };
 
-template <class S>
-Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
-  const Index n = inputs.rows[0].rows();
-  const Index depth = inputs.rows[0].cols();
-  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
-  Call<S> call(kernel, Reduction::mean, inputs);
-  // Both are query sides: no rows are compared, so no inner product of rows can overflow.
-  call.add(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]});
-  call.add(Side::query, {"view2", inputs.rows[1], inputs.gradients[1]});
-  call.check_same_rows();
-  call.check(n);
-  if (n == 1) fail_argument("view1", "at least two rows, which have variances", "1 row");
-  call.pack();
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+Result vic_reg(const VicRegOptions& options, Frame& call) {
+  const Index n = call.all_rows(0);
+  const Index depth = call.rows(0).depth;
   Result result;
   result.diagnostics.anchors = n;
   if (n == 0) {
@@ -95,12 +99,17 @@ Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
     return result;
   }
 
-  Scratch& scratch = call.scratch();
   const int threads = call.threads();
-  const Rows<S> x = as_scalars(scratch, threads, inputs.rows[0]);
-  const Rows<S> y = as_scalars(scratch, threads, inputs.rows[1]);
-  double* distances = scratch.take<double>(n);
-  each_row(n, threads, [&](Index i) {
+  const Index own = call.own_rows(0);
+  Rows<S> x;
+  Rows<S> y;
+  double* distances = nullptr;
+  call.agree([&] {
+    x = as_scalars(call.scratch(), threads, call.input(0));
+    y = as_scalars(call.scratch(), threads, call.input(1));
+    distances = call.scratch().template take<double>(own);
+  });
+  each_row(own, threads, [&](Index i) {
     distances[i] = 0;
     for (Index k = 0; k < depth; ++k) {
       const double off = static_cast<double>(x.row(i)[k]) - static_cast<double>(y.row(i)[k]);
@@ -108,22 +117,38 @@ Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
     }
   });
   const double elements = static_cast<double>(n) * static_cast<double>(depth);
-  double distance = 0;
-  for (Index i = 0; i < n; ++i) distance += distances[i];
+  const double distance = call.sum(own, [&](Index i) { return distances[i]; });
   double of_x = 0;
   double of_y = 0;
-  const ViewSpread<S> spread_x(options, scratch, threads, x, call.rows(0), of_x);
-  const ViewSpread<S> spread_y(options, scratch, threads, y, call.rows(1), of_y);
+  const ViewSpread<S, Frame> spread_x(options, call, 0, x, of_x);
+  const ViewSpread<S, Frame> spread_y(options, call, 1, y, of_y);
   result.value = options.invariance * distance / elements + of_x + of_y;
   if (!is_finite(result.value)) fail_value_overflow(result.value);
   result.diagnostics.terms = result.diagnostics.active_terms = n;
   if (!call.wants_gradients()) return result;
 
   const double slope = 2 * options.invariance / elements;
-  spread_x.gradient(slope, x, y, call.gradients(0));
-  spread_y.gradient(slope, y, x, call.gradients(1));
+  call.agree([&] {
+    spread_x.gradient(slope, x, y, call.gradients(0));
+    spread_y.gradient(slope, y, x, call.gradients(1));
+  });
   call.scatter(call.upstream().scalar());
   return result;
+}
+
+template <class S>
+Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs) {
+  const Index n = inputs.rows[0].rows();
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  Call<S> call(kernel, Reduction::mean, inputs);
+  // Both are query sides: no rows are compared, so no inner product of rows can overflow.
+  call.add(Side::query, {"view1", inputs.rows[0], inputs.gradients[0]});
+  call.add(Side::query, {"view2", inputs.rows[1], inputs.gradients[1]});
+  call.check_same_rows();
+  call.check(n);
+  check_free_rows(n);
+  call.pack();
+  return vic_reg<S>(options, call);
 }
 
 }  // namespace nearfar::detail

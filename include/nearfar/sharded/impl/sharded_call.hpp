@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <span>
@@ -56,6 +57,8 @@ struct ShardedSet {
   bool paired = false;
   /// Also compared with each other.
   bool among_themselves = false;
+  /// Not compared with any rows: the loss is one of sums over rows.
+  bool alone = false;
   /// Ids of `targets` are told apart from those of own queries here, not from those of their set.
   std::optional<Labels> query_ids;
 
@@ -69,6 +72,11 @@ struct ShardedSet {
   ShardedSet& with(const Targets& some) {
     has_targets = true;
     targets = some;
+    return *this;
+  }
+
+  ShardedSet& not_compared() {
+    alone = true;
     return *this;
   }
 
@@ -204,6 +212,8 @@ class ShardedCall {
   /// Whether rows are compared with each other, and none with itself.
   bool same_rows() const { return sets() == 1 || sets_.back().same_rows; }
   const PackedRows<S>& rows(int set) const { return packed_[at(set)]; }
+  /// Own rows of a set as they are sent.
+  const Rows<S>& input(int set) const { return shards_[at(set)].rows; }
   /// Those of own rows that take part.
   const Targets& targets(int set) const { return sets_[at(set)].targets; }
   Index own_rows(int set) const { return packed_[at(set)].rows; }
@@ -247,6 +257,31 @@ class ShardedCall {
     run(of_queries, 0, 1, d);
     Diagnostics again;  // the same scores
     run(of_keys, 1, 0, again);
+  }
+  /// Closes the rows of set q, which are the same on all processes, over those of set k.
+  /// term.sums() are term.sum_count() doubles, the sums of all its rows. Set q has no gradient.
+  template <class Term>
+  void run_same_queries(Term& term, int q, int k, Diagnostics& d) {
+    std::optional<OneSidedPass<S>> pass;
+    ScoreRange<S>* ranges = nullptr;
+    KeptScores<S> kept;
+    team_.agree([&] {
+      if (wants_gradients_) {
+        kept = OneSidedPass<S>::keep_scores(*scratch_, bytes_to_keep_, own_rows(q), own_rows(k),
+                                            kernel_.is_distance());
+      }
+      pass.emplace(*scratch_, threads_, kernel_, rows(q), rows(k));
+      ranges = take_ranges<S>(*scratch_, own_rows(q));
+      for (Index i = 0; i < own_rows(q); ++i) term.start(i);
+    });
+    sum_over_rows(term.sums(), term.sum_count(), [&] { pass->accumulate(term, ranges, kept); });
+    for (Index i = 0; i < own_rows(q); ++i) {
+      term.close(i);
+      ranges[i].add_to(d);
+    }
+    if (!wants_gradients_) return;
+    RowGradients<S> none;
+    team_.agree([&] { pass->gradient(term, none, gradients_[at(k)], kept); });
   }
   void combine(Diagnostics& d) const { team_.combine(d); }
 
@@ -297,6 +332,7 @@ class ShardedCall {
   /// Throws on all processes unless inner products of two sets fit.
   NEARFAR_COMPILED_ONCE void check_products_of(int a, int b) const {
     if (kernel_.geometry != Geometry::inner_product) return;
+    if (sets_[at(a)].alone || sets_[at(b)].alone) return;
     check_products<S>(sets_[at(a)].name(), largest_norms_[at(a)], sets_[at(b)].name(),
                       largest_norms_[at(b)]);
   }
@@ -482,6 +518,47 @@ class ShardedCall {
     return std::accumulate(all.begin(), all.end(), 0.0);
   }
 
+  /// Sums over all rows: `add` adds own rows to `sums`, which are 0 before. With `ordered` each
+  /// process continues the sums of those before it; else all add their own rows at the same time,
+  /// and `merge(sums, more)` adds up the sums in the order of ranks.
+  template <class T, class Add>
+  void sum_over_rows(T* sums, Index count, const Add& add) {
+    sum_over_rows(sums, count, add, [&](T* to, const T* more) {
+      for (Index k = 0; k < count; ++k) to[k] += more[k];
+    });
+  }
+  template <class T, class Add, class Merge>
+  void sum_over_rows(T* sums, Index count, const Add& add, const Merge& merge) {
+    if (where_.schedule == Schedule::ordered || team_.size() == 1) {
+      team_.agree_on_messages([&] {
+        std::exception_ptr failure;
+        team_.sum_in_order(sums, count, [&] {
+          try {
+            add();
+          } catch (...) {
+            failure = std::current_exception();
+          }
+        });
+        if (failure != nullptr) std::rethrow_exception(failure);
+      });
+      return;
+    }
+    const ScratchLoan loan(*scratch_);
+    T* all = nullptr;
+    team_.agree([&] {
+      all = scratch_->template take<T>(count);
+      add();
+    });
+    team_.sum_in_order(all, count, [&] {
+      if (team_.rank() == 0) {
+        std::copy_n(sums, count, all);
+      } else {
+        merge(all, sums);
+      }
+    });
+    std::copy_n(all, count, sums);
+  }
+
   double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
 
   /// Gradients times `scale` into the caller's buffers. That of the kernel's matrix is of all
@@ -588,6 +665,7 @@ class ShardedCall {
         packed_[at(k)] = packed(shards_[at(k)].rows);
         if (!wanted_[at(k)]) continue;
         gradients_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
+        if (sets_[at(k)].alone) continue;
         if (set_count == 1 || sets_[at(k)].among_themselves) {
           from_others_[at(k)] = take_gradients(*scratch_, packed_[at(k)]);
         }
