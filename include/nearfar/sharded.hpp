@@ -13,6 +13,7 @@
 #include "nearfar/sharded/in_batch_info_nce.hpp"
 #include "nearfar/sharded/info_nce.hpp"
 #include "nearfar/sharded/knn_accuracy.hpp"
+#include "nearfar/sharded/ko_leo.hpp"
 #include "nearfar/sharded/lifted_structure.hpp"
 #include "nearfar/sharded/linear_contrastive.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
@@ -24,4 +25,5 @@
 #include "nearfar/sharded/sig_reg.hpp"
 #include "nearfar/sharded/sup_con.hpp"
 #include "nearfar/sharded/time_limit.hpp"
+#include "nearfar/sharded/uniformity.hpp"
 #include "nearfar/sharded/vic_reg.hpp"

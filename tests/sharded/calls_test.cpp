@@ -241,14 +241,20 @@ TEST(ShardedCalls, ChunksAreAsOneMatrix) {
     check_pairs(nearfar::sharded::NtXent<double>());
     check_pairs(nearfar::sharded::Clip<double>());
     check_pairs(nearfar::sharded::SigLip<double>());
-    Matrix<double> dx;
-    std::vector<Matrix<double>> chunked;
-    const nearfar::sharded::SupCon<double> loss;
-    const auto want = loss.forward_backward(where, all.queries, labels, dx);
-    const auto got =
-        loss.forward_backward(where, in_chunks(all.queries, {1, 20, n}, chunked), labels);
-    EXPECT_EQ(got.value, want.value);
-    EXPECT_TRUE(same_bits(together(chunked), dx));
+    check_pairs(nearfar::sharded::VicReg<double>());
+    const auto check_rows = [&](const auto& loss, const auto&... others) {
+      Matrix<double> dx;
+      std::vector<Matrix<double>> chunked;
+      const auto want = loss.forward_backward(where, all.queries, others..., dx);
+      const auto got =
+          loss.forward_backward(where, in_chunks(all.queries, {1, 20, n}, chunked), others...);
+      EXPECT_EQ(got.value, want.value);
+      EXPECT_TRUE(same_bits(together(chunked), dx));
+    };
+    check_rows(nearfar::sharded::SupCon<double>(), labels);
+    check_rows(nearfar::sharded::SigReg<double>(), random_rows<double>(5, 6, 7));
+    check_rows(nearfar::sharded::Uniformity<double>());
+    check_rows(nearfar::sharded::KoLeo<double>());
   }
 }
 
@@ -490,6 +496,16 @@ TEST(ShardedCalls, SendRowsThatVisitAndWhatTheyFindAsTheModelSays) {
     // Keys are chosen with visitors; gradients go to all.
     EXPECT_EQ(labelled(MinedTriplet<float>({.mining = nearfar::Mining::batch_hard})),
               visitors * (row + label + 24) + all * (2 * row + 2 * label + 8) + centre);
+    // Directions, after the centre of all and that of what is relative to it.
+    const auto unlabelled = [&](const auto& loss) {
+      return bytes(
+          [&](Exchange& e, const auto& x, auto& dx, auto&) { loss.forward_backward(e, x, dx); });
+    };
+    EXPECT_EQ(unlabelled(Uniformity<float>()), visitors * (2 * row + 8 + 16) + 2 * centre);
+    EXPECT_EQ(unlabelled(Uniformity<float>({.t = 40})),
+              visitors * (3 * row + 8 + 2 * 16) + 2 * centre);
+    // Directions to all, and then rows with their gradients.
+    EXPECT_EQ(unlabelled(KoLeo<float>()), 3 * all * row + 2 * centre);
   }
 }
 

@@ -55,8 +55,9 @@ TEST(ShardedErrors, SetsOfPairsAreOfEqualSize) {
   });
 }
 
-/// Losses of sums over rows: other options, other slices, a single row, and sums that overflow.
-TEST(ShardedErrors, OfLossesOfSumsAreThoseOfAll) {
+/// Losses without targets: other options, other slices, a single row, elements that are not finite,
+/// and sums that overflow.
+TEST(ShardedErrors, OfLossesOfWholeSetsAreThoseOfAll) {
   for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
     run_team(3, [&](nearfar::Exchange& exchange) {
       const bool mine = exchange.rank() == 1;
@@ -78,6 +79,8 @@ TEST(ShardedErrors, OfLossesOfSumsAreThoseOfAll) {
              "rank 1: mean_weight: wanted 2 as on rank 0, got 1");
       expect([&] { Alignment<double>({.alpha = mine ? 1. : 2.}).forward(where, x, x); },
              "rank 1: alpha: wanted 2 as on rank 0, got 1");
+      expect([&] { Uniformity<double>({.t = mine ? 1. : 2.}).forward(where, x); },
+             "rank 1: t: wanted 2 as on rank 0, got 1");
       expect([&] { SigReg<double>({.knots = mine ? 3 : 4}).forward(where, x, x); },
              "rank 1: knots: wanted 4 as on rank 0, got 3");
       const Matrix<double> slices = mine ? Matrix<double>(2 * x) : x;
@@ -88,6 +91,12 @@ TEST(ShardedErrors, OfLossesOfSumsAreThoseOfAll) {
       const Matrix<double> one = x.topRows(mine ? 1 : 0);
       expect([&] { VicReg<double>().forward_backward(where, one, one, dx, dy); },
              "view1: wanted at least two rows, which have variances, got 1 row");
+      Matrix<double> with_nan = x;
+      if (mine) with_nan(2, 1) = std::numeric_limits<double>::quiet_NaN();
+      const std::string nan = "rank 1: x: wanted finite elements, got NaN at row 2, column 1";
+      expect([&] { KoLeo<double>().forward_backward(where, with_nan, dx); }, nan);
+      expect([&] { Uniformity<double>().forward_backward(where, with_nan, dx); }, nan);
+      expect([&] { Gor<double>().forward_backward(where, with_nan, dx); }, nan);
       const Matrix<double> far = 1e200 * x;
       expect([&] { VicReg<double>().forward_backward(where, far, far, dx, dy); }, "value");
       expect([&] { SigReg<double>().forward_backward(where, far, far, dx); },

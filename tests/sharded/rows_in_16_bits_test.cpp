@@ -65,6 +65,8 @@ TYPED_TEST(ShardsIn16Bits, GiveTheNumbersOfTheSameRowsInFloat) {
       expect_rounded(dx, want_x);
     };
     expect_rows(nearfar::sharded::Gor<float>());
+    expect_rows(nearfar::sharded::Uniformity<float>());
+    expect_rows(nearfar::sharded::KoLeo<float>());
     const Matrix<T> slices = support::random_rows<float>(6, 7, 4).template cast<T>();
     const Matrix<float> exact_slices = slices.template cast<float>();
     expect_rows(nearfar::sharded::SigReg<float>(), exact_slices);

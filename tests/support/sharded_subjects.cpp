@@ -178,6 +178,11 @@ void add_sharded_sets(ShardedSubjects<S>& all) {
   all.template add_rows<SigReg<S>, sharded::SigReg<S>>(
       "SigReg", SigRegOptions{.knots = 5},
       [](const auto& x, const auto& call) { return call(x, random_rows<S>(7, x.cols(), 4)); });
+  for (const double t : {2., 300.}) {
+    all.template add_rows<Uniformity<S>, sharded::Uniformity<S>>("Uniformity",
+                                                                 UniformityOptions{.t = t});
+  }
+  all.template add_rows<KoLeo<S>, sharded::KoLeo<S>>("KoLeo", KoLeoOptions{});
   all.template add_pairs<Alignment<S>, sharded::Alignment<S>>("Alignment",
                                                               AlignmentOptions{.alpha = 1.5});
 }

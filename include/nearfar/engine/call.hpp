@@ -255,6 +255,14 @@ class Call {
     run(pass, of_queries, of_keys, 0, 1, d);
   }
 
+  /// body(block, keys, gradients) for the rows of set k, which are one block.
+  template <class Body>
+  void each_block(int k, const Body& body) {
+    struct {
+      Index first = 0;
+    } const block;
+    body(block, rows(k), gradients(k));
+  }
   /// Turns counts of own rows into counts of all rows.
   void combine(Diagnostics&) const {}
   /// The sum of number_of(i) over all rows, with own rows i = 0 .. count - 1.

@@ -36,13 +36,11 @@ void add_difference(double slope, const PackedRows<S>& u, Index i, const PackedR
   }
 }
 
-/// Directions of rows places[0 .. count - 1] of `unit`, relative to a common centre, packed for
-/// distances. Distances do not depend on the centre.
+/// Directions of rows places[0 .. count - 1] of `unit`, relative to `centre`. Distances do not
+/// depend on the centre.
 template <class S>
-PackedRows<S> centred_directions(Scratch& scratch, int threads, const KernelValue<S>& distance,
-                                 const PackedRows<S>& unit, const Index* places, Index count) {
-  const Rows<S> all(unit.data, unit.rows, unit.depth, unit.stride);
-  const S* centre = common_centre(scratch, threads, std::span<const Rows<S>>(&all, 1));
+Rows<S> directions_from(const S* centre, Scratch& scratch, int threads, const PackedRows<S>& unit,
+                        const Index* places, Index count) {
   S* from_centre = scratch.take<S>(count * unit.depth);
   each_row(count, threads, [&](Index r) {
     S* to = from_centre + r * unit.depth;
@@ -50,9 +48,18 @@ PackedRows<S> centred_directions(Scratch& scratch, int threads, const KernelValu
       to[k] = static_cast<S>(direction(unit, places[r], k) - static_cast<double>(centre[k]));
     }
   });
+  return Rows<S>(from_centre, count, unit.depth);
+}
+
+/// The same relative to their common centre, packed for distances.
+template <class S>
+PackedRows<S> centred_directions(Scratch& scratch, int threads, const KernelValue<S>& distance,
+                                 const PackedRows<S>& unit, const Index* places, Index count) {
+  const Rows<S> all(unit.data, unit.rows, unit.depth, unit.stride);
+  const S* centre = common_centre(scratch, threads, std::span<const Rows<S>>(&all, 1));
+  const Rows<S> rows = directions_from(centre, scratch, threads, unit, places, count);
   const S* centred_already = nullptr;
-  return pack(scratch, threads, distance, Rows<S>(from_centre, count, unit.depth), false,
-              centred_already);
+  return pack(scratch, threads, distance, rows, false, centred_already);
 }
 
 }  // namespace nearfar::detail

@@ -4,6 +4,7 @@
 
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/row_term.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/gaussian.hpp"
 
 /// \file
@@ -25,15 +26,32 @@ class GaussianTerm final : public RowTerm<S> {
 
   void start(Index i) override { sums_[i] = {}; }
   void accumulate(Index i, Index, Index n, const S* s) override {
-    const GaussianSums some = loops_.sums(n, s, sharpness_, nearest_);
-    sums_[i].potentials += some.potentials;
-    sums_[i].less_one += some.less_one;
+    merge(i, loops_.sums(n, s, sharpness_, nearest_));
   }
   void close(Index) override {}
   void gradient(Index, Index, Index n, const S* s, S* g) override {
     loops_.gradient(n, s, sharpness_, nearest_, g);
   }
   bool gradient_is_local() const override { return true; }
+
+  // As VisitingTerm has them.
+
+  using OpenRow = GaussianSums;
+  using ClosedRow = NoClosedRow;
+
+  GaussianTerm of_visitors(Scratch& scratch, Index rows) const {
+    GaussianTerm out = *this;
+    out.sums_ = scratch.take<GaussianSums>(rows);
+    return out;
+  }
+  Index numbers_along() const { return 0; }
+  void give_numbers(Index, double*) const {}
+  void take_numbers(Index, const double*) {}
+  OpenRow open_row(Index i) const { return sums_[i]; }
+  void merge(Index i, const OpenRow& more) {
+    sums_[i].potentials += more.potentials;
+    sums_[i].less_one += more.less_one;
+  }
 
  private:
   const GaussianLoops<S>& loops_ = gaussian_loops<S>();

@@ -194,14 +194,17 @@ class ShardedCall {
   static constexpr int most_sets = static_cast<int>(Introduction::most_sets);
 
   /// Agrees with all processes that their calls fit, after check() and checks of the rows, and
-  /// packs the rows. `terms` are those of this process. Arguments must outlive the object.
+  /// packs the rows. `terms` are those of this process. `shared` is the memory of the call that
+  /// this one is a part of, if it is one. Arguments must outlive the object.
   template <int input_sets, class Check>
   ShardedCall(const KernelValue<S>& kernel, Reduction reduction, Introduction introduction,
               std::vector<ShardedSet<S>> set, const ShardedInputs<S, input_sets>& inputs,
-              Index terms, const Check& check)
-      : ShardedCall(kernel, reduction, introduction, std::move(set), inputs.where,
-                    inputs.wants_gradients, inputs.options, terms, [&] { check(); }) {}
+              Index terms, const Check& check, Scratch* shared = nullptr)
+      : ShardedCall(
+            kernel, reduction, introduction, std::move(set), inputs.where, inputs.wants_gradients,
+            inputs.options, terms, [&] { check(); }, shared) {}
 
+  const Sharding& where() const { return where_; }
   const Team& team() const { return team_; }
   Scratch& scratch() { return *scratch_; }
   int threads() const { return threads_; }
@@ -618,9 +621,10 @@ class ShardedCall {
                                     Introduction introduction, std::vector<ShardedSet<S>> set,
                                     const Sharding& where, bool wants_gradients,
                                     const CallOptions<S>& options, Index terms,
-                                    const std::function<void()>& check)
+                                    const std::function<void()>& check, Scratch* shared)
       : where_(where),
         team_(where_.exchange),
+        scratch_(shared),
         given_(kernel),
         kernel_(kernel.is_distance() && kernel.is_symmetric() ? kernel : without_matrix(kernel)),
         reduction_(reduction),
@@ -630,7 +634,7 @@ class ShardedCall {
         bytes_to_keep_(where_.most_bytes_kept) {
     const int set_count = sets();
     introductions_ = team_.introduce(introduction, [&](Introduction& own) {
-      scratch_.emplace(options.workspace);
+      if (scratch_ == nullptr) scratch_ = &own_scratch_.emplace(options.workspace);
       threads_ = std::max(1, available_threads(scratch_->threads()));
       terms_ = terms;
       for (int k = 0; k < set_count; ++k) leave_out_unlabelled(k);
@@ -1319,7 +1323,8 @@ class ShardedCall {
 
   const Sharding where_;
   Team team_;
-  std::optional<Scratch> scratch_;
+  std::optional<Scratch> own_scratch_;
+  Scratch* scratch_;
   int threads_ = 1;
   const KernelValue<S>& given_;  ///< the caller's kernel
   const KernelValue<S> kernel_;  ///< of rows that travel: without a matrix if they are mapped
