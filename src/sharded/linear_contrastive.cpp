@@ -10,5 +10,11 @@ template NEARFAR_EXPORT LinearContrastiveResult evaluate(const LinearContrastive
 template NEARFAR_EXPORT LinearContrastiveResult evaluate(const LinearContrastiveOptions&,
                                                          const KernelValue<double>&,
                                                          const ShardedLabelledInputs<double>&);
+template NEARFAR_EXPORT LinearContrastiveResult evaluate(const SnrContrastiveOptions&,
+                                                         const KernelValue<float>&,
+                                                         const ShardedLabelledInputs<float>&);
+template NEARFAR_EXPORT LinearContrastiveResult evaluate(const SnrContrastiveOptions&,
+                                                         const KernelValue<double>&,
+                                                         const ShardedLabelledInputs<double>&);
 
 }  // namespace nearfar::detail

@@ -482,14 +482,37 @@ TEST(ShardedCalls, SendRowsThatVisitAndWhatTheyFindAsTheModelSays) {
     // Rows twice and a gradient, statistics of open rows and of closed ones.
     EXPECT_EQ(pairs(Clip<float>()), all * (3 * row + 24 + 16));
     EXPECT_EQ(pairs(NtXent<float>()), 2 * visitors * (3 * row + 24 + 16));
+    EXPECT_EQ(pairs(Dclw<float>()), 2 * visitors * (3 * row + 24 + 16));
+    EXPECT_EQ(pairs(Dhel<float>()), 2 * visitors * (3 * row + 24 + 16));
+    EXPECT_EQ(pairs(HardNegative<float>()), 2 * visitors * (3 * row + 32 + 16));
+    // Twice with the weight of the row's softmax.
+    EXPECT_EQ(pairs(RinceViews<float>()), 2 * visitors * (3 * row + 24 + 16 + 2 * 8));
+    // Keys go round, and no row visits.
+    EXPECT_EQ(pairs(Rince<float>()), all * 3 * row);
+    EXPECT_EQ(labelled(FastAp<float>()), all * (3 * row + 3 * label));
     // Labels go once to all, to count positives, whose number rows take along.
     EXPECT_EQ(labelled(SupCon<float>()),
               visitors * (3 * row + 2 * label + 2 * 8 + 32 + 40) + all * label);
     EXPECT_EQ(labelled(MultiSimilarity<float>({.epsilon = {}})),
               visitors * (3 * row + 2 * label + 32 + 16) + all * label);
+    // Once more for the sums over negatives, which rows then take along.
+    EXPECT_EQ(labelled(Sincere<float>()),
+              visitors * (4 * row + 3 * label + 8 + 2 * 24 + 2 * 48 + 24) + all * label);
+    // Sums of scores, then those of hinges; gradients need no more of a row.
+    EXPECT_EQ(labelled(IntraPairVariance<float>()),
+              visitors * (4 * row + 3 * label + 3 * 48) + all * label);
+    // With the gradients of distances a weight.
+    EXPECT_EQ(labelled(Nca<float>()),
+              visitors * (3 * row + 2 * label + 2 * 8 + 32 + 40 + 8) + all * label + centre);
+    EXPECT_EQ(labelled(GeneralizedLiftedStructure<float>()),
+              visitors * (3 * row + 2 * label + 32 + 16 + 8) + all * label + centre);
+    EXPECT_EQ(labelled(RankedList<float>()),
+              visitors * (3 * row + 2 * label + 48 + 16 + 8) + all * label + centre);
     // One round, and with the gradients of distances a weight.
     EXPECT_EQ(labelled(HadsellContrastive<float>()),
               visitors * (2 * row + label + 8 + 16) + all * label + centre);
+    EXPECT_EQ(labelled(SnrContrastive<float>({.reduction = nearfar::Reduction::mean})),
+              visitors * (2 * row + label + 8 + 8 + 32) + all * label + centre);
     // Three rounds, two of them with log sums and factors from above.
     EXPECT_EQ(labelled(LiftedStructure<float>()),
               visitors * (4 * row + 3 * label + 2 * 16 + 16 + 24 + 8 + 8) + all * label + centre);

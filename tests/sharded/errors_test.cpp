@@ -158,6 +158,74 @@ TEST(ShardedErrors, PairsWithoutANegativeAreRefusedOnAllIfTheOptionSaysSo) {
   });
 }
 
+/// The same of losses that find it after the rows are packed; another option on one process, and
+/// views of different sizes.
+TEST(ShardedErrors, OfLossesOfViewsAreThoseOfAll) {
+  run_team(2, [&](nearfar::Exchange& exchange) {
+    const bool mine = exchange.rank() == 1;
+    const Matrix<float> x = random_rows<float>(mine ? 1 : 0, 4, 1);
+    const Matrix<float> y = random_rows<float>(mine ? 2 : 0, 4, 2);
+    using namespace nearfar::sharded;
+    constexpr auto error = nearfar::UnusableAnchor::error;
+    const std::string text = "wanted every anchor to have something to learn from, got ";
+    const auto expect = [&](const auto& refuses, const auto& differs, const std::string& option) {
+      expect_error_everywhere([&] { refuses.forward(exchange, x, x); }, text);
+      expect_error_everywhere([&] { differs.forward(exchange, x, x); },
+                              "rank 1: " + option + ": wanted ");
+      expect_error_everywhere([&] { refuses.forward(exchange, x, y); }, "nearfar: rank 1: ");
+      EXPECT_NO_THROW(decltype(refuses)({}).forward(exchange, x, x));
+    };
+    expect(Rince<float>({.unusable_anchors = error}), Rince<float>({.q = mine ? 0.5 : 0.4}), "q");
+    expect(RinceViews<float>({.unusable_anchors = error}),
+           RinceViews<float>({.lambda = mine ? 0.5 : 0.4}), "lambda");
+    expect(Dclw<float>({.unusable_anchors = error}), Dclw<float>({.sigma = mine ? 0.5 : 0.4}),
+           "sigma");
+    expect(Dhel<float>({.unusable_anchors = error}), Dhel<float>({.both_views = mine}),
+           "both_views");
+    expect(HardNegative<float>({.unusable_anchors = error}),
+           HardNegative<float>({.concentration = mine ? 0.5 : 0.4}), "concentration");
+    const Matrix<float> far = random_rows<float>(2, 4, 3) * 1e25f;
+    Matrix<float> dx = far;
+    Matrix<float> dy = far;
+    expect_error_everywhere(
+        [&] {
+          const Matrix<float> near = random_rows<float>(2, 4, 4) * 1e-25f;
+          Dhel<float, nearfar::InnerProduct>().forward_backward(exchange, near, mine ? far : near,
+                                                                dx.topRows(2), dy.topRows(2));
+        },
+        "nearfar: view2 and view2: wanted rows whose inner products fit");
+    EXPECT_EQ(dx, far);
+    EXPECT_EQ(dy, far);
+  });
+}
+
+/// Another option on one process.
+TEST(ShardedErrors, OptionsOfLossesOverLabelsAreThoseOfAll) {
+  run_team(2, [&](nearfar::Exchange& exchange) {
+    const bool mine = exchange.rank() == 1;
+    const Matrix<float> x = random_rows<float>(3, 4, 1);
+    const std::vector<int> labels = {1, 1, 2};
+    using namespace nearfar::sharded;
+    const double a = mine ? 0.25 : 0.5;
+    const auto expect = [&](const auto& loss, const std::string& option) {
+      Matrix<float> dx = x;
+      expect_error_everywhere([&] { loss.forward_backward(exchange, x, labels, dx.topRows(3)); },
+                              "rank 1: " + option + ": wanted 0.5 as on rank 0, got 0.25");
+      EXPECT_EQ(dx, x);
+    };
+    expect(Nca<float>({.temperature = a}), "temperature");
+    expect(Sincere<float>({.temperature = a}), "temperature");
+    expect(TupletMargin<float>({.margin = a}), "margin");
+    expect(GeneralizedLiftedStructure<float>({.margin = a}), "margin");
+    expect(RankedList<float>({.imbalance = a}), "imbalance");
+    expect(IntraPairVariance<float>({.negative_epsilon = a}), "negative_epsilon");
+    expect(SnrContrastive<float>({.negative_margin = a}), "negative_margin");
+    expect_error_everywhere(
+        [&] { FastAp<float>({.bins = mine ? 4 : 5}).forward(exchange, x, labels); },
+        "rank 1: bins: wanted 5 as on rank 0, got 4");
+  });
+}
+
 /// Losses over labels: another number of labels, another kind of targets, and rows without
 /// elements.
 TEST(ShardedErrors, OfLossesOverLabelsAreThoseOfAll) {

@@ -133,6 +133,8 @@ TYPED_TEST(ShardedMatrices, OfQueriesAreThoseOfOneProcess) {
   check_pairs<S>(nearfar::SigLip<S, K>({.logit_scale = 0.5, .logit_bias = -1}, kernel),
                  nearfar::sharded::SigLip<S, K>({.logit_scale = 0.5, .logit_bias = -1}, kernel), 9,
                  5, 5, 9);
+  check_pairs<S>(nearfar::Rince<S, K>({.temperature = 4}, kernel),
+                 nearfar::sharded::Rince<S, K>({.temperature = 4}, kernel), 9, 5, 5, 9);
 }
 
 TYPED_TEST(ShardedMatrices, OfBothSidesAreThoseOfOneProcess) {
@@ -144,6 +146,21 @@ TYPED_TEST(ShardedMatrices, OfBothSidesAreThoseOfOneProcess) {
                  nearfar::sharded::InfoNce<S, K>({.temperature = 2}, kernel), 7, 7, 4, 7);
   check_pairs<S>(nearfar::NtXent<S, K>({.temperature = 2}, kernel),
                  nearfar::sharded::NtXent<S, K>({.temperature = 2}, kernel), 7, 7, 4, 7);
+  check_pairs<S>(nearfar::RinceViews<S, K>({.temperature = 2}, kernel),
+                 nearfar::sharded::RinceViews<S, K>({.temperature = 2}, kernel), 7, 7, 4, 7);
+  check_pairs<S>(nearfar::Dclw<S, K>({.temperature = 2}, kernel),
+                 nearfar::sharded::Dclw<S, K>({.temperature = 2}, kernel), 7, 7, 4, 7);
+  check_pairs<S>(nearfar::Dhel<S, K>({.temperature = 2}, kernel),
+                 nearfar::sharded::Dhel<S, K>({.temperature = 2}, kernel), 7, 7, 4, 7);
+  check_labelled<S>(nearfar::Nca<S, K>({.temperature = 2}, kernel),
+                    nearfar::sharded::Nca<S, K>({.temperature = 2}, kernel), 7, 4);
+  check_labelled<S>(nearfar::Sincere<S, K>({.temperature = 2}, kernel),
+                    nearfar::sharded::Sincere<S, K>({.temperature = 2}, kernel), 7, 4);
+  check_labelled<S>(nearfar::GeneralizedLiftedStructure<S, K>({.margin = 3}, kernel),
+                    nearfar::sharded::GeneralizedLiftedStructure<S, K>({.margin = 3}, kernel), 7,
+                    4);
+  check_labelled<S>(nearfar::RankedList<S, K>({.alpha = 3}, kernel),
+                    nearfar::sharded::RankedList<S, K>({.alpha = 3}, kernel), 7, 4);
   check_labelled<S>(nearfar::SupCon<S, K>({.temperature = 2}, kernel),
                     nearfar::sharded::SupCon<S, K>({.temperature = 2}, kernel), 7, 4);
   check_labelled<S>(nearfar::HadsellContrastive<S, K>({.margin = 3}, kernel),

@@ -45,7 +45,7 @@ Counts of_team(const Many& many, int processes, Schedule schedule, const Call& c
 constexpr Index both_sides = rows * 96;
 
 template <class One, class Many>
-void expect_each_pair_once(const One& one, const Many& many) {
+void expect_each_pair_once(const One& one, const Many& many, Index more_scores = 0) {
   const Matrix<double> x = random_rows<double>(rows, cols, 1);
   const std::vector<int> labels = random_labels(rows, 20, 2);
   Matrix<double> dx;
@@ -63,7 +63,7 @@ void expect_each_pair_once(const One& one, const Many& many) {
     const Counts got = of_team(many, processes, Schedule::ring, call);
     EXPECT_GE(got.slopes, rows * (rows - 1) / 2);
     EXPECT_LE(got.slopes, want.slopes);
-    EXPECT_LE(got.scores, want.scores + want.scores / 50);
+    EXPECT_LE(got.scores, want.scores + want.scores / 50 + more_scores);
     EXPECT_EQ(of_team(many, processes, Schedule::ordered, call).slopes, rows * (rows - 1));
   }
 }
@@ -80,6 +80,17 @@ TEST(ShardedOperations, OfRowsWithThemselvesAreThoseOfOneProcess) {
                         sharded::LinearContrastive<double, CountedDistance>());
   expect_each_pair_once(LiftedStructure<double, CountedDistance>(),
                         sharded::LiftedStructure<double, CountedDistance>());
+  expect_each_pair_once(GeneralizedLiftedStructure<double, CountedDistance>(),
+                        sharded::GeneralizedLiftedStructure<double, CountedDistance>());
+  expect_each_pair_once(Nca<double, CountedDistance>(), sharded::Nca<double, CountedDistance>());
+  expect_each_pair_once(RankedList<double, CountedDistance>(),
+                        sharded::RankedList<double, CountedDistance>());
+  expect_each_pair_once(IntraPairVariance<double, CountedSimilarity>(),
+                        sharded::IntraPairVariance<double, CountedSimilarity>());
+  // One process keeps the scores of positives, in place of a sweep.
+  constexpr Index a_sweep = rows * (rows - 1) / 2 + both_sides;
+  expect_each_pair_once(Sincere<double, CountedSimilarity>(),
+                        sharded::Sincere<double, CountedSimilarity>(), a_sweep);
 }
 
 /// Of views of one set, and of two sets, of which each pair has one score.
@@ -106,6 +117,11 @@ TEST(ShardedOperations, OfPairsAreThoseOfOneProcess) {
   check(Clip<double, CountedSimilarity>(), sharded::Clip<double, CountedSimilarity>(), rows * rows);
   check(NtXent<double, CountedSimilarity>(), sharded::NtXent<double, CountedSimilarity>(),
         rows * (2 * rows - 1));
+  check(RinceViews<double, CountedSimilarity>(), sharded::RinceViews<double, CountedSimilarity>(),
+        rows * (2 * rows - 1));
+  check(Dclw<double, CountedSimilarity>(), sharded::Dclw<double, CountedSimilarity>(),
+        rows * (2 * rows - 1));
+  check(Dhel<double, CountedSimilarity>(), sharded::Dhel<double, CountedSimilarity>(), rows * rows);
 }
 
 /// A batch-hard triplet needs scores alone, and the slopes of two pairs of each anchor.

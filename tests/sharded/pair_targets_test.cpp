@@ -95,6 +95,7 @@ TYPED_TEST(ShardedPairs, LeaveOutPairsOfOneIdWhereverTheyAre) {
   check(nearfar::NtXent<S>(), nearfar::sharded::NtXent<S>());
   check(nearfar::NtXent<S, nearfar::Euclidean>(),
         nearfar::sharded::NtXent<S, nearfar::Euclidean>());
+  check(nearfar::HardNegative<S>(), nearfar::sharded::HardNegative<S>());
 }
 
 TYPED_TEST(ShardedPairs, InfoNceTakesIdsOfQueriesAndOfKeys) {
@@ -211,6 +212,7 @@ TYPED_TEST(ShardedPairs, ChunksTakeIds) {
   both(nearfar::Clip<S>(), nearfar::sharded::Clip<S>());
   both(nearfar::SigLip<S>(), nearfar::sharded::SigLip<S>());
   both(nearfar::NtXent<S>(), nearfar::sharded::NtXent<S>());
+  both(nearfar::HardNegative<S>(), nearfar::sharded::HardNegative<S>());
   const double want = nearfar::InfoNce<S>().forward_backward(x, y, targets, dx, dy).value;
   check(nearfar::sharded::InfoNce<S>()
             .forward_backward(alone, chunks(x, got_dx), chunks(y, got_dy), targets, targets)

@@ -216,6 +216,26 @@ TYPED_TEST(ShardedTargets, OfLossesOverPairsAreThoseOfOneProcess) {
                                                                 false);
 }
 
+TYPED_TEST(ShardedTargets, OfFurtherLossesAreThoseOfOneProcess) {
+  using S = TypeParam;
+  using namespace nearfar;
+  check_all<S, Nca<S>, sharded::Nca<S>>(NcaOptions{.temperature = 2}, false);
+  for (const SincereTerms terms : {SincereTerms::anchors, SincereTerms::positive_pairs}) {
+    check_all<S, Sincere<S>, sharded::Sincere<S>>(
+        SincereOptions{.temperature = 0.4, .terms = terms}, false);
+  }
+  check_all<S, TupletMargin<S>, sharded::TupletMargin<S>>(TupletMarginOptions{.temperature = 0.2},
+                                                          false);
+  check_all<S, GeneralizedLiftedStructure<S>, sharded::GeneralizedLiftedStructure<S>>(
+      GeneralizedLiftedStructureOptions{.margin = 0.8}, false);
+  check_all<S, RankedList<S>, sharded::RankedList<S>>(RankedListOptions{.t_p = 2}, false);
+  check_all<S, FastAp<S>, sharded::FastAp<S>>(FastApOptions{}, false);
+  check_all<S, IntraPairVariance<S>, sharded::IntraPairVariance<S>>(
+      IntraPairVarianceOptions{.positive_epsilon = 0.1}, false);
+  check_all<S, SnrContrastive<S>, sharded::SnrContrastive<S>>(
+      SnrContrastiveOptions{.positive_margin = 0.3, .negative_margin = 2}, false);
+}
+
 TYPED_TEST(ShardedTargets, OfMinedTripletsAreThoseOfOneProcess) {
   using S = TypeParam;
   using nearfar::Mining;

@@ -134,6 +134,14 @@ void expect_all(const Sharding& where, const Shard<S>& own, Reduction reduction)
   expect_of_labels(where, own, HadsellContrastive<S>({.reduction = reduction}));
   expect_of_labels(where, own, LinearContrastive<S>());
   expect_of_labels(where, own, LiftedStructure<S>({.reduction = reduction}));
+  expect_of_labels(where, own, GeneralizedLiftedStructure<S>({.reduction = reduction}));
+  expect_of_labels(where, own, Nca<S>({.reduction = reduction}));
+  expect_of_labels(where, own, Sincere<S>({.reduction = reduction}));
+  expect_of_labels(where, own, TupletMargin<S>({.reduction = reduction}));
+  expect_of_labels(where, own, RankedList<S>({.reduction = reduction}));
+  expect_of_labels(where, own, FastAp<S>({.reduction = reduction}));
+  expect_of_labels(where, own, IntraPairVariance<S>({.reduction = reduction}));
+  expect_of_labels(where, own, SnrContrastive<S>({.reduction = reduction}));
   for (const nearfar::Mining mining : {nearfar::Mining::batch_hard, nearfar::Mining::all}) {
     expect_of_labels(where, own, MinedTriplet<S>({.mining = mining, .reduction = reduction}));
   }

@@ -68,6 +68,13 @@ class ShardedSubjects {
     add_rows<One, Many>(name, options, [](const auto& x, const auto& call) { call(x); });
   }
 
+  /// Losses of two views that are one set.
+  template <class One, class Many, class Options>
+  void add_views(const std::string& name, const Options& options) {
+    add_pairs<One, Many>(name, options);
+    list.back().stacks_views = true;
+  }
+
   /// Losses over labels.
   template <class One, class Many, class Options>
   void add_labelled(const std::string& name, const Options& options) {
@@ -97,6 +104,9 @@ class ShardedSubjects {
   static void fill(Outcome<S>& out, const R& r) {
     out.result = r;
     out.numbers = own_numbers_of(r);
+    if constexpr (requires { r.positive_mean; }) {
+      out.numbers.insert(out.numbers.end(), {r.positive_mean, r.negative_mean});
+    }
   }
 };
 
@@ -107,7 +117,7 @@ void add_sharded_similarities(ShardedSubjects<S>& all, const std::string& kernel
     const std::string name = kernel + (d == Denominator::with_positive ? "" : ", decoupled");
     all.template add_pairs<InfoNce<S, K>, sharded::InfoNce<S, K>>(
         "InfoNce " + name, InfoNceOptions{.temperature = 0.3, .denominator = d});
-    all.template add_pairs<NtXent<S, K>, sharded::NtXent<S, K>>(
+    all.template add_views<NtXent<S, K>, sharded::NtXent<S, K>>(
         "NtXent " + name, NtXentOptions{.temperature = 0.3, .denominator = d});
   }
   for (const Partition partition : {Partition::joint, Partition::per_direction}) {
@@ -132,6 +142,30 @@ void add_sharded_similarities(ShardedSubjects<S>& all, const std::string& kernel
         "Clip " + kernel + ", clamped", ClipOptions{.logit_scale = 4, .largest_logit_scale = 3});
     all.template add_pairs<SigLip<S, K>, sharded::SigLip<S, K>>(
         "SigLip " + kernel, SigLipOptions{.logit_scale = 4, .logit_bias = -2});
+  }
+}
+
+/// Losses of two views or of queries and keys, and softmaxes over labels, beside those above.
+template <class S, class K>
+void add_sharded_softmaxes(ShardedSubjects<S>& all, const std::string& kernel) {
+  using namespace nearfar;
+  all.template add_pairs<Rince<S, K>, sharded::Rince<S, K>>(
+      "Rince " + kernel, RinceOptions{.temperature = 0.6, .lambda = 0.3, .q = 0.4});
+  all.template add_views<RinceViews<S, K>, sharded::RinceViews<S, K>>(
+      "RinceViews " + kernel, RinceViewsOptions{.temperature = 0.6, .lambda = 0.3, .q = 0.4});
+  all.template add_views<Dclw<S, K>, sharded::Dclw<S, K>>(
+      "Dclw " + kernel, DclwOptions{.temperature = 0.3, .sigma = 0.7});
+  for (const bool both : {true, false}) {
+    all.template add_pairs<Dhel<S, K>, sharded::Dhel<S, K>>(
+        (both ? "Dhel " : "Dhel of one view ") + kernel,
+        DhelOptions{.temperature = 0.4, .both_views = both});
+  }
+  all.template add_labelled<Nca<S, K>, sharded::Nca<S, K>>("Nca " + kernel,
+                                                           NcaOptions{.temperature = 0.4});
+  for (const SincereTerms terms : {SincereTerms::anchors, SincereTerms::positive_pairs}) {
+    all.template add_labelled<Sincere<S, K>, sharded::Sincere<S, K>>(
+        (terms == SincereTerms::anchors ? "Sincere " : "Sincere of pairs ") + kernel,
+        SincereOptions{.temperature = 0.4, .terms = terms});
   }
 }
 
@@ -198,6 +232,25 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
   add_sharded_similarities<S, Euclidean>(all, "Euclidean");
   add_sharded_similarities<S, SquaredEuclidean>(all, "SquaredEuclidean");
   add_sharded_similarities<S, CosineDistance>(all, "CosineDistance");
+  add_sharded_softmaxes<S, Cosine>(all, "Cosine");
+  add_sharded_softmaxes<S, InnerProduct>(all, "InnerProduct");
+  add_sharded_softmaxes<S, Euclidean>(all, "Euclidean");
+  add_sharded_softmaxes<S, CosineDistance>(all, "CosineDistance");
+  all.template add_labelled<Nca<S>, sharded::Nca<S>>("Nca SquaredEuclidean",
+                                                     NcaOptions{.temperature = 2});
+  all.template add_views<HardNegative<S>, sharded::HardNegative<S>>(
+      "HardNegative Cosine", HardNegativeOptions{.temperature = 0.4, .concentration = 1.5});
+  all.template add_views<HardNegative<S>, sharded::HardNegative<S>>(
+      "HardNegative at its limit Cosine",
+      HardNegativeOptions{.temperature = 0.4, .positive_prior = 0.9, .concentration = 0});
+  all.template add_labelled<TupletMargin<S>, sharded::TupletMargin<S>>(
+      "TupletMargin Cosine", TupletMarginOptions{.temperature = 0.2});
+  all.template add_labelled<FastAp<S>, sharded::FastAp<S>>("FastAp Cosine", FastApOptions{});
+  for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {
+    all.template add_labelled<SnrContrastive<S>, sharded::SnrContrastive<S>>(
+        "SnrContrastive SquaredEuclidean",
+        SnrContrastiveOptions{.positive_margin = 0.3, .negative_margin = 2, .reduction = r});
+  }
   const auto add_hadsell = [&]<class K>(K, const std::string& kernel) {
     for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {
       all.template add_labelled<HadsellContrastive<S, K>, sharded::HadsellContrastive<S, K>>(
@@ -223,6 +276,20 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
             "Circle " + kernel, CircleOptions{.gamma = 4, .weights = w});
       }
     }
+    if constexpr (K::orientation == Orientation::similarity) {
+      for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {
+        all.template add_labelled<IntraPairVariance<S, K>, sharded::IntraPairVariance<S, K>>(
+            "IntraPairVariance " + kernel,
+            IntraPairVarianceOptions{
+                .positive_epsilon = 0.1, .negative_epsilon = 0.2, .reduction = r});
+      }
+    } else {
+      all.template add_labelled<RankedList<S, K>, sharded::RankedList<S, K>>(
+          "RankedList " + kernel, RankedListOptions{.t_p = 2, .t_n = 6, .imbalance = 0.4});
+    }
+    all.template add_labelled<GeneralizedLiftedStructure<S, K>,
+                              sharded::GeneralizedLiftedStructure<S, K>>(
+        "GeneralizedLiftedStructure " + kernel, GeneralizedLiftedStructureOptions{.margin = 0.8});
     all.template add_labelled<LiftedStructure<S, K>, sharded::LiftedStructure<S, K>>(
         "LiftedStructure " + kernel, LiftedStructureOptions{.margin = 0.8});
     for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {

@@ -38,6 +38,8 @@ struct ShardedSubject {
   Index fewest_rows = 0;  ///< in all, unless there are none
 
   bool has_kernel() const { return name.find(' ') != std::string::npos; }
+  /// The two sets are views of the same samples, one below the other on each process.
+  bool stacks_views = false;
 };
 
 /// Every loss with every kernel that its sharded form has.

@@ -118,6 +118,15 @@ class Call {
     check_same_rows();
   }
 
+  /// The largest factor of own terms from above, and factors in the unit of a larger one; after
+  /// `check`.
+  double largest_upstream() const { return upstream_.largest(terms_.count); }
+  void take_upstream_unit(double largest) {
+    if (!upstream_.is_scalar()) upstream_ = upstream_.in_units_of(largest);
+  }
+  /// Computes gradients of set k also if the caller does not want them; before `pack`.
+  void need_gradient(int k) { set(k).needs_gradient = true; }
+
   /// Call it before `check` in a loss that takes Products::bfloat16 (see Bfloat16Use).
   void take_bfloat16_products() { takes_bfloat16_ = true; }
 
@@ -193,7 +202,8 @@ class Call {
     for (int k = 0; k < count_ && wants_gradients_; ++k) {
       Set& one = set(k);
       const bool through_parameter = d_parameter_.wanted() && maps(kernel_, one.side);
-      if (one.wants_gradient() || through_parameter || (one.made && wants_any_gradient())) {
+      if (one.wants_gradient() || one.needs_gradient || through_parameter ||
+          (one.made && wants_any_gradient())) {
         one.gradients = take_gradients(scratch_, one.packed);
       }
     }
@@ -243,10 +253,10 @@ class Call {
   }
   /// The same for queries that are the same on all processes.
   void run_same_queries(RowTerm<S>& term, int q, int k, Diagnostics& d) { run(term, q, k, d); }
-  /// Closes the rows of set 0 over all others of the set.
-  NEARFAR_COMPILED_ONCE void run_among_themselves(RowTerm<S>& term, Diagnostics& d) {
-    TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(0), rows(0), excluded_);
-    run(pass, term, term, 0, 0, d);
+  /// Closes the rows of set k over all others of the set.
+  NEARFAR_COMPILED_ONCE void run_among_themselves(RowTerm<S>& term, Diagnostics& d, int k = 0) {
+    TwoSidedPass<S> pass(scratch_, threads_, kernel_, rows(k), rows(k), excluded_);
+    run(pass, term, term, k, k, d);
   }
   /// Closes the rows of sets 0 and 1, each over those of the other.
   NEARFAR_COMPILED_ONCE void run_both_ways(RowTerm<S>& of_queries, RowTerm<S>& of_keys,
@@ -263,6 +273,14 @@ class Call {
     } const block;
     body(block, rows(k), gradients(k));
   }
+  /// Throws unless inner products of sets a and b fit S, where they are the scores.
+  void check_products_of(int a, int b) const {
+    if (kernel_.geometry != Geometry::inner_product) return;
+    check_products<S>(set(a).name(), set(a).largest_norm(), set(b).name(), set(b).largest_norm());
+  }
+
+  /// The largest of a number of each process.
+  double largest(double own) const { return own; }
   /// Turns counts of own rows into counts of all rows.
   void combine(Diagnostics&) const {}
   /// The sum of number_of(i) over all rows, with own rows i = 0 .. count - 1.
@@ -322,13 +340,20 @@ class Call {
   /// then changed.
   NEARFAR_COMPILED_ONCE void scatter(double scale) {
     if (!wants_gradients_) return;
+    prepare_outputs(scale);
+    write_outputs();
+  }
+
+  /// The two parts of `scatter`: all that can fail, and after it what cannot.
+  void prepare_outputs(double scale) {
     if (row_unit_ != 1) scale = saturated<double>(scale * row_unit_);
+    scale_ = scale;
     for (int k = 0; k < count_; ++k) {
       if (gradients(k).wanted() && !finish_sums(threads_, set(k).geometry, rows(k), gradients(k))) {
         fail_gradient_overflow(set(k).name());
       }
     }
-    S* parameter = nullptr;
+    S*& parameter = parameter_gradient_;
     const Rows<S>& p = kernel_.parameter;
     const Index parameter_stride = padded_stride<S>(p.cols());
     if (d_parameter_.wanted()) {
@@ -347,23 +372,11 @@ class Call {
         !row_loops<S>().all_finite(p.rows() * parameter_stride, parameter)) {
       fail_gradient_overflow("kernel parameter");
     }
-    std::array<InputGradients<S>, most_sets> results{};
     for (int k = 0; k < count_; ++k) {
       if (!set(k).wants_gradient() || !set(k).chains_first(kernel_)) continue;
-      results[static_cast<std::size_t>(k)] = chain_through_parameter(
-          scratch_, threads_, p, rows(k), maps(kernel_, set(k).side), gradients(k));
+      set(k).result = chain_through_parameter(scratch_, threads_, p, rows(k),
+                                              maps(kernel_, set(k).side), gradients(k));
     }
-    const auto each_output = [&](const auto& body) {
-      for (int k = 0; k < count_; ++k) {
-        if (!set(k).wants_gradient()) continue;
-        Index first = 0;
-        for (int piece = 0; piece < set(k).piece_count; ++piece) {
-          const NamedRows<S>& one = set(k).pieces[static_cast<std::size_t>(piece)];
-          body(k, results[static_cast<std::size_t>(k)], first, one);
-          first += one.rows.rows();
-        }
-      }
-    };
     each_output([&](int, const InputGradients<S>& from, Index first, const NamedRows<S>& piece) {
       check_piece_fits(threads_, from, first, piece);
     });
@@ -372,17 +385,20 @@ class Call {
         fail_half_overflow("kernel parameter");
       }
     }
-    open_outputs();  // nothing after this can fail
+    open_outputs();
+  }
+  void write_outputs() {
     each_output([&](int k, const InputGradients<S>& from, Index first, const NamedRows<S>& piece) {
       if (from.data != nullptr) {
         scatter_piece(threads_, from, first, piece);
       } else {
-        chain_piece(k, scale, first, piece);
+        chain_piece(k, scale_, first, piece);
       }
     });
-    if (parameter == nullptr) return;
+    if (parameter_gradient_ == nullptr) return;
+    const Rows<S>& p = kernel_.parameter;
     for (Index r = 0; r < p.rows(); ++r) {
-      write_row(d_parameter_, r, p.cols(), parameter + r * parameter_stride);
+      write_row(d_parameter_, r, p.cols(), parameter_gradient_ + r * padded_stride<S>(p.cols()));
     }
   }
 
@@ -397,6 +413,8 @@ class Call {
     Rows<S> rows;                                 ///< of all pieces, unless packed from these
     PackedRows<S> packed;
     RowGradients<S> gradients;
+    InputGradients<S> result = {};  ///< where the chain rule is taken before outputs are opened
+    bool needs_gradient = false;    ///< although the caller does not want it
 
     const char* name() const { return pieces[0].name; }
     /// The number of rows of all pieces.
@@ -444,6 +462,21 @@ class Call {
     for (int k = 0; k < count_; ++k) {
       for (int piece = 0; piece < set(k).piece_count; ++piece) {
         body(set(k), set(k).pieces[static_cast<std::size_t>(piece)]);
+      }
+    }
+  }
+
+  /// body(k, gradients after the chain rule, first, piece) for each output: the gradient of a piece
+  /// is that of rows `first` and on of its set.
+  template <class Body>
+  void each_output(const Body& body) const {
+    for (int k = 0; k < count_; ++k) {
+      if (!set(k).wants_gradient()) continue;
+      Index first = 0;
+      for (int piece = 0; piece < set(k).piece_count; ++piece) {
+        const NamedRows<S>& one = set(k).pieces[static_cast<std::size_t>(piece)];
+        body(k, set(k).result, first, one);
+        first += one.rows.rows();
       }
     }
   }
@@ -538,8 +571,7 @@ class Call {
       set(k).rows = as_scalars(scratch_, threads_, set(k).rows);
       largest = std::max(largest, largest_half_above_mean(set(k).rows));
     }
-    constexpr int most = 1000;
-    if (largest > 0) row_unit_ = portable::exp2(std::clamp(-std::ilogb(largest) - 1, -most, most));
+    row_unit_ = unit_of_centred_rows(largest);
     for (int k = 0; k < count_; ++k) {
       set(k).rows = without_own_means(scratch_, threads_, set(k).rows, row_unit_);
     }
@@ -609,6 +641,8 @@ class Call {
   int count_ = 0;
   Output<S> further_ = {};
   double row_unit_ = 1;
+  double scale_ = 1;                 ///< of prepared outputs
+  S* parameter_gradient_ = nullptr;  ///< likewise
   ExcludedPairs excluded_;
 };
 

@@ -125,6 +125,19 @@ class LabelledCall {
     return &*other_side_;
   }
 
+  /// Runs code that may throw on some processes only.
+  template <class Body>
+  void agree(const Body& body) const {
+    body();
+  }
+
+  /// Keys of the rule when a term is made: all of them.
+  Index keys_of_rule() const { return keys().rows; }
+  /// Whether a term may keep so many bytes for the scores of all positives.
+  bool may_keep_positives(std::int64_t bytes) const {
+    return bytes <= most_bytes_between(queries(), keys());
+  }
+
   /// Makes a Term of the anchors.
   template <class Term, class... Args>
   Term make(const Args&... args) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/bfloat16_rows.hpp"
 #include "nearfar/engine/stored_rows.hpp"
 #include "nearfar/kernels/kernel.hpp"
@@ -207,6 +208,13 @@ double largest_half_above_mean(const Rows<S>& x) {
     for (Index k = 0; k < x.cols(); ++k) largest = std::max(largest, std::abs(half[k]));
   }
   return largest;
+}
+
+/// A unit in which the largest element above the mean of its row, given its half, is about 1.
+inline double unit_of_centred_rows(double largest_half) {
+  constexpr int most = 1000;
+  return largest_half > 0 ? portable::exp2(std::clamp(-std::ilogb(largest_half) - 1, -most, most))
+                          : 1.0;
 }
 
 /// `unit` times rows less the mean of their own elements.

@@ -11,6 +11,11 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
                                  const KernelValue<S>& kernel,
                                  const ShardedLabelledInputs<S>& inputs);
 
+/// The part of one process in a call of sharded::SnrContrastive.
+template <class S>
+LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const KernelValue<S>& kernel,
+                                 const ShardedLabelledInputs<S>& inputs);
+
 }  // namespace nearfar::detail
 
 namespace nearfar::sharded {
@@ -33,6 +38,24 @@ class LinearContrastive : public LabelCalls<LinearContrastive<S, K>, S, LinearCo
 
  private:
   nearfar::LinearContrastive<S, K> loss_;
+};
+
+/// SnrContrastive of a batch split over processes: the loss and options of nearfar::SnrContrastive
+/// over the rows of all processes. Each process passes its own rows with their labels, in the same
+/// call; Sharding defines value and gradients. Operations are those of sharded::LinearContrastive.
+template <class S, Kernel K = SquaredEuclidean>
+class SnrContrastive : public LabelCalls<SnrContrastive<S, K>, S, LinearContrastiveResult> {
+ public:
+  /// Throws as nearfar::SnrContrastive does.
+  explicit SnrContrastive(SnrContrastiveOptions options = {}, K kernel = K())
+      : loss_(options, kernel) {}
+
+  const SnrContrastiveOptions& options() const { return loss_.options(); }
+  /// The kernel of rows less their means.
+  const K& kernel() const { return loss_.kernel(); }
+
+ private:
+  nearfar::SnrContrastive<S, K> loss_;
 };
 
 }  // namespace nearfar::sharded

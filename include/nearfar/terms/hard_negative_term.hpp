@@ -7,6 +7,7 @@
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/row_term.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/hard_negative.hpp"
 #include "nearfar/loops/scores.hpp"
 
@@ -33,7 +34,7 @@ struct HardNegativeSettings {
   double temperature;
   double prior;
   double concentration;
-  const Index* positives;  ///< the column of each row's positive
+  const Index* positives;  ///< the column of each row's positive; null: not among the keys
 };
 
 /// With P = exp(s_p / tau), n negatives, and the mean of exp(s / tau) over negatives with weights
@@ -60,8 +61,8 @@ class HardNegativeTerm final : public RowTerm<S> {
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
     HardNegativeRow<S>& row = rows_[i];
-    const Index at = settings_.positives[i] - first;
-    if (at < 0 || at >= n) {
+    const Index at = place(i, first, n);
+    if (at < 0) {
       accumulate_negatives(row, n, s);
       return;
     }
@@ -87,7 +88,7 @@ class HardNegativeTerm final : public RowTerm<S> {
     const bool floored = !(debiased > least);
     const double g = floored ? least : debiased;
     row.value = p > g ? portable::log1p(g / p) : portable::log(p + g) - (log_p - top);
-    const double above = row_upstream(upstream_, i) * inverse_ / (p + g);
+    const double above = upstream_[i] * inverse_ / (p + g);
     row.of_negatives = floored ? 0 : above * r / (1 - prior);
     row.of_positive = floored ? -above * g : -row.of_negatives;
     row.temperature = row.of_positive * static_cast<double>(row.positive);
@@ -97,51 +98,111 @@ class HardNegativeTerm final : public RowTerm<S> {
 
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     HardNegativeRow<S>& row = rows_[i];
-    const Index at = settings_.positives[i] - first;
-    if (at < 0 || at >= n) {
-      gradient_of_negatives(row, n, s, g);
+    const ClosedRow closed = closed_row(i);
+    const auto of_negatives = [&](Index from, Index some) {
+      if (some <= 0) return;
+      row.temperature +=
+          loops_.gradient(some, s + from, closed.best, rates_, closed.factors, g + from);
+    };
+    const Index at = place(i, first, n);
+    if (at < 0) {
+      of_negatives(0, n);
       return;
     }
-    gradient_of_negatives(row, at, s, g);
+    of_negatives(0, at);
     g[at] = static_cast<S>(row.of_positive);
-    gradient_of_negatives(row, n - at - 1, s + at + 1, g + at + 1);
+    of_negatives(at + 1, n - at - 1);
+  }
+
+  // As VisitingTerm has them; positives are on the process of their row.
+
+  struct OpenRow {
+    S best;
+    double hardened;
+    double weights;
+    std::int64_t negatives;
+  };
+  struct ClosedRow {
+    S best;
+    HardNegativeFactors<S> factors;
+  };
+
+  HardNegativeTerm of_visitors(Scratch& scratch, Index rows) const {
+    HardNegativeTerm out = *this;
+    out.settings_.positives = nullptr;
+    out.rows_ = scratch.take<HardNegativeRow<S>>(rows);
+    out.closed_ = scratch.take<ClosedRow>(rows);
+    return out;
+  }
+  Index numbers_along() const { return 0; }
+  void give_numbers(Index, double*) const {}
+  void take_numbers(Index, const double*) {}
+  OpenRow open_row(Index i) const {
+    const HardNegativeRow<S>& row = rows_[i];
+    return {row.best, row.hardened, row.weights, row.negatives};
+  }
+  void merge(Index i, const OpenRow& more) {
+    if (more.negatives == 0) return;
+    HardNegativeRow<S>& row = rows_[i];
+    raise_best(row, more.best);
+    const double below =
+        (static_cast<double>(more.best) - static_cast<double>(row.best)) * inverse_;
+    row.hardened += more.hardened * portable::exp((1 + settings_.concentration) * below);
+    row.weights += more.weights * portable::exp(settings_.concentration * below);
+    row.negatives += more.negatives;
+  }
+  ClosedRow closed_row(Index i) const {
+    if (closed_ != nullptr) return closed_[i];
+    const HardNegativeRow<S>& row = rows_[i];
+    if (row.negatives == 0) return {};
+    const double concentration = settings_.concentration;
+    const double plain = row.of_negatives / row.hardened;
+    return {row.best,
+            {static_cast<S>(plain), static_cast<S>(concentration * plain),
+             static_cast<S>(concentration * (row.of_negatives / row.weights))}};
+  }
+  void set_closed(Index i, const ClosedRow& row) {
+    rows_[i].temperature = 0;
+    closed_[i] = row;
+  }
+  void add_moments(const HardNegativeTerm& other, Index rows) {
+    for (Index i = 0; i < rows; ++i) rows_[0].temperature += other[i].temperature;
   }
 
  private:
+  /// The position of the positive among scores first .. first + n - 1; -1 if it is not there.
+  Index place(Index i, Index first, Index n) const {
+    if (settings_.positives == nullptr) return -1;
+    const Index at = settings_.positives[i] - first;
+    return at < n ? at : -1;
+  }
+
+  void raise_best(HardNegativeRow<S>& row, S best) const {
+    if (!(best > row.best)) return;
+    if (row.negatives > 0) {
+      const double fall = (static_cast<double>(row.best) - static_cast<double>(best)) * inverse_;
+      row.hardened *= portable::exp((1 + settings_.concentration) * fall);
+      row.weights *= portable::exp(settings_.concentration * fall);
+    }
+    row.best = best;
+  }
+
   void accumulate_negatives(HardNegativeRow<S>& row, Index n, const S* s) const {
     if (n <= 0) return;
-    const double concentration = settings_.concentration;
-    const S best = score_loops<S>().range(n, s).largest;
-    if (best > row.best) {
-      if (row.negatives > 0) {
-        const double fall = (static_cast<double>(row.best) - static_cast<double>(best)) * inverse_;
-        row.hardened *= portable::exp((1 + concentration) * fall);
-        row.weights *= portable::exp(concentration * fall);
-      }
-      row.best = best;
-    }
+    raise_best(row, score_loops<S>().range(n, s).largest);
     const HardNegativeSums sums = loops_.sums(n, s, row.best, rates_);
     row.hardened += sums.hardened;
     row.weights += sums.weights;
     row.negatives += n;
   }
 
-  void gradient_of_negatives(HardNegativeRow<S>& row, Index n, const S* s, S* g) const {
-    if (n <= 0) return;
-    const double concentration = settings_.concentration;
-    const double plain = row.of_negatives / row.hardened;
-    const HardNegativeFactors<S> factors{
-        static_cast<S>(plain), static_cast<S>(concentration * plain),
-        static_cast<S>(concentration * (row.of_negatives / row.weights))};
-    row.temperature += loops_.gradient(n, s, row.best, rates_, factors, g);
-  }
-
   const HardNegativeLoops<S>& loops_ = hard_negative_loops<S>();
   HardNegativeSettings settings_;
   double inverse_;
   HardNegativeRates<S> rates_;
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   HardNegativeRow<S>* rows_;
+  ClosedRow* closed_ = nullptr;  ///< of visitors
 };
 
 }  // namespace nearfar::detail

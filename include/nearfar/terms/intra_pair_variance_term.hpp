@@ -2,6 +2,7 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/double_hinges.hpp"
 
 /// \file
@@ -58,12 +59,51 @@ class IntraPairVarianceTerm final : public LabelledTerm<S> {
 
   void close(Index) override {}
 
+  bool gradient_is_local() const override { return stage_ == Stage::gradients; }
+
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const double above = 2 * row_upstream(upstream_, i);
+    const double above = 2 * upstream_[i];
     loops_.square_gradient(n, s, positives.mask(), hinges(),
                            {-above * factors_.positive, above * factors_.negative}, through_mean_,
                            g);
+  }
+
+  // As VisitingTerm has them.
+
+  /// The sums of scores in the first pass are in the place of those of hinges.
+  using OpenRow = ByKind<SquaredHinges>;
+  using ClosedRow = NoClosedRow;
+
+  IntraPairVarianceTerm of_visitors(Scratch& scratch, Index rows) const {
+    IntraPairVarianceTerm out = *this;
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.sums_ = scratch.take<ByKind<double>>(rows);
+    out.rows_ = scratch.take<ByKind<SquaredHinges>>(rows);
+    return out;
+  }
+  Index numbers_along() const { return stage_ == Stage::gradients ? upstream_.numbers() : 0; }
+  void give_numbers(Index i, double* to) const { upstream_.give(i, to); }
+  void take_numbers(Index i, const double* from) { upstream_.take(i, from); }
+  OpenRow open_row(Index i) const {
+    switch (stage_) {
+      case Stage::sums:
+        return {{sums_[i].positive, 0, 0}, {sums_[i].negative, 0, 0}};
+      case Stage::hinges:
+        return rows_[i];
+      case Stage::gradients:
+        break;
+    }
+    return {};
+  }
+  void merge(Index i, const OpenRow& more) {
+    if (stage_ == Stage::sums) {
+      sums_[i].positive += more.positive.sum;
+      sums_[i].negative += more.negative.sum;
+    } else if (stage_ == Stage::hinges) {
+      add(more.positive, rows_[i].positive);
+      add(more.negative, rows_[i].negative);
+    }
   }
 
  private:
@@ -78,7 +118,7 @@ class IntraPairVarianceTerm final : public LabelledTerm<S> {
   DoubleHinges hinges() const { return {1, 1, bounds_}; }
 
   const DoubleHingeLoops<S>& loops_ = double_hinge_loops<S>();
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   Stage stage_ = Stage::sums;
   ByKind<double> bounds_{0, 0};
   ByKind<double> factors_{0, 0};

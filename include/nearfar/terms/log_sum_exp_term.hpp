@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <limits>
 
 #include "nearfar/core/portable_math.hpp"
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/shared_exponentials.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/softmax.hpp"
 
 /// \file
@@ -16,9 +18,11 @@ namespace nearfar::detail {
 /// Statistics of one row.
 template <class S>
 struct LogSumExpRow {
-  S best;         ///< largest nearness so far
-  double sum;     ///< of exp((nearness - best) / tau)
-  double moment;  ///< sum of g_j (s_j - s_best)
+  S best;              ///< largest nearness so far, or more, where exponentials are shared
+  double sum;          ///< of exp((nearness - best) / tau)
+  std::int64_t count;  ///< of scores
+  S origin;            ///< tau times the logarithm of the mean exponential: near the mean score
+  double moment;       ///< sum of g_j (nearness_j - origin)
 };
 
 /// log sum_j exp(nearness_ij / tau). `left_out` may name one column of each row that the sum omits.
@@ -47,26 +51,27 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
   double temperature(Index i) const {
     const LogSumExpRow<S>& row = rows_[i];
     if (!any(i)) return 0;
-    return row.moment + row_upstream(upstream_, i) / temperature_ * static_cast<double>(row.best);
+    return row.moment + upstream_[i] / temperature_ * static_cast<double>(row.origin);
   }
 
-  void start(Index i) override { rows_[i] = {-std::numeric_limits<S>::infinity(), 0, 0}; }
+  void start(Index i) override { rows_[i] = {-std::numeric_limits<S>::infinity(), 0, 0, 0, 0}; }
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
     LogSumExpRow<S>& row = rows_[i];
     each_part(i, first, n, [&](Index from, Index some) {
       const Range<S> range = score_loops<S>().range(some, s + from);
-      const S best = sign_ > 0 ? range.largest : -range.smallest;
-      if (best > row.best) {
-        row.sum *= portable::exp((static_cast<double>(row.best) - static_cast<double>(best)) /
-                                 temperature_);
-        row.best = best;
-      }
+      raise_best(row, sign_ > 0 ? range.largest : -range.smallest);
+      row.count += some;
       row.sum += loops_.exponential_sum(some, s + from, sign_, row.best, rate_);
     });
   }
 
-  void close(Index) override {}
+  void close(Index i) override {
+    LogSumExpRow<S>& row = rows_[i];
+    if (!any(i)) return;
+    const double mean = row.sum / static_cast<double>(row.count);
+    row.origin = static_cast<S>(static_cast<double>(row.best) + temperature_ * portable::log(mean));
+  }
 
   /// dL_i/ds_ij = sign / tau times the softmax of j.
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
@@ -75,7 +80,7 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
     if (at >= 0) g[at] = 0;
     each_part(i, first, n, [&](Index from, Index some) {
       row.moment += loops_.gradient(some, s + from, sign_, row.best, rate_,
-                                    static_cast<S>(factor(i)), S(sign_) * row.best, g + from);
+                                    static_cast<S>(factor(i)), S(sign_) * row.origin, g + from);
     });
   }
 
@@ -94,27 +99,75 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
   S rate() const override { return rate_; }
   const S* query_codes() const override { return nullptr; }
   const S* key_codes() const override { return nullptr; }
-  void set_positive(Index, S) override {}
-  void leave_out(Index) override {}
-  void fold(Index first, Index count, S reference, const S* sums, Index) override {
+  void set_positive(Index i, S) override { --rows_[i].count; }  // fold counts all scores
+  void leave_out(Index i) override { --rows_[i].count; }
+  void fold(Index first, Index count, S reference, const S* sums, Index n) override {
     Rebase<S> memo;
     for (Index k = 0; k < count; ++k) {
       LogSumExpRow<S>& row = rows_[first + k];
       add_exponentials(reference, static_cast<double>(sums[k]), rate_, memo, row.best, row.sum);
+      row.count += n;
     }
   }
   void fold_positives(Index, Index, const S*) override {}
   SoftmaxNumbers<S> numbers(Index i) const override {
     const LogSumExpRow<S>& row = rows_[i];
-    return {static_cast<double>(row.best), row.sum, factor(i), row.best, S(0)};
+    return {static_cast<double>(row.best), row.sum, factor(i), row.origin, S(0)};
   }
   S positive_gradient(Index) const override { return 0; }
   void add_moment(Index i, double moment) override { rows_[i].moment += moment; }
 
+  // As VisitingTerm has them.
+
+  struct OpenRow {
+    S best;
+    double sum;
+    std::int64_t count;
+  };
+  struct ClosedRow {
+    S best;
+    S origin;
+    double sum;
+  };
+
+  LogSumExpTerm of_visitors(Scratch& scratch, Index rows) const {
+    LogSumExpTerm out = *this;
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.left_out_ = nullptr;
+    out.rows_ = scratch.take<LogSumExpRow<S>>(rows);
+    return out;
+  }
+  Index numbers_along() const { return upstream_.numbers(); }
+  void give_numbers(Index i, double* to) const { upstream_.give(i, to); }
+  void take_numbers(Index i, const double* from) { upstream_.take(i, from); }
+  OpenRow open_row(Index i) const { return {rows_[i].best, rows_[i].sum, rows_[i].count}; }
+  void merge(Index i, const OpenRow& more) {
+    if (!(more.sum > 0)) return;
+    LogSumExpRow<S>& row = rows_[i];
+    raise_best(row, more.best);
+    row.sum += more.sum * portable::exp(scaled(more.best, row.best));
+    row.count += more.count;
+  }
+  ClosedRow closed_row(Index i) const { return {rows_[i].best, rows_[i].origin, rows_[i].sum}; }
+  void set_closed(Index i, const ClosedRow& row) {
+    rows_[i] = {row.best, row.sum, 0, row.origin, 0};
+  }
+  void add_moments(const LogSumExpTerm& other, Index rows) {
+    for (Index i = 0; i < rows; ++i) rows_[0].moment += other.rows_[i].moment;
+  }
+
  private:
+  double scaled(S a, S b) const {
+    return (static_cast<double>(a) - static_cast<double>(b)) / temperature_;
+  }
+  void raise_best(LogSumExpRow<S>& row, S best) const {
+    if (!(best > row.best)) return;
+    row.sum *= portable::exp(scaled(row.best, best));
+    row.best = best;
+  }
   double factor(Index i) const {
     if (!any(i)) return 0;
-    return sign_ * row_upstream(upstream_, i) / temperature_ / rows_[i].sum;
+    return sign_ * upstream_[i] / temperature_ / rows_[i].sum;
   }
 
   /// The position of the omitted column among scores first .. first + n - 1; -1 for none.
@@ -140,7 +193,7 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
   int sign_;
   double temperature_;
   S rate_;
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   const Index* left_out_;
   LogSumExpRow<S>* rows_;
 };

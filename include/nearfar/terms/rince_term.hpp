@@ -90,8 +90,8 @@ class RinceTerm final : public SoftmaxTerm<S> {
 
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     softmax_.gradient(i, first, n, s, g);
-    const Index at = positive_of(i) - first;
-    if (at >= 0 && at < n) g[at] = positive_gradient(i);
+    const Index positive = positive_of(i);
+    if (positive >= first && positive < first + n) g[positive - first] = positive_gradient(i);
   }
 
   // The functions of SoftmaxTerm.
@@ -121,7 +121,34 @@ class RinceTerm final : public SoftmaxTerm<S> {
   }
   void add_moment(Index i, double moment) override { softmax_.add_moment(i, moment); }
 
+  // As VisitingTerm has them: the softmax's, whose upstream has the weights of closed rows.
+
+  using OpenRow = typename OnePositiveSoftmax<S>::OpenRow;
+  using ClosedRow = typename OnePositiveSoftmax<S>::ClosedRow;
+
+  RinceTerm of_visitors(Scratch& scratch, Index rows) const { return {scratch, rows, *this}; }
+  Index numbers_along() const { return softmax_.numbers_along(); }
+  void give_numbers(Index i, double* to) const { softmax_.give_numbers(i, to); }
+  void take_numbers(Index i, const double* from) { softmax_.take_numbers(i, from); }
+  OpenRow open_row(Index i) const { return softmax_.open_row(i); }
+  void merge(Index i, const OpenRow& more) { softmax_.merge(i, more); }
+  ClosedRow closed_row(Index i) const { return softmax_.closed_row(i); }
+  void set_closed(Index i, const ClosedRow& row) { softmax_.set_closed(i, row); }
+  void add_moments(const RinceTerm& other, Index rows) {
+    softmax_.add_moments(other.softmax_, rows);
+  }
+
  private:
+  /// Of visitors, whose positives and values are elsewhere.
+  RinceTerm(Scratch& scratch, Index rows, const RinceTerm& home)
+      : settings_(home.settings_),
+        log_lambda_(home.log_lambda_),
+        upstream_(home.upstream_),
+        rows_(nullptr),
+        weights_(scratch.take<double>(rows)),
+        of_rows_(weights_, rows),
+        softmax_(home.softmax_.of_visitors(scratch, rows)) {}
+
   struct Row {
     double value;
     double positive;  ///< dL/d(nearness of the positive)

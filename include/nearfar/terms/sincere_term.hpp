@@ -9,6 +9,7 @@
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/core/workspace.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/lifted.hpp"
 #include "nearfar/loops/sincere.hpp"
 #include "nearfar/loops/softmax.hpp"
@@ -135,7 +136,7 @@ class SincereTerm final : public LabelledTerm<S> {
     }
     const RowPositives<S> positives(this->rule(), i, first, n);
     const double share = average_ ? 1 / static_cast<double>(positives_[i]) : 1;
-    const double factor = sign_ * row_upstream(upstream_, i) * share / temperature_;
+    const double factor = sign_ * upstream_[i] * share / temperature_;
     S with_margin[tile_width];
     const S* scores = s;
     if (margin_.any()) {
@@ -153,6 +154,63 @@ class SincereTerm final : public LabelledTerm<S> {
     });
   }
 
+  // As VisitingTerm has them; for a term that keeps no scores.
+
+  using OpenRow = SincereRow<S>;
+  struct ClosedRow {
+    S best;
+    double sum;
+    double slopes;
+  };
+
+  SincereTerm of_visitors(Scratch& scratch, Index rows) const {
+    SincereTerm out = *this;
+    out.counts_ = scratch.take<Index>(rows);
+    out.positives_ = out.counts_;
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.rows_ = scratch.take<SincereRow<S>>(rows);
+    return out;
+  }
+  /// In the second pass rows take the sums over their negatives along.
+  Index numbers_along() const { return upstream_.numbers() + (negatives_are_whole_ ? 3 : 1); }
+  void give_numbers(Index i, double* to) const {
+    *to++ = static_cast<double>(positives_[i]);
+    if (negatives_are_whole_) {
+      *to++ = static_cast<double>(rows_[i].best);
+      *to++ = rows_[i].sum;
+    }
+    upstream_.give(i, to);
+  }
+  void take_numbers(Index i, const double* from) {
+    counts_[i] = static_cast<Index>(*from++);
+    if (negatives_are_whole_) {
+      rows_[i] = {static_cast<S>(from[0]), from[1], 0, 0, 0, 0};
+      from += 2;
+    }
+    upstream_.take(i, from);
+  }
+  OpenRow open_row(Index i) const { return rows_[i]; }
+  void merge(Index i, const OpenRow& more) {
+    SincereRow<S>& row = rows_[i];
+    if (negatives_are_whole_) {
+      row.value += more.value;
+      row.slopes += more.slopes;
+      row.active += more.active;
+    } else if (more.sum > 0) {
+      raise_best(row, more.best);
+      row.sum += more.sum *
+                 portable::exp((static_cast<double>(more.best) - static_cast<double>(row.best)) /
+                               temperature_);
+    }
+  }
+  ClosedRow closed_row(Index i) const { return {rows_[i].best, rows_[i].sum, rows_[i].slopes}; }
+  void set_closed(Index i, const ClosedRow& row) {
+    rows_[i] = {row.best, row.sum, 0, row.slopes, 0, 0};
+  }
+  void add_moments(const SincereTerm& other, Index rows) {
+    for (Index i = 0; i < rows; ++i) rows_[0].temperature += other[i].temperature;
+  }
+
  private:
   /// The scores of one row's positives so far.
   struct Kept {
@@ -166,14 +224,16 @@ class SincereTerm final : public LabelledTerm<S> {
 
   void accumulate_negatives(SincereRow<S>& row, const PositiveMask<S>& mask, Index n,
                             const S* s) const {
-    const S best = lifted_loops<S>().largest_negative(n, s, sign_, mask);
-    if (best > row.best) {
-      row.sum *=
-          portable::exp((static_cast<double>(row.best) - static_cast<double>(best)) / temperature_);
-      row.best = best;
-    }
+    raise_best(row, lifted_loops<S>().largest_negative(n, s, sign_, mask));
     if (std::isinf(row.best)) return;  // no negatives yet
     row.sum += softmax_loops<S>().sums_with_positives(n, s, sign_, mask, row.best, rate_).negatives;
+  }
+
+  void raise_best(SincereRow<S>& row, S best) const {
+    if (!(best > row.best)) return;
+    row.sum *=
+        portable::exp((static_cast<double>(row.best) - static_cast<double>(best)) / temperature_);
+    row.best = best;
   }
 
   /// Sorts keys by class, each class from the position that is its number on, so that a row with
@@ -232,11 +292,12 @@ class SincereTerm final : public LabelledTerm<S> {
   S rate_;
   bool average_;
   const Index* positives_;
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   AngularMargin margin_;
   bool negatives_are_whole_ = false;
   SincereRow<S>* rows_;
   Kept* kept_ = nullptr;
+  Index* counts_ = nullptr;    ///< of visitors
   Index* by_class_ = nullptr;  ///< keys by class; null if the rule is not by labels
 };
 
@@ -249,11 +310,11 @@ TemperatureResult run_sincere(Frame& call, double temperature, bool by_pairs,
   call.count_anchors(d);
   call.refuse(
       unusable_anchors, [](bool positive, bool) { return !positive; }, "without a positive");
-  const auto pairs = call.total([&](Index i) { return call.positives(i); });
+  std::int64_t pairs = 0;
+  for (Index i = 0; i < call.anchors(); ++i) pairs += call.positives(i);
   d.terms = by_pairs ? pairs : d.anchors - d.anchors_without_positive;
-  const bool keeps =
-      pairs * SincereTerm<S>::bytes <= most_bytes_between(call.queries(), call.keys());
-  auto term = call.template make<SincereTerm<S>>(call.keys().rows, call.kernel().sign(),
+  const bool keeps = call.may_keep_positives(pairs * SincereTerm<S>::bytes);
+  auto term = call.template make<SincereTerm<S>>(call.keys_of_rule(), call.kernel().sign(),
                                                  temperature, !by_pairs, keeps, call.rule(),
                                                  call.positive_counts(), call.upstream(), margin);
   if (!keeps) {
@@ -265,6 +326,7 @@ TemperatureResult run_sincere(Frame& call, double temperature, bool by_pairs,
   for (Index i = 0; i < call.anchors(); ++i) {
     d.active_terms += by_pairs ? term[i].active : term[i].value > 0;
   }
+  call.combine(d);
   call.reduce([&](Index i) { return term.value(i); }, result);
   if (!call.wants_gradients()) return result;
   // dL/dtau = -1/tau sum_ij dL/ds_ij s_ij.

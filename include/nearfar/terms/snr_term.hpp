@@ -5,6 +5,7 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/double_hinges.hpp"
 
 /// \file
@@ -30,6 +31,8 @@ class SnrTerm final : public LabelledTerm<S> {
   /// Sums of an anchor's hinges, before scales.
   const ByKind<LinearHinges>& operator[](Index i) const { return rows_[i]; }
 
+  bool gradient_is_local() const override { return true; }
+
   void start(Index i) override { rows_[i] = {}; }
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
@@ -52,7 +55,7 @@ class SnrTerm final : public LabelledTerm<S> {
       return;
     }
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const double above = row_upstream(upstream_, i) / signal_[i];
+    const double above = upstream_[i] / signal_[i];
     loops_.linear_gradient(n, s, positives.mask(), hinges(i),
                            {above * scales_.positive, -above * scales_.negative}, g);
   }
@@ -69,11 +72,40 @@ class SnrTerm final : public LabelledTerm<S> {
     const double active = scales_.positive * positive - scales_.negative * negative;
     // The signal may be so small that its inverse is infinite; without active pairs the result is
     // 0.
-    return active != 0 ? -2 * row_upstream(upstream_, i) / signal_[i] * active : 0;
+    return active != 0 ? -2 * upstream_[i] / signal_[i] * active : 0;
+  }
+
+  // As VisitingTerm has them.
+
+  using OpenRow = ByKind<LinearHinges>;
+  using ClosedRow = NoClosedRow;
+
+  SnrTerm of_visitors(Scratch& scratch, Index rows) const {
+    SnrTerm out = *this;
+    out.signal_of_visitors_ = scratch.take<double>(rows);
+    out.signal_ = out.signal_of_visitors_;
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.rows_ = scratch.take<ByKind<LinearHinges>>(rows);
+    return out;
+  }
+  Index numbers_along() const { return 1 + upstream_.numbers(); }
+  void give_numbers(Index i, double* to) const {
+    to[0] = signal_[i];
+    upstream_.give(i, to + 1);
+  }
+  void take_numbers(Index i, const double* from) {
+    signal_of_visitors_[i] = from[0];
+    upstream_.take(i, from + 1);
+  }
+  OpenRow open_row(Index i) const { return rows_[i]; }
+  void merge(Index i, const OpenRow& more) {
+    add(more.positive, rows_[i].positive);
+    add(more.negative, rows_[i].negative);
   }
 
  private:
-  static void add(const SquaredHinges& some, LinearHinges& to) {
+  template <class Hinges>
+  static void add(const Hinges& some, LinearHinges& to) {
     to.sum += some.sum;
     to.active += some.active;
   }
@@ -87,8 +119,9 @@ class SnrTerm final : public LabelledTerm<S> {
   const double* signal_;
   ByKind<double> margins_;
   ByKind<double> scales_{1, 1};
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   ByKind<LinearHinges>* rows_;
+  double* signal_of_visitors_ = nullptr;
 };
 
 }  // namespace nearfar::detail

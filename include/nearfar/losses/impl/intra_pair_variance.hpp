@@ -6,10 +6,9 @@
 
 namespace nearfar::detail {
 
-template <class S>
-IntraPairVarianceResult evaluate(const IntraPairVarianceOptions& options,
-                                 const KernelValue<S>& kernel, const LabelledInputs<S>& inputs) {
-  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+IntraPairVarianceResult intra_pair_variance(const IntraPairVarianceOptions& options, Frame& call) {
   IntraPairVarianceResult result;
   Diagnostics& d = result.diagnostics;
   call.count_anchors(d);
@@ -34,6 +33,7 @@ IntraPairVarianceResult evaluate(const IntraPairVarianceOptions& options,
   call.forward(term, d);
   result.active_positive_pairs = call.total([&](Index i) { return term[i].positive.active; });
   result.active_negative_pairs = call.total([&](Index i) { return term[i].negative.active; });
+  call.combine(d);
   d.terms = result.positive_pairs + result.negative_pairs;
   d.active_terms = result.active_positive_pairs + result.active_negative_pairs;
 
@@ -64,6 +64,13 @@ IntraPairVarianceResult evaluate(const IntraPairVarianceOptions& options,
   call.run(term, again);
   call.scatter(gradient_scale(rest, d, call.upstream()));
   return result;
+}
+
+template <class S>
+IntraPairVarianceResult evaluate(const IntraPairVarianceOptions& options,
+                                 const KernelValue<S>& kernel, const LabelledInputs<S>& inputs) {
+  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
+  return intra_pair_variance<S>(options, call);
 }
 
 }  // namespace nearfar::detail

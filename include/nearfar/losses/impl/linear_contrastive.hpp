@@ -111,17 +111,23 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
   return result;
 }
 
-/// The packed rows are centred: a distance is |z_i - z_j|^2 / |z_i|^2.
+/// The kernel of rows less their means.
 template <class S>
-LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const KernelValue<S>& kernel,
-                                 const LabelledInputs<S>& inputs) {
-  KernelValue<S> of_centred = kernel;
-  of_centred.centres_rows = true;
-  LabelledCall<S> call(of_centred, options.reduction, PairWeights::refused, inputs);
+KernelValue<S> of_centred_rows(const KernelValue<S>& kernel) {
+  KernelValue<S> out = kernel;
+  out.centres_rows = true;
+  return out;
+}
+
+/// The loss with signal-to-noise distances, in the frame of one process or of many. The packed rows
+/// are centred: a distance is |z_i - z_j|^2 / |z_i|^2.
+template <class S, class Frame>
+LinearContrastiveResult snr_contrastive(const SnrContrastiveOptions& options, Frame& call) {
   LinearContrastiveResult result;
   call.count_anchors(result.diagnostics);
   const PackedRows<S>& z = call.queries();
-  auto* signal = call.scratch().template take<double>(call.anchors());
+  double* signal = nullptr;
+  call.agree([&] { signal = call.scratch().template take<double>(call.anchors()); });
   for (Index i = 0; i < call.anchors(); ++i) {
     signal[i] = squared_norm(z.depth, z.plain_row(i, {0})).value();
   }
@@ -130,7 +136,8 @@ LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const Ker
       [&](Index i) { return call.positives(i) + call.negatives(i) == 0 || !has_terms(i) ? 1 : 0; });
   refuse_unusable(options.unusable_anchors, unusable, "without any other row, or variance");
   const ByKind<double> margins = {options.positive_margin, options.negative_margin};
-  auto term = call.template make<SnrTerm<S>>(signal, margins, call.rule(), call.upstream());
+  const double* const signals = signal;
+  auto term = call.template make<SnrTerm<S>>(signals, margins, call.rule(), call.upstream());
   const Reduction rest = run_linear_contrastive(options, call, term, has_terms, result);
   if (call.d_queries().wanted()) {
     each_row(call.anchors(), call.threads(), [&](Index i) {
@@ -145,6 +152,14 @@ LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const Ker
     *score = *score / call.row_unit() / call.row_unit();
   }
   return result;
+}
+
+template <class S>
+LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const KernelValue<S>& kernel,
+                                 const LabelledInputs<S>& inputs) {
+  const KernelValue<S> of_centred = of_centred_rows(kernel);
+  LabelledCall<S> call(of_centred, options.reduction, PairWeights::refused, inputs);
+  return snr_contrastive<S>(options, call);
 }
 
 }  // namespace nearfar::detail

@@ -6,10 +6,9 @@
 
 namespace nearfar::detail {
 
-template <class S>
-TemperatureResult evaluate(const NcaOptions& options, const KernelValue<S>& kernel,
-                           const LabelledInputs<S>& inputs) {
-  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+TemperatureResult nca(const NcaOptions& options, Frame& call) {
   TemperatureResult result;
   Diagnostics& d = result.diagnostics;
   call.count_anchors(d);
@@ -18,10 +17,11 @@ TemperatureResult evaluate(const NcaOptions& options, const KernelValue<S>& kern
       "without a positive");
   d.terms = d.anchors - d.anchors_without_positive;
   auto term = call.template make<ManyPositivesSoftmax<S>>(
-      kernel.sign(), options.temperature, MeanOverPositives::sum_inside_log, call.rule(),
+      call.kernel().sign(), options.temperature, MeanOverPositives::sum_inside_log, call.rule(),
       call.positive_counts(), call.upstream());
   call.run(term, d);
   for (Index i = 0; i < call.anchors(); ++i) d.active_terms += term.value(i) > 0 ? 1 : 0;
+  call.combine(d);
   call.reduce([&](Index i) { return term.value(i); }, result);
   if (!call.wants_gradients()) return result;
   // dL/dtau = -1/tau sum_ij dL/ds_ij s_ij.
@@ -30,6 +30,13 @@ TemperatureResult evaluate(const NcaOptions& options, const KernelValue<S>& kern
       checked_derivative("d_temperature", -call.scale(d) * moments / options.temperature);
   call.scatter(call.scale(d));
   return result;
+}
+
+template <class S>
+TemperatureResult evaluate(const NcaOptions& options, const KernelValue<S>& kernel,
+                           const LabelledInputs<S>& inputs) {
+  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
+  return nca<S>(options, call);
 }
 
 }  // namespace nearfar::detail

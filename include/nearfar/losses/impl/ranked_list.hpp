@@ -4,6 +4,7 @@
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/labelled_call.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/ranked_list.hpp"
 #include "nearfar/losses/ranked_list.hpp"
 
@@ -26,6 +27,12 @@ struct RankedHinges {
   void add(const WeightedHinges& more) {
     sums.weights += more.weights;
     sums.hinges += more.hinges;
+  }
+  void merge(const RankedHinges& more, double rate) {
+    raise(more.largest, rate);
+    const double below = static_cast<double>(largest) - static_cast<double>(more.largest);
+    const double factor = portable::exp(-rate * below);
+    add({factor * more.sums.weights, factor * more.sums.hinges});
   }
   double mean() const { return sums.weights > 0 ? sums.hinges / sums.weights : 0; }
 };
@@ -63,14 +70,42 @@ class RankedListTerm final : public LabelledTerm<S> {
   }
 
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
-    const ByKind<RankedHinges<S>>& row = rows_[i];
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const double above = row_upstream(upstream_, i);
-    loops_.gradient(n, s, positives.mask(), form_, best(row),
-                    {slope(above * shares_.positive, row.positive),
-                     slope(-above * shares_.negative, row.negative)},
-                    g);
+    const ClosedRow row = closed_row(i);
+    loops_.gradient(n, s, positives.mask(), form_, row.best, row.slopes, g);
   }
+
+  // As VisitingTerm has them.
+
+  using OpenRow = ByKind<RankedHinges<S>>;
+  struct ClosedRow {
+    ByKind<S> best;
+    ByKind<S> slopes;
+  };
+
+  RankedListTerm of_visitors(Scratch& scratch, Index rows) const {
+    RankedListTerm out = *this;
+    out.rows_ = scratch.take<ByKind<RankedHinges<S>>>(rows);
+    out.closed_ = scratch.take<ClosedRow>(rows);
+    return out;
+  }
+  Index numbers_along() const { return 0; }
+  void give_numbers(Index, double*) const {}
+  void take_numbers(Index, const double*) {}
+  OpenRow open_row(Index i) const { return rows_[i]; }
+  void merge(Index i, const OpenRow& more) {
+    rows_[i].positive.merge(more.positive, form_.rates.positive);
+    rows_[i].negative.merge(more.negative, form_.rates.negative);
+  }
+  ClosedRow closed_row(Index i) const {
+    if (closed_ != nullptr) return closed_[i];
+    const ByKind<RankedHinges<S>>& row = rows_[i];
+    const double above = row_upstream(upstream_, i);
+    return {best(row),
+            {slope(above * shares_.positive, row.positive),
+             slope(-above * shares_.negative, row.negative)}};
+  }
+  void set_closed(Index i, const ClosedRow& row) { closed_[i] = row; }
 
  private:
   static ByKind<S> best(const ByKind<RankedHinges<S>>& row) {
@@ -85,12 +120,12 @@ class RankedListTerm final : public LabelledTerm<S> {
   ByKind<double> shares_;
   const Upstream& upstream_;
   ByKind<RankedHinges<S>>* rows_;
+  ClosedRow* closed_ = nullptr;  ///< of visitors
 };
 
-template <class S>
-Result evaluate(const RankedListOptions& options, const KernelValue<S>& kernel,
-                const LabelledInputs<S>& inputs) {
-  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
+/// The loss in the frame of one process or of many.
+template <class S, class Frame>
+Result ranked_list(const RankedListOptions& options, Frame& call) {
   Result result;
   Diagnostics& d = result.diagnostics;
   call.count_anchors(d);
@@ -100,10 +135,18 @@ Result evaluate(const RankedListOptions& options, const KernelValue<S>& kernel,
   auto term = call.template make<RankedListTerm<S>>(options, call.rule(), call.upstream());
   call.run(term, d);
   d.terms = call.anchors();
-  d.active_terms = call.total([&](Index i) { return term.value(i) > 0 ? 1 : 0; });
+  for (Index i = 0; i < call.anchors(); ++i) d.active_terms += term.value(i) > 0 ? 1 : 0;
+  call.combine(d);
   call.reduce([&](Index i) { return term.value(i); }, result);
   call.scatter(call.scale(d));
   return result;
+}
+
+template <class S>
+Result evaluate(const RankedListOptions& options, const KernelValue<S>& kernel,
+                const LabelledInputs<S>& inputs) {
+  LabelledCall<S> call(kernel, options.reduction, PairWeights::refused, inputs);
+  return ranked_list<S>(options, call);
 }
 
 }  // namespace nearfar::detail

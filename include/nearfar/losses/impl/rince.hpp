@@ -8,6 +8,33 @@
 
 namespace nearfar::detail {
 
+// The losses in the frame of one process or of many. The one set of views has both of them.
+
+template <class S, class Frame>
+TemperatureResult rince(const RinceOptions& options, Frame& call) {
+  auto term = call.template make<RinceTerm<S>>(
+      0, RinceSettings{call.kernel().sign(), options.temperature, options.lambda, options.q},
+      call.upstream());
+  TemperatureResult result;
+  call.run(term, 0, 1, result.diagnostics);
+  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
+  return result;
+}
+
+template <class S, class Frame>
+TemperatureResult rince(const RinceViewsOptions& options, Frame& call) {
+  const Index* partner = nullptr;
+  call.agree([&] { partner = view_partners(call.scratch(), call.own_rows(0) / 2); });
+  auto term = call.template make<RinceTerm<S>>(
+      0,
+      RinceSettings{call.kernel().sign(), options.temperature, options.lambda, options.q, partner},
+      call.upstream());
+  TemperatureResult result;
+  call.run_among_themselves(term, result.diagnostics);
+  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
+  return result;
+}
+
 template <class S>
 TemperatureResult evaluate(const RinceOptions& options, const KernelValue<S>& kernel,
                            const Inputs<S, 2>& inputs) {
@@ -17,13 +44,7 @@ TemperatureResult evaluate(const RinceOptions& options, const KernelValue<S>& ke
   call.take_bfloat16_products();
   call.check(n);
   call.pack();
-  RinceTerm<S> term(call.scratch(), n,
-                    {kernel.sign(), options.temperature, options.lambda, options.q},
-                    call.upstream());
-  TemperatureResult result;
-  call.run(term, 0, 1, result.diagnostics);
-  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
-  return result;
+  return rince<S>(options, call);
 }
 
 template <class S>
@@ -35,14 +56,7 @@ TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S
   call.take_bfloat16_products();
   call.check(2 * n);
   call.pack();
-  RinceTerm<S> term(call.scratch(), 2 * n,
-                    {kernel.sign(), options.temperature, options.lambda, options.q,
-                     view_partners(call.scratch(), n)},
-                    call.upstream());
-  TemperatureResult result;
-  call.run_among_themselves(term, result.diagnostics);
-  finish_rows(call, options.unusable_anchors, options.temperature, term, result);
-  return result;
+  return rince<S>(options, call);
 }
 
 }  // namespace nearfar::detail

@@ -18,4 +18,16 @@ LinearContrastiveResult evaluate(const LinearContrastiveOptions& options,
   return linear_contrastive<S>(options, call);
 }
 
+template <class S>
+LinearContrastiveResult evaluate(const SnrContrastiveOptions& options, const KernelValue<S>& kernel,
+                                 const ShardedLabelledInputs<S>& inputs) {
+  const KernelValue<S> of_centred = of_centred_rows(kernel);
+  ShardedLabelledCall<S> call(of_centred, options.reduction, PairWeights::refused,
+                              introduction("SnrContrastive", of_centred, inputs.rows, options,
+                                           {{"positive_margin", options.positive_margin},
+                                            {"negative_margin", options.negative_margin}}),
+                              inputs);
+  return snr_contrastive<S>(options, call);
+}
+
 }  // namespace nearfar::detail

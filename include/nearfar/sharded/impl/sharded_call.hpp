@@ -25,6 +25,7 @@
 #include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/sharded/chunks.hpp"
 #include "nearfar/sharded/impl/pair_ring.hpp"
+#include "nearfar/sharded/impl/reduction.hpp"
 #include "nearfar/sharded/impl/ring.hpp"
 #include "nearfar/sharded/inputs.hpp"
 
@@ -224,6 +225,8 @@ class ShardedCall {
   Index first_row(int set) const { return shards_[at(set)].first_of(team_.rank()); }
   /// Of the loss's own that each row of a set takes along on all processes.
   Index numbers(int set) const { return sets_[at(set)].numbers; }
+  /// The factor of rows that are less their means.
+  double row_unit() const { return row_unit_; }
   /// Of own rows of a set; wanted if any process wants some.
   RowGradients<S>& gradients(int set) { return gradients_[at(set)]; }
 
@@ -251,12 +254,12 @@ class ShardedCall {
     run_blocks(q, k, KeyNumbers::from_own, term, &on_any_block, d);
   }
   template <class Term>
-  void run_among_themselves(Term& term, Diagnostics& d) {
-    if (!run_pairs(term, term, d)) run(term, 0, 0, d);
+  void run_among_themselves(Term& term, Diagnostics& d, int k = 0) {
+    if (!run_pairs(term, term, k, k, d)) run(term, k, k, d);
   }
   template <class Term>
   void run_both_ways(Term& of_queries, Term& of_keys, Diagnostics& d) {
-    if (run_pairs(of_queries, of_keys, d)) return;
+    if (run_pairs(of_queries, of_keys, 0, 1, d)) return;
     run(of_queries, 0, 1, d);
     Diagnostics again;  // the same scores
     run(of_keys, 1, 0, again);
@@ -287,6 +290,7 @@ class ShardedCall {
     team_.agree([&] { pass->gradient(term, none, gradients_[at(k)], kept); });
   }
   void combine(Diagnostics& d) const { team_.combine(d); }
+  double largest(double own) const { return team_.largest(own); }
 
   /// Called before each block of keys with the positive rule of own rows and the block's, if the
   /// set has targets.
@@ -310,12 +314,12 @@ class ShardedCall {
     return where_.schedule == Schedule::ring && sets_[0].targets.rule() != Targets::Rule::lists;
   }
 
-  /// Closes own rows of both sets over all rows of the other, or those of the one set over all
+  /// Closes own rows of sets q and k over all rows of the other, or those of one set over all
   /// others, with gradients if the call wants any; each pair of rows is compared once. False, and
   /// nothing done, where that is not possible.
   template <class Term>
-  bool run_pairs(Term& of_queries, Term& of_keys, Diagnostics& d) {
-    return meet(of_queries, of_keys, [&](auto& meetings) {
+  bool run_pairs(Term& of_queries, Term& of_keys, int q, int k, Diagnostics& d) {
+    return meet(of_queries, of_keys, q, k, [&](auto& meetings) {
       if (wants_gradients_ && of_queries.gradient_is_local()) {
         meetings.accumulate_and_gradient(d);
         return;
@@ -326,10 +330,10 @@ class ShardedCall {
     });
   }
 
-  /// The same of one set without gradients.
+  /// The same of set 0 with itself, without gradients.
   template <class Term>
   bool accumulate_pairs(Term& term, Diagnostics& d) {
-    return meet(term, term, [&](auto& meetings) { meetings.accumulate(d); });
+    return meet(term, term, 0, 0, [&](auto& meetings) { meetings.accumulate(d); });
   }
 
   /// Throws on all processes unless inner products of two sets fit.
@@ -483,42 +487,19 @@ class ShardedCall {
     weights_ = weights;
   }
 
-  /// Makes value and values of own rows' value_of(i), by the global reduction; counts must be
-  /// global by then, see Team::combine.
+  /// As reduce_all; `count` own terms, unless some of the caller's are left out.
   template <class ValueOf>
   void reduce(Index count, const ValueOf& value_of, Result& result) const {
     reduce(reduction_, count, value_of, result);
   }
   template <class ValueOf>
   void reduce(Reduction reduction, Index count, const ValueOf& value_of, Result& result) const {
-    if (reduction == Reduction::none) {
-      const KeptRows rows = terms_.are_all() ? KeptRows(count) : terms_;
-      team_.agree([&] { result.values.resize(static_cast<std::size_t>(rows.all)); });
-      for (Index i = 0; i < rows.count; ++i) {
-        result.values[static_cast<std::size_t>(rows[i])] = value_of(i);
-      }
-    }
-    const double total = sum(count, value_of);
-    if (!is_finite(total)) fail_value_overflow(total);
-    result.value = total * reduction_scale(reduction, result.diagnostics);
+    reduce_all(team_, where_.schedule, reduction, terms_.are_all() ? KeptRows(count) : terms_,
+               value_of, result);
   }
-
-  /// The sum of all rows' numbers. In the order of rows, as one process adds them, it takes as many
-  /// messages in a row as there are processes, twice; in a ring, whose bits are its own, one
-  /// gathering.
   template <class NumberOf>
   double sum(Index count, const NumberOf& number_of) const {
-    double sum = 0;
-    const auto add_own = [&] {
-      for (Index i = 0; i < count; ++i) sum += number_of(i);
-    };
-    if (where_.schedule != Schedule::ring) {
-      team_.sum_in_order(&sum, 1, add_own);
-      return sum;
-    }
-    add_own();
-    const std::vector<double> all = team_.everyone(sum);
-    return std::accumulate(all.begin(), all.end(), 0.0);
+    return sum_of_all(team_, where_.schedule, count, number_of);
   }
 
   /// Sums over all rows: `add` adds own rows to `sums`, which are 0 before. With `ordered` each
@@ -568,6 +549,7 @@ class ShardedCall {
   /// processes' rows, as those of learnable numbers are.
   NEARFAR_COMPILED_ONCE void scatter(double scale) {
     if (!wants_gradients_) return;
+    if (row_unit_ != 1) scale = saturated<double>(scale * row_unit_);
     const bool averaging = where_.gradients == GradientScale::for_averaging;
     const double times = averaging ? static_cast<double>(team_.size()) : 1.0;
     scale *= times;
@@ -663,6 +645,7 @@ class ShardedCall {
       for (int k = 0; k < set_count; ++k) lay_out(k);
     });
     if (!maps_travelling_rows()) map_own_rows();
+    if (kernel_.centres_rows) centre_own_rows();
     if (kernel.is_distance()) centre_ = centre_of_rows(shards_[0].layout.cols);
     team_.agree([&] {
       for (int k = 0; k < set_count; ++k) {
@@ -848,6 +831,25 @@ class ShardedCall {
     });
   }
 
+  /// Subtracts from each row the mean of its elements, in the unit that Call takes for the rows of
+  /// all processes.
+  void centre_own_rows() {
+    std::array<Rows<S>, most_sets> rows;
+    double largest = 0;
+    team_.agree([&] {
+      for (int k = 0; k < sets(); ++k) {
+        rows[at(k)] = as_scalars(*scratch_, threads_, shards_[at(k)].rows);
+        largest = std::max(largest, largest_half_above_mean(rows[at(k)]));
+      }
+    });
+    row_unit_ = unit_of_centred_rows(team_.largest(largest));
+    team_.agree([&] {
+      for (int k = 0; k < sets(); ++k) {
+        shards_[at(k)].rows = without_own_means(*scratch_, threads_, rows[at(k)], row_unit_);
+      }
+    });
+  }
+
   /// The centre of all rows of all sets, whose rows have so many elements.
   const S* centre_of_rows(Index cols) {
     std::optional<CommonCentre<S>> centre;
@@ -885,12 +887,12 @@ class ShardedCall {
 
   /// run(Meetings) where each pair can meet once.
   template <class Term, class Run>
-  bool meet(Term& of_queries, Term& of_keys, const Run& run) {
+  bool meet(Term& of_queries, Term& of_keys, int q, int k, const Run& run) {
     if constexpr (VisitingTerm<Term>) {
       if (!pairs_may_meet_once()) return false;
       const ScratchLoan loan(*scratch_);
       std::optional<Meetings<Term>> meetings;
-      team_.agree([&] { meetings.emplace(*this, of_queries, of_keys); });
+      team_.agree([&] { meetings.emplace(*this, of_queries, of_keys, q, k); });
       const Index bytes = bytes_to_keep_;
       run(*meetings);
       bytes_to_keep_ = bytes;
@@ -903,16 +905,17 @@ class ShardedCall {
   template <class Term>
   class Meetings {
    public:
-    Meetings(ShardedCall& call, Term& of_queries, Term& of_keys)
+    Meetings(ShardedCall& call, Term& of_queries, Term& of_keys, int q, int k)
         : call_(call),
-          one_set_(call.sets() == 1),
-          k_(call.sets() - 1),
+          one_set_(q == k),
+          q_(q),
+          k_(k),
           layout_(layout_of(call.shards_[at(k_)], of_keys)),
           ring_(*call.scratch_, call.team_, call.shards_[at(k_)], layout_, one_set_),
           of_queries_(of_queries),
           of_keys_(of_keys),
           visitors_(of_keys.of_visitors(*call.scratch_, ring_.most())),
-          ranges_(take_ranges<S>(*call.scratch_, call.own_rows(0))),
+          ranges_(take_ranges<S>(*call.scratch_, call.own_rows(q))),
           kept_(call.scratch_->template take<KeptScores<S>>(call.team_.size())),
           rows_(*call.scratch_, ring_.most(), visitors_, of_keys) {
       std::fill_n(kept_, call.team_.size(), KeptScores<S>());
@@ -926,10 +929,10 @@ class ShardedCall {
     void keep_scores() {
       const auto keep = [&](int owner, Index own, Index keys, bool same_rows) {
         kept_[owner] =
-            TwoSidedPass<S>::keep_scores(*call_.scratch_, call_.bytes_to_keep_, call_.own_rows(0),
+            TwoSidedPass<S>::keep_scores(*call_.scratch_, call_.bytes_to_keep_, call_.own_rows(q_),
                                          own, keys, call_.kernel_.is_distance(), same_rows);
       };
-      keep(call_.team_.rank(), call_.own_rows(0), call_.own_rows(k_), one_set_);
+      keep(call_.team_.rank(), call_.own_rows(q_), call_.own_rows(k_), one_set_);
       ring_.each_meeting([&](const auto& one) { keep(one.owner, one.own, one.visitors, false); });
     }
 
@@ -958,7 +961,7 @@ class ShardedCall {
       call_.team_.agree_on_messages([&] {
         each_visit(true,
                    [&](TwoSidedPass<S>& pass, Term& keys) {
-                     pass.gradient(of_queries_, keys, call_.gradients_[0], gradient_of(keys));
+                     pass.gradient(of_queries_, keys, call_.gradients_[at(q_)], gradient_of(keys));
                    },
                    {gradients()});
       });
@@ -970,8 +973,8 @@ class ShardedCall {
       call_.team_.agree_on_messages([&] {
         each_visit(false,
                    [&](TwoSidedPass<S>& pass, Term& keys) {
-                     pass.accumulate_and_gradient(of_queries_, keys, ranges_, call_.gradients_[0],
-                                                  gradient_of(keys));
+                     pass.accumulate_and_gradient(of_queries_, keys, ranges_,
+                                                  call_.gradients_[at(q_)], gradient_of(keys));
                    },
                    {&rows_, gradients()});
       });
@@ -991,7 +994,7 @@ class ShardedCall {
     }
 
     void start() {
-      for (Index i = 0; i < call_.own_rows(0); ++i) of_queries_.start(i);
+      for (Index i = 0; i < call_.own_rows(q_); ++i) of_queries_.start(i);
       for (Index j = 0; j < call_.own_rows(k_) && !one_set_; ++j) of_keys_.start(j);
       give_numbers();
     }
@@ -1003,7 +1006,7 @@ class ShardedCall {
     }
     void close(Diagnostics& d) {
       Diagnostics seen;
-      for (Index i = 0; i < call_.own_rows(0); ++i) {
+      for (Index i = 0; i < call_.own_rows(q_); ++i) {
         of_queries_.close(i);
         ranges_[i].add_to(seen);
       }
@@ -1030,23 +1033,24 @@ class ShardedCall {
     }
 
     void at_home(const OnPass& body) {
-      if (call_.own_rows(0) == 0) return;
+      if (call_.own_rows(q_) == 0) return;
       const ScratchLoan loan(*call_.scratch_);
-      const Targets& targets = call_.targets(0);
+      const Targets& targets = call_.targets(q_);
       const Targets of_keys = call_.targets(k_);
-      if (call_.sets_[0].has_targets) {
+      if (call_.sets_[at(q_)].has_targets) {
         PositiveRule<S>& rule = call_.block_rule_;
         rule = PositiveRule<S>(*call_.scratch_, targets, one_set_ ? targets : of_keys);
-        call_.rule_of_keys_ = rule.reversed(*call_.scratch_, call_.own_rows(0), call_.own_rows(k_));
+        call_.rule_of_keys_ =
+            rule.reversed(*call_.scratch_, call_.own_rows(q_), call_.own_rows(k_));
         tell(of_queries_, rule, call_.first_row(k_), nullptr);
-        if (!one_set_) tell(of_keys_, call_.rule_of_keys_, call_.first_row(0), nullptr);
+        if (!one_set_) tell(of_keys_, call_.rule_of_keys_, call_.first_row(q_), nullptr);
         share(call_.own_rows(k_));
       }
       ExcludedPairs excluded;
       if (targets.has_ids())
         excluded = ExcludedPairs(*call_.scratch_, targets.ids(), targets.ids());
       if (call_.keeps_positives_) excluded.keep_positives(call_.kept_);
-      TwoSidedPass<S> pass(*call_.scratch_, call_.threads_, call_.kernel_, call_.packed_[0],
+      TwoSidedPass<S> pass(*call_.scratch_, call_.threads_, call_.kernel_, call_.packed_[at(q_)],
                            call_.packed_[at(k_)], excluded);
       pass.keep(kept_[call_.team_.rank()]);
       body(pass, of_keys_);
@@ -1055,7 +1059,7 @@ class ShardedCall {
     void meet(const Visit<S>& visit, const OnPass& body) {
       const KeyBlock<S>& block = visit.block;
       const Index count = block.rows.rows();
-      const Index own_count = call_.own_rows(0);
+      const Index own_count = call_.own_rows(q_);
       if (count == 0 || visit.first_own >= own_count) return;
       const ScratchLoan loan(*call_.scratch_);
       if constexpr (!std::is_empty_v<Closed>) {
@@ -1067,15 +1071,15 @@ class ShardedCall {
         }
       }
       const PackedRows<S> keys = call_.packed(block.rows);
-      const Targets& targets = call_.targets(0);
+      const Targets& targets = call_.targets(q_);
       // Rules count keys from 0, others from the first of the rows that compare.
       BlockPair place{.first_query = visit.first_own, .one_set = one_set_};
-      if (call_.sets_[0].has_targets) {
+      if (call_.sets_[at(q_)].has_targets) {
         PositiveRule<S>& rule = call_.block_rule_;
         rule = PositiveRule<S>(*call_.scratch_, targets, block.targets);
         call_.rule_of_visitors_ = rule.reversed(*call_.scratch_, own_count, count);
         tell(of_queries_, rule, block.first, block.numbers);
-        tell(visitors_, call_.rule_of_visitors_, call_.first_row(0), ring_.own().numbers);
+        tell(visitors_, call_.rule_of_visitors_, call_.first_row(q_), ring_.own().numbers);
         share(count);
       } else {
         place.key_number = block.first - call_.first_row(k_);
@@ -1088,8 +1092,8 @@ class ShardedCall {
         of_visitors = ExcludedPairs(*call_.scratch_, block.targets.ids(), targets.ids());
         place.of_keys = &of_visitors;
       }
-      TwoSidedPass<S> pass(*call_.scratch_, call_.threads_, call_.kernel_, call_.packed_[0], keys,
-                           excluded, 0, place);
+      TwoSidedPass<S> pass(*call_.scratch_, call_.threads_, call_.kernel_, call_.packed_[at(q_)],
+                           keys, excluded, 0, place);
       pass.keep(kept_[block.owner]);
       body(pass, visitors_);
       if constexpr (requires { of_queries_.add_moments(visitors_, count); }) {
@@ -1110,12 +1114,13 @@ class ShardedCall {
     void share(Index keys) {
       Scratch& scratch = *call_.scratch_;
       if constexpr (requires { of_queries_.share_block(scratch, keys, keys); }) {
-        of_queries_.share_block(scratch, call_.own_rows(0), keys);
+        of_queries_.share_block(scratch, call_.own_rows(q_), keys);
       }
     }
 
     ShardedCall& call_;
     bool one_set_;
+    int q_;
     int k_;  ///< the set that visits
     RowLayout layout_;
     PairRing<S> ring_;
@@ -1343,6 +1348,7 @@ class ShardedCall {
   std::array<Shard<S>, most_sets> shards_;
   Shard<S> targets_only_;
   const S* centre_ = nullptr;
+  double row_unit_ = 1;
   bool keeps_positives_ = false;
   const Index* kept_ = nullptr;  ///< keys, own ones from 0; null: own key i
   // Those of the pass at work, as its queries, its keys and rows that visit it see it.

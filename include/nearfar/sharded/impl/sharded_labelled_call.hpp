@@ -60,6 +60,10 @@ class ShardedLabelledCall {
   const KernelValue<S>& kernel() const { return call_.kernel(); }
   bool wants_gradients() const { return call_.wants_gradients(); }
   bool same_rows() const { return true; }
+  /// Own rows, packed, and their gradients; wanted if any process wants some.
+  const PackedRows<S>& queries() const { return call_.rows(0); }
+  RowGradients<S>& d_queries() { return call_.gradients(0); }
+  double row_unit() const { return call_.row_unit(); }
   Index anchors() const { return call_.own_rows(0); }
   Index positives(Index i) const { return positives_[i]; }
   Index negatives(Index i) const { return negatives_[i]; }
@@ -96,6 +100,16 @@ class ShardedLabelledCall {
   std::int64_t positives_listed_once() const { return 0; }
   const PositiveRule<S>* rule_of_other_side() const { return nullptr; }
 
+  template <class Body>
+  void agree(const Body& body) const {
+    team().agree(body);
+  }
+
+  /// The rule of no block has no keys.
+  Index keys_of_rule() const { return 0; }
+  /// A row's scores are on several processes.
+  bool may_keep_positives(std::int64_t) const { return false; }
+
   /// A Term of the anchors, made on all processes or on none.
   template <class Term, class... Args>
   Term make(const Args&... args) {
@@ -130,7 +144,7 @@ class ShardedLabelledCall {
   /// The same, with gradients when the call wants any.
   template <class Term>
   void run(Term& term, Diagnostics& d) {
-    if (!call_.run_pairs(term, term, d)) {
+    if (!call_.run_pairs(term, term, 0, 0, d)) {
       call_.run_blocks(0, 0, KeyNumbers::of_block, term, tells(term), d);
     }
     term.set_rule(rule_);
