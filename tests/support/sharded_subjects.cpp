@@ -97,6 +97,51 @@ class ShardedSubjects {
          }});
   }
 
+  /// Losses over labels against proxies of 7 classes. Their gradient is the same on all processes,
+  /// as that of learnable numbers is, and stands with them.
+  template <class One, class Many, class Options>
+  void add_classed(const std::string& name, const Options& options, bool with_margins = false) {
+    const std::vector<S> margins = {S(0.1), S(0.2), S(0.3), S(0.4), S(0.3), S(0.2), S(0.1)};
+    const auto proxies_of = [=](const Matrix<S>& rows) {
+      const nearfar::Proxies<S> proxies(rows);
+      return with_margins ? proxies.margins(margins) : proxies;
+    };
+    const auto weights_of = [](const Batch<S>& x) {
+      return random_rows<S>(7, x.rows[0].cols(), 71);
+    };
+    const auto with_proxies = [](Outcome<S>& out, const Matrix<S>& d_proxies) {
+      for (Index i = 0; i < d_proxies.size(); ++i) {
+        out.numbers.push_back(static_cast<double>(d_proxies.data()[i]));
+      }
+    };
+    list.push_back({name, 1, true,
+                    [=](const Batch<S>& x) {
+                      const Matrix<S> w = weights_of(x);
+                      Outcome<S> out;
+                      out.gradients.resize(1);
+                      Matrix<S> dw;
+                      fill(out, One(options).forward_backward(x.rows[0], x.labels, proxies_of(w),
+                                                              out.gradients[0], dw));
+                      with_proxies(out, dw);
+                      return out;
+                    },
+                    [=](const nearfar::Sharding& where, const Batch<S>& x) {
+                      const Matrix<S> w = weights_of(x);
+                      Outcome<S> out;
+                      out.gradients.resize(1);
+                      Matrix<S> dw;
+                      fill(out,
+                           Many(options).forward_backward(where, x.rows[0], x.labels, proxies_of(w),
+                                                          out.gradients[0], dw));
+                      with_proxies(out, dw);
+                      return out;
+                    },
+                    [=](const nearfar::Sharding& where, const Batch<S>& x) -> nearfar::Result {
+                      const Matrix<S> w = weights_of(x);
+                      return Many(options).forward(where, x.rows[0], x.labels, proxies_of(w));
+                    }});
+  }
+
   std::vector<ShardedSubject<S>> list;
 
  private:
@@ -251,6 +296,25 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
         "SnrContrastive SquaredEuclidean",
         SnrContrastiveOptions{.positive_margin = 0.3, .negative_margin = 2, .reduction = r});
   }
+  // Losses against proxies, with cosines or inner products.
+  all.template add_classed<NormalizedSoftmax<S>, sharded::NormalizedSoftmax<S>>(
+      "NormalizedSoftmax Cosine", NormalizedSoftmaxOptions{.temperature = 0.3});
+  for (const Denominator d : {Denominator::with_positive, Denominator::negatives_only}) {
+    all.template add_classed<ProxyNca<S>, sharded::ProxyNca<S>>(
+        "ProxyNca Cosine", ProxyNcaOptions{.scale = 2, .denominator = d});
+  }
+  all.template add_classed<ArcFace<S>, sharded::ArcFace<S>>("ArcFace Cosine",
+                                                            ArcFaceOptions{.scale = 5});
+  all.template add_classed<ArcFace<S>, sharded::ArcFace<S>>("ArcFace with margins Cosine",
+                                                            ArcFaceOptions{.scale = 5}, true);
+  all.template add_classed<CosFace<S>, sharded::CosFace<S>>("CosFace Cosine",
+                                                            CosFaceOptions{.scale = 5}, true);
+  all.template add_classed<SphereFace<S>, sharded::SphereFace<S>>("SphereFace Cosine",
+                                                                  SphereFaceOptions{.margin = 3});
+  all.template add_classed<LargeMarginSoftmax<S>, sharded::LargeMarginSoftmax<S>>(
+      "LargeMarginSoftmax Cosine", LargeMarginSoftmaxOptions{.scale = 0.5, .margin = 3});
+  all.template add_classed<ProxyAnchor<S>, sharded::ProxyAnchor<S>>(
+      "ProxyAnchor Cosine", ProxyAnchorOptions{.margin = 0.2, .alpha = 8});
   const auto add_hadsell = [&]<class K>(K, const std::string& kernel) {
     for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {
       all.template add_labelled<HadsellContrastive<S, K>, sharded::HadsellContrastive<S, K>>(

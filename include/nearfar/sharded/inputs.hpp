@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "nearfar/core/proxies.hpp"
 #include "nearfar/core/result.hpp"
 #include "nearfar/core/targets.hpp"
 #include "nearfar/sharded/chunks.hpp"
@@ -26,6 +27,13 @@ template <class S>
 struct ShardedLabelledInputs {
   ShardedInputs<S, 1> rows;
   const Targets& targets;
+};
+
+/// One process's rows, each with its label, and the proxies of all classes.
+template <class S>
+struct ShardedProxyInputs {
+  const Sharding& where;
+  ProxyInputs<S> own;
 };
 
 }  // namespace nearfar::detail

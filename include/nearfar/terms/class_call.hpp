@@ -17,16 +17,28 @@ struct NoMargins {
   }
 };
 
+/// The check of margins that are angles.
+struct AngleMargins {
+  void operator()(double margin) const { check_angle("margins", margin); }
+};
+
+/// The check of margins that are added to scores.
+template <class S>
+struct ScoreMargins {
+  void operator()(double margin) const { check_offset<S>("margins", margin); }
+};
+
 /// Sets of rows and proxies, checked and packed, and the class of each row.
 template <class S>
 class ClassCall : public Call<S> {
  public:
   /// The kernel and the inputs must outlive the call. `centers`: proxies a class. `normalises`:
   /// proxies are normalised although the kernel is the inner product. check_margin(value) throws on
-  /// a class's margin that is out of range.
+  /// a class's margin that is out of range. Without `packs` the caller packs.
   template <class CheckMargin = NoMargins>
   ClassCall(const KernelValue<S>& kernel, Reduction reduction, const ProxyInputs<S>& inputs,
-            Index centers = 1, bool normalises = false, const CheckMargin& check_margin = {})
+            Index centers = 1, bool normalises = false, const CheckMargin& check_margin = {},
+            bool packs = true)
       : Call<S>(kernel, reduction, inputs.sets), margins_(inputs.proxies.margins()) {
     const auto& rows = inputs.sets.rows;
     const auto& gradients = inputs.sets.gradients;
@@ -47,7 +59,24 @@ class ClassCall : public Call<S> {
     }
     this->check(rows[0].rows());
     own_ = class_of_rows(this->scratch(), inputs, classes_);
-    this->pack();
+    if (packs) this->pack();
+  }
+
+  // As ShardedClassCall has them.
+
+  /// Adds up counts of own rows, one a class, over the rows of all processes.
+  void add_up(Index*) const {}
+  /// Closes the proxies, the rows of the term, over all rows.
+  void run_from_proxies(RowTerm<S>& term, Diagnostics& d) { this->run(term, 1, 0, d); }
+  /// Runs what adds to the gradients of proxies, row by row.
+  template <class Body>
+  void add_to_proxies(const Body& body) {
+    body();
+  }
+  /// As reduce, of values of the proxies.
+  template <class ValueOf>
+  void reduce_proxies(const ValueOf& value_of, Result& result) const {
+    this->reduce(classes_, value_of, result);
   }
 
   Index classes() const { return classes_; }

@@ -24,8 +24,7 @@ template <class S>
 ScaleResult evaluate(const SubCenterArcFaceOptions& options, const ProxyInputs<S>& inputs) {
   const KernelValue<S> kernel = kernel_value<S>(Cosine());
   const Index centers = options.sub_centers;
-  ClassCall<S> call(kernel, options.reduction, inputs, centers, false,
-                    [](double margin) { check_angle("margins", margin); });
+  ClassCall<S> call(kernel, options.reduction, inputs, centers, false, AngleMargins());
   const PackedRows<S>& x = call.rows(0);
   const PackedRows<S>& w = call.rows(1);
   ScaleResult result;
@@ -47,8 +46,7 @@ template <class S>
 SoftTripleResult evaluate(const SoftTripleOptions& options, const ProxyInputs<S>& inputs) {
   const KernelValue<S> kernel = kernel_value<S>(Cosine());
   const Index centers = options.centers_per_class;
-  ClassCall<S> call(kernel, options.reduction, inputs, centers, false,
-                    [](double margin) { check_offset<S>("margins", margin); });
+  ClassCall<S> call(kernel, options.reduction, inputs, centers, false, ScoreMargins<S>());
   SoftTripleResult result;
   const MeanCenter<S> pool(call.scratch(), call.threads(), call.rows(1).rows, options.gamma);
   run_pooled<S>(

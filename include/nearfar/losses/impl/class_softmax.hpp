@@ -9,37 +9,39 @@
 namespace nearfar::detail {
 
 /// Replaces row i's score with its own class by change(i, c).
-template <class S, class Change>
-const ChangedScore<S>* changed_scores(ClassCall<S>& call, const Change& change) {
+template <class S, class Frame, class Change>
+const ChangedScore<S>* changed_scores(Frame& call, const Change& change) {
   const Index n = call.own_rows(0);
-  auto* out = call.scratch().template take<ChangedScore<S>>(n);
+  ChangedScore<S>* out = nullptr;
+  call.agree([&] { out = call.scratch().template take<ChangedScore<S>>(n); });
   each_row(n, call.threads(), [&](Index i) { out[i] = change(i, call.own()[i]); });
   return out;
 }
 
 /// The angle between row i and proxy c, from scores that are cosines.
-template <class S>
-Angle angle_of(const ClassCall<S>& call, Index i, Index c) {
-  const PackedRows<S>& x = call.rows(0);
+template <class Frame>
+Angle angle_of(const Frame& call, Index i, Index c) {
+  const auto& x = call.rows(0);
   return angle_of_directions(x.depth, x.row(i), call.rows(1).row(c));
 }
 
 /// Cross entropy of scores / temperature, with the row's class as target.
-template <class S>
-OnePositiveSoftmax<S> run_class_softmax(ClassCall<S>& call, double temperature,
-                                        Denominator denominator, const ChangedScore<S>* changed,
-                                        Diagnostics& d) {
-  OnePositiveSoftmax<S> term(
-      call.scratch(), call.own_rows(0),
-      {1, temperature, denominator, {.column = call.own(), .changed = changed}}, call.upstream());
+template <class S, class Frame>
+OnePositiveSoftmax<S> run_class_softmax(Frame& call, double temperature, Denominator denominator,
+                                        const ChangedScore<S>* changed, Diagnostics& d) {
+  auto term = call.template make<OnePositiveSoftmax<S>>(
+      0,
+      OnePositiveSettings<S>{
+          1, temperature, denominator, {.column = call.own(), .changed = changed}},
+      call.upstream());
   call.run(term, 0, 1, d);
   return term;
 }
 
-template <class S>
-TemperatureResult evaluate(const NormalizedSoftmaxOptions& options, const ProxyInputs<S>& inputs) {
-  const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  ClassCall<S> call(kernel, options.reduction, inputs);
+// The losses in the frame of one process or of many.
+
+template <class S, class Frame>
+TemperatureResult class_softmax(const NormalizedSoftmaxOptions& options, Frame& call) {
   TemperatureResult result;
   const auto term = run_class_softmax<S>(call, options.temperature, Denominator::with_positive,
                                          nullptr, result.diagnostics);
@@ -47,10 +49,8 @@ TemperatureResult evaluate(const NormalizedSoftmaxOptions& options, const ProxyI
   return result;
 }
 
-template <class S>
-ScaleResult evaluate(const ProxyNcaOptions& options, const ProxyInputs<S>& inputs) {
-  const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  ClassCall<S> call(kernel, options.reduction, inputs);
+template <class S, class Frame>
+ScaleResult class_softmax(const ProxyNcaOptions& options, Frame& call) {
   ScaleResult result;
   // -sigma (2 - 2 z) is 2 sigma z plus a constant that all logits of a row have.
   const auto term = run_class_softmax<S>(call, 1 / (2 * options.scale), options.denominator,
@@ -59,33 +59,27 @@ ScaleResult evaluate(const ProxyNcaOptions& options, const ProxyInputs<S>& input
   return result;
 }
 
-template <class S>
-ScaleResult evaluate(const ArcFaceOptions& options, const ProxyInputs<S>& inputs) {
-  const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  ClassCall<S> call(kernel, options.reduction, inputs, 1, false,
-                    [](double margin) { check_angle("margins", margin); });
-  const auto* changed = changed_scores(call, [&](Index i, Index c) {
+template <class S, class Frame>
+ScaleResult class_softmax(const ArcFaceOptions& options, Frame& call) {
+  const auto* changed = changed_scores<S>(call, [&](Index i, Index c) {
     return with_angular_margin<S>(angle_of(call, i, c), call.margin(c, options.margin));
   });
   ScaleResult result;
-  const auto term = run_class_softmax(call, 1 / options.scale, Denominator::with_positive, changed,
-                                      result.diagnostics);
+  const auto term = run_class_softmax<S>(call, 1 / options.scale, Denominator::with_positive,
+                                         changed, result.diagnostics);
   finish_scaled_rows(call, options.scale, term, result);
   return result;
 }
 
-template <class S>
-ScaleResult evaluate(const CosFaceOptions& options, const ProxyInputs<S>& inputs) {
-  const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  ClassCall<S> call(kernel, options.reduction, inputs, 1, false,
-                    [](double margin) { check_offset<S>("margins", margin); });
-  const auto* changed = changed_scores(call, [&](Index i, Index c) {
+template <class S, class Frame>
+ScaleResult class_softmax(const CosFaceOptions& options, Frame& call) {
+  const auto* changed = changed_scores<S>(call, [&](Index i, Index c) {
     const double margin = call.margin(c, options.margin);
     return ChangedScore<S>{static_cast<S>(angle_of(call, i, c).cosine - margin), S(1)};
   });
   ScaleResult result;
-  const auto term = run_class_softmax(call, 1 / options.scale, Denominator::with_positive, changed,
-                                      result.diagnostics);
+  const auto term = run_class_softmax<S>(call, 1 / options.scale, Denominator::with_positive,
+                                         changed, result.diagnostics);
   finish_scaled_rows(call, options.scale, term, result);
   return result;
 }
@@ -100,16 +94,14 @@ struct MultipliedAngle {
 };
 
 /// SphereFace, which normalises proxies, and the large-margin softmax, which does not.
-template <class S, class Options>
-ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inputs,
-                              bool normalises) {
-  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
-  ClassCall<S> call(kernel, options.reduction, inputs, 1, normalises);
+template <class S, class Options, class Frame>
+ScaleResult multiplied_angles(const Options& options, Frame& call, bool normalises) {
   const Index n = call.own_rows(0);
   const PackedRows<S>& x = call.rows(0);
   const PackedRows<S>& w = call.rows(1);
-  auto* angles = call.scratch().template take<MultipliedAngle>(n);
-  const auto* changed = changed_scores(call, [&](Index i, Index c) {
+  MultipliedAngle* angles = nullptr;
+  call.agree([&] { angles = call.scratch().template take<MultipliedAngle>(n); });
+  const auto* changed = changed_scores<S>(call, [&](Index i, Index c) {
     MultipliedAngle& own = angles[i];
     own.x_norm = squared_norm(x.depth, x.row(i)).root();
     own.proxy_norm = squared_norm(w.depth, w.row(c)).root();
@@ -122,8 +114,8 @@ ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inpu
                            static_cast<S>(psi.slope)};
   });
   ScaleResult result;
-  const auto term = run_class_softmax(call, 1 / options.scale, Denominator::with_positive, changed,
-                                      result.diagnostics);
+  const auto term = run_class_softmax<S>(call, 1 / options.scale, Denominator::with_positive,
+                                         changed, result.diagnostics);
   // Adds the part of a row's gradient along the row: `norm` is its length, `other` that of the
   // other row.
   const auto add_along = [&](Index i, double norm, double other, Index elements, const S* row,
@@ -142,27 +134,71 @@ ScaleResult multiplied_angles(const Options& options, const ProxyInputs<S>& inpu
     // Many rows may have one proxy. Threads divide its elements, so that each sum runs over the
     // rows in order.
     constexpr Index some = 32;
-    parallel_tasks(tasks_of(w.depth, some), call.threads(), [&](Index t, int) {
-      const Index first = t * some;
-      for (Index i = 0; i < n; ++i) {
-        const Index at = call.own()[i] * w.stride + first;
-        add_along(i, angles[i].proxy_norm, angles[i].x_norm, std::min(some, w.depth - first),
-                  w.data + at, dw.data + at);
-      }
+    call.add_to_proxies([&] {
+      parallel_tasks(tasks_of(w.depth, some), call.threads(), [&](Index t, int) {
+        const Index first = t * some;
+        for (Index i = 0; i < n; ++i) {
+          const Index at = call.own()[i] * w.stride + first;
+          add_along(i, angles[i].proxy_norm, angles[i].x_norm, std::min(some, w.depth - first),
+                    w.data + at, dw.data + at);
+        }
+      });
     });
   }
   finish_scaled_rows(call, options.scale, term, result);
   return result;
 }
 
+template <class S, class Frame>
+ScaleResult class_softmax(const SphereFaceOptions& options, Frame& call) {
+  return multiplied_angles<S>(options, call, true);
+}
+
+template <class S, class Frame>
+ScaleResult class_softmax(const LargeMarginSoftmaxOptions& options, Frame& call) {
+  return multiplied_angles<S>(options, call, false);
+}
+
+template <class S>
+TemperatureResult evaluate(const NormalizedSoftmaxOptions& options, const ProxyInputs<S>& inputs) {
+  const KernelValue<S> kernel = kernel_value<S>(Cosine());
+  ClassCall<S> call(kernel, options.reduction, inputs);
+  return class_softmax<S>(options, call);
+}
+
+template <class S>
+ScaleResult evaluate(const ProxyNcaOptions& options, const ProxyInputs<S>& inputs) {
+  const KernelValue<S> kernel = kernel_value<S>(Cosine());
+  ClassCall<S> call(kernel, options.reduction, inputs);
+  return class_softmax<S>(options, call);
+}
+
+template <class S>
+ScaleResult evaluate(const ArcFaceOptions& options, const ProxyInputs<S>& inputs) {
+  const KernelValue<S> kernel = kernel_value<S>(Cosine());
+  ClassCall<S> call(kernel, options.reduction, inputs, 1, false, AngleMargins());
+  return class_softmax<S>(options, call);
+}
+
+template <class S>
+ScaleResult evaluate(const CosFaceOptions& options, const ProxyInputs<S>& inputs) {
+  const KernelValue<S> kernel = kernel_value<S>(Cosine());
+  ClassCall<S> call(kernel, options.reduction, inputs, 1, false, ScoreMargins<S>());
+  return class_softmax<S>(options, call);
+}
+
 template <class S>
 ScaleResult evaluate(const SphereFaceOptions& options, const ProxyInputs<S>& inputs) {
-  return multiplied_angles(options, inputs, true);
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  ClassCall<S> call(kernel, options.reduction, inputs, 1, true);
+  return class_softmax<S>(options, call);
 }
 
 template <class S>
 ScaleResult evaluate(const LargeMarginSoftmaxOptions& options, const ProxyInputs<S>& inputs) {
-  return multiplied_angles(options, inputs, false);
+  const KernelValue<S> kernel = kernel_value<S>(InnerProduct());
+  ClassCall<S> call(kernel, options.reduction, inputs);
+  return class_softmax<S>(options, call);
 }
 
 }  // namespace nearfar::detail
