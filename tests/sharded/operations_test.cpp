@@ -87,10 +87,11 @@ TEST(ShardedOperations, OfRowsWithThemselvesAreThoseOfOneProcess) {
                         sharded::RankedList<double, CountedDistance>());
   expect_each_pair_once(IntraPairVariance<double, CountedSimilarity>(),
                         sharded::IntraPairVariance<double, CountedSimilarity>());
-  // One process keeps the scores of positives, in place of a sweep.
-  constexpr Index a_sweep = rows * (rows - 1) / 2 + both_sides;
-  expect_each_pair_once(Sincere<double, CountedSimilarity>(),
-                        sharded::Sincere<double, CountedSimilarity>(), a_sweep);
+  // One process keeps the scores of positives, in place of a sweep of all scores.
+  const Sincere<double, CountedSimilarity> sincere;
+  const Matrix<double> x = random_rows<double>(rows, cols, 1);
+  const Counts sweep = counted([&] { sincere.forward(x, random_labels(rows, 20, 2)); });
+  expect_each_pair_once(sincere, sharded::Sincere<double, CountedSimilarity>(), sweep.scores);
 }
 
 /// Of views of one set, and of two sets, of which each pair has one score.

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <nearfar/sharded/clip.hpp>
+#include <nearfar/sharded/hard_negative.hpp>
 #include <nearfar/sharded/info_nce.hpp>
 #include <nearfar/sharded/nt_xent.hpp>
 #include <nearfar/sharded/sig_lip.hpp>
