@@ -274,7 +274,7 @@ class Call {
     body(block, rows(k), gradients(k));
   }
   /// Throws unless inner products of sets a and b fit S, where they are the scores.
-  void check_products_of(int a, int b) const {
+  NEARFAR_COMPILED_ONCE void check_products_of(int a, int b) const {
     if (kernel_.geometry != Geometry::inner_product) return;
     check_products<S>(set(a).name(), set(a).largest_norm(), set(b).name(), set(b).largest_norm());
   }
@@ -345,7 +345,7 @@ class Call {
   }
 
   /// The two parts of `scatter`: all that can fail, and after it what cannot.
-  void prepare_outputs(double scale) {
+  NEARFAR_COMPILED_ONCE void prepare_outputs(double scale) {
     if (row_unit_ != 1) scale = saturated<double>(scale * row_unit_);
     scale_ = scale;
     for (int k = 0; k < count_; ++k) {
@@ -387,7 +387,7 @@ class Call {
     }
     open_outputs();
   }
-  void write_outputs() {
+  NEARFAR_COMPILED_ONCE void write_outputs() {
     each_output([&](int k, const InputGradients<S>& from, Index first, const NamedRows<S>& piece) {
       if (from.data != nullptr) {
         scatter_piece(threads_, from, first, piece);
