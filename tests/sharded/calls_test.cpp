@@ -2,6 +2,7 @@
 
 #include <nearfar/sharded.hpp>
 
+#include "nearfar/engine/square_products.hpp"
 #include "support/compare.hpp"
 #include "support/random.hpp"
 #include "support/sharded_cases.hpp"

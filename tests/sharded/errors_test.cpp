@@ -173,7 +173,7 @@ TEST(ShardedErrors, OfLossesOfViewsAreThoseOfAll) {
       expect_error_everywhere([&] { differs.forward(exchange, x, x); },
                               "rank 1: " + option + ": wanted ");
       expect_error_everywhere([&] { refuses.forward(exchange, x, y); }, "nearfar: rank 1: ");
-      EXPECT_NO_THROW(decltype(refuses)({}).forward(exchange, x, x));
+      EXPECT_NO_THROW(std::remove_cvref_t<decltype(refuses)>().forward(exchange, x, x));
     };
     expect(Rince<float>({.unusable_anchors = error}), Rince<float>({.q = mine ? 0.5 : 0.4}), "q");
     expect(RinceViews<float>({.unusable_anchors = error}),
