@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <cstring>
-#include <exception>
 #include <functional>
 #include <optional>
 #include <span>
@@ -24,6 +23,7 @@
 #include "nearfar/engine/two_sided_pass.hpp"
 #include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/sharded/chunks.hpp"
+#include "nearfar/sharded/impl/first_failure.hpp"
 #include "nearfar/sharded/impl/pair_ring.hpp"
 #include "nearfar/sharded/impl/reduction.hpp"
 #include "nearfar/sharded/impl/ring.hpp"
@@ -515,15 +515,9 @@ class ShardedCall {
   void sum_over_rows(T* sums, Index count, const Add& add, const Merge& merge) {
     if (where_.schedule == Schedule::ordered || team_.size() == 1) {
       team_.agree_on_messages([&] {
-        std::exception_ptr failure;
-        team_.sum_in_order(sums, count, [&] {
-          try {
-            add();
-          } catch (...) {
-            failure = std::current_exception();
-          }
-        });
-        if (failure != nullptr) std::rethrow_exception(failure);
+        FirstFailure failure;
+        team_.sum_in_order(sums, count, [&] { failure.tried(add); });
+        failure.rethrow();
       });
       return;
     }
