@@ -235,6 +235,23 @@ void tile_sums(const ScoreTile<S>& tile, S reference, S rate, const TileCodes<S>
   }
 }
 
+/// Prefetches a group of columns 16 rows below row r; where the tile ends, those of the next group.
+/// Kept scores have left the nearer caches, and the next row lies in another page, where hardware
+/// does not look ahead.
+template <int vectors, class S>
+NEARFAR_ALWAYS_INLINE void fetch_ahead(const ScoreTile<S>& tile, Index r, Index c) {
+  constexpr Index ahead = 16;
+  constexpr Index width = vectors * Vec<S>::lanes;
+  constexpr Index line = 64 / Index(sizeof(S));
+  if (r + ahead >= tile.count) {
+    r -= tile.count;
+    c += width;
+    if (r + ahead >= tile.count || c + width > tile.columns) return;
+  }
+  const S* next = tile.data + (r + ahead) * tile.stride + c;
+  for (Index k = 0; k < width; k += line) fetch(next + k);
+}
+
 template <int vectors, bool coded, class S>
 NEARFAR_ALWAYS_INLINE double weigh_group(const ScoreTile<S>& tile, S reference, S rate,
                                          const TileCodes<S>& codes, const TileFactors<S>& rows,
@@ -255,6 +272,7 @@ NEARFAR_ALWAYS_INLINE double weigh_group(const ScoreTile<S>& tile, S reference, 
   V sum = zero;
   for (Index r = 0; r < tile.count; ++r) {
     S* const s = tile.data + r * tile.stride + c;
+    fetch_ahead<vectors>(tile, r, c);
     const V row_factor = V::broadcast(rows.factors[r]);
     const V row_from = V::broadcast(rows.references[r]);
     V own = zero;
