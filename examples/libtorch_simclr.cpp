@@ -1,10 +1,6 @@
 #include <sys/resource.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/functional/normalization.h>
-#include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
 
 #include <algorithm>
@@ -17,6 +13,7 @@
 #include "common/progress.hpp"
 #include "common/schedule.hpp"
 #include "common/self_supervised.hpp"
+#include "common/torch_encoder.hpp"
 
 /// \file
 /// SimCLR (Chen et al., A simple framework for contrastive learning of visual representations,
@@ -52,55 +49,6 @@ Tensor loss_of(const Options& o, const Tensor& views) {
   return nearfar::libtorch::nt_xent(halves[0], halves[1], {.temperature = o.temperature});
 }
 
-/// Two convolutions, whose outputs are the representation, and the projection head.
-class Encoder {
- public:
-  explicit Encoder(const ImageSet& images)
-      : height_(static_cast<std::int64_t>(images.height)),
-        width_(static_cast<std::int64_t>(images.width)),
-        body_(nn::Conv2d(nn::Conv2dOptions(1, 16, 3).stride(2).padding(1)), nn::ReLU(),
-              nn::Conv2d(nn::Conv2dOptions(16, 32, 3).stride(2).padding(1)), nn::ReLU()),
-        head_(nn::Linear(32 * ((height_ + 3) / 4) * ((width_ + 3) / 4), 256), nn::ReLU(),
-              nn::Linear(256, 64)) {}
-
-  /// One row for each image.
-  Tensor represent(const Tensor& images) {
-    return body_->forward(images.view({images.size(0), 1, height_, width_})).flatten(1);
-  }
-  Tensor embed(const Tensor& images) { return head_->forward(represent(images)); }
-
-  std::vector<Tensor> parameters() const {
-    std::vector<Tensor> all = body_->parameters();
-    for (const Tensor& parameter : head_->parameters()) all.push_back(parameter);
-    return all;
-  }
-
- private:
-  std::int64_t height_;
-  std::int64_t width_;
-  nn::Sequential body_;
-  nn::Sequential head_;
-};
-
-/// The representation of the images `which`, without gradients, some at a time.
-Pixels represent(Encoder& encoder, const ImageSet& set, const PixelScale& scale,
-                 const std::vector<std::size_t>& which) {
-  constexpr std::size_t at_once = 500;
-  const torch::NoGradGuard guard;
-  Pixels out;
-  for (std::size_t first = 0; first < which.size(); first += at_once) {
-    const std::size_t count = std::min(at_once, which.size() - first);
-    Pixels pixels;
-    gather(set, std::span(which).subspan(first, count), scale, pixels);
-    const Tensor rows =
-        encoder.represent(torch::from_blob(pixels.data(), {pixels.rows(), pixels.cols()}));
-    if (first == 0) out.resize(static_cast<Eigen::Index>(which.size()), rows.size(1));
-    out.middleRows(static_cast<Eigen::Index>(first), rows.size(0)) =
-        Eigen::Map<const Pixels>(rows.data_ptr<float>(), rows.size(0), rows.size(1));
-  }
-  return out;
-}
-
 /// Seconds of each step.
 class Stopwatch {
  public:
@@ -129,7 +77,7 @@ double peak_megabytes() {
 }
 
 /// The quality of an encoder.
-Quality quality_of(Encoder& encoder, const Images& images, const Judge& judge) {
+Quality quality_of(TorchEncoder& encoder, const Images& images, const Judge& judge) {
   const ImageSet& test = images.data.test;
   return judge.judge(represent(encoder, images.data.train, images.scale, judge.gallery()),
                      represent(encoder, test, images.scale, spread(test, test.size())));
@@ -142,9 +90,9 @@ void run(const Options& o) {
   const ImageSet& train = images.data.train;
   const auto make_seeded = [&] {
     torch::manual_seed(o.seed);
-    return Encoder(train);
+    return TorchEncoder(train);
   };
-  Encoder encoder = make_seeded();
+  TorchEncoder encoder = make_seeded();
   torch::optim::Adam adam(encoder.parameters(), torch::optim::AdamOptions(o.learning_rate));
   Random random(o.seed);
   ShuffledBatches batches(images.training_size(), o.batch);
@@ -191,7 +139,7 @@ void run(const Options& o) {
   const double megabytes = peak_megabytes();
 
   const Judge judge(images);
-  Encoder untrained = make_seeded();
+  TorchEncoder untrained = make_seeded();
   const ImageSet& test = images.data.test;
   write_quality(o, images,
                 {{"raw pixels", judge.raw_pixels()},

@@ -3,8 +3,7 @@ if(NEARFAR_INSTALL)
   nearfar_component_test(adapters "")
 endif()
 
-# Sharded losses over a process group, where LibTorch has Gloo and its headers are there.
-find_path(NEARFAR_GLOO_INCLUDE gloo/config.h)
+# Sharded losses over a process group.
 if(NEARFAR_GLOO_INCLUDE)
   add_executable(adapters_processes adapters/processes.cpp)
   nearfar_test_options(adapters_processes)

@@ -47,6 +47,19 @@ TEST_F(MpiSimClr, TheLossCurveDoesNotDependOnTheNumberOfProcesses) {
   }
 }
 
+TEST_F(MpiSimClr, DrawsTheCurvesOfAllNumbersOfProcesses) {
+  const Outcome outcome = run(4, {"--curves", "--epochs", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(table_row(outcome.out, "1 process", 3)[2], 0);
+  for (const std::string name : {"2 processes", "4 processes"}) {
+    const double distance = table_row(outcome.out, name, 3)[2];
+    EXPECT_LT(distance, 1e-4) << name;
+    EXPECT_GT(distance, 0) << name << ": compared with itself?";
+  }
+  EXPECT_TRUE(contents(folder_ / "out" / "curves.csv")
+                  .starts_with("step,1 process,2 processes,4 processes\n"));
+}
+
 TEST_F(MpiSimClr, RefusesBadInput) {
   for (const auto& [flag, value] :
        {std::pair<std::string, std::string>{"--schedule", "square"}, {"--batch", "0"}}) {
