@@ -200,8 +200,10 @@ struct ThroughTorch {
       if (!a.constants.empty()) {
         extras.guide_queries = leaf_of(a.constants[0]);
         extras.guide_keys = leaf_of(a.constants[1]);
+        if (x.size() == 3) extras.guide_negatives = leaf_of(a.constants[2]);
       }
       if (!a.log_q.empty()) extras.log_q = numbers(a.log_q);
+      if (!a.log_q_negatives.empty()) extras.log_q_negatives = numbers(a.log_q_negatives);
       return libtorch::in_batch_info_nce(x[0], x[1], options, extras, learnt, kernel);
     } else if constexpr (takes == Takes::pairs || takes == Takes::views ||
                          takes == Takes::queries) {

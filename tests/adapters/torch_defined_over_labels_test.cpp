@@ -13,7 +13,6 @@ TEST(LibTorchDefinedOverLabels, MatchesOverDrawnBatches) {
   support::expect_definition_over_labels<registered::name, adapters::ThroughTorch, false>();
   NEARFAR_LOSSES_OVER_LABELS(NEARFAR_EXPECT)
   NEARFAR_EXPECT(hadsell_contrastive)
-  NEARFAR_EXPECT(centroid_triplet)
 #undef NEARFAR_EXPECT
 }
 

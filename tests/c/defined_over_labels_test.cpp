@@ -12,7 +12,6 @@ TEST(CDefinedOverLabels, MatchesOverDrawnBatches) {
   support::expect_definition_over_labels<registered::name, support::ThroughC, false>();
   NEARFAR_LOSSES_OVER_LABELS(NEARFAR_EXPECT)
   NEARFAR_EXPECT(hadsell_contrastive)
-  NEARFAR_EXPECT(centroid_triplet)
 #undef NEARFAR_EXPECT
 }
 

@@ -95,7 +95,7 @@ struct ThroughC {
       x.at(k) = c_rows(a.sets[k]);
       dx.at(k) = c_gradient(d.at(k));
     }
-    std::array<nearfar_rows, 2> constants = {};
+    std::array<nearfar_rows, 3> constants = {};
     for (std::size_t k = 0; k < a.constants.size(); ++k) constants.at(k) = c_rows(a.constants[k]);
 
     nearfar_targets targets = defaults(nearfar_targets_init);
@@ -154,8 +154,10 @@ struct ThroughC {
       if (!a.constants.empty()) {
         extras.guide_queries = &constants[0];
         extras.guide_keys = &constants[1];
+        if (sets == 3) extras.guide_negatives = &constants[2];
       }
       extras.log_q = {a.log_q.data(), c_size(a.log_q)};
+      extras.log_q_negatives = {a.log_q_negatives.data(), c_size(a.log_q_negatives)};
       status = nearfar_in_batch_forward_backward(l, &x[0], &x[1], &extras, &dx[0], &dx[1],
                                                  sets == 3 ? &dx[2] : nullptr, &call, &result);
     } else if (takes == Takes::scored_triplets) {

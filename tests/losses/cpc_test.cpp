@@ -9,6 +9,7 @@
 
 #include "support/allocations.hpp"
 #include "support/compare.hpp"
+#include "support/cpc_oracle.hpp"
 #include "support/errors.hpp"
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
@@ -90,99 +91,6 @@ void expect_identical_steps(const CpcResult& got, const CpcResult& want) {
 
 // ---- the definition -----------------------------------------------------------------------------
 
-struct Expected : oracle::Loss {  // first: contexts, second: targets, parameter: weights
-  std::vector<Real> step_losses;
-  std::vector<Real> step_bounds;
-};
-
-void add(oracle::Gradient& to, const oracle::Gradient& share, Index first = 0) {
-  to.values.middleRows(first, share.values.rows()) += share.values;
-  for (std::size_t i = 0; i < share.row_scales.size(); ++i) {
-    to.row_scales[static_cast<std::size_t>(first) + i] += share.row_scales[i];
-  }
-}
-
-/// Computes every step, context and candidate, one after the other.
-template <class S>
-Expected expected(const CpcOptions& o, const Inputs<S>& x, const std::vector<double>& upstream) {
-  const oracle::Matrix c = oracle::exact(x.contexts);
-  const oracle::Matrix z = oracle::exact(x.targets);
-  const Index n = c.rows();
-  const auto steps = static_cast<Real>(o.steps);
-  Expected out;
-  out.values.assign(static_cast<std::size_t>(n), 0);
-  out.first = oracle::Gradient(n, c.cols());
-  out.second = oracle::Gradient(n, z.cols());
-  out.parameter = oracle::Gradient(x.weights.rows(), x.weights.cols());
-  for (Index k = 1; k <= o.steps; ++k) {
-    const oracle::Matrix w = oracle::exact(x.weights).middleRows((k - 1) * z.cols(), z.cols());
-    const oracle::Bilinear kernel(w);
-    struct Term {
-      Index context;
-      std::vector<Index> negatives;
-      oracle::detail::Softmax softmax;
-    };
-    std::vector<Term> terms;
-    nearfar::Diagnostics d;
-    Real sum = 0;
-    for (Index i = 0; i < n; ++i) {
-      if (i % o.length + k >= o.length) continue;
-      std::vector<Index> negatives;
-      std::vector<Real> scores;
-      const Real positive = kernel.score(oracle::row(c, i), oracle::row(z, i + k));
-      oracle::detail::count_score(d, positive, true);
-      for (Index j = 0; j < n; ++j) {
-        if (j == i + k || j % o.length < k) continue;
-        const bool same_sequence = j / o.length == i / o.length;
-        const bool same_time = j % o.length == (i + k) % o.length;
-        if (o.negatives == SequenceNegatives::same_time && !same_time) continue;
-        if (o.negatives == SequenceNegatives::same_sequence && !same_sequence) continue;
-        negatives.push_back(j);
-        scores.push_back(kernel.score(oracle::row(c, i), oracle::row(z, j)));
-        oracle::detail::count_score(d, scores.back(), true);
-      }
-      terms.push_back({i, negatives, {positive, scores, Real(o.temperature)}});
-      const Real value = terms.back().softmax.value;
-      sum += value;
-      out.values[static_cast<std::size_t>(i)] += value / steps;
-      ++d.anchors;
-      ++d.terms;
-      if (value > 0) ++d.active_terms;
-      if (negatives.empty()) ++d.anchors_without_negative;
-    }
-    const oracle::Request request{.reduction = o.reduction, .upstream = upstream};
-    out.step_losses.push_back(oracle::detail::reduced(request, d, sum));
-    out.step_bounds.push_back(std::log(static_cast<Real>(terms[0].negatives.size() + 1)) -
-                              sum / static_cast<Real>(terms.size()));
-    out.value += out.step_losses.back() / steps;
-
-    oracle::Gradients g(c, z, w.rows(), w.cols());
-    for (const Term& t : terms) {
-      const Real weight = request.weight(d, t.context) / steps;
-      const auto push = [&](Real slope, Index j) {
-        g.add(kernel, weight * slope, c, t.context, z, j);
-        const Real score = kernel.score(oracle::row(c, t.context), oracle::row(z, j));
-        out.d_temperature -= weight * slope * score / o.temperature;
-        out.d_temperature_scale += std::abs(weight * slope * score) / o.temperature;
-      };
-      push(t.softmax.positive_slope, t.context + k);
-      for (std::size_t j = 0; j < t.negatives.size(); ++j)
-        push(t.softmax.slopes[j], t.negatives[j]);
-    }
-    add(out.first, g.a);
-    add(out.second, g.b);
-    add(out.parameter, g.parameter, (k - 1) * z.cols());
-    nearfar::Diagnostics& all = out.diagnostics;
-    all.anchors += d.anchors;
-    all.terms += d.terms;
-    all.active_terms += d.active_terms;
-    all.anchors_without_negative += d.anchors_without_negative;
-    all.smallest_score = std::min(all.smallest_score, d.smallest_score);
-    all.largest_score = std::max(all.largest_score, d.largest_score);
-  }
-  return out;
-}
-
 template <class S>
 class CpcOf : public testing::Test {};
 TYPED_TEST_SUITE(CpcOf, Scalars, CaseNames);
@@ -209,7 +117,9 @@ TYPED_TEST(CpcOf, EqualsItsDefinition) {
                                               ? random_upstream(x.contexts.rows(), 5)
                                               : std::vector<double>{-1.5};
         const Upstream upstream = reduction == Reduction::none ? Upstream(above) : above[0];
-        const Expected want = expected(options, x, above);
+        const oracle::CpcLoss want =
+            oracle::cpc(options, oracle::exact(x.contexts), oracle::exact(x.targets),
+                        oracle::exact(x.weights), above);
         Gradients<S> d;
         const CpcResult got = run(options, x, d, upstream);
         expect_result<S>(got, want, reduction);

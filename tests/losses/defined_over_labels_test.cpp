@@ -12,8 +12,7 @@ class DefinedOverLabels : public testing::Test {};
 
 #define NEARFAR_LINE(name, ...) registered::name,
 using Lines = testing::Types<NEARFAR_LOSSES_OVER_LABELS(NEARFAR_LINE)  //
-                             registered::hadsell_contrastive,
-                             registered::centroid_triplet>;
+                             registered::hadsell_contrastive>;
 #undef NEARFAR_LINE
 TYPED_TEST_SUITE(DefinedOverLabels, Lines);
 

@@ -8,8 +8,9 @@
 #include "support/kernel_cases.hpp"
 #include "support/options.hpp"
 #include "support/plain_loss.hpp"
+#include "support/structured_definitions.hpp"
 
-/// SigReg against plain loops in long double, and its options.
+/// SigReg against its definition in long double, and its options.
 
 namespace {
 
@@ -18,28 +19,6 @@ using namespace support;
 template <class S>
 class SigRegOf : public testing::Test {};
 TYPED_TEST_SUITE(SigRegOf, Scalars, CaseNames);
-
-Real plain(const Sets& x, const nearfar::SigRegOptions& o) {
-  const Real n = static_cast<Real>(x[0].rows());
-  const Real step = static_cast<Real>(o.t_max) / static_cast<Real>(o.knots - 1);
-  Real sum = 0;
-  for (Index m = 0; m < x[1].rows(); ++m) {
-    for (Index k = 0; k < o.knots; ++k) {
-      const Real t = static_cast<Real>(k) * step;
-      const Real phi = std::exp(-t * t / 2);
-      const Real weight = k == 0 || k == o.knots - 1 ? step : 2 * step;
-      Real real = -phi;
-      Real imaginary = 0;
-      for (Index i = 0; i < x[0].rows(); ++i) {
-        const Real p = oracle::dot(oracle::row(x[0], i), oracle::row(x[1], m));
-        real += std::cos(t * p) / n;
-        imaginary += std::sin(t * p) / n;
-      }
-      sum += n * weight * phi * (real * real + imaginary * imaginary);
-    }
-  }
-  return sum / static_cast<Real>(x[1].rows());
-}
 
 template <class S>
 nearfar::Result expect_plain(const Matrix<S>& x, const Matrix<S>& slices,
@@ -51,7 +30,11 @@ nearfar::Result expect_plain(const Matrix<S>& x, const Matrix<S>& slices,
         EXPECT_EQ(result.value, loss.forward(rows[0], rows[1]).value);
         return result;
       },
-      [&](const Sets& rows) { return plain(rows, options); }, {x, slices}, 1);
+      [&](const Sets& rows) {
+        return oracle::sig_reg(options, oracle::constants(rows[0]), oracle::constants(rows[1]))
+            .value;
+      },
+      {x, slices}, 1);
 }
 
 TYPED_TEST(SigRegOf, EqualsTheFormula) {

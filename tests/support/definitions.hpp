@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <nearfar/losses/register.hpp>
 #include <stdexcept>
 #include <type_traits>
@@ -45,15 +46,19 @@ inline Number log_sum(const Numbers& all) {
   return log(out);
 }
 
-/// Terms by a reduction.
-inline Number reduced(nearfar::Reduction reduction, const Numbers& terms) {
-  if (reduction == nearfar::Reduction::sum) return sum(terms);
+/// The number that a reduction divides the sum of terms by; 1 if there are none.
+inline Real divisor(nearfar::Reduction reduction, const Numbers& terms) {
+  if (reduction == nearfar::Reduction::sum) return 1;
   Index count = Index(terms.size());
   if (reduction == nearfar::Reduction::mean_nonzero) {
     count = 0;
     for (const Number& term : terms) count += term.value != 0 ? 1 : 0;
   }
-  return count > 0 ? sum(terms) / Real(count) : Number(0);
+  return Real(std::max<Index>(count, 1));
+}
+/// Terms by a reduction.
+inline Number reduced(nearfar::Reduction reduction, const Numbers& terms) {
+  return sum(terms) / divisor(reduction, terms);
 }
 
 // ---- kernels -----------------------------------------------------------------------------------
@@ -114,6 +119,17 @@ struct Set {
   Index size() const { return Index(rows.size()); }
   const Numbers& operator[](Index i) const { return rows[at(i)]; }
 };
+
+/// A set of rows that are no variables: what is computed of constants alone leaves the tape as it
+/// is.
+inline Set constants(const Matrix& m) {
+  Set out;
+  for (Index i = 0; i < m.rows(); ++i) {
+    out.rows.emplace_back();
+    for (Index k = 0; k < m.cols(); ++k) out.rows.back().emplace_back(m(i, k));
+  }
+  return out;
+}
 
 /// A labelled batch under kernel K.
 template <class K>

@@ -10,7 +10,7 @@
 #include "support/slopes.hpp"
 
 /// \file
-/// InBatchInfoNce of inner products as plain loops over pairs in long double.
+/// InBatchInfoNce as plain loops over pairs in long double.
 
 namespace support {
 
@@ -45,17 +45,15 @@ struct InBatchWanted : ScoreSlopes {
   Real nearest_limit = std::numeric_limits<Real>::infinity();
 };
 
-/// The formula, pair by pair, with inner products.
+/// The formula, pair by pair, of the scores of all rows with all rows.
 template <class S>
 InBatchWanted in_batch_formula(const nearfar::InBatchInfoNceOptions& options,
-                               const InBatchRows<S>& of) {
+                               const InBatchRows<S>& of, const oracle::Matrix& s) {
   using nearfar::FalseNegatives;
   using nearfar::Hardness;
   using nearfar::Index;
   using nearfar::Partition;
   const Index n = of.n;
-  const oracle::Matrix x = oracle::exact(of.rows);
-  const oracle::Matrix s = x * x.transpose();
   oracle::Matrix cosines = oracle::exact(of.guide);
   for (Index i = 0; i < cosines.rows(); ++i) {
     const Real norm = cosines.row(i).norm();
@@ -153,6 +151,14 @@ InBatchWanted in_batch_formula(const nearfar::InBatchInfoNceOptions& options,
     }
   }
   return want;
+}
+
+/// The same with inner products.
+template <class S>
+InBatchWanted in_batch_formula(const nearfar::InBatchInfoNceOptions& options,
+                               const InBatchRows<S>& of) {
+  const oracle::Matrix x = oracle::exact(of.rows);
+  return in_batch_formula(options, of, oracle::Matrix(x * x.transpose()));
 }
 
 }  // namespace support

@@ -34,14 +34,16 @@ template <class S>
 struct NamedArguments {
   /// The sets of rows that get a gradient, in the order of the call.
   std::vector<Matrix<S>> sets;
-  std::vector<std::string> names;    ///< of these
-  std::vector<Matrix<S>> constants;  ///< sets without a gradient, likewise
+  std::vector<std::string> names;  ///< of these
+  /// Sets without a gradient, likewise; of in-batch InfoNCE those of a guide.
+  std::vector<Matrix<S>> constants;
   std::vector<std::int64_t> labels;  ///< one a row of the first set
   std::vector<std::int64_t> ids;     ///< likewise
   std::vector<std::int64_t> same;    ///< 1 for a similar pair, 0 for another
   std::vector<S> numbers;            ///< scores or margins; of noise: those of the keys
   std::vector<S> negatives_numbers;  ///< of noise: those of the negatives
   std::vector<double> log_q;
+  std::vector<double> log_q_negatives;
   std::vector<nearfar::Index> offsets;  ///< of each query's own negatives; of tokens of queries
   std::vector<nearfar::Index> document_offsets;
   std::vector<std::int64_t> negative_ids;

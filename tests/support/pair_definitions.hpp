@@ -17,8 +17,9 @@ struct Placed {
   std::vector<Set> constants;
   std::vector<std::int64_t> same;
   std::vector<Real> numbers;
+  const support::NamedArguments<double>& arguments;
 
-  explicit Placed(const support::NamedArguments<double>& a) : same(a.same) {
+  explicit Placed(const support::NamedArguments<double>& a) : same(a.same), arguments(a) {
     for (const auto& rows : a.sets) sets.emplace_back(exact(rows));
     for (const auto& rows : a.constants) constants.emplace_back(exact(rows));
     numbers.assign(a.numbers.begin(), a.numbers.end());
@@ -343,7 +344,7 @@ Number definition(registered::n_pair, const nearfar::NPairOptions& o, const Plac
   return reduced(o.reduction, p.each_row([&](Index i) {
     const auto product = [&](Index j) { return inner(p.sets[0][i], p.sets[1][j]); };
     return log_one_plus(
-        each(all_but(p.size(), i), [&](Index j) { return product(j) - product(i); }));
+        each(all_but(p.sets[1].size(), i), [&](Index j) { return product(j) - product(i); }));
   }));
 }
 

@@ -87,6 +87,8 @@ inline Number log(const Number& a) { return operation(std::log(a.value), a, 1 / 
 inline Number log1p(const Number& a) {
   return operation(std::log1p(a.value), a, 1 / (1 + a.value));
 }
+inline Number cos(const Number& a) { return operation(std::cos(a.value), a, -std::sin(a.value)); }
+inline Number sin(const Number& a) { return operation(std::sin(a.value), a, std::cos(a.value)); }
 /// With derivative 0 at 0.
 inline Number sqrt(const Number& a) {
   const Real v = std::sqrt(a.value);

@@ -75,8 +75,10 @@ struct ThroughClasses {
       if (!a.constants.empty()) {
         extras.guide_queries = a.constants[0];
         extras.guide_keys = a.constants[1];
+        if (x.size() == 3) extras.guide_negatives = a.constants[2];
       }
       if (!a.log_q.empty()) extras.log_q = a.log_q;
+      if (!a.log_q_negatives.empty()) extras.log_q_negatives = a.log_q_negatives;
       store(run(x[0], x[1], extras, d[0], d[1], d[2]));
     } else if constexpr (takes == Takes::pairs || takes == Takes::views ||
                          takes == Takes::queries) {
