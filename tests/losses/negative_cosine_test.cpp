@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nearfar/losses/negative_cosine.hpp>
 #include <vector>
@@ -100,6 +101,37 @@ TYPED_TEST(PredictionsOf, ByolIsExactNearZero) {
   sum += (u(x[0]) - u(x[3])).squaredNorm() + (u(x[1]) - u(x[2])).squaredNorm();
   const double got = nearfar::Byol<S>().forward(x[0], x[1], x[2], x[3]).value;
   EXPECT_LE(std::abs(got - sum / 6), (sizeof(S) == sizeof(float) ? 1e-8 : 1e-11) * sum);
+}
+
+/// The smallest and the largest cosine, wherever they are; rounding leaves none below -1.
+TYPED_TEST(PredictionsOf, DiagnosticsHaveTheScores) {
+  using S = TypeParam;
+  constexpr Index n = 5;
+  for (Index at = 0; at < 2 * n; ++at) {
+    for (const S factor : {S(-3), S(3)}) {
+      SCOPED_TRACE(testing::Message() << "row " << at << " times " << factor);
+      auto x = four<S>(n, 7);
+      const std::size_t side = at < n ? 0 : 1;
+      x[3 - side].row(at % n) = factor * x[side].row(at % n);
+      Sets exact;
+      for (const auto& m : x) exact.push_back(oracle::exact(m));
+      Real smallest = 1;
+      Real largest = -1;
+      for (Index i = 0; i < n; ++i) {
+        for (const Real c : {cosine(exact[0], exact[3], i), cosine(exact[1], exact[2], i)}) {
+          smallest = std::min(smallest, c);
+          largest = std::max(largest, c);
+        }
+      }
+      const auto d = nearfar::Byol<S>().forward(x[0], x[1], x[2], x[3]).diagnostics;
+      EXPECT_NEAR(d.smallest_score, double(smallest), double(Tolerance<S>::value));
+      EXPECT_NEAR(d.largest_score, double(largest), double(Tolerance<S>::value));
+    }
+  }
+  auto x = four<S>(300, 7);
+  x[3] = -x[0];
+  x[2] = -x[1];
+  EXPECT_EQ(nearfar::Byol<S>().forward(x[0], x[1], x[2], x[3]).diagnostics.smallest_score, -1);
 }
 
 TEST(Predictions, HaveTheDefaultsOfTheirPage) {
