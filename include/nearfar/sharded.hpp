@@ -25,6 +25,7 @@
 #include "nearfar/sharded/linear_contrastive.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
 #include "nearfar/sharded/multi_similarity.hpp"
+#include "nearfar/sharded/mutual_information.hpp"
 #include "nearfar/sharded/nca.hpp"
 #include "nearfar/sharded/nearest_keys.hpp"
 #include "nearfar/sharded/nt_xent.hpp"

@@ -490,6 +490,13 @@ TEST(ShardedCalls, SendRowsThatVisitAndWhatTheyFindAsTheModelSays) {
     EXPECT_EQ(pairs(RinceViews<float>()), 2 * visitors * (3 * row + 24 + 16 + 2 * 8));
     // Keys go round, and no row visits.
     EXPECT_EQ(pairs(Rince<float>()), all * 3 * row);
+    // The log sum over pairs that are not joint is summed in the order of ranks.
+    using enum nearfar::MutualInformationBound;
+    EXPECT_EQ(pairs(MutualInformation<float>({.bound = info_nce})), all * 3 * row);
+    EXPECT_EQ(pairs(MutualInformation<float>({.bound = nwj})), all * 3 * row + 2 * sum);
+    EXPECT_EQ(pairs(MutualInformation<float>({.bound = donsker_varadhan})),
+              all * 3 * row + 2 * sum);
+    EXPECT_EQ(pairs(MutualInformation<float>({.bound = club})), all * 2 * row);
     EXPECT_EQ(labelled(FastAp<float>()), all * (3 * row + 3 * label));
     // Labels go once to all, to count positives, whose number rows take along.
     EXPECT_EQ(labelled(SupCon<float>()),

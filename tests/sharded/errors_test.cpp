@@ -199,6 +199,43 @@ TEST(ShardedErrors, OfLossesOfViewsAreThoseOfAll) {
   });
 }
 
+/// Another bound on one process, sets of different sizes, and a single sample, on any process.
+TEST(ShardedErrors, OfBoundsOnMutualInformationAreThoseOfAll) {
+  using enum nearfar::MutualInformationBound;
+  for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
+    run_team(2, [&](nearfar::Exchange& exchange) {
+      const bool mine = exchange.rank() == 1;
+      const nearfar::Sharding where(exchange, schedule);
+      const Matrix<float> x = random_rows<float>(2, 4, 1);
+      const auto expect = [&](const nearfar::MutualInformationOptions& options,
+                              const Matrix<float>& own_y, const std::string& text) {
+        const nearfar::sharded::MutualInformation<float> loss(options);
+        Matrix<float> dx = x;
+        Matrix<float> dy = own_y;
+        expect_error_everywhere(
+            [&] {
+              loss.forward_backward(where, x, own_y, dx.topRows(2), dy.topRows(own_y.rows()));
+            },
+            text);
+        EXPECT_EQ(dx, x);
+        EXPECT_EQ(dy, own_y);
+        EXPECT_NO_THROW(nearfar::sharded::MutualInformation<float>().forward(where, x, x));
+      };
+      expect({.bound = mine ? nwj : club}, x, "rank 1: bound: wanted 3 as on rank 0, got 1");
+      expect({.bound = club}, x.topRows(mine ? 1 : 2),
+             "rank 1: y: wanted a row for each of 2 x, got 1");
+      for (const auto bound : {nwj, donsker_varadhan}) {
+        const Matrix<float> one = x.topRows(mine ? 1 : 0);
+        expect_error_everywhere(
+            [&] {
+              nearfar::sharded::MutualInformation<float>({.bound = bound}).forward(where, one, one);
+            },
+            "x: wanted at least two rows, so that some pairs are not joint, got one row");
+      }
+    });
+  }
+}
+
 /// Another option on one process.
 TEST(ShardedErrors, OptionsOfLossesOverLabelsAreThoseOfAll) {
   run_team(2, [&](nearfar::Exchange& exchange) {

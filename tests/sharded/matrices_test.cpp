@@ -135,6 +135,10 @@ TYPED_TEST(ShardedMatrices, OfQueriesAreThoseOfOneProcess) {
                  5, 5, 9);
   check_pairs<S>(nearfar::Rince<S, K>({.temperature = 4}, kernel),
                  nearfar::sharded::Rince<S, K>({.temperature = 4}, kernel), 9, 5, 5, 9);
+  const nearfar::MutualInformationOptions bound = {
+      .bound = nearfar::MutualInformationBound::donsker_varadhan, .temperature = 4};
+  check_pairs<S>(nearfar::MutualInformation<S, K>(bound, kernel),
+                 nearfar::sharded::MutualInformation<S, K>(bound, kernel), 9, 5, 5, 9);
 }
 
 TYPED_TEST(ShardedMatrices, OfBothSidesAreThoseOfOneProcess) {

@@ -205,6 +205,14 @@ void add_sharded_softmaxes(ShardedSubjects<S>& all, const std::string& kernel) {
         (both ? "Dhel " : "Dhel of one view ") + kernel,
         DhelOptions{.temperature = 0.4, .both_views = both});
   }
+  for (const MutualInformationBound bound :
+       {MutualInformationBound::info_nce, MutualInformationBound::nwj,
+        MutualInformationBound::donsker_varadhan, MutualInformationBound::club}) {
+    all.template add_pairs<MutualInformation<S, K>, sharded::MutualInformation<S, K>>(
+        "MutualInformation, bound " + std::to_string(static_cast<int>(bound)) + " " + kernel,
+        MutualInformationOptions{.bound = bound, .temperature = 2});
+    all.list.back().fewest_rows = 2;
+  }
   all.template add_labelled<Nca<S, K>, sharded::Nca<S, K>>("Nca " + kernel,
                                                            NcaOptions{.temperature = 0.4});
   for (const SincereTerms terms : {SincereTerms::anchors, SincereTerms::positive_pairs}) {

@@ -251,6 +251,21 @@ class Call {
     OneSidedPass<S> pass(scratch_, threads_, kernel_, rows(q), rows(k), Pairing::all, excluded_);
     run(pass, term, q, k, d);
   }
+  /// The same for a term whose gradients need a sum over all closed rows, which `between` computes
+  /// before them.
+  template <class Term, class Between>
+  void run_in_two_sweeps(Term& term, int q, int k, Diagnostics& d, const Between& between) {
+    if (wants_gradients_) {
+      OneSidedPass<S> pass(scratch_, threads_, kernel_, rows(q), rows(k), Pairing::all, excluded_);
+      Diagnostics again;  // the same scores
+      pass.forward(term, again);
+      between();
+      run(pass, term, q, k, d);
+      return;
+    }
+    run(term, q, k, d);
+    between();
+  }
   /// The same for queries that are the same on all processes.
   void run_same_queries(RowTerm<S>& term, int q, int k, Diagnostics& d) { run(term, q, k, d); }
   /// Closes the rows of set k over all others of the set.

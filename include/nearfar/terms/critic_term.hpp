@@ -29,20 +29,28 @@ struct CriticRow {
 template <class S>
 class CriticTerm final : public RowTerm<S> {
  public:
-  /// For `rows` rows; `sign` is that of nearness.
-  CriticTerm(Scratch& scratch, Index rows, int sign, MutualInformationBound bound,
+  /// For `rows` rows of `all` joint pairs; `sign` is that of nearness.
+  CriticTerm(Scratch& scratch, Index rows, Index all, int sign, MutualInformationBound bound,
              double temperature)
       : bound_(bound),
         sign_(sign),
         inverse_(1 / temperature),
         rate_(static_cast<S>(sign * inverse_)),
         size_(rows),
-        count_(static_cast<double>(rows)),
+        count_(static_cast<double>(all)),
         rows_(scratch.take<CriticRow<S>>(rows)) {}
 
-  /// Computes the sum over all rows after a pass without gradients. donsker_varadhan's gradients
-  /// are relative to it; call it before the pass with gradients.
-  void sum_others() { all_others_ = sum_of_others(); }
+  /// Computes the sum over the pairs that are not joint, of the rows of all processes, after all
+  /// rows are closed. nwj's and donsker_varadhan's values need it, and the gradients of the latter.
+  template <class Frame>
+  void sum_others(Frame& call) {
+    call.sum_over_rows(
+        &all_others_, 1, [&] { add_others(all_others_); },
+        [](LogSum<double>* sum, const LogSum<double>* more) { sum->merge(*more); });
+  }
+
+  /// For club, whose gradients are constants.
+  bool gradient_is_local() const override { return bound_ == MutualInformationBound::club; }
 
   void start(Index i) override { rows_[i] = {}; }
 
@@ -74,17 +82,19 @@ class CriticTerm final : public RowTerm<S> {
     gradient_of_others(row, n - at - 1, s + at + 1, g + at + 1);
   }
 
-  /// The bound, after all rows are closed.
-  double estimate() const {
-    if (size_ == 0) return 0;
-    double joint = 0;
-    for (Index i = 0; i < size_; ++i) joint += rows_[i].joint / count_;
+  /// The bound, after all rows are closed and their others are summed, over the rows of all
+  /// processes.
+  template <class Frame>
+  double estimate(const Frame& call) const {
+    if (!(count_ > 0)) return 0;
+    const auto sum = [&](const auto& number_of) {
+      return call.sum(size_, [&](Index i) { return number_of(rows_[i]); });
+    };
+    const double joint = sum([&](const CriticRow<S>& row) { return row.joint / count_; });
     switch (bound_) {
-      case MutualInformationBound::info_nce: {
-        double sum = 0;
-        for (Index i = 0; i < size_; ++i) sum += below_joint(rows_[i]);
-        return portable::log(count_) - sum / count_;
-      }
+      case MutualInformationBound::info_nce:
+        return portable::log(count_) -
+               sum([&](const CriticRow<S>& row) { return below_joint(row); }) / count_;
       case MutualInformationBound::nwj:
         return joint - portable::exp(std::min(log_mean_others() - 1, 700.0));
       case MutualInformationBound::donsker_varadhan:
@@ -92,33 +102,29 @@ class CriticTerm final : public RowTerm<S> {
       case MutualInformationBound::club:
         break;
     }
-    double sum = 0;
-    for (Index i = 0; i < size_; ++i) sum += rows_[i].sum * inverse_ + rows_[i].joint;
-    return joint - sum / (count_ * count_);
+    return joint - sum([&](const CriticRow<S>& row) { return row.sum * inverse_ + row.joint; }) /
+                       (count_ * count_);
   }
 
   /// d(value)/dtau = -1/tau sum_ij d(value)/ds_ij s_ij.
-  double temperature_gradient() const {
-    double sum = 0;
-    for (Index i = 0; i < size_; ++i) sum += rows_[i].temperature;
-    return -sum * inverse_;
+  template <class Frame>
+  double temperature_gradient(const Frame& call) const {
+    return -call.sum(size_, [&](Index i) { return rows_[i].temperature; }) * inverse_;
   }
 
  private:
-  /// Sum of exp(critic) over all pairs that are not joint.
-  LogSum<double> sum_of_others() const {
-    LogSum<double> all;
+  /// Adds exp(critic) of own rows' pairs that are not joint.
+  void add_others(LogSum<double>& all) const {
     for (Index i = 0; i < size_; ++i) {
       const double best = static_cast<double>(rows_[i].others.best);
       all.raise(best);
       all.sum += rows_[i].others.sum * portable::exp(best - all.best);
     }
-    return all;
   }
 
-  /// log of their mean.
+  /// log of their mean over all rows.
   double log_mean_others() const {
-    return sum_of_others().value() - portable::log(count_ * (count_ - 1));
+    return all_others_.value() - portable::log(count_ * (count_ - 1));
   }
 
   /// The log-sum-exp of the other pairs minus the critic of the joint pair. The difference of the
@@ -193,8 +199,8 @@ class CriticTerm final : public RowTerm<S> {
   int sign_;
   double inverse_;
   S rate_;
-  Index size_;
-  double count_;
+  Index size_;    ///< own rows
+  double count_;  ///< rows of all processes
   CriticRow<S>* rows_;
   LogSum<double> all_others_;
 };

@@ -253,6 +253,11 @@ class ShardedCall {
     }
     run_blocks(q, k, KeyNumbers::from_own, term, &on_any_block, d);
   }
+  template <class Term, class Between>
+  void run_in_two_sweeps(Term& term, int q, int k, Diagnostics& d, const Between& between) {
+    for (Index i = 0; i < own_rows(q); ++i) term.start(i);
+    run_open_rows(q, k, KeyNumbers::from_own, term, &on_any_block, d, between);
+  }
   template <class Term>
   void run_among_themselves(Term& term, Diagnostics& d, int k = 0) {
     if (!run_pairs(term, term, k, k, d)) run(term, k, k, d);
@@ -375,11 +380,20 @@ class ShardedCall {
       fold(seen, d);
       return;
     }
+    run_open_rows(q, k, numbers, term, on_block, d, [] {});
+  }
+
+  /// The same for rows that are open, in a sweep that closes them and one for the gradients, with
+  /// between() before the second.
+  template <class Between>
+  void run_open_rows(int q, int k, KeyNumbers numbers, RowTerm<S>& term, const OnBlock& on_block,
+                     Diagnostics& d, const Between& between) {
     std::array<Comparison<S>, 1> one = {Comparison<S>{q, &term}};
     const std::span<Comparison<S>> comparison(one);
     keep_scores(comparison, k);
     accumulate(comparison, k, numbers, on_block, d);
-    for (Index i = 0; i < n; ++i) term.close(i);
+    for (Index i = 0; i < own_rows(q); ++i) term.close(i);
+    between();
     if (wants_gradients_) gradient(comparison, k, numbers, on_block);
   }
 
