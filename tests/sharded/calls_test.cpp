@@ -67,12 +67,10 @@ TEST(ShardedCalls, ForAveragingGradientsAreTimesTheProcesses) {
 TEST(ShardedCalls, UpstreamAndReductionsAreTheGlobalOnes) {
   const Pair all;
   const std::vector<double> upstream = random_upstream(n, 3);
-  for (const Reduction reduction :
-       {Reduction::sum, Reduction::mean_nonzero, Reduction::none, Reduction::mean}) {
-    const InfoNceOptions options{.temperature = 0.4, .reduction = reduction};
+  const auto check = [&](Reduction reduction, const auto& one, const auto& many) {
     const bool each = reduction == Reduction::none;
     Matrix<double> dq, dk;
-    const auto want = nearfar::InfoNce<double>(options).forward_backward(
+    const auto want = one.forward_backward(
         all.queries, all.keys, dq, dk,
         {.upstream = each ? nearfar::Upstream(upstream) : nearfar::Upstream(1.5)});
     run_team(processes, [&](Exchange& e) {
@@ -82,9 +80,8 @@ TEST(ShardedCalls, UpstreamAndReductionsAreTheGlobalOnes) {
           each ? nearfar::Upstream(upstream.data() + first, end - first) : nearfar::Upstream(1.5);
       for (const Schedule schedule : schedules) {
         Matrix<double> own_dq, own_dk;
-        const auto got = nearfar::sharded::InfoNce<double>(options).forward_backward(
-            {e, schedule}, own(all.queries, e), own(all.keys, e), own_dq, own_dk,
-            {.upstream = own_upstream});
+        const auto got = many.forward_backward({e, schedule}, own(all.queries, e), own(all.keys, e),
+                                               own_dq, own_dk, {.upstream = own_upstream});
         EXPECT_NEAR(got.value, want.value, 1e-13 * std::abs(want.value));
         EXPECT_NEAR(got.d_temperature, want.d_temperature, 1e-12);
         expect_close(own_dq, own(dq, e));
@@ -95,6 +92,15 @@ TEST(ShardedCalls, UpstreamAndReductionsAreTheGlobalOnes) {
         }
       }
     });
+  };
+  for (const Reduction reduction :
+       {Reduction::sum, Reduction::mean_nonzero, Reduction::none, Reduction::mean}) {
+    const InfoNceOptions options{.temperature = 0.4, .reduction = reduction};
+    check(reduction, nearfar::InfoNce<double>(options), nearfar::sharded::InfoNce<double>(options));
+    const nearfar::MatryoshkaOptions prefixes = {
+        .prefixes = {2, 3, 6}, .weights = {1, 0, 2}, .temperature = 0.4, .reduction = reduction};
+    check(reduction, nearfar::MatryoshkaInfoNce<double>(prefixes),
+          nearfar::sharded::MatryoshkaInfoNce<double>(prefixes));
   }
 }
 
@@ -128,21 +134,29 @@ TEST(ShardedCalls, AProcessMayHaveMoreKeysThanQueries) {
   const Matrix<double> extra = random_rows<double>(3, 6, 7);
   Matrix<double> keys(n + 3, 6);
   keys << all.keys, extra;
-  Matrix<double> dq, dk;
-  const auto want = nearfar::InfoNce<double>().forward_backward(all.queries, keys, dq, dk);
-  run_team(processes, [&](Exchange& e) {
-    Matrix<double> own_keys = own(all.keys, e);
-    if (e.rank() == 0) {
-      own_keys.conservativeResize(13, 6);
-      own_keys.bottomRows(3) = extra;
-    }
-    Matrix<double> own_dq, own_dk;
-    const auto got = nearfar::sharded::InfoNce<double>().forward_backward(e, own(all.queries, e),
-                                                                          own_keys, own_dq, own_dk);
-    EXPECT_NEAR(got.value, want.value, 1e-13);
-    expect_close(own_dq, own(dq, e));
-    if (e.rank() == 0) expect_close(own_dk.bottomRows(3), dk.bottomRows(3));
-  });
+  const auto check = [&](const auto& one, const auto& many) {
+    Matrix<double> dq, dk;
+    const auto want = one.forward_backward(all.queries, keys, dq, dk);
+    run_team(processes, [&](Exchange& e) {
+      Matrix<double> own_keys = own(all.keys, e);
+      if (e.rank() == 0) {
+        own_keys.conservativeResize(13, 6);
+        own_keys.bottomRows(3) = extra;
+      }
+      for (const Schedule schedule : schedules) {
+        Matrix<double> own_dq, own_dk;
+        const auto got =
+            many.forward_backward({e, schedule}, own(all.queries, e), own_keys, own_dq, own_dk);
+        EXPECT_NEAR(got.value, want.value, 1e-13 * std::abs(want.value));
+        expect_close(own_dq, own(dq, e));
+        if (e.rank() == 0) expect_close(own_dk.bottomRows(3), dk.bottomRows(3));
+      }
+    });
+  };
+  check(nearfar::InfoNce<double>(), nearfar::sharded::InfoNce<double>());
+  const nearfar::MatryoshkaOptions prefixes = {.prefixes = {2, 3, 6}};
+  check(nearfar::MatryoshkaInfoNce<double>(prefixes),
+        nearfar::sharded::MatryoshkaInfoNce<double>(prefixes));
 }
 
 TEST(ShardedCalls, RowsOfOneIdAreNotComparedWhereverTheyAre) {
@@ -497,6 +511,8 @@ TEST(ShardedCalls, SendRowsThatVisitAndWhatTheyFindAsTheModelSays) {
     EXPECT_EQ(pairs(MutualInformation<float>({.bound = donsker_varadhan})),
               all * 3 * row + 2 * sum);
     EXPECT_EQ(pairs(MutualInformation<float>({.bound = club})), all * 2 * row);
+    // Rows go round once for all of their prefixes.
+    EXPECT_EQ(pairs(MatryoshkaInfoNce<float>({.prefixes = {1, 2, 4, cols}})), all * 3 * row);
     EXPECT_EQ(labelled(FastAp<float>()), all * (3 * row + 3 * label));
     // Labels go once to all, to count positives, whose number rows take along.
     EXPECT_EQ(labelled(SupCon<float>()),

@@ -236,6 +236,45 @@ TEST(ShardedErrors, OfBoundsOnMutualInformationAreThoseOfAll) {
   }
 }
 
+/// Other prefixes or weights on one process, prefixes that do not end with the row, and too few
+/// keys.
+TEST(ShardedErrors, OfPrefixesAreThoseOfAll) {
+  for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
+    run_team(2, [&](nearfar::Exchange& exchange) {
+      const bool mine = exchange.rank() == 1;
+      const nearfar::Sharding where(exchange, schedule);
+      const Matrix<float> x = random_rows<float>(2, 4, 1);
+      const auto expect = [&](const nearfar::MatryoshkaOptions& options, const Matrix<float>& keys,
+                              const std::string& text) {
+        const nearfar::sharded::MatryoshkaInfoNce<float> loss(options);
+        Matrix<float> dx = x;
+        Matrix<float> dy = keys;
+        expect_error_everywhere(
+            [&] { loss.forward_backward(where, x, keys, dx.topRows(2), dy.topRows(keys.rows())); },
+            text);
+        EXPECT_EQ(dx, x);
+        EXPECT_EQ(dy, keys);
+        EXPECT_NO_THROW(
+            nearfar::sharded::MatryoshkaInfoNce<float>({.prefixes = {3, 4}}).forward(where, x, x));
+      };
+      expect({.prefixes = {mine ? 1 : 2, 4}}, x, "rank 1: prefixes (digest): wanted ");
+      expect({.prefixes = mine ? std::vector<Index>{4} : std::vector<Index>{2, 4}}, x,
+             "rank 1: number of prefixes: wanted 2 as on rank 0, got 1");
+      expect({.prefixes = {2, 4}, .weights = {1, mine ? 1. : 2.}}, x,
+             "rank 1: weights (digest): wanted ");
+      expect({.prefixes = {2, 4}}, x.topRows(mine ? 1 : 2),
+             "rank 1: keys: wanted a key for each of 2 queries, got 1 keys");
+      expect({.prefixes = {2, 3}}, x,
+             "rank 0: prefixes: wanted 4, the rows' elements, as the last, got 3");
+      const nearfar::sharded::MatryoshkaInfoNce<float> refuses(
+          {.prefixes = {4}, .unusable_anchors = nearfar::UnusableAnchor::error});
+      const Matrix<float> one = x.topRows(mine ? 1 : 0);
+      expect_error_everywhere([&] { refuses.forward(where, one, one); },
+                              "got 1 anchors without a negative");
+    });
+  }
+}
+
 /// Another option on one process.
 TEST(ShardedErrors, OptionsOfLossesOverLabelsAreThoseOfAll) {
   run_team(2, [&](nearfar::Exchange& exchange) {

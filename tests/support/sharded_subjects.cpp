@@ -9,6 +9,37 @@ namespace support {
 
 namespace {
 
+/// A MatryoshkaInfoNce of one process or of many, whose longest prefix is a whole row.
+template <class Loss>
+class OfAnyWidth {
+ public:
+  explicit OfAnyWidth(const nearfar::MatryoshkaOptions& options) : options_(options) {}
+
+  template <class S>
+  auto forward_backward(const Matrix<S>& x, const Matrix<S>& y, Matrix<S>& dx,
+                        Matrix<S>& dy) const {
+    return loss(x.cols()).forward_backward(x, y, dx, dy);
+  }
+  template <class S>
+  auto forward_backward(const nearfar::Sharding& where, const Matrix<S>& x, const Matrix<S>& y,
+                        Matrix<S>& dx, Matrix<S>& dy) const {
+    return loss(x.cols()).forward_backward(where, x, y, dx, dy);
+  }
+  template <class S>
+  auto forward(const nearfar::Sharding& where, const Matrix<S>& x, const Matrix<S>& y) const {
+    return loss(x.cols()).forward(where, x, y);
+  }
+
+ private:
+  Loss loss(Index cols) const {
+    nearfar::MatryoshkaOptions out = options_;
+    out.prefixes = {2, cols / 2, cols};
+    return Loss(out);
+  }
+
+  nearfar::MatryoshkaOptions options_;
+};
+
 template <class S>
 class ShardedSubjects {
  public:
@@ -149,6 +180,9 @@ class ShardedSubjects {
   static void fill(Outcome<S>& out, const R& r) {
     out.result = r;
     out.numbers = own_numbers_of(r);
+    if constexpr (requires { r.prefix_values; }) {
+      out.numbers.insert(out.numbers.end(), r.prefix_values.begin(), r.prefix_values.end());
+    }
     if constexpr (requires { r.positive_mean; }) {
       out.numbers.insert(out.numbers.end(), {r.positive_mean, r.negative_mean});
     }
@@ -296,6 +330,18 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
   all.template add_views<HardNegative<S>, sharded::HardNegative<S>>(
       "HardNegative at its limit Cosine",
       HardNegativeOptions{.temperature = 0.4, .positive_prior = 0.9, .concentration = 0});
+  // Prefixes of the same rows, with cosines or inner products.
+  const auto add_prefixes = [&]<class K>(K, const std::string& kernel) {
+    for (const Denominator d : {Denominator::with_positive, Denominator::negatives_only}) {
+      all.template add_pairs<OfAnyWidth<MatryoshkaInfoNce<S, K>>,
+                             OfAnyWidth<sharded::MatryoshkaInfoNce<S, K>>>(
+          (d == Denominator::with_positive ? "" : "decoupled ") + ("MatryoshkaInfoNce " + kernel),
+          MatryoshkaOptions{
+              .prefixes = {}, .weights = {0.5, 1, 2}, .temperature = 0.3, .denominator = d});
+    }
+  };
+  add_prefixes(Cosine(), "Cosine");
+  add_prefixes(InnerProduct(), "InnerProduct");
   all.template add_labelled<TupletMargin<S>, sharded::TupletMargin<S>>(
       "TupletMargin Cosine", TupletMarginOptions{.temperature = 0.2});
   all.template add_labelled<FastAp<S>, sharded::FastAp<S>>("FastAp Cosine", FastApOptions{});

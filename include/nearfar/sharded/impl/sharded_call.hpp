@@ -129,22 +129,32 @@ enum class KeyNumbers {
   from_own,  ///< own keys from 0, those of processes before have negative numbers
 };
 
-/// A number that is the same for the same matrix, and hardly for another.
+/// A number that is the same for the same numbers in the same order, and hardly for others.
+class Digest {
+ public:
+  void add(double number) { fold(std::bit_cast<std::uint64_t>(number)); }
+  void add(Index count) { fold(static_cast<std::uint64_t>(count)); }
+  double value() const { return static_cast<double>(bits_ >> 12); }  // what a double holds
+
+ private:
+  void fold(std::uint64_t more) {
+    bits_ = (bits_ ^ more) * 0xff51afd7ed558ccdu;
+    bits_ ^= bits_ >> 33;
+  }
+
+  std::uint64_t bits_ = 0x9e3779b97f4a7c15u;
+};
+
+/// That of a matrix.
 template <class S>
 double digest(const Rows<S>& matrix) {
-  std::uint64_t bits = 0x9e3779b97f4a7c15u;
-  const auto fold = [&](std::uint64_t more) {
-    bits = (bits ^ more) * 0xff51afd7ed558ccdu;
-    bits ^= bits >> 33;
-  };
-  fold(static_cast<std::uint64_t>(matrix.rows()));
-  fold(static_cast<std::uint64_t>(matrix.cols()));
+  Digest out;
+  out.add(matrix.rows());
+  out.add(matrix.cols());
   for (Index i = 0; i < matrix.rows(); ++i) {
-    for (Index k = 0; k < matrix.cols(); ++k) {
-      fold(std::bit_cast<std::uint64_t>(static_cast<double>(matrix(i, k))));
-    }
+    for (Index k = 0; k < matrix.cols(); ++k) out.add(static_cast<double>(matrix(i, k)));
   }
-  return static_cast<double>(bits >> 12);  // what a double holds
+  return out.value();
 }
 
 /// The collective check of a call: what must be the same on all processes, of which `own` are the
@@ -470,6 +480,18 @@ class ShardedCall {
     each_block_with_gradients(k, [&](const KeyBlock<S>& block, RowGradients<S>& dk) {
       const ScratchLoan loan(*scratch_);
       body(block, packed(block.rows), dk);
+    });
+  }
+
+  /// The same without gradients: body(block, its packed rows).
+  template <class Body>
+  void each_block_of_rows(int k, const Body& body) {
+    team_.agree([&] { begin_schedule(k); });
+    team_.agree_on_messages([&] {
+      schedule(k).each_block([&](const KeyBlock<S>& block) {
+        const ScratchLoan loan(*scratch_);
+        body(block, packed(block.rows));
+      });
     });
   }
 
