@@ -324,19 +324,40 @@ TEST(Bfloat16ProductsOf, AnyNumberOfThreadsHaveTheSameBits) {
 /// Rows whose products would be beyond float's range, or below it, have cosines like any others.
 TEST(Bfloat16ProductsOf, RowsOfAnyLengthHaveTheirCosines) {
   NEEDS_BFLOAT16_PRODUCTS();
-  const Matrix<Bfloat16> q = random_bfloat16(30, 40, 9);
-  const Matrix<Bfloat16> k = random_bfloat16(30, 40, 10);
   const nearfar::InfoNce<float> loss;
-  Matrix<float> want_q, want_k;
-  const double value = loss.forward_backward(q, k, want_q, want_k, in_bfloat16()).value;
-  for (const int exponent : {-100, -70, 70, 120}) {
-    const float power = std::ldexp(1.0f, exponent);
-    const Matrix<Bfloat16> large = (q.cast<float>() * power).cast<Bfloat16>();
-    Matrix<float> dq, dk;
-    EXPECT_EQ(loss.forward_backward(large, k, dq, dk, in_bfloat16()).value, value) << exponent;
-    EXPECT_TRUE(dk == want_k) << exponent;
-    EXPECT_LT((dq * power - want_q).norm(), 1e-6f * want_q.norm()) << exponent;
+  for (const Index depth : {1, 40}) {
+    const Matrix<Bfloat16> q = random_bfloat16(30, depth, 9);
+    const Matrix<Bfloat16> k = random_bfloat16(30, depth, 10);
+    Matrix<float> want_q, want_k;
+    const double value = loss.forward_backward(q, k, want_q, want_k, in_bfloat16()).value;
+    for (const int exponent : {-100, -70, 70, 120}) {
+      SCOPED_TRACE(testing::Message() << depth << " elements times 2^" << exponent);
+      const float power = std::ldexp(1.0f, exponent);
+      const auto scaled = [&](const Matrix<Bfloat16>& x) -> Matrix<Bfloat16> {
+        return (x.cast<float>() * power).cast<Bfloat16>();
+      };
+      Matrix<float> dq, dk;
+      EXPECT_EQ(loss.forward_backward(scaled(q), k, dq, dk, in_bfloat16()).value, value);
+      EXPECT_TRUE(dk == want_k);
+      EXPECT_LE((dq * power - want_q).norm(), 1e-6f * want_q.norm());
+      EXPECT_EQ(loss.forward_backward(scaled(q), scaled(k), dq, dk, in_bfloat16()).value, value);
+      EXPECT_LE((dq * power - want_q).norm(), 1e-6f * want_q.norm());
+      EXPECT_LE((dk * power - want_k).norm(), 1e-6f * want_k.norm());
+    }
   }
+}
+
+TEST(Bfloat16ProductsOf, AGradientAloneHasTheBitsThatItHasWithTheOther) {
+  NEEDS_BFLOAT16_PRODUCTS();
+  const Matrix<Bfloat16> q = random_bfloat16(61, 33, 17);
+  const Matrix<Bfloat16> k = random_bfloat16(67, 33, 18);
+  const nearfar::InfoNce<float> loss;
+  Matrix<float> want_q, want_k, dq, dk;
+  loss.forward_backward(q, k, want_q, want_k, in_bfloat16());
+  loss.forward_backward(q, k, dq, nearfar::no_gradient, in_bfloat16());
+  loss.forward_backward(q, k, nearfar::no_gradient, dk, in_bfloat16());
+  EXPECT_TRUE(dq == want_q);
+  EXPECT_TRUE(dk == want_k);
 }
 
 TEST(Bfloat16ProductsOf, InnerProductsOfLongAndShortRows) {
