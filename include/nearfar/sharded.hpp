@@ -8,6 +8,7 @@
 #include "nearfar/sharded/circle.hpp"
 #include "nearfar/sharded/class_softmax.hpp"
 #include "nearfar/sharded/clip.hpp"
+#include "nearfar/sharded/co_sent.hpp"
 #include "nearfar/sharded/collapse.hpp"
 #include "nearfar/sharded/dclw.hpp"
 #include "nearfar/sharded/dhel.hpp"

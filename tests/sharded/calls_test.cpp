@@ -240,13 +240,13 @@ TEST(ShardedCalls, ChunksAreAsOneMatrix) {
       }
       return out;
     };
-    const auto check_pairs = [&](const auto& loss) {
+    const auto check_pairs = [&](const auto& loss, const auto&... others) {
       Matrix<double> dq, dk;
-      const auto want = loss.forward_backward(where, all.queries, all.keys, dq, dk);
+      const auto want = loss.forward_backward(where, all.queries, all.keys, others..., dq, dk);
       std::vector<Matrix<double>> chunked_dq, chunked_dk;
       const auto got =
           loss.forward_backward(where, in_chunks(all.queries, {5, 5, 11, n}, chunked_dq),
-                                in_chunks(all.keys, {16, n}, chunked_dk));
+                                in_chunks(all.keys, {16, n}, chunked_dk), others...);
       EXPECT_EQ(got.value, want.value);
       EXPECT_TRUE(same_bits(together(chunked_dq), dq));
       EXPECT_TRUE(same_bits(together(chunked_dk), dk));
@@ -257,6 +257,9 @@ TEST(ShardedCalls, ChunksAreAsOneMatrix) {
     check_pairs(nearfar::sharded::Clip<double>());
     check_pairs(nearfar::sharded::SigLip<double>());
     check_pairs(nearfar::sharded::VicReg<double>());
+    const std::vector<double> scores(labels.begin(), labels.end());
+    check_pairs(nearfar::sharded::CoSent<double>(), scores);
+    check_pairs(nearfar::sharded::Angle<double>(), scores);
     const auto check_rows = [&](const auto& loss, const auto&... others) {
       Matrix<double> dx;
       std::vector<Matrix<double>> chunked;
@@ -423,6 +426,41 @@ TEST(ShardedCalls, SendSumsOfStatisticsInsteadOfRows) {
                   SigReg<float>({.knots = knots}).forward_backward(e, x, directions, dx);
                 }),
                 twice * 2 * slices * knots * 8);
+    }
+  }
+}
+
+/// Pairs with target scores send a score and a target each, and no rows; and two numbers are summed
+/// in the order of ranks, with gradients two more.
+TEST(ShardedCalls, SendScoresOfPairsInsteadOfRows) {
+  constexpr Index rows = 20;
+  constexpr Index cols = 6;
+  const std::vector<int> labels = random_labels(rows, 4, 2);
+  const std::vector<float> scores(labels.begin(), labels.end());
+  for (const int size : {1, 2, 3, 5}) {
+    for (const Schedule schedule : {Schedule::ring, Schedule::all_gather}) {
+      SCOPED_TRACE(size);
+      const Index sums = 2 * 8 * (2 * size - 2);
+      const auto check = [&](const auto& loss) {
+        for (const bool gradients : {false, true}) {
+          const std::size_t bytes = run_team(size, [&](Exchange& e) {
+            const Matrix<float> x = random_rows<float>(rows, cols, 1);
+            const Matrix<float> y = random_rows<float>(rows, cols, 2);
+            Matrix<float> dx, dy;
+            if (gradients) {
+              loss.forward_backward({e, schedule}, x, y, scores, dx, dy);
+            } else {
+              loss.forward({e, schedule}, x, y, scores);
+            }
+          });
+          // With all_gather d_scale is a sum in the order of ranks, too.
+          const Index more = gradients && schedule == Schedule::all_gather ? sums / 2 : 0;
+          EXPECT_EQ(static_cast<Index>(bytes),
+                    Index(size) * (size - 1) * rows * 16 + (gradients ? 2 * sums : sums) + more);
+        }
+      };
+      check(nearfar::sharded::CoSent<float>());
+      check(nearfar::sharded::Angle<float>());
     }
   }
 }

@@ -275,6 +275,51 @@ TEST(ShardedErrors, OfPrefixesAreThoseOfAll) {
   }
 }
 
+/// Target scores that do not fit or are not finite, another scale, sets of different sizes, and
+/// values that overflow.
+TEST(ShardedErrors, OfScoredPairsAreThoseOfAll) {
+  for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
+    run_team(2, [&](nearfar::Exchange& exchange) {
+      const bool mine = exchange.rank() == 1;
+      const nearfar::Sharding where(exchange, schedule);
+      const Matrix<double> x = random_rows<double>(3, 4, 1);
+      const std::vector<double> scores = {1, 2, 3};
+      const auto expect = [&](const auto& loss, const Matrix<double>& a, const Matrix<double>& b,
+                              const std::vector<double>& targets, const std::string& text) {
+        Matrix<double> da = a;
+        Matrix<double> db = b;
+        expect_error_everywhere(
+            [&] {
+              loss.forward_backward(where, a, b, targets, da.topRows(a.rows()),
+                                    db.topRows(b.rows()));
+            },
+            text);
+        EXPECT_EQ(da, a);
+        EXPECT_EQ(db, b);
+        EXPECT_NO_THROW(nearfar::sharded::CoSent<double>().forward(where, x, x, scores));
+      };
+      const double infinity = std::numeric_limits<double>::infinity();
+      const auto check = [&](const auto& loss, const auto& other) {
+        expect(loss, x, x, mine ? std::vector<double>{1, 2} : scores,
+               "rank 1: scores: wanted 3 numbers, one a row, got 2");
+        expect(loss, x, x, {1, mine ? infinity : 2, 3}, "rank 1: scores: wanted finite elements");
+        expect(loss, x, x.topRows(mine ? 2 : 3), scores,
+               "rank 1: b: wanted a row for each of 3 a, got 2");
+        expect(other, x, x, scores, "rank 1: scale: wanted 2 as on rank 0, got 1");
+      };
+      using namespace nearfar::sharded;
+      check(CoSent<double>(), CoSent<double>({.scale = mine ? 1. : 2.}));
+      check(Angle<double>(), Angle<double>({.scale = mine ? 1. : 2.}));
+      // The logits of one process are as far from those of the other as can be.
+      const CoSent<double, nearfar::InnerProduct> far({.scale = 2e307});
+      const Matrix<double> one = Matrix<double>::Constant(1, 1, 2.5);
+      const Matrix<double> other = mine ? Matrix<double>(-one) : one;
+      expect(far, one, other, {mine ? 1. : 0.}, "value");
+      EXPECT_EQ(far.forward(where, one, other, std::vector<double>{mine ? 0. : 1.}).value, 0);
+    });
+  }
+}
+
 /// Another option on one process.
 TEST(ShardedErrors, OptionsOfLossesOverLabelsAreThoseOfAll) {
   run_team(2, [&](nearfar::Exchange& exchange) {

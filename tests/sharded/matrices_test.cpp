@@ -100,6 +100,30 @@ void check_pairs(const One& one, const Many& many, Index d_first, Index d_second
            });
 }
 
+/// A loss of pairs with target scores.
+template <class S, class K>
+void check_scored(const K& kernel, Index d_first, Index d_second, Index outputs, Index inputs) {
+  const Matrix<S> x = random_rows<S>(n, d_first, 1);
+  const Matrix<S> y = random_rows<S>(n, d_second, 2);
+  const std::vector<int> labels = random_labels(n, 5, 4);
+  const std::vector<S> scores(labels.begin(), labels.end());
+  const nearfar::CoSentOptions options = {.scale = 0.5};
+  check<S>(2, outputs, inputs,
+           [&](const Sharding* where, Index first, Index count, std::vector<Matrix<S>>& d,
+               const nearfar::CallOptions<S>& call) {
+             const Matrix<S> own_x = x.middleRows(first, count);
+             const Matrix<S> own_y = y.middleRows(first, count);
+             const nearfar::Numbers<S> own(scores.data() + first, count);
+             return where == nullptr
+                        ? nearfar::CoSent<S, K>(options, kernel)
+                              .forward_backward(own_x, own_y, own, d[0], d[1], call)
+                              .value
+                        : nearfar::sharded::CoSent<S, K>(options, kernel)
+                              .forward_backward(*where, own_x, own_y, own, d[0], d[1], call)
+                              .value;
+           });
+}
+
 /// A loss over labels.
 template <class S, class One, class Many>
 void check_labelled(const One& one, const Many& many, Index d_rows, Index outputs) {
@@ -139,6 +163,7 @@ TYPED_TEST(ShardedMatrices, OfQueriesAreThoseOfOneProcess) {
       .bound = nearfar::MutualInformationBound::donsker_varadhan, .temperature = 4};
   check_pairs<S>(nearfar::MutualInformation<S, K>(bound, kernel),
                  nearfar::sharded::MutualInformation<S, K>(bound, kernel), 9, 5, 5, 9);
+  check_scored<S>(kernel, 9, 5, 5, 9);
 }
 
 TYPED_TEST(ShardedMatrices, OfBothSidesAreThoseOfOneProcess) {
@@ -156,6 +181,7 @@ TYPED_TEST(ShardedMatrices, OfBothSidesAreThoseOfOneProcess) {
                  nearfar::sharded::Dclw<S, K>({.temperature = 2}, kernel), 7, 7, 4, 7);
   check_pairs<S>(nearfar::Dhel<S, K>({.temperature = 2}, kernel),
                  nearfar::sharded::Dhel<S, K>({.temperature = 2}, kernel), 7, 7, 4, 7);
+  check_scored<S>(kernel, 7, 7, 4, 7);
   check_labelled<S>(nearfar::Nca<S, K>({.temperature = 2}, kernel),
                     nearfar::sharded::Nca<S, K>({.temperature = 2}, kernel), 7, 4);
   check_labelled<S>(nearfar::Sincere<S, K>({.temperature = 2}, kernel),

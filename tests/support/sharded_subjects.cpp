@@ -1,5 +1,6 @@
 #include "support/sharded_subjects.hpp"
 
+#include <cmath>
 #include <nearfar/nearfar.hpp>
 #include <utility>
 
@@ -63,6 +64,37 @@ class ShardedSubjects {
                     },
                     [=](const nearfar::Sharding& where, const Batch<S>& x) -> nearfar::Result {
                       return Many(options).forward(where, x.rows[0], x.rows[1]);
+                    }});
+  }
+
+  /// Losses of pairs with target scores, which follow from the rows, some of them equal.
+  template <class One, class Many, class Options>
+  void add_scored(const std::string& name, const Options& options) {
+    const auto scores_of = [](const Batch<S>& x) {
+      std::vector<S> out;
+      for (Index i = 0; i < x.rows[0].rows(); ++i) {
+        out.push_back(std::round(3 * x.rows[0](i, 0)));
+      }
+      return out;
+    };
+    list.push_back({name, 2, false,
+                    [=](const Batch<S>& x) {
+                      Outcome<S> out;
+                      out.gradients.resize(2);
+                      fill(out, One(options).forward_backward(x.rows[0], x.rows[1], scores_of(x),
+                                                              out.gradients[0], out.gradients[1]));
+                      return out;
+                    },
+                    [=](const nearfar::Sharding& where, const Batch<S>& x) {
+                      Outcome<S> out;
+                      out.gradients.resize(2);
+                      fill(out,
+                           Many(options).forward_backward(where, x.rows[0], x.rows[1], scores_of(x),
+                                                          out.gradients[0], out.gradients[1]));
+                      return out;
+                    },
+                    [=](const nearfar::Sharding& where, const Batch<S>& x) -> nearfar::Result {
+                      return Many(options).forward(where, x.rows[0], x.rows[1], scores_of(x));
                     }});
   }
 
@@ -330,6 +362,16 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
   all.template add_views<HardNegative<S>, sharded::HardNegative<S>>(
       "HardNegative at its limit Cosine",
       HardNegativeOptions{.temperature = 0.4, .positive_prior = 0.9, .concentration = 0});
+  // Pairs with target scores.
+  const auto add_scored = [&]<class K>(K, const std::string& kernel) {
+    all.template add_scored<CoSent<S, K>, sharded::CoSent<S, K>>("CoSent " + kernel,
+                                                                 CoSentOptions{.scale = 4});
+  };
+  add_scored(Cosine(), "Cosine");
+  add_scored(InnerProduct(), "InnerProduct");
+  add_scored(Euclidean(), "Euclidean");
+  add_scored(CosineDistance(), "CosineDistance");
+  all.template add_scored<Angle<S>, sharded::Angle<S>>("Angle", AngleOptions{.scale = 4});
   // Prefixes of the same rows, with cosines or inner products.
   const auto add_prefixes = [&]<class K>(K, const std::string& kernel) {
     for (const Denominator d : {Denominator::with_positive, Denominator::negatives_only}) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -288,6 +289,13 @@ class Call {
     } const block;
     body(block, rows(k), gradients(k));
   }
+  /// body(numbers, count) for the numbers of all rows of set 0, `width` a row, which are one block.
+  template <class Body>
+  void each_block_of_numbers(const double* own, Index, const Body& body) {
+    body(own, own_rows(0));
+  }
+  /// The number of rows with which sums end that are not in the order of rows.
+  Index order_grid() const { return std::numeric_limits<Index>::max(); }
   /// Throws unless inner products of sets a and b fit S, where they are the scores.
   NEARFAR_COMPILED_ONCE void check_products_of(int a, int b) const {
     if (kernel_.geometry != Geometry::inner_product) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/paired_rows.hpp"
@@ -11,22 +12,45 @@
 
 namespace nearfar::detail {
 
-/// The result of pairs whose nearness(i) should have the order of the scores. `slopes` gets
-/// dL/d(nearness).
-template <class S, class Nearness>
-CoSentResult in_order_of_scores(Call<S>& call, double scale, const Nearness& nearness,
-                                const Numbers<S>& scores, double* slopes) {
+/// Sets value, counts and d_scale of pairs whose nearness(i) should have the order of the scores,
+/// in the frame of one process or of many. `slopes` gets dL/d(nearness).
+template <class S, class Frame, class Nearness>
+void in_order_of_scores(Frame& call, double scale, const Nearness& nearness,
+                        const Numbers<S>& scores, double* slopes, CoSentResult& result) {
   const Index n = scores.size();
-  CoSentResult result;
   const OrderedPairs pairs = ordered_pairs(
-      call.scratch(), n, scale, nearness, [&](Index i) { return scores[i]; }, slopes);
+      call, scale, nearness, [&](Index i) { return scores[i]; }, slopes);
   Diagnostics& d = result.diagnostics;
   d.anchors = n;
   d.terms = d.active_terms = pairs.pairs;
+  call.combine(d);
   result.value = pairs.value;
-  if (!call.wants_gradients()) return result;
+  if (!call.wants_gradients()) return;
   for (Index i = 0; i < n; ++i) slopes[i] *= scale;
   result.d_scale = checked_derivative("d_scale", call.scale(d) * pairs.d_scale);
+}
+
+/// CoSENT in the frame of one process or of many.
+template <class S, class Frame>
+CoSentResult co_sent(const CoSentOptions& options, Frame& call, const Numbers<S>& scores) {
+  const Index n = scores.size();
+  const KernelValue<S>& kernel = call.kernel();
+  CoSentResult result;
+  std::optional<PairedScores<S>> pairs;
+  double* slopes = nullptr;
+  call.agree([&] {
+    pairs.emplace(call.scratch(), n);
+    slopes = call.scratch().template take<double>(n);
+    paired_scores(call.threads(), kernel, call.rows(0), call.rows(1), *pairs);
+    fold_scores(kernel, n, pairs->s, result.diagnostics);
+  });
+  const auto nearness = [&](Index i) { return kernel.sign() * static_cast<double>(pairs->s[i]); };
+  in_order_of_scores(call, options.scale, nearness, scores, slopes, result);
+  if (!call.wants_gradients()) return result;
+  for (Index i = 0; i < n; ++i) pairs->g[i] = static_cast<S>(kernel.sign() * slopes[i]);
+  add_paired_gradients(call.threads(), kernel, call.rows(0), call.rows(1), *pairs,
+                       call.gradients(0), call.gradients(1));
+  call.scatter(call.scale(result.diagnostics));
   return result;
 }
 
@@ -39,19 +63,7 @@ CoSentResult evaluate(const CoSentOptions& options, const KernelValue<S>& kernel
   call.check(n);
   check_numbers("scores", scores, n);
   call.pack();
-
-  const PairedScores<S> pairs(call.scratch(), n);
-  paired_scores(call.threads(), kernel, call.rows(0), call.rows(1), pairs);
-  double* slopes = call.scratch().template take<double>(n);
-  const auto nearness = [&](Index i) { return kernel.sign() * static_cast<double>(pairs.s[i]); };
-  CoSentResult result = in_order_of_scores(call, options.scale, nearness, scores, slopes);
-  fold_scores(kernel, n, pairs.s, result.diagnostics);
-  if (!call.wants_gradients()) return result;
-  for (Index i = 0; i < n; ++i) pairs.g[i] = static_cast<S>(kernel.sign() * slopes[i]);
-  add_paired_gradients(call.threads(), kernel, call.rows(0), call.rows(1), pairs, call.gradients(0),
-                       call.gradients(1));
-  call.scatter(call.scale(result.diagnostics));
-  return result;
+  return co_sent<S>(options, call, scores);
 }
 
 /// Rows as complex numbers: real parts first. If the width is odd the last number is real.
@@ -87,30 +99,28 @@ struct ComplexRows {
   }
 };
 
-template <class S>
-CoSentResult evaluate(const AngleOptions& options, const Inputs<S, 2>& inputs,
-                      const Numbers<S>& scores) {
-  const Index n = inputs.rows[0].rows();
-  const KernelValue<S> kernel = kernel_value<S>(Cosine());
-  Call<S> call(kernel, Reduction::sum, inputs);
-  call.add_pairs(inputs, "a", "b");
-  call.check(n);
-  check_numbers("scores", scores, n);
-  call.pack();
-
+/// AnglE's loss in the frame of one process or of many.
+template <class S, class Frame>
+CoSentResult angle(const AngleOptions& options, Frame& call, const Numbers<S>& scores) {
+  const Index n = scores.size();
   const PackedRows<S>& u = call.rows(0);
   const PackedRows<S>& v = call.rows(1);
   const ComplexRows complex{u.depth};
-  double* parts = call.scratch().template take<double>(n);
-  double* slopes = call.scratch().template take<double>(n);
+  double* parts = nullptr;
+  double* slopes = nullptr;
+  call.agree([&] {
+    parts = call.scratch().template take<double>(n);
+    slopes = call.scratch().template take<double>(n);
+  });
   each_row(n, call.threads(), [&](Index i) { parts[i] = complex.parts(u.row(i), v.row(i)); });
   const auto nearness = [&](Index i) { return std::abs(parts[i]); };
-  CoSentResult result = in_order_of_scores(call, options.scale, nearness, scores, slopes);
+  CoSentResult result;
   Diagnostics& d = result.diagnostics;
   for (Index i = 0; i < n; ++i) {
     d.smallest_score = std::min(d.smallest_score, nearness(i));
     d.largest_score = std::max(d.largest_score, nearness(i));
   }
+  in_order_of_scores(call, options.scale, nearness, scores, slopes, result);
   if (!call.wants_gradients()) return result;
   const RowGradients<S> du = call.gradients(0);
   const RowGradients<S> dv = call.gradients(1);
@@ -122,6 +132,19 @@ CoSentResult evaluate(const AngleOptions& options, const Inputs<S, 2>& inputs,
   });
   call.scatter(call.scale(d));
   return result;
+}
+
+template <class S>
+CoSentResult evaluate(const AngleOptions& options, const Inputs<S, 2>& inputs,
+                      const Numbers<S>& scores) {
+  const Index n = inputs.rows[0].rows();
+  const KernelValue<S> kernel = kernel_value<S>(Cosine());
+  Call<S> call(kernel, Reduction::sum, inputs);
+  call.add_pairs(inputs, "a", "b");
+  call.check(n);
+  check_numbers("scores", scores, n);
+  call.pack();
+  return angle<S>(options, call, scores);
 }
 
 }  // namespace nearfar::detail

@@ -508,9 +508,7 @@ class ShardedCall {
                                          PositiveWeights* weights = nullptr) {
     std::fill_n(positives, own_rows(q), Index(0));
     std::fill_n(negatives, own_rows(q), Index(0));
-    targets_only_ = shards_[at(k)];
-    targets_only_.layout.cols = targets_only_.layout.numbers = 0;
-    targets_only_.rows = Rows<S>(nullptr, own_rows(k), 0);
+    targets_only_ = without_elements(k);
     std::optional<RingSchedule<S>> targets;
     team_.agree(
         [&] { targets.emplace(*scratch_, team_, where_.schedule, targets_only_, false, false); });
@@ -521,6 +519,28 @@ class ShardedCall {
       });
     });
     weights_ = weights;
+  }
+
+  /// As Call has it: the numbers of all rows of set 0 in blocks, without their rows.
+  template <class Body>
+  void each_block_of_numbers(const double* own, Index width, const Body& body) {
+    Shard<S> shard;
+    std::optional<RingSchedule<S>> numbers;
+    team_.agree([&] {
+      shard = without_elements(0);
+      shard.targets = {};
+      shard.layout = {.numbers = width};
+      numbers.emplace(*scratch_, team_, where_.schedule, shard, false, false);
+      numbers->set_numbers(own);
+    });
+    team_.agree_on_messages([&] {
+      numbers->each_block(
+          [&](const KeyBlock<S>& block) { body(block.numbers, block.rows.rows()); });
+    });
+  }
+  /// In an order that all splits share, sums that are not in the order of rows end on the grid.
+  Index order_grid() const {
+    return where_.schedule == Schedule::ordered ? block_grid : std::numeric_limits<Index>::max();
   }
 
   /// As reduce_all; `count` own terms, unless some of the caller's are left out.
@@ -716,6 +736,14 @@ class ShardedCall {
   NEARFAR_COMPILED_ONCE PackedRows<S> packed(const Rows<S>& rows) {
     return pack(*scratch_, threads_, kernel_, rows, maps_travelling_rows(), centre_);
   }
+  /// Own rows of a set, of which only targets are sent.
+  Shard<S> without_elements(int k) const {
+    Shard<S> out = shards_[at(k)];
+    out.layout.cols = out.layout.numbers = 0;
+    out.rows = Rows<S>(nullptr, own_rows(k), 0);
+    return out;
+  }
+
   // ---- before -------------------------------------------------------------------------------
 
   /// Leaves out own rows of a set that have no label, piece by piece. What does not fit stays, for
