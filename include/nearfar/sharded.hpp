@@ -24,6 +24,7 @@
 #include "nearfar/sharded/ko_leo.hpp"
 #include "nearfar/sharded/lifted_structure.hpp"
 #include "nearfar/sharded/linear_contrastive.hpp"
+#include "nearfar/sharded/margin_loss.hpp"
 #include "nearfar/sharded/matryoshka.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
 #include "nearfar/sharded/multi_similarity.hpp"

@@ -575,6 +575,15 @@ TEST(ShardedCalls, SendRowsThatVisitAndWhatTheyFindAsTheModelSays) {
               visitors * (2 * row + label + 8 + 16) + all * label + centre);
     EXPECT_EQ(labelled(SnrContrastive<float>({.reduction = nearfar::Reduction::mean})),
               visitors * (2 * row + label + 8 + 8 + 32) + all * label + centre);
+    // Rows take along their margins, and how many positives and negatives they have.
+    EXPECT_EQ(labelled(MarginLoss<float>()),
+              visitors * (2 * row + label + 8 + 4 * 8 + 32) + all * label + centre);
+    // The gradient of boundaries is summed in the order of ranks.
+    const Matrix<float> boundaries = Matrix<float>::Ones(4, 1);
+    EXPECT_EQ(bytes([&](Exchange& e, const auto& x, auto& dx, auto& d_boundaries) {
+                MarginLoss<float>().forward_backward(e, x, labels, boundaries, dx, d_boundaries);
+              }),
+              visitors * (2 * row + label + 8 + 4 * 8 + 32) + all * label + centre + 4 * sum);
     // Three rounds, two of them with log sums and factors from above.
     EXPECT_EQ(labelled(LiftedStructure<float>()),
               visitors * (4 * row + 3 * label + 2 * 16 + 16 + 24 + 8 + 8) + all * label + centre);

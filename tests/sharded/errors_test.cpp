@@ -341,10 +341,52 @@ TEST(ShardedErrors, OptionsOfLossesOverLabelsAreThoseOfAll) {
     expect(RankedList<float>({.imbalance = a}), "imbalance");
     expect(IntraPairVariance<float>({.negative_epsilon = a}), "negative_epsilon");
     expect(SnrContrastive<float>({.negative_margin = a}), "negative_margin");
+    expect(MarginLoss<float>({.beta = a}), "beta");
     expect_error_everywhere(
         [&] { FastAp<float>({.bins = mine ? 4 : 5}).forward(exchange, x, labels); },
         "rank 1: bins: wanted 5 as on rank 0, got 4");
   });
+}
+
+/// Boundaries of classes: other ones or another number on one process, ones that are not finite, a
+/// label without a boundary, and another kind of targets.
+TEST(ShardedErrors, OfBoundariesAreThoseOfAll) {
+  for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
+    run_team(2, [&](nearfar::Exchange& exchange) {
+      const bool mine = exchange.rank() == 1;
+      const nearfar::Sharding where(exchange, schedule);
+      const Matrix<float> x = random_rows<float>(3, 4, 1);
+      const std::vector<int> labels = {1, 1, 0};
+      const Matrix<float> betas = Matrix<float>::Ones(2, 1);
+      const nearfar::sharded::MarginLoss<float> loss;
+      const auto expect = [&](const nearfar::Targets& targets, const Matrix<float>& own,
+                              const std::string& text) {
+        Matrix<float> dx = x;
+        Matrix<float> d_betas = own;
+        expect_error_everywhere(
+            [&] {
+              loss.forward_backward(where, x, targets, own, dx.topRows(3),
+                                    d_betas.topRows(own.rows()));
+            },
+            text);
+        EXPECT_EQ(dx, x);
+        EXPECT_TRUE(same_bits(d_betas, own));
+        EXPECT_NO_THROW(loss.forward(where, x, labels, betas));
+      };
+      expect(labels, betas * (mine ? 2 : 1), "rank 1: betas (digest): wanted ");
+      expect(labels, Matrix<float>::Ones(mine ? 3 : 2, 1), "rank 1: betas: wanted 2 as on rank 0");
+      const float infinity = std::numeric_limits<float>::infinity();
+      expect(labels, Matrix<float>::Constant(2, 1, infinity),
+             "rank 0: betas: wanted finite elements");
+      expect(labels, Matrix<float>::Ones(2, 2), "rank 0: betas: wanted 2 x 1, got 2 x 2");
+      const std::vector<int> beyond = {1, mine ? 2 : 1, 0};
+      expect(beyond, betas, "rank 1: labels: wanted labels from 0 to 1");
+      const std::vector<Index> offsets = {0, 1, 2, 2};
+      const std::vector<Index> listed = {1, 0};
+      expect(nearfar::PositiveLists{offsets, listed}, betas,
+             "rank 0: labels: wanted labels, which say whose boundary an anchor has");
+    });
+  }
 }
 
 /// Losses over labels: another number of labels, another kind of targets, and rows without

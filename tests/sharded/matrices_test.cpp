@@ -182,6 +182,8 @@ TYPED_TEST(ShardedMatrices, OfBothSidesAreThoseOfOneProcess) {
   check_pairs<S>(nearfar::Dhel<S, K>({.temperature = 2}, kernel),
                  nearfar::sharded::Dhel<S, K>({.temperature = 2}, kernel), 7, 7, 4, 7);
   check_scored<S>(kernel, 7, 7, 4, 7);
+  check_labelled<S>(nearfar::MarginLoss<S, K>({.beta = 3}, kernel),
+                    nearfar::sharded::MarginLoss<S, K>({.beta = 3}, kernel), 7, 4);
   check_labelled<S>(nearfar::Nca<S, K>({.temperature = 2}, kernel),
                     nearfar::sharded::Nca<S, K>({.temperature = 2}, kernel), 7, 4);
   check_labelled<S>(nearfar::Sincere<S, K>({.temperature = 2}, kernel),

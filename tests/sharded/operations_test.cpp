@@ -78,6 +78,8 @@ TEST(ShardedOperations, OfRowsWithThemselvesAreThoseOfOneProcess) {
                         sharded::Circle<double, CountedSimilarity>());
   expect_each_pair_once(LinearContrastive<double, CountedDistance>(),
                         sharded::LinearContrastive<double, CountedDistance>());
+  expect_each_pair_once(MarginLoss<double, CountedDistance>(),
+                        sharded::MarginLoss<double, CountedDistance>());
   expect_each_pair_once(LiftedStructure<double, CountedDistance>(),
                         sharded::LiftedStructure<double, CountedDistance>());
   expect_each_pair_once(GeneralizedLiftedStructure<double, CountedDistance>(),

@@ -47,18 +47,24 @@ TYPED_TEST(ShardsIn16Bits, GiveTheNumbersOfTheSameRowsInFloat) {
     expect_rounded(dx, want_x);
     expect_rounded(dy, want_y);
 
-    const auto expect_pairs = [&](const auto& loss) {
-      const double of_float = loss.forward_backward(where, exact_x, exact_y, want_x, want_y).value;
-      EXPECT_EQ(loss.forward_backward(where, x, exact_y, got_x, got_y).value, of_float);
+    const auto expect_pairs = [&](const auto& loss, const auto&... others) {
+      const double of_float =
+          loss.forward_backward(where, exact_x, exact_y, others..., want_x, want_y).value;
+      EXPECT_EQ(loss.forward_backward(where, x, exact_y, others..., got_x, got_y).value, of_float);
       EXPECT_EQ(got_x, want_x);
       EXPECT_EQ(got_y, want_y);
-      EXPECT_EQ(loss.forward_backward(where, x, y, dx, dy).value, of_float);
+      EXPECT_EQ(loss.forward_backward(where, x, y, others..., dx, dy).value, of_float);
       expect_rounded(dx, want_x);
       expect_rounded(dy, want_y);
     };
     expect_pairs(nearfar::sharded::VicReg<float>());
     expect_pairs(nearfar::sharded::BarlowTwins<float>());
     expect_pairs(nearfar::sharded::Alignment<float>());
+    expect_pairs(nearfar::sharded::MutualInformation<float>());
+    expect_pairs(nearfar::sharded::MatryoshkaInfoNce<float>({.prefixes = {2, 7}}));
+    const std::vector<float> scores(labels.begin(), labels.end());
+    expect_pairs(nearfar::sharded::CoSent<float>(), scores);
+    expect_pairs(nearfar::sharded::Angle<float>(), scores);
     const auto expect_rows = [&](const auto& loss, const auto&... others) {
       const double of_float = loss.forward_backward(where, exact_x, others..., want_x).value;
       EXPECT_EQ(loss.forward_backward(where, x, others..., dx).value, of_float);

@@ -229,6 +229,8 @@ TYPED_TEST(ShardedTargets, OfFurtherLossesAreThoseOfOneProcess) {
   check_all<S, GeneralizedLiftedStructure<S>, sharded::GeneralizedLiftedStructure<S>>(
       GeneralizedLiftedStructureOptions{.margin = 0.8}, false);
   check_all<S, RankedList<S>, sharded::RankedList<S>>(RankedListOptions{.t_p = 2}, false);
+  check_all<S, MarginLoss<S>, sharded::MarginLoss<S>>(
+      MarginLossOptions{.beta = 2, .nu = 0.1, .reduction = Reduction::mean}, false);
   check_all<S, FastAp<S>, sharded::FastAp<S>>(FastApOptions{}, false);
   check_all<S, IntraPairVariance<S>, sharded::IntraPairVariance<S>>(
       IntraPairVarianceOptions{.positive_epsilon = 0.1}, false);

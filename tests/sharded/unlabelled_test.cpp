@@ -140,6 +140,7 @@ void expect_all(const Sharding& where, const Shard<S>& own, Reduction reduction)
   expect_of_labels(where, own, TupletMargin<S>({.reduction = reduction}));
   expect_of_labels(where, own, RankedList<S>({.reduction = reduction}));
   expect_of_labels(where, own, FastAp<S>({.reduction = reduction}));
+  expect_of_labels(where, own, MarginLoss<S>({.nu = 0.5, .reduction = reduction}));
   expect_of_labels(where, own, IntraPairVariance<S>({.reduction = reduction}));
   expect_of_labels(where, own, SnrContrastive<S>({.reduction = reduction}));
   for (const nearfar::Mining mining : {nearfar::Mining::batch_hard, nearfar::Mining::all}) {

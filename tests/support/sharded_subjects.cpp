@@ -67,6 +67,39 @@ class ShardedSubjects {
                     }});
   }
 
+  /// The margin based loss with a boundary for each of the seven labels.
+  template <class One, class Many, class Options>
+  void add_boundaries(const std::string& name, const Options& options) {
+    const Matrix<S> betas = random_rows<S>(7, 1, 73).cwiseAbs();
+    const auto with_betas = [](Outcome<S>& out, const Matrix<S>& d_betas) {
+      for (Index c = 0; c < d_betas.size(); ++c) {
+        out.numbers.push_back(static_cast<double>(d_betas(c, 0)));
+      }
+    };
+    list.push_back({name, 1, true,
+                    [=](const Batch<S>& x) {
+                      Outcome<S> out;
+                      out.gradients.resize(1);
+                      Matrix<S> d_betas;
+                      fill(out, One(options).forward_backward(x.rows[0], x.labels, betas,
+                                                              out.gradients[0], d_betas));
+                      with_betas(out, d_betas);
+                      return out;
+                    },
+                    [=](const nearfar::Sharding& where, const Batch<S>& x) {
+                      Outcome<S> out;
+                      out.gradients.resize(1);
+                      Matrix<S> d_betas;
+                      fill(out, Many(options).forward_backward(where, x.rows[0], x.labels, betas,
+                                                               out.gradients[0], d_betas));
+                      with_betas(out, d_betas);
+                      return out;
+                    },
+                    [=](const nearfar::Sharding& where, const Batch<S>& x) {
+                      return Many(options).forward(where, x.rows[0], x.labels, betas);
+                    }});
+  }
+
   /// Losses of pairs with target scores, which follow from the rows, some of them equal.
   template <class One, class Many, class Options>
   void add_scored(const std::string& name, const Options& options) {
@@ -362,6 +395,20 @@ std::vector<ShardedSubject<S>> sharded_subjects() {
   all.template add_views<HardNegative<S>, sharded::HardNegative<S>>(
       "HardNegative at its limit Cosine",
       HardNegativeOptions{.temperature = 0.4, .positive_prior = 0.9, .concentration = 0});
+  // The margin based loss, with one boundary and with one for each class.
+  const auto add_margins = [&]<class K>(K, const std::string& kernel) {
+    for (const Reduction r : {Reduction::mean, Reduction::mean_nonzero}) {
+      const MarginLossOptions options{.margin = 0.3, .beta = 0.4, .nu = 0.1, .reduction = r};
+      all.template add_labelled<MarginLoss<S, K>, sharded::MarginLoss<S, K>>("MarginLoss " + kernel,
+                                                                             options);
+      all.template add_boundaries<MarginLoss<S, K>, sharded::MarginLoss<S, K>>(
+          "MarginLoss of classes " + kernel, options);
+    }
+  };
+  add_margins(Cosine(), "Cosine");
+  add_margins(InnerProduct(), "InnerProduct");
+  add_margins(Euclidean(), "Euclidean");
+  add_margins(CosineDistance(), "CosineDistance");
   // Pairs with target scores.
   const auto add_scored = [&]<class K>(K, const std::string& kernel) {
     all.template add_scored<CoSent<S, K>, sharded::CoSent<S, K>>("CoSent " + kernel,

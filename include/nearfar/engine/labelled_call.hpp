@@ -163,6 +163,12 @@ class LabelledCall {
     return sum;
   }
 
+  /// As Call has it.
+  template <class T, class Add>
+  void sum_over_rows(T* sums, Index count, const Add& add) const {
+    call_.sum_over_rows(sums, count, add);
+  }
+
   /// True if positives are the other rows of a class and negatives all rows of other classes.
   bool is_by_class() const { return same_rows_ && rule_.by_labels() && !excluded_.any(); }
 

@@ -2,6 +2,7 @@
 
 #include "nearfar/core/reduce.hpp"
 #include "nearfar/engine/positive_rule.hpp"
+#include "nearfar/engine/visiting_rows.hpp"
 #include "nearfar/loops/linear_contrastive.hpp"
 
 /// \file
@@ -49,6 +50,8 @@ class MarginTerm final : public LabelledTerm<S> {
                     row.counts.negative * static_cast<double>(row.hinges.negative.active));
   }
 
+  bool gradient_is_local() const override { return true; }
+
   void start(Index i) override { rows_[i].hinges = {}; }
 
   void accumulate(Index i, Index first, Index n, const S* s) override {
@@ -70,11 +73,41 @@ class MarginTerm final : public LabelledTerm<S> {
   void gradient(Index i, Index first, Index n, const S* s, S* g) override {
     const MarginRow<S>& row = rows_[i];
     const RowPositives<S> positives(this->rule(), i, first, n);
-    const double above = sign_ * row_upstream(upstream_, i);
+    const double above = sign_ * upstream_[i];
     loops_.gradient(
         n, s, sign_, positives.mask(), row.margins,
         {static_cast<S>(-above * row.counts.positive), static_cast<S>(above * row.counts.negative)},
         g);
+  }
+
+  // As VisitingTerm has them.
+
+  using OpenRow = ByKind<LinearHinges>;
+  using ClosedRow = NoClosedRow;
+
+  MarginTerm of_visitors(Scratch& scratch, Index rows) const {
+    MarginTerm out = *this;
+    out.upstream_ = upstream_.of_visitors(scratch, rows);
+    out.rows_ = scratch.take<MarginRow<S>>(rows);
+    return out;
+  }
+  Index numbers_along() const { return 4 + upstream_.numbers(); }
+  void give_numbers(Index i, double* to) const {
+    const MarginRow<S>& row = rows_[i];
+    to[0] = static_cast<double>(row.margins.positive);
+    to[1] = static_cast<double>(row.margins.negative);
+    to[2] = row.counts.positive;
+    to[3] = row.counts.negative;
+    upstream_.give(i, to + 4);
+  }
+  void take_numbers(Index i, const double* from) {
+    rows_[i] = {{static_cast<S>(from[0]), static_cast<S>(from[1])}, {from[2], from[3]}, {}};
+    upstream_.take(i, from + 4);
+  }
+  OpenRow open_row(Index i) const { return rows_[i].hinges; }
+  void merge(Index i, const OpenRow& more) {
+    add(more.positive, rows_[i].hinges.positive);
+    add(more.negative, rows_[i].hinges.negative);
   }
 
  private:
@@ -85,7 +118,7 @@ class MarginTerm final : public LabelledTerm<S> {
 
   const LinearContrastiveLoops<S>& loops_ = linear_contrastive_loops<S>();
   int sign_;
-  const Upstream& upstream_;
+  VisitingUpstream upstream_;
   MarginRow<S>* rows_;
 };
 

@@ -228,6 +228,8 @@ class ShardedCall {
   const PackedRows<S>& rows(int set) const { return packed_[at(set)]; }
   /// Own rows of a set as they are sent.
   const Rows<S>& input(int set) const { return shards_[at(set)].rows; }
+  /// The caller's terms that are terms of the call.
+  const KeptRows& terms() const { return terms_; }
   /// Those of own rows that take part.
   const Targets& targets(int set) const { return sets_[at(set)].targets; }
   Index own_rows(int set) const { return packed_[at(set)].rows; }
@@ -594,6 +596,11 @@ class ShardedCall {
   }
 
   double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
+
+  /// As Call has it: opens one more output together with the gradients; the caller fills it then.
+  void open_with_gradients(GradientRows<S>& output, Index rows, Index cols) {
+    further_ = {&output, rows, cols};
+  }
 
   /// Gradients times `scale` into the caller's buffers. That of the kernel's matrix is of all
   /// processes' rows, as those of learnable numbers are.
@@ -1381,7 +1388,8 @@ class ShardedCall {
     }
     const Rows<S>& p = given_.parameter;
     outputs.push_back({&d_parameter_, p.rows(), p.cols()});
-    open_all(std::span<const Output<S>>(outputs));
+    open_all(std::span<const Output<S>>(outputs),
+             std::span<const Output<S>>(&further_, further_.rows != nullptr ? 1 : 0));
   }
 
   const Sharding where_;
@@ -1398,6 +1406,7 @@ class ShardedCall {
   Index bytes_to_keep_;  ///< left for scores that gradients need again
   KeptRows terms_;       ///< which of the caller's terms are those of the call
   GradientRows<S> d_parameter_;
+  Output<S> further_ = {};
   bool wants_parameter_ = false;  ///< by anyone
   std::vector<Introduction> introductions_;
   Index cols_ = 0;

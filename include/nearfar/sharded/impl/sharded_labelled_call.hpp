@@ -65,6 +65,8 @@ class ShardedLabelledCall {
   RowGradients<S>& d_queries() { return call_.gradients(0); }
   double row_unit() const { return call_.row_unit(); }
   Index anchors() const { return call_.own_rows(0); }
+  /// The caller's rows that are anchors.
+  const KeptRows& anchor_rows() const { return call_.terms(); }
   Index positives(Index i) const { return positives_[i]; }
   Index negatives(Index i) const { return negatives_[i]; }
   const Index* positive_counts() const { return positives_; }
@@ -179,6 +181,12 @@ class ShardedLabelledCall {
     return call_.sum(anchors(), number_of);
   }
 
+  /// As ShardedCall has it.
+  template <class T, class Add>
+  void sum_over_rows(T* sums, Index count, const Add& add) {
+    call_.sum_over_rows(sums, count, add);
+  }
+
   template <class ValueOf>
   void reduce(Reduction reduction, const ValueOf& value_of, Result& result) const {
     call_.reduce(
@@ -189,6 +197,10 @@ class ShardedLabelledCall {
     reduce(reduction_, value_of, result);
   }
   double scale(const Diagnostics& d) const { return gradient_scale(reduction_, d, upstream_); }
+  /// As ShardedCall has it.
+  void open_with_gradients(GradientRows<S>& output, Index rows, Index cols) {
+    call_.open_with_gradients(output, rows, cols);
+  }
   void scatter(double scale) { call_.scatter(scale); }
 
  private:
