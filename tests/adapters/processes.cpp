@@ -162,6 +162,11 @@ TEST(ShardedTensors, AreThoseOfOneProcess) {
   EXPECT_ONE_PROCESS_OF_PAIRS(nt_xent);
   EXPECT_ONE_PROCESS_OF_PAIRS(clip);
   EXPECT_ONE_PROCESS_OF_PAIRS(sig_lip);
+  EXPECT_ONE_PROCESS_OF_PAIRS(rince);
+  EXPECT_ONE_PROCESS_OF_PAIRS(rince_views);
+  EXPECT_ONE_PROCESS_OF_PAIRS(dclw);
+  EXPECT_ONE_PROCESS_OF_PAIRS(dhel);
+  EXPECT_ONE_PROCESS_OF_PAIRS(mutual_information);
   EXPECT_ONE_PROCESS_OVER_LABELS(sup_con);
   EXPECT_ONE_PROCESS_OVER_LABELS(hadsell);
   EXPECT_ONE_PROCESS_OVER_LABELS(linear_contrastive);
@@ -169,6 +174,15 @@ TEST(ShardedTensors, AreThoseOfOneProcess) {
   EXPECT_ONE_PROCESS_OVER_LABELS(circle);
   EXPECT_ONE_PROCESS_OVER_LABELS(lifted_structure);
   EXPECT_ONE_PROCESS_OVER_LABELS(mined_triplet);
+  EXPECT_ONE_PROCESS_OVER_LABELS(fast_ap);
+  EXPECT_ONE_PROCESS_OVER_LABELS(generalized_lifted_structure);
+  EXPECT_ONE_PROCESS_OVER_LABELS(intra_pair_variance);
+  EXPECT_ONE_PROCESS_OVER_LABELS(margin_loss);
+  EXPECT_ONE_PROCESS_OVER_LABELS(nca);
+  EXPECT_ONE_PROCESS_OVER_LABELS(ranked_list);
+  EXPECT_ONE_PROCESS_OVER_LABELS(sincere);
+  EXPECT_ONE_PROCESS_OVER_LABELS(snr_contrastive);
+  EXPECT_ONE_PROCESS_OVER_LABELS(tuplet_margin);
 }
 
 #define EXPECT_FLOATS_ROUNDED_OF_PAIRS(name)                                  \
@@ -185,6 +199,11 @@ TEST(ShardedTensors, TakeRowsOf16Bits) {
   EXPECT_FLOATS_ROUNDED_OF_PAIRS(nt_xent);
   EXPECT_FLOATS_ROUNDED_OF_PAIRS(clip);
   EXPECT_FLOATS_ROUNDED_OF_PAIRS(sig_lip);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(rince);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(rince_views);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(dclw);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(dhel);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(mutual_information);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(sup_con);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(hadsell);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(linear_contrastive);
@@ -192,6 +211,38 @@ TEST(ShardedTensors, TakeRowsOf16Bits) {
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(circle);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(lifted_structure);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(mined_triplet);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(fast_ap);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(generalized_lifted_structure);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(intra_pair_variance);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(margin_loss);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(nca);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(ranked_list);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(sincere);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(snr_contrastive);
+  EXPECT_FLOATS_ROUNDED_OVER_LABELS(tuplet_margin);
+}
+
+/// Prefixes, and pairs with target scores.
+TEST(ShardedTensors, TakeWhatComesWithPairs) {
+  const nearfar::MatryoshkaOptions options = {.prefixes = {2, 3, 5}};
+  expect_one_process(
+      2,
+      [&](Sharding where, const auto& x, const Tensor&) {
+        return sharded::matryoshka_info_nce(where, x[0], x[1], options);
+      },
+      [&](const auto& x, const Tensor&) {
+        return libtorch::matryoshka_info_nce(x[0], x[1], options);
+      },
+      false);
+  expect_one_process(
+      2,
+      [](Sharding where, const auto& x, const Tensor& labels) {
+        return sharded::co_sent(where, x[0], x[1], labels.to(x[0].scalar_type()));
+      },
+      [](const auto& x, const Tensor& labels) {
+        return libtorch::co_sent(x[0], x[1], labels.to(x[0].scalar_type()));
+      },
+      false);
 }
 
 TEST(ShardedTensors, TakeTargets) {

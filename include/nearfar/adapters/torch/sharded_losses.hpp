@@ -1,19 +1,37 @@
 #pragma once
 
 #include <concepts>
+#include <tuple>
+#include <utility>
 
 #include "nearfar/adapters/torch/call.hpp"
+#include "nearfar/adapters/torch/label_losses.hpp"
+#include "nearfar/adapters/torch/row_losses.hpp"
 #include "nearfar/sharded/circle.hpp"
 #include "nearfar/sharded/clip.hpp"
+#include "nearfar/sharded/co_sent.hpp"
+#include "nearfar/sharded/dclw.hpp"
+#include "nearfar/sharded/dhel.hpp"
+#include "nearfar/sharded/fast_ap.hpp"
+#include "nearfar/sharded/generalized_lifted_structure.hpp"
 #include "nearfar/sharded/hadsell.hpp"
 #include "nearfar/sharded/info_nce.hpp"
+#include "nearfar/sharded/intra_pair_variance.hpp"
 #include "nearfar/sharded/lifted_structure.hpp"
 #include "nearfar/sharded/linear_contrastive.hpp"
+#include "nearfar/sharded/margin_loss.hpp"
+#include "nearfar/sharded/matryoshka.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
 #include "nearfar/sharded/multi_similarity.hpp"
+#include "nearfar/sharded/mutual_information.hpp"
+#include "nearfar/sharded/nca.hpp"
 #include "nearfar/sharded/nt_xent.hpp"
+#include "nearfar/sharded/ranked_list.hpp"
+#include "nearfar/sharded/rince.hpp"
 #include "nearfar/sharded/sig_lip.hpp"
+#include "nearfar/sharded/sincere.hpp"
 #include "nearfar/sharded/sup_con.hpp"
+#include "nearfar/sharded/tuplet_margin.hpp"
 
 /// \file
 /// Losses of batches that are split over processes, as functions of tensors: `where` (an
@@ -125,6 +143,86 @@ Tensor sig_lip(const Sharding& where, const Tensor& images, const Tensor& texts,
 
 namespace detail {
 
+/// A loss of two sets of rows without targets, whose temperature may be learnt.
+template <template <class S, Kernel K> class Loss, class R, class Options, class K>
+Tensor over_pairs(const Sharding& where, RowInput (&&rows)[2], const Options& options,
+                  const TemperatureTensor& learnt, const K& kernel) {
+  return call<Loss, R>(
+      std::move(rows), options, kernel, temperature_of<Options, R>(learnt),
+      [where](const auto& views) { return std::tuple(where, views[0], views[1]); });
+}
+
+}  // namespace detail
+
+/// sharded::MatryoshkaInfoNce: own key i is the positive of own query i.
+template <class K = Cosine>
+Tensor matryoshka_info_nce(const Sharding& where, const Tensor& queries, const Tensor& keys,
+                           const MatryoshkaOptions& options, const TemperatureTensor& learnt = {},
+                           const K& kernel = {}) {
+  return detail::over_pairs<nearfar::sharded::MatryoshkaInfoNce, MatryoshkaResult>(
+      where, {{"queries", queries}, {"keys", keys}}, options, learnt, kernel);
+}
+
+/// sharded::Rince: own key i is the positive of own query i, which may be wrong.
+template <class K = Cosine>
+Tensor rince(const Sharding& where, const Tensor& queries, const Tensor& keys,
+             const RinceOptions& options = {}, const TemperatureTensor& learnt = {},
+             const K& kernel = {}) {
+  return detail::over_pairs<nearfar::sharded::Rince, TemperatureResult>(
+      where, {{"queries", queries}, {"keys", keys}}, options, learnt, kernel);
+}
+
+/// sharded::RinceViews: both views of own samples.
+template <class K = Cosine>
+Tensor rince_views(const Sharding& where, const Tensor& view1, const Tensor& view2,
+                   const RinceViewsOptions& options = {}, const TemperatureTensor& learnt = {},
+                   const K& kernel = {}) {
+  return detail::over_pairs<nearfar::sharded::RinceViews, TemperatureResult>(
+      where, {{"view1", view1}, {"view2", view2}}, options, learnt, kernel);
+}
+
+/// sharded::Dclw: likewise.
+template <class K = Cosine>
+Tensor dclw(const Sharding& where, const Tensor& view1, const Tensor& view2,
+            const DclwOptions& options = {}, const TemperatureTensor& learnt = {},
+            const K& kernel = {}) {
+  return detail::over_pairs<nearfar::sharded::Dclw, TemperatureResult>(
+      where, {{"view1", view1}, {"view2", view2}}, options, learnt, kernel);
+}
+
+/// sharded::Dhel: likewise.
+template <class K = Cosine>
+Tensor dhel(const Sharding& where, const Tensor& view1, const Tensor& view2,
+            const DhelOptions& options = {}, const TemperatureTensor& learnt = {},
+            const K& kernel = {}) {
+  return detail::over_pairs<nearfar::sharded::Dhel, TemperatureResult>(
+      where, {{"view1", view1}, {"view2", view2}}, options, learnt, kernel);
+}
+
+/// sharded::MutualInformation: own joint samples. Its negative is the loss of a critic.
+template <class K = InnerProduct>
+Tensor mutual_information(const Sharding& where, const Tensor& x, const Tensor& y,
+                          const MutualInformationOptions& options = {},
+                          const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::over_pairs<nearfar::sharded::MutualInformation, MutualInformationResult>(
+      where, {{"x", x}, {"y", y}}, options, learnt, kernel);
+}
+
+/// sharded::CoSent: own pairs and their target scores (N_r), constants.
+template <class K = Cosine>
+Tensor co_sent(const Sharding& where, const Tensor& a, const Tensor& b, const Tensor& scores,
+               const CoSentOptions& options = {}, const ScaleTensor& learnt = {},
+               const K& kernel = {}) {
+  return detail::call<nearfar::sharded::CoSent, CoSentResult>(
+      {{"a", a}, {"b", b}}, options, kernel,
+      {{"scale", learnt.scale, &CoSentOptions::scale, &CoSentResult::d_scale}},
+      [where, own = detail::rows_and_numbers<2>("scores", scores, b)](const auto& views) {
+        return std::tuple_cat(std::tuple(where), own(views));
+      });
+}
+
+namespace detail {
+
 /// A loss of own rows with their targets.
 template <template <class S, Kernel K> class Loss, class R, class Options, class K>
 Tensor over_labels(const Sharding& where, const Tensor& x, const TensorTargets& labels,
@@ -193,5 +291,35 @@ Tensor mined_triplet(const Sharding& where, const Tensor& x, const TensorTargets
   return detail::over_labels<nearfar::sharded::MinedTriplet, MinedTripletResult>(where, x, labels,
                                                                                  options, kernel);
 }
+
+/// Likewise: sharded::FastAp, GeneralizedLiftedStructure, IntraPairVariance, MarginLoss, Nca,
+/// RankedList, Sincere, SnrContrastive and TupletMargin, with options, learnt numbers and kernels
+/// of the function of one process.
+#define NEARFAR_TORCH_SHARDED_OVER_LABELS(name, Class)                                          \
+  template <class K = detail::OwnKernel<registered::name>>                                      \
+  requires(!detail::LearnsNumber<registered::name>) Tensor name(                                \
+      const Sharding& where, const Tensor& x, const TensorTargets& labels,                      \
+      const registered::name::Options& options = {}, const K& kernel = {}) {                    \
+    return detail::over_labels<nearfar::sharded::Class, detail::LabelResult<registered::name>>( \
+        where, x, labels, options, kernel);                                                     \
+  }                                                                                             \
+  template <class K = detail::OwnKernel<registered::name>>                                      \
+  requires(detail::LearnsNumber<registered::name>) Tensor name(                                 \
+      const Sharding& where, const Tensor& x, const TensorTargets& labels,                      \
+      const registered::name::Options& options = {},                                            \
+      const detail::LearntTensor<registered::name>& learnt = {}, const K& kernel = {}) {        \
+    return detail::over_labels<nearfar::sharded::Class, detail::LabelResult<registered::name>>( \
+        where, x, labels, options, kernel, detail::learnt_by<registered::name>(learnt));        \
+  }
+NEARFAR_TORCH_SHARDED_OVER_LABELS(fast_ap, FastAp)
+NEARFAR_TORCH_SHARDED_OVER_LABELS(generalized_lifted_structure, GeneralizedLiftedStructure)
+NEARFAR_TORCH_SHARDED_OVER_LABELS(intra_pair_variance, IntraPairVariance)
+NEARFAR_TORCH_SHARDED_OVER_LABELS(margin_loss, MarginLoss)
+NEARFAR_TORCH_SHARDED_OVER_LABELS(nca, Nca)
+NEARFAR_TORCH_SHARDED_OVER_LABELS(ranked_list, RankedList)
+NEARFAR_TORCH_SHARDED_OVER_LABELS(sincere, Sincere)
+NEARFAR_TORCH_SHARDED_OVER_LABELS(snr_contrastive, SnrContrastive)
+NEARFAR_TORCH_SHARDED_OVER_LABELS(tuplet_margin, TupletMargin)
+#undef NEARFAR_TORCH_SHARDED_OVER_LABELS
 
 }  // namespace nearfar::libtorch::sharded
