@@ -156,6 +156,10 @@ void expect_floats_rounded(std::size_t sets, const Many& many) {
         return sharded::name(where, x[0], labels);              \
       },                                                        \
       [](const auto& x, const Tensor& labels) { return libtorch::name(x[0], labels); }, false)
+#define EXPECT_ONE_PROCESS_OF_ROWS(name)                                                          \
+  expect_one_process(                                                                             \
+      1, [](Sharding where, const auto& x, const Tensor&) { return sharded::name(where, x[0]); }, \
+      [](const auto& x, const Tensor&) { return libtorch::name(x[0]); }, false)
 
 TEST(ShardedTensors, AreThoseOfOneProcess) {
   EXPECT_ONE_PROCESS_OF_PAIRS(info_nce);
@@ -167,6 +171,10 @@ TEST(ShardedTensors, AreThoseOfOneProcess) {
   EXPECT_ONE_PROCESS_OF_PAIRS(dclw);
   EXPECT_ONE_PROCESS_OF_PAIRS(dhel);
   EXPECT_ONE_PROCESS_OF_PAIRS(mutual_information);
+  EXPECT_ONE_PROCESS_OF_PAIRS(hard_negative);
+  EXPECT_ONE_PROCESS_OF_PAIRS(vic_reg);
+  EXPECT_ONE_PROCESS_OF_PAIRS(barlow_twins);
+  EXPECT_ONE_PROCESS_OF_PAIRS(alignment);
   EXPECT_ONE_PROCESS_OVER_LABELS(sup_con);
   EXPECT_ONE_PROCESS_OVER_LABELS(hadsell);
   EXPECT_ONE_PROCESS_OVER_LABELS(linear_contrastive);
@@ -183,6 +191,9 @@ TEST(ShardedTensors, AreThoseOfOneProcess) {
   EXPECT_ONE_PROCESS_OVER_LABELS(sincere);
   EXPECT_ONE_PROCESS_OVER_LABELS(snr_contrastive);
   EXPECT_ONE_PROCESS_OVER_LABELS(tuplet_margin);
+  EXPECT_ONE_PROCESS_OF_ROWS(uniformity);
+  EXPECT_ONE_PROCESS_OF_ROWS(ko_leo);
+  EXPECT_ONE_PROCESS_OF_ROWS(gor);
 }
 
 #define EXPECT_FLOATS_ROUNDED_OF_PAIRS(name)                                  \
@@ -193,6 +204,9 @@ TEST(ShardedTensors, AreThoseOfOneProcess) {
   expect_floats_rounded(1, [](Sharding where, const auto& x, const Tensor& labels) { \
     return sharded::name(where, x[0], labels);                                       \
   })
+#define EXPECT_FLOATS_ROUNDED_OF_ROWS(name) \
+  expect_floats_rounded(                    \
+      1, [](Sharding where, const auto& x, const Tensor&) { return sharded::name(where, x[0]); })
 
 TEST(ShardedTensors, TakeRowsOf16Bits) {
   EXPECT_FLOATS_ROUNDED_OF_PAIRS(info_nce);
@@ -204,6 +218,10 @@ TEST(ShardedTensors, TakeRowsOf16Bits) {
   EXPECT_FLOATS_ROUNDED_OF_PAIRS(dclw);
   EXPECT_FLOATS_ROUNDED_OF_PAIRS(dhel);
   EXPECT_FLOATS_ROUNDED_OF_PAIRS(mutual_information);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(hard_negative);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(vic_reg);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(barlow_twins);
+  EXPECT_FLOATS_ROUNDED_OF_PAIRS(alignment);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(sup_con);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(hadsell);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(linear_contrastive);
@@ -220,10 +238,14 @@ TEST(ShardedTensors, TakeRowsOf16Bits) {
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(sincere);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(snr_contrastive);
   EXPECT_FLOATS_ROUNDED_OVER_LABELS(tuplet_margin);
+  EXPECT_FLOATS_ROUNDED_OF_ROWS(uniformity);
+  EXPECT_FLOATS_ROUNDED_OF_ROWS(ko_leo);
+  EXPECT_FLOATS_ROUNDED_OF_ROWS(gor);
 }
 
-/// Prefixes, and pairs with target scores.
-TEST(ShardedTensors, TakeWhatComesWithPairs) {
+/// Prefixes, pairs with target scores, slices, boundaries of classes, whose gradient is that of the
+/// whole batch, and ids.
+TEST(ShardedTensors, TakeWhatComesWithRows) {
   const nearfar::MatryoshkaOptions options = {.prefixes = {2, 3, 5}};
   expect_one_process(
       2,
@@ -243,6 +265,45 @@ TEST(ShardedTensors, TakeWhatComesWithPairs) {
         return libtorch::co_sent(x[0], x[1], labels.to(x[0].scalar_type()));
       },
       false);
+  expect_one_process(
+      2,
+      [](Sharding where, const auto& x, const Tensor& labels) {
+        return sharded::angle(where, x[0], x[1], labels.to(x[0].scalar_type()));
+      },
+      [](const auto& x, const Tensor& labels) {
+        return libtorch::angle(x[0], x[1], labels.to(x[0].scalar_type()));
+      },
+      false);
+  const Tensor slices = rows(7, 5, 9);
+  expect_one_process(
+      1,
+      [&](Sharding where, const auto& x, const Tensor&) {
+        return sharded::sig_reg(where, x[0], slices);
+      },
+      [&](const auto& x, const Tensor&) { return libtorch::sig_reg(x[0], slices); }, false);
+  expect_one_process(
+      2,
+      [](Sharding where, const auto& x, const Tensor& labels) {
+        return sharded::hard_negative(where, x[0], x[1], TensorTargets().ids(labels));
+      },
+      [](const auto& x, const Tensor& labels) {
+        return libtorch::hard_negative(x[0], x[1], TensorTargets().ids(labels));
+      },
+      false);
+  const auto boundaries = [] { return at::linspace(0.5, 2, 4, at::kDouble).requires_grad_(true); };
+  const Tensor want = boundaries();
+  const Tensor got = boundaries();
+  expect_one_process(
+      1,
+      [&](Sharding where, const auto& x, const Tensor& labels) {
+        got.mutable_grad().reset();
+        return sharded::margin_loss_per_class(where, x[0], labels, got, {.nu = 0.3});
+      },
+      [&](const auto& x, const Tensor& labels) {
+        return libtorch::margin_loss_per_class(x[0], labels, want, {.nu = 0.3});
+      },
+      false);
+  expect_close(got.grad(), want.grad());
 }
 
 TEST(ShardedTensors, TakeTargets) {

@@ -7,6 +7,9 @@
 #include "nearfar/adapters/torch/call.hpp"
 #include "nearfar/adapters/torch/label_losses.hpp"
 #include "nearfar/adapters/torch/row_losses.hpp"
+#include "nearfar/adapters/torch/set_losses.hpp"
+#include "nearfar/sharded/alignment.hpp"
+#include "nearfar/sharded/barlow_twins.hpp"
 #include "nearfar/sharded/circle.hpp"
 #include "nearfar/sharded/clip.hpp"
 #include "nearfar/sharded/co_sent.hpp"
@@ -14,9 +17,12 @@
 #include "nearfar/sharded/dhel.hpp"
 #include "nearfar/sharded/fast_ap.hpp"
 #include "nearfar/sharded/generalized_lifted_structure.hpp"
+#include "nearfar/sharded/gor.hpp"
 #include "nearfar/sharded/hadsell.hpp"
+#include "nearfar/sharded/hard_negative.hpp"
 #include "nearfar/sharded/info_nce.hpp"
 #include "nearfar/sharded/intra_pair_variance.hpp"
+#include "nearfar/sharded/ko_leo.hpp"
 #include "nearfar/sharded/lifted_structure.hpp"
 #include "nearfar/sharded/linear_contrastive.hpp"
 #include "nearfar/sharded/margin_loss.hpp"
@@ -29,9 +35,12 @@
 #include "nearfar/sharded/ranked_list.hpp"
 #include "nearfar/sharded/rince.hpp"
 #include "nearfar/sharded/sig_lip.hpp"
+#include "nearfar/sharded/sig_reg.hpp"
 #include "nearfar/sharded/sincere.hpp"
 #include "nearfar/sharded/sup_con.hpp"
 #include "nearfar/sharded/tuplet_margin.hpp"
+#include "nearfar/sharded/uniformity.hpp"
+#include "nearfar/sharded/vic_reg.hpp"
 
 /// \file
 /// Losses of batches that are split over processes, as functions of tensors: `where` (an
@@ -321,5 +330,129 @@ NEARFAR_TORCH_SHARDED_OVER_LABELS(sincere, Sincere)
 NEARFAR_TORCH_SHARDED_OVER_LABELS(snr_contrastive, SnrContrastive)
 NEARFAR_TORCH_SHARDED_OVER_LABELS(tuplet_margin, TupletMargin)
 #undef NEARFAR_TORCH_SHARDED_OVER_LABELS
+
+/// sharded::MarginLoss with a boundary for each class, betas (C), the same on all processes, which
+/// get the gradient of the whole batch.
+template <class K = Euclidean>
+Tensor margin_loss_per_class(const Sharding& where, const Tensor& x, const TensorTargets& labels,
+                             const Tensor& betas, const MarginLossOptions& options = {},
+                             const K& kernel = {}) {
+  return detail::call<nearfar::sharded::MarginLoss, Result>(
+      {{"x", x}, {"betas", detail::column_of_boundaries(betas)}}, options, kernel, {},
+      [where, labels](const auto& views) {
+        return std::tuple(where, views[0], labels.view(), views[1]);
+      });
+}
+
+namespace detail {
+
+// Losses without a choice of kernel, as `call` takes them.
+template <class S, Kernel>
+using ShardedHardNegative = nearfar::sharded::HardNegative<S>;
+template <class S, Kernel>
+using ShardedVicReg = nearfar::sharded::VicReg<S>;
+template <class S, Kernel>
+using ShardedBarlowTwins = nearfar::sharded::BarlowTwins<S>;
+template <class S, Kernel>
+using ShardedAlignment = nearfar::sharded::Alignment<S>;
+template <class S, Kernel>
+using ShardedUniformity = nearfar::sharded::Uniformity<S>;
+template <class S, Kernel>
+using ShardedKoLeo = nearfar::sharded::KoLeo<S>;
+template <class S, Kernel>
+using ShardedGor = nearfar::sharded::Gor<S>;
+template <class S, Kernel>
+using ShardedSigReg = nearfar::sharded::SigReg<S>;
+template <class S, Kernel>
+using ShardedAngle = nearfar::sharded::Angle<S>;
+
+/// A loss of one or two sets of rows.
+template <template <class S, Kernel K> class Loss, std::size_t sets, class Options>
+Tensor of_sets(const Sharding& where, RowInput (&&rows)[sets], const Options& options) {
+  return call<Loss, Result>(std::move(rows), options, Cosine(), {}, [where](const auto& views) {
+    if constexpr (sets == 1) {
+      return std::tuple(where, views[0]);
+    } else {
+      return std::tuple(where, views[0], views[1]);
+    }
+  });
+}
+
+}  // namespace detail
+
+/// sharded::HardNegative: both views of own samples, with ids of these or without.
+template <std::same_as<TensorTargets> T>
+Tensor hard_negative(const Sharding& where, const Tensor& view1, const Tensor& view2,
+                     const T& targets, const HardNegativeOptions& options = {},
+                     const TemperatureTensor& learnt = {}) {
+  return detail::call<detail::ShardedHardNegative>(
+      {{"view1", view1}, {"view2", view2}}, options, Cosine(),
+      detail::temperature_of<HardNegativeOptions, TemperatureResult>(learnt),
+      detail::both(where, targets));
+}
+inline Tensor hard_negative(const Sharding& where, const Tensor& view1, const Tensor& view2,
+                            const HardNegativeOptions& options = {},
+                            const TemperatureTensor& learnt = {}) {
+  return hard_negative(where, view1, view2, TensorTargets(), options, learnt);
+}
+
+/// sharded::VicReg: both views of own samples.
+inline Tensor vic_reg(const Sharding& where, const Tensor& view1, const Tensor& view2,
+                      const VicRegOptions& options = {}) {
+  return detail::of_sets<detail::ShardedVicReg>(where, {{"view1", view1}, {"view2", view2}},
+                                                options);
+}
+
+/// sharded::BarlowTwins: likewise.
+inline Tensor barlow_twins(const Sharding& where, const Tensor& view1, const Tensor& view2,
+                           const BarlowTwinsOptions& options = {}) {
+  return detail::of_sets<detail::ShardedBarlowTwins>(where, {{"view1", view1}, {"view2", view2}},
+                                                     options);
+}
+
+/// sharded::Alignment: own pairs.
+inline Tensor alignment(const Sharding& where, const Tensor& x, const Tensor& y,
+                        const AlignmentOptions& options = {}) {
+  return detail::of_sets<detail::ShardedAlignment>(where, {{"x", x}, {"y", y}}, options);
+}
+
+/// sharded::Uniformity: own rows.
+inline Tensor uniformity(const Sharding& where, const Tensor& x,
+                         const UniformityOptions& options = {}) {
+  return detail::of_sets<detail::ShardedUniformity>(where, {{"x", x}}, options);
+}
+
+/// sharded::KoLeo: own rows.
+inline Tensor ko_leo(const Sharding& where, const Tensor& x, const KoLeoOptions& options = {}) {
+  return detail::of_sets<detail::ShardedKoLeo>(where, {{"x", x}}, options);
+}
+
+/// sharded::Gor: own rows.
+inline Tensor gor(const Sharding& where, const Tensor& x, const GorOptions& options = {}) {
+  return detail::of_sets<detail::ShardedGor>(where, {{"x", x}}, options);
+}
+
+/// sharded::SigReg: own rows, and slices that are the same on all processes and get no gradient.
+inline Tensor sig_reg(const Sharding& where, const Tensor& x, const Tensor& slices,
+                      const SigRegOptions& options = {}) {
+  return detail::call<detail::ShardedSigReg, Result>(
+      {{"x", x}}, options, InnerProduct(), {},
+      [where, constant = detail::constant_rows("slices", slices, "x", x)]<class Views>(
+          const Views& views) {
+        using S = typename Views::value_type::Scalar;
+        return std::tuple(where, views[0], detail::rows_of<S>(constant));
+      });
+}
+
+/// sharded::Angle: as co_sent, with scores of rows as complex numbers.
+inline Tensor angle(const Sharding& where, const Tensor& a, const Tensor& b, const Tensor& scores,
+                    const AngleOptions& options = {}, const ScaleTensor& learnt = {}) {
+  return detail::call<detail::ShardedAngle, CoSentResult>(
+      {{"a", a}, {"b", b}}, options, Cosine(),
+      {{"scale", learnt.scale, &AngleOptions::scale, &CoSentResult::d_scale}},
+      [where, own = detail::rows_and_numbers<2>("scores", scores, b)](const auto& views) {
+        return std::tuple_cat(std::tuple(where), own(views));
+      });
+}
 
 }  // namespace nearfar::libtorch::sharded
