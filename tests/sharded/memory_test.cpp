@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <functional>
 #include <new>
 #include <thread>
 
@@ -39,30 +40,66 @@ using nearfar::Sharding;
 const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
 
 /// The additional memory of a process, without scores that it keeps, grows with its rows, and not
-/// with the number of processes; with `all_gather` it grows with the whole batch.
+/// with the number of processes; with `all_gather` it grows with the whole batch. (Of two processes
+/// each meets half of the other's rows, where a pair of rows meets once.)
 TEST(ShardedMemory, GrowsWithTheShardNotWithTheNumberOfProcesses) {
   constexpr Index rows = 400;
-  const auto bytes = [&](int size, Schedule schedule) {
-    std::size_t of_first = 0;
-    run_team(size, [&](Exchange& e) {
-      const Matrix<float> x = random_rows<float>(rows, 40, static_cast<std::uint64_t>(e.rank()));
-      const Matrix<float> y = random_rows<float>(rows, 40, 100);
-      const std::vector<int> labels = random_labels(rows, 5, 3);
-      nearfar::Workspace workspace(1);
-      Matrix<float> dx, dy;
-      const Sharding where(e, schedule, nearfar::GradientScale::for_summing, 0);
-      nearfar::sharded::Clip<float>().forward_backward(where, x, y, dx, dy,
-                                                       {.workspace = &workspace});
-      nearfar::sharded::SupCon<float>().forward_backward(where, x, labels, dx,
-                                                         {.workspace = &workspace});
-      if (e.rank() == 0) of_first = workspace.bytes();
-    });
-    return static_cast<double>(of_first);
+  using Call = std::function<void(const Sharding&, const Matrix<float>&, const Matrix<float>&,
+                                  const nearfar::CallOptions<float>&)>;
+  const auto check = [&](const std::string& name, const Call& call, bool gathers_rows) {
+    SCOPED_TRACE(name);
+    const auto bytes = [&](int size, Schedule schedule) {
+      std::size_t of_first = 0;
+      run_team(size, [&](Exchange& e) {
+        const Matrix<float> x = random_rows<float>(rows, 40, static_cast<std::uint64_t>(e.rank()));
+        const Matrix<float> y = random_rows<float>(rows, 40, 100);
+        nearfar::Workspace workspace(1);
+        call(Sharding(e, schedule, nearfar::GradientScale::for_summing, 0), x, y,
+             {.workspace = &workspace});
+        if (e.rank() == 0) of_first = workspace.bytes();
+      });
+      return static_cast<double>(of_first);
+    };
+    for (const Schedule schedule : {Schedule::ring, Schedule::ordered}) {
+      EXPECT_LT(bytes(8, schedule), 1.02 * bytes(4, schedule));
+    }
+    if (gathers_rows) {
+      EXPECT_GT(bytes(8, Schedule::all_gather), 2 * bytes(2, Schedule::all_gather));
+    }
   };
-  for (const Schedule schedule : {Schedule::ring, Schedule::ordered}) {
-    EXPECT_LT(bytes(8, schedule), 1.02 * bytes(2, schedule));
-  }
-  EXPECT_GT(bytes(8, Schedule::all_gather), 2 * bytes(2, Schedule::all_gather));
+  const std::vector<int> labels = random_labels(rows, 5, 3);
+  const std::vector<float> scores(labels.begin(), labels.end());
+  using namespace nearfar::sharded;
+  check(
+      "Clip",
+      [](const Sharding& where, const auto& x, const auto& y, const auto& options) {
+        Matrix<float> dx, dy;
+        Clip<float>().forward_backward(where, x, y, dx, dy, options);
+      },
+      true);
+  check(
+      "SupCon",
+      [&](const Sharding& where, const auto& x, const auto&, const auto& options) {
+        Matrix<float> dx;
+        SupCon<float>().forward_backward(where, x, labels, dx, options);
+      },
+      true);
+  check(
+      "MatryoshkaInfoNce",
+      [](const Sharding& where, const auto& x, const auto& y, const auto& options) {
+        Matrix<float> dx, dy;
+        MatryoshkaInfoNce<float>({.prefixes = {8, 40}})
+            .forward_backward(where, x, y, dx, dy, options);
+      },
+      true);
+  // Numbers are gathered, and no rows.
+  check(
+      "CoSent",
+      [&](const Sharding& where, const auto& x, const auto& y, const auto& options) {
+        Matrix<float> dx, dy;
+        CoSent<float>().forward_backward(where, x, y, scores, dx, dy, options);
+      },
+      false);
 }
 
 /// True if a call of two processes succeeded although the second may allocate only so many blocks;

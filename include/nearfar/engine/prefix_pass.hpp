@@ -193,11 +193,13 @@ class PrefixPass {
     });
   }
 
+  /// Takes what gradients need, once for all calls of `gradient`.
+  void prepare_gradients() { copy_columns(); }
+
   /// Adds the share of a block of keys to the gradients of both sides that have memory for them,
   /// of queries first .. first + count - 1. Rows are closed.
   void gradient(std::span<RowTerm<S>* const> terms, std::span<const double> weights, Index first,
                 Index count) {
-    copy_columns();
     const Index panels = tasks_of(count, height);
     const int workers = static_cast<int>(std::min<Index>(threads_, panels));
     Memory* memory = take_memory(workers, tile_width);
@@ -257,7 +259,7 @@ class PrefixPass {
 
   /// Copies keys in blocks of columns, for the gradient of the queries.
   void copy_columns() {
-    if (!queries_.gradients().wanted() || copied_ != nullptr) return;
+    if (!queries_.gradients().wanted()) return;
     const Index rows = keys_.count();
     copied_ = scratch_.take<S>(rows * columns_.stride());
     each_row(rows, threads_, [&](Index j) {

@@ -65,19 +65,22 @@ class ShardedPrefixes {
   }
 
   void gradient() {
-    call_.each_block(1,
-                     [&](const KeyBlock<S>& block, const PackedRows<S>& keys, RowGradients<S>& to) {
-                       each_pass(block, keys, &to, [&](PrefixPass<S>& pass, PrefixRows<S>& rows) {
-                         // Sums of keys end with each grid of queries, so that their order is that
-                         // of any split.
-                         for (Index first = 0; first < queries_->count(); first += block_grid) {
-                           rows.clear_gradients();
-                           pass.gradient(terms_.rows(), options_.weights, first,
-                                         std::min(block_grid, queries_->count() - first));
-                           rows.add_gradients(options_.weights, to);
-                         }
-                       });
-                     });
+    const Index n = queries_->count();
+    const auto add = [&](PrefixPass<S>& pass, PrefixRows<S>& rows, RowGradients<S>& to) {
+      pass.prepare_gradients();
+      // Sums of keys end with each grid of queries, so that their order is that of any split.
+      for (Index first = 0; first < n; first += block_grid) {
+        const ScratchLoan loan(call_.scratch());
+        rows.clear_gradients();
+        pass.gradient(terms_.rows(), options_.weights, first, std::min(block_grid, n - first));
+        rows.add_gradients(options_.weights, to);
+      }
+    };
+    call_.each_block(
+        1, [&](const KeyBlock<S>& block, const PackedRows<S>& keys, RowGradients<S>& to) {
+          each_pass(block, keys, &to,
+                    [&](PrefixPass<S>& pass, PrefixRows<S>& rows) { add(pass, rows, to); });
+        });
   }
 
   /// body(pass, block's keys) unless there are no pairs; `to`: not null where the keys need
