@@ -1,10 +1,12 @@
 #include <torch/optim/adam.h>
+#include <torch/version.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <nearfar/adapters/torch_sharded.hpp>
+#include <stdexcept>
 #include <string>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -159,6 +161,6 @@ int main(int argc, char** argv) {
       argc, argv, "libtorch_processes",
       "Trains an encoder in LibTorch without labels by SimCLR, the batch split over 1, 2, 4, ... "
       "of "
-      "the processes of torchrun, and draws their losses.",
+      "torchrun's processes, and draws their losses.",
       [&](CLI::App& app) { declare_self_supervised(app, options); }, [&] { run(options); });
 }

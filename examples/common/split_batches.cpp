@@ -57,8 +57,9 @@ void write_curves(const std::filesystem::path& folder, const std::vector<SplitTr
 
   OutputFile table(folder / "curves.csv");
   table.stream() << "step";
-  for (const SplitTraining& training : trainings)
+  for (const SplitTraining& training : trainings) {
     table.stream() << ',' << name_of_processes(training.processes);
+  }
   for (std::size_t first = 0; first + count <= one.size(); first += count) {
     table.stream() << '\n' << first + count;
     for (const SplitTraining& training : trainings) {
