@@ -55,12 +55,27 @@ struct Shard {
   nearfar::Workspace workspace{1};
 };
 
-/// For N rows a set: operations in units of N^2 D, bytes in units of one shard for each other
-/// process.
+/// What docs/sharded.md states for a loss of sets of N rows, if no scores are kept.
 struct Counts {
-  double floor;             // operations of one process
-  double ring, all_gather;  // of many
-  double bytes_ring, bytes_all_gather;
+  double one, ring, ordered, all_gather;  ///< operations, in units of N^2 D
+  double rounds;                          ///< of a ring in which shards pass through all processes
+  double visits;                          ///< of a ring in which each pair of shards meets once
+  double statistics;                      ///< bytes a row that visits
+  double gathered;                        ///< with all_gather: shards, for each other process
+
+  double operations(Schedule schedule) const {
+    return schedule == Schedule::ring ? ring : schedule == Schedule::ordered ? ordered : all_gather;
+  }
+
+  /// Bytes that each of p processes sends on average, with n rows each.
+  double bytes(Schedule schedule, double p, double n) const {
+    const double shard = n * static_cast<double>(cols * Index(sizeof(float)));
+    if (schedule == Schedule::all_gather) return gathered * (p - 1) * shard;
+    const bool odd = std::fmod(p, 2) > 0;
+    const double visitors = odd ? (p - 1) / 2 : p / 2 - 0.25;
+    return rounds * (p - 1) * shard + visits * visitors * shard +
+           statistics * (visits > 0 ? visitors : p - 1) * n;
+  }
 };
 
 /// Forward and backward of one loss, on one process and on many.
@@ -69,10 +84,6 @@ struct Subject {
   Counts counts;
   std::function<void(Shard&)> one;
   std::function<void(const Sharding&, Shard&)> many;
-
-  double operations(Schedule schedule) const {
-    return schedule == Schedule::all_gather ? counts.all_gather : counts.ring;
-  }
 };
 
 template <class One, class Many>
@@ -101,17 +112,21 @@ std::vector<Subject> subjects() {
   const double margin = typical / 10;
   return {
       of_two_sets("InfoNCE", nearfar::InfoNce<float>({.temperature = temperature}),
-                  sharded::InfoNce<float>({.temperature = temperature}), {6, 8, 6, 3, 2}),
-      of_two_sets("CLIP", nearfar::Clip<float>(), sharded::Clip<float>(), {8, 16, 12, 6, 4}),
-      of_two_sets("SigLIP", nearfar::SigLip<float>(), sharded::SigLip<float>(), {6, 6, 6, 2, 2}),
+                  sharded::InfoNce<float>({.temperature = temperature}), {6, 8, 8, 6, 3, 0, 0, 2}),
+      of_two_sets("CLIP", nearfar::Clip<float>(), sharded::Clip<float>(),
+                  {8, 8, 16, 12, 3, 0, 40, 4}),
+      of_two_sets("SigLIP", nearfar::SigLip<float>(), sharded::SigLip<float>(),
+                  {6, 6, 6, 6, 2, 0, 0, 2}),
       of_two_sets("NT-Xent", nearfar::NtXent<float>({.temperature = temperature}),
-                  sharded::NtXent<float>({.temperature = temperature}), {16, 32, 24, 6, 4}),
+                  sharded::NtXent<float>({.temperature = temperature}),
+                  {16, 16, 32, 24, 0, 6, 40, 4}),
       over_labels("SupCon", nearfar::SupCon<float>({.temperature = temperature}),
-                  sharded::SupCon<float>({.temperature = temperature}), {4, 8, 6, 3, 2}),
+                  sharded::SupCon<float>({.temperature = temperature}), {4, 4, 8, 6, 0, 3, 88, 2}),
       over_labels("Hadsell, all pairs", nearfar::HadsellContrastive<float>({.margin = typical}),
-                  sharded::HadsellContrastive<float>({.margin = typical}), {3, 6, 6, 2, 2}),
+                  sharded::HadsellContrastive<float>({.margin = typical}),
+                  {3, 3, 6, 6, 0, 2, 16, 2}),
       over_labels("triplets, batch-hard", nearfar::MinedTriplet<float>({.margin = margin}),
-                  sharded::MinedTriplet<float>({.margin = margin}), {1, 2, 2, 3, 2}),
+                  sharded::MinedTriplet<float>({.margin = margin}), {1, 1, 2, 2, 2, 1, 24, 2}),
   };
 }
 
@@ -150,13 +165,13 @@ void time_alone(double& least, int rank, const Body& body) {
 
 constexpr double long_ago = std::numeric_limits<double>::infinity();
 
-/// Bytes that the busiest process sends in a call.
+/// Bytes that a process sends in a call, the mean of all.
 double bytes_of(const Subject& subject, const Sharding& where, Communicator& world, Shard& shard) {
   const std::int64_t before = world.bytes_sent();
   subject.many(where, shard);
   auto sent = static_cast<double>(world.bytes_sent() - before);
-  MPI_Allreduce(MPI_IN_PLACE, &sent, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
-  return sent;
+  MPI_Allreduce(MPI_IN_PLACE, &sent, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  return sent / world.size();
 }
 
 void strong(Communicator& world, Index n) {
@@ -178,12 +193,11 @@ void strong(Communicator& world, Index n) {
       const auto& [schedule, name] = schedules[k];
       const double sent = bytes_of(subject, {world, schedule}, world, shard);
       if (rank > 0) continue;
-      const double hop = static_cast<double>(own) * cols * sizeof(float) * (processes - 1);
-      const double model = hop * (schedule == Schedule::all_gather ? subject.counts.bytes_all_gather
-                                                                   : subject.counts.bytes_ring);
-      const double ideal = processes * subject.counts.floor / subject.operations(schedule);
+      const Counts& counts = subject.counts;
+      const double model = counts.bytes(schedule, processes, static_cast<double>(own));
+      const double by_operations = processes * counts.one / counts.operations(schedule);
       std::printf("| %s | %td | %s | %.2f | %.2f | %.2f | %.2f | %.0f | ", subject.name.c_str(), n,
-                  name, alone, many[k], alone / many[k], ideal, sent / 1e3);
+                  name, alone, many[k], alone / many[k], by_operations, sent / 1e3);
       // With `ordered` some send more than others.
       if (schedule == Schedule::ordered) {
         std::printf("|\n");
@@ -211,7 +225,7 @@ void weak(Communicator& world, Index n) {
       if (world.rank() > 0) continue;
       const auto rows = static_cast<double>(n);
       const auto rate = [&](double ms, double p) {
-        return subject.operations(schedule) * p * rows * rows * cols / (1e6 * ms);
+        return subject.counts.operations(schedule) * p * rows * rows * cols / (1e6 * ms);
       };
       std::printf("| %s | %td | %s | %.2f | %.2f | %.1f | %.1f | %.2f |\n", subject.name.c_str(), n,
                   name, alone, many, rate(alone, 1), rate(many, processes),
@@ -228,9 +242,9 @@ void run(const std::vector<Index>& sizes) {
     std::printf("%d processes of one thread, float, D = %td, forward and backward, %s.\n\n",
                 world.size(), cols, nearfar::name_of(nearfar::active_instruction_set()));
     std::printf(
-        "| loss | N in all | schedule | ms of one process | ms of %d | times as fast | at most | "
-        "kB "
-        "sent by a process | model |\n|---|--:|---|--:|--:|--:|--:|--:|--:|\n",
+        "| loss | N in all | schedule | ms of one process | ms of %d | times as fast | by "
+        "operations, "
+        "no scores kept | kB sent by a process | model |\n|---|--:|---|--:|--:|--:|--:|--:|--:|\n",
         world.size());
   }
   for (const Index n : sizes) strong(world, n);

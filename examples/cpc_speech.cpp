@@ -5,6 +5,7 @@
 #include <iostream>
 #include <map>
 #include <nearfar/losses/cpc.hpp>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -362,15 +363,23 @@ Pixels mean_contexts(const PredictiveModel& model, const Split& data) {
 /// Accuracies of the tasks.
 using Quality = std::vector<double>;
 
-/// The accuracy on held-out recordings of linear classifiers, all trained and tuned alike.
+/// Recordings of a group that have a label, a row each, and their labels.
+struct Labelled {
+  Pixels rows;
+  std::vector<std::uint8_t> labels;
+};
+
+/// The accuracy on held-out recordings of linear classifiers, all trained and tuned alike. Threads
+/// share the groups.
 Quality judge(const Split& data, const std::vector<Task>& tasks, const Speech& speech,
               const Pixels& rows) {
   Quality quality;
   for (const Task& task : tasks) {
     const std::size_t groups = task.within_language ? speech.languages.size() : 1;
-    double right = 0;
-    double all = 0;
-    for (std::size_t group = 0; group < groups; ++group) {
+    std::vector<double> right(groups);
+    std::vector<double> all(groups);
+    parallel_for(static_cast<Index>(groups), [&](Index g) {
+      const auto group = static_cast<std::size_t>(g);
       const auto part = [&](const std::vector<std::size_t>& which) {
         std::vector<Index> members;
         std::vector<std::uint8_t> labels;
@@ -380,17 +389,18 @@ Quality judge(const Split& data, const std::vector<Task>& tasks, const Speech& s
           members.push_back(static_cast<Index>(i));
           labels.push_back(static_cast<std::uint8_t>(task.labels[i]));
         }
-        return std::pair(Pixels(rows(members, Eigen::indexing::all)), labels);
+        return Labelled{rows(members, Eigen::indexing::all), labels};
       };
-      const auto [train, train_labels] = part(data.train);
-      const auto [test, test_labels] = part(data.test);
-      if (train_labels.size() < 5 || test_labels.empty()) continue;
-      const auto count = static_cast<double>(test_labels.size());
-      right += count * tuned_linear_probe(train, train_labels, test, test_labels, Random(1),
-                                          {.epochs = 200, .batch = 32, .learning_rate = 1e-2});
-      all += count;
-    }
-    quality.push_back(all > 0 ? right / all : 0);
+      const Labelled train = part(data.train);
+      const Labelled test = part(data.test);
+      if (train.labels.size() < 5 || test.labels.empty()) return;
+      all[group] = static_cast<double>(test.labels.size());
+      right[group] = all[group] *
+                     tuned_linear_probe(train.rows, train.labels, test.rows, test.labels, Random(1),
+                                        {.epochs = 200, .batch = 32, .learning_rate = 1e-2});
+    });
+    const double count = std::accumulate(all.begin(), all.end(), 0.0);
+    quality.push_back(count > 0 ? std::accumulate(right.begin(), right.end(), 0.0) / count : 0);
   }
   return quality;
 }

@@ -47,8 +47,9 @@ Trained train(const Options& o, const Images& images, Eigen::Index capacity) {
   nearfar::Workspace workspace(o.threads);
   nearfar::KeyQueue<float> queue(std::max<Eigen::Index>(capacity, 1), encoder.outputs());
   Adam<float> adam(encoder.parameters().size());
-  BatchPass query_pass(encoder);
-  BatchPass key_pass(follower);
+  const Eigen::Index shard_rows = 16;  // batches are small
+  BatchPass query_pass(encoder, shard_rows);
+  BatchPass key_pass(follower, shard_rows);
   ShuffledBatches batches(images.training_size(), o.batch);
   const std::size_t steps = batches.per_epoch() * static_cast<std::size_t>(o.epochs);
   std::vector<Step> history;

@@ -5,21 +5,16 @@
 #include "common/parallel.hpp"
 
 namespace example {
-namespace {
 
 using Eigen::Index;
 
-constexpr Index shard_rows = 64;
-
-}  // namespace
-
 void BatchPass::split(std::size_t rows) {
   const auto count = static_cast<Index>(rows);
-  shards_.resize(static_cast<std::size_t>((count + shard_rows - 1) / shard_rows));
+  shards_.resize(static_cast<std::size_t>((count + shard_rows_ - 1) / shard_rows_));
   Index begin = 0;
   for (Shard& shard : shards_) {
     shard.begin = begin;
-    shard.size = std::min(shard_rows, count - begin);
+    shard.size = std::min(shard_rows_, count - begin);
     begin += shard.size;
   }
 }

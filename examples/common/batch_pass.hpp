@@ -19,8 +19,10 @@ using FillRow = std::function<void(std::size_t row, float* to)>;
 /// over a batch are split in the same way whatever the number of threads.
 class BatchPass {
  public:
-  /// `network` must outlive the object.
-  explicit BatchPass(const Network<float>& network) : network_(network) {}
+  /// `network` must outlive the object. A shard of `shard_rows` rows is the work of one thread:
+  /// batches of fewer rows need smaller shards for threads to share them.
+  explicit BatchPass(const Network<float>& network, Eigen::Index shard_rows = 64)
+      : network_(network), shard_rows_(shard_rows) {}
 
   /// The outputs of the network, or of one of its layers, one row a row; they stay until the next
   /// call.
@@ -44,6 +46,7 @@ class BatchPass {
   void split(std::size_t rows);
 
   const Network<float>& network_;
+  Eigen::Index shard_rows_;
   std::vector<Shard> shards_;
   Pixels outputs_;
 };

@@ -1,12 +1,14 @@
 #include "common/classifier.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <vector>
 
 #include "common/adam.hpp"
 #include "common/batches.hpp"
+#include "common/parallel.hpp"
 #include "common/schedule.hpp"
 
 namespace example {
@@ -121,17 +123,16 @@ double tuned_linear_probe(const Pixels& train, std::span<const std::uint8_t> tra
   const Pixels rest = rows_of(all.subspan(held_back));
   const std::vector<std::uint8_t> judged_labels = picked(train_labels, all.first(held_back));
   const std::vector<std::uint8_t> rest_labels = picked(train_labels, all.subspan(held_back));
-  double best = -1;
-  double best_decay = 0;
-  for (const double decay : {0.01, 0.1, 1.0, 10.0}) {
-    options.weight_decay = decay;
-    const double score = linear_probe(rest, rest_labels, judged, judged_labels, random, options);
-    if (score > best) {
-      best = score;
-      best_decay = decay;
-    }
-  }
-  options.weight_decay = best_decay;
+  constexpr std::array<double, 4> decays = {0.01, 0.1, 1, 10};
+  std::array<double, 4> scores{};
+  parallel_for(static_cast<Index>(decays.size()), [&](Index d) {
+    const auto at = static_cast<std::size_t>(d);
+    ClassifierOptions tried = options;
+    tried.weight_decay = decays[at];
+    scores[at] = linear_probe(rest, rest_labels, judged, judged_labels, random, tried);
+  });
+  options.weight_decay = decays[static_cast<std::size_t>(
+      std::max_element(scores.begin(), scores.end()) - scores.begin())];
   return linear_probe(train, train_labels, test, test_labels, random, options);
 }
 
