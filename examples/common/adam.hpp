@@ -1,7 +1,10 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
+
+#include "common/parallel.hpp"
 
 /// \file
 /// The optimizer.
@@ -38,10 +41,19 @@ class Adam {
     const S scale = static_cast<S>(1 / std::sqrt(unbias2));
     const S epsilon = static_cast<S>(options_.epsilon);
     const S keep = static_cast<S>(1 - learning_rate * options_.weight_decay);
-    mean_ = b1 * mean_ + (1 - b1) * gradient;
-    square_.array() = b2 * square_.array() + (1 - b2) * gradient.array().square();
-    parameters.array() = keep * parameters.array() -
-                         rate * mean_.array() / (scale * square_.array().sqrt() + epsilon);
+    // Each element is for itself, so that sums do not depend on the pieces.
+    constexpr Eigen::Index piece = 1 << 14;
+    parallel_for((parameters.size() + piece - 1) / piece, [&](Eigen::Index p) {
+      const Eigen::Index first = p * piece;
+      const Eigen::Index count = std::min(piece, parameters.size() - first);
+      const auto g = gradient.segment(first, count).array();
+      auto mean = mean_.segment(first, count).array();
+      auto square = square_.segment(first, count).array();
+      auto x = parameters.segment(first, count).array();
+      mean = b1 * mean + (1 - b1) * g;
+      square = b2 * square + (1 - b2) * g.square();
+      x = keep * x - rate * mean / (scale * square.sqrt() + epsilon);
+    });
   }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "nearfar/core/labels.hpp"
 #include "nearfar/core/negatives.hpp"
@@ -16,20 +17,34 @@ class ExcludedPairs {
  public:
   ExcludedPairs() = default;
 
-  /// O((N + M) log M).
+  /// O((N + M) log N): keys are many where they come from a queue, and few of them have the id of a
+  /// query.
   ExcludedPairs(Scratch& scratch, const Labels& queries, const Labels& keys)
-      : columns_(scratch.take<Index>(keys.size())), ranges_(scratch.take<Range>(queries.size())) {
-    const Index m = keys.size();
-    for (Index j = 0; j < m; ++j) columns_[j] = j;
-    std::sort(columns_, columns_ + m,
-              [&](Index a, Index b) { return keys[a] != keys[b] ? keys[a] < keys[b] : a < b; });
-    const Index* begin = columns_;
-    const Index* end = columns_ + m;
+      : ranges_(scratch.take<Range>(queries.size())) {
+    auto* const ids = scratch.take<std::int64_t>(queries.size());
+    for (Index i = 0; i < queries.size(); ++i) ids[i] = queries[i];
+    std::sort(ids, ids + queries.size());
+    const std::int64_t* const end = std::unique(ids, ids + queries.size());
+    const Index count = end - ids;
+    // The number of an id of queries; `count` for others.
+    const auto number_of = [&](std::int64_t id) {
+      const std::int64_t* const at = std::lower_bound<const std::int64_t*>(ids, end, id);
+      return at != end && *at == id ? at - ids : count;
+    };
+    // First the number of keys of each id, then the place of its next key, and last its end.
+    auto* const places = scratch.take<Index>(count + 1);
+    std::fill_n(places, count + 1, Index(0));
+    auto* const numbers = scratch.take<Index>(keys.size());
+    for (Index j = 0; j < keys.size(); ++j) ++places[numbers[j] = number_of(keys[j])];
+    Index total = 0;
+    for (Index g = 0; g < count; ++g) total += std::exchange(places[g], total);
+    columns_ = scratch.take<Index>(total);
+    for (Index j = 0; j < keys.size(); ++j) {
+      if (numbers[j] < count) columns_[places[numbers[j]]++] = j;
+    }
     for (Index i = 0; i < queries.size(); ++i) {
-      const std::int64_t id = queries[i];
-      const Index* first = std::partition_point(begin, end, [&](Index j) { return keys[j] < id; });
-      const Index* last = std::partition_point(first, end, [&](Index j) { return keys[j] == id; });
-      ranges_[i] = {first, last};
+      const Index g = number_of(queries[i]);
+      ranges_[i] = {columns_ + (g > 0 ? places[g - 1] : 0), columns_ + places[g]};
     }
   }
 
@@ -97,7 +112,7 @@ class ExcludedPairs {
     return keeps_ ? (kept_ != nullptr ? kept_[i] : i) - first_ : Index(-1);
   }
 
-  Index* columns_ = nullptr;  ///< keys by id, those of one id in order
+  Index* columns_ = nullptr;  ///< keys with ids of queries, by id, those of one id in order
   Range* ranges_ = nullptr;   ///< of each query
   bool keeps_ = false;
   const Index* kept_ = nullptr;

@@ -541,7 +541,10 @@ void chain_row(Geometry geometry, const PackedRows<S>& x, const RowGradients<S>&
   double factor = scale;
   // Of a denormal row this may overflow, and infinity times 0 is NaN.
   if (geometry == Geometry::cosine) factor = saturated<double>(scale * x.inverse_norm[i]);
-  combine(factor, g.weight[i], x.depth, x.row(i), g.data + i * x.stride, out);
+  const S* const gi = g.data + i * x.stride;
+  // Inner products have no part along the row, which need not be read.
+  const S* const along = geometry == Geometry::inner_product ? gi : x.row(i);
+  combine(factor, g.weight[i], x.depth, along, gi, out);
 }
 
 /// The same for all rows, in place.
