@@ -190,6 +190,7 @@ void run(const Options& o) {
 
 int main(int argc, char** argv) {
   Options options;
+  options.images = 30000;
   options.epochs = 1;
   // So many negatives is all that a machine with little memory has without a queue.
   options.batch = 32;
