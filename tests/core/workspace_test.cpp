@@ -43,6 +43,44 @@ TEST(Workspace, SmallerCallsReuseWhatLargerOnesLeft) {
   EXPECT_EQ(workspace.bytes(), bytes);
 }
 
+/// As with a queue that fills: a call's arrays have other sizes each time, and what is kept must
+/// not be the sum of all of them.
+TEST(Workspace, CallsThatGrowLittleByLittleKeepAFewTimesTheLargest) {
+  Workspace workspace;
+  std::vector<std::size_t> sizes;
+  constexpr Eigen::Index steps = 500;
+  for (Eigen::Index step = 1; step <= steps; ++step) {
+    Scratch scratch(&workspace);
+    for (int k = 0; k < 3; ++k) {
+      scratch.take<float>(100);
+      float* const array = scratch.take<float>(step * 1000);
+      std::fill_n(array, step * 1000, 1.0f);
+    }
+    if (sizes.empty() || workspace.bytes() != sizes.back()) sizes.push_back(workspace.bytes());
+  }
+  EXPECT_LT(sizes.size(), 50u) << "times that memory was allocated";
+  EXPECT_LT(workspace.bytes(), 3 * steps * 1000 * sizeof(float) * 5);
+}
+
+TEST(Workspace, ACallOfAShapeThatCameBeforeAllocatesNothing) {
+  Workspace workspace;
+  const auto take = [&](const std::vector<Eigen::Index>& counts) {
+    Scratch scratch(&workspace);
+    for (const Eigen::Index count : counts) scratch.take<float>(count);
+    return workspace.bytes();
+  };
+  std::size_t bytes = 0;
+  for (int round = 0; round < 3; ++round) {
+    take({100, 1 << 20, 1 << 18});
+    take({1 << 19, 1 << 19, 1 << 19});
+    const std::size_t now = take({1 << 18, 1 << 21, 100, 1 << 20});
+    if (round > 0) {
+      EXPECT_EQ(now, bytes);
+    }
+    bytes = now;
+  }
+}
+
 TEST(Workspace, ALoanGivesBackWhatWasTaken) {
   Workspace workspace;
   Scratch scratch(&workspace);

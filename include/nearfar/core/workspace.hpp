@@ -95,6 +95,7 @@ class Scratch {
     const std::size_t bytes = round_up(size) + guard_bytes;
     auto& blocks = workspace_.blocks_;
     while (block_ < blocks.size() && used_ + bytes > blocks[block_].size) {
+      if (used_ == 0) passed_over_ += blocks[block_].size;
       ++block_;
       used_ = 0;
     }
@@ -123,9 +124,12 @@ class Scratch {
 
   void add_block(std::size_t bytes) {
     // Small requests share a block. Large ones get a block of their size, so that nothing is
-    // wasted.
+    // wasted. Blocks stay where they are, so that a call of a shape that came before finds its
+    // memory again; a call that has passed over many of them has outgrown them, little by little as
+    // with a queue that fills, and gets room to grow.
     constexpr std::size_t smallest = std::size_t(1) << 16;
-    const std::size_t size = bytes > smallest ? bytes : smallest;
+    const std::size_t wanted = passed_over_ >= 2 * bytes ? 2 * bytes : bytes;
+    const std::size_t size = wanted > smallest ? wanted : smallest;
     // Blocks of at least half a huge page are aligned to a huge page: tiles are read with long
     // strides, from page to page.
     const bool large = size >= huge_page / 2;
@@ -143,6 +147,7 @@ class Scratch {
   Workspace& workspace_;
   std::size_t block_ = 0;
   std::size_t used_ = 0;
+  std::size_t passed_over_ = 0;  ///< bytes of blocks that were too small for a request
 };
 
 /// Takes back, at its end, all that was taken from `scratch` since its start. Work in parts uses it
@@ -150,10 +155,14 @@ class Scratch {
 class ScratchLoan {
  public:
   explicit ScratchLoan(Scratch& scratch)
-      : scratch_(scratch), block_(scratch.block_), used_(scratch.used_) {}
+      : scratch_(scratch),
+        block_(scratch.block_),
+        used_(scratch.used_),
+        passed_over_(scratch.passed_over_) {}
   ~ScratchLoan() {
     scratch_.block_ = block_;
     scratch_.used_ = used_;
+    scratch_.passed_over_ = passed_over_;
     scratch_.forbid_rest();
   }
   ScratchLoan(const ScratchLoan&) = delete;
@@ -163,6 +172,7 @@ class ScratchLoan {
   Scratch& scratch_;
   std::size_t block_;
   std::size_t used_;
+  std::size_t passed_over_;
 };
 
 }  // namespace detail
