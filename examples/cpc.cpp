@@ -179,7 +179,7 @@ void run(const Options& o) {
   const ImageSet& train_set = images.data.train;
   const ImageSet& test_set = images.data.test;
   nearfar::Cpc<float>(loss_of(o, train_set));  // refuses more steps than an image has rows
-  const Judge judge(images);
+  const Judge judge(images, o.gallery);
   const std::vector<std::size_t> every = spread(test_set, test_set.size());
   const auto of_model = [&](const PredictiveModel& model) {
     return judge.judge(represented(model, train_set, images.scale, judge.gallery()),

@@ -36,7 +36,7 @@ using nearfar::SequenceNegatives;
 
 struct Options : CommonOptions {
   int seeds = 3;
-  int epochs = 18;
+  int epochs = 16;
   std::size_t batch = 32;
   double learning_rate = 3e-3;
   double temperature = 1;
@@ -397,7 +397,7 @@ Quality judge(const Split& data, const std::vector<Task>& tasks, const Speech& s
       all[group] = static_cast<double>(test.labels.size());
       right[group] = all[group] *
                      tuned_linear_probe(train.rows, train.labels, test.rows, test.labels, Random(1),
-                                        {.epochs = 100, .batch = 32, .learning_rate = 1e-2});
+                                        {.epochs = 200, .batch = 32, .learning_rate = 1e-2});
     });
     const double count = std::accumulate(all.begin(), all.end(), 0.0);
     quality.push_back(count > 0 ? std::accumulate(right.begin(), right.end(), 0.0) / count : 0);

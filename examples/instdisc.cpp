@@ -49,7 +49,7 @@ void fill_bank(nearfar::MemoryBank<float>& bank, const Network<float>& encoder,
 void run(const Options& o) {
   use_threads(o.threads);
   const Images images = Images::read(o);
-  const Judge judge(images);
+  const Judge judge(images, o.gallery);
   Random random(o.seed);
   Network<float> encoder = make_encoder(images, random);
   const Quality untrained = judge.encoded(encoder);

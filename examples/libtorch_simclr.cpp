@@ -138,7 +138,7 @@ void run(const Options& o) {
   progress.finish();
   const double megabytes = peak_megabytes();
 
-  const Judge judge(images);
+  const Judge judge(images, o.gallery);
   TorchEncoder untrained = make_seeded();
   const ImageSet& test = images.data.test;
   write_quality(o, images,

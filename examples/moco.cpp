@@ -158,7 +158,7 @@ void write_queues(const Options& o, const Images& images, const Seeds& untrained
 void run(const Options& o) {
   use_threads(o.threads);
   Images images = Images::read(o);
-  const Judge judge(images);
+  const Judge judge(images, o.gallery);
   Seeds untrained;
   std::vector<Seeds> trained(o.queues.size());
   std::optional<Trained> first;
@@ -190,7 +190,9 @@ void run(const Options& o) {
 
 int main(int argc, char** argv) {
   Options options;
-  options.images = 30000;
+  // Thirteen encoders are trained and judged.
+  options.images = 40000;
+  options.gallery = 10000;
   options.epochs = 1;
   // So many negatives is all that a machine with little memory has without a queue.
   options.batch = 32;

@@ -127,7 +127,7 @@ void compare_numbers(const Options& o, const Images& images, const Communicator&
 
 /// Trains with all processes, and measures what the encoder learnt.
 void train_and_judge(const Options& o, const Images& images, Processes& processes) {
-  const Judge judge(images);
+  const Judge judge(images, o.gallery);
   Random random(o.seed);
   Network<float> encoder = make_shared_encoder(images, random, processes);
   const Network<float> untrained = encoder;

@@ -17,7 +17,7 @@ using namespace example;
 void run(const SelfSupervisedOptions& o) {
   use_threads(o.threads);
   const Images images = Images::read(o);
-  const Judge judge(images);
+  const Judge judge(images, o.gallery);
   Random random(o.seed);
   Network<float> encoder = make_encoder(images, random);
   const Quality untrained = judge.encoded(encoder);

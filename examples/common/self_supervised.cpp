@@ -16,9 +16,6 @@ using Eigen::Index;
 
 constexpr Index neighbours = 20;
 
-/// Number of training images in the gallery for held-out ones.
-constexpr std::size_t gallery_size = 20000;
-
 /// Images `which` as a network's input.
 FillRow whole_images(const ImageSet& set, const PixelScale& scale,
                      const std::vector<std::size_t>& which) {
@@ -32,6 +29,9 @@ std::vector<std::size_t> all(const ImageSet& set) { return spread(set, set.size(
 void declare_self_supervised(CLI::App& app, SelfSupervisedOptions& o) {
   app.add_option("--images", o.images, "training images to use")
       ->check(CLI::Range(16, 100000000))
+      ->capture_default_str();
+  app.add_option("--gallery", o.gallery, "training images that held-out images are classified from")
+      ->check(CLI::Range(1, 100000000))
       ->capture_default_str();
   app.add_option("--epochs", o.epochs, "times to go through them")
       ->check(CLI::Range(1, 100000))
@@ -70,8 +70,8 @@ Network<float> make_encoder(const Images& images, Random& random) {
                         random);
 }
 
-Judge::Judge(const Images& images)
-    : images_(images), gallery_(spread(images.data.train, gallery_size)) {}
+Judge::Judge(const Images& images, std::size_t gallery)
+    : images_(images), gallery_(spread(images.data.train, gallery)) {}
 
 Quality Judge::judge(const Pixels& train, const Pixels& test) const {
   const std::vector<std::uint8_t> train_labels = labels_of(images_.data.train, gallery_);

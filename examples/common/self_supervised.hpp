@@ -21,6 +21,7 @@ namespace example {
 
 struct SelfSupervisedOptions : CommonOptions {
   std::size_t images = 60000;
+  std::size_t gallery = 20000;
   int epochs = 3;
   std::size_t batch = 256;
   double learning_rate = 2e-3;
@@ -63,8 +64,8 @@ struct Quality {
 /// Measures representations, always in the same way.
 class Judge {
  public:
-  /// `images` must outlive the object.
-  explicit Judge(const Images& images);
+  /// Judges by `gallery` of the training images. `images` must outlive the object.
+  Judge(const Images& images, std::size_t gallery);
 
   Quality raw_pixels() const;
   Quality encoded(const Network<float>& encoder) const;
