@@ -26,6 +26,7 @@
 #include "nearfar/sharded/linear_contrastive.hpp"
 #include "nearfar/sharded/margin_loss.hpp"
 #include "nearfar/sharded/matryoshka.hpp"
+#include "nearfar/sharded/max_sim.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
 #include "nearfar/sharded/multi_similarity.hpp"
 #include "nearfar/sharded/mutual_information.hpp"

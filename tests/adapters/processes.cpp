@@ -81,6 +81,7 @@ Tensor own(const nearfar::Exchange& exchange, const Tensor& all) {
 void expect_close(const Tensor& got, const Tensor& want) {
   ASSERT_TRUE(got.defined());
   ASSERT_EQ(got.sizes(), want.sizes());
+  if (want.numel() == 0) return;
   EXPECT_LE((got - want).abs().max().item<double>(),
             1e-12 * std::max(1.0, want.abs().max().item<double>()));
 }
@@ -304,6 +305,117 @@ TEST(ShardedTensors, TakeWhatComesWithRows) {
       },
       false);
   expect_close(got.grad(), want.grad());
+}
+
+/// Refinements of pairs, with negatives, ids and probabilities of own pairs.
+TEST(ShardedTensors, TakeWhatABatchHasBesidesPairs) {
+  const nearfar::InBatchInfoNceOptions options = {.temperature = 0.5, .key_to_key = true};
+  const auto extras = [](const Tensor& negatives, const Tensor& labels) {
+    const Tensor log_q = -1 - labels.to(at::kDouble) / 4;
+    return libtorch::InBatchTensors{.negatives = negatives,
+                                    .targets = TensorTargets().ids(labels),
+                                    .log_q = log_q,
+                                    .log_q_negatives = log_q};
+  };
+  expect_one_process(
+      3,
+      [&](Sharding where, const auto& x, const Tensor& labels) {
+        return sharded::in_batch_info_nce(where, x[0], x[1], options, extras(x[2], labels));
+      },
+      [&](const auto& x, const Tensor& labels) {
+        return libtorch::in_batch_info_nce(x[0], x[1], options, extras(x[2], labels));
+      },
+      false);
+  expect_one_process(
+      2,
+      [&](Sharding where, const auto& x, const Tensor&) {
+        return sharded::in_batch_info_nce(where, x[0], x[1], {.reduction = Reduction::none});
+      },
+      [&](const auto& x, const Tensor&) {
+        return libtorch::in_batch_info_nce(x[0], x[1], {.reduction = Reduction::none});
+      },
+      true);
+}
+
+/// Sets of two tokens, so that the rows of no process end within one.
+TEST(ShardedTensors, TakeSetsOfTokens) {
+  const auto offsets_of = [](const Tensor& tokens) {
+    return at::arange(0, tokens.size(0) + 1, 2, at::kLong);
+  };
+  ProcessGroupExchange exchange = world();
+  const auto shard = [&](const Tensor& all) {
+    const auto end = [&](int rank) {
+      return 2 * first_row(Split::growing, rank, exchange.size(), n / 2);
+    };
+    return all.slice(0, end(exchange.rank()), end(exchange.rank() + 1));
+  };
+  const Tensor q = leaf(n, 5, 1);
+  const Tensor d = leaf(n, 5, 2);
+  const Tensor temperature = number(0.5).requires_grad_(true);
+  const Tensor want = libtorch::max_sim_info_nce(q, offsets_of(q), d, offsets_of(d), {},
+                                                 {.temperature = temperature});
+  want.backward();
+  for (const Schedule schedule : {Schedule::ring, Schedule::ordered, Schedule::all_gather}) {
+    const Tensor own_q = shard(q.detach()).clone().requires_grad_(true);
+    const Tensor own_d = shard(d.detach()).clone().requires_grad_(true);
+    const Tensor own_temperature = number(0.5).requires_grad_(true);
+    const Tensor got =
+        sharded::max_sim_info_nce(Sharding(exchange, schedule), own_q, offsets_of(own_q), own_d,
+                                  offsets_of(own_d), {}, {.temperature = own_temperature});
+    expect_close(got, want);
+    got.backward();
+    expect_close(own_q.grad(), shard(q.grad()));
+    expect_close(own_d.grad(), shard(d.grad()));
+    expect_close(own_temperature.grad(), temperature.grad());
+  }
+}
+
+/// many(where, own x, own labels, proxies) against one(x, labels, proxies). Proxies get the
+/// gradient of the whole batch.
+template <class Many, class One>
+void expect_proxies(const Many& many, const One& one) {
+  const Tensor of_one = leaf(4, 5, 6);
+  const Tensor of_many = of_one.detach().clone().requires_grad_(true);
+  expect_one_process(
+      1,
+      [&](Sharding where, const auto& x, const Tensor& labels) {
+        of_many.mutable_grad().reset();
+        return many(where, x[0], labels, of_many);
+      },
+      [&](const auto& x, const Tensor& labels) { return one(x[0], labels, of_one); }, false);
+  expect_close(of_many.grad(), of_one.grad());
+}
+
+TEST(ShardedTensors, TakeProxies) {
+#define EXPECT_PROXIES(name, ...)                                                          \
+  {                                                                                        \
+    SCOPED_TRACE(#name);                                                                   \
+    expect_proxies(                                                                        \
+        [](Sharding where, const Tensor& x, const Tensor& labels, const Tensor& proxies) { \
+          return sharded::name(where, x, labels, proxies, {__VA_ARGS__});                  \
+        },                                                                                 \
+        [](const Tensor& x, const Tensor& labels, const Tensor& proxies) {                 \
+          return libtorch::name(x, labels, proxies, {__VA_ARGS__});                        \
+        });                                                                                \
+  }
+  EXPECT_PROXIES(normalized_softmax, .temperature = 0.3)
+  EXPECT_PROXIES(arc_face, .scale = 5)
+  EXPECT_PROXIES(cos_face, .scale = 5)
+  EXPECT_PROXIES(sphere_face, .margin = 3)
+  EXPECT_PROXIES(large_margin_softmax, .scale = 0.5, .margin = 3)
+  EXPECT_PROXIES(proxy_nca, .scale = 2)
+  EXPECT_PROXIES(proxy_anchor, .margin = 0.2, .alpha = 8)
+#undef EXPECT_PROXIES
+  const auto margins = [](const Tensor& proxies) {
+    return libtorch::TensorProxies(proxies).margins(at::linspace(0.1, 0.4, 4, at::kDouble));
+  };
+  expect_proxies(
+      [&](Sharding where, const Tensor& x, const Tensor& labels, const Tensor& proxies) {
+        return sharded::arc_face(where, x, labels, margins(proxies));
+      },
+      [&](const Tensor& x, const Tensor& labels, const Tensor& proxies) {
+        return libtorch::arc_face(x, labels, margins(proxies));
+      });
 }
 
 TEST(ShardedTensors, TakeTargets) {

@@ -1,12 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <nearfar/losses/max_sim.hpp>
 #include <string>
 #include <vector>
 
 #include "support/kernel_cases.hpp"
+#include "support/max_sim_oracle.hpp"
 #include "support/options.hpp"
 #include "support/plain_loss.hpp"
 #include "support/token_offsets.hpp"
@@ -24,30 +24,13 @@ TYPED_TEST_SUITE(MaxSimOf, Scalars, CaseNames);
 using nearfar::Reduction;
 using Offsets = std::vector<Index>;
 
-/// S_im for the queries i and documents m.
 template <class K>
 oracle::Matrix scores(const K& kernel, const Sets& x, const TokenOffsets& of) {
-  const auto count = [](const Offsets& o) { return static_cast<Index>(o.size()) - 1; };
-  const auto at = [](const Offsets& o, Index k) { return o[static_cast<std::size_t>(k)]; };
-  oracle::Matrix out = oracle::Matrix::Zero(count(of.queries), count(of.documents));
-  for (Index i = 0; i < out.rows(); ++i) {
-    for (Index m = 0; m < out.cols(); ++m) {
-      for (Index u = at(of.queries, i); u < at(of.queries, i + 1); ++u) {
-        Real best = -std::numeric_limits<Real>::infinity();
-        for (Index v = at(of.documents, m); v < at(of.documents, m + 1); ++v) {
-          best = std::max(best, kernel.score(oracle::row(x[0], u), oracle::row(x[1], v)));
-        }
-        out(i, m) += best;
-      }
-    }
-  }
-  return out;
+  return max_sim_scores(kernel, x[0], of.queries, x[1], of.documents);
 }
 
 Real value_of(const oracle::Matrix& s, Index i, Real temperature) {
-  Real sum = 0;
-  for (Index m = 0; m < s.cols(); ++m) sum += std::exp((s(i, m) - s(i, i)) / temperature);
-  return std::log(sum);
+  return max_sim_value(s, i, i, temperature);
 }
 
 template <class S, class K, class O>

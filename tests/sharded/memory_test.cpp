@@ -5,6 +5,7 @@
 #include <functional>
 #include <new>
 #include <thread>
+#include <vector>
 
 #include "support/sharded_cases.hpp"
 #include "support/team.hpp"
@@ -38,6 +39,13 @@ using nearfar::Schedule;
 using nearfar::Sharding;
 
 const Schedule schedules[] = {Schedule::ring, Schedule::ordered, Schedule::all_gather};
+
+/// Offsets of sets of four rows.
+std::vector<Index> tokens_of_four(Index rows) {
+  std::vector<Index> out;
+  for (Index first = 0; first <= rows; first += 4) out.push_back(first);
+  return out;
+}
 
 /// The additional memory of a process, without scores that it keeps, grows with its rows, and not
 /// with the number of processes; with `all_gather` it grows with the whole batch. (Of two processes
@@ -92,6 +100,14 @@ TEST(ShardedMemory, GrowsWithTheShardNotWithTheNumberOfProcesses) {
             .forward_backward(where, x, y, dx, dy, options);
       },
       true);
+  const std::vector<Index> offsets = tokens_of_four(rows);
+  check(
+      "MaxSimInfoNce",
+      [&](const Sharding& where, const auto& x, const auto& y, const auto& options) {
+        Matrix<float> dx, dy;
+        MaxSimInfoNce<float>().forward_backward(where, x, offsets, y, offsets, dx, dy, options);
+      },
+      true);
   // Numbers are gathered, and no rows.
   check(
       "CoSent",
@@ -125,8 +141,24 @@ bool ends_well(const ShardedSubject<S>& subject, const Batch<S>& all, Schedule s
   return told == 0;
 }
 
+/// Late interaction, as a loss of two sets of rows.
+ShardedSubject<float> late_interaction() {
+  ShardedSubject<float> out{"MaxSimInfoNce Cosine", 2, false, {}, {}, {}};
+  out.many = [](const Sharding& where, const Batch<float>& x) {
+    const std::vector<Index> offsets = tokens_of_four(x.rows[0].rows());
+    Outcome<float> got;
+    got.gradients.resize(2);
+    got.result = nearfar::sharded::MaxSimInfoNce<float>().forward_backward(
+        where, x.rows[0], offsets, x.rows[1], offsets, got.gradients[0], got.gradients[1]);
+    return got;
+  };
+  return out;
+}
+
 TEST(ShardedMemory, LackOfItOnOneProcessIsThrownByAll) {
-  for (const ShardedSubject<float>& subject : sharded_subjects<float>()) {
+  std::vector<ShardedSubject<float>> subjects = sharded_subjects<float>();
+  subjects.push_back(late_interaction());
+  for (const ShardedSubject<float>& subject : subjects) {
     const bool one_of_a_kind = !subject.has_kernel() || subject.name.ends_with(" Cosine") ||
                                subject.name == "HadsellContrastive Euclidean" ||
                                subject.name.starts_with("SnrContrastive") ||

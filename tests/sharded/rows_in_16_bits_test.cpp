@@ -65,6 +65,13 @@ TYPED_TEST(ShardsIn16Bits, GiveTheNumbersOfTheSameRowsInFloat) {
     const std::vector<float> scores(labels.begin(), labels.end());
     expect_pairs(nearfar::sharded::CoSent<float>(), scores);
     expect_pairs(nearfar::sharded::Angle<float>(), scores);
+    const std::vector<Index> offsets = {0, 2, n};
+    const nearfar::sharded::MaxSimInfoNce<float> late;
+    const double of_tokens =
+        late.forward_backward(where, exact_x, offsets, exact_y, offsets, want_x, want_y).value;
+    EXPECT_EQ(late.forward_backward(where, x, offsets, y, offsets, dx, dy).value, of_tokens);
+    expect_rounded(dx, want_x);
+    expect_rounded(dy, want_y);
     const auto expect_rows = [&](const auto& loss, const auto&... others) {
       const double of_float = loss.forward_backward(where, exact_x, others..., want_x).value;
       EXPECT_EQ(loss.forward_backward(where, x, others..., dx).value, of_float);

@@ -7,15 +7,14 @@
 
 namespace nearfar::detail {
 
-/// Value and gradients in the frame of one process or of many, after all rows of the first set are
-/// closed. A Term's rows have `value`, `negatives`, their number, and `temperature`, sum_j dL/ds_ij
-/// s_ij. learn(sum of `temperature` over all rows) sets the derivative of the factor or divisor of
+/// Value and gradients in the frame of one process or of many, after `n` own rows are closed. A
+/// Term's rows have `value`, `negatives`, their number, and `temperature`, sum_j dL/ds_ij s_ij.
+/// learn(sum of `temperature` over all rows) sets the derivative of the factor or divisor of
 /// scores. Throws on rows without a negative if `policy` is `error`.
 template <class Frame, class Term, class Learn>
-void finish_rows(Frame& call, UnusableAnchor policy, const Term& term, Result& result,
+void finish_rows(Frame& call, Index n, UnusableAnchor policy, const Term& term, Result& result,
                  const Learn& learn) {
   Diagnostics& d = result.diagnostics;
-  const Index n = call.own_rows(0);
   const auto value_of = [&](Index i) { return term[i].value; };
   count_terms(
       n, value_of, [&](Index i) { return term[i].negatives; }, d);
@@ -27,14 +26,26 @@ void finish_rows(Frame& call, UnusableAnchor policy, const Term& term, Result& r
   call.scatter(call.scale(d));
 }
 
+/// The same for the rows of the first set.
+template <class Frame, class Term, class Learn>
+void finish_rows(Frame& call, UnusableAnchor policy, const Term& term, Result& result,
+                 const Learn& learn) {
+  finish_rows(call, call.own_rows(0), policy, term, result, learn);
+}
+
 /// The same for scores that are divided by a temperature.
 template <class Frame, class Term>
-void finish_rows(Frame& call, UnusableAnchor policy, double temperature, const Term& term,
+void finish_rows(Frame& call, Index n, UnusableAnchor policy, double temperature, const Term& term,
                  TemperatureResult& result) {
-  finish_rows(call, policy, term, result, [&](double moments) {
+  finish_rows(call, n, policy, term, result, [&](double moments) {
     // dL/dtau = -1/tau sum_ij dL/ds_ij s_ij.
     result.d_temperature = checked_derivative("d_temperature", -moments / temperature);
   });
+}
+template <class Frame, class Term>
+void finish_rows(Frame& call, UnusableAnchor policy, double temperature, const Term& term,
+                 TemperatureResult& result) {
+  finish_rows(call, call.own_rows(0), policy, temperature, term, result);
 }
 
 /// The same for scores that are multiplied by a scale, where no row is refused.

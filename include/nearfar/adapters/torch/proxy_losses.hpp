@@ -75,9 +75,11 @@ std::vector<Number<Options, ScaleResult>> scale_of(const ScaleTensor& learnt) {
   return {{"scale", learnt.scale, &Options::scale, &ScaleResult::d_scale}};
 }
 
-template <template <class S, Kernel K> class Loss, class R, class Options>
+/// `where` come before the other arguments of a call.
+template <template <class S, Kernel K> class Loss, class R, class Options, class... Where>
 Tensor over_proxies(const Tensor& x, const Tensor& labels, const TensorProxies& proxies,
-                    const Options& options, const std::vector<Number<Options, R>>& numbers = {}) {
+                    const Options& options, const std::vector<Number<Options, R>>& numbers = {},
+                    const Where&... where) {
   Tensor margins = proxies.margins();
   if (margins.defined()) {
     check_dense("x", x);
@@ -85,14 +87,14 @@ Tensor over_proxies(const Tensor& x, const Tensor& labels, const TensorProxies& 
   }
   return call<Loss, R>(
       {{"x", x}, {"proxies", proxies.rows()}}, options, Cosine(), numbers,
-      [integers = checked_integers("labels", labels), classes = proxies.classes(),
-       margins]<class S, std::size_t sets>(const std::array<Rows<S>, sets>& views) {
+      [integers = checked_integers("labels", labels), classes = proxies.classes(), margins,
+       where...]<class S, std::size_t sets>(const std::array<Rows<S>, sets>& views) {
         Proxies<S> its = views[1];
         if (classes.defined()) its = its.classes(labels_of(classes));
         if (margins.defined()) {
           its = its.margins({margins.template data_ptr<S>(), margins.numel()});
         }
-        return std::tuple(views[0], labels_of(integers), its);
+        return std::tuple(where..., views[0], labels_of(integers), its);
       });
 }
 

@@ -194,6 +194,58 @@ struct InBatchTensors {
   Tensor log_q_negatives = {};  ///< one a negative
 };
 
+namespace detail {
+
+/// A loss of pairs with whatever else the batch has; `where` come before the other arguments of a
+/// call.
+template <template <class S, Kernel K> class Loss, class K, class... Where>
+Tensor over_in_batch(const Tensor& queries, const Tensor& keys,
+                     const InBatchInfoNceOptions& options, const InBatchTensors& extras,
+                     const TemperatureTensor& learnt, const K& kernel, const Where&... where) {
+  const TensorNegatives negatives =
+      extras.negatives.rows().defined()
+          ? extras.negatives
+          : TensorNegatives(at::empty({0, queries.size(-1)}, queries.options()));
+  const auto constant = [&](const char* name, const Tensor& rows) {
+    if (!rows.defined()) return Tensor();
+    check_rows(name, rows, 2, 2);
+    const at::ScalarType type = computed_type(queries);
+    const Tensor own = rows.detach();
+    return matrix_of(computed_type(own) == type ? own : own.to(type));
+  };
+  const auto numbers = [](const char* name, const Tensor& given) {
+    return given.defined() ? checked_numbers(name, given, at::kDouble) : Tensor();
+  };
+  return call<Loss>({{"queries", queries}, {"keys", keys}, negatives.input("negatives")}, options,
+                    kernel, temperature_of<InBatchInfoNceOptions, TemperatureResult>(learnt),
+                    [negatives, targets = extras.targets,
+                     guide_queries = constant("guide_queries", extras.guide_queries),
+                     guide_keys = constant("guide_keys", extras.guide_keys),
+                     guide_negatives = constant("guide_negatives", extras.guide_negatives),
+                     log_q = numbers("log_q", extras.log_q),
+                     log_q_negatives = numbers("log_q_negatives", extras.log_q_negatives),
+                     where...](const auto& views) {
+                      using S = typename std::decay_t<decltype(views[0])>::Scalar;
+                      InBatchExtras<S> out;
+                      out.negatives = negatives.view(views[2]);
+                      out.targets = targets.view();
+                      if (guide_queries.defined()) out.guide_queries = rows_of<S>(guide_queries);
+                      if (guide_keys.defined()) out.guide_keys = rows_of<S>(guide_keys);
+                      if (guide_negatives.defined())
+                        out.guide_negatives = rows_of<S>(guide_negatives);
+                      const auto view = [](const Tensor& given) {
+                        return given.defined() ? Numbers<double>(given.template data_ptr<double>(),
+                                                                 given.numel())
+                                               : Numbers<double>();
+                      };
+                      out.log_q = view(log_q);
+                      out.log_q_negatives = view(log_q_negatives);
+                      return std::tuple(where..., views[0], views[1], out);
+                    });
+}
+
+}  // namespace detail
+
 /// InBatchInfoNce: queries and keys, both N x D, key i the positive of query i, with whatever else
 /// the batch has.
 template <class K = Cosine>
@@ -201,44 +253,7 @@ Tensor in_batch_info_nce(const Tensor& queries, const Tensor& keys,
                          const InBatchInfoNceOptions& options = {},
                          const InBatchTensors& extras = {}, const TemperatureTensor& learnt = {},
                          const K& kernel = {}) {
-  const TensorNegatives negatives =
-      extras.negatives.rows().defined()
-          ? extras.negatives
-          : TensorNegatives(at::empty({0, queries.size(-1)}, queries.options()));
-  const auto constant = [&](const char* name, const Tensor& rows) {
-    if (!rows.defined()) return Tensor();
-    detail::check_rows(name, rows, 2, 2);
-    const at::ScalarType type = detail::computed_type(queries);
-    const Tensor own = rows.detach();
-    return detail::matrix_of(detail::computed_type(own) == type ? own : own.to(type));
-  };
-  const auto numbers = [](const char* name, const Tensor& given) {
-    return given.defined() ? detail::checked_numbers(name, given, at::kDouble) : Tensor();
-  };
-  return detail::call<InBatchInfoNce>(
-      {{"queries", queries}, {"keys", keys}, negatives.input("negatives")}, options, kernel,
-      detail::temperature_of<InBatchInfoNceOptions, TemperatureResult>(learnt),
-      [negatives, targets = extras.targets,
-       guide_queries = constant("guide_queries", extras.guide_queries),
-       guide_keys = constant("guide_keys", extras.guide_keys),
-       guide_negatives = constant("guide_negatives", extras.guide_negatives),
-       log_q = numbers("log_q", extras.log_q),
-       log_q_negatives = numbers("log_q_negatives", extras.log_q_negatives)](const auto& views) {
-        using S = typename std::decay_t<decltype(views[0])>::Scalar;
-        InBatchExtras<S> out;
-        out.negatives = negatives.view(views[2]);
-        out.targets = targets.view();
-        if (guide_queries.defined()) out.guide_queries = detail::rows_of<S>(guide_queries);
-        if (guide_keys.defined()) out.guide_keys = detail::rows_of<S>(guide_keys);
-        if (guide_negatives.defined()) out.guide_negatives = detail::rows_of<S>(guide_negatives);
-        const auto view = [](const Tensor& given) {
-          return given.defined() ? Numbers<double>(given.template data_ptr<double>(), given.numel())
-                                 : Numbers<double>();
-        };
-        out.log_q = view(log_q);
-        out.log_q_negatives = view(log_q_negatives);
-        return std::tuple(views[0], views[1], out);
-      });
+  return detail::over_in_batch<InBatchInfoNce>(queries, keys, options, extras, learnt, kernel);
 }
 
 /// NPair: anchors and positives, both N x D, row i of each of a class of its own.

@@ -113,6 +113,25 @@ inline Tensor byol(const Tensor& prediction1, const Tensor& prediction2, const T
                                                   options);
 }
 
+namespace detail {
+
+/// A loss of sets of tokens; `where` come before the other arguments of a call.
+template <template <class S, Kernel K> class Loss, class K, class... Where>
+Tensor over_tokens(const Tensor& queries, const Tensor& query_offsets, const Tensor& documents,
+                   const Tensor& document_offsets, const MaxSimInfoNceOptions& options,
+                   const TemperatureTensor& learnt, const K& kernel, const Where&... where) {
+  return call<Loss>({{"queries", queries}, {"documents", documents}}, options, kernel,
+                    temperature_of<MaxSimInfoNceOptions, TemperatureResult>(learnt),
+                    [of_queries = checked_integers("query_offsets", query_offsets),
+                     of_documents = checked_integers("document_offsets", document_offsets),
+                     where...](const auto& views) {
+                      return std::tuple(where..., views[0], offsets_of(of_queries), views[1],
+                                        offsets_of(of_documents));
+                    });
+}
+
+}  // namespace detail
+
 /// MaxSimInfoNce: tokens of queries (T x D) and of documents (U x D), those of query i in rows
 /// query_offsets[i] .. query_offsets[i + 1] - 1 (int64, Q + 1), of documents likewise (M + 1, M >=
 /// Q). Reduction::none gives Q values.
@@ -120,15 +139,8 @@ template <class K = Cosine>
 Tensor max_sim_info_nce(const Tensor& queries, const Tensor& query_offsets, const Tensor& documents,
                         const Tensor& document_offsets, const MaxSimInfoNceOptions& options = {},
                         const TemperatureTensor& learnt = {}, const K& kernel = {}) {
-  return detail::call<MaxSimInfoNce>(
-      {{"queries", queries}, {"documents", documents}}, options, kernel,
-      detail::temperature_of<MaxSimInfoNceOptions, TemperatureResult>(learnt),
-      [of_queries = detail::checked_integers("query_offsets", query_offsets),
-       of_documents =
-           detail::checked_integers("document_offsets", document_offsets)](const auto& views) {
-        return std::tuple(views[0], detail::offsets_of(of_queries), views[1],
-                          detail::offsets_of(of_documents));
-      });
+  return detail::over_tokens<MaxSimInfoNce>(queries, query_offsets, documents, document_offsets,
+                                            options, learnt, kernel);
 }
 
 }  // namespace nearfar::libtorch

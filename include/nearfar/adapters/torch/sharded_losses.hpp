@@ -6,11 +6,13 @@
 
 #include "nearfar/adapters/torch/call.hpp"
 #include "nearfar/adapters/torch/label_losses.hpp"
+#include "nearfar/adapters/torch/proxy_losses.hpp"
 #include "nearfar/adapters/torch/row_losses.hpp"
 #include "nearfar/adapters/torch/set_losses.hpp"
 #include "nearfar/sharded/alignment.hpp"
 #include "nearfar/sharded/barlow_twins.hpp"
 #include "nearfar/sharded/circle.hpp"
+#include "nearfar/sharded/class_softmax.hpp"
 #include "nearfar/sharded/clip.hpp"
 #include "nearfar/sharded/co_sent.hpp"
 #include "nearfar/sharded/dclw.hpp"
@@ -20,6 +22,7 @@
 #include "nearfar/sharded/gor.hpp"
 #include "nearfar/sharded/hadsell.hpp"
 #include "nearfar/sharded/hard_negative.hpp"
+#include "nearfar/sharded/in_batch_info_nce.hpp"
 #include "nearfar/sharded/info_nce.hpp"
 #include "nearfar/sharded/intra_pair_variance.hpp"
 #include "nearfar/sharded/ko_leo.hpp"
@@ -27,11 +30,13 @@
 #include "nearfar/sharded/linear_contrastive.hpp"
 #include "nearfar/sharded/margin_loss.hpp"
 #include "nearfar/sharded/matryoshka.hpp"
+#include "nearfar/sharded/max_sim.hpp"
 #include "nearfar/sharded/mined_triplet.hpp"
 #include "nearfar/sharded/multi_similarity.hpp"
 #include "nearfar/sharded/mutual_information.hpp"
 #include "nearfar/sharded/nca.hpp"
 #include "nearfar/sharded/nt_xent.hpp"
+#include "nearfar/sharded/proxy_anchor.hpp"
 #include "nearfar/sharded/ranked_list.hpp"
 #include "nearfar/sharded/rince.hpp"
 #include "nearfar/sharded/sig_lip.hpp"
@@ -53,8 +58,8 @@
 /// of its process alone, and the others wait for it.
 ///
 /// GradientScale::for_averaging is for DistributedDataParallel, which divides gradients of
-/// parameters by the number of processes. Learnt numbers and the kernel's matrix get the gradient
-/// of the whole batch on every process, which an average leaves as it is.
+/// parameters by the number of processes. Learnt numbers, proxies and the kernel's matrix get the
+/// gradient of the whole batch on every process, which an average leaves as it is.
 
 namespace nearfar::libtorch::sharded {
 
@@ -93,6 +98,27 @@ Tensor info_nce_at(const Sharding& where, const Tensor& queries, const Tensor& k
       [where, columns = detail::checked_integers("positives", positives)](const auto& views) {
         return std::tuple(where, views[0], views[1], detail::labels_of(columns));
       });
+}
+
+/// sharded::InBatchInfoNce: own pairs, with own negatives, ids and probabilities; without a guide.
+template <class K = Cosine>
+Tensor in_batch_info_nce(const Sharding& where, const Tensor& queries, const Tensor& keys,
+                         const InBatchInfoNceOptions& options = {},
+                         const InBatchTensors& extras = {}, const TemperatureTensor& learnt = {},
+                         const K& kernel = {}) {
+  return detail::over_in_batch<nearfar::sharded::InBatchInfoNce>(queries, keys, options, extras,
+                                                                 learnt, kernel, where);
+}
+
+/// sharded::MaxSimInfoNce: tokens of own queries and of own documents, whose offsets count own
+/// tokens.
+template <class K = Cosine>
+Tensor max_sim_info_nce(const Sharding& where, const Tensor& queries, const Tensor& query_offsets,
+                        const Tensor& documents, const Tensor& document_offsets,
+                        const MaxSimInfoNceOptions& options = {},
+                        const TemperatureTensor& learnt = {}, const K& kernel = {}) {
+  return detail::over_tokens<nearfar::sharded::MaxSimInfoNce>(
+      queries, query_offsets, documents, document_offsets, options, learnt, kernel, where);
 }
 
 /// sharded::NtXent: both views of own samples, with ids of these. (Templates on T, so that braces
@@ -365,6 +391,20 @@ template <class S, Kernel>
 using ShardedSigReg = nearfar::sharded::SigReg<S>;
 template <class S, Kernel>
 using ShardedAngle = nearfar::sharded::Angle<S>;
+template <class S, Kernel>
+using ShardedNormalizedSoftmax = nearfar::sharded::NormalizedSoftmax<S>;
+template <class S, Kernel>
+using ShardedArcFace = nearfar::sharded::ArcFace<S>;
+template <class S, Kernel>
+using ShardedCosFace = nearfar::sharded::CosFace<S>;
+template <class S, Kernel>
+using ShardedSphereFace = nearfar::sharded::SphereFace<S>;
+template <class S, Kernel>
+using ShardedLargeMarginSoftmax = nearfar::sharded::LargeMarginSoftmax<S>;
+template <class S, Kernel>
+using ShardedProxyNca = nearfar::sharded::ProxyNca<S>;
+template <class S, Kernel>
+using ShardedProxyAnchor = nearfar::sharded::ProxyAnchor<S>;
 
 /// A loss of one or two sets of rows.
 template <template <class S, Kernel K> class Loss, std::size_t sets, class Options>
@@ -453,6 +493,65 @@ inline Tensor angle(const Sharding& where, const Tensor& a, const Tensor& b, con
       [where, own = detail::rows_and_numbers<2>("scores", scores, b)](const auto& views) {
         return std::tuple_cat(std::tuple(where), own(views));
       });
+}
+
+/// sharded::NormalizedSoftmax: own rows with their labels, and all proxies, the same on all
+/// processes, which get the gradient of the whole batch.
+inline Tensor normalized_softmax(const Sharding& where, const Tensor& x, const Tensor& labels,
+                                 const TensorProxies& proxies,
+                                 const NormalizedSoftmaxOptions& options = {},
+                                 const TemperatureTensor& learnt = {}) {
+  return detail::over_proxies<detail::ShardedNormalizedSoftmax>(
+      x, labels, proxies, options,
+      detail::temperature_of<NormalizedSoftmaxOptions, TemperatureResult>(learnt), where);
+}
+
+/// sharded::ArcFace: likewise.
+inline Tensor arc_face(const Sharding& where, const Tensor& x, const Tensor& labels,
+                       const TensorProxies& proxies, const ArcFaceOptions& options = {},
+                       const ScaleTensor& learnt = {}) {
+  return detail::over_proxies<detail::ShardedArcFace>(
+      x, labels, proxies, options, detail::scale_of<ArcFaceOptions>(learnt), where);
+}
+
+/// sharded::CosFace: likewise.
+inline Tensor cos_face(const Sharding& where, const Tensor& x, const Tensor& labels,
+                       const TensorProxies& proxies, const CosFaceOptions& options = {},
+                       const ScaleTensor& learnt = {}) {
+  return detail::over_proxies<detail::ShardedCosFace>(
+      x, labels, proxies, options, detail::scale_of<CosFaceOptions>(learnt), where);
+}
+
+/// sharded::SphereFace: likewise.
+inline Tensor sphere_face(const Sharding& where, const Tensor& x, const Tensor& labels,
+                          const TensorProxies& proxies, const SphereFaceOptions& options = {},
+                          const ScaleTensor& learnt = {}) {
+  return detail::over_proxies<detail::ShardedSphereFace>(
+      x, labels, proxies, options, detail::scale_of<SphereFaceOptions>(learnt), where);
+}
+
+/// sharded::LargeMarginSoftmax: likewise.
+inline Tensor large_margin_softmax(const Sharding& where, const Tensor& x, const Tensor& labels,
+                                   const TensorProxies& proxies,
+                                   const LargeMarginSoftmaxOptions& options = {},
+                                   const ScaleTensor& learnt = {}) {
+  return detail::over_proxies<detail::ShardedLargeMarginSoftmax>(
+      x, labels, proxies, options, detail::scale_of<LargeMarginSoftmaxOptions>(learnt), where);
+}
+
+/// sharded::ProxyNca: likewise.
+inline Tensor proxy_nca(const Sharding& where, const Tensor& x, const Tensor& labels,
+                        const TensorProxies& proxies, const ProxyNcaOptions& options = {},
+                        const ScaleTensor& learnt = {}) {
+  return detail::over_proxies<detail::ShardedProxyNca>(
+      x, labels, proxies, options, detail::scale_of<ProxyNcaOptions>(learnt), where);
+}
+
+/// sharded::ProxyAnchor: likewise.
+inline Tensor proxy_anchor(const Sharding& where, const Tensor& x, const Tensor& labels,
+                           const TensorProxies& proxies, const ProxyAnchorOptions& options = {}) {
+  return detail::over_proxies<detail::ShardedProxyAnchor, Result>(x, labels, proxies, options, {},
+                                                                  where);
 }
 
 }  // namespace nearfar::libtorch::sharded

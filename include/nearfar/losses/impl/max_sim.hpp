@@ -1,19 +1,23 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
+#include <span>
 #include <string>
 
 #include "nearfar/core/portable_math.hpp"
 #include "nearfar/engine/call.hpp"
 #include "nearfar/engine/score_panel.hpp"
 #include "nearfar/losses/max_sim.hpp"
+#include "nearfar/terms/temperature_rows.hpp"
 
 namespace nearfar::detail {
 
 /// Rows of tokens, grouped by the set that they belong to.
 class TokenSets {
  public:
+  TokenSets() = default;
   explicit TokenSets(std::span<const Index> offsets) : offsets_(offsets) {}
 
   /// Throws unless there are offsets, and they ascend from 0 to the number of tokens.
@@ -39,81 +43,138 @@ class TokenSets {
   std::span<const Index> offsets_;
 };
 
+/// Throws unless both have offsets that fit, and there is a document for each query, none without
+/// tokens.
+inline void check_tokens(const TokenSets& queries, Index query_tokens, const TokenSets& documents,
+                         Index document_tokens) {
+  queries.check("query_offsets", query_tokens);
+  documents.check("document_offsets", document_tokens);
+  const Index m = documents.count();
+  if (m < queries.count()) {
+    fail_argument("documents",
+                  "a document for each of " + std::to_string(queries.count()) + " queries",
+                  std::to_string(m) + " documents");
+  }
+  for (Index k = 0; k < m; ++k) {
+    if (documents.size(k) > 0) continue;
+    fail_argument("document_offsets", "at least one token for each document",
+                  "none for document " + std::to_string(k));
+  }
+}
+
 /// Statistics of one query.
 struct MaxSimRow {
   double value;
   double temperature;  ///< sum_m dL/dS_im S_im
   double smallest;     ///< of S_im
   double largest;
+  double positive;   ///< S_ii
+  double reference;  ///< the largest S_im of the other documents so far
+  double others;     ///< the sum of exp((S_im - reference) / tau) over them
+  double share;      ///< the softmax of the other documents together
+  double moment;     ///< the sum of the softmax times S_im - S_ii
+  Index negatives;
 };
 
-/// The pass over pairs of tokens. Threads take panels of queries. For each tile of document tokens,
-/// a panel keeps the largest score of each query token with each document. After the last tile it
-/// closes its queries. Panels add to the documents' gradient in a pipeline, a few documents at a
-/// time, so that every sum has one order.
-template <class S>
-class MaxSimPass {
+/// The softmax of each query over all documents, which come in blocks. Every query is started,
+/// takes the scores of all blocks, and is closed; then the slopes of scores are known.
+class MaxSimRows {
  public:
-  MaxSimPass(Call<S>& call, const MaxSimInfoNceOptions& options, const TokenSets& queries,
-             const TokenSets& documents)
-      : call_(call),
-        scratch_(call.scratch()),
-        temperature_(options.temperature),
-        queries_(queries),
-        documents_(documents),
-        rows_(scratch_.template take<MaxSimRow>(queries.count())),
-        query_rows_(in_order(call.rows(0))),
-        products_(scratch_, call.threads(), query_rows_, call.rows(1)) {}
+  /// Query i's positive is document first_positive + i of `documents`. `order_grid`: see
+  /// Call::order_grid.
+  MaxSimRows(Scratch& scratch, Index queries, Index first_positive, Index documents,
+             Index order_grid, double temperature, const Upstream& upstream)
+      : rows_(scratch.take<MaxSimRow>(queries)),
+        count_(queries),
+        first_positive_(first_positive),
+        negatives_(documents - 1),
+        // Sums of single documents have one order in blocks of any size.
+        documents_a_sum_(order_grid == std::numeric_limits<Index>::max() ? order_grid : 1),
+        temperature_(temperature),
+        upstream_(upstream) {}
 
   const MaxSimRow& operator[](Index i) const { return rows_[i]; }
+  Index count() const { return count_; }
 
-  void run() {
-    // The first query of each panel.
-    auto* first = scratch_.template take<Index>(queries_.count() + 1);
-    Index panels = 0;
-    Index most_queries = 0;
-    Index most_tokens = 0;
-    first[0] = 0;
-    for (Index i = 0; i < queries_.count(); ++i) {
-      if (i > first[panels] && queries_.end(i) - queries_.first(first[panels]) > height) {
-        first[++panels] = i;
+  void start(Index i) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    rows_[i] = {0, 0, infinity, -infinity, 0, -infinity, 0, 0, 0, negatives_};
+  }
+
+  /// Takes scores of query i with `count` documents from number `first` on.
+  void accumulate(Index i, Index first, Index count, const double* scores) {
+    MaxSimRow& row = rows_[i];
+    const auto [smallest, largest] = std::minmax_element(scores, scores + count);
+    row.smallest = std::min(row.smallest, *smallest);
+    row.largest = std::max(row.largest, *largest);
+    // Apart from the sum over other documents, so that small values keep their digits.
+    const Index own = first_positive_ + i - first;
+    if (own >= 0 && own < count) row.positive = scores[own];
+    for (Index k = 0; k < count;) {
+      const Index end = k + std::min(documents_a_sum_, count - k);
+      add(row, own, k, end, scores);
+      k = end;
+    }
+  }
+
+  void close(Index i) {
+    MaxSimRow& row = rows_[i];
+    // L = log(1 + exp(x)), x the others' log-sum-exp less the positive's logit.
+    const double x = negatives_ > 0
+                         ? portable::log(row.others) + (row.reference - row.positive) / temperature_
+                         : -std::numeric_limits<double>::infinity();
+    row.value = x > 0 ? x + portable::log1p(portable::exp(-x)) : portable::log1p(portable::exp(x));
+    row.share = x > 0 ? 1 / (1 + portable::exp(-x)) : portable::exp(x) / (1 + portable::exp(x));
+  }
+
+  /// Scores of closed query i, as in `accumulate`, become derivatives dL/dS_im.
+  void differentiate(Index i, Index first, Index count, double* scores) {
+    MaxSimRow& row = rows_[i];
+    const double factor = row_upstream(upstream_, i) / temperature_;
+    const Index own = first_positive_ + i - first;
+    for (Index k = 0; k < count; ++k) {
+      if (k == own) {
+        scores[k] = -factor * row.share;
+        continue;
       }
-      most_queries = std::max(most_queries, i + 1 - first[panels]);
-      most_tokens = std::max(most_tokens, queries_.end(i) - queries_.first(first[panels]));
+      const double weight =
+          portable::exp((scores[k] - row.reference) / temperature_) / row.others * row.share;
+      row.moment += weight * (scores[k] - row.positive);
+      scores[k] = factor * weight;
     }
-    if (queries_.count() > 0) first[++panels] = queries_.count();
-
-    const Index m = documents_.count();
-    const Index bytes = most_tokens * m * Index(sizeof(S) + sizeof(Index)) +
-                        most_queries * m * Index(sizeof(double)) +
-                        ScorePanel<S>::size(height, tile_width) * Index(sizeof(S));
-    const int workers = panels_at_once(call_.rows(0), call_.rows(1), bytes,
-                                       std::min<Index>(call_.threads(), panels));
-    auto* memory = scratch_.template take<Memory>(workers);
-    for (int k = 0; k < workers; ++k) {
-      memory[k] = {{scratch_.template take<S>(ScorePanel<S>::size(height, tile_width)), height},
-                   scratch_.template take<S>(most_tokens * m),
-                   scratch_.template take<Index>(most_tokens * m),
-                   scratch_.template take<double>(most_queries * m)};
-    }
-    parallel_pipeline(panels, workers, scratch_.template take<Index>(panels),
-                      [&](Index t, int worker, const Ticket& ticket) {
-                        const Panel panel{first[t], first[t + 1], queries_.first(first[t]),
-                                          queries_.end(first[t + 1] - 1)};
-                        run_panel(memory[worker], panel, ticket);
-                      });
+    row.temperature = factor * row.moment;
   }
 
  private:
-  static constexpr Index height = 8 * panel_rows;  // tokens of a panel, unless one query has more
-  static constexpr Index documents_a_stage = 64;
+  /// Adds documents [first, end) to the sum over others than document `own`.
+  void add(MaxSimRow& row, Index own, Index first, Index end, const double* scores) const {
+    double reference = row.reference;
+    for (Index k = first; k < end; ++k) {
+      if (k != own) reference = std::max(reference, scores[k]);
+    }
+    if (reference > row.reference) {
+      row.others *= portable::exp((row.reference - reference) / temperature_);
+      row.reference = reference;
+    }
+    for (Index k = first; k < end; ++k) {
+      if (k != own) row.others += portable::exp((scores[k] - row.reference) / temperature_);
+    }
+  }
 
-  struct Memory {
-    ScorePanel<S> tile;
-    S* best;       ///< largest score of each token of the panel with each document
-    Index* token;  ///< the document's token with that score
-    double* sums;  ///< S_im of the panel's queries, later dL/dS_im
-  };
+  MaxSimRow* rows_;
+  Index count_;
+  Index first_positive_;
+  Index negatives_;
+  Index documents_a_sum_;
+  double temperature_;
+  const Upstream& upstream_;
+};
+
+/// Tokens of queries in panels of whole queries.
+template <class S>
+class QueryPanels {
+ public:
+  static constexpr Index height = 8 * panel_rows;  // tokens of a panel, unless one query has more
 
   struct Panel {
     Index first_query;
@@ -122,14 +183,147 @@ class MaxSimPass {
     Index end_token;
   };
 
-  /// Packs rows in their own order; a panel may begin with any row.
-  PackedRows<S> in_order(const PackedRows<S>& x) {
-    auto* places = scratch_.template take<Index>(x.rows);
-    for (Index i = 0; i < x.rows; ++i) places[i] = i;
-    return reordered(scratch_, call_.threads(), x, places);
+  /// `rows` and the offsets of `sets` must outlive the object.
+  QueryPanels(Scratch& scratch, int threads, const PackedRows<S>& rows, const TokenSets& sets)
+      : sets_(sets), rows_(rows), first_(scratch.take<Index>(sets.count() + 1)) {
+    first_[0] = 0;
+    for (Index i = 0; i < sets.count(); ++i) {
+      if (i > first_[count_] && sets.end(i) - sets.first(first_[count_]) > height) {
+        first_[++count_] = i;
+      }
+      most_queries_ = std::max(most_queries_, i + 1 - first_[count_]);
+      most_tokens_ = std::max(most_tokens_, sets.end(i) - sets.first(first_[count_]));
+    }
+    if (sets.count() > 0) first_[++count_] = sets.count();
+    // Packed in their own order; a panel may begin with any row.
+    auto* places = scratch.take<Index>(rows.rows);
+    for (Index i = 0; i < rows.rows; ++i) places[i] = i;
+    in_order_ = reordered(scratch, threads, rows, places);
   }
 
-  void run_panel(Memory& mine, const Panel& panel, const Ticket& ticket) {
+  Index count() const { return count_; }
+  Index most_queries() const { return most_queries_; }
+  Index most_tokens() const { return most_tokens_; }
+  Panel operator[](Index t) const {
+    return {first_[t], first_[t + 1], sets_.first(first_[t]), sets_.end(first_[t + 1] - 1)};
+  }
+  const TokenSets& sets() const { return sets_; }
+  const PackedRows<S>& rows() const { return rows_; }
+  /// The rows as factors of scores.
+  const PackedRows<S>& in_order() const { return in_order_; }
+
+ private:
+  TokenSets sets_;
+  const PackedRows<S>& rows_;
+  PackedRows<S> in_order_;
+  Index* first_;  ///< query of each panel
+  Index count_ = 0;
+  Index most_queries_ = 0;
+  Index most_tokens_ = 0;
+};
+
+/// A pass over pairs of tokens of queries and of a block of documents. Threads take panels of
+/// queries. For each tile of document tokens, a panel keeps the largest score of each query token
+/// with each document. After the last tile it has the scores of its queries. Panels add to the
+/// documents' gradient in a pipeline, a few documents at a time, so that every sum has one order.
+template <class S>
+class MaxSimPass {
+ public:
+  /// There is a document, and the first has number `first_document` among all. Arguments must
+  /// outlive the object.
+  MaxSimPass(Scratch& scratch, int threads, MaxSimRows& rows, const QueryPanels<S>& queries,
+             const PackedRows<S>& tokens, const TokenSets& documents, Index first_document = 0)
+      : scratch_(scratch),
+        threads_(threads),
+        rows_(rows),
+        queries_(queries),
+        tokens_(tokens),
+        documents_(documents),
+        first_document_(first_document),
+        products_(scratch, threads, queries.in_order(), tokens) {}
+
+  /// Takes the documents' scores into queries that are open.
+  void accumulate() {
+    RowGradients<S> none;
+    run([&](Index i,
+            double* scores) { rows_.accumulate(i, first_document_, documents_.count(), scores); },
+        none, none);
+  }
+
+  /// Adds the gradients of queries that are closed; each may be not wanted.
+  void gradient(RowGradients<S>& dq, RowGradients<S>& dd) {
+    run(
+        [&](Index i, double* scores) {
+          rows_.differentiate(i, first_document_, documents_.count(), scores);
+        },
+        dq, dd);
+  }
+
+  /// Closes queries over these documents, which are all.
+  void forward() {
+    RowGradients<S> none;
+    run([&](Index i, double* scores) { close(i, scores); }, none, none);
+  }
+  void forward_backward(RowGradients<S>& dq, RowGradients<S>& dd) {
+    run(
+        [&](Index i, double* scores) {
+          close(i, scores);
+          rows_.differentiate(i, first_document_, documents_.count(), scores);
+        },
+        dq, dd);
+  }
+
+ private:
+  using Panel = typename QueryPanels<S>::Panel;
+  static constexpr Index height = QueryPanels<S>::height;
+  static constexpr Index documents_a_stage = 64;
+
+  struct Memory {
+    ScorePanel<S> tile;
+    S* best;       ///< largest score of each token of the panel with each document
+    Index* token;  ///< the document's token with that score
+    double* sums;  ///< S_im of the panel's queries, or dL/dS_im
+  };
+
+  void close(Index i, const double* scores) {
+    rows_.start(i);
+    rows_.accumulate(i, first_document_, documents_.count(), scores);
+    rows_.close(i);
+  }
+
+  /// use(i, scores of query i) for all queries; then the scores are slopes if a gradient is wanted.
+  template <class Use>
+  void run(const Use& use, RowGradients<S>& dq, RowGradients<S>& dd) {
+    const Index m = documents_.count();
+    const Index panels = queries_.count();
+    const Index most_tokens = queries_.most_tokens();
+    const Index bytes = most_tokens * m * Index(sizeof(S) + sizeof(Index)) +
+                        queries_.most_queries() * m * Index(sizeof(double)) +
+                        ScorePanel<S>::size(height, tile_width) * Index(sizeof(S));
+    const int workers =
+        panels_at_once(queries_.rows(), tokens_, bytes, std::min<Index>(threads_, panels));
+    auto* memory = scratch_.template take<Memory>(workers);
+    for (int k = 0; k < workers; ++k) {
+      memory[k] = {{scratch_.template take<S>(ScorePanel<S>::size(height, tile_width)), height},
+                   scratch_.template take<S>(most_tokens * m),
+                   scratch_.template take<Index>(most_tokens * m),
+                   scratch_.template take<double>(queries_.most_queries() * m)};
+    }
+    parallel_pipeline(panels, workers, scratch_.template take<Index>(panels),
+                      [&](Index t, int worker, const Ticket& ticket) {
+                        Memory& mine = memory[worker];
+                        const Panel panel = queries_[t];
+                        find_largest(mine, panel);
+                        for (Index i = panel.first_query; i < panel.end_query; ++i) {
+                          double* scores = sums_of(mine, panel, i);
+                          add_up(mine, panel, i, scores);
+                          use(i, scores);
+                        }
+                        add_gradients(mine, panel, ticket, dq, dd);
+                      });
+  }
+
+  void find_largest(Memory& mine, const Panel& panel) const {
     const Index m = documents_.count();
     const Index tokens = panel.end_token - panel.first_token;
     std::fill_n(mine.best, tokens * m, -std::numeric_limits<S>::infinity());
@@ -146,15 +340,6 @@ class MaxSimPass {
         }
       });
     }
-    for (Index i = panel.first_query; i < panel.end_query; ++i) {
-      double* sums = sums_of(mine, panel, i);
-      std::fill_n(sums, m, 0.0);
-      each_token(mine, panel, i, [&](Index, const S* best, const Index*) {
-        for (Index k = 0; k < m; ++k) sums[k] += static_cast<double>(best[k]);
-      });
-      close(i, sums);
-    }
-    if (call_.wants_gradients()) add_gradients(mine, panel, ticket);
   }
 
   /// Takes the scores of one token with tokens [first, end); `first` belongs to `document`.
@@ -170,50 +355,20 @@ class MaxSimPass {
     }
   }
 
-  /// The softmax over documents; sums become derivatives.
-  void close(Index i, double* sums) {
+  /// The scores of query i with the documents.
+  void add_up(const Memory& mine, const Panel& panel, Index i, double* scores) const {
     const Index m = documents_.count();
-    MaxSimRow& row = rows_[i];
-    const auto [smallest, largest] = std::minmax_element(sums, sums + m);
-    row.smallest = *smallest;
-    row.largest = *largest;
-    // Apart from the sum over other documents, so that small values keep their digits.
-    const double positive = sums[i];
-    double reference = -std::numeric_limits<double>::infinity();
-    for (Index k = 0; k < m; ++k) {
-      if (k != i) reference = std::max(reference, sums[k]);
-    }
-    double others = 0;  // sum of exp((S - reference) / tau)
-    for (Index k = 0; k < m; ++k) {
-      if (k != i) others += portable::exp((sums[k] - reference) / temperature_);
-    }
-    // L = log(1 + exp(x)), x the others' log-sum-exp less the positive's logit.
-    const double x = m > 1 ? portable::log(others) + (reference - positive) / temperature_
-                           : -std::numeric_limits<double>::infinity();
-    row.value = x > 0 ? x + portable::log1p(portable::exp(-x)) : portable::log1p(portable::exp(x));
-    row.temperature = 0;
-    if (!call_.wants_gradients()) return;
-    // The softmax of the other documents together.
-    const double share =
-        x > 0 ? 1 / (1 + portable::exp(-x)) : portable::exp(x) / (1 + portable::exp(x));
-    const double factor = row_upstream(call_.upstream(), i) / temperature_;
-    double moment = 0;
-    for (Index k = 0; k < m; ++k) {
-      if (k == i) continue;
-      const double weight = portable::exp((sums[k] - reference) / temperature_) / others * share;
-      moment += weight * (sums[k] - positive);
-      sums[k] = factor * weight;
-    }
-    row.temperature = factor * moment;
-    sums[i] = -factor * share;
+    std::fill_n(scores, m, 0.0);
+    each_token(mine, panel, i, [&](Index, const S* best, const Index*) {
+      for (Index k = 0; k < m; ++k) scores[k] += static_cast<double>(best[k]);
+    });
   }
 
-  void add_gradients(Memory& mine, const Panel& panel, const Ticket& ticket) {
+  void add_gradients(Memory& mine, const Panel& panel, const Ticket& ticket, RowGradients<S>& dq,
+                     RowGradients<S>& dd) const {
     const RowLoops<S>& loops = row_loops<S>();
-    const PackedRows<S>& q = call_.rows(0);
-    const PackedRows<S>& d = call_.rows(1);
-    RowGradients<S>& dq = call_.gradients(0);
-    RowGradients<S>& dd = call_.gradients(1);
+    const PackedRows<S>& q = queries_.rows();
+    const PackedRows<S>& d = tokens_;
     const Index m = documents_.count();
     const Index stages = tasks_of(m, documents_a_stage);
     const auto each_pair = [&](Index first, Index end, const auto& body) {
@@ -251,66 +406,63 @@ class MaxSimPass {
   /// Calls body(row, best, token) for the tokens of query i.
   template <class Body>
   void each_token(const Memory& mine, const Panel& panel, Index i, const Body& body) const {
-    for (Index row = queries_.first(i); row < queries_.end(i); ++row) {
+    const TokenSets& sets = queries_.sets();
+    for (Index row = sets.first(i); row < sets.end(i); ++row) {
       const Index at = (row - panel.first_token) * documents_.count();
       body(row, mine.best + at, mine.token + at);
     }
   }
 
-  Call<S>& call_;
   Scratch& scratch_;
-  double temperature_;
-  const TokenSets& queries_;
+  int threads_;
+  MaxSimRows& rows_;
+  const QueryPanels<S>& queries_;
+  const PackedRows<S>& tokens_;
   const TokenSets& documents_;
-  MaxSimRow* rows_;
-  PackedRows<S> query_rows_;
+  Index first_document_;
   PanelProducts<S> products_;
 };
+
+/// The result of queries that are closed, in the frame of one process or of many.
+template <class Frame>
+TemperatureResult max_sim(const MaxSimInfoNceOptions& options, Frame& call,
+                          const MaxSimRows& rows) {
+  TemperatureResult result;
+  Diagnostics& d = result.diagnostics;
+  for (Index i = 0; i < rows.count(); ++i) {
+    d.smallest_score = std::min(d.smallest_score, rows[i].smallest);
+    d.largest_score = std::max(d.largest_score, rows[i].largest);
+  }
+  finish_rows(call, rows.count(), options.unusable_anchors, options.temperature, rows, result);
+  return result;
+}
 
 template <class S>
 TemperatureResult evaluate(const MaxSimInfoNceOptions& options, const KernelValue<S>& kernel,
                            const Inputs<S, 2>& inputs, const TokenOffsets& offsets) {
   const TokenSets queries(offsets.queries);
   const TokenSets documents(offsets.documents);
-  queries.check("query_offsets", inputs.rows[0].rows());
-  documents.check("document_offsets", inputs.rows[1].rows());
+  check_tokens(queries, inputs.rows[0].rows(), documents, inputs.rows[1].rows());
   const Index n = queries.count();
-  const Index m = documents.count();
-  if (m < n) {
-    fail_argument("documents", "a document for each of " + std::to_string(n) + " queries",
-                  std::to_string(m) + " documents");
-  }
-  for (Index k = 0; k < m; ++k) {
-    if (documents.size(k) > 0) continue;
-    fail_argument("document_offsets", "at least one token for each document",
-                  "none for document " + std::to_string(k));
-  }
   Call<S> call(kernel, options.reduction, inputs);
   call.add(Side::query, {"queries", inputs.rows[0], inputs.gradients[0]});
   call.add(Side::key, {"documents", inputs.rows[1], inputs.gradients[1]});
   call.check(n);
-  refuse_unusable(options.unusable_anchors, m == 1 ? n : 0, "without a negative");
   call.pack();
 
-  MaxSimPass<S> pass(call, options, queries, documents);
-  if (n > 0) pass.run();
-  TemperatureResult result;
-  Diagnostics& d = result.diagnostics;
-  const auto value_of = [&](Index i) { return pass[i].value; };
-  count_terms(
-      n, value_of, [&](Index) { return m - 1; }, d);
-  double moments = 0;
-  for (Index i = 0; i < n; ++i) {
-    d.smallest_score = std::min(d.smallest_score, pass[i].smallest);
-    d.largest_score = std::max(d.largest_score, pass[i].largest);
-    moments += pass[i].temperature;
+  Scratch& scratch = call.scratch();
+  MaxSimRows rows(scratch, n, 0, documents.count(), call.order_grid(), options.temperature,
+                  call.upstream());
+  if (n > 0) {
+    const QueryPanels<S> panels(scratch, call.threads(), call.rows(0), queries);
+    MaxSimPass<S> pass(scratch, call.threads(), rows, panels, call.rows(1), documents);
+    if (call.wants_gradients()) {
+      pass.forward_backward(call.gradients(0), call.gradients(1));
+    } else {
+      pass.forward();
+    }
   }
-  call.reduce(n, value_of, result);
-  if (!call.wants_gradients()) return result;
-  result.d_temperature =
-      checked_derivative("d_temperature", -call.scale(d) * moments / options.temperature);
-  call.scatter(call.scale(d));
-  return result;
+  return max_sim(options, call, rows);
 }
 
 }  // namespace nearfar::detail
