@@ -455,17 +455,16 @@ TEST(ShardedMaxSimCalls, RefuseWhatDoesNotFitOnAllProcesses) {
       const auto refused = [&](const MaxSimInfoNceOptions& options, const Matrix<float>& queries,
                                const Offsets& of_queries, const Matrix<float>& documents,
                                const Offsets& of_documents, const std::string& text) {
-        const Matrix<float> untouched = Matrix<float>::Constant(1, 1, 7);
-        Matrix<float> dq = untouched;
-        Matrix<float> dd = untouched;
+        Matrix<float> dq = Matrix<float>::Constant(1, 1, 7);
+        Matrix<float> dd = Matrix<float>::Constant(1, 1, 7);
         expect_error_everywhere(
             [&] {
               nearfar::sharded::MaxSimInfoNce<float>(options).forward_backward(
                   where, queries, of_queries, documents, of_documents, dq, dd);
             },
             text);
-        EXPECT_EQ(dq, untouched);
-        EXPECT_EQ(dd, untouched);
+        EXPECT_EQ(dq, Matrix<float>::Constant(1, 1, 7));
+        EXPECT_EQ(dd, Matrix<float>::Constant(1, 1, 7));
         EXPECT_EQ(loss.forward(where, x, good, x, good).value, value) << "after: " << text;
       };
       const std::string rank = "nearfar: rank 1: ";
