@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <nearfar/losses/ko_leo.hpp>
+#include <utility>
 #include <vector>
 
 #include "support/kernel_cases.hpp"
@@ -69,18 +70,21 @@ TYPED_TEST(KoLeoOf, EqualsTheFormula) {
   }
 }
 
-/// Pairs of rows whose cosines are 1 to the last digit of a float.
+/// Pairs of rows whose cosines are 1 to the last digit of a float, also of rows that are wider than
+/// four vectors, whose squares are added in float.
 TYPED_TEST(KoLeoOf, RowsThatNearlyPointTheSameWay) {
   using S = TypeParam;
-  Matrix<S> x = random_rows<S>(10, 7, 2);
-  const Matrix<S> noise = random_rows<S>(10, 7, 3);
-  for (Index i = 1; i < 10; i += 2) x.row(i) = x.row(i - 1) * S(2) + noise.row(i) * S(1e-4);
-  Matrix<S> dx;
-  const auto got = nearfar::KoLeo<S>().forward_backward(x, dx);
-  Real sum = 0;
-  for (const Real v : plain(oracle::exact(x))) sum += v / 10;
-  EXPECT_LE(std::abs(got.value - sum), 1e-7 * sum);
-  EXPECT_EQ(got.diagnostics.zero_distances, 0);
+  for (const auto& [cols, size] : {std::pair<Index, double>(7, 1e-4), {200, 1e-6}}) {
+    Matrix<S> x = random_rows<S>(10, cols, 2);
+    const Matrix<S> noise = random_rows<S>(10, cols, 3) * static_cast<S>(size);
+    for (Index i = 1; i < 10; i += 2) x.row(i) = x.row(i - 1) * S(2) + noise.row(i);
+    Matrix<S> dx;
+    const auto got = nearfar::KoLeo<S>().forward_backward(x, dx);
+    Real sum = 0;
+    for (const Real v : plain(oracle::exact(x))) sum += v / 10;
+    EXPECT_LE(std::abs(got.value - sum), 1e-7 * sum);
+    EXPECT_EQ(got.diagnostics.zero_distances, 0);
+  }
 }
 
 /// Of two equally near rows, the first has the gradient.

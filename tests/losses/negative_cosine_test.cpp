@@ -89,18 +89,22 @@ TYPED_TEST(PredictionsOf, ZeroRows) {
   EXPECT_TRUE(d1.allFinite() && d2.allFinite());
 }
 
-/// 2 - 2 cos of nearly parallel rows has all digits.
+/// 2 - 2 cos of nearly parallel rows has all digits, also of rows that are wider than four vectors,
+/// whose squares are added in float. Rows in double differ by `noise`, of which they have
+/// 1e-16 / noise.
 TYPED_TEST(PredictionsOf, ByolIsExactNearZero) {
   using S = TypeParam;
-  const double noise = 1e-3;
-  auto x = four<S>(6, 17);
-  x[3] = x[0] * S(2) + x[2] * static_cast<S>(noise);
-  x[2] = x[1] * S(3) + x[2] * static_cast<S>(noise);
-  Real sum = 0;
-  const auto u = [](const Matrix<S>& m) { return directions(oracle::exact(m)); };
-  sum += (u(x[0]) - u(x[3])).squaredNorm() + (u(x[1]) - u(x[2])).squaredNorm();
-  const double got = nearfar::Byol<S>().forward(x[0], x[1], x[2], x[3]).value;
-  EXPECT_LE(std::abs(got - sum / 6), (sizeof(S) == sizeof(float) ? 1e-8 : 1e-11) * sum);
+  for (const auto& [cols, noise] : {std::pair<Index, double>(17, 1e-3), {200, 1e-6}}) {
+    SCOPED_TRACE(cols);
+    auto x = four<S>(6, cols);
+    x[3] = x[0] * S(2) + x[2] * static_cast<S>(noise);
+    x[2] = x[1] * S(3) + x[2] * static_cast<S>(noise);
+    Real sum = 0;
+    const auto u = [](const Matrix<S>& m) { return directions(oracle::exact(m)); };
+    sum += (u(x[0]) - u(x[3])).squaredNorm() + (u(x[1]) - u(x[2])).squaredNorm();
+    const double got = nearfar::Byol<S>().forward(x[0], x[1], x[2], x[3]).value;
+    EXPECT_LE(std::abs(got - sum / 6), (sizeof(S) == sizeof(float) ? 1e-8 : 1e-14 / noise) * sum);
+  }
 }
 
 /// The smallest and the largest cosine, wherever they are; rounding leaves none below -1.

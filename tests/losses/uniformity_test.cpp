@@ -5,6 +5,7 @@
 #include <limits>
 #include <nearfar/losses/uniformity.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/kernel_cases.hpp"
@@ -135,10 +136,10 @@ TYPED_TEST(UniformityOf, RowsThatNearlyAllPointTheSameWay) {
   using S = TypeParam;
   constexpr bool is_float = sizeof(S) == sizeof(float);
   for (const double noise : {1e-2, 1e-4, 1e-6}) {
-    for (const Index n : {2, 3, 100}) {
+    for (const auto& [n, cols] : {std::pair<Index, Index>(2, 32), {3, 32}, {100, 32}, {3, 200}}) {
       SCOPED_TRACE(noise);
       const Matrix<S> x =
-          (uniform_matrix<S>(n, 32, 31) * static_cast<S>(noise)).array() + static_cast<S>(1);
+          (uniform_matrix<S>(n, cols, 31) * static_cast<S>(noise)).array() + static_cast<S>(1);
       expect_plain(x, 2, is_float ? 1e-5 : 1e-15 / noise);
     }
   }

@@ -30,9 +30,11 @@ Result alignment(const AlignmentOptions& options, Frame& call) {
     // From the rows themselves: 2 - 2 cos has no digits left when the distance is small.
     const double of_rows =
         static_cast<double>(squared_distance_of_rows(u.depth, u.row(i), v.row(i)));
-    // Below a distance of 0.1 the rounding of float rows is more than 1e-6 of the distance.
-    constexpr double near = 0.01;
-    const bool in_double = std::is_same_v<S, float> && of_rows < near;
+    const bool in_double = std::is_same_v<S, float> && of_rows < near_directions;
+    if (in_double) {
+      refine_norm(u, i);
+      refine_norm(v, i);
+    }
     const double squared = in_double ? squared_difference(u, i, v, i) : of_rows;
     distances[i] = std::sqrt(squared);
     values[i] = options.alpha == 2   ? squared

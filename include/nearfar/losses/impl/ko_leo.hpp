@@ -91,6 +91,7 @@ Result ko_leo(Frame& call, const FindNearest& find_nearest) {
     find_nearest(nearest, d);
     if (n > 0) d.largest_score = std::sqrt(d.largest_score);
     call.each_block(0, [&](const auto& block, const PackedRows<S>& keys, RowGradients<S>& dk) {
+      refine_norms(call.threads(), keys);  // find_nearest has refined those of own rows
       each_row(n, call.threads(), [&](Index i) {
         const Index j = nearest[i] - block.first;
         if (j < 0 || j >= keys.rows) return;

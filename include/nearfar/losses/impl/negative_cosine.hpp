@@ -34,6 +34,11 @@ Result predictions(Reduction reduction, const PredictionForm& form, const Inputs
   each_row(2 * n, call.threads(), [&](Index i) {
     const bool has_cosine = p.inverse_norm[i] > 0 && z.inverse_norm[i] > 0;
     squares[i] = has_cosine ? squared_difference(p, i, z, i) : 2;
+    if (squares[i] < near_directions) {
+      refine_norm(p, i);
+      refine_norm(z, i);
+      squares[i] = squared_difference(p, i, z, i);
+    }
     if (!dp.wanted() || !has_cosine) return;
     const double slope = 2 * form.factor * row_upstream(call.upstream(), i < n ? i : i - n);
     add_difference(slope, p, i, z, i, dp.data + i * p.stride);
