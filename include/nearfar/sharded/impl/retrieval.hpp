@@ -2,9 +2,8 @@
 
 #include <vector>
 
-#include "nearfar/metrics/impl/counted_ranks.hpp"
 #include "nearfar/metrics/impl/nearest_of_query.hpp"
-#include "nearfar/metrics/impl/retrieval_sums.hpp"
+#include "nearfar/metrics/impl/retrieval.hpp"
 #include "nearfar/sharded/impl/ranked_sets.hpp"
 #include "nearfar/sharded/retrieval.hpp"
 
