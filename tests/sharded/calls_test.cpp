@@ -352,20 +352,28 @@ TEST(ShardedCalls, UpstreamsBeyondTheRangeOfFloatAreTakenAsInOneProcess) {
   }
 }
 
+/// The bytes between `size` processes in call(exchange, x, dx, dy), with x of each rows x cols.
+template <class Call>
+Index bytes_sent(int size, Index rows, Index cols, const Call& call) {
+  return static_cast<Index>(run_team(size, [&](Exchange& e) {
+    const Matrix<float> x = random_rows<float>(rows, cols, 1);
+    Matrix<float> dx, dy;
+    call(e, x, dx, dy);
+  }));
+}
+
 /// The bytes between processes are those of docs/sharded.md.
 TEST(ShardedCalls, SendWhatTheModelSays) {
   constexpr Index rows = 20;
   constexpr Index cols = 6;
   const auto bytes = [&](const auto& loss, int size, Schedule schedule, bool gradients) {
-    return static_cast<Index>(run_team(size, [&](Exchange& e) {
-      const Matrix<float> x = random_rows<float>(rows, cols, 1);
-      Matrix<float> dq, dk;
+    return bytes_sent(size, rows, cols, [&](Exchange& e, const auto& x, auto& dq, auto& dk) {
       if (gradients) {
         loss.forward_backward({e, schedule}, x, x, dq, dk);
       } else {
         loss.forward({e, schedule}, x, x);
       }
-    }));
+    });
   };
   constexpr Index shard = rows * cols * 4;
   const nearfar::sharded::InfoNce<float> info_nce;
@@ -395,13 +403,7 @@ TEST(ShardedCalls, SendSumsOfStatisticsInsteadOfRows) {
   for (const int size : {1, 2, 3, 5}) {
     for (const Index rows : {6, 60}) {
       SCOPED_TRACE(size);
-      const auto bytes = [&](const auto& call) {
-        return static_cast<Index>(run_team(size, [&](Exchange& e) {
-          const Matrix<float> x = random_rows<float>(rows, cols, 1);
-          Matrix<float> dx, dy;
-          call(e, x, dx, dy);
-        }));
-      };
+      const auto bytes = [&](const auto& call) { return bytes_sent(size, rows, cols, call); };
       const auto views = [&](const auto& loss) {
         return bytes([&](Exchange& e, const auto& x, auto& dx, auto& dy) {
           loss.forward_backward(e, x, x, dx, dy);
@@ -443,19 +445,17 @@ TEST(ShardedCalls, SendScoresOfPairsInsteadOfRows) {
       const Index sums = 2 * 8 * (2 * size - 2);
       const auto check = [&](const auto& loss) {
         for (const bool gradients : {false, true}) {
-          const std::size_t bytes = run_team(size, [&](Exchange& e) {
-            const Matrix<float> x = random_rows<float>(rows, cols, 1);
+          const auto call = [&](Exchange& e, const auto& x, auto& dx, auto& dy) {
             const Matrix<float> y = random_rows<float>(rows, cols, 2);
-            Matrix<float> dx, dy;
             if (gradients) {
               loss.forward_backward({e, schedule}, x, y, scores, dx, dy);
             } else {
               loss.forward({e, schedule}, x, y, scores);
             }
-          });
+          };
           // With all_gather d_scale is a sum in the order of ranks, too.
           const Index more = gradients && schedule == Schedule::all_gather ? sums / 2 : 0;
-          EXPECT_EQ(static_cast<Index>(bytes),
+          EXPECT_EQ(bytes_sent(size, rows, cols, call),
                     Index(size) * (size - 1) * rows * 16 + (gradients ? 2 * sums : sums) + more);
         }
       };
@@ -479,11 +479,9 @@ TEST(ShardedCalls, SendWithTheirRowsWhatTheModelSays) {
   const std::vector<int> labels = random_labels(rows, 4, 2);
   const std::vector<Index> no_positives(rows + 1, 0);
   const auto bytes = [&](const auto& loss, const nearfar::Targets& targets, Schedule schedule) {
-    return static_cast<Index>(run_team(size, [&](Exchange& e) {
-      const Matrix<float> x = random_rows<float>(rows, cols, 1);
-      Matrix<float> dx;
+    return bytes_sent(size, rows, cols, [&](Exchange& e, const auto& x, auto& dx, auto&) {
       loss.forward_backward({e, schedule}, x, targets, dx);
-    }));
+    });
   };
   const nearfar::sharded::SupCon<float> sup_con;
   EXPECT_EQ(bytes(sup_con, labels, Schedule::all_gather), hops * (2 * shard + 2 * label) + 2 * sum);
@@ -507,13 +505,7 @@ TEST(ShardedCalls, SendRowsThatVisitAndWhatTheyFindAsTheModelSays) {
   const std::vector<int> labels = random_labels(rows, 4, 2);
   for (const int size : {1, 2, 3, 4, 5}) {
     SCOPED_TRACE(size);
-    const auto bytes = [&](const auto& call) {
-      return static_cast<Index>(run_team(size, [&](Exchange& e) {
-        const Matrix<float> x = random_rows<float>(rows, cols, 1);
-        Matrix<float> dx, dy;
-        call(e, x, dx, dy);
-      }));
-    };
+    const auto bytes = [&](const auto& call) { return bytes_sent(size, rows, cols, call); };
     const auto labelled = [&](const auto& loss) {
       return bytes([&](Exchange& e, const auto& x, auto& dx, auto&) {
         loss.forward_backward(e, x, labels, dx);

@@ -44,23 +44,23 @@ class SoftmaxTerm : public RowTerm<S> {
   /// outside of the pass.
   virtual Index positive_of(Index i) const = 0;
 
-  // Exponentials in place, if `in_place()`. `begin` replaces `start` and gets the largest of the
-  // row's scores, or of all but the positive's, and the positive's. `exponentiate` replaces
-  // `accumulate`: it adds scores and turns each, except the positive's, into its exponential.
-  // `finalise` replaces `close`.
+  // Exponentials in place, if `in_place()`; without them a term needs none of these. `begin`
+  // replaces `start` and gets the largest of the row's scores, or of all but the positive's, and
+  // the positive's. `exponentiate` replaces `accumulate`: it adds scores and turns each, except the
+  // positive's, into its exponential. `finalise` replaces `close`.
 
-  virtual bool in_place() const = 0;
-  virtual void begin(Index i, S largest, S positive) = 0;
-  virtual void exponentiate(Index i, Index first, Index n, S* s) = 0;
-  virtual InPlaceRow<S> finalise(Index i) = 0;
+  virtual bool in_place() const { return false; }
+  virtual void begin(Index, S /*largest*/, S /*positive*/) {}
+  virtual void exponentiate(Index, Index /*first*/, Index /*n*/, S* /*s*/) {}
+  virtual InPlaceRow<S> finalise(Index) { return {}; }
 
   // Exponentials of tiles, for both sides of a score, if `shares_exponentials()`.
 
   virtual bool shares_exponentials() const = 0;
   virtual S rate() const = 0;  ///< log2(e) / tau
   /// Class codes of queries and keys; null if columns define all positives.
-  virtual const S* query_codes() const = 0;
-  virtual const S* key_codes() const = 0;
+  virtual const S* query_codes() const { return nullptr; }
+  virtual const S* key_codes() const { return nullptr; }
   /// Sets the score of row i's positive, which `fold` counts but does not add.
   virtual void set_positive(Index i, S score) = 0;
   /// Leaves out one of the pairs that `fold` counts for row i. (Not by codes: a tile's sums of
@@ -69,7 +69,7 @@ class SoftmaxTerm : public RowTerm<S> {
   /// Adds to each row first + k the sum sums[k] of n exponentials relative to `reference`.
   virtual void fold(Index first, Index count, S reference, const S* sums, Index n) = 0;
   /// Adds scores[k], a sum of positives' scores, to each row first + k; by codes only.
-  virtual void fold_positives(Index first, Index count, const S* scores) = 0;
+  virtual void fold_positives(Index /*first*/, Index /*count*/, const S* /*scores*/) {}
   virtual SoftmaxNumbers<S> numbers(Index i) const = 0;
   /// dL/ds of row i's one positive.
   virtual S positive_gradient(Index i) const = 0;

@@ -16,6 +16,13 @@ namespace nearfar::detail {
 /// The ClosedRow of terms whose gradients need nothing of it, or that have none.
 struct NoClosedRow {};
 
+/// The part of a VisitingTerm whose rows take no numbers along.
+struct NoNumbersAlong {
+  static Index numbers_along() { return 0; }
+  static void give_numbers(Index, double*) {}
+  static void take_numbers(Index, const double*) {}
+};
+
 /// A term of rows that may visit. `Term::OpenRow` is what a row has accumulated, `Term::ClosedRow`
 /// what its gradients need; both are plain memory. A term whose gradients add to rows has
 /// `add_moments(other, rows)`, which takes over what they have added to those of a term of

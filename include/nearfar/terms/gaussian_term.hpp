@@ -15,7 +15,7 @@ namespace nearfar::detail {
 /// A row's sums of exp(-t (q - nearest)), q a squared distance: Gaussians relative to that of the
 /// nearest pair.
 template <class S>
-class GaussianTerm final : public RowTerm<S> {
+class GaussianTerm final : public RowTerm<S>, public NoNumbersAlong {
  public:
   GaussianTerm(Scratch& scratch, Index rows, double t, double nearest)
       : sharpness_(static_cast<S>(-t)),
@@ -44,9 +44,6 @@ class GaussianTerm final : public RowTerm<S> {
     out.sums_ = scratch.take<GaussianSums>(rows);
     return out;
   }
-  Index numbers_along() const { return 0; }
-  void give_numbers(Index, double*) const {}
-  void take_numbers(Index, const double*) {}
   OpenRow open_row(Index i) const { return sums_[i]; }
   void merge(Index i, const OpenRow& more) {
     sums_[i].potentials += more.potentials;

@@ -41,7 +41,7 @@ struct HardNegativeSettings {
 /// exp(beta s / tau), R = n mean:
 /// G = max((R - n prior P) / (1 - prior), n exp(-1 / tau)), L = -log(P / (P + G)).
 template <class S>
-class HardNegativeTerm final : public RowTerm<S> {
+class HardNegativeTerm final : public RowTerm<S>, public NoNumbersAlong {
  public:
   /// For `rows` rows. The upstream and the positives must outlive the term.
   HardNegativeTerm(Scratch& scratch, Index rows, const HardNegativeSettings& settings,
@@ -134,9 +134,6 @@ class HardNegativeTerm final : public RowTerm<S> {
     out.closed_ = scratch.take<ClosedRow>(rows);
     return out;
   }
-  Index numbers_along() const { return 0; }
-  void give_numbers(Index, double*) const {}
-  void take_numbers(Index, const double*) {}
   OpenRow open_row(Index i) const {
     const HardNegativeRow<S>& row = rows_[i];
     return {row.best, row.hardened, row.weights, row.negatives};

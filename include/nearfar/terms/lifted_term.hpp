@@ -20,7 +20,7 @@ namespace nearfar::detail {
 
 /// First pass: log sum over negatives of exp(nearness) of each row. Has no gradient.
 template <class S>
-class NegativeLogSumTerm final : public LabelledTerm<S> {
+class NegativeLogSumTerm final : public LabelledTerm<S>, public NoNumbersAlong {
  public:
   NegativeLogSumTerm(Scratch& scratch, Index rows, int sign, const PositiveRule<S>& rule)
       : LabelledTerm<S>(rule),
@@ -57,9 +57,6 @@ class NegativeLogSumTerm final : public LabelledTerm<S> {
     out.values_ = scratch.take<double>(rows);
     return out;
   }
-  Index numbers_along() const { return 0; }
-  void give_numbers(Index, double*) const {}
-  void take_numbers(Index, const double*) {}
   OpenRow open_row(Index i) const { return rows_[i]; }
   void merge(Index i, const OpenRow& more) { rows_[i].merge(more); }
 

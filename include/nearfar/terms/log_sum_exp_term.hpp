@@ -90,15 +90,8 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
     return left_out_ != nullptr ? left_out_[i] : no_column;
   }
 
-  bool in_place() const override { return false; }
-  void begin(Index, S, S) override {}
-  void exponentiate(Index, Index, Index, S*) override {}
-  InPlaceRow<S> finalise(Index) override { return {}; }
-
   bool shares_exponentials() const override { return sign_ > 0; }
   S rate() const override { return rate_; }
-  const S* query_codes() const override { return nullptr; }
-  const S* key_codes() const override { return nullptr; }
   void set_positive(Index i, S) override { --rows_[i].count; }  // fold counts all scores
   void leave_out(Index i) override { --rows_[i].count; }
   void fold(Index first, Index count, S reference, const S* sums, Index n) override {
@@ -109,7 +102,6 @@ class LogSumExpTerm final : public SoftmaxTerm<S> {
       row.count += n;
     }
   }
-  void fold_positives(Index, Index, const S*) override {}
   SoftmaxNumbers<S> numbers(Index i) const override {
     const LogSumExpRow<S>& row = rows_[i];
     return {static_cast<double>(row.best), row.sum, factor(i), row.origin, S(0)};

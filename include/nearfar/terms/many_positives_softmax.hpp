@@ -172,11 +172,6 @@ class ManyPositivesSoftmax final : public SoftmaxTerm<S> {
     return partners_ != nullptr ? partners_[i] : no_column;
   }
 
-  bool in_place() const override { return false; }
-  void begin(Index, S, S) override {}
-  void exponentiate(Index, Index, Index, S*) override {}
-  InPlaceRow<S> finalise(Index) override { return {}; }
-
   bool shares_exponentials() const override { return partners_ != nullptr; }
   S rate() const override { return rate_; }
   const S* query_codes() const override { return tile_codes_; }

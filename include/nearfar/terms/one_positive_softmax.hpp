@@ -168,8 +168,6 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
 
   bool shares_exponentials() const override { return settings_.sign > 0 && !is_outside(); }
   S rate() const override { return rate_; }
-  const S* query_codes() const override { return nullptr; }
-  const S* key_codes() const override { return nullptr; }
 
   void set_positive(Index i, S score) override {
     rows_[i].positive = counted(i, score);
@@ -185,7 +183,6 @@ class OnePositiveSoftmax final : public SoftmaxTerm<S> {
       row.negatives += n;
     }
   }
-  void fold_positives(Index, Index, const S*) override {}
 
   SoftmaxNumbers<S> numbers(Index i) const override {
     const SoftmaxRow<S>& row = rows_[i];

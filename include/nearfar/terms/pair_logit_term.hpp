@@ -113,7 +113,7 @@ struct PairLogitRow {
 /// `epsilon` above the highest negative's, a negative unless its score is at least `epsilon` below
 /// the lowest positive's. An anchor without positives or without negatives has no pairs.
 template <class S>
-class MinedScoresTerm final : public LabelledTerm<S> {
+class MinedScoresTerm final : public LabelledTerm<S>, public NoNumbersAlong {
  public:
   MinedScoresTerm(Scratch& scratch, Index rows, double epsilon, const PositiveRule<S>& rule)
       : LabelledTerm<S>(rule), epsilon_(epsilon), rows_(scratch.take<MinedScores>(rows)) {}
@@ -151,9 +151,6 @@ class MinedScoresTerm final : public LabelledTerm<S> {
     out.rows_ = scratch.take<MinedScores>(rows);
     return out;
   }
-  Index numbers_along() const { return 0; }
-  void give_numbers(Index, double*) const {}
-  void take_numbers(Index, const double*) {}
   OpenRow open_row(Index i) const { return rows_[i]; }
   void merge(Index i, const OpenRow& more) {
     MinedScores& row = rows_[i];

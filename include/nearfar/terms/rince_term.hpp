@@ -98,23 +98,16 @@ class RinceTerm final : public SoftmaxTerm<S> {
 
   Index positive_of(Index i) const override { return softmax_.positive_of(i); }
 
-  /// In place, a positive's gradient would be relative to the negatives', which may underflow
-  /// beside it.
-  bool in_place() const override { return false; }
-  void begin(Index, S, S) override {}
-  void exponentiate(Index, Index, Index, S*) override {}
-  InPlaceRow<S> finalise(Index) override { return {}; }
+  // Nothing is in place: a positive's gradient would be relative to the negatives', which may
+  // underflow beside it.
 
   bool shares_exponentials() const override { return softmax_.shares_exponentials(); }
   S rate() const override { return softmax_.rate(); }
-  const S* query_codes() const override { return nullptr; }
-  const S* key_codes() const override { return nullptr; }
   void set_positive(Index i, S score) override { softmax_.set_positive(i, score); }
   void leave_out(Index i) override { softmax_.leave_out(i); }
   void fold(Index first, Index count, S reference, const S* sums, Index n) override {
     softmax_.fold(first, count, reference, sums, n);
   }
-  void fold_positives(Index, Index, const S*) override {}
   SoftmaxNumbers<S> numbers(Index i) const override { return softmax_.numbers(i); }
   S positive_gradient(Index i) const override {
     return static_cast<S>(settings_.sign * rows_[i].positive);

@@ -38,7 +38,7 @@ struct RankedHinges {
 };
 
 template <class S>
-class RankedListTerm final : public LabelledTerm<S> {
+class RankedListTerm final : public LabelledTerm<S>, public NoNumbersAlong {
  public:
   /// Arguments other than the options must outlive the term.
   RankedListTerm(Scratch& scratch, Index rows, const RankedListOptions& options,
@@ -89,9 +89,6 @@ class RankedListTerm final : public LabelledTerm<S> {
     out.closed_ = scratch.take<ClosedRow>(rows);
     return out;
   }
-  Index numbers_along() const { return 0; }
-  void give_numbers(Index, double*) const {}
-  void take_numbers(Index, const double*) {}
   OpenRow open_row(Index i) const { return rows_[i]; }
   void merge(Index i, const OpenRow& more) {
     rows_[i].positive.merge(more.positive, form_.rates.positive);

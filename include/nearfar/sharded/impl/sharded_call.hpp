@@ -317,12 +317,7 @@ class ShardedCall {
   /// A Term of own rows of a set, made on all processes or on none.
   template <class Term, class... Args>
   Term make(int set, const Args&... args) {
-    // The memory of one term serves the next.
-    team_.agree([&] {
-      const ScratchLoan loan(*scratch_);
-      const Term first(*scratch_, own_rows(set), args...);
-    });
-    return Term(*scratch_, own_rows(set), args...);
+    return team_.make<Term>(*scratch_, own_rows(set), args...);
   }
 
   /// Whether rows visit other processes, so that each pair of rows can be compared once: not in an

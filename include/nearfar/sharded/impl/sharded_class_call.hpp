@@ -82,12 +82,7 @@ class ShardedClassCall {
   /// A Term of own rows or of the proxies, made on all processes or on none.
   template <class Term, class... Args>
   Term make(int set, const Args&... args) {
-    // The memory of one term serves the next.
-    team_.agree([&] {
-      const ScratchLoan loan(scratch());
-      const Term first(scratch(), own_rows(set), args...);
-    });
-    return Term(scratch(), own_rows(set), args...);
+    return team_.make<Term>(scratch(), own_rows(set), args...);
   }
 
   /// Closes own rows over the proxies.

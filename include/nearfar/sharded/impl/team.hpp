@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "nearfar/core/result.hpp"
+#include "nearfar/core/workspace.hpp"
 #include "nearfar/sharded/sharding.hpp"
 
 /// \file
@@ -96,6 +97,17 @@ class Team {
   void agree_on_messages(const Body& body) const {
     settle();
     agree(body);
+  }
+
+  /// A Term of `rows` rows, made on all processes or on none.
+  template <class Term, class... Args>
+  Term make(Scratch& scratch, Index rows, const Args&... args) const {
+    // The memory of one term serves the next.
+    agree([&] {
+      const ScratchLoan loan(scratch);
+      const Term first(scratch, rows, args...);
+    });
+    return Term(scratch, rows, args...);
   }
 
   /// Throws if any process has failed since the last messages. To be called before messages, and
