@@ -1,7 +1,7 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/reduction.hpp"
+#include "nearfar/losses/pair_calls.hpp"
 
 namespace nearfar {
 
@@ -30,11 +30,12 @@ Result evaluate(const AlignmentOptions& options, const Inputs<S, 2>& inputs);
 ///
 ///     L_i = |x_i / |x_i| - y_i / |y_i||^alpha
 ///
-/// The loss normalises the rows; a zero row stays zero, with zero gradient. Time and memory are
-/// O(N D). An object is immutable and may be shared by threads, each with its own Workspace.
-/// Results have the same bits at any number of threads.
+/// The loss normalises the rows; a zero row stays zero, with zero gradient. Where two rows coincide
+/// and alpha <= 1 the gradient is 0. Terms are the N pairs. Time and memory are O(N D). An object
+/// is immutable and may be shared by threads, each with its own Workspace. Results have the same
+/// bits at any number of threads.
 template <class S>
-class Alignment {
+class Alignment : public PairCalls<Alignment<S>, S> {
  public:
   /// Throws std::invalid_argument unless alpha is finite and > 0.
   explicit Alignment(AlignmentOptions options = {}) : options_(options) {
@@ -43,25 +44,7 @@ class Alignment {
 
   const AlignmentOptions& options() const { return options_; }
 
-  /// The loss of row i of x with row i of y, both N x D. Throws std::invalid_argument on shapes
-  /// that do not fit, std::domain_error on an element that is not finite.
-  Result forward(Rows<S> x, Rows<S> y, CallOptions<S> call = {}) const {
-    return evaluate({{x, y}, {}, false, call});
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`. Where two rows
-  /// coincide and alpha <= 1 the gradient is 0.
-  Result forward_backward(Rows<S> x, Rows<S> y, GradientRows<S> dx, GradientRows<S> dy,
-                          CallOptions<S> call = {}) const {
-    return evaluate({{x, y}, {dx, dy}, true, call});
-  }
-
  private:
-  Result evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, inputs);
-  }
-
   AlignmentOptions options_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
+#include "nearfar/losses/pair_calls.hpp"
 
 namespace nearfar {
 
@@ -37,7 +37,7 @@ Result evaluate(const BarlowTwinsOptions& options, const Inputs<S, 2>& inputs);
 /// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
 /// at any number of threads.
 template <class S>
-class BarlowTwins {
+class BarlowTwins : public PairCalls<BarlowTwins<S>, S> {
  public:
   /// Throws std::invalid_argument unless lambda and epsilon are finite and >= 0.
   explicit BarlowTwins(BarlowTwinsOptions options = {}) : options_(options) {
@@ -47,25 +47,7 @@ class BarlowTwins {
 
   const BarlowTwinsOptions& options() const { return options_; }
 
-  /// The loss of two views of a batch, both N x D; row i of one belongs to row i of the other. An
-  /// empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
-  /// std::domain_error on an element that is not finite.
-  Result forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call});
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`, one number; each gradient may be
-  /// `no_gradient` or `accumulate(buffer)`.
-  Result forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
-                          GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
-  }
-
  private:
-  Result evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, inputs);
-  }
-
   BarlowTwinsOptions options_;
 };
 

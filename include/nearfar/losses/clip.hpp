@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/pair_target_calls.hpp"
 
 namespace nearfar {
 
@@ -61,9 +61,9 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
 ///
 ///     L_i = 1/2 ( -log softmax_j(sigma s_ij)[i] - log softmax_j(sigma s_ji)[i] )
 ///
-/// with s_ij the score of kernel K for image i and text j (minus the distance for distances): the
-/// mean of both directions, as in OpenCLIP's ClipLoss. With ClipDirections::sum it is twice that.
-/// Terms are the N pairs.
+/// with s_ij the score of kernel K for image i (a row of x) and text j (a row of y; minus the
+/// distance for distances): the mean of both directions, as in OpenCLIP's ClipLoss. With
+/// ClipDirections::sum it is twice that. Terms are the N pairs.
 ///
 /// With labels, one a pair, an image's positives are the P_i texts of its label (several captions
 /// an image; Yang et al., Unified contrastive learning in image-text-label space, 2022, eq. 1-3):
@@ -80,7 +80,7 @@ ClipResult evaluate(const ClipOptions& options, const KernelValue<S>& kernel,
 /// Extra memory O(N D). An object is immutable and may be shared by threads, each with its own
 /// Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
-class Clip {
+class Clip : public PairTargetCalls<Clip<S, K>, S, ClipResult> {
  public:
   /// Throws std::invalid_argument unless logit_scale is finite and > 0 and largest_logit_scale > 0.
   explicit Clip(ClipOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
@@ -95,37 +95,7 @@ class Clip {
   const ClipOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of images and texts (both N x D), pair i in row i of both. An empty batch has value
-  /// 0. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element
-  /// that is not finite.
-  ClipResult forward(Rows<S> images, Rows<S> texts, CallOptions<S> call = {}) const {
-    return evaluate({{images, texts}, {}, false, call}, Targets());
-  }
-
-  /// The same with targets of the N pairs: labels, sets of labels or lists, `Targets(labels)`; ids,
-  /// `Targets().ids(ids)`; or both. Throws also if their number is not N, and on weights.
-  ClipResult forward(Rows<S> images, Rows<S> texts, const Targets& targets,
-                     CallOptions<S> call = {}) const {
-    return evaluate({{images, texts}, {}, false, call}, targets);
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
-  ClipResult forward_backward(Rows<S> images, Rows<S> texts, GradientRows<S> d_images,
-                              GradientRows<S> d_texts, CallOptions<S> call = {}) const {
-    return evaluate({{images, texts}, {d_images, d_texts}, true, call}, Targets());
-  }
-  ClipResult forward_backward(Rows<S> images, Rows<S> texts, const Targets& targets,
-                              GradientRows<S> d_images, GradientRows<S> d_texts,
-                              CallOptions<S> call = {}) const {
-    return evaluate({{images, texts}, {d_images, d_texts}, true, call}, targets);
-  }
-
  private:
-  ClipResult evaluate(const detail::Inputs<S, 2>& inputs, const Targets& targets) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, targets);
-  }
-
   ClipOptions options_;
   K kernel_;
 };

@@ -1,8 +1,7 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
-#include "nearfar/core/numbers.hpp"
 #include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/scored_pair_calls.hpp"
 
 namespace nearfar {
 
@@ -44,13 +43,14 @@ CoSentResult evaluate(const AngleOptions& options, const Inputs<S, 2>& inputs,
 ///     L = log(1 + sum over (i, j) with scores_i < scores_j of exp(scale (s_i - s_j)))
 ///
 /// with s_i the score of row i of a and row i of b under kernel K (minus the distance for
-/// distances). Only the order of the targets counts; two pairs of equal targets add nothing. The
-/// value is one number, without terms to reduce; `diagnostics.terms` counts the (i, j) in the sum.
+/// distances). Only the order of the targets counts; two pairs of equal targets add nothing, and
+/// the value is 0 if all are equal. The value is one number, without terms to reduce;
+/// `diagnostics.terms` counts the (i, j) in the sum.
 ///
 /// Time O(N D + N log N), extra memory O(N D). An object is immutable and may be shared by threads,
 /// each with its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
-class CoSent {
+class CoSent : public ScoredPairCalls<CoSent<S, K>, S, CoSentResult> {
  public:
   /// Throws std::invalid_argument unless the scale is finite and > 0.
   explicit CoSent(CoSentOptions options = {}, K kernel = K()) : options_(options), kernel_(kernel) {
@@ -60,25 +60,7 @@ class CoSent {
   const CoSentOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of rows of a and b (both N x D) with N target scores. The value is 0 if all targets
-  /// are equal. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an
-  /// element or a target that is not finite.
-  CoSentResult forward(Rows<S> a, Rows<S> b, Numbers<S> scores, CallOptions<S> call = {}) const {
-    return evaluate({{a, b}, {}, false, call}, scores);
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`, one number; each gradient may be
-  /// `no_gradient` or `accumulate(buffer)`.
-  CoSentResult forward_backward(Rows<S> a, Rows<S> b, Numbers<S> scores, GradientRows<S> da,
-                                GradientRows<S> db, CallOptions<S> call = {}) const {
-    return evaluate({{a, b}, {da, db}, true, call}, scores);
-  }
-
  private:
-  CoSentResult evaluate(const detail::Inputs<S, 2>& inputs, const Numbers<S>& scores) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, scores);
-  }
-
   CoSentOptions options_;
   K kernel_;
 };
@@ -92,7 +74,7 @@ class CoSent {
 /// A row of odd width counts as one with a zero at its end. A zero row has score 0 and gradient 0;
 /// the gradient is 0 where the sum is 0. All else is as for CoSent.
 template <class S>
-class Angle {
+class Angle : public ScoredPairCalls<Angle<S>, S, CoSentResult> {
  public:
   /// Throws std::invalid_argument unless the scale is finite and > 0.
   explicit Angle(AngleOptions options = {}) : options_(options) {
@@ -101,23 +83,7 @@ class Angle {
 
   const AngleOptions& options() const { return options_; }
 
-  /// The loss of rows of a and b (both N x D) with N target scores. Throws as CoSent does.
-  CoSentResult forward(Rows<S> a, Rows<S> b, Numbers<S> scores, CallOptions<S> call = {}) const {
-    return evaluate({{a, b}, {}, false, call}, scores);
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`, one number; each gradient may be
-  /// `no_gradient` or `accumulate(buffer)`.
-  CoSentResult forward_backward(Rows<S> a, Rows<S> b, Numbers<S> scores, GradientRows<S> da,
-                                GradientRows<S> db, CallOptions<S> call = {}) const {
-    return evaluate({{a, b}, {da, db}, true, call}, scores);
-  }
-
  private:
-  CoSentResult evaluate(const detail::Inputs<S, 2>& inputs, const Numbers<S>& scores) const {
-    return detail::evaluate(options_, inputs, scores);
-  }
-
   AngleOptions options_;
 };
 

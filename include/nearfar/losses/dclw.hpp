@@ -1,8 +1,8 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/pair_calls.hpp"
 
 namespace nearfar {
 
@@ -31,8 +31,9 @@ TemperatureResult evaluate(const DclwOptions& options, const KernelValue<S>& ker
 
 }  // namespace detail
 
-/// DCLW, decoupled contrastive learning with weighted positives, of two views of each of N samples
-/// (Yeh et al., Decoupled contrastive learning, 2022, eq. 6 with the von Mises-Fisher weight):
+/// DCLW, decoupled contrastive learning with weighted positives, of two views x and y of each of N
+/// samples (Yeh et al., Decoupled contrastive learning, 2022, eq. 6 with the von Mises-Fisher
+/// weight):
 ///
 ///     L_i = -w_i s_{i,partner(i)} / tau + log sum_j exp(s_ij / tau)
 ///     w_i = 2 - exp(s_i / sigma) / (1/N sum_k exp(s_k / sigma)),   s_k the score of sample k's
@@ -43,12 +44,12 @@ TemperatureResult evaluate(const DclwOptions& options, const KernelValue<S>& ker
 /// pairs that are far apart weigh more. With w = 1 it is NtXent with Denominator::negatives_only.
 /// Values may be negative.
 ///
-/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's. A
+/// Terms are views: Reduction::mean divides by 2N; none gives the N values of x's rows, then y's. A
 /// view without a negative has loss 0. Extra memory O(N D). An object is immutable and may be
 /// shared by threads, each with its own Workspace. Results have the same bits at any number of
 /// threads.
 template <class S, Kernel K = Cosine>
-class Dclw {
+class Dclw : public PairCalls<Dclw<S, K>, S, TemperatureResult> {
   static_assert(is_symmetric<K>(), "nearfar: Dclw needs a kernel that treats both rows alike");
 
  public:
@@ -61,25 +62,7 @@ class Dclw {
   const DclwOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of two views of a batch, both N x D; row i of one is the partner of row i of the
-  /// other. An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
-  /// std::domain_error on an element that is not finite.
-  TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call});
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
-  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
-                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
-  }
-
  private:
-  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
-  }
-
   DclwOptions options_;
   K kernel_;
 };

@@ -1,15 +1,15 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/pair_calls.hpp"
 
 namespace nearfar {
 
 /// Settings of Dhel.
 struct DhelOptions {
   double temperature = 0.5;  ///< tau > 0: logits are scores / tau
-  bool both_views = true;    ///< both views have a sum over negatives; if false, view1 alone
+  bool both_views = true;  ///< both views have a sum over negatives; if false, the first view alone
   Reduction reduction = Reduction::mean;  ///< terms are samples, N of them
   /// A sample is unusable when it is the only one, and thus has no negative.
   UnusableAnchor unusable_anchors = UnusableAnchor::skip;
@@ -31,10 +31,11 @@ TemperatureResult evaluate(const DhelOptions& options, const KernelValue<S>& ker
 
 }  // namespace detail
 
-/// DHEL, the decoupled hyperspherical energy loss of two views u and v of each of N samples. It
-/// draws the two views of a sample together and spreads the samples of each view; it compares no
-/// view with the other view of another sample (Koromilas et al., Bridging mini-batch and asymptotic
-/// analysis in contrastive learning: from InfoNCE to kernel-based losses, 2024):
+/// DHEL, the decoupled hyperspherical energy loss of two views u and v (x and y of the calls) of
+/// each of N samples. It draws the two views of a sample together and spreads the samples of each
+/// view; it compares no view with the other view of another sample (Koromilas et al., Bridging
+/// mini-batch and asymptotic analysis in contrastive learning: from InfoNCE to kernel-based losses,
+/// 2024):
 ///
 ///     L_i = -s(u_i, v_i) / tau + log sum_{j != i} exp(s(u_i, u_j) / tau)
 ///                              + log sum_{j != i} exp(s(v_i, v_j) / tau)
@@ -46,7 +47,7 @@ TemperatureResult evaluate(const DhelOptions& options, const KernelValue<S>& ker
 /// has loss 0. Extra memory O(N D). An object is immutable and may be shared by threads, each with
 /// its own Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
-class Dhel {
+class Dhel : public PairCalls<Dhel<S, K>, S, TemperatureResult> {
   static_assert(is_symmetric<K>(), "nearfar: Dhel needs a kernel that treats both rows alike");
 
  public:
@@ -58,25 +59,7 @@ class Dhel {
   const DhelOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of two views of a batch, both N x D; row i of one belongs to row i of the other. An
-  /// empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
-  /// std::domain_error on an element that is not finite.
-  TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call});
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
-  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
-                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
-  }
-
  private:
-  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
-  }
-
   DhelOptions options_;
   K kernel_;
 };

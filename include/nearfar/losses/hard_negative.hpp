@@ -1,7 +1,7 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/reduction.hpp"
+#include "nearfar/losses/pair_target_calls.hpp"
 
 namespace nearfar {
 
@@ -32,9 +32,9 @@ TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2
 
 }  // namespace detail
 
-/// Contrastive loss of two views, debiased and with hard negatives weighted up (Robinson et al.,
-/// Contrastive learning with hard negative samples, 2021, eq. 4 and appendix; with concentration 0
-/// Chuang et al., Debiased contrastive learning, 2020, eq. 8):
+/// Contrastive loss of two views x and y, debiased and with hard negatives weighted up (Robinson et
+/// al., Contrastive learning with hard negative samples, 2021, eq. 4 and appendix; with
+/// concentration 0 Chuang et al., Debiased contrastive learning, 2020, eq. 8):
 ///
 ///     L_i = -log( P / (P + G) ),  P = exp(s_{i,partner(i)} / tau)
 ///     G   = max( (R - n tau+ P) / (1 - tau+), n exp(-1 / tau) )
@@ -42,13 +42,13 @@ TemperatureResult evaluate(const HardNegativeOptions& options, const Inputs<S, 2
 ///
 /// over the n = 2N - 2 views j of other samples (with ids, those of other ids), with cosines s. The
 /// lower limit of G is the smallest possible sum of n such exponentials. With tau+ = 0 and beta = 0
-/// it is NtXent.
+/// it is NtXent. Labels are refused, as there.
 ///
-/// Terms are views; none gives view1's N values, then view2's. Extra memory O(N D). An object is
-/// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
-/// at any number of threads.
+/// Terms are views; none gives the N values of x's rows, then y's. Extra memory O(N D). An object
+/// is immutable and may be shared by threads, each with its own Workspace. Results have the same
+/// bits at any number of threads.
 template <class S>
-class HardNegative {
+class HardNegative : public PairTargetCalls<HardNegative<S>, S, TemperatureResult> {
  public:
   /// Throws std::invalid_argument unless the temperature is finite and > 0, the prior in [0, 1) and
   /// the concentration finite and >= 0.
@@ -63,37 +63,7 @@ class HardNegative {
 
   const HardNegativeOptions& options() const { return options_; }
 
-  /// The loss of two views of a batch, both N x D; row i of one is the partner of row i of the
-  /// other. Throws std::invalid_argument on shapes that do not fit, std::domain_error on an element
-  /// that is not finite.
-  TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call}, Targets());
-  }
-
-  /// The same with N ids of samples: `Targets().ids(ids)`. Throws also if their number is not N,
-  /// and on labels.
-  TemperatureResult forward(Rows<S> view1, Rows<S> view2, const Targets& targets,
-                            CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call}, targets);
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
-  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
-                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call}, Targets());
-  }
-  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, const Targets& targets,
-                                     GradientRows<S> d_view1, GradientRows<S> d_view2,
-                                     CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call}, targets);
-  }
-
  private:
-  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs, const Targets& targets) const {
-    return detail::evaluate(options_, inputs, targets);
-  }
-
   HardNegativeOptions options_;
 };
 

@@ -2,9 +2,9 @@
 
 #include <limits>
 
-#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/mutual_information_bound.hpp"
 #include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/pair_calls.hpp"
 
 namespace nearfar {
 
@@ -52,13 +52,14 @@ MutualInformationResult evaluate(const MutualInformationOptions& options,
 /// is an upper bound if exp(f) is the conditional density of y given x up to a factor of y; for a
 /// unit Gaussian that is SquaredEuclidean at temperature 2.
 ///
-/// nwj limits its exponentials to exp(700) (in gradients, exp(80) for float), so that a critic far
-/// from the optimum gets a finite value, which is then not the bound's. Extra memory O(N D). 6 N^2
-/// D floating point operations forward and backward, 8 N^2 D for donsker_varadhan, which takes
-/// two passes. An object is immutable and may be shared by threads, each with its own Workspace.
+/// A batch of one row is a std::invalid_argument for nwj and donsker_varadhan. nwj limits its
+/// exponentials to exp(700) (in gradients, exp(80) for float), so that a critic far from the
+/// optimum gets a finite value, which is then not the bound's. Extra memory O(N D). 6 N^2 D
+/// floating point operations forward and backward, 8 N^2 D for donsker_varadhan, which takes two
+/// passes. An object is immutable and may be shared by threads, each with its own Workspace.
 /// Results have the same bits at any number of threads.
 template <class S, Kernel K = InnerProduct>
-class MutualInformation {
+class MutualInformation : public PairCalls<MutualInformation<S, K>, S, MutualInformationResult> {
  public:
   /// Throws std::invalid_argument unless the temperature is finite and > 0.
   explicit MutualInformation(MutualInformationOptions options = {}, K kernel = K())
@@ -69,25 +70,7 @@ class MutualInformation {
   const MutualInformationOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The bound from x and y, N rows each. Without rows the value is 0. Throws std::invalid_argument
-  /// on shapes that do not fit and, for nwj and donsker_varadhan, on a single row;
-  /// std::domain_error on an element that is not finite.
-  MutualInformationResult forward(Rows<S> x, Rows<S> y, CallOptions<S> call = {}) const {
-    return evaluate({{x, y}, {}, false, call});
-  }
-
-  /// Value and gradients, in the shapes of x and y, times `call.upstream`, one number; each
-  /// gradient may be `no_gradient` or `accumulate(buffer)`.
-  MutualInformationResult forward_backward(Rows<S> x, Rows<S> y, GradientRows<S> dx,
-                                           GradientRows<S> dy, CallOptions<S> call = {}) const {
-    return evaluate({{x, y}, {dx, dy}, true, call});
-  }
-
  private:
-  MutualInformationResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
-  }
-
   MutualInformationOptions options_;
   K kernel_;
 };

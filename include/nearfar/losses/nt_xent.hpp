@@ -1,9 +1,9 @@
 #pragma once
 
 #include "nearfar/core/denominator.hpp"
-#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/pair_target_calls.hpp"
 
 namespace nearfar {
 
@@ -32,8 +32,8 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
 
 }  // namespace detail
 
-/// NT-Xent, SimCLR's normalised temperature-scaled cross entropy: for two views of each of N
-/// samples, cross entropy of a view's partner among the 2N - 1 other views (Chen et al., A simple
+/// NT-Xent, SimCLR's normalised temperature-scaled cross entropy: for two views x and y of each of
+/// N samples, cross entropy of a view's partner among the 2N - 1 other views (Chen et al., A simple
 /// framework for contrastive learning of visual representations, 2020, eq. 1):
 ///
 ///     L_i = -log( exp(s_{i,partner(i)} / tau) / sum_{j != i} exp(s_ij / tau) )
@@ -44,13 +44,14 @@ TemperatureResult evaluate(const NtXentOptions& options, const KernelValue<S>& k
 /// Yeh et al., Decoupled contrastive learning, 2022, eq. 6); values may then be negative.
 ///
 /// With ids, one a sample (Targets::ids), a view's sum leaves out views of other samples of its id:
-/// copies of one sample are no negatives of each other. The partner stays.
+/// copies of one sample are no negatives of each other. The partner stays. Labels are refused:
+/// SupCon takes them.
 ///
-/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's. Extra
-/// memory O(N D). An object is immutable and may be shared by threads, each with its own Workspace.
-/// Results have the same bits at any number of threads.
+/// Terms are views: Reduction::mean divides by 2N; none gives the N values of x's rows, then y's.
+/// Extra memory O(N D). An object is immutable and may be shared by threads, each with its own
+/// Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
-class NtXent {
+class NtXent : public PairTargetCalls<NtXent<S, K>, S, TemperatureResult> {
   static_assert(is_symmetric<K>(), "nearfar: NtXent needs a kernel that treats both rows alike");
 
  public:
@@ -62,37 +63,7 @@ class NtXent {
   const NtXentOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of two views of a batch, both N x D; row i of one is the partner of row i of the
-  /// other. An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
-  /// std::domain_error on an element that is not finite.
-  TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call}, Targets());
-  }
-
-  /// The same with N ids of samples: `Targets().ids(ids)`. Throws also if their number is not N,
-  /// and on labels, for which there is SupCon.
-  TemperatureResult forward(Rows<S> view1, Rows<S> view2, const Targets& targets,
-                            CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call}, targets);
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
-  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
-                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call}, Targets());
-  }
-  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, const Targets& targets,
-                                     GradientRows<S> d_view1, GradientRows<S> d_view2,
-                                     CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call}, targets);
-  }
-
  private:
-  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs, const Targets& targets) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, targets);
-  }
-
   NtXentOptions options_;
   K kernel_;
 };

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/pair_calls.hpp"
 
 namespace nearfar {
 
@@ -69,9 +69,9 @@ TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S
 ///
 ///     L_i = -exp(q s_ii / tau) / q + (lambda sum_j exp(s_ij / tau))^q / q
 ///
-/// with scores of kernel K (minus the distance for distances). The sum is over all keys, including
-/// the query's own. As q goes to 0, the loss goes to InfoNCE plus log(lambda). Values may be
-/// negative.
+/// for queries x and keys y, with scores of kernel K (minus the distance for distances). Key i is
+/// the positive of query i and a negative of all others. The sum is over all keys, including the
+/// query's own. As q goes to 0, the loss goes to InfoNCE plus log(lambda). Values may be negative.
 ///
 /// A value that overflows double, or a gradient that overflows S, is a std::domain_error. Powers
 /// exp(q s / tau) that underflow are 0.
@@ -80,7 +80,7 @@ TemperatureResult evaluate(const RinceViewsOptions& options, const KernelValue<S
 /// Extra memory O(N D). An object is immutable and may be shared by threads, each with its own
 /// Workspace. Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
-class Rince {
+class Rince : public PairCalls<Rince<S, K>, S, TemperatureResult> {
  public:
   /// Throws std::invalid_argument unless temperature and lambda are finite and > 0 and q is in
   /// (0, 1].
@@ -91,38 +91,20 @@ class Rince {
   const RinceOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of queries and keys, both N x D; key i is the positive of query i and a negative of
-  /// all others. An empty batch has value 0. Throws std::invalid_argument on shapes that do not
-  /// fit, std::domain_error on an element that is not finite.
-  TemperatureResult forward(Rows<S> queries, Rows<S> keys, CallOptions<S> call = {}) const {
-    return evaluate({{queries, keys}, {}, false, call});
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
-  TemperatureResult forward_backward(Rows<S> queries, Rows<S> keys, GradientRows<S> d_queries,
-                                     GradientRows<S> d_keys, CallOptions<S> call = {}) const {
-    return evaluate({{queries, keys}, {d_queries, d_keys}, true, call});
-  }
-
  private:
-  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
-  }
-
   RinceOptions options_;
   K kernel_;
 };
 
-/// RINCE of two views of each of N samples. Each of the 2N views is a query, its partner is the
-/// positive, and the sum is over the 2N - 1 other views (Chuang et al., 2022, as for Rince):
+/// RINCE of two views x and y of each of N samples. Each of the 2N views is a query, its partner is
+/// the positive, and the sum is over the 2N - 1 other views (Chuang et al., 2022, as for Rince):
 ///
 ///     L_i = -exp(q s_{i,partner(i)} / tau) / q + (lambda sum_{j != i} exp(s_ij / tau))^q / q
 ///
-/// Terms are views: Reduction::mean divides by 2N; none gives view1's N values, then view2's.
+/// Terms are views: Reduction::mean divides by 2N; none gives the N values of x's rows, then y's.
 /// Overflow, memory and threads are as for Rince.
 template <class S, Kernel K = Cosine>
-class RinceViews {
+class RinceViews : public PairCalls<RinceViews<S, K>, S, TemperatureResult> {
   static_assert(is_symmetric<K>(),
                 "nearfar: RinceViews needs a kernel that treats both rows alike");
 
@@ -137,25 +119,7 @@ class RinceViews {
   const RinceViewsOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of two views of a batch, both N x D; row i of one is the partner of row i of the
-  /// other. An empty batch has value 0. Throws std::invalid_argument on shapes that do not fit,
-  /// std::domain_error on an element that is not finite.
-  TemperatureResult forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call});
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or 2N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
-  TemperatureResult forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
-                                     GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
-  }
-
  private:
-  TemperatureResult evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs);
-  }
-
   RinceViewsOptions options_;
   K kernel_;
 };

@@ -1,9 +1,8 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
-#include "nearfar/core/numbers.hpp"
 #include "nearfar/core/reduction.hpp"
 #include "nearfar/kernels/kernels.hpp"
+#include "nearfar/losses/scored_pair_calls.hpp"
 
 namespace nearfar {
 
@@ -33,7 +32,7 @@ Result evaluate(const ScoreRegressionOptions& options, const KernelValue<S>& ker
 /// O(N D). An object is immutable and may be shared by threads, each with its own Workspace.
 /// Results have the same bits at any number of threads.
 template <class S, Kernel K = Cosine>
-class ScoreRegression {
+class ScoreRegression : public ScoredPairCalls<ScoreRegression<S, K>, S, Result> {
  public:
   explicit ScoreRegression(ScoreRegressionOptions options = {}, K kernel = K())
       : options_(options), kernel_(kernel) {}
@@ -41,24 +40,7 @@ class ScoreRegression {
   const ScoreRegressionOptions& options() const { return options_; }
   const K& kernel() const { return kernel_; }
 
-  /// The loss of rows of a and b (both N x D) with N target scores. Throws std::invalid_argument on
-  /// shapes that do not fit, std::domain_error on an element or a target that is not finite.
-  Result forward(Rows<S> a, Rows<S> b, Numbers<S> scores, CallOptions<S> call = {}) const {
-    return evaluate({{a, b}, {}, false, call}, scores);
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`: one number, or N numbers with
-  /// Reduction::none; each gradient may be `no_gradient` or `accumulate(buffer)`.
-  Result forward_backward(Rows<S> a, Rows<S> b, Numbers<S> scores, GradientRows<S> da,
-                          GradientRows<S> db, CallOptions<S> call = {}) const {
-    return evaluate({{a, b}, {da, db}, true, call}, scores);
-  }
-
  private:
-  Result evaluate(const detail::Inputs<S, 2>& inputs, const Numbers<S>& scores) const {
-    return detail::evaluate(options_, detail::kernel_value<S>(kernel_), inputs, scores);
-  }
-
   ScoreRegressionOptions options_;
   K kernel_;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nearfar/core/inputs.hpp"
+#include "nearfar/losses/pair_calls.hpp"
 
 namespace nearfar {
 
@@ -37,13 +37,17 @@ Result evaluate(const VicRegOptions& options, const Inputs<S, 2>& inputs);
 ///
 /// Variances and covariances divide by N - 1. As in the authors' code the distance is divided by N
 /// D and the variance term is halved; eq. 6 has neither. Rows are not normalised. The value is one
-/// number, without terms to reduce.
+/// number, without terms to reduce. For a deviation of 1 or more, and for a column of equal
+/// elements with epsilon 0, the gradient of the variance term is 0.
+///
+/// A batch of one row, which has no variance, is a std::invalid_argument; a value or a gradient
+/// that overflows is a std::domain_error.
 ///
 /// Extra memory O(N D + D^2); 6 N D^2 floating point operations forward and backward. An object is
 /// immutable and may be shared by threads, each with its own Workspace. Results have the same bits
 /// at any number of threads.
 template <class S>
-class VicReg {
+class VicReg : public PairCalls<VicReg<S>, S> {
  public:
   /// Throws std::invalid_argument unless the weights and epsilon are finite and >= 0.
   explicit VicReg(VicRegOptions options = {}) : options_(options) {
@@ -55,27 +59,7 @@ class VicReg {
 
   const VicRegOptions& options() const { return options_; }
 
-  /// The loss of two views of a batch, both N x D; row i of one belongs to row i of the other. An
-  /// empty batch has value 0. Throws std::invalid_argument on shapes that do not fit and on a batch
-  /// of one row, which has no variance; std::domain_error on an element that is not finite and if
-  /// the value or a gradient overflows.
-  Result forward(Rows<S> view1, Rows<S> view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {}, false, call});
-  }
-
-  /// Value and gradients, N x D, times `call.upstream`, one number; each gradient may be
-  /// `no_gradient` or `accumulate(buffer)`. For a deviation of 1 or more, and for a column of equal
-  /// elements with epsilon 0, the gradient of the variance term is 0.
-  Result forward_backward(Rows<S> view1, Rows<S> view2, GradientRows<S> d_view1,
-                          GradientRows<S> d_view2, CallOptions<S> call = {}) const {
-    return evaluate({{view1, view2}, {d_view1, d_view2}, true, call});
-  }
-
  private:
-  Result evaluate(const detail::Inputs<S, 2>& inputs) const {
-    return detail::evaluate(options_, inputs);
-  }
-
   VicRegOptions options_;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "nearfar/losses/hard_negative.hpp"
-#include "nearfar/sharded/view_calls.hpp"
+#include "nearfar/sharded/pair_target_calls.hpp"
 
 namespace nearfar::detail {
 
@@ -21,7 +21,7 @@ namespace nearfar::sharded {
 /// 3 to 4 (2N)^2 D floating point operations in all for N samples, as in one process (6 (2N)^2 D
 /// with Schedule::all_gather).
 template <class S>
-class HardNegative : public ViewCalls<HardNegative<S>, S> {
+class HardNegative : public PairTargetCalls<HardNegative<S>, S, TemperatureResult> {
  public:
   /// Throws as nearfar::HardNegative does.
   explicit HardNegative(HardNegativeOptions options = {}) : loss_(options) {}
@@ -29,13 +29,6 @@ class HardNegative : public ViewCalls<HardNegative<S>, S> {
   const HardNegativeOptions& options() const { return loss_.options(); }
 
  private:
-  friend ViewCalls<HardNegative, S>;
-
-  TemperatureResult evaluate(const detail::ShardedInputs<S, 2>& inputs,
-                             const Targets& targets) const {
-    return detail::evaluate(options(), inputs, targets);
-  }
-
   nearfar::HardNegative<S> loss_;
 };
 

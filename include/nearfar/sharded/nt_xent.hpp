@@ -1,7 +1,7 @@
 #pragma once
 
 #include "nearfar/losses/nt_xent.hpp"
-#include "nearfar/sharded/view_calls.hpp"
+#include "nearfar/sharded/pair_target_calls.hpp"
 
 namespace nearfar::detail {
 
@@ -21,7 +21,7 @@ namespace nearfar::sharded {
 /// 4 (2N)^2 D floating point operations in all for N samples, as in one process (6 (2N)^2 D with
 /// Schedule::all_gather).
 template <class S, Kernel K = Cosine>
-class NtXent : public ViewCalls<NtXent<S, K>, S> {
+class NtXent : public PairTargetCalls<NtXent<S, K>, S, TemperatureResult> {
  public:
   /// Throws as nearfar::NtXent does.
   explicit NtXent(NtXentOptions options = {}, K kernel = K()) : loss_(options, kernel) {}
@@ -30,13 +30,6 @@ class NtXent : public ViewCalls<NtXent<S, K>, S> {
   const K& kernel() const { return loss_.kernel(); }
 
  private:
-  friend ViewCalls<NtXent, S>;
-
-  TemperatureResult evaluate(const detail::ShardedInputs<S, 2>& inputs,
-                             const Targets& targets) const {
-    return detail::evaluate(options(), detail::kernel_value<S>(kernel()), inputs, targets);
-  }
-
   nearfar::NtXent<S, K> loss_;
 };
 
