@@ -242,9 +242,9 @@ void run(const std::vector<Index>& sizes) {
     std::printf("%d processes of one thread, float, D = %td, forward and backward, %s.\n\n",
                 world.size(), cols, nearfar::name_of(nearfar::active_instruction_set()));
     std::printf(
-        "| loss | N in all | schedule | ms of one process | ms of %d | times as fast | by "
-        "operations, "
-        "no scores kept | kB sent by a process | model |\n|---|--:|---|--:|--:|--:|--:|--:|--:|\n",
+        "| loss | N in all | schedule | ms of one process | ms of %d | times as fast | "
+        "by operations, no scores kept | kB sent by a process | model |\n"
+        "|---|--:|---|--:|--:|--:|--:|--:|--:|\n",
         world.size());
   }
   for (const Index n : sizes) strong(world, n);
