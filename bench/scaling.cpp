@@ -214,7 +214,8 @@ void weak(Communicator& world, Index n) {
   Shard one(0, n, n);
   Shard shard(n * world.rank(), n, n * processes);
   for (const Subject& subject : subjects()) {
-    for (const auto& [schedule, name] : schedules) {
+    for (const auto& [which, name] : schedules) {
+      const Schedule schedule = which;  // clang 14 captures no structured bindings
       double alone = long_ago;
       double many = long_ago;
       nearfar::Alone nobody;
