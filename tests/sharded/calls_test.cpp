@@ -220,17 +220,6 @@ TEST(ShardedCalls, ChunksAreAsOneMatrix) {
   nearfar::Alone alone;
   for (const Schedule schedule : schedules) {
     const Sharding where(alone, schedule);
-    const auto in_chunks = [&](const Matrix<double>& x, const std::vector<Index>& ends,
-                               std::vector<Matrix<double>>& gradients) {
-      nearfar::Chunks<double> out;
-      gradients.resize(ends.size());
-      Index first = 0;
-      for (std::size_t c = 0; c < ends.size(); ++c) {
-        out.add(x.middleRows(first, ends[c] - first), gradients[c]);
-        first = ends[c];
-      }
-      return out;
-    };
     const auto together = [](const std::vector<Matrix<double>>& parts) {
       Matrix<double> out(n, 6);
       Index first = 0;

@@ -377,17 +377,6 @@ TEST(ShardedMaxSimCalls, ChunksAreAsOneMatrix) {
   const Corpus<double> all = corpus<double>(12, 3);
   const nearfar::sharded::MaxSimInfoNce<double> loss;
   Alone alone;
-  const auto in_chunks = [](const Matrix<double>& x, const Offsets& ends,
-                            std::vector<Matrix<double>>& gradients) {
-    nearfar::Chunks<double> out;
-    gradients.resize(ends.size());
-    Index first = 0;
-    for (std::size_t c = 0; c < ends.size(); ++c) {
-      out.add(x.middleRows(first, ends[c] - first), gradients[c]);
-      first = ends[c];
-    }
-    return out;
-  };
   const auto expect_parts = [](const std::vector<Matrix<double>>& parts,
                                const Matrix<double>& whole) {
     Index first = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <nearfar/sharded/chunks.hpp>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,20 @@ Batch<S> batch_for(const ShardedSubject<S>& subject, Index n, Index cols, std::u
     out.rows.push_back(random_rows<S>(n, cols, seed + static_cast<std::uint64_t>(k)));
   }
   if (subject.labelled) out.labels = random_labels(n, 7, seed + 9);
+  return out;
+}
+
+/// Rows of x in chunks that end at `ends`, each with a matrix of `gradients`.
+template <class S>
+nearfar::Chunks<S> in_chunks(const Matrix<S>& x, const std::vector<Index>& ends,
+                             std::vector<Matrix<S>>& gradients) {
+  nearfar::Chunks<S> out;
+  gradients.resize(ends.size());
+  Index first = 0;
+  for (std::size_t c = 0; c < ends.size(); ++c) {
+    out.add(x.middleRows(first, ends[c] - first), gradients[c]);
+    first = ends[c];
+  }
   return out;
 }
 

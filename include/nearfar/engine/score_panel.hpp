@@ -122,7 +122,9 @@ class PanelProducts {
   /// Call it before gradients are computed, with those that are.
   void prepare_gradients(bool of_queries, bool of_keys) {
     if (in_bfloat16()) in_bfloat16_->prepare_gradients(of_queries, of_keys);
-    if (in_bfloat16() || !of_queries || columns_ != nullptr || reads_keys_in_place()) return;
+    if (in_bfloat16() || !of_queries || columns_ != nullptr) return;
+    // The gradient of few queries reads keys where they are packed: a copy does not pay.
+    if (queries_.rows <= 128) return;
     columns_ = scratch_.take<S>(keys_.rows * round_up(keys_.depth, loops_.lanes));
     parallel_tasks(tasks_of(keys_.rows, rows_per_task), threads_, [&](Index t, int) {
       const Index end = std::min(keys_.rows, (t + 1) * rows_per_task);
@@ -195,10 +197,10 @@ class PanelProducts {
     }
     for (Index b = 0; b < column_blocks(loops_, keys_.depth); ++b) {
       const Columns d = column_block(loops_, b, keys_.depth);
-      const bool in_place = reads_keys_in_place();
+      const bool copied = columns_ != nullptr;
       loops_.multiply_rows(panel.at(0, first), panel.stride, tasks_of(count, panel_rows),
-                           end - first, in_place ? keys_.row(first) + d.first : key_block(d, first),
-                           in_place ? keys_.stride : d.count, keys_.rows - first, d.count,
+                           end - first, copied ? key_block(d, first) : keys_.row(first) + d.first,
+                           copied ? d.count : keys_.stride, keys_.rows - first, d.count,
                            sums + d.first, queries_.stride);
     }
   }
@@ -228,17 +230,13 @@ class PanelProducts {
     return columns_ + d.first * keys_.rows + j * d.count;
   }
 
-  /// Whether the gradient of the queries reads the keys where they are packed: a copy in blocks of
-  /// columns does not pay for few queries.
-  bool reads_keys_in_place() const { return queries_.rows <= 128; }
-
   const ProductLoops<S>& loops_ = product_loops<S>();
   Scratch& scratch_;
   int threads_;
   const PackedRows<S>& queries_;
   const PackedRows<S>& keys_;
   S* panels_ = nullptr;   ///< column panels of keys, for the scores
-  S* columns_ = nullptr;  ///< blocks of columns, for the gradient of the queries
+  S* columns_ = nullptr;  ///< blocks of columns, for the gradient of the queries if they are many
   std::optional<Bfloat16Products> in_bfloat16_;
 };
 

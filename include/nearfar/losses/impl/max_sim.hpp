@@ -17,7 +17,6 @@ namespace nearfar::detail {
 /// Rows of tokens, grouped by the set that they belong to.
 class TokenSets {
  public:
-  TokenSets() = default;
   explicit TokenSets(std::span<const Index> offsets) : offsets_(offsets) {}
 
   /// Throws unless there are offsets, and they ascend from 0 to the number of tokens.
